@@ -1,0 +1,132 @@
+//! Distributions as data: `distros/*.toml` -> [`Distro`]. Two axes, package manager and package format, and what a
+//! build needs to know. This module reads and checks; it runs nothing and fetches nothing.
+
+use serde::Serialize;
+
+use crate::types::{Arch, Format};
+
+/// What installs build requirements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageManager {
+    Apt,
+    Dnf,
+    Zypper,
+}
+
+impl PackageManager {
+    pub const ALL: [PackageManager; 3] = [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PackageManager::Apt => "apt",
+            PackageManager::Dnf => "dnf",
+            PackageManager::Zypper => "zypper",
+        }
+    }
+}
+
+/// One release of one distribution, `extends` already applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Distro {
+    /// `debian-12`: the file's name, and the name in targets.
+    pub id: String,
+    /// `Debian 12 (bookworm)`
+    pub name: String,
+    /// `debian`: the name without the release, for override selectors.
+    pub family: String,
+    /// `12`, `sid`, `tumbleweed`
+    pub version: String,
+    pub format: Format,
+    pub manager: PackageManager,
+    /// Image reference in a registry; none for a distribution that is only bootstrapped.
+    pub image: Option<String>,
+    pub arches: Vec<Arch>,
+    /// Appended to the release so that upgrades between distributions sort: `~deb12`, `.el9`; may be empty.
+    pub release_tag: String,
+    /// The first day without any support, `2028-06-30`; none while rolling.
+    pub end_of_life: Option<String>,
+    /// Repositories beyond the default ones to enable for build requirements: `crb`, `universe`.
+    pub enable_repositories: Vec<String>,
+    /// Packages that every build on it needs: `build-essential debhelper`, `rpm-build gcc make`.
+    pub build_packages: Vec<String>,
+    /// Extra `rpmbuild --define` macros, for RPM formats.
+    pub macros: std::collections::BTreeMap<String, String>,
+    pub bootstrap: Option<Bootstrap>,
+    /// Shell run once as root in the base, with network, before it is used: for what data cannot say.
+    pub setup: Option<String>,
+    /// A digest of all of the above as canonical JSON: an input of every key.
+    pub digest: String,
+}
+
+/// How to make the base image from the distribution's own signed archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Bootstrap {
+    /// The archive's name for mirror choice and `mirror://NAME/…`: `debian`, `ubuntu`.
+    pub archive: String,
+    /// The public mirror, used when neither flag, configuration nor the host's own apt names another.
+    pub mirror: String,
+    /// `bookworm`
+    pub suite: String,
+    /// Further suites of the same archive to enable after the bootstrap: `bookworm-updates`.
+    pub updates: Vec<String>,
+    /// The security archive: its mirror-choice name, public mirror and suite.
+    pub security: Option<Security>,
+    pub components: Vec<String>,
+    /// File names below `distros/keyrings/`; embedded in the binary.
+    pub keyrings: Vec<String>,
+    /// Packages beyond Essential, apt and their closure: `ca-certificates`.
+    pub include: Vec<String>,
+    /// Tolerate an InRelease past its Valid-Until (said aloud on every use): for mirrors that lag.
+    pub tolerate_expired: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Security {
+    pub archive: String,
+    pub mirror: String,
+    pub suite: String,
+}
+
+/// All known distributions: the built-in ones, and those of folders that the user has beside the recipe.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    distros: std::collections::BTreeMap<String, std::sync::Arc<Distro>>,
+}
+
+impl Catalogue {
+    /// The distributions in the binary, and the `*.toml` of `folders` on top; a later one of the same id wins.
+    pub fn load(folders: &[std::path::PathBuf]) -> Result<Catalogue, DistroError> {
+        let _ = folders;
+        unimplemented!()
+    }
+
+    pub fn get(&self, id: &str) -> Option<&std::sync::Arc<Distro>> {
+        self.distros.get(id)
+    }
+
+    /// In the order people expect: by family, then version order.
+    pub fn iter(&self) -> impl Iterator<Item = &std::sync::Arc<Distro>> {
+        self.distros.values()
+    }
+}
+
+/// A keyring that ships with farm, by its file name below `distros/keyrings/`, or of the user's folder.
+pub fn keyring(name: &str) -> Option<std::borrow::Cow<'static, [u8]>> {
+    let _ = name;
+    unimplemented!()
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DistroError {
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read { path: std::path::PathBuf, reason: String },
+    #[error("{} is not a valid distribution: {message}", .path.display())]
+    Invalid {
+        path: std::path::PathBuf,
+        text: std::sync::Arc<str>,
+        span: std::ops::Range<usize>,
+        message: String,
+        help: Option<String>,
+    },
+}

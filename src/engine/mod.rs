@@ -1,0 +1,140 @@
+//! What farm needs from whatever runs containers: images, leased containers, exec with streamed output, tar in and out.
+//!
+//! Drivers: `docker` (any Docker-compatible API: Docker, Podman) and `fake` (in memory, for tests of what stands above).
+//! A driver does not decide policy: retries, timeouts and clean-up order are the runner's; what an image holds is
+//! `image`'s. No type here names a host path: an engine may be remote.
+
+mod spec;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+pub use spec::{
+    CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits, NamedCache,
+    Network, Stats, labels,
+};
+
+use crate::stream::ByteStream;
+use crate::types::{Arch, Progress};
+
+/// Which of a process's two outputs a chunk came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputStream {
+    Stdout,
+    Stderr,
+}
+
+/// Takes what a process prints: bytes as they come, cut anywhere, in no encoding. An error stops the process, as
+/// cancelling does, and is returned as [`EngineError::Sink`].
+#[async_trait]
+pub trait OutputSink: Send {
+    async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> std::io::Result<()>;
+}
+
+/// A container engine. All calls may run in parallel.
+#[async_trait]
+pub trait Engine: Send + Sync {
+    /// Where this engine is reached, for messages: a URL.
+    fn endpoint(&self) -> &str;
+
+    /// Asks the engine who it is. The first call to make: it also negotiates the API version.
+    async fn ping(&self) -> Result<EngineInfo, EngineError>;
+
+    /// The image in the engine's own store under a reference or id; `None` when it has none. Never goes to a registry.
+    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError>;
+
+    /// All images that carry `label` (`key` or `key=value`), in one call.
+    async fn images(&self, label: &str) -> Result<Vec<ImageInfo>, EngineError>;
+
+    /// Pulls `reference` for `arch` from its registry, with the credentials of the Docker configuration.
+    /// Can be cancelled.
+    async fn pull(
+        &self,
+        reference: &str,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError>;
+
+    /// Makes an image of one layer from an uncompressed tar stream of a root file system.
+    async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError>;
+
+    async fn remove_image(&self, reference: &str) -> Result<(), EngineError>;
+
+    /// Makes a container without starting it: files can be uploaded already. It is leased: once started it ends by
+    /// itself, and is removed, when this process dies, however it dies.
+    async fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, EngineError>;
+
+    /// Removes what is left of a run (or of every run, with `None`): containers by label. Returns how many there were.
+    async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError>;
+
+    /// Named caches of ours in the engine, and their removal.
+    async fn caches(&self) -> Result<Vec<String>, EngineError>;
+    async fn remove_cache(&self, name: &str) -> Result<(), EngineError>;
+}
+
+/// A container of ours. Dropping it is not its clean-up: call [`Container::remove`].
+#[async_trait]
+pub trait Container: Send + Sync {
+    /// The engine's id for it.
+    fn id(&self) -> &str;
+
+    /// Starts the idle init process under the lease. Uploads work before and after.
+    async fn start(&self) -> Result<(), EngineError>;
+
+    /// Unpacks an uncompressed tar stream below `path`, which exists. Owners are the archive's numeric ids.
+    async fn upload(&self, path: &GuestPath, tar: ByteStream) -> Result<(), EngineError>;
+
+    /// Runs one process and hands on its output until it ends. When `cancel` fires, the process and all that it
+    /// started in its process group are killed, and the result is [`EngineError::Cancelled`].
+    async fn exec(
+        &self,
+        spec: &ExecSpec,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, EngineError>;
+
+    /// The file or folder at `path` as an uncompressed tar stream, its entries named from the last component of `path` on.
+    async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError>;
+
+    /// What the container used so far. The evidence for an out-of-memory outcome: `oom_kills` counts from its start.
+    async fn stats(&self) -> Result<Stats, EngineError>;
+
+    /// Makes an image of the container's file system as it is now.
+    async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError>;
+
+    /// Kills what runs in it and removes it. Always finishes; a container that is gone already is no error.
+    async fn remove(self: Box<Self>) -> Result<(), EngineError>;
+}
+
+/// What goes wrong between farm and an engine. Never the fault of what runs inside: that is an [`ExitStatus`].
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("no container engine answers{}", tried_list(.tried))]
+    NoEngine { tried: Vec<(String, String)> },
+    #[error("container engine at {endpoint} does not answer: {reason}")]
+    Unreachable { endpoint: String, reason: String },
+    #[error("container engine refused to {action}: {message} (status {status})")]
+    Refused { action: String, status: u16, message: String },
+    #[error("connection to the container engine was lost while it had to {action}: {reason}")]
+    Lost { action: String, reason: String },
+    #[error("image {reference} is not to be had: {reason}")]
+    Pull { reference: String, reason: String },
+    #[error("no such file in the container: {0}")]
+    NoSuchPath(GuestPath),
+    #[error("no space left on the engine's disk while it had to {action}")]
+    DiskFull { action: String },
+    #[error("container {id} ended while it was in use: {reason}")]
+    Ended { id: String, reason: String },
+    #[error("output could not be taken: {0}")]
+    Sink(#[source] std::io::Error),
+    #[error("cancelled")]
+    Cancelled,
+    #[error("{0}")]
+    Config(String),
+}
+
+fn tried_list(tried: &[(String, String)]) -> String {
+    tried.iter().map(|(endpoint, why)| format!("\n  {endpoint}: {why}")).collect()
+}

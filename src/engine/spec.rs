@@ -1,0 +1,188 @@
+//! What an engine is asked for and what it answers: plain data, no behaviour.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::Arch;
+
+/// Labels on everything that farm leaves in an engine.
+pub mod labels {
+    /// On every image, container and volume of ours.
+    pub const OWNED: &str = "io.farm.owned";
+    /// The run that made a container: what `reap` looks for.
+    pub const RUN: &str = "io.farm.run";
+    /// The target that a container works for.
+    pub const TARGET: &str = "io.farm.target";
+    /// `base`, `builder` or `tester`.
+    pub const KIND: &str = "io.farm.kind";
+    /// The content key of a builder or tester image.
+    pub const KEY: &str = "io.farm.key";
+    /// The content digest of a bootstrapped base image: the same on every engine.
+    pub const DIGEST: &str = "io.farm.digest";
+    /// The distribution id and architecture of a base image, `debian-12/amd64`.
+    pub const DISTRO: &str = "io.farm.distro";
+    /// What a builder holds, for people.
+    pub const REQUIRES: &str = "io.farm.requires";
+}
+
+/// An absolute path inside a container. Not a path of this host.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GuestPath(String);
+
+impl GuestPath {
+    /// # Panics
+    /// When `path` is not absolute: guest paths are farm's own, never input.
+    pub fn new(path: impl Into<String>) -> GuestPath {
+        let path = path.into();
+        assert!(path.starts_with('/'), "guest path {path:?} is not absolute");
+        GuestPath(path)
+    }
+
+    pub fn join(&self, name: &str) -> GuestPath {
+        GuestPath(format!("{}/{name}", self.0.trim_end_matches('/')))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for GuestPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who an engine is, and what it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EngineInfo {
+    /// `docker` or `podman`.
+    pub name: String,
+    pub version: String,
+    pub api_version: String,
+    pub arch: Arch,
+    pub cpus: usize,
+    pub memory_bytes: u64,
+    /// What this engine cannot do that was or may be asked of it, as sentences to show once.
+    pub limitations: Vec<String>,
+}
+
+/// An image in the engine's store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageInfo {
+    /// The engine's content id, `sha256:…`.
+    pub id: String,
+    pub tags: Vec<String>,
+    /// Registry digests, `name@sha256:…`.
+    pub repo_digests: Vec<String>,
+    pub labels: BTreeMap<String, String>,
+    pub size_bytes: u64,
+    /// Seconds since the epoch.
+    pub created: i64,
+}
+
+impl ImageInfo {
+    /// What identifies the content wherever the image is kept: farm's own digest, a registry's, or the engine's id.
+    pub fn identity(&self) -> &str {
+        self.labels
+            .get(labels::DIGEST)
+            .map(String::as_str)
+            .or_else(|| self.repo_digests.first().and_then(|digest| digest.split_once('@')).map(|(_, digest)| digest))
+            .unwrap_or(&self.id)
+    }
+}
+
+/// An image made from a root file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportSpec {
+    /// `farm/base:debian-12-amd64`
+    pub tag: String,
+    pub arch: Arch,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An image made from a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommitSpec {
+    pub tag: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Whether a container can reach a network at all. Fixed for its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// An empty network: not even the engine's own.
+    None,
+    /// The engine's default network.
+    Default,
+    /// The engine host's own network.
+    Host,
+}
+
+/// What a container may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of memory, swap included; none: no limit.
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+    /// CPUs by number, as `0-3,7`. The only limit that `nproc` sees.
+    pub cpuset: Option<String>,
+}
+
+/// A folder that outlives containers, shared by all that name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedCache {
+    /// `farm-apt-debian-12-amd64`
+    pub name: String,
+    pub path: GuestPath,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerSpec {
+    /// A tag or id in the engine's store.
+    pub image: String,
+    pub arch: Arch,
+    /// For people who list containers: `farm-<run>-…`; made unique by the caller.
+    pub name: String,
+    pub network: Network,
+    pub limits: Limits,
+    pub caches: Vec<NamedCache>,
+    /// Beside [`labels::OWNED`], which the driver adds.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One process in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecSpec {
+    pub argv: Vec<String>,
+    /// `uid:gid`, numeric.
+    pub user: String,
+    /// The whole environment beside what the image sets.
+    pub env: Vec<(String, String)>,
+    pub workdir: GuestPath,
+}
+
+/// How a process ended: its exit code, or 128 + the signal's number, as shells say it. 126 and 127: it never ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExitStatus {
+    pub code: i32,
+}
+
+impl ExitStatus {
+    pub fn success(self) -> bool {
+        self.code == 0
+    }
+}
+
+/// What a container used since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Processes killed because the memory limit was reached; `None` where the engine gives no way to know.
+    pub oom_kills: Option<u64>,
+    pub memory_peak_bytes: Option<u64>,
+}

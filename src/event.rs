@@ -1,0 +1,167 @@
+//! What a run tells its reporters: the contract between `runner` and everything that shows, stores or sends a run.
+//! Reporters fold events and never ask back. [`Event::RunFinished`] is terminal: nothing comes after it, and it always
+//! comes. Every job that started finishes with exactly one [`Event::JobFinished`]. `Output` and `Progress` may be
+//! dropped by a slow reporter; all others may not.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::artifact::{Artifact, Finding};
+use crate::family::StepKind;
+use crate::matrix::Target;
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    RunStarted {
+        run: String,
+        /// `docker 20.10.24`
+        engine: String,
+        slots: usize,
+        /// All jobs of the run, in order, up-to-date ones included.
+        targets: Vec<Target>,
+    },
+    /// Something a person should know that is no failure: an end-of-life distribution, an expired InRelease.
+    Warning {
+        target: Option<Target>,
+        message: String,
+    },
+    JobStarted {
+        target: Target,
+    },
+    StepStarted {
+        target: Target,
+        step: StepKind,
+    },
+    /// A line of output, made printable and cut to what a terminal may show. Droppable.
+    Output {
+        target: Target,
+        line: String,
+    },
+    /// Bytes of a download, pull or bootstrap. Droppable.
+    Progress {
+        target: Target,
+        what: String,
+        done: u64,
+        total: u64,
+    },
+    JobFinished(Box<JobReport>),
+    RunFinished {
+        run: String,
+        elapsed: Duration,
+        /// Job time over slots x elapsed, 0 to 1.
+        busy: f64,
+        interrupted: bool,
+    },
+}
+
+/// How a job ended and what is left of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobReport {
+    pub target: Target,
+    pub outcome: Outcome,
+    pub elapsed: Duration,
+    /// Time per step, in order.
+    pub steps: Vec<(StepKind, Duration)>,
+    pub artifacts: Vec<Artifact>,
+    /// Findings that did not reject the job.
+    pub warnings: Vec<Finding>,
+    /// Where its folder is.
+    pub folder: PathBuf,
+    pub log: Option<PathBuf>,
+    /// 1-based line in the log at which the failing step's last lines begin, and those lines, printable.
+    pub tail: Option<Tail>,
+    pub memory_peak_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tail {
+    pub first_line: u64,
+    pub lines: Vec<String>,
+}
+
+/// How a job ended. Each is told from the others by evidence, never by guessing from text alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    Succeeded,
+    /// Key and artifacts are in the store already.
+    UpToDate,
+    /// The package's own fault: a script ended with this exit code.
+    Failed {
+        step: StepKind,
+        exit_code: i32,
+    },
+    /// Build requirements that the distribution does not have.
+    DepWait {
+        requirements: Vec<String>,
+    },
+    TimedOut {
+        step: StepKind,
+        limit: Duration,
+    },
+    /// No output for so long.
+    Stalled {
+        step: StepKind,
+        limit: Duration,
+    },
+    /// More output than the recipe's limit allows.
+    LogLimit {
+        step: StepKind,
+        limit_bytes: u64,
+    },
+    OutOfMemory {
+        step: StepKind,
+        limit_bytes: Option<u64>,
+    },
+    DiskFull {
+        step: StepKind,
+        place: String,
+    },
+    /// The artifact check or the install test said no.
+    Rejected {
+        step: StepKind,
+        findings: Vec<Finding>,
+    },
+    /// What it needs failed.
+    Skipped {
+        because: String,
+    },
+    Cancelled,
+    /// The sources cannot be had: unreachable, or not the bytes that the recipe names.
+    SourceUnavailable {
+        reason: String,
+    },
+    /// Not the package's fault: engine, mirror, host. Was retried.
+    Infrastructure {
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The word shown and stored: `succeeded`, `up-to-date`, `dep-wait`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Succeeded => "succeeded",
+            Outcome::UpToDate => "up-to-date",
+            Outcome::Failed { .. } => "failed",
+            Outcome::DepWait { .. } => "dep-wait",
+            Outcome::TimedOut { .. } => "timed-out",
+            Outcome::Stalled { .. } => "stalled",
+            Outcome::LogLimit { .. } => "log-limit",
+            Outcome::OutOfMemory { .. } => "out-of-memory",
+            Outcome::DiskFull { .. } => "disk-full",
+            Outcome::Rejected { .. } => "rejected",
+            Outcome::Skipped { .. } => "skipped",
+            Outcome::Cancelled => "cancelled",
+            Outcome::SourceUnavailable { .. } => "source-unavailable",
+            Outcome::Infrastructure { .. } => "infrastructure",
+        }
+    }
+
+    pub fn is_good(&self) -> bool {
+        matches!(self, Outcome::Succeeded | Outcome::UpToDate)
+    }
+}

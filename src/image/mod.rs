@@ -1,0 +1,139 @@
+//! Base images (engine store, registry, bootstrap, in that order) and images made from them by one script (builder,
+//! tester), each found again by a content key. What the scripts do is `family`'s business.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::archive::mirror::Mirror;
+use crate::distro::Distro;
+use crate::engine::{Engine, EngineError, Limits, OutputSink};
+use crate::fetch::Fetcher;
+use crate::types::{Arch, Progress};
+
+/// Where a base image may come from (`--base`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BaseChoice {
+    /// Engine store, registry, bootstrap.
+    #[default]
+    Auto,
+    Store,
+    Registry,
+    Bootstrap,
+}
+
+/// A base image in the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// What to name it by in the engine: an id.
+    pub image: String,
+    /// What identifies its content on every engine: an input of keys.
+    pub identity: String,
+}
+
+/// One script that turns a base into a derived image.
+#[derive(Debug, Clone)]
+pub struct Derivation {
+    /// `builder` or `tester`.
+    pub kind: &'static str,
+    pub arch: Arch,
+    /// Run by `sh -c` as root, with network.
+    pub script: String,
+    pub env: BTreeMap<String, String>,
+    /// Uploaded to `/` first: paths relative to it.
+    pub files: Vec<(String, Vec<u8>)>,
+    pub cache: Option<(String, String)>,
+    /// What it holds, for `farm images`.
+    pub description: String,
+    /// What the script's result depends on beside the base and the script itself.
+    pub inputs: Vec<String>,
+}
+
+/// Makes and finds images in one engine. Cheap to clone; callers that want the same image at the same time share one
+/// creation.
+#[derive(Clone)]
+pub struct Images {
+    engine: Arc<dyn Engine>,
+    options: Arc<ImageOptions>,
+}
+
+impl std::fmt::Debug for Images {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Images").field("endpoint", &self.engine.endpoint()).field("options", &self.options).finish()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ImageOptions {
+    pub base: BaseChoice,
+    /// Host cache for archive indexes and .debs.
+    pub cache: PathBuf,
+    pub fetcher: Fetcher,
+    pub mirrors: BTreeMap<String, Mirror>,
+    /// The run's id, for labels.
+    pub run: String,
+    pub limits: Limits,
+}
+
+impl Images {
+    pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
+        Images { engine, options: Arc::new(options) }
+    }
+
+    /// Identities of the base images that the engine has already, by `debian-12/amd64` (Debian's name of the
+    /// architecture). At most two API calls, however many distributions.
+    pub async fn known_bases(&self, distros: &[(Arc<Distro>, Arch)]) -> Result<BTreeMap<String, String>, ImageError> {
+        let _ = distros;
+        unimplemented!()
+    }
+
+    /// The base image for a distribution, made if need be. `sink` takes what setup prints; warnings (an expired
+    /// InRelease that is tolerated) go to `warn`.
+    pub async fn base(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        sink: &mut dyn OutputSink,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Base, ImageError> {
+        let _ = (distro, arch, sink, progress, warn, cancel);
+        unimplemented!()
+    }
+
+    /// The derived image, made if need be; its id in the engine.
+    pub async fn derive(
+        &self,
+        base: &Base,
+        derivation: &Derivation,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<String, ImageError> {
+        let _ = (base, derivation, sink, cancel);
+        unimplemented!()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Mirror or network: transient.
+    #[error("base image for {distro} cannot be fetched: {reason}")]
+    Unavailable { distro: String, reason: String },
+    /// A signature, hash or index that is wrong: never retried.
+    #[error("archive of {distro} cannot be trusted: {reason}")]
+    Untrusted { distro: String, reason: String },
+    #[error("no way to get a base image for {distro}: {reason}")]
+    NoWay { distro: String, reason: String },
+    /// A derivation's script failed: exit code and, for 11, what it named unsatisfiable.
+    #[error("{kind} image: script exited with {exit_code}")]
+    Script { kind: &'static str, exit_code: i32, unsatisfiable: Vec<String>, oom: bool },
+    #[error("cannot write {}", .path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("cancelled")]
+    Cancelled,
+}

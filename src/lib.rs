@@ -1,0 +1,23 @@
+//! `farm` builds native .deb and .rpm packages for a matrix of distributions, one container per target.
+//!
+//! Data flows one way: recipe and distro -> matrix -> plan -> runner -> artifact -> store -> report.
+//! `ARCHITECTURE.md` has the map of the modules and what each may import; `tests/imports.rs` holds it.
+
+pub mod archive;
+pub mod artifact;
+pub mod cli;
+pub mod distro;
+pub mod engine;
+pub mod event;
+pub mod family;
+pub mod fetch;
+pub mod image;
+pub mod matrix;
+pub mod plan;
+pub mod recipe;
+pub mod report;
+pub mod runner;
+pub mod source;
+pub mod store;
+pub mod stream;
+pub mod types;

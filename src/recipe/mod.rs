@@ -1,0 +1,247 @@
+//! Recipes: `farm.toml` -> [`RecipeFile`] (as written, spans kept) -> [`Recipe`] (for one target, overrides applied).
+//! Strict: an unknown key is an error with file, line, caret and a suggestion. This module reads one file; it neither
+//! fetches sources nor knows which distributions exist.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// A recipe for one target: every override that matches it is applied.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Recipe {
+    /// The folder of `farm.toml`: relative paths in the recipe start here.
+    pub root: PathBuf,
+    pub package: Package,
+    pub sources: Vec<Source>,
+    pub build: Build,
+    /// Split packages by key (`dev`, `doc`); what no pattern of theirs takes belongs to the main package.
+    pub packages: BTreeMap<String, SubPackage>,
+    pub packaging: Packaging,
+    pub test: Option<Test>,
+    pub limits: RecipeLimits,
+    /// Values of the target's variant, given to scripts as `FARM_VARIANT_<NAME>`; empty without one.
+    pub variant: BTreeMap<String, String>,
+}
+
+/// `[package]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Package {
+    pub name: String,
+    /// Upstream version; no `-`.
+    pub version: String,
+    pub release: u32,
+    pub epoch: u32,
+    pub summary: String,
+    pub description: String,
+    /// SPDX expression.
+    pub license: String,
+    pub homepage: Option<String>,
+    /// `Name <address>`
+    pub maintainer: String,
+    /// Debian section.
+    pub section: String,
+    /// RPM group.
+    pub group: Option<String>,
+    pub architecture: PackageArch,
+    pub relations: Relations,
+    /// Configuration files, absolute paths: conffiles, `%config(noreplace)`.
+    pub config_files: Vec<String>,
+    pub scripts: MaintainerScripts,
+    /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
+    pub date: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageArch {
+    /// Built for each architecture.
+    Any,
+    /// Built once: `Architecture: all`, `BuildArch: noarch`.
+    All,
+}
+
+/// Relations to other packages, in the words and version syntax of the target's format:
+/// `libfoo (>= 1.2)` for deb, `libfoo >= 1.2` for rpm. farm writes either from either.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Relations {
+    pub requires: Vec<String>,
+    pub recommends: Vec<String>,
+    pub suggests: Vec<String>,
+    pub provides: Vec<String>,
+    pub conflicts: Vec<String>,
+    /// deb: Replaces + Breaks; rpm: Obsoletes.
+    pub replaces: Vec<String>,
+}
+
+/// Shell run by the package manager on the user's machine.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct MaintainerScripts {
+    pub pre_install: Option<String>,
+    pub post_install: Option<String>,
+    pub pre_remove: Option<String>,
+    pub post_remove: Option<String>,
+}
+
+/// `[packages.KEY]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SubPackage {
+    /// Default: `<name>-<key>`, but `-devel` for `dev` in rpm.
+    pub name: Option<String>,
+    pub summary: Option<String>,
+    pub description: Option<String>,
+    pub section: Option<String>,
+    pub group: Option<String>,
+    pub architecture: Option<PackageArch>,
+    /// Glob patterns over the staged tree, absolute: `/usr/include/**`. `${libdir}` is the target's library folder.
+    pub files: Vec<String>,
+    pub config_files: Vec<String>,
+    pub relations: Relations,
+    pub scripts: MaintainerScripts,
+}
+
+/// `[[sources]]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Source {
+    pub origin: Origin,
+    /// Leading path components to drop when unpacking; archives: 1, paths and git: 0.
+    pub strip: u32,
+    /// Folder below the source tree to unpack into; `.` is its top.
+    pub into: String,
+    /// Patch files relative to the recipe, applied in order with `patch -p1`.
+    pub patches: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Places to get one file from, tried in order; `mirror://NAME/path` goes through the mirror choice.
+    Urls {
+        urls: Vec<String>,
+        sha256: String,
+    },
+    /// A file or folder relative to the recipe; `.gitignore` is honoured.
+    Path {
+        path: String,
+    },
+    Git {
+        url: String,
+        commit: String,
+    },
+}
+
+/// `[build]`: scripts are POSIX sh run with `-e` in the source tree as an unprivileged user.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Build {
+    pub requires: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub build: Option<String>,
+    pub check: Option<String>,
+    /// Installs into `$DESTDIR`.
+    pub install: Option<String>,
+    /// Leave the network on while building. Off by default.
+    pub network: bool,
+}
+
+/// Packaging that the project brings itself, used as it is; paths in the source tree after unpacking.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Packaging {
+    /// Folder with `control`, `changelog`, `rules`: used for deb targets.
+    pub debian: Option<String>,
+    /// Used for rpm targets.
+    pub spec: Option<String>,
+}
+
+/// `[test]`: runs as root in a fresh container in which the built packages are installed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Test {
+    pub script: String,
+    /// Packages to install beside.
+    pub requires: Vec<String>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecipeLimits {
+    pub memory_bytes: u64,
+    pub pids: u32,
+    /// For each step.
+    pub timeout: Duration,
+    /// Time without any output.
+    pub stall: Duration,
+    pub log_bytes: u64,
+}
+
+/// `farm.toml` as written, checked as far as it can be without a target. Also carries `[matrix]`.
+#[derive(Debug, Clone)]
+pub struct RecipeFile {
+    /// As given on the command line, for messages.
+    pub path: PathBuf,
+    /// The text, for diagnostics.
+    pub text: std::sync::Arc<str>,
+    /// `[package] name` before overrides: what targets and `dist/` folders are named after.
+    pub name: String,
+    /// By name; `[matrix]` itself is `default`.
+    pub matrices: BTreeMap<String, MatrixSpec>,
+}
+
+/// `[matrix]` and `[matrix.NAME]`: patterns, not yet matched against the catalogue.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MatrixSpec {
+    /// Distribution ids or globs: `debian-*`. With the byte span in the file, for errors of `matrix`.
+    pub distros: Vec<(String, std::ops::Range<usize>)>,
+    /// Empty: the engine's own architecture.
+    pub arches: Vec<(String, std::ops::Range<usize>)>,
+    /// Target patterns: `debian-11`, `fedora-*/arm64`, `*+minimal`.
+    pub exclude: Vec<(String, std::ops::Range<usize>)>,
+    /// Values by variant name; empty: one unnamed variant.
+    pub variants: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a target is, for override selectors. Terms are matched by kind; the more specific kind wins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    pub format: String,
+    pub manager: String,
+    /// `debian`
+    pub distro: String,
+    /// `debian-12`
+    pub distro_version: String,
+    /// Debian's name of the architecture.
+    pub arch: String,
+    pub variant: Option<String>,
+}
+
+impl RecipeFile {
+    /// Reads and checks a recipe; `path` is the file.
+    pub fn load(path: &std::path::Path) -> Result<RecipeFile, RecipeError> {
+        let _ = path;
+        unimplemented!()
+    }
+
+    /// The recipe for one target: matching `[override.…]` tables merged in, less specific first.
+    pub fn resolve(&self, selection: &Selection, variant: &BTreeMap<String, String>) -> Result<Recipe, RecipeError> {
+        let _ = (selection, variant);
+        unimplemented!()
+    }
+}
+
+/// What is wrong with a recipe, in a form that `cli` renders with the source text.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RecipeError {
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read { path: PathBuf, reason: String },
+    #[error("{} is not a valid recipe", .path.display())]
+    Invalid { path: PathBuf, text: std::sync::Arc<str>, problems: Vec<Problem> },
+}
+
+/// One mistake: what, where (bytes), what is meant, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub message: String,
+    pub span: std::ops::Range<usize>,
+    /// Shown at the caret: "did you mean `requires`, in [build]?"
+    pub label: String,
+    pub help: Option<String>,
+}

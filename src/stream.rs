@@ -1,0 +1,136 @@
+//! Byte streams between async and blocking code, with a bounded buffer: what tar, hashing and compression read and
+//! write never stands whole in memory. It knows nothing of engines or packages.
+
+use std::io::{self, Read, Write};
+use std::pin::Pin;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+/// Bytes in order; an error ends the stream.
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+const CHUNK: usize = 128 * 1024;
+const CHUNKS_IN_FLIGHT: usize = 8;
+
+/// A stream of what `write` writes on a blocking thread. The thread waits when the reader is slow, and gets
+/// `BrokenPipe` when the reader is gone. An error that `write` returns ends the stream.
+pub fn from_writer<F>(write: F) -> ByteStream
+where
+    F: FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
+{
+    let (sender, mut receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
+    tokio::task::spawn_blocking(move || {
+        let mut writer = ChannelWriter { sender, buffer: BytesMut::with_capacity(CHUNK) };
+        let result = write(&mut writer).and_then(|()| writer.flush());
+        if let Err(error) = result {
+            // The reader may be gone already; then nobody is left to tell.
+            let _ = writer.sender.blocking_send(Err(error));
+        }
+    });
+    Box::pin(futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)))
+}
+
+/// A stream of one tar archive that `build` fills; the archive is closed for it.
+pub fn from_tar<F>(build: F) -> ByteStream
+where
+    F: FnOnce(&mut tar::Builder<&mut dyn Write>) -> io::Result<()> + Send + 'static,
+{
+    from_writer(move |writer| {
+        let mut builder = tar::Builder::new(writer);
+        builder.follow_symlinks(false);
+        build(&mut builder)?;
+        builder.finish()
+    })
+}
+
+/// The stream as a blocking reader, to be used on a blocking thread only.
+///
+/// # Panics
+/// When called outside a tokio runtime.
+pub fn into_reader(stream: ByteStream) -> impl Read + Send {
+    SyncIoBridge::new(StreamReader::new(stream))
+}
+
+/// A file's bytes as a stream.
+pub fn from_file(path: std::path::PathBuf) -> ByteStream {
+    from_writer(move |writer| {
+        let mut file = std::fs::File::open(path)?;
+        io::copy(&mut file, writer)?;
+        Ok(())
+    })
+}
+
+struct ChannelWriter {
+    sender: mpsc::Sender<io::Result<Bytes>>,
+    buffer: BytesMut,
+}
+
+impl Write for ChannelWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = CHUNK - self.buffer.len();
+        let taken = &bytes[..bytes.len().min(room)];
+        self.buffer.extend_from_slice(taken);
+        if self.buffer.len() == CHUNK {
+            self.flush()?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        let full = std::mem::replace(&mut self.buffer, BytesMut::with_capacity(CHUNK)).freeze();
+        self.sender.blocking_send(Ok(full)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+
+    #[tokio::test]
+    async fn a_tar_goes_through_the_stream_and_back() {
+        let stream = from_tar(|tar| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(300_000);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, "a/b", io::repeat(7).take(300_000))
+        });
+        let size = tokio::task::spawn_blocking(move || {
+            let mut archive = tar::Archive::new(into_reader(stream));
+            let mut entry = archive.entries().unwrap().next().unwrap().unwrap();
+            io::copy(&mut entry, &mut io::sink()).unwrap()
+        });
+        assert_eq!(size.await.unwrap(), 300_000);
+    }
+
+    #[tokio::test]
+    async fn an_error_of_the_writer_ends_the_stream() {
+        let mut stream = from_writer(|writer| {
+            writer.write_all(b"x")?;
+            Err(io::Error::other("no more"))
+        });
+        let mut last = None;
+        while let Some(item) = stream.next().await {
+            last = Some(item);
+        }
+        assert_eq!(last.unwrap().unwrap_err().to_string(), "no more");
+    }
+
+    #[tokio::test]
+    async fn a_writer_stops_when_its_reader_is_gone() {
+        let (done, stopped) = tokio::sync::oneshot::channel();
+        let stream = from_writer(move |writer| {
+            let result = io::copy(&mut io::repeat(0), writer).map(|_| ());
+            let _ = done.send(());
+            result
+        });
+        drop(stream);
+        stopped.await.unwrap();
+    }
+}

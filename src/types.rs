@@ -1,0 +1,299 @@
+//! The words that every module shares: package formats, architectures, digests, sizes, and text made safe to print.
+//! It imports nothing of farm and decides nothing.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    Deb,
+    Rpm,
+}
+
+impl Format {
+    pub const ALL: [Format; 2] = [Format::Deb, Format::Rpm];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Format::Deb => "deb",
+            Format::Rpm => "rpm",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A machine architecture, known under three names: Debian's, RPM's and OCI's.
+/// Parses from any of the three; serializes as Debian's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Arch {
+    Amd64,
+    Arm64,
+    Armhf,
+    I386,
+    Ppc64el,
+    Riscv64,
+    S390x,
+}
+
+impl Arch {
+    pub const ALL: [Arch; 7] =
+        [Arch::Amd64, Arch::Arm64, Arch::Armhf, Arch::I386, Arch::Ppc64el, Arch::Riscv64, Arch::S390x];
+
+    /// The architecture that farm itself runs on, if it is one that packages are built for.
+    pub fn host() -> Option<Arch> {
+        std::env::consts::ARCH.parse().ok()
+    }
+
+    /// As `dpkg --print-architecture` says it.
+    pub fn deb(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "amd64",
+            Arch::Arm64 => "arm64",
+            Arch::Armhf => "armhf",
+            Arch::I386 => "i386",
+            Arch::Ppc64el => "ppc64el",
+            Arch::Riscv64 => "riscv64",
+            Arch::S390x => "s390x",
+        }
+    }
+
+    /// As `rpm --eval %_target_cpu` says it.
+    pub fn rpm(self) -> &'static str {
+        match self {
+            Arch::Amd64 => "x86_64",
+            Arch::Arm64 => "aarch64",
+            Arch::Armhf => "armv7hl",
+            Arch::I386 => "i686",
+            Arch::Ppc64el => "ppc64le",
+            Arch::Riscv64 => "riscv64",
+            Arch::S390x => "s390x",
+        }
+    }
+
+    /// The `architecture` of an OCI image configuration, and its `variant` where one is customary.
+    pub fn oci(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Arch::Amd64 => ("amd64", None),
+            Arch::Arm64 => ("arm64", Some("v8")),
+            Arch::Armhf => ("arm", Some("v7")),
+            Arch::I386 => ("386", None),
+            Arch::Ppc64el => ("ppc64le", None),
+            Arch::Riscv64 => ("riscv64", None),
+            Arch::S390x => ("s390x", None),
+        }
+    }
+
+    /// The name used in target ids: the one that users of the package format expect.
+    pub fn for_format(self, format: Format) -> &'static str {
+        match format {
+            Format::Deb => self.deb(),
+            Format::Rpm => self.rpm(),
+        }
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.deb())
+    }
+}
+
+impl From<Arch> for String {
+    fn from(arch: Arch) -> String {
+        arch.deb().to_owned()
+    }
+}
+
+impl TryFrom<String> for Arch {
+    type Error = UnknownArch;
+
+    fn try_from(name: String) -> Result<Arch, UnknownArch> {
+        name.parse()
+    }
+}
+
+/// A name that is no architecture in any of the three vocabularies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("unknown architecture `{0}` (known: amd64, arm64, armhf, i386, ppc64el, riscv64, s390x, or their RPM names)")]
+pub struct UnknownArch(pub String);
+
+impl FromStr for Arch {
+    type Err = UnknownArch;
+
+    fn from_str(name: &str) -> Result<Arch, UnknownArch> {
+        let alias = match name {
+            "powerpc64" => Some(Arch::Ppc64el),
+            "x86" => Some(Arch::I386),
+            _ => None,
+        };
+        Arch::ALL
+            .into_iter()
+            .find(|arch| name == arch.deb() || name == arch.rpm() || name == arch.oci().0)
+            .or(alias)
+            .ok_or_else(|| UnknownArch(name.to_owned()))
+    }
+}
+
+/// Hears how far a pull or a bootstrap is. Calls may be dropped by whoever shows them.
+pub trait Progress: Send + Sync {
+    /// `total` is 0 as long as it is unknown; the unit is bytes.
+    fn progress(&self, what: &str, done: u64, total: u64);
+}
+
+/// For callers that do not show progress.
+#[derive(Debug, Clone, Copy)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn progress(&self, _what: &str, _done: u64, _total: u64) {}
+}
+
+/// Text from a build or a package, made safe for a terminal: control characters, which could move the cursor or
+/// set colours, become `\xNN` or are dropped (CR, and ANSI CSI/OSC sequences whole); tabs become a space.
+pub fn printable(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' => match chars.peek() {
+                Some('[') => {
+                    chars.next();
+                    while let Some(c) = chars.next() {
+                        if ('\u{40}'..='\u{7e}').contains(&c) {
+                            break;
+                        }
+                    }
+                }
+                Some(']') => {
+                    while let Some(c) = chars.next() {
+                        if c == '\u{7}' {
+                            break;
+                        }
+                        if c == '\u{1b}' && chars.peek() == Some(&'\\') {
+                            chars.next();
+                            break;
+                        }
+                    }
+                }
+                _ => {}
+            },
+            '\t' => safe.push(' '),
+            '\r' => {}
+            c if c.is_control() || is_bidi_override(c) => safe.push_str(&format!("\\x{:02x}", c as u32)),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+/// Characters that reorder what stands around them on screen (Unicode "Trojan Source").
+fn is_bidi_override(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// `1.2 kB`, `38.2 MB`: decimal units, as dpkg, rpm and download tools print them.
+pub fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    value /= 1000.0;
+    while value >= 999.95 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if value < 10.0 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+}
+
+/// `0.4s`, `14.2s`, `3m 12s`, `1h 02m`.
+pub fn human_duration(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{:.1}s", duration.as_secs_f64()),
+        60..3600 => format!("{}m {:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h {:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// The candidate nearest to what was written, for "did you mean": at most a third of its characters differ.
+pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (written.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (edit_distance(written, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= limit || contains_word(written, candidate))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `build-requires` contains the word `requires`.
+fn contains_word(written: &str, candidate: &str) -> bool {
+    candidate.len() > 3 && written.split(['-', '_', '.']).any(|word| word == candidate)
+}
+
+fn edit_distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let substitute = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn architectures_parse_from_each_vocabulary() {
+        for arch in Arch::ALL {
+            assert_eq!(arch.deb().parse(), Ok(arch));
+            assert_eq!(arch.rpm().parse(), Ok(arch));
+            assert_eq!(arch.oci().0.parse(), Ok(arch));
+        }
+        assert!("vax".parse::<Arch>().is_err());
+    }
+
+    #[test]
+    fn printable_text_cannot_steer_a_terminal() {
+        assert_eq!(printable("a\u{1b}[31mred\u{1b}[0m\r\n"), "ared\\x0a");
+        assert_eq!(printable("\u{1b}]0;title\u{7}x\u{8}"), "x\\x08");
+        assert_eq!(printable("PASS:\ttests/grüße"), "PASS: tests/grüße");
+        assert_eq!(printable("\u{202e}txt"), "\\x202etxt");
+    }
+
+    #[test]
+    fn sizes_and_times_read_as_people_write_them() {
+        assert_eq!(human_bytes(999), "999 B");
+        assert_eq!(human_bytes(52_300), "52 kB");
+        assert_eq!(human_bytes(999_999), "1.0 MB");
+        assert_eq!(human_duration(std::time::Duration::from_millis(14_230)), "14.2s");
+        assert_eq!(human_duration(std::time::Duration::from_secs(192)), "3m 12s");
+    }
+
+    #[test]
+    fn suggestions_are_near_or_none() {
+        let keys = ["requires", "env", "build", "check", "install"];
+        assert_eq!(nearest("build-requires", keys), Some("requires"));
+        assert_eq!(nearest("instal", keys), Some("install"));
+        assert_eq!(nearest("zzz", keys), None);
+    }
+}
