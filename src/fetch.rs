@@ -1,28 +1,75 @@
 //! One file over HTTP, by hash: several places tried in order, streamed to disk, verified before it gets its name.
-//! Where the places come from (recipe, mirror choice, archive index) is the caller's business.
+//! Where the places come from (recipe, mirror choice, archive index) is the caller's business, and so is keeping
+//! two runs from fetching the same file twice: here both would merely write it twice, each whole.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::types::Progress;
+
+/// No server may fill the disk: more than any source archive of today, less than any disk worth building on.
+const LARGEST_FILE: u64 = 64 << 30;
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+const CHUNKS_IN_FLIGHT: usize = 8;
 
 /// Downloads files; one client, one connection pool. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     client: reqwest::Client,
+    patience: Patience,
+}
+
+/// How long to wait for a server, and how often to come back.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    connect: Duration,
+    /// Between two reads of one transfer: a stalled one is given up, a slow one is not.
+    read: Duration,
+    attempts: u32,
+    /// Before the second attempt; doubled before each later one.
+    backoff: Duration,
+}
+
+impl Patience {
+    const USUAL: Patience = Patience {
+        connect: Duration::from_secs(10),
+        read: Duration::from_secs(30),
+        attempts: 3,
+        backoff: Duration::from_millis(500),
+    };
 }
 
 impl Fetcher {
     /// # Errors
     /// When no TLS roots can be read.
     pub fn new() -> Result<Fetcher, FetchError> {
-        unimplemented!()
+        Fetcher::with_patience(Patience::USUAL)
+    }
+
+    fn with_patience(patience: Patience) -> Result<Fetcher, FetchError> {
+        // The binary installs it first thing; a library user or a test may not have. Losing the race to another
+        // thread leaves a provider installed, which is all that is wanted.
+        if rustls::crypto::CryptoProvider::get_default().is_none() {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("farm/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(patience.connect)
+            .read_timeout(patience.read)
+            .build()
+            .map_err(|error| FetchError::Client(with_causes(&error)))?;
+        Ok(Fetcher { client, patience })
     }
 
     /// Downloads to `destination` (by way of a temporary file beside it and an atomic rename), trying `urls`
     /// (`http`, `https`, `file`) in order, each up to three times on transient errors. With `sha256`, another content
-    /// is never given the name.
+    /// is never given the name. The folder of `destination` is made if need be.
     pub async fn to_file(
         &self,
         urls: &[String],
@@ -31,9 +78,280 @@ impl Fetcher {
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<(), FetchError> {
-        let _ = (urls, sha256, destination, progress, cancel, &self.client);
-        unimplemented!()
+        self.to_file_capped(urls, sha256, LARGEST_FILE, destination, progress, cancel).await
     }
+
+    /// As [`Fetcher::to_file`], for a file whose size is known not to exceed `largest` bytes: a transfer that goes on
+    /// beyond it is cut off.
+    pub async fn to_file_capped(
+        &self,
+        urls: &[String],
+        sha256: Option<&str>,
+        largest: u64,
+        destination: &Path,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<(), FetchError> {
+        let folder = destination.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        tokio::fs::create_dir_all(folder).await.map_err(|source| io_error(folder, source))?;
+        let job = Job { fetcher: self, sha256, largest, destination, folder, progress, cancel };
+
+        let mut failures = Vec::new();
+        for url in urls {
+            match job.try_url(url).await {
+                Ok(()) => return Ok(()),
+                Err(Failure::Final(error)) => return Err(error),
+                Err(failure) => failures.push((url, failure)),
+            }
+        }
+        Err(verdict(failures))
+    }
+}
+
+/// What a caller hears when no place had the file. One place that may answer later makes the whole worth a retry; a
+/// wrong content says more than an absent one.
+fn verdict(failures: Vec<(&String, Failure)>) -> FetchError {
+    let urls = || failures.iter().map(|(url, _)| (*url).clone()).collect();
+    if failures.is_empty() || failures.iter().any(|(_, failure)| matches!(failure, Failure::Transient(_))) {
+        let reasons = if failures.is_empty() {
+            vec!["no place to fetch from is known".to_owned()]
+        } else {
+            failures.iter().map(|(_, failure)| failure.reason()).collect()
+        };
+        return FetchError::Unreachable { urls: urls(), reasons };
+    }
+    let urls = urls();
+    for (_, failure) in failures {
+        if let Failure::Definite(error) = failure {
+            return error;
+        }
+    }
+    FetchError::NotFound { urls }
+}
+
+/// Why one place did not give the file.
+#[derive(Debug)]
+enum Failure {
+    /// It may do so later.
+    Transient(String),
+    /// It says that it has no such file.
+    Absent,
+    /// It has, but not one that we take, or not for us. Another place may do better.
+    Definite(FetchError),
+    /// No other place would help: our own disk, or the user.
+    Final(FetchError),
+}
+
+impl Failure {
+    fn reason(&self) -> String {
+        match self {
+            Failure::Transient(reason) => reason.clone(),
+            Failure::Absent => "not found".to_owned(),
+            Failure::Definite(error) | Failure::Final(error) => error.to_string(),
+        }
+    }
+}
+
+/// One file to get.
+struct Job<'a> {
+    fetcher: &'a Fetcher,
+    sha256: Option<&'a str>,
+    largest: u64,
+    destination: &'a Path,
+    folder: &'a Path,
+    progress: &'a dyn Progress,
+    cancel: &'a CancellationToken,
+}
+
+type Chunks = std::pin::Pin<Box<dyn futures_util::Stream<Item = Result<Bytes, Failure>> + Send>>;
+
+impl Job<'_> {
+    async fn try_url(&self, url: &str) -> Result<(), Failure> {
+        let patience = self.fetcher.patience;
+        let mut backoff = patience.backoff;
+        let mut attempt = 1;
+        loop {
+            let result = tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => Err(Failure::Final(FetchError::Cancelled)),
+                result = self.attempt(url) => result,
+            };
+            match result {
+                Err(Failure::Transient(_)) if attempt < patience.attempts => {
+                    tokio::select! {
+                        () = self.cancel.cancelled() => return Err(Failure::Final(FetchError::Cancelled)),
+                        () = tokio::time::sleep(backoff) => {}
+                    }
+                    attempt += 1;
+                    backoff *= 2;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn attempt(&self, url: &str) -> Result<(), Failure> {
+        let (chunks, total) = self.open(url).await?;
+        if total > self.largest {
+            return Err(self.too_large(url));
+        }
+        let temporary = self.temporary().map_err(|source| Failure::Final(io_error(self.folder, source)))?;
+        let (sender, receiver) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        let writer = tokio::task::spawn_blocking(move || write_and_hash(temporary, receiver));
+        let copied = self.copy(url, chunks, total, sender).await;
+        let written =
+            writer.await.unwrap_or_else(|panic| Err(std::io::Error::other(format!("writer stopped: {panic}"))));
+        // A disk error stops the writer first and the copy as its consequence.
+        let (temporary, digest) = written.map_err(|source| Failure::Final(io_error(self.destination, source)))?;
+        copied?;
+
+        let actual = hex::encode(digest);
+        match self.sha256 {
+            Some(expected) if !expected.eq_ignore_ascii_case(&actual) => Err(Failure::Definite(FetchError::Mismatch {
+                url: url.to_owned(),
+                expected: expected.to_owned(),
+                actual,
+            })),
+            _ => {
+                temporary
+                    .persist(self.destination)
+                    .map_err(|error| Failure::Final(io_error(self.destination, error.error)))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The bytes behind a URL, and how many there will be: 0 when nobody says.
+    async fn open(&self, url: &str) -> Result<(Chunks, u64), Failure> {
+        let parsed = reqwest::Url::parse(url).map_err(|error| bad_url(url, error.to_string()))?;
+        match parsed.scheme() {
+            "file" => {
+                let path = parsed.to_file_path().map_err(|()| bad_url(url, "it names no local file".to_owned()))?;
+                let file = tokio::fs::File::open(&path).await.map_err(|error| file_failure(&path, error))?;
+                let total = file.metadata().await.map_or(0, |metadata| metadata.len());
+                let chunks = tokio_util::io::ReaderStream::with_capacity(file, 128 * 1024);
+                Ok((Box::pin(chunks.map(move |chunk| chunk.map_err(|error| file_failure(&path, error)))), total))
+            }
+            "http" | "https" => {
+                let response =
+                    self.fetcher.client.get(parsed).send().await.map_err(|error| transfer_failure(&error))?;
+                let status = response.status();
+                match status.as_u16() {
+                    200..=299 => {}
+                    404 | 410 => return Err(Failure::Absent),
+                    408 | 425 | 429 | 500..=599 => return Err(Failure::Transient(format!("server answers {status}"))),
+                    code => {
+                        return Err(Failure::Definite(FetchError::Refused { url: url.to_owned(), status: code }));
+                    }
+                }
+                let total = response.content_length().unwrap_or(0);
+                let chunks = response.bytes_stream();
+                Ok((Box::pin(chunks.map(|chunk| chunk.map_err(|error| transfer_failure(&error)))), total))
+            }
+            other => Err(bad_url(url, format!("{other} is no scheme that can be fetched (http, https, file)"))),
+        }
+    }
+
+    /// Hands every chunk to the writer; returns when all are handed over.
+    async fn copy(
+        &self,
+        url: &str,
+        mut chunks: Chunks,
+        total: u64,
+        writer: mpsc::Sender<Bytes>,
+    ) -> Result<(), Failure> {
+        let what = crate::types::printable(url.rsplit('/').next().unwrap_or(url));
+        let mut done: u64 = 0;
+        let mut told = Instant::now();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            done += chunk.len() as u64;
+            if done > self.largest {
+                return Err(self.too_large(url));
+            }
+            if writer.send(chunk).await.is_err() {
+                // The writer has stopped, and says why itself.
+                return Ok(());
+            }
+            if told.elapsed() >= PROGRESS_INTERVAL {
+                told = Instant::now();
+                self.progress.progress(&what, done, total);
+            }
+        }
+        self.progress.progress(&what, done, total.max(done));
+        Ok(())
+    }
+
+    fn too_large(&self, url: &str) -> Failure {
+        Failure::Definite(FetchError::TooLarge { url: url.to_owned(), largest: self.largest })
+    }
+
+    fn temporary(&self) -> std::io::Result<tempfile::NamedTempFile> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".fetch-");
+        #[cfg(unix)]
+        {
+            // As any other new file, the umask applied: the cache may be shared by users, temporary files are not.
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        builder.tempfile_in(self.folder)
+    }
+}
+
+fn write_and_hash(
+    mut temporary: tempfile::NamedTempFile,
+    mut chunks: mpsc::Receiver<Bytes>,
+) -> std::io::Result<(tempfile::NamedTempFile, [u8; 32])> {
+    use std::io::Write;
+    let mut hasher = Sha256::new();
+    while let Some(chunk) = chunks.blocking_recv() {
+        hasher.update(&chunk);
+        temporary.write_all(&chunk)?;
+    }
+    Ok((temporary, hasher.finalize().into()))
+}
+
+fn io_error(path: &Path, source: std::io::Error) -> FetchError {
+    FetchError::Io { path: path.to_owned(), source }
+}
+
+fn bad_url(url: &str, reason: String) -> Failure {
+    Failure::Definite(FetchError::BadUrl { url: url.to_owned(), reason })
+}
+
+fn file_failure(path: &Path, error: std::io::Error) -> Failure {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Failure::Absent,
+        _ => Failure::Definite(FetchError::Read { path: path.to_owned(), source: error }),
+    }
+}
+
+fn transfer_failure(error: &reqwest::Error) -> Failure {
+    let reason = with_causes(error);
+    if error.is_timeout() {
+        Failure::Transient(format!("no answer in time: {reason}"))
+    } else if error.is_redirect() || error.is_builder() {
+        let url = error.url().map(ToString::to_string).unwrap_or_default();
+        Failure::Definite(FetchError::BadUrl { url, reason })
+    } else {
+        Failure::Transient(reason)
+    }
+}
+
+/// An error with its causes on one line: reqwest's own text stops at "error sending request".
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let inner = error.to_string();
+        if !text.contains(&inner) {
+            text.push_str(": ");
+            text.push_str(&inner);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +362,262 @@ pub enum FetchError {
     /// A definite answer: it is not there.
     #[error("{} not found", .urls.join(", "))]
     NotFound { urls: Vec<String> },
+    /// A definite answer: not for us (401, 403 and the like).
+    #[error("{url} is refused by its server (status {status})")]
+    Refused { url: String, status: u16 },
     #[error("{url} has another content: expected sha256 {expected}, got {actual}")]
     Mismatch { url: String, expected: String, actual: String },
+    #[error("{url} is larger than the {largest} bytes that it may have")]
+    TooLarge { url: String, largest: u64 },
+    #[error("{url} cannot be fetched: {reason}")]
+    BadUrl { url: String, reason: String },
+    /// A `file:` URL whose file exists but cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
     #[error("cannot write {}", .path.display())]
-    Io { path: std::path::PathBuf, source: std::io::Error },
+    Io { path: PathBuf, source: std::io::Error },
     #[error("cannot set up the HTTP client: {0}")]
     Client(String),
     #[error("cancelled")]
     Cancelled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::NoProgress;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// What the server below does with the n-th connection.
+    #[derive(Clone)]
+    enum Reply {
+        Bytes(Vec<u8>),
+        /// Sends this and then keeps the connection open without a word.
+        Stall(Vec<u8>),
+    }
+
+    /// An HTTP server of one connection after the other; the last reply repeats. Returns its URL and the count of
+    /// requests it has seen.
+    async fn server(replies: Vec<Reply>) -> (String, Arc<AtomicUsize>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/file", listener.local_addr().unwrap());
+        let seen = Arc::new(AtomicUsize::new(0));
+        let count = seen.clone();
+        tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                let reply = replies[count.fetch_add(1, Ordering::SeqCst).min(replies.len() - 1)].clone();
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let _ = socket.read(&mut request).await;
+                    match reply {
+                        Reply::Bytes(bytes) => {
+                            let _ = socket.write_all(&bytes).await;
+                        }
+                        Reply::Stall(bytes) => {
+                            let _ = socket.write_all(&bytes).await;
+                            std::future::pending::<()>().await;
+                        }
+                    }
+                });
+            }
+        });
+        (url, seen)
+    }
+
+    fn ok(body: &[u8]) -> Reply {
+        let mut reply = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+        reply.extend_from_slice(body);
+        Reply::Bytes(reply)
+    }
+
+    fn status(line: &str) -> Reply {
+        Reply::Bytes(format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").into_bytes())
+    }
+
+    fn hash(body: &[u8]) -> String {
+        hex::encode(Sha256::digest(body))
+    }
+
+    fn impatient() -> Fetcher {
+        Fetcher::with_patience(Patience {
+            connect: Duration::from_secs(5),
+            read: Duration::from_millis(150),
+            attempts: 3,
+            backoff: Duration::from_millis(1),
+        })
+        .unwrap()
+    }
+
+    async fn fetch(urls: &[String], sha256: Option<&str>, destination: &Path) -> Result<(), FetchError> {
+        impatient().to_file(urls, sha256, destination, &NoProgress, &CancellationToken::new()).await
+    }
+
+    /// Nothing but `names` may be left, temporary files least of all.
+    fn only(folder: &Path, names: &[&str]) {
+        let mut left: Vec<String> =
+            folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, names);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_right_hash_arrives_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let body: Vec<u8> = (0..1_000_000u32).map(|i| i as u8).collect();
+        let (url, _) = server(vec![ok(&body)]).await;
+        let destination = folder.path().join("sub/file");
+        fetch(&[url], Some(&hash(&body).to_uppercase()), &destination).await.unwrap();
+        assert_eq!(std::fs::read(destination).unwrap(), body);
+        only(&folder.path().join("sub"), &["file"]);
+    }
+
+    #[tokio::test]
+    async fn another_content_never_gets_the_name_but_the_next_place_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        let (bad, seen) = server(vec![ok(b"evil")]).await;
+        let error = fetch(std::slice::from_ref(&bad), Some(&hash(b"good")), &destination).await.unwrap_err();
+        assert!(matches!(&error, FetchError::Mismatch { actual, .. } if *actual == hash(b"evil")), "{error}");
+        assert_eq!(seen.load(Ordering::SeqCst), 1, "a wrong content is not asked for again");
+        only(folder.path(), &[]);
+
+        let (good, _) = server(vec![ok(b"good")]).await;
+        fetch(&[bad, good], Some(&hash(b"good")), &destination).await.unwrap();
+        only(folder.path(), &["file"]);
+    }
+
+    #[tokio::test]
+    async fn a_truncated_body_is_asked_for_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        let short = Reply::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort".to_vec());
+        let (url, seen) = server(vec![short.clone(), ok(b"all of it")]).await;
+        fetch(&[url], None, &destination).await.unwrap();
+        assert_eq!(seen.load(Ordering::SeqCst), 2);
+        assert_eq!(std::fs::read(&destination).unwrap(), b"all of it");
+
+        let (url, _) = server(vec![short]).await;
+        let error = fetch(&[url], None, &folder.path().join("other")).await.unwrap_err();
+        assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+        only(folder.path(), &["file"]);
+    }
+
+    #[tokio::test]
+    async fn absent_is_definite_and_asked_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, seen) = server(vec![status("404 Not Found")]).await;
+        let (gone, _) = server(vec![status("410 Gone")]).await;
+        let missing = format!("file://{}/none", folder.path().display());
+        let error = fetch(&[url, gone, missing], None, &folder.path().join("file")).await.unwrap_err();
+        assert!(matches!(&error, FetchError::NotFound { urls } if urls.len() == 3), "{error}");
+        assert_eq!(seen.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn refusals_and_unknown_schemes_say_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        let (url, _) = server(vec![status("403 Forbidden")]).await;
+        let error = fetch(&[url], None, &destination).await.unwrap_err();
+        assert!(matches!(error, FetchError::Refused { status: 403, .. }), "{error}");
+        let error = fetch(&["gopher://example.org/1".to_owned()], None, &destination).await.unwrap_err();
+        assert!(matches!(error, FetchError::BadUrl { .. }), "{error}");
+        let error = fetch(&[], None, &destination).await.unwrap_err();
+        assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_in_trouble_is_asked_three_times() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        let busy = status("429 Too Many Requests");
+        let (url, seen) = server(vec![status("500 Internal Server Error"), busy.clone(), ok(b"x")]).await;
+        fetch(&[url], None, &destination).await.unwrap();
+        assert_eq!(seen.load(Ordering::SeqCst), 3);
+
+        let (url, seen) = server(vec![busy]).await;
+        let error = fetch(&[url], None, &destination).await.unwrap_err();
+        assert!(matches!(&error, FetchError::Unreachable { reasons, .. } if reasons[0].contains("429")), "{error}");
+        assert_eq!(seen.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn redirects_are_followed_but_not_for_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        let (target, _) = server(vec![ok(b"there")]).await;
+        let (url, _) = server(vec![status(&format!("302 Found\r\nLocation: {target}"))]).await;
+        fetch(&[url], Some(&hash(b"there")), &destination).await.unwrap();
+
+        let (url, seen) = server(vec![status("302 Found\r\nLocation: /file")]).await;
+        let error = fetch(&[url], None, &destination).await.unwrap_err();
+        assert!(matches!(error, FetchError::BadUrl { .. }), "{error}");
+        assert!(seen.load(Ordering::SeqCst) < 30);
+    }
+
+    #[tokio::test]
+    async fn a_stalled_transfer_is_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        for stall in [&b""[..], b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome"] {
+            let (url, seen) = server(vec![Reply::Stall(stall.to_vec())]).await;
+            let error = fetch(&[url], None, &destination).await.unwrap_err();
+            assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+            assert_eq!(seen.load(Ordering::SeqCst), 3);
+        }
+        only(folder.path(), &[]);
+    }
+
+    #[tokio::test]
+    async fn cancelling_ends_a_transfer_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (url, _) = server(vec![Reply::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nsome".to_vec())]).await;
+        let cancel = CancellationToken::new();
+        let fetcher = Fetcher::new().unwrap();
+        let destination = folder.path().join("file");
+        let urls = [url];
+        let transfer = fetcher.to_file(&urls, None, &destination, &NoProgress, &cancel);
+        let (result, ()) = tokio::join!(transfer, async { cancel.cancel() });
+        assert!(matches!(result.unwrap_err(), FetchError::Cancelled));
+    }
+
+    #[tokio::test]
+    async fn a_file_beyond_its_cap_is_cut_off_even_when_its_size_is_not_announced() {
+        let folder = tempfile::tempdir().unwrap();
+        let destination = folder.path().join("file");
+        let unannounced = Reply::Bytes([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), vec![b'x'; 5000]].concat());
+        for reply in [ok(&[b'x'; 5000]), unannounced] {
+            let (url, _) = server(vec![reply]).await;
+            let error = impatient()
+                .to_file_capped(&[url], None, 4999, &destination, &NoProgress, &CancellationToken::new())
+                .await
+                .unwrap_err();
+            assert!(matches!(error, FetchError::TooLarge { largest: 4999, .. }), "{error}");
+        }
+        only(folder.path(), &[]);
+    }
+
+    #[tokio::test]
+    async fn local_files_are_verified_and_the_end_is_told() {
+        #[derive(Default)]
+        struct Heard(Mutex<Vec<(String, u64, u64)>>);
+        impl Progress for Heard {
+            fn progress(&self, what: &str, done: u64, total: u64) {
+                self.0.lock().unwrap().push((what.to_owned(), done, total));
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a b.tar"), b"content").unwrap();
+        let url = reqwest::Url::from_file_path(folder.path().join("a b.tar")).unwrap().to_string();
+        let heard = Heard::default();
+        impatient()
+            .to_file(&[url], Some(&hash(b"content")), &folder.path().join("copy"), &heard, &CancellationToken::new())
+            .await
+            .unwrap();
+        assert_eq!(std::fs::read(folder.path().join("copy")).unwrap(), b"content");
+        assert_eq!(heard.0.lock().unwrap().last(), Some(&("a%20b.tar".to_owned(), 7, 7)));
+    }
 }
