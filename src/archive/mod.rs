@@ -1,35 +1,42 @@
 //! The read side of apt archives: mirror choice, InRelease verified against keyrings that ship with farm, every file by
 //! hash, Packages parsed, dependencies resolved, .debs downloaded in parallel into a cache that all runs share.
 
-pub mod mirror {
-    //! Which mirror of an archive is used: flag or configuration, then the host's own apt sources, then the
-    //! distribution definition's public one.
+pub mod mirror;
 
-    use std::collections::BTreeMap;
+#[cfg(test)]
+pub(crate) mod tests {
+    use crate::distro::{Bootstrap, Distro, PackageManager};
+    use crate::types::{Arch, Format};
 
-    use serde::Serialize;
-
-    use crate::distro::Distro;
-
-    #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-    pub struct Mirror {
-        /// Without a trailing slash.
-        pub url: String,
-        pub origin: Origin,
-    }
-
-    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-    #[serde(rename_all = "kebab-case")]
-    pub enum Origin {
-        Configured,
-        HostApt,
-        Definition,
-    }
-
-    /// Mirrors by archive name (`debian`, `debian-security`, `ubuntu`) for these distributions.
-    /// `configured` is what `--mirror NAME=URL` and `FARM_MIRROR_<NAME>` gave.
-    pub fn choose(distros: &[&Distro], configured: &BTreeMap<String, String>) -> BTreeMap<String, Mirror> {
-        let _ = (distros, configured);
-        unimplemented!()
+    /// A Debian release as the catalogue would describe it, with a keyring to be named by the test.
+    pub(crate) fn distro(suite: &str) -> Distro {
+        Distro {
+            id: format!("debian-{suite}"),
+            name: format!("Debian ({suite})"),
+            family: "debian".to_owned(),
+            version: suite.to_owned(),
+            format: Format::Deb,
+            manager: PackageManager::Apt,
+            image: None,
+            arches: vec![Arch::Amd64],
+            release_tag: String::new(),
+            end_of_life: None,
+            enable_repositories: Vec::new(),
+            build_packages: Vec::new(),
+            macros: Default::default(),
+            bootstrap: Some(Bootstrap {
+                archive: "debian".to_owned(),
+                mirror: "http://ftp.debian.org/debian".to_owned(),
+                suite: suite.to_owned(),
+                updates: Vec::new(),
+                security: None,
+                components: vec!["main".to_owned()],
+                keyrings: Vec::new(),
+                include: Vec::new(),
+                tolerate_expired: false,
+            }),
+            setup: None,
+            digest: "sha256:test".to_owned(),
+        }
     }
 }

@@ -21,6 +21,8 @@ pub mod labels {
     pub const KEY: &str = "io.farm.key";
     /// The content digest of a bootstrapped base image: the same on every engine.
     pub const DIGEST: &str = "io.farm.digest";
+    /// The digest of the distribution definition that a base image was made by.
+    pub const DEFINITION: &str = "io.farm.definition";
     /// The distribution id and architecture of a base image, `debian-12/amd64`.
     pub const DISTRO: &str = "io.farm.distro";
     /// What a builder holds, for people.

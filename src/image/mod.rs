@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::mirror::Mirror;
 use crate::distro::Distro;
-use crate::engine::{Engine, EngineError, Limits, OutputSink};
+use crate::engine::{Engine, EngineError, Limits, Network, OutputSink};
 use crate::fetch::Fetcher;
 use crate::types::{Arch, Progress};
 
@@ -75,6 +75,8 @@ pub struct ImageOptions {
     /// The run's id, for labels.
     pub run: String,
     pub limits: Limits,
+    /// What scripts that need the network get: the engine's default, or its host's where that one is broken or slow.
+    pub network: Network,
 }
 
 impl Images {
