@@ -1,18 +1,50 @@
 //! The `dist/` tree: artifacts, logs, job records, checksums, and the lock that keeps two runs apart. `dist/` changes
 //! only by atomic rename; the last good artifacts stay until newer ones are complete. It decides nothing about jobs.
+//!
+//! ```text
+//! dist/SHA256SUMS                      every accepted artifact, for `sha256sum -c`
+//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, SHA256SUMS; broken/ after a refusal
+//! dist/.farm/lock                      held by the run that writes here
+//! dist/.farm/stage/<n>/                folders of running jobs; <n>.lock is held while the job's process lives
+//! ```
+//!
+//! Lock files are locked by the operating system, so they mean nothing once their process is dead: nothing has to be
+//! cleaned up by hand after `kill -9`.
 
+mod staging;
+mod swap;
+
+use std::fs::{self, File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
 
+pub use staging::Staging;
+
+/// The shape of [`Record`] that this version writes, and the only one that it reads: an older record makes its target
+/// build again.
+pub const RECORD_SCHEMA: u32 = 1;
+
+const RECORD_FILE: &str = "job.json";
+const SUMS_FILE: &str = "SHA256SUMS";
+const LOG_FILE: &str = "build.log";
+const BROKEN_FOLDER: &str = "broken";
+const WORK_FOLDER: &str = ".farm";
+
+/// A job record is a few kilobytes; a larger file is none of ours.
+const LARGEST_RECORD: u64 = 16 << 20;
+
 /// What is kept of a target's last good job, as `job.json` beside its artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// Version of this record's shape.
+    /// Version of this record's shape: [`RECORD_SCHEMA`].
     pub schema: u32,
     /// The target's id.
     pub target: String,
@@ -32,8 +64,9 @@ pub struct Store {
 impl Store {
     /// Opens `root` (`dist/`), making it if need be. Takes no lock: reading is always allowed.
     pub fn open(root: &Path) -> Result<Store, StoreError> {
-        let _ = root;
-        unimplemented!()
+        let work = root.join(WORK_FOLDER);
+        fs::create_dir_all(work.join("stage")).map_err(at(&work))?;
+        Ok(Store { root: root.to_owned() })
     }
 
     pub fn root(&self) -> &Path {
@@ -42,19 +75,63 @@ impl Store {
 
     /// Keeps other farm processes from writing here until the guard is dropped, or this process dies.
     pub fn lock(&self) -> Result<StoreLock, StoreError> {
-        unimplemented!()
+        let path = self.root.join(WORK_FOLDER).join("lock");
+        let file = open_lock(&path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(StoreLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Locked(self.root.clone())),
+            Err(TryLockError::Error(error)) => Err(at(&path)(error)),
+        }
     }
 
-    /// The last good record of a target whose artifacts are all still there with their sizes.
+    /// The last good record of a target whose artifacts are all still there with their sizes. Contents are not read:
+    /// that is [`Store::verify`]'s.
     pub fn record(&self, target: &Target) -> Option<Record> {
-        let _ = target;
-        unimplemented!()
+        let folder = self.folder(target);
+        let record = read_record(&folder)?;
+        (record.target == target.to_string() && is_complete(&folder, &record)).then_some(record)
+    }
+
+    /// Every readable record with its folder, ordered by folder, whether its artifacts are complete or not.
+    pub fn records(&self) -> impl Iterator<Item = (PathBuf, Record)> + use<> {
+        sorted_folders(&self.root)
+            .into_iter()
+            .flat_map(|recipe| sorted_folders(&recipe))
+            .filter_map(|folder| read_record(&folder).map(|record| (folder, record)))
+    }
+
+    /// Reads every artifact of every record again and compares it with what was accepted, in parallel.
+    pub fn verify(&self) -> Vec<Damaged> {
+        let artifacts: Vec<(PathBuf, String, Artifact)> = self
+            .records()
+            .flat_map(|(folder, record)| {
+                let target = record.target;
+                record.artifacts.into_iter().map(move |artifact| (folder.clone(), target.clone(), artifact))
+            })
+            .collect();
+        artifacts
+            .into_par_iter()
+            .filter_map(|(folder, target, artifact)| {
+                let path = folder.join(&artifact.file_name);
+                let reason = match sha256_of(&path) {
+                    Ok(actual) if actual == artifact.sha256 => return None,
+                    Ok(actual) => format!("has sha256 {actual}, was accepted with {}", artifact.sha256),
+                    Err(error) => format!("cannot be read: {error}"),
+                };
+                Some(Damaged { target, path, reason })
+            })
+            .collect()
+    }
+
+    /// Writes `dist/SHA256SUMS` over the artifacts of all records, in the format of `sha256sum -c`, by atomic rename.
+    /// [`Staging::accept`] does it too.
+    pub fn write_sums(&self) -> Result<(), StoreError> {
+        write_root_sums(&self.root)
     }
 
     /// A fresh staging folder for a job; left-overs of dead runs are removed on the way.
     pub fn stage(&self, target: &Target) -> Result<Staging, StoreError> {
-        let _ = target;
-        unimplemented!()
+        Staging::new(&self.root, &target.folder())
     }
 
     /// The target's folder in `dist/`.
@@ -63,41 +140,19 @@ impl Store {
     }
 }
 
+/// An artifact in the store that is not what was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damaged {
+    /// The target's id.
+    pub target: String,
+    pub path: PathBuf,
+    /// Reads after the path.
+    pub reason: String,
+}
+
 #[derive(Debug)]
 pub struct StoreLock {
-    _file: std::fs::File,
-}
-
-/// A job's folder while it runs, on the same file system as `dist/`.
-#[derive(Debug)]
-pub struct Staging {
-    folder: PathBuf,
-    destination: PathBuf,
-}
-
-impl Staging {
-    /// Where the whole log is written: `build.log`.
-    pub fn log_path(&self) -> PathBuf {
-        self.folder.join("build.log")
-    }
-
-    /// Where artifacts are put, flat.
-    pub fn artifacts(&self) -> PathBuf {
-        self.folder.clone()
-    }
-
-    /// Writes SHA256SUMS and the record, syncs, and swaps the folder with the target's: all or nothing.
-    pub fn accept(self, record: &Record) -> Result<PathBuf, StoreError> {
-        let _ = (record, &self.destination);
-        unimplemented!()
-    }
-
-    /// Replaces only the target's `build.log`; the last good artifacts stay. Artifacts that were refused are kept in
-    /// `broken/` beside the log when `keep_artifacts` is set. Returns the log's path.
-    pub fn reject(self, keep_artifacts: bool) -> Result<PathBuf, StoreError> {
-        let _ = keep_artifacts;
-        unimplemented!()
-    }
+    _file: File,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -108,4 +163,99 @@ pub enum StoreError {
     Locked(PathBuf),
     #[error("no space left on the disk of {}", .0.display())]
     DiskFull(PathBuf),
+    /// The caller's mistake: a record that does not describe the folder.
+    #[error("{} cannot be accepted: {reason}", .path.display())]
+    Invalid { path: PathBuf, reason: String },
 }
+
+/// Turns an I/O error at `path` into ours.
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError + '_ {
+    move |source| match source.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::DiskFull(path.to_owned()),
+        _ => StoreError::Io { path: path.to_owned(), source },
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, StoreError> {
+    File::options().create(true).truncate(false).write(true).open(path).map_err(at(path))
+}
+
+fn read_record(folder: &Path) -> Option<Record> {
+    let mut text = Vec::new();
+    let file = File::open(folder.join(RECORD_FILE)).ok()?;
+    file.take(LARGEST_RECORD).read_to_end(&mut text).ok()?;
+    let record: Record = serde_json::from_slice(&text).ok()?;
+    // A record that names files elsewhere was not written by farm.
+    let usable = record.schema == RECORD_SCHEMA && record.artifacts.iter().all(|a| is_plain_name(&a.file_name));
+    usable.then_some(record)
+}
+
+fn is_complete(folder: &Path, record: &Record) -> bool {
+    record.artifacts.iter().all(|artifact| {
+        fs::symlink_metadata(folder.join(&artifact.file_name))
+            .is_ok_and(|found| found.is_file() && found.len() == artifact.size_bytes)
+    })
+}
+
+/// A name that stands for one file in one folder, and that `sha256sum` needs no escapes for.
+fn is_plain_name(name: &str) -> bool {
+    !name.is_empty()
+        && name != "."
+        && name != ".."
+        && !name.contains(['/', '\\'])
+        && !name.chars().any(char::is_control)
+}
+
+/// Folders in `folder`, hidden ones (our work area) left out; none when it cannot be read.
+fn sorted_folders(folder: &Path) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."))
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort();
+    folders
+}
+
+fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex::encode(hasher.finalize())),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+}
+
+/// The lines of a SHA256SUMS file: digest, two spaces, path.
+fn sums<'a>(prefix: &str, artifacts: impl Iterator<Item = &'a Artifact>) -> String {
+    artifacts.map(|artifact| format!("{}  {prefix}{}\n", artifact.sha256, artifact.file_name)).collect()
+}
+
+fn write_root_sums(root: &Path) -> Result<(), StoreError> {
+    let work = root.join(WORK_FOLDER);
+    // Two jobs that finish together must not overwrite the newer list with the older one.
+    let lock_path = work.join("sums.lock");
+    let lock = open_lock(&lock_path)?;
+    lock.lock().map_err(at(&lock_path))?;
+    let store = Store { root: root.to_owned() };
+    let mut text = String::new();
+    for (folder, record) in store.records() {
+        if let Some(prefix) = folder.strip_prefix(root).ok().and_then(Path::to_str) {
+            text.push_str(&sums(&format!("{prefix}/"), record.artifacts.iter()));
+        }
+    }
+    let staged = work.join("SHA256SUMS.new");
+    swap::write_synced(&staged, text.as_bytes()).map_err(at(&staged))?;
+    let path = root.join(SUMS_FILE);
+    fs::rename(&staged, &path).map_err(at(&path))?;
+    swap::sync_folder(root).map_err(at(root))
+}
+
+#[cfg(test)]
+mod tests;
