@@ -4,7 +4,10 @@
 //! A driver does not decide policy: retries, timeouts and clean-up order are the runner's; what an image holds is
 //! `image`'s. No type here names a host path: an engine may be remote.
 
+mod docker;
 mod spec;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -108,6 +111,21 @@ pub trait Container: Send + Sync {
     async fn remove(self: Box<Self>) -> Result<(), EngineError>;
 }
 
+/// Finds a container engine that answers. `choice` is `auto` (also the empty string), `docker`, `podman`, or the URL of
+/// an endpoint: `unix://`, `tcp://`, `http://`, `https://`, `npipe://`, or an absolute socket path. `auto` asks the
+/// environment variable `FARM_ENGINE` first; then, as the Docker command line does, `DOCKER_HOST`, `DOCKER_CONTEXT`
+/// and the current context of the Docker configuration; then the usual sockets of this host, in a fixed order.
+///
+/// What is named explicitly is never replaced by another engine that happens to run.
+///
+/// # Errors
+/// [`EngineError::NoEngine`] with each endpoint tried and why it did not do, [`EngineError::Config`] for a choice or a
+/// configuration that cannot be read.
+pub async fn connect(choice: &str) -> Result<Arc<dyn Engine>, EngineError> {
+    let surroundings = docker::Surroundings::of_this_process();
+    Ok(Arc::new(docker::connect(choice, &surroundings).await?))
+}
+
 /// What goes wrong between farm and an engine. Never the fault of what runs inside: that is an [`ExitStatus`].
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -129,6 +147,8 @@ pub enum EngineError {
     Ended { id: String, reason: String },
     #[error("output could not be taken: {0}")]
     Sink(#[source] std::io::Error),
+    #[error("the stream to hand over broke off: {0}")]
+    Source(#[source] std::io::Error),
     #[error("cancelled")]
     Cancelled,
     #[error("{0}")]

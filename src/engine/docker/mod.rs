@@ -1,0 +1,154 @@
+//! The driver for everything that speaks the Docker Engine API: Docker (Engine 20.10 and later) and Podman's
+//! compatible socket (4.3 and later).
+//!
+//! All differences between engines are in [`probe::Quirks`], found out once. The driver shares no file system with the
+//! engine, mounts nothing of this host, and does not retry: whether a failure is worth another try is the runner's.
+
+mod archive;
+mod client;
+mod container;
+mod credentials;
+mod endpoint;
+mod errors;
+mod exec;
+mod image;
+mod pid1;
+mod probe;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveImageOptionsBuilder, RemoveVolumeOptions,
+};
+use futures_util::future;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use endpoint::Surroundings;
+
+use super::{Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, labels};
+use crate::stream::ByteStream;
+use crate::types::{Arch, Progress};
+use probe::Quirks;
+
+/// A connection to one engine.
+#[derive(Debug)]
+pub(crate) struct Docker {
+    client: bollard::Docker,
+    endpoint: String,
+    info: EngineInfo,
+    quirks: Quirks,
+    pulls: image::PullLocks,
+}
+
+/// The first of the candidates that answers.
+pub(crate) async fn connect(choice: &str, around: &Surroundings) -> Result<Docker, EngineError> {
+    let mut tried = Vec::new();
+    for candidate in endpoint::candidates(choice, around)? {
+        match Docker::open(&candidate).await {
+            Ok(engine) => return Ok(engine),
+            Err(error) => {
+                let reason = match error {
+                    EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
+                    other => other.to_string(),
+                };
+                let hint = if reason.contains("ermission denied") {
+                    "; this user may not use it: join its group (`docker`), or run a rootless engine"
+                } else {
+                    ""
+                };
+                tried.push((format!("{} ({})", candidate.url, candidate.origin), format!("{reason}{hint}")));
+            }
+        }
+    }
+    Err(EngineError::NoEngine { tried })
+}
+
+impl Docker {
+    async fn open(candidate: &endpoint::Candidate) -> Result<Docker, EngineError> {
+        let client = client::open(candidate).await?;
+        let (info, quirks) =
+            probe::probe(&client).await.map_err(|error| errors::map(&candidate.url, "describe itself", error))?;
+        Ok(Docker { client, endpoint: candidate.url.clone(), info, quirks, pulls: image::PullLocks::default() })
+    }
+
+    fn error(&self, action: &str, error: bollard::errors::Error) -> EngineError {
+        errors::map(&self.endpoint, action, error)
+    }
+}
+
+#[async_trait]
+impl Engine for Docker {
+    fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    async fn ping(&self) -> Result<EngineInfo, EngineError> {
+        self.client.ping().await.map_err(|error| self.error("answer a ping", error))?;
+        Ok(self.info.clone())
+    }
+
+    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError> {
+        image::inspect(self, reference).await
+    }
+
+    async fn images(&self, label: &str) -> Result<Vec<ImageInfo>, EngineError> {
+        image::list(self, label).await
+    }
+
+    async fn pull(
+        &self,
+        reference: &str,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError> {
+        image::pull(self, reference, arch, progress, cancel).await
+    }
+
+    async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError> {
+        image::import(self, spec, layer).await
+    }
+
+    async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
+        let options = RemoveImageOptionsBuilder::new().force(true).build();
+        match self.client.remove_image(reference, Some(options), None).await {
+            Err(error) if errors::status(&error) != Some(404) => Err(self.error("remove an image", error)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, EngineError> {
+        Ok(Box::new(container::create(self, spec).await?))
+    }
+
+    async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError> {
+        let label = match run {
+            Some(run) => format!("{}={run}", labels::RUN),
+            None => labels::OWNED.to_owned(),
+        };
+        let filters = HashMap::from([("label", vec![label])]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let left = self.client.list_containers(Some(options)).await;
+        let left = left.map_err(|error| self.error("list containers", error))?;
+        let ids: Vec<String> = left.into_iter().filter_map(|container| container.id).collect();
+        future::try_join_all(ids.iter().map(|id| container::remove(&self.client, &self.endpoint, id))).await?;
+        Ok(ids.len())
+    }
+
+    async fn caches(&self) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", vec![labels::OWNED])]);
+        let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let found = self.client.list_volumes(Some(options)).await.map_err(|error| self.error("list caches", error))?;
+        let mut names: Vec<String> = found.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
+        match self.client.remove_volume(name, None::<RemoveVolumeOptions>).await {
+            Err(error) if errors::status(&error) != Some(404) => Err(self.error("remove a cache", error)),
+            _ => Ok(()),
+        }
+    }
+}

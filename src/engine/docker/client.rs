@@ -1,0 +1,118 @@
+//! Opens a connection to one endpoint: transport, TLS, and the API version that both sides speak.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
+
+use super::endpoint::{Candidate, Tls};
+use super::errors;
+use crate::engine::EngineError;
+
+/// The client's timeout covers a whole request body, and a pull or an upload may take hours: what should be quick is
+/// bounded where it is called.
+const TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
+
+/// An engine that does not say its version in this time is taken for dead.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub(super) async fn open(candidate: &Candidate) -> Result<Docker, EngineError> {
+    let unreachable = |reason: String| EngineError::Unreachable { endpoint: candidate.url.clone(), reason };
+    let client = transport(candidate)?;
+    let negotiated = tokio::time::timeout(PROBE_TIMEOUT, client.negotiate_version())
+        .await
+        .map_err(|_| unreachable(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())))?
+        .map_err(|error| match errors::map(&candidate.url, "say its version", error) {
+            EngineError::Lost { reason, .. } => unreachable(reason),
+            other => other,
+        })?;
+    let version = negotiated.client_version();
+    Ok(negotiated.with_request_modifier(move |request| adjust(request, &version)))
+}
+
+fn transport(candidate: &Candidate) -> Result<Docker, EngineError> {
+    let url = candidate.url.as_str();
+    let (scheme, address) = url.split_once("://").unwrap_or(("", url));
+    let opened = match (scheme, &candidate.tls) {
+        #[cfg(unix)]
+        ("unix", _) => Docker::connect_with_unix(address, TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+        #[cfg(windows)]
+        ("npipe", _) => Docker::connect_with_named_pipe(address, TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+        ("tcp" | "https", Some(tls)) => return connect_tls(url, tls),
+        ("tcp" | "http", None) => Docker::connect_with_http(url, TIMEOUT_SECONDS, API_DEFAULT_VERSION),
+        ("https", None) => {
+            return Err(EngineError::Config(format!(
+                "{url} needs certificates: set DOCKER_CERT_PATH to the folder of ca.pem, cert.pem and key.pem"
+            )));
+        }
+        ("ssh", _) => {
+            return Err(EngineError::Config(format!(
+                "{url}: farm does not speak ssh; forward the socket, \
+                 `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {address}`, and use `--engine unix:///tmp/engine.sock`"
+            )));
+        }
+        _ => {
+            return Err(EngineError::Config(format!(
+                "{url}: not an endpoint that farm can use on this system (known: unix, tcp, http, https, npipe on Windows)"
+            )));
+        }
+    };
+    opened.map_err(|error| errors::map(url, "be reached", error))
+}
+
+fn connect_tls(url: &str, tls: &Tls) -> Result<Docker, EngineError> {
+    for file in [&tls.ca, &tls.cert, &tls.key] {
+        readable(file).map_err(|error| EngineError::Config(format!("{url} needs {}: {error}", file.display())))?;
+    }
+    // The client panics without a process-wide provider. Somebody may have installed it already: then it is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Docker::connect_with_ssl(url, &tls.key, &tls.cert, &tls.ca, TIMEOUT_SECONDS, API_DEFAULT_VERSION)
+        .map_err(|error| EngineError::Config(format!("{url}: {error}")))
+}
+
+fn readable(file: &Path) -> std::io::Result<()> {
+    std::fs::File::open(file).map(|_| ())
+}
+
+/// Two things that the client library does not do for us, done to each request:
+/// - it leaves the negotiated version out of the path, so that an engine would answer in whatever version is its newest;
+/// - it encodes credentials in the standard base64 alphabet, where the API wants the URL-safe one. Engine 20.10 then
+///   drops them without a word whenever a `+` or `/` occurs.
+fn adjust(mut request: BollardRequest, version: &ClientVersion) -> BollardRequest {
+    let uri = request.uri();
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    if !path.starts_with("/v1.") && path != "/version" {
+        let scheme = uri.scheme_str().unwrap_or("http");
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        if let Ok(versioned) = format!("{scheme}://{authority}/v{version}{path}").parse() {
+            *request.uri_mut() = versioned;
+        }
+    }
+    for name in ["x-registry-auth", "x-registry-config"] {
+        if let Some(value) = request.headers_mut().get_mut(name) {
+            let url_safe = value.to_str().unwrap_or_default().replace('+', "-").replace('/', "_");
+            if let Ok(url_safe) = url_safe.parse() {
+                *value = url_safe;
+            }
+        }
+    }
+    request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_reached_says_what_to_do() {
+        let open = async |url: &str| {
+            let candidate = Candidate { url: url.to_owned(), origin: "test", tls: None };
+            open(&candidate).await.unwrap_err().to_string()
+        };
+        assert!(open("ssh://me@host").await.contains("ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock me@host"));
+        assert!(open("https://host:2376").await.contains("DOCKER_CERT_PATH"));
+        assert!(open("gopher://host").await.contains("not an endpoint"));
+        assert!(open("unix:///nowhere/docker.sock").await.contains("no such socket"));
+        assert!(open("tcp://127.0.0.1:1").await.contains("does not answer"));
+    }
+}

@@ -1,0 +1,288 @@
+//! A leased container: made, started, filled, emptied, committed and removed.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig, VolumeCreateRequest};
+use bollard::query_parameters::{
+    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
+    UploadToContainerOptionsBuilder,
+};
+use bytes::Bytes;
+use futures_util::{StreamExt, future, stream};
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Docker, errors, exec, image, pid1};
+use crate::engine::{
+    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, NamedCache, Network,
+    OutputSink, Stats, labels,
+};
+use crate::stream::ByteStream;
+
+/// How long a removal that somebody else began may take.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);
+const REMOVAL_POLL: Duration = Duration::from_millis(50);
+
+pub(super) struct DockerContainer {
+    pub(super) client: bollard::Docker,
+    pub(super) endpoint: String,
+    pub(super) id: String,
+    upload_checks_folder: bool,
+    /// The task that holds the attached connection; ending it ends the container.
+    lease: Mutex<Option<AbortHandle>>,
+}
+
+impl Drop for DockerContainer {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+pub(super) async fn create(engine: &Docker, spec: &ContainerSpec) -> Result<DockerContainer, EngineError> {
+    future::try_join_all(spec.caches.iter().map(|cache| create_cache(engine, cache))).await?;
+    let mut options = CreateContainerOptionsBuilder::new().name(&spec.name);
+    // Asked for only where needed: engines compare it with what the image says of itself.
+    let platform = image::platform(spec.arch);
+    if spec.arch != engine.info.arch {
+        options = options.platform(&platform);
+    }
+    let created = engine.client.create_container(Some(options.build()), body(spec)).await;
+    let created = created.map_err(|error| engine.error("create a container", error))?;
+    Ok(DockerContainer {
+        client: engine.client.clone(),
+        endpoint: engine.endpoint.clone(),
+        id: created.id,
+        upload_checks_folder: engine.quirks.upload_ignores_missing_folder,
+        lease: Mutex::new(None),
+    })
+}
+
+async fn create_cache(engine: &Docker, cache: &NamedCache) -> Result<(), EngineError> {
+    let request = VolumeCreateRequest {
+        name: Some(cache.name.clone()),
+        labels: Some(HashMap::from([(labels::OWNED.to_owned(), String::new())])),
+        ..VolumeCreateRequest::default()
+    };
+    engine.client.create_volume(request).await.map_err(|error| engine.error("create a cache", error))?;
+    Ok(())
+}
+
+fn body(spec: &ContainerSpec) -> ContainerCreateBody {
+    let mut labels: HashMap<String, String> = spec.labels.clone().into_iter().collect();
+    labels.insert(labels::OWNED.to_owned(), String::new());
+    let memory = spec.limits.memory_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
+    let network = match spec.network {
+        Network::None => "none",
+        Network::Default => "default",
+        Network::Host => "host",
+    };
+    let binds = spec.caches.iter().map(|cache| format!("{}:{}", cache.name, cache.path)).collect();
+    let host_config = HostConfig {
+        auto_remove: Some(true),
+        network_mode: Some(network.to_owned()),
+        cpuset_cpus: spec.limits.cpuset.clone(),
+        memory,
+        // Equal to the memory limit: no swap beside it. A build that swaps is a build that hangs.
+        memory_swap: memory,
+        pids_limit: spec.limits.pids.map(i64::from),
+        binds: Some(binds),
+        // The default capabilities stay: preparing needs chown, setuid and chroot as root. But no set-uid program of
+        // the image makes the build user root again; root steps run as root from the start and never need one.
+        security_opt: Some(vec!["no-new-privileges".to_owned()]),
+        ..HostConfig::default()
+    };
+    ContainerCreateBody {
+        image: Some(spec.image.clone()),
+        // One name for all: some packages record the host that built them.
+        hostname: Some("farm".to_owned()),
+        user: Some("0:0".to_owned()),
+        working_dir: Some("/".to_owned()),
+        entrypoint: Some(vec!["/bin/sh".to_owned()]),
+        cmd: Some(vec!["-c".to_owned(), pid1::IDLE.to_owned()]),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        attach_stdin: Some(true),
+        attach_stdout: Some(false),
+        attach_stderr: Some(false),
+        tty: Some(false),
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() }),
+        labels: Some(labels),
+        host_config: Some(host_config),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Kills and removes; waits where somebody else is at it already. Gone is gone.
+pub(super) async fn remove(client: &bollard::Docker, endpoint: &str, id: &str) -> Result<(), EngineError> {
+    let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+    match client.remove_container(id, Some(options)).await {
+        Ok(()) => Ok(()),
+        Err(error) if errors::status(&error) == Some(404) => Ok(()),
+        Err(error) if errors::status(&error) == Some(409) => {
+            let gone = async {
+                while exists(client, id).await {
+                    tokio::time::sleep(REMOVAL_POLL).await;
+                }
+            };
+            tokio::time::timeout(REMOVAL_TIMEOUT, gone)
+                .await
+                .map_err(|_| errors::map(endpoint, "remove a container", error))
+        }
+        Err(error) => {
+            // The container may have ended and been removed by itself between the two halves of the engine's work.
+            if exists(client, id).await { Err(errors::map(endpoint, "remove a container", error)) } else { Ok(()) }
+        }
+    }
+}
+
+async fn exists(client: &bollard::Docker, id: &str) -> bool {
+    match client.inspect_container(id, None::<InspectContainerOptions>).await {
+        Ok(_) => true,
+        Err(error) => errors::status(&error) != Some(404),
+    }
+}
+
+impl DockerContainer {
+    pub(super) fn error(&self, action: &str, error: bollard::errors::Error) -> EngineError {
+        if errors::is_ended(&error) {
+            return EngineError::Ended { id: self.short_id(), reason: error.to_string() };
+        }
+        errors::map(&self.endpoint, action, error)
+    }
+
+    /// As engines print it.
+    pub(super) fn short_id(&self) -> String {
+        self.id.chars().take(12).collect()
+    }
+
+    fn release(&self) {
+        let lease = self.lease.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        if let Some(task) = lease {
+            task.abort();
+        }
+    }
+
+    /// Whether `path` is there, without fetching it.
+    async fn check_path(&self, path: &GuestPath) -> Result<(), EngineError> {
+        let options = ContainerArchiveInfoOptionsBuilder::new().path(path.as_str()).build();
+        match self.client.get_container_archive_info(&self.id, Some(options)).await {
+            // HEAD has no body: a 404 is the path, unless the container itself is gone.
+            Err(error) if errors::status(&error) == Some(404) && exists(&self.client, &self.id).await => {
+                Err(EngineError::NoSuchPath(path.clone()))
+            }
+            Err(error) => Err(self.error("look at a path", error)),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Container for DockerContainer {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    async fn start(&self) -> Result<(), EngineError> {
+        let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).build();
+        let attached = self.client.attach_container(&self.id, Some(options)).await;
+        let mut attached = attached.map_err(|error| self.error("attach to a container", error))?;
+        let task = tokio::spawn(async move {
+            // Nothing is ever written, and nothing is expected: this waits for the end of the container.
+            let _lease = attached.input;
+            while attached.output.next().await.is_some() {}
+        });
+        let previous = self.lease.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).replace(task.abort_handle());
+        if let Some(previous) = previous {
+            previous.abort();
+        }
+        let started = self.client.start_container(&self.id, None::<StartContainerOptions>).await;
+        started.map_err(|error| self.error("start a container", error))
+    }
+
+    async fn upload(&self, path: &GuestPath, tar: ByteStream) -> Result<(), EngineError> {
+        if self.upload_checks_folder {
+            self.check_path(path).await?;
+        }
+        let source = errors::SourceError::default();
+        let options = UploadToContainerOptionsBuilder::new().path(path.as_str()).build();
+        let body = bollard::body_try_stream(source.watch(tar));
+        let Err(error) = self.client.upload_to_container(&self.id, Some(options), body).await else { return Ok(()) };
+        let missing = match errors::status(&error) {
+            Some(404) => !errors::is_ended(&error),
+            Some(_) => false,
+            // An engine that refuses while the body is still being sent may close the connection before its answer
+            // is read: ask again what it would have said.
+            None => matches!(self.check_path(path).await, Err(EngineError::NoSuchPath(_))),
+        };
+        if missing {
+            return Err(EngineError::NoSuchPath(path.clone()));
+        }
+        Err(source.or(self.error("take an upload", error)))
+    }
+
+    async fn exec(
+        &self,
+        spec: &ExecSpec,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, EngineError> {
+        exec::exec(self, spec, sink, cancel).await
+    }
+
+    async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {
+        let options = DownloadFromContainerOptionsBuilder::new().path(path.as_str()).build();
+        let mut body = Box::pin(self.client.download_from_container(&self.id, Some(options)));
+        // The request is made when its first chunk is asked for: errors of the request come out here.
+        let first: Bytes = match body.next().await {
+            Some(Ok(chunk)) => chunk,
+            Some(Err(error)) if errors::status(&error) == Some(404) && !errors::is_ended(&error) => {
+                return Err(EngineError::NoSuchPath(path.clone()));
+            }
+            Some(Err(error)) => return Err(self.error("give a download", error)),
+            None => Bytes::new(),
+        };
+        let rest = body.map(|chunk| chunk.map_err(std::io::Error::other));
+        Ok(Box::pin(stream::once(future::ready(Ok(first))).chain(rest)))
+    }
+
+    async fn stats(&self) -> Result<Stats, EngineError> {
+        let output = exec::run_script(self, pid1::MEMORY, &[]).await?;
+        Ok(parse_stats(&String::from_utf8_lossy(&output)))
+    }
+
+    async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
+        image::commit(self, spec).await
+    }
+
+    async fn remove(self: Box<Self>) -> Result<(), EngineError> {
+        remove(&self.client, &self.endpoint, &self.id).await
+    }
+}
+
+fn parse_stats(output: &str) -> Stats {
+    let mut stats = Stats::default();
+    for line in output.lines() {
+        match line.split_once(' ') {
+            Some(("oom_kill", count)) => stats.oom_kills = count.trim().parse().ok(),
+            Some(("peak", bytes)) => stats.memory_peak_bytes = bytes.trim().parse().ok(),
+            _ => {}
+        }
+    }
+    stats
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_counters_are_optional() {
+        let stats = parse_stats("oom_kill 2\npeak 4096\n");
+        assert_eq!(stats, Stats { oom_kills: Some(2), memory_peak_bytes: Some(4096) });
+        assert_eq!(parse_stats(""), Stats::default());
+    }
+}

@@ -1,0 +1,260 @@
+//! One process in a container: its output as it comes, its exit code, and its certain end when nobody wants it any more.
+
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::errors::Error;
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::ExecConfig;
+use bollard::query_parameters::KillContainerOptions;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tokio_util::sync::CancellationToken;
+
+use super::container::DockerContainer;
+use super::pid1;
+use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream};
+
+/// With no output for so long, the engine is asked whether the process still runs: a daemon that inherited its
+/// output keeps the stream open after its end.
+const IDLE_CHECK: Duration = Duration::from_secs(2);
+
+/// What is still on its way when the process has ended.
+const LAST_OUTPUT: Duration = Duration::from_millis(500);
+
+/// The engine notes the exit code a moment after it closed the stream.
+const EXIT_CODE_TIMEOUT: Duration = Duration::from_secs(30);
+const EXIT_CODE_POLL: Duration = Duration::from_millis(5);
+
+/// How long killing may take before the whole container is killed instead.
+const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// More output than this from a script of farm's own means that something else answered.
+const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
+
+/// The digits of any process id, with room.
+const PID_DIGITS: usize = 12;
+
+pub(super) async fn exec(
+    container: &DockerContainer,
+    spec: &ExecSpec,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<ExitStatus, EngineError> {
+    if cancel.is_cancelled() {
+        return Err(EngineError::Cancelled);
+    }
+    let mut process = Process::start(container, spec).await?;
+    loop {
+        let next = tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                process.kill().await;
+                return Err(EngineError::Cancelled);
+            }
+            next = process.next() => next?,
+        };
+        let Some((stream, chunk)) = next else { break };
+        if let Err(error) = sink.write(stream, chunk).await {
+            process.kill().await;
+            return Err(EngineError::Sink(error));
+        }
+    }
+    process.exit_status().await
+}
+
+/// Runs a script of farm's own as root and returns what it printed on stdout.
+pub(super) async fn run_script(
+    container: &DockerContainer,
+    script: &str,
+    arguments: &[&str],
+) -> Result<Vec<u8>, EngineError> {
+    let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned(), "farm".to_owned()];
+    argv.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    let config = ExecConfig { cmd: Some(argv), user: Some("0:0".to_owned()), ..ExecConfig::default() };
+    let mut process = Process::start_as_is(container, config, Pid::Unwrapped).await?;
+    let mut output = Vec::new();
+    while let Some((stream, chunk)) = process.next().await? {
+        if stream == OutputStream::Stdout && output.len() + chunk.len() <= SCRIPT_OUTPUT_LIMIT {
+            output.extend_from_slice(&chunk);
+        }
+    }
+    match process.exit_status().await? {
+        ExitStatus { code: 0 } => Ok(output),
+        ExitStatus { code } => Err(EngineError::Refused {
+            action: "run a script of farm's own in a container".to_owned(),
+            status: 200,
+            message: format!("exit code {code}: {}", String::from_utf8_lossy(&output).trim()),
+        }),
+    }
+}
+
+/// A running exec.
+struct Process<'a> {
+    container: &'a DockerContainer,
+    id: String,
+    output: BoxStream<'static, Result<LogOutput, Error>>,
+    pid: Pid,
+    /// Output that was held back while looking for the process id.
+    pending: Option<Bytes>,
+}
+
+/// What the wrapper said of its process id so far.
+enum Pid {
+    /// Nobody will say it.
+    Unwrapped,
+    Awaited(Vec<u8>),
+    Known(u32),
+    /// The first line was something else: the wrapper never ran.
+    Absent,
+}
+
+impl<'a> Process<'a> {
+    async fn start(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
+        let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), pid1::WRAP.to_owned(), "farm".to_owned()];
+        argv.extend(spec.argv.iter().cloned());
+        let config = ExecConfig {
+            cmd: Some(argv),
+            user: Some(spec.user.clone()),
+            env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+            working_dir: Some(spec.workdir.as_str().to_owned()),
+            ..ExecConfig::default()
+        };
+        Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await
+    }
+
+    async fn start_as_is(
+        container: &'a DockerContainer,
+        config: ExecConfig,
+        pid: Pid,
+    ) -> Result<Process<'a>, EngineError> {
+        let action = "start a process in a container";
+        let config = ExecConfig { attach_stdout: Some(true), attach_stderr: Some(true), tty: Some(false), ..config };
+        let client = &container.client;
+        let id = client.create_exec(&container.id, config).await.map_err(|error| container.error(action, error))?.id;
+        match client.start_exec(&id, None::<StartExecOptions>).await {
+            Ok(StartExecResults::Attached { output, .. }) => Ok(Process { container, id, output, pid, pending: None }),
+            Ok(StartExecResults::Detached) => Err(EngineError::Lost {
+                action: action.to_owned(),
+                reason: "the process was started detached".to_owned(),
+            }),
+            Err(error) => Err(container.error(action, error)),
+        }
+    }
+
+    /// The next chunk of output; `None` when the process has ended and all its output was seen. Can be dropped and
+    /// called again.
+    async fn next(&mut self) -> Result<Option<(OutputStream, Bytes)>, EngineError> {
+        let mut ended = false;
+        loop {
+            if let Some(held_back) = self.pending.take() {
+                return Ok(Some((OutputStream::Stdout, held_back)));
+            }
+            let patience = if ended { LAST_OUTPUT } else { IDLE_CHECK };
+            let item = match tokio::time::timeout(patience, self.output.next()).await {
+                Ok(item) => item,
+                Err(_) if ended => return Ok(None),
+                Err(_) => {
+                    ended = !self.is_running().await?.0;
+                    continue;
+                }
+            };
+            let (stream, chunk) = match item {
+                Some(Ok(LogOutput::StdErr { message })) => (OutputStream::Stderr, message),
+                Some(Ok(LogOutput::StdOut { message } | LogOutput::Console { message })) => {
+                    match self.take_pid(message) {
+                        Some(rest) => (OutputStream::Stdout, rest),
+                        None => continue,
+                    }
+                }
+                Some(Ok(LogOutput::StdIn { .. })) => continue,
+                Some(Err(error)) => return Err(self.container.error("hand on output", error)),
+                None => {
+                    if let Pid::Awaited(held_back) = &mut self.pid {
+                        let held_back = std::mem::take(held_back);
+                        self.pid = Pid::Absent;
+                        if !held_back.is_empty() {
+                            return Ok(Some((OutputStream::Stdout, held_back.into())));
+                        }
+                    }
+                    return Ok(None);
+                }
+            };
+            if !chunk.is_empty() {
+                return Ok(Some((stream, chunk)));
+            }
+        }
+    }
+
+    /// Takes the wrapper's first line out of stdout; what is left is the program's.
+    fn take_pid(&mut self, chunk: Bytes) -> Option<Bytes> {
+        let Pid::Awaited(line) = &mut self.pid else { return Some(chunk) };
+        let end = chunk.iter().position(|byte| !byte.is_ascii_digit());
+        line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
+        if end.is_none() && line.len() <= PID_DIGITS {
+            return None;
+        }
+        let number = std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok());
+        match (end, number) {
+            (Some(end), Some(number)) if chunk[end] == b'\n' => {
+                self.pid = Pid::Known(number);
+                Some(chunk.slice(end + 1..))
+            }
+            _ => {
+                let mut held_back = std::mem::take(line);
+                held_back.extend_from_slice(&chunk[end.unwrap_or(chunk.len())..]);
+                self.pid = Pid::Absent;
+                Some(held_back.into())
+            }
+        }
+    }
+
+    async fn is_running(&mut self) -> Result<(bool, Option<i64>), EngineError> {
+        let inspected = self.container.client.inspect_exec(&self.id).await;
+        let inspected = inspected.map_err(|error| self.container.error("say how a process ended", error))?;
+        Ok((inspected.running.unwrap_or(false), inspected.exit_code))
+    }
+
+    async fn exit_status(mut self) -> Result<ExitStatus, EngineError> {
+        let deadline = tokio::time::Instant::now() + EXIT_CODE_TIMEOUT;
+        loop {
+            match self.is_running().await? {
+                (false, Some(code)) => {
+                    return Ok(ExitStatus { code: i32::try_from(code).unwrap_or(i32::MAX) });
+                }
+                _ if tokio::time::Instant::now() < deadline => tokio::time::sleep(EXIT_CODE_POLL).await,
+                _ => {
+                    return Err(EngineError::Lost {
+                        action: "say how a process ended".to_owned(),
+                        reason: "its output is closed and it still runs".to_owned(),
+                    });
+                }
+            }
+        }
+    }
+
+    /// Kills the process with all of its session, and where that cannot be made sure of, the container: nothing that
+    /// was cancelled goes on running.
+    async fn kill(&mut self) {
+        if !matches!(tokio::time::timeout(KILL_TIMEOUT, self.kill_session()).await, Ok(Ok(()))) {
+            // It is gone, or about to be removed by whoever cancelled: then this has nothing left to do.
+            let _ = self.container.client.kill_container(&self.container.id, None::<KillContainerOptions>).await;
+        }
+    }
+
+    async fn kill_session(&mut self) -> Result<(), EngineError> {
+        // Cancelled before the wrapper said who it is: that is its very first act.
+        while matches!(self.pid, Pid::Awaited(_)) {
+            if self.next().await?.is_none() {
+                break;
+            }
+        }
+        if let Pid::Known(pid) = self.pid {
+            run_script(self.container, pid1::KILL_SESSION, &[&pid.to_string()]).await?;
+        }
+        // What was printed meanwhile is nobody's; the end of the stream is the end of the process.
+        while self.next().await?.is_some() {}
+        Ok(())
+    }
+}

@@ -1,0 +1,263 @@
+//! Images: looked up, listed, pulled, loaded, committed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use bollard::errors::Error;
+use bollard::models::{ContainerConfig, CreateImageInfo, ImageInspect};
+use bollard::query_parameters::{
+    CommitContainerOptionsBuilder, CreateImageOptionsBuilder, ImportImageOptionsBuilder, InspectContainerOptions,
+    ListImagesOptionsBuilder,
+};
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+use super::archive::SpooledLayer;
+use super::container::DockerContainer;
+use super::{Docker, credentials, errors};
+use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, labels};
+use crate::stream::{self, ByteStream};
+use crate::types::{Arch, Progress};
+
+/// One lock for each reference that is being pulled: an engine's store has one image under a tag, so a pull for
+/// another architecture between a pull and its look-up would return the wrong one.
+#[derive(Debug, Default)]
+pub(super) struct PullLocks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
+
+impl PullLocks {
+    fn of(&self, reference: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        locks.entry(reference.to_owned()).or_default().clone()
+    }
+}
+
+/// As engines and registries spell it: `linux/arm64`, `linux/arm/v7`.
+pub(super) fn platform(arch: Arch) -> String {
+    match arch.oci() {
+        (name, Some(variant)) if arch != Arch::Arm64 => format!("linux/{name}/{variant}"),
+        (name, _) => format!("linux/{name}"),
+    }
+}
+
+pub(super) async fn inspect(engine: &Docker, reference: &str) -> Result<Option<ImageInfo>, EngineError> {
+    Ok(inspect_raw(&engine.client, &engine.endpoint, reference).await?.map(|image| info(&image)))
+}
+
+async fn inspect_raw(
+    client: &bollard::Docker,
+    endpoint: &str,
+    reference: &str,
+) -> Result<Option<ImageInspect>, EngineError> {
+    match client.inspect_image(reference).await {
+        Ok(image) => Ok(Some(image)),
+        Err(error) if errors::status(&error) == Some(404) => Ok(None),
+        Err(error) => Err(errors::map(endpoint, "look up an image", error)),
+    }
+}
+
+pub(super) async fn list(engine: &Docker, label: &str) -> Result<Vec<ImageInfo>, EngineError> {
+    let filters = HashMap::from([("label", vec![label])]);
+    let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+    let found = engine.client.list_images(Some(options)).await;
+    let found = found.map_err(|error| engine.error("list images", error))?;
+    let key = label.split('=').next().unwrap_or(label);
+    let images = found.into_iter().map(|image| ImageInfo {
+        id: content_id(&image.id),
+        tags: tags(&image.repo_tags),
+        repo_digests: image.repo_digests,
+        labels: present(image.labels),
+        size_bytes: u64::try_from(image.size).unwrap_or(0),
+        created: image.created,
+    });
+    Ok(images.filter(|image| image.labels.contains_key(key)).collect())
+}
+
+fn info(image: &ImageInspect) -> ImageInfo {
+    let config = image.config.clone().unwrap_or_default();
+    ImageInfo {
+        id: content_id(image.id.as_deref().unwrap_or_default()),
+        tags: tags(image.repo_tags.as_deref().unwrap_or_default()),
+        repo_digests: image.repo_digests.clone().unwrap_or_default(),
+        labels: present(config.labels.unwrap_or_default()),
+        size_bytes: image.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
+        created: image.created.as_deref().map_or(0, seconds),
+    }
+}
+
+/// Of an RFC 3339 time, since the epoch.
+fn seconds(time: &str) -> i64 {
+    chrono::DateTime::parse_from_rfc3339(time).map_or(0, |time| time.timestamp())
+}
+
+fn content_id(id: &str) -> String {
+    if id.starts_with("sha256:") { id.to_owned() } else { format!("sha256:{id}") }
+}
+
+/// Short, as people write them and Docker lists them; Podman lists them in full.
+fn tags(tags: &[String]) -> Vec<String> {
+    let short = tags.iter().map(|tag| {
+        let tag = tag.strip_prefix("docker.io/").unwrap_or(tag);
+        tag.strip_prefix("library/").unwrap_or(tag).to_owned()
+    });
+    short.filter(|tag| tag != "<none>:<none>").collect()
+}
+
+/// A label of ours whose value is empty is one that a commit could not take away; see [`commit`].
+fn present(labels: HashMap<String, String>) -> BTreeMap<String, String> {
+    let absent = |name: &str, value: &str| name.starts_with("io.farm.") && name != labels::OWNED && value.is_empty();
+    labels.into_iter().filter(|(name, value)| !absent(name, value)).collect()
+}
+
+pub(super) async fn pull(
+    engine: &Docker,
+    reference: &str,
+    arch: Arch,
+    progress: &dyn Progress,
+    cancel: &CancellationToken,
+) -> Result<ImageInfo, EngineError> {
+    let failed = |reason: String| EngineError::Pull { reference: reference.to_owned(), reason };
+    // A name alone would pull all of its tags.
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    let full = if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") };
+    let lock = engine.pulls.of(&full);
+    let _held = lock.lock().await;
+    let (credentials, credential_problem) = match credentials::for_reference(&full).await {
+        Ok(credentials) => (credentials, None),
+        Err(problem) => (None, Some(problem)),
+    };
+    let options = CreateImageOptionsBuilder::new().from_image(&full).platform(&platform(arch)).build();
+    let mut layers = Layers::default();
+    let mut pulling = Box::pin(engine.client.create_image(Some(options), None, credentials));
+    loop {
+        let next = tokio::select! {
+            biased;
+            // Dropping the request stops the engine's download.
+            () = cancel.cancelled() => return Err(EngineError::Cancelled),
+            next = pulling.next() => next,
+        };
+        match next {
+            None => break,
+            Some(Ok(step)) => {
+                if let Some((done, total)) = layers.update(&step) {
+                    progress.progress(reference, done, total);
+                }
+            }
+            Some(Err(error)) => {
+                let reason = match error {
+                    Error::DockerStreamError { error } => error,
+                    Error::DockerResponseServerError { message, .. } => message,
+                    other => return Err(engine.error("pull an image", other)),
+                };
+                if errors::is_disk_full(&reason) {
+                    return Err(EngineError::DiskFull { action: "pull an image".to_owned() });
+                }
+                return Err(failed(match credential_problem {
+                    Some(problem) => format!("{}; {problem}", reason.trim()),
+                    None => reason.trim().to_owned(),
+                }));
+            }
+        }
+    }
+    let Some(image) = inspect_raw(&engine.client, &engine.endpoint, &full).await? else {
+        return Err(failed("the engine ended the pull without an image".to_owned()));
+    };
+    match image.architecture.as_deref().map(str::parse::<Arch>) {
+        Some(Ok(got)) if got != arch => Err(failed(format!("the registry has it for {got}, not for {arch}"))),
+        _ => Ok(info(&image)),
+    }
+}
+
+/// The bytes of all layers of a pull.
+#[derive(Default)]
+struct Layers(HashMap<String, (u64, u64)>);
+
+impl Layers {
+    fn update(&mut self, step: &CreateImageInfo) -> Option<(u64, u64)> {
+        // Extracting counts the same bytes once more.
+        if step.status.as_deref() != Some("Downloading") {
+            return None;
+        }
+        let detail = step.progress_detail.as_ref()?;
+        let bytes = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        self.0.insert(step.id.clone()?, (bytes(detail.current), bytes(detail.total)));
+        Some(self.0.values().fold((0, 0), |sum, layer| (sum.0 + layer.0, sum.1 + layer.1)))
+    }
+}
+
+pub(super) async fn import(engine: &Docker, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError> {
+    let reader = stream::into_reader(layer);
+    let folder = std::env::temp_dir();
+    let spooled = tokio::task::spawn_blocking(move || SpooledLayer::spool(reader, &folder)).await;
+    let spooled = spooled.map_err(std::io::Error::other).and_then(|spooled| spooled).map_err(EngineError::Source)?;
+    let id = spooled.image_id(spec);
+    let for_writer = spec.clone();
+    let source = errors::SourceError::default();
+    let archive = source.watch(stream::from_tar(move |tar| spooled.write_archive(&for_writer, tar)));
+    let options = ImportImageOptionsBuilder::new().quiet(true).build();
+    let mut loading = Box::pin(engine.client.import_image(options, bollard::body_try_stream(archive), None));
+    while let Some(step) = loading.next().await {
+        step.map_err(|error| source.or(engine.error("load an image", error)))?;
+    }
+    let loaded = match inspect(engine, &spec.tag).await? {
+        Some(image) => Some(image),
+        None => inspect(engine, &id).await?,
+    };
+    loaded.ok_or_else(|| EngineError::Refused {
+        action: "load an image".to_owned(),
+        status: 200,
+        message: format!("{} is not there after it was loaded", spec.tag),
+    })
+}
+
+/// A commit adds to the labels that the container carries, its own and its image's, and can take none away. The ones of
+/// ours that the new image is not to have (the run, the target, the base's digest) are set to nothing instead.
+pub(super) async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
+    let action = "commit a container";
+    let client = &container.client;
+    let inspected = client.inspect_container(&container.id, None::<InspectContainerOptions>).await;
+    let inspected = inspected.map_err(|error| container.error(action, error))?;
+    let mut all: BTreeMap<String, String> = inspected
+        .config
+        .and_then(|config| config.labels)
+        .unwrap_or_default()
+        .into_keys()
+        .filter(|name| name.starts_with("io.farm."))
+        .map(|name| (name, String::new()))
+        .collect();
+    all.extend(spec.labels.clone());
+    all.insert(labels::OWNED.to_owned(), String::new());
+    let mut changes = vec!["ENTRYPOINT []".to_owned(), r#"CMD ["/bin/sh"]"#.to_owned()];
+    changes.extend(all.iter().map(|(name, value)| format!("LABEL {}={}", quoted(name), quoted(value))));
+    let (repository, tag) = spec.tag.rsplit_once(':').unwrap_or((&spec.tag, "latest"));
+    let options = CommitContainerOptionsBuilder::new()
+        .container(&container.id)
+        .repo(repository)
+        .tag(tag)
+        .pause(false)
+        .changes(&changes.join("\n"))
+        .build();
+    // The body is read by Docker and must be there for Podman; what matters is in the changes, which both obey.
+    let committed = client.commit_container(options, ContainerConfig::default()).await;
+    let id = committed.map_err(|error| container.error(action, error))?.id;
+    let image = inspect_raw(client, &container.endpoint, &id).await?;
+    image.map(|image| info(&image)).ok_or_else(|| EngineError::Refused {
+        action: action.to_owned(),
+        status: 200,
+        message: format!("{} is not there after it was committed", spec.tag),
+    })
+}
+
+/// A word of a Dockerfile instruction: quoted, with what its parser would expand or end on escaped.
+fn quoted(text: &str) -> String {
+    let mut word = String::with_capacity(text.len() + 2);
+    word.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' | '$' => word.extend(['\\', c]),
+            '\n' | '\r' => word.push(' '),
+            c => word.push(c),
+        }
+    }
+    word.push('"');
+    word
+}

@@ -1,0 +1,53 @@
+//! The scripts that farm runs in a container beside what it is asked to: the idle init process, the wrapper of each
+//! exec, the killer of a session, and the reader of the memory counters. POSIX sh with built-ins only: all that a base
+//! image must have for farm is `/bin/sh`.
+
+/// PID 1. It holds the lease: its stdin is attached to farm's connection, and when that closes, however farm ended, the
+/// read fails, the script ends, and the container is removed with all that runs in it. `wait` collects every orphan
+/// that is handed to PID 1, so that no init program of the engine is needed (Podman's is often not installed).
+pub(super) const IDLE: &str =
+    "exec 3<&0; trap 'exit 0' TERM INT; { while read -r _; do :; done; } <&3 & exec 3<&-; wait $!";
+
+/// Says its process id in the first line of stdout, then becomes the program. Engines start an exec as the leader of
+/// a new session (runc and crun call setsid), so this id names everything that it leaves behind.
+pub(super) const WRAP: &str = r#"echo $$; exec "$@""#;
+
+/// Kills every process of session `$1` until none is left. A session holds more than a process group: `timeout` and
+/// interactive shells make groups of their own.
+pub(super) const KILL_SESSION: &str = r#"
+round=0
+while [ "$round" -lt 200 ]; do
+    round=$((round + 1))
+    left=
+    kill -KILL -- "-$1" 2>/dev/null
+    for status in /proc/[0-9]*/status; do
+        state= session=
+        while read -r key value _; do
+            case $key in
+                State:) state=$value ;;
+                NSsid:) session=$value; break ;;
+            esac
+        done 2>/dev/null <"$status"
+        if [ "$session" = "$1" ] && [ "$state" != Z ] && [ "$state" != X ]; then
+            pid=${status#/proc/}
+            kill -KILL "${pid%/status}" 2>/dev/null
+            left=1
+        fi
+    done
+    [ -z "$left" ] && exit 0
+done
+exit 1
+"#;
+
+/// `oom_kill N` and `peak N`, from cgroup v1 or v2, as far as they can be read.
+pub(super) const MEMORY: &str = r#"
+for file in /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events; do
+    [ -r "$file" ] && while read -r key value; do
+        [ "$key" = oom_kill ] && echo "oom_kill $value"
+    done <"$file"
+done
+for file in /sys/fs/cgroup/memory/memory.max_usage_in_bytes /sys/fs/cgroup/memory.peak; do
+    [ -r "$file" ] && read -r value <"$file" && echo "peak $value"
+done
+exit 0
+"#;
