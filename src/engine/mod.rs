@@ -5,6 +5,7 @@
 //! `image`'s. No type here names a host path: an engine may be remote.
 
 mod docker;
+pub mod fake;
 mod spec;
 
 use std::sync::Arc;
