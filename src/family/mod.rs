@@ -1,11 +1,32 @@
 //! What the package worlds want, as pure functions: package manager -> commands (`apt`, `dnf`, `zypper`), package
 //! format -> packaging files, build script, result patterns (`deb`, `rpm`). Nothing here runs anything.
+//!
+//! The recipe's scripts run with `-eu` in the top of the source tree and find in their environment, in every format:
+//! `DESTDIR` (install only), `LIBDIR` (the target's library folder, `/usr/lib64`), the distribution's compiler flags
+//! (`CFLAGS`, `LDFLAGS`, ...), the job's parallelism (`FARM_PARALLEL`; `MAKEFLAGS`, `CARGO_BUILD_JOBS` and
+//! `CMAKE_BUILD_PARALLEL_LEVEL` are set from it), `FARM_NAME`, `FARM_VERSION`, `FARM_DISTRO`, `FARM_FORMAT`,
+//! `FARM_VARIANT_<NAME>`, and `[build] env`.
+
+mod apt;
+mod check;
+mod copyright;
+mod deb;
+mod dnf;
+mod members;
+mod relation;
+mod rpm;
+mod rpm_generic;
+mod text;
+mod unpack;
+mod zypper;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::recipe::PackageArch;
+use crate::distro::{Distro, PackageManager};
+use crate::recipe::{PackageArch, Recipe};
+use crate::types::{Arch, Format};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
@@ -171,41 +192,120 @@ pub struct TestSetup {
     pub env: BTreeMap<String, String>,
 }
 
-use crate::distro::Distro;
-use crate::recipe::Recipe;
-use crate::types::Arch;
-
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
 pub type Mirrors = BTreeMap<String, String>;
 
-/// The builder image of a job. `mirrors` end up in the script's environment, never in a key: two mirrors of one
-/// archive hold the same.
+/// Where a job's last step puts every result.
+const RESULTS: &str = "/build/results";
+/// Where a test finds the packages.
+const TEST_PACKAGES: &str = "/tmp/farm-packages";
+
+/// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
+/// mirrors of one archive hold the same.
 pub fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
-    let _ = (recipe, distro);
-    unimplemented!()
+    match distro.manager {
+        PackageManager::Apt => apt::builder(recipe, distro),
+        PackageManager::Dnf => dnf::builder(recipe, distro),
+        PackageManager::Zypper => zypper::builder(recipe, distro),
+    }
 }
 
 /// The environment that scripts with network run in: where the mirrors are (`FARM_MIRROR_DEBIAN=…`), non-interactive.
 pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, String> {
-    let _ = (distro, mirrors);
-    unimplemented!()
+    let mut env = BTreeMap::new();
+    if distro.manager == PackageManager::Apt {
+        env.insert("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned());
+    }
+    let bootstrap = distro.bootstrap.as_ref();
+    let archives = bootstrap.into_iter().flat_map(|b| {
+        std::iter::once(b.archive.as_str()).chain(b.security.as_ref().map(|security| security.archive.as_str()))
+    });
+    for archive in archives {
+        if let Some(url) = mirrors.get(archive) {
+            let name: String =
+                archive.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+            env.insert(format!("FARM_MIRROR_{name}"), url.clone());
+        }
+    }
+    env
 }
 
 /// Packaging files, steps and results of a job. `parallel` is the job's CPU count; `source_date_epoch` fixes changelog
 /// dates and SOURCE_DATE_EPOCH (when the recipe does not, the runner passes the newest time in the sources).
+///
+/// What must be the same when a job is built again are the packages themselves (.deb, .rpm, .src.rpm). A .buildinfo
+/// records when and where it was made, and a .changes its checksum.
 pub fn packaging(recipe: &Recipe, distro: &Distro, arch: Arch, parallel: usize, source_date_epoch: i64) -> Packaging {
-    let _ = (recipe, distro, arch, parallel, source_date_epoch);
-    unimplemented!()
+    match distro.format {
+        Format::Deb => deb::packaging(recipe, distro, parallel, source_date_epoch),
+        Format::Rpm => rpm::packaging(recipe, distro, arch, parallel, source_date_epoch),
+    }
 }
 
 /// The install test of a job.
 pub fn test(recipe: &Recipe, distro: &Distro, arch: Arch) -> TestSetup {
-    let _ = (recipe, distro, arch);
-    unimplemented!()
+    let (tester, (install, remove)) = match (distro.manager, distro.format) {
+        (PackageManager::Apt, Format::Deb) => (None, apt::test_deb(recipe, distro)),
+        (PackageManager::Apt, Format::Rpm) => (Some(apt::tester_rpm(recipe, distro)), rpm_generic::test()),
+        (PackageManager::Dnf, _) => (None, dnf::test(recipe, distro)),
+        (PackageManager::Zypper, _) => (None, zypper::test(recipe, distro)),
+    };
+    let mut env = script_variables(recipe, distro);
+    env.insert("FARM_ARCH".to_owned(), arch.for_format(distro.format).to_owned());
+    env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
+    env.insert("HOME".to_owned(), "/root".to_owned());
+    TestSetup {
+        packages: TEST_PACKAGES.to_owned(),
+        tester,
+        install,
+        test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
+        remove,
+        env,
+    }
 }
 
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.
 pub fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
-    let _ = (recipe, distro);
-    unimplemented!()
+    check::check(recipe, distro)
 }
+
+/// `FARM_…`: what recipe and target say, for the recipe's scripts.
+fn script_variables(recipe: &Recipe, distro: &Distro) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([
+        ("FARM_NAME".to_owned(), recipe.package.name.clone()),
+        ("FARM_VERSION".to_owned(), recipe.package.version.clone()),
+        ("FARM_DISTRO".to_owned(), distro.id.clone()),
+        ("FARM_FORMAT".to_owned(), distro.format.as_str().to_owned()),
+    ]);
+    for (name, value) in &recipe.variant {
+        let name: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        variables.insert(format!("FARM_VARIANT_{name}"), value.clone());
+    }
+    variables
+}
+
+/// `/build/<name>-<version>`
+fn source_folder(recipe: &Recipe) -> String {
+    format!("{BUILD_ROOT}/{}", source_top(recipe))
+}
+
+/// `<name>-<version>`
+fn source_top(recipe: &Recipe) -> String {
+    format!("{}-{}", recipe.package.name, recipe.package.version)
+}
+
+/// Shell: `phase NAME` announces a phase to whoever set the token.
+const PHASE_FUNCTION: &str = "phase() { [ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN $1\"; }\n";
+
+/// Shell: says which tools are missing before the first of them is needed; `package` usually has them.
+fn probe(tools: &[&str], package: &str) -> String {
+    format!(
+        "for tool in {}; do\n    command -v \"$tool\" >/dev/null || {{ echo \"farm: the builder image has no $tool: add {package} \
+         to [build] requires or to the distribution's build-packages\" >&2; exit 127; }}\ndone\n",
+        tools.join(" ")
+    )
+}
+
+#[cfg(test)]
+mod tests;

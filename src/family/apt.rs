@@ -1,0 +1,119 @@
+//! apt: how a base image gets build requirements, and how built .debs are installed and removed to test them.
+//! Nothing of apt's own (lists, downloaded packages, configuration) stays in the image.
+
+use crate::distro::Distro;
+use crate::recipe::Recipe;
+use crate::types::Format;
+
+use super::relation;
+use super::text::{quote, quote_all};
+use super::{BUILD_ROOT, BuilderSetup, Requirements, TEST_PACKAGES, rpm_generic};
+
+const LIBRARY: &str = include_str!("scripts/apt.sh");
+const USER: &str = include_str!("scripts/user.sh");
+
+/// Where the engine mounts the package cache that all jobs of a distribution share.
+pub(super) const CACHE: &str = "/var/cache/farm";
+
+/// What every generated build needs, whatever the distribution file says.
+fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
+    let mut packages = distro.build_packages.clone();
+    match distro.format {
+        // fakeroot: for packaging without `Rules-Requires-Root: no`, on dpkg before 1.22.
+        Format::Deb if recipe.packaging.debian.is_some() => {
+            packages.extend(["build-essential", "fakeroot"].map(str::to_owned));
+        }
+        Format::Deb => packages.extend(["build-essential".to_owned(), super::deb::debhelper_compat(distro)]),
+        Format::Rpm => packages.extend(["build-essential", "debugedit", "patch", "rpm"].map(str::to_owned)),
+    }
+    packages
+}
+
+pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+    let mut listed = toolchain(recipe, distro);
+    listed.extend(recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok()));
+    listed.sort();
+    listed.dedup();
+    let control = (distro.format == Format::Deb).then_some(recipe.packaging.debian.as_ref()).flatten();
+
+    let mut script = preamble(distro);
+    script.push_str(USER);
+    script.push_str("apt_begin\napt_update\n");
+    script.push_str(&format!("apt_install {}\n", quote_all(listed.iter().map(String::as_str))));
+    if control.is_some() {
+        script.push_str(&format!("apt_build_dep {BUILD_ROOT}/requirements/control\n"));
+        script.push_str(&format!("rm -rf {BUILD_ROOT}/requirements\n"));
+    }
+    let requirements = match control {
+        Some(folder) => Requirements::FromSource { path: format!("{folder}/control"), toolchain: listed },
+        None => Requirements::Listed(listed),
+    };
+    BuilderSetup { requirements, script, cache: Some(cache(distro)) }
+}
+
+/// Variables and functions that every script with apt begins with.
+pub(super) fn preamble(distro: &Distro) -> String {
+    let mut variables: Vec<(&str, String)> = vec![("farm_cache", CACHE.to_owned())];
+    let bootstrap = distro.bootstrap.as_ref();
+    let suites = bootstrap.map(|b| {
+        let mut suites = vec![b.suite.clone()];
+        suites.extend(b.updates.iter().cloned());
+        suites.join(" ")
+    });
+    let components = bootstrap.map(|b| {
+        let mut components = b.components.clone();
+        components.extend(distro.enable_repositories.iter().filter(|name| !b.components.contains(name)).cloned());
+        components.join(" ")
+    });
+    let security = bootstrap.and_then(|b| b.security.as_ref());
+    variables.push(("farm_archive", bootstrap.map(|b| b.archive.clone()).unwrap_or_default()));
+    variables.push(("farm_suites", suites.unwrap_or_default()));
+    variables.push(("farm_components", components.unwrap_or_default()));
+    variables.push(("farm_security_archive", security.map(|s| s.archive.clone()).unwrap_or_default()));
+    variables.push(("farm_security_suite", security.map(|s| s.suite.clone()).unwrap_or_default()));
+    let tolerate = bootstrap.is_some_and(|b| b.tolerate_expired);
+    variables.push(("farm_tolerate_expired", if tolerate { "yes" } else { "no" }.to_owned()));
+
+    let mut script = "set -eu\n".to_owned();
+    for (name, value) in variables {
+        script.push_str(&format!("{name}={}\n", quote(&value)));
+    }
+    script.push_str(LIBRARY);
+    script
+}
+
+/// One cache per distribution: .deb names carry the architecture.
+fn cache(distro: &Distro) -> (String, String) {
+    (format!("farm-apt-{}", distro.id), CACHE.to_owned())
+}
+
+/// The install script of a test for .debs, and the one that removes them.
+pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> (String, String) {
+    let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
+    let names: Vec<String> = requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)).collect();
+    let install = format!(
+        "{}farm_packages={TEST_PACKAGES}\nset -- {}\n{}",
+        preamble(distro),
+        quote_all(names.iter().map(String::as_str)),
+        include_str!("scripts/apt-test.sh")
+    );
+    let remove =
+        format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n{}", include_str!("scripts/apt-remove.sh"));
+    (install, remove)
+}
+
+/// The tester image of RPMs on a Debian base: rpm itself, and a package that provides what the base really has.
+pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+    let mut wanted: Vec<String> = vec!["rpm".to_owned()];
+    let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
+    wanted.extend(requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)));
+    wanted.sort();
+    wanted.dedup();
+    let script = format!(
+        "{}apt_begin\napt_update\napt_install {}\n{}",
+        preamble(distro),
+        quote_all(wanted.iter().map(String::as_str)),
+        rpm_generic::shim(recipe),
+    );
+    BuilderSetup { requirements: Requirements::Listed(wanted), script, cache: Some(cache(distro)) }
+}

@@ -1,0 +1,274 @@
+//! What a recipe must not say for a target: names, versions, patterns and relations that the format cannot express, or
+//! that would be unsafe in it. Sentences, for people; `plan` refuses the job.
+
+use crate::distro::{Distro, PackageManager};
+use crate::recipe::{PackageArch, Recipe, Relations, SubPackage};
+use crate::types::Format;
+
+use super::members::members;
+use super::relation;
+
+pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
+    let mut problems = Vec::new();
+    texts(recipe, &mut problems);
+    requirements(recipe, distro, &mut problems);
+    let own = match distro.format {
+        Format::Deb => recipe.packaging.debian.as_ref(),
+        Format::Rpm => recipe.packaging.spec.as_ref(),
+    };
+    if let Some(path) = own {
+        if !is_relative_inside(path) {
+            problems.push(format!("[packaging] `{path}` is not a path inside the source tree"));
+        }
+    } else {
+        names(recipe, distro.format, &mut problems);
+        for (place, list) in relation_lists(recipe) {
+            for relation in list {
+                if let Err(error) = relation::write(relation, distro.format, "0") {
+                    problems.push(format!("{place}: {error}"));
+                }
+            }
+        }
+        for (key, sub) in &recipe.packages {
+            patterns(key, sub, &mut problems);
+        }
+        config_files(recipe, &mut problems);
+        if distro.format == Format::Rpm {
+            rpm_only(recipe, &mut problems);
+        }
+    }
+    for source in &recipe.sources {
+        if !is_relative_inside(&source.into) {
+            problems.push(format!("[[sources]] into = \"{}\" is not a path inside the source tree", source.into));
+        }
+    }
+    problems
+}
+
+/// Fields of control files and .spec headers are lines: a line feed in one would be another field.
+fn texts(recipe: &Recipe, problems: &mut Vec<String>) {
+    let package = &recipe.package;
+    let lines = [
+        ("name", Some(&package.name)),
+        ("version", Some(&package.version)),
+        ("summary", Some(&package.summary)),
+        ("license", Some(&package.license)),
+        ("homepage", package.homepage.as_ref()),
+        ("maintainer", Some(&package.maintainer)),
+        ("section", Some(&package.section)),
+        ("group", package.group.as_ref()),
+    ];
+    for (key, value) in lines {
+        if value.is_some_and(|value| value.chars().any(char::is_control)) {
+            problems.push(format!("[package] {key} must be one line without control characters"));
+        }
+    }
+    if package.summary.trim().is_empty() {
+        problems.push("[package] summary is empty".to_owned());
+    }
+    let is_address = package
+        .maintainer
+        .split_once(" <")
+        .is_some_and(|(name, rest)| !name.trim().is_empty() && rest.ends_with('>') && rest.contains('@'));
+    if !is_address {
+        problems.push(format!("[package] maintainer `{}` is not of the form `Name <address>`", package.maintainer));
+    }
+    for (key, sub) in &recipe.packages {
+        let lines = [("summary", &sub.summary), ("section", &sub.section), ("group", &sub.group)];
+        for (name, value) in lines {
+            if value.as_ref().is_some_and(|value| value.chars().any(char::is_control)) {
+                problems.push(format!("[packages.{key}] {name} must be one line without control characters"));
+            }
+        }
+    }
+    for name in recipe.build.env.keys() {
+        let valid = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !valid {
+            problems.push(format!("[build] env: `{name}` is not a name of an environment variable"));
+        }
+    }
+}
+
+fn requirements(recipe: &Recipe, distro: &Distro, problems: &mut Vec<String>) {
+    // Build requirements are in the words of whatever installs them.
+    let format = match distro.manager {
+        PackageManager::Apt => Format::Deb,
+        PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
+    };
+    let test = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
+    for (place, list) in [("[build] requires", recipe.build.requires.as_slice()), ("[test] requires", test)] {
+        for requirement in list {
+            if let Err(error) = relation::write(requirement, format, "0") {
+                problems.push(format!("{place}: {error}"));
+            }
+        }
+    }
+}
+
+fn names(recipe: &Recipe, format: Format, problems: &mut Vec<String>) {
+    let mut seen: Vec<String> = Vec::new();
+    for member in members(recipe, format) {
+        let valid = match format {
+            Format::Deb => relation::is_deb_name(&member.name),
+            Format::Rpm => relation::is_rpm_name(&member.name),
+        };
+        if !valid {
+            problems.push(match format {
+                Format::Deb => format!(
+                    "`{}` cannot be the name of a Debian package: two or more of a-z, 0-9, `+`, `-`, `.`, beginning with \
+                     a letter or digit (Policy 5.6.1)",
+                    member.name
+                ),
+                Format::Rpm => format!("`{}` cannot be the name of an RPM package", member.name),
+            });
+        }
+        if seen.contains(&member.name) {
+            problems.push(format!("two packages are called `{}`", member.name));
+        }
+        seen.push(member.name);
+    }
+    let version = &recipe.package.version;
+    let allowed = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~') || (format == Format::Rpm && matches!(c, '^' | '_'))
+    };
+    let begins = version.starts_with(|c: char| c.is_ascii_digit() || (format == Format::Rpm && allowed(c)));
+    if !begins || !version.chars().all(allowed) {
+        problems.push(match format {
+            Format::Deb => format!(
+                "version `{version}` cannot be written in a .deb: it begins with a digit and holds letters, digits, `.`, \
+                 `+` and `~` (Policy 5.6.12)"
+            ),
+            Format::Rpm => {
+                format!("version `{version}` cannot be written in an .rpm: letters, digits, `.`, `+`, `~`, `^` and `_`")
+            }
+        });
+    }
+}
+
+fn relation_lists(recipe: &Recipe) -> Vec<(String, &[String])> {
+    let all = std::iter::once(("[package]".to_owned(), &recipe.package.relations))
+        .chain(recipe.packages.iter().map(|(key, sub)| (format!("[packages.{key}]"), &sub.relations)));
+    all.flat_map(|(place, relations)| {
+        let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+        [
+            (format!("{place} requires"), requires.as_slice()),
+            (format!("{place} recommends"), recommends),
+            (format!("{place} suggests"), suggests),
+            (format!("{place} provides"), provides),
+            (format!("{place} conflicts"), conflicts),
+            (format!("{place} replaces"), replaces),
+        ]
+    })
+    .collect()
+}
+
+/// Where packages may put files (Filesystem Hierarchy Standard); /usr/local is the administrator's.
+const ROOTS: [&str; 9] = ["bin", "boot", "etc", "lib", "lib64", "opt", "sbin", "srv", "var"];
+
+/// What is wrong with a path in a package, or with a pattern for such paths.
+fn path_problem(path: &str) -> Option<&'static str> {
+    let Some(relative) = path.strip_prefix('/') else {
+        return Some("is not absolute");
+    };
+    if path.chars().any(|c| c.is_control() || c == '\u{7f}') {
+        return Some("holds a control character");
+    }
+    let mut parts = relative.trim_end_matches('/').split('/');
+    if parts.clone().any(|part| part == ".." || part == "." || part.is_empty()) {
+        return Some("has an empty, `.` or `..` component");
+    }
+    let first = parts.next().unwrap_or_default();
+    let second = parts.next();
+    match (first, second) {
+        ("usr", Some("local")) => Some("is in /usr/local, which belongs to the administrator"),
+        ("usr", Some("*" | "**")) | ("usr", None) => Some("takes all of /usr"),
+        ("usr", Some(_)) => None,
+        (root, Some(_)) if ROOTS.contains(&root) => None,
+        _ => Some("is outside of /usr, /etc, /var, /opt, /srv, /boot and the folders for programs and libraries"),
+    }
+}
+
+fn patterns(key: &str, sub: &SubPackage, problems: &mut Vec<String>) {
+    if sub.files.is_empty() {
+        problems.push(format!("[packages.{key}] has no files: nothing would be in it"));
+    }
+    for pattern in &sub.files {
+        // The library folder stands for an absolute path below /usr.
+        let expanded = pattern.replace("${libdir}", "/usr/lib");
+        if expanded.contains("${") {
+            problems.push(format!("[packages.{key}] files: `{pattern}` holds a variable other than ${{libdir}}"));
+        } else if let Some(problem) = path_problem(&expanded) {
+            problems.push(format!("[packages.{key}] files: `{pattern}` {problem}"));
+        }
+    }
+}
+
+fn config_files(recipe: &Recipe, problems: &mut Vec<String>) {
+    let all = std::iter::once(("package".to_owned(), &recipe.package.config_files))
+        .chain(recipe.packages.iter().map(|(key, sub)| (format!("packages.{key}"), &sub.config_files)));
+    for (place, paths) in all {
+        for path in paths {
+            if let Some(problem) = path_problem(path) {
+                problems.push(format!("[{place}] config-files: `{path}` {problem}"));
+            } else if path.contains(['*', '?']) {
+                problems.push(format!("[{place}] config-files: `{path}` is a pattern: name each file"));
+            }
+        }
+    }
+}
+
+fn rpm_only(recipe: &Recipe, problems: &mut Vec<String>) {
+    if recipe.package.architecture == PackageArch::All {
+        for (key, sub) in &recipe.packages {
+            if sub.architecture == Some(PackageArch::Any) {
+                problems.push(format!(
+                    "[packages.{key}] depends on the architecture, but [package] does not: RPM builds a noarch main \
+                     package with noarch parts only"
+                ));
+            }
+        }
+    }
+    let build = &recipe.build;
+    for (key, script) in [("build", &build.build), ("check", &build.check), ("install", &build.install)] {
+        let line = script.iter().flat_map(|script| script.lines()).find(|line| is_section(line));
+        if let Some(line) = line {
+            problems.push(format!("[build] {key}: rpmbuild takes the line `{}` for a part of the .spec", line.trim()));
+        }
+    }
+}
+
+/// rpmbuild looks for section names at the beginning of lines after macros are expanded: there is no way to quote them.
+fn is_section(line: &str) -> bool {
+    const SECTIONS: [&str; 19] = [
+        "package",
+        "prep",
+        "generate_buildrequires",
+        "conf",
+        "build",
+        "install",
+        "check",
+        "clean",
+        "preun",
+        "postun",
+        "pretrans",
+        "posttrans",
+        "pre",
+        "post",
+        "files",
+        "changelog",
+        "description",
+        "triggerpostun",
+        "sourcelist",
+    ];
+    let Some(word) = line.strip_prefix('%') else { return false };
+    let word = word.split(|c: char| c.is_whitespace()).next().unwrap_or_default();
+    SECTIONS.contains(&word)
+}
+
+fn is_relative_inside(path: &str) -> bool {
+    !path.is_empty()
+        && !path.starts_with('/')
+        && !path.chars().any(char::is_control)
+        && !path.split('/').any(|part| part == "..")
+}

@@ -1,0 +1,335 @@
+//! dpkg: a recipe as a `debian/` folder that debhelper builds, and the steps that run dpkg-buildpackage on it or on the
+//! project's own `debian/`. Field syntax is deb-control(5), deb-changelog(5) and Debian Policy 4.6.
+
+use std::collections::BTreeMap;
+
+use crate::distro::Distro;
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations};
+use crate::types::Format;
+
+use super::members::{Member, assignment, members};
+use super::text::{body, paragraphs, quote, utc};
+use super::{
+    BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
+    copyright, relation, script_variables, source_folder, unpack,
+};
+
+/// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
+/// `debian/<package>` folders: no package name holds one (Policy 5.6.1).
+const SCRIPTS: &str = "debian/farm_scripts";
+
+/// The compatibility level as a build dependency: the highest that the release supports (debhelper(7)).
+pub(super) fn debhelper_compat(distro: &Distro) -> String {
+    let old = matches!((distro.family.as_str(), distro.version.as_str()), ("debian", "10") | ("ubuntu", "20.04"));
+    format!("debhelper-compat (= {})", if old { 12 } else { 13 })
+}
+
+/// The Policy version that a release's own packages follow.
+fn standards_version(distro: &Distro) -> &'static str {
+    match (distro.family.as_str(), distro.version.as_str()) {
+        ("debian", "11") | ("ubuntu", "22.04") => "4.5.1",
+        ("debian", "12") | ("ubuntu", "24.04") => "4.6.2",
+        ("debian", "10") | ("ubuntu", "20.04") => "4.5.0",
+        _ => "4.7.0",
+    }
+}
+
+/// `[epoch:]version-release<tag>` (deb-version(7)).
+pub(super) fn version(recipe: &Recipe, distro: &Distro) -> String {
+    let package = &recipe.package;
+    let epoch = if package.epoch > 0 { format!("{}:", package.epoch) } else { String::new() };
+    format!("{epoch}{}-{}{}", package.version, package.release, distro.release_tag)
+}
+
+pub(super) fn packaging(recipe: &Recipe, distro: &Distro, parallel: usize, source_date_epoch: i64) -> Packaging {
+    let folder = source_folder(recipe);
+    let own = recipe.packaging.debian.as_deref();
+    let mut env = BTreeMap::from([
+        ("HOME".to_owned(), BUILD_ROOT.to_owned()),
+        ("USER".to_owned(), super::BUILD_USER.to_owned()),
+        ("LOGNAME".to_owned(), super::BUILD_USER.to_owned()),
+        ("LC_ALL".to_owned(), "C.UTF-8".to_owned()),
+        ("DEB_BUILD_OPTIONS".to_owned(), format!("parallel={parallel}")),
+    ]);
+    // The project's own rules see the recipe's environment directly; generated ones get it in a file.
+    if own.is_some() {
+        env.extend(recipe.build.env.clone());
+        env.extend(script_variables(recipe, distro));
+    }
+    let members = members(recipe, Format::Deb);
+    let expected = match own {
+        Some(_) => Vec::new(),
+        None => members
+            .iter()
+            .map(|member| ExpectedPackage {
+                name: member.name.clone(),
+                version: version(recipe, distro),
+                architecture: member.architecture,
+            })
+            .collect(),
+    };
+    let files = if own.is_some() { Vec::new() } else { files(recipe, distro, &members, source_date_epoch) };
+    Packaging {
+        sources: SourceLayout::Tree { folder: folder.clone() },
+        files,
+        steps: vec![Step { kind: StepKind::Unpack, script: script(recipe, &folder), user: User::Builder, env }],
+        results: RESULTS.to_owned(),
+        expected,
+    }
+}
+
+/// One exec for everything: unpack, build, check, package.
+fn script(recipe: &Recipe, folder: &str) -> String {
+    let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
+    script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
+    script.push_str(&format!("cd {}\n", quote(folder)));
+    script.push_str(&unpack::apply_patches(recipe));
+    let mut hooks = "";
+    match recipe.packaging.debian.as_deref() {
+        None => {
+            // A `debian/` that upstream ships must not mix with the generated one.
+            script.push_str(&format!("rm -rf debian\nmv {BUILD_ROOT}/debian debian\n"));
+        }
+        Some(path) => {
+            let path = path.trim_matches('/');
+            script.push_str(&format!(
+                "[ -f {0}/control ] || {{ echo {1} >&2; exit 1; }}\n",
+                quote(path),
+                quote(&format!("farm: [packaging] debian = \"{path}\": the sources have no {path}/control"))
+            ));
+            if path != "debian" {
+                script.push_str(&format!("rm -rf debian\ncp -a {} debian\n", quote(path)));
+            }
+            hooks = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
+        }
+    }
+    script.push_str(&format!("phase build\ndpkg-buildpackage --sanitize-env -us -uc -b{hooks}\nphase package\n"));
+    script.push_str(&format!(
+        "mkdir -p {RESULTS}\nfor file in {BUILD_ROOT}/*.deb {BUILD_ROOT}/*.ddeb {BUILD_ROOT}/*.udeb \
+         {BUILD_ROOT}/*.changes {BUILD_ROOT}/*.buildinfo; do\n    [ ! -e \"$file\" ] || mv \"$file\" {RESULTS}/\ndone\n"
+    ));
+    script
+}
+
+/// The generated `debian/`, as `farm render` shows it.
+fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> Vec<GuestFile> {
+    let licence = copyright::debian(recipe);
+    let mut files = vec![
+        file("debian/changelog", changelog(recipe, distro, source_date_epoch)),
+        file("debian/control", control(recipe, distro, members)),
+        file("debian/copyright", licence.text),
+        executable("debian/rules", rules(recipe, members, licence.complete)),
+        file("debian/source/format", "3.0 (quilt)\n".to_owned()),
+        file(&format!("{SCRIPTS}/env"), environment(recipe, distro)),
+        executable(&format!("{SCRIPTS}/build"), recipe_script("build", recipe.build.build.as_deref())),
+        executable(&format!("{SCRIPTS}/install"), recipe_script("package", recipe.build.install.as_deref())),
+    ];
+    if let Some(check) = &recipe.build.check {
+        files.push(executable(&format!("{SCRIPTS}/check"), recipe_script("check", Some(check))));
+    }
+    if !licence.complete {
+        files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh").to_owned()));
+    }
+    if members.len() > 1 {
+        let header = "PACKAGE files PATTERN: who gets which installed files; the rest stays in the main package.";
+        files.push(file(&format!("{SCRIPTS}/packages"), assignment(members, header)));
+        files.push(file(&format!("{SCRIPTS}/assign.awk"), include_str!("scripts/assign.awk").to_owned()));
+        files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh").to_owned()));
+    }
+    for member in members {
+        files.extend(maintainer_scripts(&member.name, member.scripts));
+        // debhelper marks everything below /etc by itself (dh_installdeb(1)).
+        let elsewhere: Vec<&str> =
+            member.config_files.iter().map(String::as_str).filter(|path| !path.starts_with("/etc/")).collect();
+        if !elsewhere.is_empty() {
+            files.push(file(&format!("debian/{}.conffiles", member.name), elsewhere.join("\n") + "\n"));
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+fn file(path: &str, content: String) -> GuestFile {
+    GuestFile { path: path.to_owned(), content, executable: false }
+}
+
+fn executable(path: &str, content: String) -> GuestFile {
+    GuestFile { path: path.to_owned(), content, executable: true }
+}
+
+fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
+    let package = &recipe.package;
+    let mut build_depends = vec![debhelper_compat(distro)];
+    // build-essential is implied (Policy 4.2).
+    let requires = recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok());
+    build_depends.extend(requires.filter(|r| r != "build-essential"));
+    build_depends[1..].sort();
+    build_depends.dedup();
+
+    let mut text = format!("Source: {}\nSection: {}\nPriority: optional\n", package.name, package.section);
+    text.push_str(&format!("Maintainer: {}\n", package.maintainer));
+    list_field(&mut text, "Build-Depends", &build_depends);
+    text.push_str(&format!("Standards-Version: {}\nRules-Requires-Root: no\n", standards_version(distro)));
+    if let Some(homepage) = &package.homepage {
+        text.push_str(&format!("Homepage: {homepage}\n"));
+    }
+    for member in members {
+        text.push_str(&format!("\nPackage: {}\n", member.name));
+        if member.section != package.section {
+            text.push_str(&format!("Section: {}\n", member.section));
+        }
+        text.push_str(&format!("Architecture: {}\n", architecture(member.architecture)));
+        relations(&mut text, recipe, member);
+        text.push_str(&format!("Description: {}\n", member.summary));
+        text.push_str(&description(member.description, &member.summary));
+    }
+    text
+}
+
+fn architecture(architecture: PackageArch) -> &'static str {
+    match architecture {
+        PackageArch::Any => "any",
+        PackageArch::All => "all",
+    }
+}
+
+fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
+    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = member.relations;
+    let write = |list: &[String]| -> Vec<String> {
+        list.iter().filter_map(|r| relation::write(r, Format::Deb, "${binary:Version}").ok()).collect()
+    };
+    let mut depends = Vec::new();
+    if member.architecture == PackageArch::Any {
+        depends.push("${shlibs:Depends}".to_owned());
+    }
+    depends.push("${misc:Depends}".to_owned());
+    if uses_dh_python(recipe) {
+        depends.push("${python3:Depends}".to_owned());
+    }
+    depends.extend(write(requires));
+    depends.dedup();
+    list_field(text, "Depends", &depends);
+    list_field(text, "Recommends", &write(recommends));
+    list_field(text, "Suggests", &write(suggests));
+    list_field(text, "Provides", &write(provides));
+    list_field(text, "Conflicts", &write(conflicts));
+    list_field(text, "Breaks", &write(replaces));
+    list_field(text, "Replaces", &write(replaces));
+}
+
+fn list_field(text: &mut String, name: &str, values: &[String]) {
+    match values {
+        [] => {}
+        [value] => text.push_str(&format!("{name}: {value}\n")),
+        values => text.push_str(&format!("{name}:\n {},\n", values.join(",\n "))),
+    }
+}
+
+fn uses_dh_python(recipe: &Recipe) -> bool {
+    recipe.build.requires.iter().any(|r| r == "dh-python" || r == "dh-sequence-python3")
+}
+
+/// The extended description (Policy 5.6.13): lines begin with a blank, ` .` is an empty one, two blanks keep a line.
+fn description(text: &str, summary: &str) -> String {
+    let lines = paragraphs(text, 78);
+    let lines = if lines.is_empty() { vec![format!("{summary}.")] } else { lines };
+    lines
+        .iter()
+        .map(|line| match line.as_str() {
+            "" => " .\n".to_owned(),
+            // Reserved by Policy: a full stop followed by anything.
+            line if line.starts_with(['.', ' ', '*', '-', '•']) => format!("  {line}\n"),
+            line => format!(" {line}\n"),
+        })
+        .collect()
+}
+
+fn changelog(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
+    let package = &recipe.package;
+    format!(
+        "{name} ({version}) {suite}; urgency=medium\n\n  * {name} {upstream} built for {distro}.\n\n -- {maintainer}  {date}\n",
+        name = package.name,
+        version = version(recipe, distro),
+        suite = suite(distro),
+        upstream = package.version,
+        distro = distro.name,
+        maintainer = package.maintainer,
+        date = utc(source_date_epoch, "%a, %d %b %Y %H:%M:%S +0000"),
+    )
+}
+
+/// The distribution in the changelog: the suite, or the code name that the distribution's name has in parentheses.
+fn suite(distro: &Distro) -> String {
+    if let Some(bootstrap) = &distro.bootstrap {
+        return bootstrap.suite.clone();
+    }
+    let codename = distro.name.split_once('(').and_then(|(_, rest)| rest.split([')', ' ']).next());
+    codename.map(str::to_lowercase).filter(|name| !name.is_empty()).unwrap_or_else(|| "unstable".to_owned())
+}
+
+fn rules(recipe: &Recipe, members: &[Member<'_>], licence_complete: bool) -> String {
+    let name = &recipe.package.name;
+    let with = if recipe.build.requires.iter().any(|r| r == "dh-python") { " --with python3" } else { "" };
+    let mut rules = format!(
+        "#!/usr/bin/make -f\n# Written by farm from the recipe of {name}: its scripts are in {SCRIPTS}.\n\
+         DPKG_EXPORT_BUILDFLAGS = 1\ninclude /usr/share/dpkg/default.mk\n\
+         export LIBDIR = /usr/lib/$(DEB_HOST_MULTIARCH)\n\n\
+         %:\n\tdh $@{with}\n\n\
+         override_dh_auto_configure override_dh_auto_clean:\n\n\
+         override_dh_auto_build:\n\t{SCRIPTS}/build\n\n\
+         override_dh_auto_test:\n"
+    );
+    if recipe.build.check.is_some() {
+        rules.push_str(&format!("ifeq (,$(filter nocheck,$(DEB_BUILD_OPTIONS)))\n\t{SCRIPTS}/check\nendif\n"));
+    }
+    rules.push_str(&format!(
+        "\noverride_dh_auto_install:\n\tinstall -d debian/{name}\n\tDESTDIR=$(CURDIR)/debian/{name} {SCRIPTS}/install\n"
+    ));
+    if members.len() > 1 {
+        rules.push_str(&format!("\t{SCRIPTS}/split {name} $(LIBDIR)\n"));
+    }
+    if !licence_complete {
+        let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+        rules.push_str(&format!("\nexecute_after_dh_installdocs:\n\t{SCRIPTS}/licence {}\n", names.join(" ")));
+    }
+    rules
+}
+
+/// What the recipe's scripts find in their environment, as a file that they read.
+fn environment(recipe: &Recipe, distro: &Distro) -> String {
+    let mut text = format!("# The environment of the recipe's scripts.\n{}", include_str!("scripts/deb-env.sh"));
+    for (name, value) in script_variables(recipe, distro).iter().chain(&recipe.build.env) {
+        text.push_str(&format!("export {name}={}\n", quote(value)));
+    }
+    text
+}
+
+fn recipe_script(phase: &str, script: Option<&str>) -> String {
+    // Parallel `make install` is what many makefiles were never tried with; debhelper does not do it either.
+    let serial = if phase == "package" { "export MAKEFLAGS=\n" } else { "" };
+    format!(
+        "#!/bin/sh\nset -eu\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n\
+         . \"${{0%/*}}/env\"\n{serial}\n{}",
+        body(script.unwrap_or_default())
+    )
+}
+
+/// Policy 6.5: which script runs when. A removal script runs on removal only, not on upgrades, as in the .spec.
+fn maintainer_scripts(package: &str, scripts: &MaintainerScripts) -> Vec<GuestFile> {
+    [
+        ("preinst", "install|upgrade", &scripts.pre_install),
+        ("postinst", "configure", &scripts.post_install),
+        ("prerm", "remove", &scripts.pre_remove),
+        ("postrm", "remove", &scripts.post_remove),
+    ]
+    .into_iter()
+    .filter_map(|(kind, when, script)| {
+        let script = script.as_ref()?;
+        let content = format!(
+            "#!/bin/sh\nset -e\n\nrecipe() (\n{})\n\ncase \"$1\" in\n    {when}) recipe ;;\nesac\n\n#DEBHELPER#\n",
+            body(script)
+        );
+        Some(file(&format!("debian/{package}.{kind}"), content))
+    })
+    .collect()
+}

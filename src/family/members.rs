@@ -1,0 +1,89 @@
+//! The binary packages of a recipe as a format sees them: the main one first, names and texts filled in.
+
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations};
+use crate::types::Format;
+
+/// One binary package.
+#[derive(Debug)]
+pub(super) struct Member<'a> {
+    pub(super) name: String,
+    pub(super) summary: String,
+    pub(super) description: &'a str,
+    /// Debian section.
+    pub(super) section: &'a str,
+    /// RPM group.
+    #[allow(dead_code, reason = "the .spec of the next commit uses it")]
+    pub(super) group: Option<&'a str>,
+    pub(super) architecture: PackageArch,
+    /// Patterns; empty for the main package, which gets what no pattern takes.
+    pub(super) files: &'a [String],
+    pub(super) config_files: &'a [String],
+    pub(super) relations: &'a Relations,
+    pub(super) scripts: &'a MaintainerScripts,
+}
+
+/// Main package first, then the split ones by key.
+pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
+    let main = &recipe.package;
+    let mut members = vec![Member {
+        name: main.name.clone(),
+        summary: super::text::summary(&main.summary),
+        description: &main.description,
+        section: &main.section,
+        group: main.group.as_deref(),
+        architecture: main.architecture,
+        files: &[],
+        config_files: &main.config_files,
+        relations: &main.relations,
+        scripts: &main.scripts,
+    }];
+    for (key, sub) in &recipe.packages {
+        let what = match key.as_str() {
+            "dev" | "devel" => "development files",
+            "doc" | "docs" => "documentation",
+            other => other,
+        };
+        let section = match key.as_str() {
+            "dev" | "devel" => "libdevel",
+            "doc" | "docs" => "doc",
+            _ => &main.section,
+        };
+        members.push(Member {
+            name: sub.name.clone().unwrap_or_else(|| default_name(&main.name, key, format)),
+            summary: super::text::summary(
+                &sub.summary.clone().unwrap_or_else(|| format!("{} ({what})", super::text::summary(&main.summary))),
+            ),
+            description: sub.description.as_deref().unwrap_or(&main.description),
+            section: sub.section.as_deref().unwrap_or(section),
+            group: sub.group.as_deref().or(main.group.as_deref()),
+            architecture: sub.architecture.unwrap_or(main.architecture),
+            files: &sub.files,
+            config_files: &sub.config_files,
+            relations: &sub.relations,
+            scripts: &sub.scripts,
+        });
+    }
+    members
+}
+
+fn default_name(main: &str, key: &str, format: Format) -> String {
+    match (key, format) {
+        ("dev", Format::Rpm) => format!("{main}-devel"),
+        ("devel", Format::Deb) => format!("{main}-dev"),
+        _ => format!("{main}-{key}"),
+    }
+}
+
+/// The `packages` file that `assign.awk` reads: which pattern gives files to which package.
+pub(super) fn assignment(members: &[Member<'_>], header: &str) -> String {
+    let mut text = format!("# {header}\n");
+    for member in members {
+        for pattern in member.files {
+            text.push_str(&format!("{} files {pattern}\n", member.name));
+        }
+        for path in member.config_files {
+            text.push_str(&format!("{} config {path}\n", member.name));
+        }
+    }
+    text
+}

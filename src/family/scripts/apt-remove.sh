@@ -1,0 +1,25 @@
+# Removes the packages, then their configuration, and sees to it that nothing of them stays.
+set --
+for package in "$farm_packages"/*.deb; do set -- "$@" "$(dpkg-deb -f "$package" Package)"; done
+files=$(mktemp)
+dpkg-query -L "$@" | sort -u >"$files"
+dpkg --remove "$@"
+dpkg --purge "$@"
+left=0
+for package; do
+    if dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qv not-installed; then
+        echo "farm: $package is still there after its removal" >&2
+        left=1
+    fi
+done
+while IFS= read -r path; do
+    case $path in /*) ;; *) continue ;; esac
+    if [ -d "$path" ] && [ ! -L "$path" ]; then continue; fi
+    if [ -e "$path" ] || [ -L "$path" ]; then
+        dpkg-query -S "$path" >/dev/null 2>&1 && continue
+        echo "farm: $path is left behind by the removal" >&2
+        left=1
+    fi
+done <"$files"
+rm -f "$files"
+exit "$left"

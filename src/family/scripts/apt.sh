@@ -1,0 +1,165 @@
+# Functions for apt that leave nothing behind in the image: lists, packages and configuration live in a folder of
+# their own. Expects the variables farm_archive, farm_suites, farm_components, farm_security_archive,
+# farm_security_suite, farm_tolerate_expired and farm_cache; the mirrors are in the environment.
+
+apt_begin() {
+    umask 022
+    export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+    command -v apt-get >/dev/null || { echo "farm: the base image has no apt-get" >&2; exit 1; }
+    apt_home=$(mktemp -d /tmp/farm-apt.XXXXXX)
+    apt_archives=$apt_home/archives
+    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
+        # Runs in parallel share the packages, never apt's locks: a folder each, filled by hard links.
+        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
+        apt_archives=$(mktemp -d "$farm_cache/run.XXXXXX")
+        mkdir -p "$farm_cache/packages"
+        find "$farm_cache/packages" -name '*.deb' -exec ln -t "$apt_archives" {} + 2>/dev/null || true
+    fi
+    trap apt_end EXIT
+    trap 'exit 130' INT TERM
+    mkdir -p "$apt_home/lists/partial" "$apt_home/sources" "$apt_archives/partial" "$apt_home/preferences"
+    cat >"$apt_home/apt.conf" <<END
+Dir::State::lists "$apt_home/lists";
+Dir::Cache "$apt_home";
+Dir::Cache::archives "$apt_archives";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+APT::Keep-Downloaded-Packages "true";
+APT::Get::Assume-Yes "true";
+APT::Install-Recommends "false";
+APT::Install-Suggests "false";
+APT::Sandbox::User "root";
+APT::Update::Error-Mode "any";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::http::Timeout "60";
+Acquire::https::Timeout "60";
+Dpkg::Use-Pty "0";
+Dpkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; };
+END
+    if [ "$farm_tolerate_expired" = yes ]; then
+        echo 'Acquire::Check-Valid-Until "false";' >>"$apt_home/apt.conf"
+    fi
+    mirror=$(apt_mirror "$farm_archive")
+    if [ -n "$mirror" ]; then
+        apt_source "$farm_archive" "$mirror" "$farm_suites"
+        security=$(apt_mirror "$farm_security_archive")
+        [ -z "$security" ] || apt_source "$farm_security_archive" "$security" "$farm_security_suite"
+        echo "Dir::Etc::sourcelist \"/dev/null\"; Dir::Etc::sourceparts \"$apt_home/sources\";" >>"$apt_home/apt.conf"
+    fi
+    export APT_CONFIG="$apt_home/apt.conf"
+}
+
+# The mirror of an archive, from FARM_MIRROR_<ARCHIVE>; nothing when the image's own sources are to be used.
+apt_mirror() {
+    [ -n "$1" ] || return 0
+    variable=FARM_MIRROR_$(printf %s "$1" | tr 'a-z.-' 'A-Z__')
+    eval "printf %s \"\${$variable:-}\""
+}
+
+apt_source() {
+    signed_by=
+    for keyring in "/usr/share/keyrings/${1%-security}-archive-keyring.pgp" \
+        "/usr/share/keyrings/${1%-security}-archive-keyring.gpg"; do
+        [ ! -e "$keyring" ] || signed_by="Signed-By: $keyring"
+    done
+    printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\n%s\n' "$2" "$3" "$farm_components" "$signed_by" \
+        >"$apt_home/sources/$1.sources"
+}
+
+# Exits 12 when an index cannot be had. apt before 2.1.16 calls that a warning and exits 0.
+apt_update() {
+    status=0
+    apt-get -q update >"$apt_home/update.log" 2>&1 || status=$?
+    cat "$apt_home/update.log"
+    if [ "$status" -ne 0 ] || grep -q '^[WE]: Failed to fetch' "$apt_home/update.log"; then
+        echo "farm: the package indexes cannot be fetched" >&2
+        exit 12
+    fi
+}
+
+# Installs relations in Debian's syntax, one per argument.
+apt_install() {
+    [ $# -gt 0 ] || return 0
+    apt_all=
+    for requirement; do apt_all="$apt_all${apt_all:+, }$requirement"; done
+    apt-get -q satisfy "$apt_all" || apt_explain "$@"
+    apt_keep
+}
+
+# Says why installing failed: which requirements cannot be had (exit 11), or that fetching failed (exit 12). Asking
+# apt again in simulation needs no network, and does not depend on the wording of its messages.
+apt_explain() {
+    missing=0
+    for requirement; do
+        if ! apt-get -qq -s satisfy "$requirement" >/dev/null 2>&1; then
+            echo "farm: unsatisfiable: $requirement"
+            missing=1
+        fi
+    done
+    [ "$missing" -eq 0 ] || exit 11
+    if ! apt-get -qq -s satisfy "$apt_all" >/dev/null 2>&1; then
+        echo "farm: unsatisfiable: $apt_all"
+        echo "farm: each of these can be had, but not all of them together" >&2
+        exit 11
+    fi
+    if ! apt-get -q --download-only satisfy "$apt_all"; then
+        echo "farm: packages cannot be fetched" >&2
+        exit 12
+    fi
+    echo "farm: apt could not install what the build requires: see above" >&2
+    exit 1
+}
+
+# Installs what a debian/control asks for.
+apt_build_dep() {
+    mkdir -p "$apt_home/source/debian"
+    cp "$1" "$apt_home/source/debian/control"
+    if apt-get -q build-dep "$apt_home/source/"; then
+        apt_keep
+        return
+    fi
+    apt_relations "$1" >"$apt_home/relations"
+    set --
+    apt_all=
+    while IFS= read -r requirement; do
+        set -- "$@" "$requirement"
+        apt_all="$apt_all${apt_all:+, }$requirement"
+    done <"$apt_home/relations"
+    apt_explain "$@"
+}
+
+# Build-Depends, -Arch and -Indep of a control file's first paragraph, one relation per line (deb-src-control(5)).
+apt_relations() {
+    awk '
+        /^#/ { next }
+        /^[ \t]*$/ { if (begun) exit; next }
+        /^[^ \t]/ {
+            begun = 1
+            wanted = tolower($0) ~ /^build-depends(-arch|-indep)?[ \t]*:/
+            sub(/^[^:]*:/, "")
+            if (wanted) text = text ","
+        }
+        wanted { text = text " " $0 }
+        END {
+            count = split(text, relation, ",")
+            for (i = 1; i <= count; i++) {
+                gsub(/[ \t]+/, " ", relation[i])
+                gsub(/^ | $/, "", relation[i])
+                if (relation[i] != "") print relation[i]
+            }
+        }' "$1"
+}
+
+# Shares what was downloaded: a rename is seen whole or not at all.
+apt_keep() {
+    [ "$apt_archives" != "$apt_home/archives" ] || return 0
+    for package in "$apt_archives"/*.deb; do
+        [ -e "$package" ] || continue
+        [ -e "$farm_cache/packages/${package##*/}" ] || mv "$package" "$farm_cache/packages/"
+    done
+}
+
+apt_end() {
+    rm -rf "$apt_home" "$apt_archives"
+}

@@ -1,0 +1,9 @@
+parallel=1
+for option in ${DEB_BUILD_OPTIONS:-}; do
+    case $option in
+    parallel=*) parallel=${option#parallel=} ;;
+    esac
+done
+export FARM_PARALLEL="$parallel" MAKEFLAGS="-j$parallel" CARGO_BUILD_JOBS="$parallel"
+export CMAKE_BUILD_PARALLEL_LEVEL="$parallel"
+unset MAKELEVEL MFLAGS option parallel

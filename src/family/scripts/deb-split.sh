@@ -1,0 +1,35 @@
+#!/bin/sh
+# Moves files out of the main package's tree into those of the packages that ask for them: split MAIN LIBDIR
+set -eu
+main=$1 libdir=$2
+here=${0%/*}
+lists=$(mktemp -d)
+trap 'rm -rf "$lists"' EXIT
+
+if [ -n "$(find "debian/$main" -name '*
+*' -print -quit)" ]; then
+    echo "farm: a file name with a line feed was installed" >&2
+    exit 1
+fi
+find "debian/$main" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >"$lists/.listing"
+awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
+    -f "$here/assign.awk" "$here/packages" "$lists/.listing"
+
+for list in "$lists"/*; do
+    package=${list##*/}
+    [ "$package" != "$main" ] && [ -s "$list" ] || continue
+    install -d "debian/$package"
+    tar -C "debian/$main" --no-recursion --verbatim-files-from --no-unquote -T "$list" -cf "$lists/.tar"
+    tar -C "debian/$package" --delay-directory-restore -xpf "$lists/.tar"
+    # What is moved goes, and so do the folders that it leaves empty.
+    while IFS= read -r path; do
+        if [ -d "debian/$main/$path" ] && [ ! -L "debian/$main/$path" ]; then
+            rmdir "debian/$main/$path"
+        else
+            rm -f "debian/$main/$path"
+        fi
+    done <"$list"
+    sed 's|/[^/]*$||' "$list" | LC_ALL=C sort -ru | while IFS= read -r folder; do
+        (cd "debian/$main" && [ "$folder" = . ] || rmdir -p --ignore-fail-on-non-empty "$folder" 2>/dev/null) || true
+    done
+done
