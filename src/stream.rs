@@ -1,8 +1,10 @@
 //! Byte streams between async and blocking code, with a bounded buffer: what tar, hashing and compression read and
 //! write never stands whole in memory. It knows nothing of engines or packages.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
@@ -63,6 +65,56 @@ pub fn from_file(path: std::path::PathBuf) -> ByteStream {
     })
 }
 
+/// A reader that fails once it has given as many bytes as the [`Allowance`] says. A tar reader keeps long names and
+/// extended headers whole in memory, however long an archive says they are: an allowance set before each step to the
+/// next entry bounds that.
+pub struct Bounded<R> {
+    inner: R,
+    left: Rc<Cell<u64>>,
+}
+
+/// How many more bytes a [`Bounded`] reader may give.
+pub struct Allowance(Rc<Cell<u64>>);
+
+impl<R: Read> Bounded<R> {
+    /// Without a limit until the allowance is set.
+    pub fn new(inner: R) -> (Bounded<R>, Allowance) {
+        let left = Rc::new(Cell::new(u64::MAX));
+        (Bounded { inner, left: Rc::clone(&left) }, Allowance(left))
+    }
+}
+
+impl Allowance {
+    pub fn set(&self, bytes: u64) {
+        self.0.set(bytes);
+    }
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.left.get();
+        if left == 0 && !buffer.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a header is unreasonably large"));
+        }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let n = self.inner.read(&mut buffer[..most])?;
+        self.left.set(left - n as u64);
+        Ok(n)
+    }
+}
+
+impl<R> std::fmt::Debug for Bounded<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bounded").field("left", &self.left.get()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Allowance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Allowance").field(&self.0.get()).finish()
+    }
+}
+
 struct ChannelWriter {
     sender: mpsc::Sender<io::Result<Bytes>>,
     buffer: BytesMut,
@@ -107,6 +159,16 @@ mod tests {
             io::copy(&mut entry, &mut io::sink()).unwrap()
         });
         assert_eq!(size.await.unwrap(), 300_000);
+    }
+
+    #[test]
+    fn a_bounded_reader_fails_where_its_allowance_ends() {
+        let (mut reader, allowance) = Bounded::new(io::repeat(1));
+        io::copy(&mut (&mut reader).take(100_000), &mut io::sink()).unwrap();
+        allowance.set(10);
+        let mut got = Vec::new();
+        assert!(reader.read_to_end(&mut got).is_err());
+        assert_eq!(got.len(), 10);
     }
 
     #[tokio::test]

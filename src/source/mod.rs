@@ -1,13 +1,43 @@
 //! Sources -> one deterministic tar per recipe, in a cache keyed by what went in: fetched, verified, filtered by
-//! .gitignore, stripped, entries sorted, owners and times fixed. Patches are carried beside, applied in the container.
+//! .gitignore, stripped, owners and modes fixed. Patches are carried beside, applied in the container.
+//!
+//! Entries stand in the order of the recipe's sources; within a path source sorted, within an archive or commit as it
+//! has them. Nothing here runs what it fetched, and git submodules are not fetched.
+//!
+//! ```text
+//! <cache>/downloads/<sha256>/<file name>   verified files, shared by all recipes
+//! <cache>/git/<place>/                     bare repositories
+//! <cache>/sources/<key>/                   tree.tar, prepared.json, originals/, patches/
+//! ```
+//! A folder below `sources` gets its name by an atomic rename when it is complete. `<key>.lock` is held by whoever
+//! makes it, and released by the operating system if it dies.
 
+mod git;
+mod tree;
+mod unpack;
+mod upload;
+mod walk;
+
+use std::fs::{self, File, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::fetch::{FetchError, Fetcher};
-use crate::recipe::Source;
+use crate::recipe::{Origin, Source};
 use crate::types::Progress;
+
+use tree::{FIXED_TIME, TreeWriter, refused, tree_name};
+pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};
+use walk::{Found, Local, What};
+
+/// Part of every key: to be raised when the same sources give another tree.
+const TREE_FORMAT: &str = "farm source tree 1";
 
 /// Where sources are kept on this host, and how they are fetched.
 #[derive(Debug, Clone)]
@@ -19,21 +49,25 @@ pub struct Sources {
 }
 
 /// Sources made ready on this host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    /// An uncompressed tar of the source tree, without a top folder.
+    /// An uncompressed tar of the source tree, without a top folder. Every entry belongs to 0:0, files have mode 0644
+    /// or 0755, and no entry or link leads outside.
     pub tree: PathBuf,
     /// Hex sha256 of `tree`'s content.
     pub digest: String,
-    /// The newest modification time in it, seconds since the epoch: the default SOURCE_DATE_EPOCH.
+    /// The newest modification time in it, seconds since the epoch: the default SOURCE_DATE_EPOCH. Files of the
+    /// recipe's own folder and single downloads have no time that hosts agree on, and count as 1980-01-01; times in
+    /// the future are passed over.
     pub newest: i64,
     /// Patch files in order, as `NNNN-name.patch` and path on this host, with the `into` folder they apply in.
     pub patches: Vec<PreparedPatch>,
-    /// Each source as fetched: file name and path. Path and git sources are tars with a top folder `<name>-<version>`.
+    /// Each source as fetched: file name and path. Path and git sources are tars with a top folder `<name>-<version>`,
+    /// the second of them `<name>-<version>-2`; a path that is a file is itself.
     pub originals: Vec<(String, PathBuf)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreparedPatch {
     pub name: String,
     pub path: PathBuf,
@@ -42,13 +76,74 @@ pub struct PreparedPatch {
 }
 
 /// A digest of the sources without fetching any: urls by their sha256, git by commit, paths and patches by content.
-/// Also reads nothing but files of the recipe. An input of the job's key.
+/// Also reads nothing but files of the recipe. An input of the job's key. Modification times, and modes but for the
+/// executable bit, make no difference; `.gitignore` is honoured.
 ///
 /// # Errors
 /// When a path or patch that the recipe names cannot be read.
 pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceError> {
-    let _ = (root, sources);
-    unimplemented!()
+    let mut whole = Sha256::new();
+    add(&mut whole, &[TREE_FORMAT.as_bytes()]);
+    for source in sources {
+        match &source.origin {
+            Origin::Urls { urls, sha256 } => {
+                add(&mut whole, &[b"url", file_name(urls).as_bytes(), sha256.to_ascii_lowercase().as_bytes()]);
+            }
+            Origin::Git { commit, .. } => add(&mut whole, &[b"git", commit.to_ascii_lowercase().as_bytes()]),
+            Origin::Path { path } => {
+                let full = root.join(path);
+                match walk::look(&full)? {
+                    Local::File { executable } => {
+                        let name = full.file_name().unwrap_or_default();
+                        add(&mut whole, &[b"file", name.as_encoded_bytes(), &[u8::from(executable)], &content(&full)?]);
+                    }
+                    Local::Folder(found) => {
+                        let digests: Vec<[u8; 32]> =
+                            found.par_iter().map(found_digest).collect::<Result<_, SourceError>>()?;
+                        add(&mut whole, &[b"folder", &digests.len().to_le_bytes()]);
+                        digests.iter().for_each(|digest| add(&mut whole, &[digest]));
+                    }
+                }
+            }
+        }
+        add(&mut whole, &[&source.strip.to_le_bytes(), source.into.as_bytes(), &source.patches.len().to_le_bytes()]);
+        for patch in &source.patches {
+            add(&mut whole, &[patch.as_bytes(), &content(&root.join(patch))?]);
+        }
+    }
+    Ok(hex::encode(whole.finalize()))
+}
+
+/// Each part with its length, so that no two lists of parts look alike.
+fn add(hasher: &mut Sha256, parts: &[&[u8]]) {
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+}
+
+fn found_digest(found: &Found) -> Result<[u8; 32], SourceError> {
+    let mut hasher = Sha256::new();
+    match &found.what {
+        What::File { executable, .. } => {
+            add(&mut hasher, &[b"file", &found.name, &[u8::from(*executable)], &content(&found.path)?]);
+        }
+        What::Link { target } => add(&mut hasher, &[b"link", &found.name, target]),
+    }
+    Ok(hasher.finalize().into())
+}
+
+fn content(path: &Path) -> Result<[u8; 32], SourceError> {
+    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 * 1024];
+    loop {
+        match file.read(&mut buffer).map_err(io)? {
+            0 => return Ok(hasher.finalize().into()),
+            n => hasher.update(&buffer[..n]),
+        }
+    }
 }
 
 impl Sources {
@@ -64,15 +159,331 @@ impl Sources {
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<Prepared, SourceError> {
-        let _ = (root, name, version, sources, progress, cancel);
-        unimplemented!()
+        let of_content = {
+            let (root, sources) = (root.to_owned(), sources.to_vec());
+            blocking(move || fingerprint(&root, &sources)).await?
+        };
+        let mut key = Sha256::new();
+        add(&mut key, &[TREE_FORMAT.as_bytes(), of_content.as_bytes(), name.as_bytes(), version.as_bytes()]);
+        let folder = self.cache.join("sources").join(hex::encode(key.finalize()));
+        if let Some(prepared) = self.load(&folder) {
+            return Ok(prepared);
+        }
+        let _lock = lock_file(&folder.with_extension("lock"), cancel).await?;
+        if let Some(prepared) = self.load(&folder) {
+            return Ok(prepared);
+        }
+
+        let parent = self.cache.join("sources");
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SourceError::Io { path, source }
+        };
+        let staging = tempfile::Builder::new().prefix(".new-").tempdir_in(&parent).map_err(io(&parent))?;
+        fs::create_dir(staging.path().join("originals")).map_err(io(staging.path()))?;
+        let mut parts = Vec::new();
+        let mut tops = 0;
+        for source in sources {
+            if cancel.is_cancelled() {
+                return Err(SourceError::Cancelled);
+            }
+            let part = match &source.origin {
+                Origin::Urls { urls, sha256 } => self.download(urls, sha256, progress, cancel).await?,
+                Origin::Git { url, commit } => {
+                    let top = top_name(name, version, &mut tops);
+                    let original = Original { name: format!("{top}.tar"), download: None };
+                    let to = staging.path().join("originals").join(&original.name);
+                    git::archive(&self.cache, root, (url, commit), &top, &to, cancel).await?;
+                    Part::Git { original }
+                }
+                Origin::Path { path } => {
+                    let full = root.join(path);
+                    match tokio::fs::metadata(&full).await.map_err(io(&full))?.is_file() {
+                        true => Part::LocalFile,
+                        false => Part::LocalFolder { top: top_name(name, version, &mut tops) },
+                    }
+                }
+            };
+            parts.push((source.clone(), part));
+        }
+        let (root, cancel) = (root.to_owned(), cancel.clone());
+        let into = folder.clone();
+        blocking(move || {
+            let entry = build(&root, staging.path(), &parts, &cancel)?;
+            let path = staging.path().join("prepared.json");
+            let text =
+                serde_json::to_vec_pretty(&entry).map_err(|error| refused("prepared.json", error.to_string()))?;
+            fs::write(&path, text).map_err(io(&path))?;
+            if into.exists() {
+                // Not usable, or it would have been loaded.
+                fs::remove_dir_all(&into).map_err(io(&into))?;
+            }
+            fs::rename(staging.keep(), &into).map_err(io(&into))
+        })
+        .await?;
+        self.load(&folder)
+            .ok_or_else(|| refused(name, "its sources vanished from the cache while they were made".to_owned()))
+    }
+
+    async fn download(
+        &self,
+        urls: &[String],
+        sha256: &str,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Part, SourceError> {
+        let sha256 = sha256.to_ascii_lowercase();
+        let name = file_name(urls);
+        if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(refused(&name, "has no sha256 of 64 hexadecimal digits".to_owned()));
+        }
+        let path = self.cache.join("downloads").join(&sha256).join(&name);
+        let kept = {
+            let path = path.clone();
+            blocking(move || Ok(path.is_file().then(|| content(&path).ok()).flatten())).await?
+        };
+        if kept.map(hex::encode).as_deref() != Some(&sha256) {
+            let urls = urls.iter().map(|url| self.expand(url)).collect::<Result<Vec<_>, _>>()?;
+            self.fetcher.to_file(&urls, Some(&sha256), &path, progress, cancel).await?;
+        }
+        Ok(Part::File { path, original: Original { name, download: Some(sha256) } })
+    }
+
+    /// `mirror://NAME/path` as a real address.
+    fn expand(&self, url: &str) -> Result<String, SourceError> {
+        let Some(rest) = url.strip_prefix("mirror://") else { return Ok(url.to_owned()) };
+        let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
+        match self.mirrors.get(name) {
+            Some(base) => Ok(format!("{}/{path}", base.trim_end_matches('/'))),
+            None => Err(SourceError::UnknownMirror { name: name.to_owned(), url: url.to_owned() }),
+        }
+    }
+
+    /// What a finished folder of the cache holds; `None` when it is not there or something is missing.
+    fn load(&self, folder: &Path) -> Option<Prepared> {
+        let entry: Entry = serde_json::from_slice(&fs::read(folder.join("prepared.json")).ok()?).ok()?;
+        let tree = folder.join("tree.tar");
+        if fs::metadata(&tree).ok()?.len() != entry.size {
+            return None;
+        }
+        let patches: Vec<PreparedPatch> = entry
+            .patches
+            .into_iter()
+            .map(|(name, into)| PreparedPatch { path: folder.join("patches").join(&name), name, into })
+            .collect();
+        let originals: Vec<(String, PathBuf)> = entry
+            .originals
+            .into_iter()
+            .map(|original| {
+                let path = match &original.download {
+                    Some(sha256) => self.cache.join("downloads").join(sha256).join(&original.name),
+                    None => folder.join("originals").join(&original.name),
+                };
+                (original.name, path)
+            })
+            .collect();
+        let there = |path: &Path| path.is_file();
+        let complete = patches.iter().all(|patch| there(&patch.path)) && originals.iter().all(|(_, path)| there(path));
+        complete.then_some(Prepared { tree, digest: entry.digest, newest: entry.newest, patches, originals })
     }
 }
 
-/// One regular file of a prepared tree, at most `limit` bytes; `None` when there is none at `path`.
-pub fn read_file(prepared: &Prepared, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
-    let _ = (prepared, path, limit);
-    unimplemented!()
+/// `prepared.json`
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    digest: String,
+    /// Of `tree.tar`, in bytes.
+    size: u64,
+    newest: i64,
+    /// Name and `into`.
+    patches: Vec<(String, String)>,
+    originals: Vec<Original>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Original {
+    name: String,
+    /// The sha256 under which it lies among the downloads, when it is one.
+    download: Option<String>,
+}
+
+/// A source after fetching.
+enum Part {
+    File {
+        path: PathBuf,
+        original: Original,
+    },
+    /// A tar with a top folder, among the originals already.
+    Git {
+        original: Original,
+    },
+    LocalFile,
+    LocalFolder {
+        top: String,
+    },
+}
+
+/// Writes tree, originals and patches into `folder`.
+fn build(
+    root: &Path,
+    folder: &Path,
+    parts: &[(Source, Part)],
+    cancel: &CancellationToken,
+) -> Result<Entry, SourceError> {
+    let mut tree = TreeWriter::create(&folder.join("tree.tar"), cancel)?;
+    let mut originals: Vec<Original> = Vec::new();
+    let mut patches = Vec::new();
+    fs::create_dir(folder.join("patches")).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;
+    for (source, part) in parts {
+        let into = &source.into;
+        if into.starts_with('/') || into.split('/').any(|part| part == "..") {
+            return Err(refused(into, "is no folder inside the source tree".to_owned()));
+        }
+        match part {
+            Part::File { path, original } => {
+                let name = &original.name;
+                unpack::add_file(&mut tree, path, (name, name, false), into, source.strip)?;
+                originals.push(original.clone());
+            }
+            Part::Git { original } => {
+                let path = folder.join("originals").join(&original.name);
+                let file = File::open(&path).map_err(|source| SourceError::Io { path, source })?;
+                let reader = std::io::BufReader::with_capacity(128 * 1024, file);
+                unpack::add_tar(&mut tree, reader, &original.name, into, source.strip + 1)?;
+                originals.push(original.clone());
+            }
+            Part::LocalFile | Part::LocalFolder { .. } => {
+                let Origin::Path { path } = &source.origin else { continue };
+                originals.push(add_local(&mut tree, root, path, source, part, folder, cancel)?);
+            }
+        }
+        for patch in &source.patches {
+            let from = root.join(patch);
+            let name = patch_name(patches.len() + 1, patch);
+            fs::copy(&from, folder.join("patches").join(&name))
+                .map_err(|source| SourceError::Io { path: from, source })?;
+            patches.push((name, into.clone()));
+        }
+    }
+    if let Some(twice) = (1..originals.len()).find(|n| originals[..*n].iter().any(|o| o.name == originals[*n].name)) {
+        return Err(refused(&originals[twice].name, "is the file name of two sources".to_owned()));
+    }
+    let finished = tree.finish()?;
+    Ok(Entry { digest: finished.digest, size: finished.size, newest: finished.newest, patches, originals })
+}
+
+/// Adds a path source to the tree, and makes the original of it.
+fn add_local(
+    tree: &mut TreeWriter<'_>,
+    root: &Path,
+    path: &str,
+    source: &Source,
+    part: &Part,
+    folder: &Path,
+    cancel: &CancellationToken,
+) -> Result<Original, SourceError> {
+    let full = root.join(path);
+    match (walk::look(&full)?, part) {
+        (Local::Folder(found), Part::LocalFolder { top }) => {
+            let original = Original { name: format!("{top}.tar"), download: None };
+            add_found(tree, path, &found, &source.into, source.strip)?;
+            let mut tar = TreeWriter::create(&folder.join("originals").join(&original.name), cancel)?;
+            add_found(&mut tar, path, &found, top, 0)?;
+            tar.finish()?;
+            Ok(original)
+        }
+        (Local::File { executable }, Part::LocalFile) => {
+            let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            unpack::add_file(tree, &full, (path, &name, executable), &source.into, source.strip)?;
+            let original = Original { name, download: None };
+            let to = folder.join("originals").join(&original.name);
+            fs::copy(&full, to).map_err(|source| SourceError::Io { path: full, source })?;
+            Ok(original)
+        }
+        _ => Err(refused(path, "changed while it was read".to_owned())),
+    }
+}
+
+fn add_found(
+    tree: &mut TreeWriter<'_>,
+    origin: &str,
+    found: &[Found],
+    into: &str,
+    strip: u32,
+) -> Result<(), SourceError> {
+    for one in found {
+        let name = tree_name(into, &one.name, strip).map_err(|reason| refused(origin, reason))?;
+        let Some(name) = name else { continue };
+        match &one.what {
+            What::File { size, executable } => {
+                let file =
+                    File::open(&one.path).map_err(|source| SourceError::Io { path: one.path.clone(), source })?;
+                tree.file(origin, &name, (*size, *executable, FIXED_TIME), file)?;
+            }
+            What::Link { target } => tree.symlink(origin, &name, target, FIXED_TIME)?,
+        }
+    }
+    Ok(())
+}
+
+/// The top folder of the next original that has none of its own.
+fn top_name(name: &str, version: &str, so_far: &mut u32) -> String {
+    *so_far += 1;
+    match *so_far {
+        1 => format!("{name}-{version}"),
+        n => format!("{name}-{version}-{n}"),
+    }
+}
+
+fn patch_name(number: usize, path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name);
+    let stem: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' }).collect();
+    format!("{number:04}-{stem}.patch")
+}
+
+/// The last component of the first place, without query and fragment.
+fn file_name(urls: &[String]) -> String {
+    let url = urls.first().map(String::as_str).unwrap_or_default();
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_plain =
+        !name.is_empty() && !name.starts_with('.') && !name.contains('\\') && !name.chars().any(char::is_control);
+    if is_plain { name.to_owned() } else { "source".to_owned() }
+}
+
+/// Waits for a lock that a dead process cannot keep.
+async fn lock_file(path: &Path, cancel: &CancellationToken) -> Result<File, SourceError> {
+    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(io)?;
+    }
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(io)?;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        // The system has no way to be told; work that others do takes seconds.
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(50)) => {}
+            () = cancel.cancelled() => return Err(SourceError::Cancelled),
+        }
+    }
+}
+
+async fn blocking<T, F>(work: F) -> Result<T, SourceError>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, SourceError> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(SourceError::Cancelled),
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -90,3 +501,6 @@ pub enum SourceError {
     #[error("cancelled")]
     Cancelled,
 }
+
+#[cfg(test)]
+mod tests;

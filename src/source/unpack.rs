@@ -1,0 +1,133 @@
+//! One file that was fetched -> entries of the tree. What it is, its content says, never its name.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::Path;
+
+use super::SourceError;
+use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
+use crate::stream::Bounded;
+
+/// What one entry's own description may take: GNU tar's longest names and generous extended headers.
+const LARGEST_HEADER: u64 = 4 << 20;
+/// `xz -9` needs 64 MiB to decompress; what asks for more than twice that is no source archive.
+const XZ_MEMORY: u64 = 128 << 20;
+
+/// Adds an archive's entries, or the file itself when it is none.
+///
+/// `origin` names it in errors; `file_name` is its name in the tree when it is a single file.
+pub(super) fn add_file(
+    tree: &mut TreeWriter<'_>,
+    path: &Path,
+    (origin, file_name, executable): (&str, &str, bool),
+    into: &str,
+    strip: u32,
+) -> Result<(), SourceError> {
+    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let mut reader = BufReader::with_capacity(128 * 1024, file);
+    let start = reader.fill_buf().map_err(io)?;
+    if start.starts_with(b"PK\x03\x04") {
+        return Err(refused(origin, "is a zip archive, which farm does not unpack: name a tar archive".to_owned()));
+    }
+    let decompressed: Box<dyn Read> = match start {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
+            let stream = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY, xz2::stream::CONCATENATED)
+                .map_err(|error| refused(origin, error.to_string()))?;
+            Box::new(xz2::bufread::XzDecoder::new_stream(reader, stream))
+        }
+        [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(reader)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(reader).map_err(io)?),
+        _ => Box::new(reader),
+    };
+    match is_tar(decompressed) {
+        Ok(Some(archive)) => add_tar(tree, archive, origin, into, strip),
+        // What cannot be decompressed is not our concern: it is copied as it is, like any other single file.
+        Ok(None) | Err(_) => {
+            let name = tree_name(into, file_name.as_bytes(), 0).map_err(|reason| refused(origin, reason))?;
+            let name = name.ok_or_else(|| refused(origin, "has no file name".to_owned()))?;
+            tree.file(origin, &name, (size, executable, FIXED_TIME), File::open(path).map_err(io)?)
+        }
+    }
+}
+
+/// The reader from its beginning, when it is a tar: its first block's checksum is right.
+fn is_tar(mut reader: Box<dyn Read>) -> io::Result<Option<Box<dyn Read>>> {
+    let mut block = [0_u8; 512];
+    let mut filled = 0;
+    while filled < block.len() {
+        match reader.read(&mut block[filled..]) {
+            Ok(0) => return Ok(None),
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let header = tar::Header::from_byte_slice(&block);
+    let sum: u32 =
+        block.iter().enumerate().map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) }).sum();
+    let is_tar = header.cksum().is_ok_and(|written| written == sum);
+    Ok(is_tar.then(|| Box::new(Cursor::new(block).chain(reader)) as Box<dyn Read>))
+}
+
+/// Adds the entries of a tar in their order.
+pub(super) fn add_tar(
+    tree: &mut TreeWriter<'_>,
+    reader: impl Read,
+    origin: &str,
+    into: &str,
+    strip: u32,
+) -> Result<(), SourceError> {
+    let bad = |error: io::Error| refused(origin, format!("is a damaged archive: {error}"));
+    let (reader, allowance) = Bounded::new(reader);
+    let mut archive = tar::Archive::new(reader);
+    let mut entries = archive.entries().map_err(bad)?;
+    loop {
+        allowance.set(LARGEST_HEADER);
+        let Some(entry) = entries.next() else { return Ok(()) };
+        allowance.set(u64::MAX);
+        let mut entry = entry.map_err(bad)?;
+        let kind = entry.header().entry_type();
+        if kind.is_pax_global_extensions() {
+            io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
+            continue;
+        }
+        if has_pax_sparse(&mut entry) {
+            return Err(refused(origin, "has sparse files in the pax format, which farm does not unpack".to_owned()));
+        }
+        let place = |name: &[u8]| tree_name(into, name, strip).map_err(|reason| refused(origin, reason));
+        let raw_name = entry.path_bytes().into_owned();
+        let Some(name) = place(&raw_name)? else {
+            io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
+            continue;
+        };
+        let time = i64::try_from(entry.header().mtime().map_err(bad)?).unwrap_or(0);
+        let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
+        match kind {
+            tar::EntryType::Directory => tree.folder(origin, &name, time)?,
+            tar::EntryType::Symlink => tree.symlink(origin, &name, &link, time)?,
+            tar::EntryType::Link => {
+                let target = place(&link)?
+                    .ok_or_else(|| refused(origin, "has a hard link to what is stripped from it".to_owned()))?;
+                tree.hard_link(origin, &name, &target, time)?;
+            }
+            tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
+                let executable = entry.header().mode().map_err(bad)? & 0o111 != 0;
+                let size = entry.size();
+                tree.file(origin, &name, (size, executable, time), &mut entry)?;
+            }
+            other => {
+                let reason = format!("{} is no file, folder or link (tar type {:?})", super::tree::shown(&name), other);
+                return Err(refused(origin, reason));
+            }
+        }
+        io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
+    }
+}
+
+fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
+    let Ok(Some(extensions)) = entry.pax_extensions() else { return false };
+    extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse."))
+}

@@ -1,0 +1,251 @@
+//! Prepared sources on their way into a container: tar streams to be unpacked at `/`, and single files out of a tree.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
+use std::path::Path;
+
+use super::tree::{FIXED_TIME, header, os_path};
+use super::{Prepared, SourceError};
+use crate::stream::{self, ByteStream};
+
+/// In which shape sources are uploaded. Folders and paths are absolute, in the container; folders on the way are part
+/// of the stream and belong to the same user, so they must lie in a place of that user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Upload {
+    /// The tree, below `folder`.
+    Tree { folder: String },
+    /// One uncompressed tar at `path`, in which the tree lies below the folder `top`, owned by root.
+    Tarball { path: String, top: String },
+    /// Every source as it was fetched, in `folder`.
+    Originals { folder: String },
+    /// The patches, as `NNNN-name.patch`, in `folder`.
+    Patches { folder: String },
+}
+
+/// A tar stream that, unpacked at `/`, puts the sources where `what` says, owned by `uid`:`uid`.
+pub fn upload(prepared: &Prepared, what: Upload, uid: u32) -> ByteStream {
+    match what {
+        Upload::Tree { folder } => tree_stream(prepared, &folder, uid),
+        Upload::Tarball { path, top } => tarball_stream(prepared, &path, &top, uid),
+        Upload::Originals { folder } => originals_stream(prepared, &folder, uid),
+        Upload::Patches { folder } => patches_stream(prepared, &folder, uid),
+    }
+}
+
+/// [`Upload::Tree`]
+pub fn tree_stream(prepared: &Prepared, prefix: &str, uid: u32) -> ByteStream {
+    let (tree, prefix) = (prepared.tree.clone(), prefix.to_owned());
+    stream::from_tar(move |tar| {
+        append_folders(tar, &prefix, uid)?;
+        append_tree(tar, &tree, &prefix, uid, true).map(|_| ())
+    })
+}
+
+/// [`Upload::Tarball`]
+pub fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> ByteStream {
+    let (tree, path, top) = (prepared.tree.clone(), path.to_owned(), top.to_owned());
+    stream::from_tar(move |tar| {
+        append_folders(tar, parent(&path), uid)?;
+        // The size stands before the content, so it is counted first: without reading the contents, only seeking.
+        let size = write_tarball(&mut io::sink(), &tree, &top, false)?;
+        append_header(tar, &path, uid, size)?;
+        let written = write_tarball(tar.get_mut(), &tree, &top, true)?;
+        if written != size {
+            return Err(io::Error::other(format!("{} changed while it was read", tree.display())));
+        }
+        pad(tar.get_mut(), size)
+    })
+}
+
+/// [`Upload::Originals`]
+pub fn originals_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
+    files_stream(prepared.originals.clone(), folder, uid)
+}
+
+/// [`Upload::Patches`]
+pub fn patches_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
+    let files = prepared.patches.iter().map(|patch| (patch.name.clone(), patch.path.clone())).collect();
+    files_stream(files, folder, uid)
+}
+
+fn files_stream(files: Vec<(String, std::path::PathBuf)>, folder: &str, uid: u32) -> ByteStream {
+    let folder = folder.to_owned();
+    stream::from_tar(move |tar| {
+        append_folders(tar, &folder, uid)?;
+        for (name, path) in &files {
+            let file = File::open(path)?;
+            let size = file.metadata()?.len();
+            append_header(tar, &format!("{folder}/{name}"), uid, size)?;
+            if io::copy(&mut file.take(size), tar.get_mut())? != size {
+                return Err(io::Error::other(format!("{} changed while it was read", path.display())));
+            }
+            pad(tar.get_mut(), size)?;
+        }
+        Ok(())
+    })
+}
+
+/// One regular file of a prepared tree, at most `limit` bytes; `None` when there is none at `path`. Links to files of
+/// the tree are followed.
+///
+/// # Errors
+/// When the tree cannot be read, or the file is larger.
+pub fn read_file(prepared: &Prepared, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
+    let failed = |source| SourceError::Io { path: prepared.tree.clone(), source };
+    let mut wanted = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
+    // As many links as Linux follows.
+    for _ in 0..40 {
+        match find(&prepared.tree, wanted.as_bytes(), limit).map_err(failed)? {
+            Seen::Nothing => return Ok(None),
+            Seen::Content(content) => return Ok(Some(content)),
+            Seen::TooLarge(size) => {
+                let reason = format!("has {size} bytes, more than the {limit} that are read of such a file");
+                return Err(SourceError::Archive { name: path.to_owned(), reason });
+            }
+            Seen::Link(target) => wanted = target,
+        }
+    }
+    Ok(None)
+}
+
+enum Seen {
+    Nothing,
+    Content(Vec<u8>),
+    TooLarge(u64),
+    /// Where it leads, from the tree's top.
+    Link(String),
+}
+
+fn find(tree: &Path, wanted: &[u8], limit: u64) -> io::Result<Seen> {
+    let mut archive = tar::Archive::new(BufReader::new(File::open(tree)?));
+    for entry in archive.entries_with_seek()? {
+        let entry = entry?;
+        if entry.path_bytes().as_ref() != wanted {
+            continue;
+        }
+        let link = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned()).unwrap_or_default();
+        return Ok(match entry.header().entry_type() {
+            tar::EntryType::Regular if entry.size() > limit => Seen::TooLarge(entry.size()),
+            tar::EntryType::Regular => {
+                let mut content = Vec::new();
+                entry.take(limit).read_to_end(&mut content)?;
+                Seen::Content(content)
+            }
+            tar::EntryType::Link => Seen::Link(link),
+            tar::EntryType::Symlink => {
+                let mut parts: Vec<&[u8]> = wanted.split(|byte| *byte == b'/').collect();
+                parts.pop();
+                for part in link.split('/') {
+                    match part {
+                        "" | "." => {}
+                        ".." => drop(parts.pop()),
+                        part => parts.push(part.as_bytes()),
+                    }
+                }
+                Seen::Link(String::from_utf8_lossy(&parts.join(&b'/')).into_owned())
+            }
+            _ => Seen::Nothing,
+        });
+    }
+    Ok(Seen::Nothing)
+}
+
+/// Writes a whole tar with the tree below `top`; without `content` only says how large it is. Returns its size.
+fn write_tarball(out: &mut dyn Write, tree: &Path, top: &str, content: bool) -> io::Result<u64> {
+    let mut counting = Counting { inner: out, count: 0 };
+    let mut tar = tar::Builder::new(&mut counting as &mut dyn Write);
+    append_folders(&mut tar, top, 0)?;
+    let left_out = append_tree(&mut tar, tree, top, 0, content)?;
+    tar.finish()?;
+    drop(tar);
+    Ok(counting.count + left_out)
+}
+
+/// Appends the entries of a prepared tree below `prefix`. Without `content`, only headers are written; returns the
+/// bytes that contents and their padding would have taken.
+fn append_tree(
+    tar: &mut tar::Builder<&mut dyn Write>,
+    tree: &Path,
+    prefix: &str,
+    uid: u32,
+    content: bool,
+) -> io::Result<u64> {
+    let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, File::open(tree)?));
+    let mut left_out = 0;
+    for entry in archive.entries_with_seek()? {
+        let mut entry = entry?;
+        let kind = entry.header().entry_type();
+        let size = entry.size();
+        let time = i64::try_from(entry.header().mtime()?).unwrap_or(0);
+        let mut header = header(kind, size, entry.header().mode()?, time);
+        header.set_uid(uid.into());
+        header.set_gid(uid.into());
+        let name = os_path(&below(prefix, &entry.path_bytes()));
+        let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
+        match kind {
+            tar::EntryType::Symlink => tar.append_link(&mut header, name, os_path(&link))?,
+            tar::EntryType::Link => tar.append_link(&mut header, name, os_path(&below(prefix, &link)))?,
+            tar::EntryType::Regular if !content => {
+                tar.append_data(&mut header, name, io::empty())?;
+                left_out += size.next_multiple_of(512);
+            }
+            _ => tar.append_data(&mut header, name, &mut entry)?,
+        }
+    }
+    Ok(left_out)
+}
+
+/// Appends the folder and all above it.
+fn append_folders(tar: &mut tar::Builder<&mut dyn Write>, folder: &str, uid: u32) -> io::Result<()> {
+    let mut name = Vec::new();
+    for part in folder.split('/').filter(|part| !part.is_empty()) {
+        name.extend_from_slice(part.as_bytes());
+        name.push(b'/');
+        let mut header = header(tar::EntryType::Directory, 0, 0o755, FIXED_TIME);
+        header.set_uid(uid.into());
+        header.set_gid(uid.into());
+        tar.append_data(&mut header, os_path(&name), io::empty())?;
+    }
+    Ok(())
+}
+
+/// Appends the header of a file whose `size` bytes, and [`pad`], the caller writes next.
+fn append_header(tar: &mut tar::Builder<&mut dyn Write>, path: &str, uid: u32, size: u64) -> io::Result<()> {
+    let mut header = header(tar::EntryType::Regular, size, 0o644, FIXED_TIME);
+    header.set_uid(uid.into());
+    header.set_gid(uid.into());
+    tar.append_data(&mut header, os_path(&below("", path.as_bytes())), io::empty())
+}
+
+fn pad(out: &mut dyn Write, size: u64) -> io::Result<()> {
+    let padding = size.next_multiple_of(512) - size;
+    out.write_all(&vec![0; usize::try_from(padding).unwrap_or(0)])
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// Relative, as names in a tar are.
+fn below(prefix: &str, name: &[u8]) -> Vec<u8> {
+    let prefix = prefix.trim_matches('/').as_bytes();
+    let name = name.strip_prefix(b"/").unwrap_or(name);
+    if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
+}
+
+struct Counting<'a> {
+    inner: &'a mut dyn Write,
+    count: u64,
+}
+
+impl Write for Counting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.count += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
