@@ -1,6 +1,11 @@
 //! Distributions as data: `distros/*.toml` -> [`Distro`]. Two axes, package manager and package format, and what a
 //! build needs to know. This module reads and checks; it runs nothing and fetches nothing.
 
+mod catalogue;
+mod parse;
+
+pub use catalogue::{Catalogue, keyring};
+
 use serde::Serialize;
 
 use crate::types::{Arch, Format};
@@ -55,7 +60,8 @@ pub struct Distro {
     pub bootstrap: Option<Bootstrap>,
     /// Shell run once as root in the base, with network, before it is used: for what data cannot say.
     pub setup: Option<String>,
-    /// A digest of all of the above as canonical JSON: an input of every key.
+    /// `sha256:` and the hash of all of the above as canonical JSON, keyrings by content: an input of every key. Without
+    /// `name` and `end_of_life`, which change no build.
     pub digest: String,
 }
 
@@ -73,7 +79,7 @@ pub struct Bootstrap {
     /// The security archive: its mirror-choice name, public mirror and suite.
     pub security: Option<Security>,
     pub components: Vec<String>,
-    /// File names below `distros/keyrings/`; embedded in the binary.
+    /// What [`keyring`] takes: file names below `distros/keyrings/`, embedded in the binary, or paths of the user's own.
     pub keyrings: Vec<String>,
     /// Packages beyond Essential, apt and their closure: `ca-certificates`.
     pub include: Vec<String>,
@@ -86,35 +92,6 @@ pub struct Security {
     pub archive: String,
     pub mirror: String,
     pub suite: String,
-}
-
-/// All known distributions: the built-in ones, and those of folders that the user has beside the recipe.
-#[derive(Debug, Clone)]
-pub struct Catalogue {
-    distros: std::collections::BTreeMap<String, std::sync::Arc<Distro>>,
-}
-
-impl Catalogue {
-    /// The distributions in the binary, and the `*.toml` of `folders` on top; a later one of the same id wins.
-    pub fn load(folders: &[std::path::PathBuf]) -> Result<Catalogue, DistroError> {
-        let _ = folders;
-        unimplemented!()
-    }
-
-    pub fn get(&self, id: &str) -> Option<&std::sync::Arc<Distro>> {
-        self.distros.get(id)
-    }
-
-    /// In the order people expect: by family, then version order.
-    pub fn iter(&self) -> impl Iterator<Item = &std::sync::Arc<Distro>> {
-        self.distros.values()
-    }
-}
-
-/// A keyring that ships with farm, by its file name below `distros/keyrings/`, or of the user's folder.
-pub fn keyring(name: &str) -> Option<std::borrow::Cow<'static, [u8]>> {
-    let _ = name;
-    unimplemented!()
 }
 
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -130,3 +107,6 @@ pub enum DistroError {
         help: Option<String>,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! One definition file -> [`Layer`]: what it says and nothing more, each value with its span. Strict: an unknown key or
+//! a value that cannot be right is an error here. Does not follow `extends`.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{DistroError, PackageManager};
+use crate::types::{Arch, Format, nearest};
+
+/// A definition as written.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub path: PathBuf,
+    pub text: Arc<str>,
+}
+
+impl File {
+    pub(super) fn error(&self, span: Range<usize>, message: impl Into<String>, help: Option<String>) -> DistroError {
+        DistroError::Invalid {
+            path: self.path.clone(),
+            text: Arc::clone(&self.text),
+            span,
+            message: message.into(),
+            help,
+        }
+    }
+
+    /// For what is missing: the first line stands for the file.
+    pub(super) fn whole(&self, message: impl Into<String>, help: Option<String>) -> DistroError {
+        let end = self.text.find('\n').unwrap_or(self.text.len());
+        self.error(0..end, message, help)
+    }
+}
+
+/// A value, where it is written, and in which file.
+#[derive(Debug, Clone)]
+pub(super) struct Said<T> {
+    pub value: T,
+    pub span: Range<usize>,
+    pub file: Arc<File>,
+}
+
+/// What one file says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Layer {
+    pub extends: Option<Said<String>>,
+    pub name: Option<Said<String>>,
+    pub family: Option<Said<String>>,
+    pub version: Option<Said<String>>,
+    pub format: Option<Said<Format>>,
+    pub manager: Option<Said<PackageManager>>,
+    pub image: Option<Said<String>>,
+    pub arches: Option<Said<Vec<Arch>>>,
+    pub release_tag: Option<Said<String>>,
+    pub end_of_life: Option<Said<String>>,
+    pub enable_repositories: Option<Said<Vec<String>>>,
+    pub build_packages: Option<Said<Vec<String>>>,
+    pub macros: BTreeMap<String, String>,
+    pub setup: Option<Said<String>>,
+    pub bootstrap: Option<BootstrapLayer>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct BootstrapLayer {
+    pub archive: Option<Said<String>>,
+    pub mirror: Option<Said<String>>,
+    pub suite: Option<Said<String>>,
+    pub updates: Option<Said<Vec<String>>>,
+    pub components: Option<Said<Vec<String>>>,
+    pub keyrings: Option<Said<Vec<String>>>,
+    pub include: Option<Said<Vec<String>>>,
+    pub tolerate_expired: Option<Said<bool>>,
+    pub security: Option<SecurityLayer>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct SecurityLayer {
+    pub archive: Option<Said<String>>,
+    pub mirror: Option<Said<String>>,
+    pub suite: Option<Said<String>>,
+}
+
+const KEYS: [&str; 15] = [
+    "extends",
+    "name",
+    "family",
+    "version",
+    "format",
+    "manager",
+    "image",
+    "arches",
+    "release-tag",
+    "end-of-life",
+    "enable-repositories",
+    "build-packages",
+    "macros",
+    "setup",
+    "bootstrap",
+];
+const BOOTSTRAP_KEYS: [&str; 9] =
+    ["archive", "mirror", "suite", "updates", "components", "keyrings", "include", "tolerate-expired", "security"];
+const SECURITY_KEYS: [&str; 3] = ["archive", "mirror", "suite"];
+
+/// Reads one file.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
+    let file = Arc::new(File { path: path.to_owned(), text: Arc::from(text) });
+    let table = DeTable::parse(text).map_err(|error| {
+        let span = error.span().unwrap_or(0..0);
+        file.error(span, error.message().trim_end(), Some("a distribution is a TOML file: docs/distros.md".into()))
+    })?;
+    let reader = Reader { file: &file };
+    let mut layer = Layer::default();
+    for (key, value) in table.get_ref() {
+        match key.get_ref().as_ref() {
+            "extends" => layer.extends = Some(reader.word(key, value)?),
+            "name" => layer.name = Some(reader.line(key, value)?),
+            "family" => layer.family = Some(reader.checked(key, value, is_id, "lower-case letters, digits and `-`")?),
+            "version" => layer.version = Some(reader.checked(key, value, is_id, "letters, digits, `.` and `-`")?),
+            "format" => layer.format = Some(reader.one_of(key, value, &Format::ALL, Format::as_str)?),
+            "manager" => {
+                layer.manager = Some(reader.one_of(key, value, &PackageManager::ALL, PackageManager::as_str)?);
+            }
+            "image" => layer.image = Some(reader.word(key, value)?),
+            "arches" => layer.arches = Some(reader.arches(key, value)?),
+            "release-tag" => {
+                let allowed = "letters, digits, `.`, `_`, `+`, `~` and `^`";
+                layer.release_tag = Some(reader.checked(key, value, is_release_tag, allowed)?);
+            }
+            "end-of-life" => {
+                let date = "a date like \"2028-06-30\", the first day without any support";
+                layer.end_of_life = Some(reader.checked(key, value, is_date, date)?);
+            }
+            "enable-repositories" => layer.enable_repositories = Some(reader.words(key, value)?),
+            "build-packages" => layer.build_packages = Some(reader.list(key, value, Reader::line)?),
+            "macros" => {
+                for (name, body) in reader.table(key, value)? {
+                    layer.macros.insert(name.get_ref().to_string(), reader.line(name, body)?.value);
+                }
+            }
+            "setup" => layer.setup = Some(reader.text(key, value)?),
+            "bootstrap" => layer.bootstrap = Some(bootstrap(&reader, reader.table(key, value)?)?),
+            _ => return Err(reader.unknown(key, &KEYS, "a distribution")),
+        }
+    }
+    Ok(layer)
+}
+
+fn bootstrap(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<BootstrapLayer, DistroError> {
+    let mut layer = BootstrapLayer::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "archive" => layer.archive = Some(reader.checked(key, value, is_id, "letters, digits and `-`")?),
+            "mirror" => layer.mirror = Some(reader.url(key, value)?),
+            "suite" => layer.suite = Some(reader.word(key, value)?),
+            "updates" => layer.updates = Some(reader.words(key, value)?),
+            "components" => layer.components = Some(reader.words(key, value)?),
+            "keyrings" => layer.keyrings = Some(reader.words(key, value)?),
+            "include" => layer.include = Some(reader.words(key, value)?),
+            "tolerate-expired" => layer.tolerate_expired = Some(reader.boolean(key, value)?),
+            "security" => layer.security = Some(security(reader, reader.table(key, value)?)?),
+            _ => return Err(reader.unknown(key, &BOOTSTRAP_KEYS, "[bootstrap]")),
+        }
+    }
+    Ok(layer)
+}
+
+fn security(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<SecurityLayer, DistroError> {
+    let mut layer = SecurityLayer::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "archive" => layer.archive = Some(reader.checked(key, value, is_id, "letters, digits and `-`")?),
+            "mirror" => layer.mirror = Some(reader.url(key, value)?),
+            "suite" => layer.suite = Some(reader.word(key, value)?),
+            _ => return Err(reader.unknown(key, &SECURITY_KEYS, "[bootstrap.security]")),
+        }
+    }
+    Ok(layer)
+}
+
+type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Takes values of one file apart. Every method fails with the value's span and the key's name.
+struct Reader<'a> {
+    file: &'a Arc<File>,
+}
+
+impl Reader<'_> {
+    fn said<T>(&self, value: T, at: &Value<'_>) -> Said<T> {
+        Said { value, span: at.span(), file: Arc::clone(self.file) }
+    }
+
+    fn wrong(&self, key: &Key<'_>, at: &Value<'_>, wanted: &str) -> DistroError {
+        let message = format!("`{}` is {}, and has to be {wanted}", key.get_ref(), described(at.get_ref()));
+        self.file.error(at.span(), message, None)
+    }
+
+    fn unknown(&self, key: &Key<'_>, known: &[&str], place: &str) -> DistroError {
+        let help = match nearest(key.get_ref(), known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the keys of {place} are {}", known.join(", ")),
+        };
+        self.file.error(key.span(), format!("unknown key `{}`", key.get_ref()), Some(help))
+    }
+
+    fn text(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<String>, DistroError> {
+        let text = at.get_ref().as_str().ok_or_else(|| self.wrong(key, at, "text"))?;
+        Ok(self.said(text.to_owned(), at))
+    }
+
+    /// Text of one line without control characters.
+    fn line(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<String>, DistroError> {
+        self.checked(key, at, |text| !text.chars().any(char::is_control), "one line of text")
+    }
+
+    /// Text without blanks, not empty.
+    fn word(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<String>, DistroError> {
+        self.checked(key, at, is_word, "one word")
+    }
+
+    fn url(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<String>, DistroError> {
+        let schemes = ["http://", "https://", "file://"];
+        let is_url = |text: &str| is_word(text) && schemes.iter().any(|scheme| text.starts_with(scheme));
+        let mut url = self.checked(key, at, is_url, "a URL (http, https or file)")?;
+        url.value.truncate(url.value.trim_end_matches('/').len());
+        Ok(url)
+    }
+
+    fn checked(
+        &self,
+        key: &Key<'_>,
+        at: &Value<'_>,
+        is_right: impl Fn(&str) -> bool,
+        wanted: &str,
+    ) -> Result<Said<String>, DistroError> {
+        let said = self.text(key, at)?;
+        if is_right(&said.value) { Ok(said) } else { Err(self.wrong(key, at, wanted)) }
+    }
+
+    fn one_of<T: Copy>(
+        &self,
+        key: &Key<'_>,
+        at: &Value<'_>,
+        all: &[T],
+        name: impl Fn(T) -> &'static str,
+    ) -> Result<Said<T>, DistroError> {
+        let written = self.text(key, at)?;
+        let names: Vec<&str> = all.iter().map(|one| name(*one)).collect();
+        let found = all.iter().copied().find(|one| name(*one) == written.value);
+        found.map(|one| self.said(one, at)).ok_or_else(|| {
+            let help = nearest(&written.value, names.iter().copied()).map(|near| format!("did you mean \"{near}\"?"));
+            let message = format!("unknown {} `{}` (known: {})", key.get_ref(), written.value, names.join(", "));
+            self.file.error(at.span(), message, help)
+        })
+    }
+
+    fn boolean(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<bool>, DistroError> {
+        let value = at.get_ref().as_bool().ok_or_else(|| self.wrong(key, at, "true or false"))?;
+        Ok(self.said(value, at))
+    }
+
+    fn table<'t, 'i>(&self, key: &Key<'_>, at: &'t Value<'i>) -> Result<&'t DeTable<'i>, DistroError> {
+        at.get_ref().as_table().ok_or_else(|| self.wrong(key, at, "a table"))
+    }
+
+    fn words(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<Vec<String>>, DistroError> {
+        self.list(key, at, Reader::word)
+    }
+
+    fn list(
+        &self,
+        key: &Key<'_>,
+        at: &Value<'_>,
+        item: impl Fn(&Self, &Key<'_>, &Value<'_>) -> Result<Said<String>, DistroError>,
+    ) -> Result<Said<Vec<String>>, DistroError> {
+        let list = at.get_ref().as_array().ok_or_else(|| self.wrong(key, at, "a list of texts"))?;
+        let items = list.iter().map(|one| item(self, key, one).map(|said| said.value)).collect::<Result<_, _>>()?;
+        Ok(self.said(items, at))
+    }
+
+    fn arches(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<Vec<Arch>>, DistroError> {
+        let list = at.get_ref().as_array().ok_or_else(|| self.wrong(key, at, "a list of architectures"))?;
+        let mut arches = Vec::new();
+        for item in list {
+            let written = self.word(key, item)?.value;
+            let arch: Arch = written.parse().map_err(|error: crate::types::UnknownArch| {
+                let near = nearest(&written, Arch::ALL.iter().flat_map(|arch| [arch.deb(), arch.rpm()]));
+                self.file.error(item.span(), error.to_string(), near.map(|near| format!("did you mean \"{near}\"?")))
+            })?;
+            if arches.contains(&arch) {
+                return Err(self.file.error(item.span(), format!("`arches` names {arch} twice"), None));
+            }
+            arches.push(arch);
+        }
+        if arches.is_empty() { Err(self.wrong(key, at, "at least one")) } else { Ok(self.said(arches, at)) }
+    }
+}
+
+fn described(value: &DeValue<'_>) -> String {
+    match value.as_str() {
+        Some(text) if text.chars().count() <= 40 => format!("{text:?}"),
+        Some(_) => "a long text".to_owned(),
+        None => format!("a value of type {}", value.type_str()),
+    }
+}
+
+/// Made of what file names, target ids and selectors may hold.
+pub(super) fn is_id(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-'))
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+/// What both Debian (Policy 5.6.12) and RPM take in a version's last part.
+fn is_release_tag(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '~' | '^'))
+}
+
+fn is_date(text: &str) -> bool {
+    text.len() == 10 && chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+}
