@@ -3,6 +3,330 @@
 
 pub mod mirror;
 
+mod control;
+mod packages;
+mod release;
+mod resolve;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::Utc;
+use futures_util::StreamExt;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+pub use packages::{Index, Package};
+pub use resolve::minimal_system;
+
+use crate::fetch::{FetchError, Fetcher};
+use crate::types::{NoProgress, Progress, printable};
+use release::{IndexEntry, Release};
+
+const CONNECTIONS: usize = 8;
+/// Debian's largest InRelease has 200 kB.
+const LARGEST_RELEASE: u64 = 16 << 20;
+const COMPRESSIONS: [&str; 4] = [".xz", ".zst", ".gz", ""];
+
+/// One suite of an archive, to be read for one architecture.
+#[derive(Debug, Clone)]
+pub struct Suite {
+    /// The archive's name: `debian`, `debian-security`. A folder of the cache.
+    pub archive: String,
+    /// Without a trailing slash.
+    pub mirror: String,
+    /// `bookworm`, `bookworm-security`
+    pub suite: String,
+    pub components: Vec<String>,
+    /// Public keys, each file binary or armored.
+    pub keyrings: Vec<Vec<u8>>,
+    pub tolerate_expired: bool,
+}
+
+/// Where the read side of archives keeps files, and what fetches them.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    pub fetcher: Fetcher,
+    /// Shared by all runs of a user: every file gets its name by an atomic rename, and has its hash in that name or
+    /// is verified when read. Two runs that want the same file at the same time may both fetch it.
+    pub cache: PathBuf,
+}
+
+impl Reader {
+    /// The packages of these suites for `arch` (Debian's name), searched as one. The first suite is the main one.
+    /// Warnings (an expired InRelease that is tolerated) go to `warn`.
+    pub async fn index(
+        &self,
+        suites: &[Suite],
+        arch: &str,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Index, ArchiveError> {
+        let read = suites.iter().map(|suite| self.suite(suite, arch, progress, warn, cancel));
+        let read: Vec<Vec<IndexFile>> = futures_util::future::try_join_all(read).await?;
+        let arch = arch.to_owned();
+        let urls: Vec<String> = suites.iter().map(|suite| suite.mirror.clone()).collect();
+        blocking(move || {
+            let mut index = Index::new(&arch);
+            for (number, (files, url)) in read.iter().zip(&urls).enumerate() {
+                for file in files {
+                    index.add(&file.path, &file.sha256, url, number == 0)?;
+                }
+            }
+            index.finish();
+            Ok(index)
+        })
+        .await
+    }
+
+    /// The .debs of these packages, in their order: paths in the cache, their content just verified.
+    pub async fn download(
+        &self,
+        packages: &[Package],
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<PathBuf>, ArchiveError> {
+        let total = packages.iter().map(|package| package.size).sum();
+        let done = AtomicU64::new(0);
+        let mut paths = futures_util::stream::iter(packages.iter().map(|package| async {
+            let path = self.pooled(&package.sha256, ".deb");
+            if !verified(&path, &package.sha256).await {
+                let share = Share { progress, done: &done, total, mine: AtomicU64::new(0) };
+                let urls = [package.url.clone()];
+                let sha256 = Some(package.sha256.as_str());
+                self.fetcher.to_file_capped(&urls, sha256, package.size, &path, &share, cancel).await?;
+            } else {
+                done.fetch_add(package.size, Ordering::Relaxed);
+            }
+            Ok::<_, ArchiveError>(path)
+        }))
+        .buffered(CONNECTIONS);
+        let mut all = Vec::with_capacity(packages.len());
+        while let Some(path) = paths.next().await {
+            all.push(path?);
+        }
+        progress.progress("packages", total, total);
+        Ok(all)
+    }
+
+    async fn suite(
+        &self,
+        suite: &Suite,
+        arch: &str,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Vec<IndexFile>, ArchiveError> {
+        let mut again = true;
+        loop {
+            let release = self.release(suite, warn, cancel).await?;
+            match self.index_files(suite, &release, arch, progress, cancel).await {
+                // A mirror that is being updated has an InRelease and indexes of different times, for some seconds.
+                Err(ArchiveError::Fetch(FetchError::Mismatch { .. } | FetchError::NotFound { .. })) if again => {
+                    again = false;
+                    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn release(
+        &self,
+        suite: &Suite,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Release, ArchiveError> {
+        let url = format!("{}/dists/{}/InRelease", suite.mirror, suite.suite);
+        let path = self.folder().join(&suite.archive).join(suite.suite.replace('/', "-")).join("InRelease");
+        let urls = [url.clone()];
+        self.fetcher.to_file_capped(&urls, None, LARGEST_RELEASE, &path, &NoProgress, cancel).await?;
+        let keyrings = suite.keyrings.clone();
+        let release = blocking(move || {
+            let text = std::fs::read(&path).map_err(|source| ArchiveError::Io { path: path.clone(), source })?;
+            release::verify(&text, &keyrings).map_err(|reason| ArchiveError::Untrusted { what: url, reason })
+        })
+        .await?;
+        let warning = release
+            .check(&suite.suite, suite.tolerate_expired, Utc::now())
+            .map_err(|reason| ArchiveError::Untrusted { what: urls[0].clone(), reason })?;
+        if let Some(warning) = warning {
+            warn(warning);
+        }
+        Ok(release)
+    }
+
+    /// The uncompressed Packages files of a suite, in the cache under their hash.
+    async fn index_files(
+        &self,
+        suite: &Suite,
+        release: &Release,
+        arch: &str,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<IndexFile>, ArchiveError> {
+        let mut files = Vec::new();
+        let arches = if release.separate_all { vec![arch, "all"] } else { vec![arch] };
+        for component in &suite.components {
+            for arch in &arches {
+                let plain = format!("{component}/binary-{arch}/Packages");
+                let listed = COMPRESSIONS
+                    .iter()
+                    .find_map(|suffix| Some((*suffix, release.files.get(&format!("{plain}{suffix}"))?)));
+                let Some((suffix, entry)) = listed else {
+                    if *arch == "all" {
+                        continue;
+                    }
+                    return Err(ArchiveError::Absent {
+                        what: format!("{}/dists/{}/{plain}", suite.mirror, suite.suite),
+                    });
+                };
+                let content = release.files.get(&plain);
+                files.push(self.index_file(suite, release, &plain, suffix, entry, content, progress, cancel).await?);
+            }
+        }
+        Ok(files)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    async fn index_file(
+        &self,
+        suite: &Suite,
+        release: &Release,
+        plain: &str,
+        suffix: &'static str,
+        entry: &IndexEntry,
+        content: Option<&IndexEntry>,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<IndexFile, ArchiveError> {
+        // Every archive of today lists the uncompressed file, too: its hash is what the cache is keyed by.
+        let content = content.ok_or_else(|| ArchiveError::Untrusted {
+            what: format!("{}/dists/{}/InRelease", suite.mirror, suite.suite),
+            reason: format!("it does not list {}", printable(plain)),
+        })?;
+        let file = IndexFile { path: self.pooled(&content.sha256, ".packages"), sha256: content.sha256.clone() };
+        if tokio::fs::metadata(&file.path).await.is_ok_and(|metadata| metadata.len() == content.size) {
+            // Its hash is taken when it is scanned.
+            return Ok(file);
+        }
+        let base = format!("{}/dists/{}", suite.mirror, suite.suite);
+        let mut urls = vec![format!("{base}/{plain}{suffix}")];
+        if release.by_hash
+            && let Some((folder, _)) = plain.rsplit_once('/')
+        {
+            urls.insert(0, format!("{base}/{folder}/by-hash/SHA256/{}", entry.sha256));
+        }
+        let packed = self.pooled(&entry.sha256, &format!(".packages{suffix}"));
+        self.fetcher.to_file_capped(&urls, Some(&entry.sha256), entry.size, &packed, progress, cancel).await?;
+        if !suffix.is_empty() {
+            let (unpacked, size) = (file.path.clone(), content.size);
+            blocking(move || unpack(&packed, suffix, &unpacked, size)).await?;
+        }
+        Ok(file)
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.cache.join("archive")
+    }
+
+    fn pooled(&self, sha256: &str, suffix: &str) -> PathBuf {
+        self.folder().join("pool").join(&sha256[..2]).join(format!("{sha256}{suffix}"))
+    }
+}
+
+#[derive(Debug)]
+struct IndexFile {
+    path: PathBuf,
+    sha256: String,
+}
+
+/// Decompresses `packed` to `plain`, at most `size` bytes of it, and removes it.
+fn unpack(packed: &Path, suffix: &str, plain: &Path, size: u64) -> Result<(), ArchiveError> {
+    let io = |source| ArchiveError::Io { path: plain.to_owned(), source };
+    let folder = plain.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(io)?;
+    let file = std::fs::File::open(packed).map_err(io)?;
+    let reader: Box<dyn Read> = match suffix {
+        ".xz" => Box::new(xz2::read::XzDecoder::new_multi_decoder(file)),
+        ".zst" => Box::new(zstd::Decoder::new(file).map_err(io)?),
+        _ => Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file))),
+    };
+    let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
+    let copied = std::io::copy(&mut reader.take(size + 1), &mut temporary).map_err(io)?;
+    if copied != size {
+        return Err(ArchiveError::Untrusted {
+            what: packed.display().to_string(),
+            reason: format!("it unpacks to another size than the {size} bytes that the signed Release file says"),
+        });
+    }
+    temporary.persist(plain).map_err(|error| io(error.error))?;
+    // Only kept while it was needed; another run may have removed it first.
+    let _ = std::fs::remove_file(packed);
+    Ok(())
+}
+
+async fn verified(path: &Path, sha256: &str) -> bool {
+    let (path, sha256) = (path.to_owned(), sha256.to_owned());
+    blocking(move || {
+        let mut file = std::fs::File::open(path).map_err(|_| ArchiveError::Cancelled)?;
+        let mut hasher = Sha256::new();
+        std::io::copy(&mut file, &mut hasher).map_err(|_| ArchiveError::Cancelled)?;
+        Ok(hex::encode(hasher.finalize()) == sha256)
+    })
+    .await
+    .unwrap_or(false)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
+) -> Result<T, ArchiveError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down.
+        Err(_) => Err(ArchiveError::Cancelled),
+    }
+}
+
+/// One download's part of the progress of all.
+struct Share<'a> {
+    progress: &'a dyn Progress,
+    done: &'a AtomicU64,
+    total: u64,
+    mine: AtomicU64,
+}
+
+impl Progress for Share<'_> {
+    fn progress(&self, _what: &str, done: u64, _total: u64) {
+        // A retry starts over: then the difference is taken back.
+        let before = self.mine.swap(done, Ordering::Relaxed);
+        let sum =
+            self.done.fetch_add(done.wrapping_sub(before), Ordering::Relaxed).wrapping_add(done.wrapping_sub(before));
+        self.progress.progress("packages", sum.min(self.total), self.total);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// Wrongly signed, expired, or not what the signed file says: never retried.
+    #[error("{what} cannot be trusted: {reason}")]
+    Untrusted { what: String, reason: String },
+    /// The archive is honest but does not have it: an architecture that it does not carry.
+    #[error("the archive has no {what}")]
+    Absent { what: String },
+    #[error("packages cannot be chosen: {reason}")]
+    Unsolvable { reason: String },
+    #[error("cannot use {}", .path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("cancelled")]
+    Cancelled,
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::distro::{Bootstrap, Distro, PackageManager};
