@@ -3,7 +3,7 @@
 
 pub mod mirror;
 
-mod control;
+pub(crate) mod control;
 mod packages;
 mod release;
 mod resolve;
@@ -220,7 +220,8 @@ impl Reader {
             urls.insert(0, format!("{base}/{folder}/by-hash/SHA256/{}", entry.sha256));
         }
         let packed = self.pooled(&entry.sha256, &format!(".packages{suffix}"));
-        self.fetcher.to_file_capped(&urls, Some(&entry.sha256), entry.size, &packed, progress, cancel).await?;
+        let progress = Named { progress, name: format!("{} index", suite.suite) };
+        self.fetcher.to_file_capped(&urls, Some(&entry.sha256), entry.size, &packed, &progress, cancel).await?;
         if !suffix.is_empty() {
             let (unpacked, size) = (file.path.clone(), content.size);
             blocking(move || unpack(&packed, suffix, &unpacked, size)).await?;
@@ -288,6 +289,18 @@ async fn blocking<T: Send + 'static>(
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         // The runtime is going down.
         Err(_) => Err(ArchiveError::Cancelled),
+    }
+}
+
+/// By-hash URLs end in a hash: people want to hear what it is of.
+struct Named<'a> {
+    progress: &'a dyn Progress,
+    name: String,
+}
+
+impl Progress for Named<'_> {
+    fn progress(&self, _what: &str, done: u64, total: u64) {
+        self.progress.progress(&self.name, done, total);
     }
 }
 

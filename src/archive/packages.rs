@@ -186,6 +186,14 @@ impl Index {
     }
 }
 
+impl Package {
+    /// A package that nothing is known of but its name and version.
+    #[cfg(test)]
+    pub(crate) fn for_test(name: &str, version: &str) -> Package {
+        package(&tests::stanza(name, version, ""), "http://mirror.example").unwrap()
+    }
+}
+
 fn untrusted(path: &Path, reason: &str) -> ArchiveError {
     ArchiveError::Untrusted { what: path.display().to_string(), reason: reason.to_owned() }
 }

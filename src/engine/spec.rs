@@ -23,6 +23,8 @@ pub mod labels {
     pub const DIGEST: &str = "io.farm.digest";
     /// The digest of the distribution definition that a base image was made by.
     pub const DEFINITION: &str = "io.farm.definition";
+    /// Where a base image came from: `bootstrap` or `registry`.
+    pub const ORIGIN: &str = "io.farm.origin";
     /// The distribution id and architecture of a base image, `debian-12/amd64`.
     pub const DISTRO: &str = "io.farm.distro";
     /// What a builder holds, for people.

@@ -1,6 +1,14 @@
 //! Base images (engine store, registry, bootstrap, in that order) and images made from them by one script (builder,
 //! tester), each found again by a content key. What the scripts do is `family`'s business.
 
+mod base;
+pub mod bootstrap;
+mod deb;
+mod derive;
+mod flights;
+mod layer;
+mod workshop;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::archive::mirror::Mirror;
 use crate::distro::Distro;
-use crate::engine::{Engine, EngineError, Limits, Network, OutputSink};
+use crate::engine::{Engine, EngineError, ImageInfo, Limits, Network, OutputSink, labels};
 use crate::fetch::Fetcher;
 use crate::types::{Arch, Progress};
 
@@ -57,6 +65,14 @@ pub struct Derivation {
 pub struct Images {
     engine: Arc<dyn Engine>,
     options: Arc<ImageOptions>,
+    shared: Arc<Shared>,
+}
+
+/// What all clones have in common.
+#[derive(Debug, Default)]
+struct Shared {
+    flights: flights::Flights,
+    registries: base::Registries,
 }
 
 impl std::fmt::Debug for Images {
@@ -81,14 +97,28 @@ pub struct ImageOptions {
 
 impl Images {
     pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
-        Images { engine, options: Arc::new(options) }
+        Images { engine, options: Arc::new(options), shared: Arc::default() }
     }
 
     /// Identities of the base images that the engine has already, by `debian-12/amd64` (Debian's name of the
-    /// architecture). At most two API calls, however many distributions.
+    /// architecture). One API call, however many distributions. An image that an older definition of its distribution
+    /// made does not count.
     pub async fn known_bases(&self, distros: &[(Arc<Distro>, Arch)]) -> Result<BTreeMap<String, String>, ImageError> {
-        let _ = distros;
-        unimplemented!()
+        if distros.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let images = self.engine.images(&format!("{}=base", labels::KIND)).await?;
+        let mut known = BTreeMap::new();
+        for (distro, arch) in distros {
+            let tag = base::tag(distro, *arch);
+            let fits = |image: &&ImageInfo| {
+                base::serves(image, distro, *arch, self.options.base) && image.tags.iter().any(|other| *other == tag)
+            };
+            if let Some(image) = images.iter().find(fits) {
+                known.insert(base::name(distro, *arch), image.identity().to_owned());
+            }
+        }
+        Ok(known)
     }
 
     /// The base image for a distribution, made if need be. `sink` takes what setup prints; warnings (an expired
@@ -102,8 +132,8 @@ impl Images {
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Base, ImageError> {
-        let _ = (distro, arch, sink, progress, warn, cancel);
-        unimplemented!()
+        let making = base::find_or_make(self, distro, arch, sink, progress, warn, cancel);
+        self.shared.flights.run(&base::name(distro, arch), cancel, making).await
     }
 
     /// The derived image, made if need be; its id in the engine.
@@ -114,15 +144,41 @@ impl Images {
         sink: &mut dyn OutputSink,
         cancel: &CancellationToken,
     ) -> Result<String, ImageError> {
-        let _ = (base, derivation, sink, cancel);
-        unimplemented!()
+        let key = derive::key(base, derivation);
+        let making = derive::find_or_make(self, base, derivation, &key, sink, cancel);
+        self.shared.flights.run(&key, cancel, making).await
+    }
+
+    /// All images of ours in the engine: bases, builders, testers, by their labels.
+    pub async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
+        let mut images = self.engine.images(labels::KIND).await?;
+        images.sort_by(|a, b| (a.labels.get(labels::KIND), &a.tags).cmp(&(b.labels.get(labels::KIND), &b.tags)));
+        Ok(images)
+    }
+
+    /// Removes images of ours that are older than `age`, those made from others first, and returns them. An image that
+    /// a container or a younger image needs stays.
+    pub async fn prune(&self, age: std::time::Duration) -> Result<Vec<ImageInfo>, ImageError> {
+        let oldest = chrono::Utc::now().timestamp() - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+        let mut images = self.engine.images(labels::OWNED).await?;
+        images.retain(|image| image.created <= oldest);
+        images.sort_by_key(|image| std::cmp::Reverse((image.labels.get(labels::KEY).is_some(), image.created)));
+        let mut removed = Vec::new();
+        for image in images {
+            match self.engine.remove_image(&image.id).await {
+                Ok(()) => removed.push(image),
+                Err(EngineError::Refused { status: 409, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(removed)
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     #[error(transparent)]
-    Engine(#[from] EngineError),
+    Engine(EngineError),
     /// Mirror or network: transient.
     #[error("base image for {distro} cannot be fetched: {reason}")]
     Unavailable { distro: String, reason: String },
@@ -138,4 +194,13 @@ pub enum ImageError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<EngineError> for ImageError {
+    fn from(error: EngineError) -> ImageError {
+        match error {
+            EngineError::Cancelled => ImageError::Cancelled,
+            error => ImageError::Engine(error),
+        }
+    }
 }

@@ -1,0 +1,353 @@
+//! Base images: the engine's own store, a registry, or a bootstrap, in that order. Whatever it came from, a base ends
+//! as `farm/base:<distro>-<arch>` with labels that say what it is, so that the next run finds it in one call.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::bootstrap::{self, CLEAN, CONFIGURE};
+use super::workshop::{self, Made, Work};
+use super::{Base, BaseChoice, ImageError, Images};
+use crate::distro::Distro;
+use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, Network, OutputSink, labels};
+use crate::types::{Arch, Progress, printable};
+
+/// A registry that has not sent a byte by then is taken for unreachable, for the rest of this process.
+const REGISTRY_PATIENCE: Duration = Duration::from_secs(8);
+
+/// `debian-12/amd64`
+pub(super) fn name(distro: &Distro, arch: Arch) -> String {
+    format!("{}/{arch}", distro.id)
+}
+
+pub(super) fn tag(distro: &Distro, arch: Arch) -> String {
+    format!("farm/base:{}-{arch}", distro.id)
+}
+
+/// Whether an image is a finished base of this very definition, from where the choice allows.
+pub(super) fn serves(image: &ImageInfo, distro: &Distro, arch: Arch, choice: BaseChoice) -> bool {
+    let says = |label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
+    let origin = match choice {
+        BaseChoice::Auto | BaseChoice::Store => true,
+        BaseChoice::Registry => says(labels::ORIGIN, "registry"),
+        BaseChoice::Bootstrap => says(labels::ORIGIN, "bootstrap"),
+    };
+    origin
+        && says(labels::KIND, "base")
+        && says(labels::DISTRO, &name(distro, arch))
+        && says(labels::DEFINITION, &distro.digest)
+        && image.labels.contains_key(labels::DIGEST)
+}
+
+pub(super) async fn find_or_make(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
+    warn: &(dyn Fn(String) + Sync),
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    let choice = images.options.base;
+    let stored = images.engine.image(&tag(distro, arch)).await?;
+    if let Some(image) = stored.filter(|image| serves(image, distro, arch, choice)) {
+        return Ok(base(&image));
+    }
+    // What was tried, and whether it may go better later.
+    let mut tried: Vec<String> = Vec::new();
+    let mut transient = false;
+
+    if matches!(choice, BaseChoice::Auto | BaseChoice::Store) {
+        match &distro.image {
+            // A tag in the store says nothing of its architecture: it is what the engine runs by itself.
+            Some(reference) if images.engine.ping().await?.arch == arch => {
+                match images.engine.image(reference).await? {
+                    Some(image) => return adopt(images, distro, arch, &image, sink, cancel).await,
+                    None => tried.push(format!("the engine has no {reference}")),
+                }
+            }
+            _ => tried.push("the engine has none".to_owned()),
+        }
+    }
+    if matches!(choice, BaseChoice::Auto | BaseChoice::Registry) {
+        match &distro.image {
+            None => tried.push("its definition names no image".to_owned()),
+            Some(reference) => match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
+                Ok(image) => return adopt(images, distro, arch, &image, sink, cancel).await,
+                Err(PullError::Engine(EngineError::Pull { reason, .. })) => {
+                    tried.push(format!("{reference}: {}", printable(&reason)));
+                }
+                Err(PullError::Engine(error)) => return Err(error.into()),
+                Err(PullError::Unreachable { registry, reason }) => {
+                    transient = true;
+                    tried.push(format!("registry {registry} cannot be reached ({})", printable(&reason)));
+                }
+            },
+        }
+    }
+    if matches!(choice, BaseChoice::Auto | BaseChoice::Bootstrap) {
+        if distro.bootstrap.is_some() {
+            return from_archive(images, distro, arch, sink, progress, warn, cancel).await;
+        }
+        tried.push("its definition has no [bootstrap]".to_owned());
+    }
+    let (distro, reason) = (distro.id.clone(), tried.join("; "));
+    Err(if transient { ImageError::Unavailable { distro, reason } } else { ImageError::NoWay { distro, reason } })
+}
+
+fn base(image: &ImageInfo) -> Base {
+    Base { image: image.id.clone(), identity: image.identity().to_owned() }
+}
+
+fn base_labels(distro: &Distro, arch: Arch, origin: &str, digest: &str) -> BTreeMap<String, String> {
+    let name = name(distro, arch);
+    [
+        (labels::KIND, "base"),
+        (labels::ORIGIN, origin),
+        (labels::DISTRO, &name),
+        (labels::DEFINITION, &distro.digest),
+        (labels::DIGEST, digest),
+    ]
+    .map(|(label, value)| (label.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// Makes an image that came from a registry a base of ours: set up, tagged, labelled.
+async fn adopt(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    image: &ImageInfo,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    let identity = format!("{}\n{}\n", image.identity(), distro.digest);
+    let digest = format!("sha256:{}", hex::encode(Sha256::digest(identity)));
+    let scripts: Vec<&str> = distro.setup.as_deref().into_iter().chain(distro.setup.as_ref().map(|_| CLEAN)).collect();
+    finish(images, distro, arch, &image.id, images.options.network, &scripts, "registry", &digest, sink, cancel).await
+}
+
+async fn from_archive(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
+    warn: &(dyn Fn(String) + Sync),
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    let options = &images.options;
+    let selection =
+        bootstrap::select(distro, arch, &options.fetcher, &options.cache, &options.mirrors, progress, warn, cancel)
+            .await?;
+    let digest = selection.digest.clone();
+    // Without the labels of a finished base: nobody takes it for one if this is where it ends.
+    let unfinished = ImportSpec { tag: tag(distro, arch), arch, labels: BTreeMap::new() };
+    let (layer, failure) = bootstrap::root_tar(selection);
+    let imported = tokio::select! {
+        imported = images.engine.import(&unfinished, layer) => imported,
+        () = cancel.cancelled() => return Err(ImageError::Cancelled),
+    };
+    let imported = imported.map_err(|error| failure.take(distro).unwrap_or_else(|| error.into()))?;
+
+    let mut scripts = vec![CONFIGURE];
+    let mut network = Network::None;
+    if let Some(setup) = &distro.setup {
+        scripts.extend([setup.as_str(), CLEAN]);
+        network = options.network;
+    }
+    let made = finish(images, distro, arch, &imported.id, network, &scripts, "bootstrap", &digest, sink, cancel).await;
+    if made.is_err() {
+        // The first error is the one to tell.
+        let _ = images.engine.remove_image(&imported.id).await;
+    }
+    made
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn finish(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    image: &str,
+    network: Network,
+    scripts: &[&str],
+    origin: &str,
+    digest: &str,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    let work = Work {
+        name: &format!("base-{}", distro.id),
+        image,
+        arch,
+        network,
+        caches: Vec::new(),
+        env: &BTreeMap::new(),
+        files: &[],
+        scripts,
+        commit: CommitSpec { tag: tag(distro, arch), labels: base_labels(distro, arch, origin, digest) },
+    };
+    match workshop::make(images, &work, sink, cancel).await? {
+        Made::Image(image) => Ok(Base { image: image.id, identity: digest.to_owned() }),
+        Made::Failed { exit_code, unsatisfiable, oom } => {
+            Err(ImageError::Script { kind: "base", exit_code, unsatisfiable, oom })
+        }
+    }
+}
+
+/// What this process knows of registries: each is given up once.
+#[derive(Debug, Default)]
+pub(super) struct Registries(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Reach>>>>);
+
+#[derive(Debug, Clone, Default)]
+enum Reach {
+    #[default]
+    Unknown,
+    Reached,
+    /// Why not.
+    Unreachable(String),
+}
+
+enum PullError {
+    Engine(EngineError),
+    Unreachable { registry: String, reason: String },
+}
+
+impl Registries {
+    async fn pull(
+        &self,
+        images: &Images,
+        reference: &str,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, PullError> {
+        let registry = registry_of(reference).to_owned();
+        let reach = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(registry.clone()).or_default().clone();
+        // The first pull tells for all: the others wait until it hears something.
+        let mut known = reach.lock().await;
+        match &*known {
+            Reach::Unreachable(reason) => return Err(PullError::Unreachable { registry, reason: reason.clone() }),
+            Reach::Reached => {
+                drop(known);
+                return images.engine.pull(reference, arch, progress, cancel).await.map_err(PullError::Engine);
+            }
+            Reach::Unknown => {}
+        }
+        let heard = Heard { progress, any: AtomicBool::new(false), first: tokio::sync::Notify::new() };
+        let give_up = cancel.child_token();
+        let pull = images.engine.pull(reference, arch, &heard, &give_up);
+        tokio::pin!(pull);
+        let result = tokio::select! {
+            result = &mut pull => result,
+            () = heard.first.notified() => {
+                *known = Reach::Reached;
+                drop(known);
+                return pull.await.map_err(PullError::Engine);
+            }
+            () = tokio::time::sleep(REGISTRY_PATIENCE) => {
+                give_up.cancel();
+                // It may be done at this very moment; otherwise this is quick.
+                pull.await
+            }
+        };
+        let reason = match result {
+            Ok(image) => {
+                *known = Reach::Reached;
+                return Ok(image);
+            }
+            Err(EngineError::Cancelled) if !cancel.is_cancelled() => {
+                format!("no answer within {} s", REGISTRY_PATIENCE.as_secs())
+            }
+            Err(EngineError::Pull { reason, .. }) if tells_no_connection(&reason) => reason,
+            Err(error) => return Err(PullError::Engine(error)),
+        };
+        *known = Reach::Unreachable(reason.clone());
+        Err(PullError::Unreachable { registry, reason })
+    }
+}
+
+/// `docker.io` for a reference without a registry, by the rule of the reference grammar: a first part with a dot or a
+/// port, or `localhost`, is a registry.
+fn registry_of(reference: &str) -> &str {
+    match reference.split_once('/') {
+        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
+        _ => "docker.io",
+    }
+}
+
+/// Engines only pass on the words of Go's network library.
+fn tells_no_connection(reason: &str) -> bool {
+    let words = [
+        "no such host",
+        "connection refused",
+        "connection reset",
+        "i/o timeout",
+        "Client.Timeout",
+        "request canceled while waiting",
+        "deadline exceeded",
+        "network is unreachable",
+        "no route to host",
+        "server misbehaving",
+        "proxyconnect",
+        "TLS handshake timeout",
+        "Temporary failure in name resolution",
+    ];
+    words.iter().any(|word| reason.contains(word))
+}
+
+/// Notices the first sign of life of a pull.
+struct Heard<'a> {
+    progress: &'a dyn Progress,
+    any: AtomicBool,
+    first: tokio::sync::Notify,
+}
+
+impl Progress for Heard<'_> {
+    fn progress(&self, what: &str, done: u64, total: u64) {
+        if !self.any.swap(true, Ordering::Relaxed) {
+            self.first.notify_one();
+        }
+        self.progress.progress(what, done, total);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_is_told_from_a_name() {
+        assert_eq!(registry_of("debian:12"), "docker.io");
+        assert_eq!(registry_of("library/debian"), "docker.io");
+        assert_eq!(registry_of("quay.io/fedora/fedora:43"), "quay.io");
+        assert_eq!(registry_of("localhost/x"), "localhost");
+        assert_eq!(registry_of("host:5000/x"), "host:5000");
+    }
+
+    #[test]
+    fn only_a_finished_base_of_the_same_definition_serves() {
+        let distro = crate::archive::tests::distro("sid");
+        let mut image = ImageInfo {
+            id: "sha256:1".to_owned(),
+            tags: Vec::new(),
+            repo_digests: Vec::new(),
+            labels: base_labels(&distro, Arch::Amd64, "bootstrap", "sha256:2"),
+            size_bytes: 0,
+            created: 0,
+        };
+        assert!(serves(&image, &distro, Arch::Amd64, BaseChoice::Auto));
+        assert!(serves(&image, &distro, Arch::Amd64, BaseChoice::Bootstrap));
+        assert!(!serves(&image, &distro, Arch::Amd64, BaseChoice::Registry));
+        assert!(!serves(&image, &distro, Arch::Arm64, BaseChoice::Auto));
+        let edited = Distro { digest: "sha256:edited".to_owned(), ..distro.clone() };
+        assert!(!serves(&image, &edited, Arch::Amd64, BaseChoice::Auto));
+        image.labels.clear();
+        assert!(!serves(&image, &distro, Arch::Amd64, BaseChoice::Auto), "imported but not configured");
+    }
+}

@@ -1,0 +1,357 @@
+//! A base image from a distribution's own signed archive: choose packages, download, unpack them into one tar. The tar
+//! is a root file system that still has to be configured by its own dpkg, in a container: [`CONFIGURE`] does that.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::ImageError;
+use super::deb::{self, Deb, DebError};
+use super::layer::{Layer, LayerError};
+use crate::archive::mirror::Mirror;
+use crate::archive::{self, ArchiveError, Package, Reader, Suite};
+use crate::distro::{self, Distro};
+use crate::fetch::{FetchError, Fetcher};
+use crate::stream::{self, ByteStream};
+use crate::types::{Arch, Progress};
+
+/// Raised when the same packages would give another image.
+const GENERATION: u32 = 1;
+
+/// Run as root in a container of the unpacked root: what dpkg would have done while unpacking, then all the rest. No
+/// network is needed. `policy-rc.d` stays: nothing in a build container starts services.
+pub const CONFIGURE: &str = r#"
+set -e
+export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C HOME=/root
+umask 022
+cd /var/lib/dpkg/info
+arch=$(dpkg --print-architecture)
+running=$(dpkg-query --showformat '${Version}' --show dpkg)
+for script in *.preinst; do
+    [ -e "$script" ] || continue
+    package=${script%.preinst}
+    DPKG_MAINTSCRIPT_PACKAGE=${package%%:*} DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 DPKG_MAINTSCRIPT_ARCH=$arch \
+        DPKG_MAINTSCRIPT_NAME=preinst DPKG_RUNNING_VERSION=$running DPKG_ADMINDIR=/var/lib/dpkg DPKG_ROOT= \
+        "./$script" install
+done
+cd /
+dpkg --force-unsafe-io --configure -a
+rm -f /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache
+rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
+"#;
+
+/// After a distribution's own setup script: what its package manager left lying around is not part of a base.
+pub(super) const CLEAN: &str = r#"
+rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb /var/lib/dpkg/*-old
+rm -rf /var/cache/debconf/*-old /var/cache/dnf/* /var/cache/libdnf5/* /var/cache/yum/* /var/cache/zypp/packages/*
+rm -rf /var/log/dpkg.log /var/log/apt /var/log/alternatives.log
+"#;
+
+/// What a root file system will be made of: packages, verified, and in the cache.
+#[derive(Debug)]
+pub struct Selection {
+    /// By name.
+    pub packages: Vec<Package>,
+    /// The .deb of each.
+    pub debs: Vec<PathBuf>,
+    pub arch: Arch,
+    /// `sha256:…`, of the packages and the distribution's definition: the same on every machine and mirror.
+    pub digest: String,
+    sources: Sources,
+}
+
+/// Chooses and fetches the packages of a minimal system of `distro` (debootstrap's `minbase`, with what the definition
+/// includes), as its archive has them today, security and updates among them.
+#[allow(clippy::too_many_arguments)]
+pub async fn select(
+    distro: &Distro,
+    arch: Arch,
+    fetcher: &Fetcher,
+    cache: &std::path::Path,
+    mirrors: &BTreeMap<String, Mirror>,
+    progress: &dyn Progress,
+    warn: &(dyn Fn(String) + Sync),
+    cancel: &CancellationToken,
+) -> Result<Selection, ImageError> {
+    let no_way = |reason: String| ImageError::NoWay { distro: distro.id.clone(), reason };
+    let bootstrap = distro.bootstrap.as_ref().ok_or_else(|| no_way("its definition has no [bootstrap]".to_owned()))?;
+    let mut keyrings = Vec::new();
+    for name in &bootstrap.keyrings {
+        let keyring = distro::keyring(name).ok_or_else(|| no_way(format!("there is no keyring {name}")))?;
+        keyrings.push(keyring.into_owned());
+    }
+    let (suites, sources) = suites(bootstrap, mirrors, keyrings);
+    let failed = |error| from_archive(distro, error);
+    let reader = Reader { fetcher: fetcher.clone(), cache: cache.to_owned() };
+    let index = reader.index(&suites, arch.deb(), progress, warn, cancel).await.map_err(failed)?;
+    let include = bootstrap.include.clone();
+    let solved = tokio::task::spawn_blocking(move || archive::minimal_system(&index, &include)).await;
+    let packages = match solved {
+        Ok(packages) => packages.map_err(failed)?,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => return Err(ImageError::Cancelled),
+    };
+    let debs = reader.download(&packages, progress, cancel).await.map_err(failed)?;
+    let digest = digest(distro, arch, &packages);
+    Ok(Selection { packages, debs, arch, digest, sources })
+}
+
+/// The suites to read, the main one first, and what apt in the image shall be told of them.
+fn suites(
+    bootstrap: &distro::Bootstrap,
+    mirrors: &BTreeMap<String, Mirror>,
+    keyrings: Vec<Vec<u8>>,
+) -> (Vec<Suite>, Sources) {
+    let place = |archive: &str, public: &str| {
+        let chosen = mirrors.get(archive).map_or(public, |mirror| &mirror.url).trim_end_matches('/');
+        // What only this machine can read is of no use inside a container.
+        let inside = if chosen.starts_with("file:") { public } else { chosen };
+        (chosen.to_owned(), inside.trim_end_matches('/').to_owned())
+    };
+    let suite = |archive: &str, mirror: &str, name: &str| Suite {
+        archive: archive.to_owned(),
+        mirror: mirror.to_owned(),
+        suite: name.to_owned(),
+        components: bootstrap.components.clone(),
+        keyrings: keyrings.clone(),
+        tolerate_expired: bootstrap.tolerate_expired,
+    };
+    let (mirror, inside) = place(&bootstrap.archive, &bootstrap.mirror);
+    let names: Vec<&str> = std::iter::once(&bootstrap.suite).chain(&bootstrap.updates).map(String::as_str).collect();
+    let mut suites: Vec<Suite> = names.iter().map(|name| suite(&bootstrap.archive, &mirror, name)).collect();
+    let mut entries = vec![(inside, names.join(" "))];
+    if let Some(security) = &bootstrap.security {
+        let (mirror, inside) = place(&security.archive, &security.mirror);
+        suites.push(suite(&security.archive, &mirror, &security.suite));
+        entries.push((inside, security.suite.clone()));
+    }
+    let sources = Sources {
+        archive: bootstrap.archive.clone(),
+        components: bootstrap.components.join(" "),
+        tolerate_expired: bootstrap.tolerate_expired,
+        entries,
+    };
+    (suites, sources)
+}
+
+fn digest(distro: &Distro, arch: Arch, packages: &[Package]) -> String {
+    let mut hasher = Sha256::new();
+    hasher.update(format!("{GENERATION}\n{}\n{arch}\n", distro.digest));
+    for package in packages {
+        hasher.update(format!("{} {} {}\n", package.name, package.version, package.sha256));
+    }
+    format!("sha256:{}", hex::encode(hasher.finalize()))
+}
+
+pub(super) fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
+    let distro = distro.id.clone();
+    let reason = error.to_string();
+    match error {
+        ArchiveError::Cancelled | ArchiveError::Fetch(FetchError::Cancelled) => ImageError::Cancelled,
+        ArchiveError::Io { path, source } | ArchiveError::Fetch(FetchError::Io { path, source }) => {
+            ImageError::Io { path, source }
+        }
+        ArchiveError::Fetch(FetchError::Unreachable { .. }) => ImageError::Unavailable { distro, reason },
+        ArchiveError::Untrusted { .. }
+        | ArchiveError::Fetch(FetchError::Mismatch { .. } | FetchError::TooLarge { .. }) => {
+            ImageError::Untrusted { distro, reason }
+        }
+        ArchiveError::Fetch(FetchError::NotFound { .. }) => {
+            ImageError::NoWay { distro, reason: format!("{reason}: choose another mirror (--mirror NAME=URL)") }
+        }
+        ArchiveError::Fetch(_) | ArchiveError::Absent { .. } | ArchiveError::Unsolvable { .. } => {
+            ImageError::NoWay { distro, reason }
+        }
+    }
+}
+
+/// What `/etc/apt` is to say.
+#[derive(Debug, Clone)]
+struct Sources {
+    archive: String,
+    components: String,
+    tolerate_expired: bool,
+    /// URL and suites.
+    entries: Vec<(String, String)>,
+}
+
+impl Sources {
+    /// In the deb822 format of sources.list(5).
+    fn text(&self, keyring: Option<&str>) -> String {
+        let mut stanzas = Vec::new();
+        for (url, suites) in &self.entries {
+            let mut stanza = format!("Types: deb\nURIs: {url}\nSuites: {suites}\nComponents: {}\n", self.components);
+            if let Some(keyring) = keyring {
+                stanza.push_str(&format!("Signed-By: /{keyring}\n"));
+            }
+            if self.tolerate_expired {
+                stanza.push_str("Check-Valid-Until: no\n");
+            }
+            stanzas.push(stanza);
+        }
+        stanzas.join("\n")
+    }
+}
+
+/// What went wrong while a root file system was streamed. The stream itself can only break off.
+#[derive(Debug, Clone, Default)]
+pub struct StreamFailure(Arc<Mutex<Option<Failure>>>);
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Deb(#[from] DebError),
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+}
+
+impl StreamFailure {
+    /// The reason, if a package was at fault; `None` when whoever read the stream stopped it.
+    pub fn take(&self, distro: &Distro) -> Option<ImageError> {
+        let distro = distro.id.clone();
+        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take()? {
+            Failure::Deb(DebError::Io { path, source }) => Some(ImageError::Io { path, source }),
+            Failure::Deb(error) => Some(ImageError::Untrusted { distro, reason: error.to_string() }),
+            Failure::Layer(error @ LayerError::Refused { .. }) => {
+                Some(ImageError::Untrusted { distro, reason: error.to_string() })
+            }
+            Failure::Layer(LayerError::Io(_)) => None,
+        }
+    }
+}
+
+/// The root file system as one uncompressed tar stream, not yet configured.
+pub fn root_tar(selection: Selection) -> (ByteStream, StreamFailure) {
+    let failure = StreamFailure::default();
+    let slot = failure.clone();
+    let stream = stream::from_writer(move |out| {
+        write_root(&selection, out).map_err(|error| {
+            let text = error.to_string();
+            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            io::Error::other(text)
+        })
+    });
+    (stream, failure)
+}
+
+fn write_root(selection: &Selection, out: &mut dyn Write) -> Result<(), Failure> {
+    // base-files lays out the root; all others follow by name.
+    let mut order: Vec<usize> = (0..selection.packages.len()).collect();
+    order.sort_by_key(|at| selection.packages[*at].name != "base-files");
+    let mut opened = Ahead::new(order.iter().map(|at| selection.debs[*at].clone()).collect());
+    let mut layer = Layer::new(out);
+    for (number, at) in order.iter().enumerate() {
+        let mut deb = opened.next()?;
+        if number == 0 {
+            layer.merge_usr(selection.arch, &mut deb)?;
+        }
+        layer.package(&selection.packages[*at], &mut deb)?;
+    }
+    let sources = &selection.sources;
+    let vendor = sources.archive.split('-').next().unwrap_or_default();
+    let keyring = ["gpg", "pgp"]
+        .map(|suffix| format!("usr/share/keyrings/{vendor}-archive-keyring.{suffix}"))
+        .into_iter()
+        .find(|path| layer.has_file(path));
+    let text = sources.text(keyring.as_deref());
+    let name = format!("etc/apt/sources.list.d/{}.sources", sources.archive);
+    layer.file(name.as_bytes(), 0o644, text.as_bytes()).map_err(LayerError::from)?;
+    layer.file(b"usr/sbin/policy-rc.d", 0o755, b"#!/bin/sh\nexit 101\n").map_err(LayerError::from)?;
+    layer.finish(selection.arch).map_err(LayerError::from)?;
+    Ok(())
+}
+
+/// Packages opened on all processors, some ahead of the one that is written: enough to keep them busy, few enough to
+/// keep memory and spool small.
+struct Ahead {
+    waiting: std::vec::IntoIter<PathBuf>,
+    opening: VecDeque<Receiver<Result<Deb, DebError>>>,
+}
+
+impl Ahead {
+    fn new(paths: Vec<PathBuf>) -> Ahead {
+        let mut ahead = Ahead { waiting: paths.into_iter(), opening: VecDeque::new() };
+        for _ in 0..=rayon::current_num_threads().min(8) {
+            ahead.open_one();
+        }
+        ahead
+    }
+
+    fn open_one(&mut self) {
+        if let Some(path) = self.waiting.next() {
+            let (sender, receiver) = sync_channel(1);
+            rayon::spawn(move || {
+                // The receiver is gone when the stream was given up.
+                let _ = sender.send(deb::open(&path));
+            });
+            self.opening.push_back(receiver);
+        }
+    }
+
+    fn next(&mut self) -> Result<Deb, DebError> {
+        let result = self.opening.pop_front().map(|receiver| receiver.recv());
+        self.open_one();
+        match result {
+            Some(Ok(result)) => result,
+            _ => Err(DebError::Io { path: PathBuf::new(), source: io::Error::other("no package was opened") }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apt_in_the_image_is_told_the_mirror_that_was_chosen() {
+        let mut distro = crate::archive::tests::distro("sid");
+        let bootstrap = distro.bootstrap.as_mut().unwrap();
+        bootstrap.updates = vec!["sid-updates".to_owned()];
+        bootstrap.security = Some(distro::Security {
+            archive: "debian-security".to_owned(),
+            mirror: "http://public.example/debian-security".to_owned(),
+            suite: "sid-security".to_owned(),
+        });
+        bootstrap.tolerate_expired = true;
+        let mirror = |url: &str| Mirror { url: url.to_owned(), origin: archive::mirror::Origin::Configured };
+        let mirrors = BTreeMap::from([
+            ("debian".to_owned(), mirror("http://near.example/debian/")),
+            ("debian-security".to_owned(), mirror("file:///srv/security")),
+        ]);
+        let (suites, sources) = suites(bootstrap, &mirrors, Vec::new());
+        let read: Vec<_> = suites.iter().map(|suite| (suite.mirror.as_str(), suite.suite.as_str())).collect();
+        assert_eq!(
+            read,
+            [
+                ("http://near.example/debian", "sid"),
+                ("http://near.example/debian", "sid-updates"),
+                ("file:///srv/security", "sid-security"),
+            ]
+        );
+        assert_eq!(
+            sources.text(Some("usr/share/keyrings/debian-archive-keyring.gpg")),
+            "Types: deb\nURIs: http://near.example/debian\nSuites: sid sid-updates\nComponents: main\n\
+             Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\nCheck-Valid-Until: no\n\n\
+             Types: deb\nURIs: http://public.example/debian-security\nSuites: sid-security\nComponents: main\n\
+             Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\nCheck-Valid-Until: no\n"
+        );
+    }
+
+    #[test]
+    fn the_digest_has_the_packages_and_the_definition() {
+        let distro = crate::archive::tests::distro("sid");
+        let packages = [Package::for_test("a", "1"), Package::for_test("b", "1")];
+        let first = digest(&distro, Arch::Amd64, &packages);
+        assert!(first.starts_with("sha256:"));
+        assert_ne!(first, digest(&distro, Arch::Arm64, &packages));
+        assert_ne!(first, digest(&distro, Arch::Amd64, &packages[..1]));
+        let other = Distro { digest: "sha256:other".to_owned(), ..distro };
+        assert_ne!(first, digest(&other, Arch::Amd64, &packages));
+    }
+}

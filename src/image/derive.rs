@@ -1,0 +1,124 @@
+//! Builder and tester images: a base and one script, found again by a key of everything that the script depends on.
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use super::workshop::{self, Made, Work};
+use super::{Base, Derivation, ImageError, Images};
+use crate::engine::{CommitSpec, GuestPath, ImageInfo, NamedCache, OutputSink, labels};
+
+/// What a derivation's script exits with when its mirror or network failed.
+const EXIT_NETWORK: i32 = 12;
+
+/// `sha256:…`. Mirrors and proxies take no part: they change where packages come from, not which.
+pub(super) fn key(base: &Base, derivation: &Derivation) -> String {
+    let env: Vec<_> = derivation.env.iter().filter(|(name, _)| !is_transport(name)).collect();
+    let files: Vec<_> =
+        derivation.files.iter().map(|(path, content)| (path, hex::encode(Sha256::digest(content)))).collect();
+    let parts = serde_json::json!([
+        base.identity,
+        derivation.kind,
+        derivation.arch,
+        derivation.script,
+        env,
+        files,
+        derivation.inputs,
+    ]);
+    format!("sha256:{}", hex::encode(Sha256::digest(parts.to_string())))
+}
+
+fn is_transport(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.ends_with("_proxy") || name.contains("mirror")
+}
+
+pub(super) async fn find_or_make(
+    images: &Images,
+    base: &Base,
+    derivation: &Derivation,
+    key: &str,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<String, ImageError> {
+    let kind = derivation.kind;
+    let known = images.engine.images(&format!("{}={key}", labels::KEY)).await?;
+    let says = |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
+    // Not every engine filters by a label's value.
+    let found = known.iter().find(|image| says(image, labels::KEY, key) && says(image, labels::KIND, kind));
+    if let Some(image) = found {
+        return Ok(image.id.clone());
+    }
+    let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
+    let work = Work {
+        name: kind,
+        image: &base.image,
+        arch: derivation.arch,
+        network: images.options.network,
+        caches: derivation
+            .cache
+            .iter()
+            .map(|(name, path)| NamedCache { name: name.clone(), path: GuestPath::new(path.clone()) })
+            .collect(),
+        env: &derivation.env,
+        files: &derivation.files,
+        scripts: &[&derivation.script],
+        commit: CommitSpec {
+            tag: format!("farm/{kind}:{}", &digits[..12]),
+            labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        },
+    };
+    match workshop::make(images, &work, sink, cancel).await? {
+        Made::Image(image) => Ok(image.id),
+        Made::Failed { exit_code: EXIT_NETWORK, oom: false, .. } => Err(ImageError::Unavailable {
+            distro: format!("the {kind} image"),
+            reason: "its packages could not be fetched: mirror or network".to_owned(),
+        }),
+        Made::Failed { exit_code, unsatisfiable, oom } => {
+            Err(ImageError::Script { kind, exit_code, unsatisfiable, oom })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Arch;
+
+    fn derivation() -> Derivation {
+        Derivation {
+            kind: "builder",
+            arch: Arch::Amd64,
+            script: "apt-get install x".to_owned(),
+            env: [("A".to_owned(), "1".to_owned())].into(),
+            files: vec![("tmp/x".to_owned(), b"x".to_vec())],
+            cache: None,
+            description: "x".to_owned(),
+            inputs: vec!["sha256:1".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_key_has_every_input_and_no_mirror() {
+        let base = Base { image: "sha256:id".to_owned(), identity: "sha256:base".to_owned() };
+        let first = key(&base, &derivation());
+        let changed = |change: &dyn Fn(&mut Derivation)| {
+            let mut other = derivation();
+            change(&mut other);
+            key(&base, &other) != first
+        };
+        assert!(changed(&|other| other.script.push('y')));
+        assert!(changed(&|other| other.kind = "tester"));
+        assert!(changed(&|other| other.arch = Arch::Arm64));
+        assert!(changed(&|other| other.env.clear()));
+        assert!(changed(&|other| other.files[0].1.push(0)));
+        assert!(changed(&|other| other.inputs.clear()));
+        assert!(!changed(&|other| other.description.clear()));
+        assert!(!changed(&|other| drop(other.env.insert("https_proxy".to_owned(), "p".to_owned()))));
+        assert!(!changed(&|other| drop(other.env.insert("FARM_MIRROR_DEBIAN".to_owned(), "m".to_owned()))));
+        let elsewhere = Base { image: "sha256:other".to_owned(), ..base.clone() };
+        assert_eq!(key(&elsewhere, &derivation()), first, "the same content on another engine");
+        let newer = Base { identity: "sha256:newer".to_owned(), ..base };
+        assert_ne!(key(&newer, &derivation()), first);
+    }
+}

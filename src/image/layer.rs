@@ -1,0 +1,633 @@
+//! Packages unpacked into one tar: a root file system in the state in which dpkg leaves it before it configures
+//! anything. Files go where the system's own directory links lead (merged /usr), dpkg's database is written beside
+//! them. Nothing touches this host's file system; scripts are left for the container.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use md5::{Digest, Md5};
+
+use super::deb::Deb;
+use crate::archive::Package;
+use crate::archive::control::fields;
+use crate::types::{Arch, printable};
+
+/// Directories of the root that are links to those of /usr on a system with merged /usr, as debootstrap makes them.
+/// Newer releases of base-files bring their own.
+fn merged_usr(arch: Arch) -> Vec<&'static str> {
+    let mut links = vec!["bin", "sbin", "lib"];
+    links.extend_from_slice(match arch {
+        Arch::Amd64 => &["lib32", "lib64", "libx32"][..],
+        Arch::I386 => &["lib64", "libx32"],
+        Arch::Ppc64el => &["lib64"],
+        Arch::S390x => &["lib32"],
+        Arch::Arm64 | Arch::Armhf | Arch::Riscv64 => &[],
+    });
+    links
+}
+
+/// A link may lead to a link, but not for ever (path_resolution(7)).
+const MOST_LINKS: usize = 40;
+const LARGEST_MASTER: u64 = 1 << 20;
+
+/// A root file system being written.
+pub(super) struct Layer<'w> {
+    tar: tar::Builder<&'w mut dyn Write>,
+    /// Symbolic links so far, by path; targets as they are written in the link.
+    links: HashMap<Vec<u8>, Vec<u8>>,
+    directories: HashSet<Vec<u8>>,
+    /// Everything else, and the package it came from.
+    files: HashMap<Vec<u8>, usize>,
+    packages: Vec<String>,
+    status: BTreeMap<String, Vec<u8>>,
+    /// `var/lib/dpkg/triggers/…`: file name -> lines.
+    triggers: BTreeMap<String, Vec<u8>>,
+    /// base-passwd's masters of `passwd` and `group`.
+    masters: BTreeMap<&'static str, Vec<u8>>,
+    /// The newest file of the packages: the time of all that is written beside them.
+    newest: u64,
+}
+
+impl std::fmt::Debug for Layer<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Layer").field("packages", &self.packages).finish_non_exhaustive()
+    }
+}
+
+/// Why a package cannot become part of the layer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LayerError {
+    #[error("package {package} {reason}")]
+    Refused { package: String, reason: String },
+    #[error("root file system cannot be written")]
+    Io(#[from] io::Error),
+}
+
+impl<'w> Layer<'w> {
+    pub(super) fn new(out: &'w mut dyn Write) -> Layer<'w> {
+        Layer {
+            tar: tar::Builder::new(out),
+            links: HashMap::new(),
+            directories: HashSet::from([Vec::new()]),
+            files: HashMap::new(),
+            packages: Vec::new(),
+            status: BTreeMap::new(),
+            triggers: BTreeMap::new(),
+            masters: BTreeMap::new(),
+            newest: 0,
+        }
+    }
+
+    /// Adds the links of merged /usr, unless `base_files` (the package) brings them itself. The first thing to do:
+    /// what follows goes through them.
+    pub(super) fn merge_usr(&mut self, arch: Arch, base_files: &mut Deb) -> Result<(), LayerError> {
+        let mut brings = false;
+        for entry in tar::Archive::new(&mut base_files.data).entries()? {
+            let entry = entry?;
+            brings |= entry.header().entry_type().is_symlink() && entry.path_bytes().as_ref() == b"./bin";
+        }
+        base_files.data.seek(SeekFrom::Start(0))?;
+        if !brings {
+            let time = 0;
+            self.directory(b"usr", 0o755, 0, 0, time)?;
+            for name in merged_usr(arch) {
+                self.directory(format!("usr/{name}").as_bytes(), 0o755, 0, 0, time)?;
+                self.symlink(name.as_bytes(), format!("usr/{name}").as_bytes(), time)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Unpacks one package and enters it into dpkg's database as `install ok unpacked`.
+    pub(super) fn package(&mut self, expected: &Package, deb: &mut Deb) -> Result<(), LayerError> {
+        let refuse = |reason: String| LayerError::Refused { package: expected.name.clone(), reason };
+        let control = String::from_utf8(deb.control["control"].clone())
+            .map_err(|_| refuse("has a control file that is not UTF-8".to_owned()))?;
+        let field = |name: &str| fields(&control).find(|(field, _)| *field == name).map_or("", |(_, value)| value);
+        let version_agrees =
+            field("Version").parse().is_ok_and(|version: debversion::Version| version == expected.version);
+        if field("Package") != expected.name || !version_agrees || field("Architecture") != expected.arch {
+            return Err(refuse("is not what the index says: its own control file names another".to_owned()));
+        }
+        let number = self.packages.len();
+        self.packages.push(expected.name.clone());
+
+        let conffiles = conffiles(&deb.control);
+        let mut hashes = BTreeMap::new();
+        let mut list = Vec::new();
+        let mut archive = tar::Archive::new(&mut deb.data);
+        for entry in archive.entries()? {
+            let mut entry = entry.map_err(|error| refuse(format!("has a broken data.tar: {error}")))?;
+            let raw = entry.path_bytes().into_owned();
+            let plain = relative(&raw).map_err(|reason| refuse(format!("holds {}: {reason}", shown(&raw))))?;
+            list.push(b'/');
+            list.extend_from_slice(if plain.is_empty() { b"." } else { &plain });
+            list.push(b'\n');
+            let hash = self.entry(number, &plain, &mut entry).map_err(|problem| match problem {
+                Problem::Io(error) => LayerError::Io(error),
+                Problem::Refused(reason) => refuse(format!("holds {}: {reason}", shown(&raw))),
+            })?;
+            if let Some(hash) = hash
+                && conffiles.iter().any(|conffile| conffile.as_bytes().strip_prefix(b"/") == Some(&plain[..]))
+            {
+                hashes.insert(plain, hash);
+            }
+        }
+        self.enter(expected, &control, field("Multi-Arch") == "same", &deb.control, list, &conffiles, &hashes)?;
+        Ok(())
+    }
+
+    /// Writes one entry of a package; the MD5 sum of a regular file.
+    fn entry(
+        &mut self,
+        package: usize,
+        plain: &[u8],
+        entry: &mut tar::Entry<'_, impl Read>,
+    ) -> Result<Option<String>, Problem> {
+        if plain.is_empty() {
+            return Ok(None);
+        }
+        let header = entry.header().clone();
+        let path = self.resolve(plain, 0)?;
+        let number = |field: io::Result<u64>| field.map_err(|error| Problem::Refused(error.to_string()));
+        let (mode, time) = (number(header.mode().map(u64::from))? as u32, number(header.mtime())?);
+        let (uid, gid) = (number(header.uid())?, number(header.gid())?);
+        self.newest = self.newest.max(time);
+        let kind = header.entry_type();
+        if kind.is_dir() {
+            // A directory where there is a link to one: dpkg leaves the link.
+            let path = self.resolve_last(path, 0)?;
+            if !self.directories.contains(&path) {
+                self.parents(&path, time)?;
+                self.directory(&path, mode, uid, gid, time)?;
+            }
+            return Ok(None);
+        }
+        let target = entry.link_name_bytes().map(|target| target.into_owned());
+        if kind.is_symlink() {
+            let target = target.filter(|target| !target.is_empty() && !target.contains(&0));
+            let target = target.ok_or_else(|| Problem::Refused("a link to nowhere".to_owned()))?;
+            // A compatibility link between two folders that are one here would lead to itself.
+            let itself =
+                follow(&path, &target).and_then(|there| self.resolve(&there, 0)).is_ok_and(|there| there == path);
+            if itself || self.directories.contains(&path) || self.links.get(&path) == Some(&target) {
+                return Ok(None);
+            }
+            self.claim(package, &path)?;
+            self.parents(&path, time)?;
+            self.symlink(&path, &target, time)?;
+            return Ok(None);
+        }
+        if self.directories.contains(&path) {
+            return Err(Problem::Refused("a file where another package has a directory".to_owned()));
+        }
+        if kind.is_hard_link() {
+            let target = target.ok_or_else(|| Problem::Refused("a link to nowhere".to_owned()))?;
+            let target = self.resolve(&relative(&target).map_err(Problem::Refused)?, 0)?;
+            if self.files.get(&target) != Some(&package) || self.links.contains_key(&target) {
+                return Err(Problem::Refused("a hard link to what the package does not hold".to_owned()));
+            }
+            self.claim(package, &path)?;
+            self.parents(&path, time)?;
+            let mut header = new_header(tar::EntryType::Link, mode, time);
+            self.tar.append_link(&mut header, os_path(&path), os_path(&target))?;
+            return Ok(None);
+        }
+        if !kind.is_file() {
+            return Err(Problem::Refused("neither file, directory nor link".to_owned()));
+        }
+        self.claim(package, &path)?;
+        self.parents(&path, time)?;
+        let mut header = new_header(tar::EntryType::Regular, mode, time);
+        header.set_uid(uid);
+        header.set_gid(gid);
+        header.set_size(entry.size());
+        let master = match plain {
+            b"usr/share/base-passwd/passwd.master" => Some("etc/passwd"),
+            b"usr/share/base-passwd/group.master" => Some("etc/group"),
+            _ => None,
+        };
+        if let Some(name) = master {
+            let mut content = Vec::new();
+            entry.take(LARGEST_MASTER).read_to_end(&mut content)?;
+            header.set_size(content.len() as u64);
+            self.tar.append_data(&mut header, os_path(&path), &content[..])?;
+            self.masters.insert(name, content);
+            return Ok(None);
+        }
+        let mut hashing = Hashing { inner: entry, hash: Md5::new() };
+        self.tar.append_data(&mut header, os_path(&path), &mut hashing)?;
+        Ok(Some(hex::encode(hashing.hash.finalize())))
+    }
+
+    /// Enters a package into dpkg's database, in the words of its own `dpkg --unpack`.
+    #[allow(clippy::too_many_arguments)]
+    fn enter(
+        &mut self,
+        package: &Package,
+        control: &str,
+        multi_arch_same: bool,
+        control_files: &BTreeMap<String, Vec<u8>>,
+        list: Vec<u8>,
+        conffiles: &[String],
+        hashes: &BTreeMap<Vec<u8>, String>,
+    ) -> Result<(), LayerError> {
+        let mut status = format!("Package: {}\nStatus: install ok unpacked\n", package.name).into_bytes();
+        for (name, value) in fields(control) {
+            if name != "Package" && name != "Status" {
+                status.extend_from_slice(format!("{name}: {value}\n").as_bytes());
+            }
+        }
+        if !hashes.is_empty() {
+            status.extend_from_slice(b"Conffiles:\n");
+            for conffile in conffiles {
+                if let Some(hash) = hashes.get(&conffile.as_bytes()[1..]) {
+                    status.extend_from_slice(format!(" {conffile} {hash}\n").as_bytes());
+                }
+            }
+        }
+        status.push(b'\n');
+        self.status.insert(package.name.clone(), status);
+
+        let stem = match multi_arch_same {
+            true => format!("{}:{}", package.name, package.arch),
+            false => package.name.clone(),
+        };
+        let info = |name: &str| format!("var/lib/dpkg/info/{stem}.{name}").into_bytes();
+        self.file(&info("list"), 0o644, &list)?;
+        for (name, content) in control_files {
+            let script = matches!(name.as_str(), "preinst" | "postinst" | "prerm" | "postrm" | "config");
+            if name != "control" {
+                self.file(&info(name), if script { 0o755 } else { 0o644 }, content)?;
+            }
+        }
+        if let Some(triggers) = control_files.get("triggers") {
+            for (file, line) in interests(&package.name, &String::from_utf8_lossy(triggers)) {
+                self.triggers.entry(file).or_default().extend_from_slice(line.as_bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a file of farm's own; below directories that are made if need be.
+    pub(super) fn file(&mut self, path: &[u8], mode: u32, content: &[u8]) -> io::Result<()> {
+        self.parents(path, self.newest)?;
+        let mut header = new_header(tar::EntryType::Regular, mode, self.newest);
+        header.set_size(content.len() as u64);
+        self.tar.append_data(&mut header, os_path(path), content)
+    }
+
+    pub(super) fn has_file(&self, path: &str) -> bool {
+        self.files.contains_key(path.as_bytes())
+    }
+
+    /// Writes what dpkg keeps for all packages together, and ends the archive.
+    pub(super) fn finish(mut self, arch: Arch) -> io::Result<()> {
+        let status = std::mem::take(&mut self.status).into_values().collect::<Vec<_>>().concat();
+        self.file(b"var/lib/dpkg/status", 0o644, &status)?;
+        self.file(b"var/lib/dpkg/available", 0o644, b"")?;
+        self.file(b"var/lib/dpkg/info/format", 0o644, b"1\n")?;
+        self.file(b"var/lib/dpkg/arch", 0o644, format!("{}\n", arch.deb()).as_bytes())?;
+        self.file(b"var/lib/dpkg/triggers/Unincorp", 0o644, b"")?;
+        for (name, lines) in std::mem::take(&mut self.triggers) {
+            self.file(format!("var/lib/dpkg/triggers/{name}").as_bytes(), 0o644, &lines)?;
+        }
+        for (name, content) in std::mem::take(&mut self.masters) {
+            if !self.files.contains_key(name.as_bytes()) {
+                self.file(name.as_bytes(), 0o644, &content)?;
+            }
+        }
+        self.tar.finish()
+    }
+
+    /// Two packages may have a directory in common, nothing else.
+    fn claim(&mut self, package: usize, path: &[u8]) -> Result<(), Problem> {
+        match self.files.insert(path.to_vec(), package) {
+            Some(other) => Err(Problem::Refused(format!("package {} has it, too", self.packages[other]))),
+            None => Ok(()),
+        }
+    }
+
+    fn directory(&mut self, path: &[u8], mode: u32, uid: u64, gid: u64, time: u64) -> io::Result<()> {
+        self.directories.insert(path.to_vec());
+        let mut header = new_header(tar::EntryType::Directory, mode, time);
+        header.set_uid(uid);
+        header.set_gid(gid);
+        self.tar.append_data(&mut header, os_path(&[path, b"/"].concat()), io::empty())
+    }
+
+    fn symlink(&mut self, path: &[u8], target: &[u8], time: u64) -> io::Result<()> {
+        self.links.insert(path.to_vec(), target.to_vec());
+        let mut header = new_header(tar::EntryType::Symlink, 0o777, time);
+        self.tar.append_link(&mut header, os_path(path), os_path(target))
+    }
+
+    /// Directories on the way that no package brought yet.
+    fn parents(&mut self, path: &[u8], time: u64) -> io::Result<()> {
+        for (at, _) in path.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+            if !self.directories.contains(&path[..at]) {
+                self.directory(&path[..at], 0o755, 0, 0, time)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a path leads when the folders on its way are followed through the links so far. Its last part stays.
+    fn resolve(&self, path: &[u8], followed: usize) -> Result<Vec<u8>, Problem> {
+        let mut resolved: Vec<u8> = Vec::new();
+        let mut parts = path.split(|byte| *byte == b'/').peekable();
+        while let Some(part) = parts.next() {
+            if !resolved.is_empty() {
+                resolved.push(b'/');
+            }
+            resolved.extend_from_slice(part);
+            if parts.peek().is_some() {
+                resolved = self.resolve_last(resolved, followed)?;
+                if self.files.contains_key(&resolved) {
+                    return Err(Problem::Refused("below a file".to_owned()));
+                }
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// As [`Layer::resolve`] left it, its last part followed, too.
+    fn resolve_last(&self, path: Vec<u8>, followed: usize) -> Result<Vec<u8>, Problem> {
+        let Some(target) = self.links.get(&path) else { return Ok(path) };
+        if followed == MOST_LINKS {
+            return Err(Problem::Refused("through too many links".to_owned()));
+        }
+        let there = self.resolve(&follow(&path, target)?, followed + 1)?;
+        self.resolve_last(there, followed + 1)
+    }
+}
+
+/// Why an entry cannot be written.
+#[derive(Debug)]
+enum Problem {
+    Io(io::Error),
+    Refused(String),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Problem {
+        Problem::Io(error)
+    }
+}
+
+/// The path that a link at `path` with this target names, relative to the root; `..` stops there.
+fn follow(path: &[u8], target: &[u8]) -> Result<Vec<u8>, Problem> {
+    let mut parts: Vec<&[u8]> = match target.first() {
+        Some(b'/') => Vec::new(),
+        _ => path.split(|byte| *byte == b'/').collect(),
+    };
+    parts.pop();
+    for part in target.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join(&b'/'))
+}
+
+/// `./usr/bin/` -> `usr/bin`. The error says what is wrong.
+fn relative(raw: &[u8]) -> Result<Vec<u8>, String> {
+    if raw.first() == Some(&b'/') {
+        return Err("an absolute path".to_owned());
+    }
+    let mut parts = Vec::new();
+    for part in raw.split(|byte| *byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => return Err("a path that leaves its folder".to_owned()),
+            part if part.iter().any(|byte| matches!(byte, 0 | b'\n')) => {
+                return Err("a path with a control character".to_owned());
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join(&b'/'))
+}
+
+fn shown(path: &[u8]) -> String {
+    printable(&String::from_utf8_lossy(path))
+}
+
+fn os_path(path: &[u8]) -> &Path {
+    Path::new(OsStr::from_bytes(path))
+}
+
+fn new_header(kind: tar::EntryType, mode: u32, time: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_mtime(time);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(0);
+    header
+}
+
+/// Absolute paths of configuration files; those to be removed on upgrade are not in the package.
+fn conffiles(control: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let text = control.get("conffiles").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
+    text.lines().map(str::trim_end).filter(|line| line.starts_with('/')).map(str::to_owned).collect()
+}
+
+/// What dpkg notes when a package is interested in triggers (deb-triggers(5)): file below `triggers/`, and line.
+fn interests(package: &str, triggers: &str) -> Vec<(String, String)> {
+    let mut noted = Vec::new();
+    for line in triggers.lines() {
+        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
+        let (Some(directive), Some(trigger)) = (words.next(), words.next()) else { continue };
+        let option = match directive {
+            "interest" | "interest-await" => "",
+            "interest-noawait" => "/noawait",
+            _ => continue,
+        };
+        if trigger.starts_with('/') {
+            noted.push(("File".to_owned(), format!("{trigger} {package}{option}\n")));
+        } else if !trigger.contains('/') && !trigger.starts_with('.') {
+            noted.push((trigger.to_owned(), format!("{package}{option}\n")));
+        }
+    }
+    noted
+}
+
+struct Hashing<R> {
+    inner: R,
+    hash: Md5,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::deb::tests::{Entry, tarball};
+    use super::*;
+
+    fn deb(name: &str, more: &[(&str, &str)], data: &[(&str, Entry<'_>)]) -> (Package, Deb) {
+        let package = Package::for_test(name, "1");
+        let control = format!("Package: {name}\nVersion: 1\nArchitecture: amd64\nDescription: a\n b\n");
+        let mut control = BTreeMap::from([("control".to_owned(), control.into_bytes())]);
+        for (name, content) in more {
+            control.insert((*name).to_owned(), content.as_bytes().to_vec());
+        }
+        let mut spool = tempfile::SpooledTempFile::new(1 << 20);
+        spool.write_all(&tarball(data)).unwrap();
+        spool.seek(SeekFrom::Start(0)).unwrap();
+        (package, Deb { control, data: spool })
+    }
+
+    /// Path -> (link target, content) of a layer of these packages, base-files first.
+    fn layer(mut debs: Vec<(Package, Deb)>) -> Result<BTreeMap<String, (String, String)>, LayerError> {
+        let mut out = Vec::new();
+        {
+            let mut layer = Layer::new(&mut out);
+            layer.merge_usr(Arch::Amd64, &mut debs[0].1)?;
+            for (package, deb) in &mut debs {
+                layer.package(package, deb)?;
+            }
+            layer.finish(Arch::Amd64)?;
+        }
+        let mut seen = BTreeMap::new();
+        for entry in tar::Archive::new(&out[..]).entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let path = entry.path().unwrap().display().to_string();
+            let link = entry.link_name().unwrap().map(|link| link.display().to_string()).unwrap_or_default();
+            let mut content = String::new();
+            entry.read_to_string(&mut content).unwrap();
+            assert!(seen.insert(path.clone(), (link, content)).is_none(), "{path} is there twice");
+        }
+        Ok(seen)
+    }
+
+    fn refusal(data: &[(&str, Entry<'_>)]) -> String {
+        match layer(vec![deb("evil", &[], data)]) {
+            Err(LayerError::Refused { package, reason }) => format!("{package}: {reason}"),
+            Err(LayerError::Io(error)) => panic!("{error}"),
+            Ok(_) => panic!("it was taken"),
+        }
+    }
+
+    #[test]
+    fn packages_land_behind_the_links_of_merged_usr() {
+        let base = deb(
+            "base-files",
+            &[],
+            &[("./", Entry::Directory), ("./bin/", Entry::Directory), ("./etc/", Entry::Directory)],
+        );
+        let dash = deb(
+            "dash",
+            &[
+                ("postinst", "#!/bin/sh\n"),
+                ("conffiles", "/etc/dash.conf\n"),
+                ("triggers", "interest-noawait ldconfig\ninterest /usr/lib\nactivate x\n"),
+            ],
+            &[
+                ("./bin/", Entry::Directory),
+                ("./bin/dash", Entry::File(b"ELF")),
+                ("./bin/sh", Entry::Symlink("dash")),
+                ("./usr/bin/dash", Entry::Symlink("/bin/dash")),
+                ("./bin/also", Entry::Hardlink("./bin/dash")),
+                ("./etc/dash.conf", Entry::File(b"x")),
+            ],
+        );
+        let seen = layer(vec![base, dash]).unwrap();
+        assert_eq!(seen["bin"].0, "usr/bin");
+        assert_eq!(seen["usr/bin/dash"].1, "ELF", "the link to itself is left out");
+        assert_eq!(seen["usr/bin/sh"].0, "dash");
+        assert_eq!(seen["usr/bin/also"].0, "usr/bin/dash");
+        assert!(seen.contains_key("lib64") && !seen.contains_key("bin/dash"));
+        assert!(
+            seen["var/lib/dpkg/info/dash.list"].1.contains("/.\n")
+                || seen["var/lib/dpkg/info/dash.list"].1.starts_with("/bin\n")
+        );
+        assert_eq!(seen["var/lib/dpkg/triggers/File"].1, "/usr/lib dash\n");
+        assert_eq!(seen["var/lib/dpkg/triggers/ldconfig"].1, "dash/noawait\n");
+        let status = &seen["var/lib/dpkg/status"].1;
+        assert!(status.starts_with("Package: base-files\nStatus: install ok unpacked\n"), "{status}");
+        assert!(
+            status.contains("Description: a\n b\nConffiles:\n /etc/dash.conf 9dd4e461268c8034f5c8564e155c67a6\n\n"),
+            "{status}"
+        );
+    }
+
+    #[test]
+    fn links_that_base_files_brings_are_taken_as_they_are() {
+        let base = deb(
+            "base-files",
+            &[],
+            &[("./usr/", Entry::Directory), ("./usr/bin/", Entry::Directory), ("./bin", Entry::Symlink("usr/bin"))],
+        );
+        let seen = layer(vec![base, deb("a", &[], &[("./bin/a", Entry::File(b""))])]).unwrap();
+        assert!(seen.contains_key("usr/bin/a") && !seen.contains_key("lib64"));
+    }
+
+    #[test]
+    fn masters_become_passwd_and_group() {
+        let seen = layer(vec![deb(
+            "base-passwd",
+            &[],
+            &[("./usr/share/base-passwd/passwd.master", Entry::File(b"root:*:0:0"))],
+        )])
+        .unwrap();
+        assert_eq!(seen["etc/passwd"].1, "root:*:0:0");
+        assert_eq!(seen["usr/share/base-passwd/passwd.master"].1, "root:*:0:0");
+    }
+
+    #[test]
+    fn nothing_leaves_its_folder_or_takes_what_is_not_its_own() {
+        assert!(refusal(&[("./../etc/shadow", Entry::File(b""))]).contains("leaves its folder"));
+        assert!(refusal(&[("/etc/shadow", Entry::File(b""))]).contains("absolute"));
+        assert!(refusal(&[("./a\nb", Entry::File(b""))]).contains("control character"));
+        assert!(refusal(&[("./dev/null", Entry::Device)]).contains("neither file"));
+        assert!(refusal(&[("./shadow", Entry::Hardlink("etc/shadow"))]).contains("does not hold"));
+        assert!(refusal(&[("./shadow", Entry::Hardlink("../etc/shadow"))]).contains("leaves its folder"));
+        assert!(refusal(&[("./usr", Entry::File(b""))]).contains("directory"));
+        assert!(refusal(&[("./a", Entry::File(b"")), ("./a/b", Entry::File(b""))]).contains("below a file"));
+        assert!(
+            refusal(&[("./a", Entry::Symlink("b")), ("./b", Entry::Symlink("a")), ("./a/c", Entry::File(b""))])
+                .contains("links")
+        );
+        let twice =
+            layer(vec![deb("a", &[], &[("./x", Entry::File(b"1"))]), deb("b", &[], &[("./x", Entry::File(b"2"))])]);
+        assert!(matches!(twice, Err(LayerError::Refused { package, .. }) if package == "b"));
+    }
+
+    #[test]
+    fn a_link_out_of_the_root_stays_inside() {
+        let seen = layer(vec![deb(
+            "a",
+            &[],
+            &[
+                ("./out", Entry::Symlink("../../../tmp")),
+                ("./out/x", Entry::File(b"x")),
+                ("./abs", Entry::Symlink("/var/y")),
+                ("./abs/z", Entry::File(b"")),
+            ],
+        )])
+        .unwrap();
+        assert!(seen.contains_key("tmp/x") && seen.contains_key("var/y/z"), "{:?}", seen.keys());
+    }
+
+    #[test]
+    fn a_package_that_is_not_the_one_of_the_index_is_refused() {
+        let (mut package, deb) = deb("a", &[], &[]);
+        package.version = "2".parse().unwrap();
+        assert!(matches!(layer(vec![(package, deb)]), Err(LayerError::Refused { .. })));
+    }
+}

@@ -1,0 +1,222 @@
+//! An image made by one script in a fresh container: create, upload, run, commit, remove. Which script, and what the
+//! image is for, is the caller's.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::{ImageError, Images};
+use crate::engine::{
+    CommitSpec, Container, ContainerSpec, ExecSpec, GuestPath, ImageInfo, NamedCache, Network, OutputSink,
+    OutputStream, labels,
+};
+use crate::stream;
+use crate::types::{Arch, printable};
+
+/// The `PATH` of scripts: a bootstrapped base says nothing about it.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Longer lines are no messages of a script of ours.
+const LONGEST_MESSAGE: usize = 4096;
+const UNSATISFIABLE: &[u8] = b"farm: unsatisfiable: ";
+
+pub(super) struct Work<'a> {
+    /// What the container is named after: `base-debian-12`.
+    pub(super) name: &'a str,
+    /// The image to start from.
+    pub(super) image: &'a str,
+    pub(super) arch: Arch,
+    pub(super) network: Network,
+    pub(super) caches: Vec<NamedCache>,
+    pub(super) env: &'a BTreeMap<String, String>,
+    /// Paths relative to `/`, and contents.
+    pub(super) files: &'a [(String, Vec<u8>)],
+    /// Run by `sh -c` as root, one after the other, as long as they exit with 0. None: the image is only given its tag and labels.
+    pub(super) scripts: &'a [&'a str],
+    pub(super) commit: CommitSpec,
+}
+
+/// How the work ended.
+pub(super) enum Made {
+    Image(ImageInfo),
+    Failed { exit_code: i32, unsatisfiable: Vec<String>, oom: bool },
+}
+
+/// Does the work; the container is gone afterwards, however it ended.
+pub(super) async fn make(
+    images: &Images,
+    work: &Work<'_>,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<Made, ImageError> {
+    let run = &images.options.run;
+    let spec = ContainerSpec {
+        image: work.image.to_owned(),
+        arch: work.arch,
+        name: format!("farm-{run}-{}-{}", work.name, unique()),
+        network: work.network,
+        limits: images.options.limits.clone(),
+        caches: work.caches.clone(),
+        labels: BTreeMap::from([(labels::RUN.to_owned(), run.clone())]),
+    };
+    if cancel.is_cancelled() {
+        return Err(ImageError::Cancelled);
+    }
+    let container = images.engine.create(&spec).await?;
+    let result = run_and_commit(&*container, work, sink, cancel).await;
+    let removed = container.remove().await;
+    let made = result?;
+    removed?;
+    Ok(made)
+}
+
+async fn run_and_commit(
+    container: &dyn Container,
+    work: &Work<'_>,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<Made, ImageError> {
+    if !work.files.is_empty() {
+        let files = work.files.to_vec();
+        container.upload(&GuestPath::new("/"), stream::from_tar(move |tar| add_files(tar, &files))).await?;
+    }
+    if !work.scripts.is_empty() {
+        container.start().await?;
+        let mut env = work.env.clone();
+        env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
+        let env: Vec<(String, String)> = env.into_iter().collect();
+        let mut watcher = Watcher { sink, line: Vec::new(), unsatisfiable: Vec::new() };
+        for script in work.scripts {
+            let exec = ExecSpec {
+                argv: vec!["sh".to_owned(), "-c".to_owned(), (*script).to_owned()],
+                user: "0:0".to_owned(),
+                env: env.clone(),
+                workdir: GuestPath::new("/"),
+            };
+            let status = container.exec(&exec, &mut watcher, cancel).await?;
+            // A process killed for memory in the middle of a pipe leaves an exit code of 0.
+            let oom = container.stats().await?.oom_kills.is_some_and(|kills| kills > 0);
+            if !status.success() || oom {
+                let unsatisfiable = std::mem::take(&mut watcher.unsatisfiable);
+                return Ok(Made::Failed { exit_code: status.code, unsatisfiable, oom });
+            }
+        }
+    }
+    if cancel.is_cancelled() {
+        return Err(ImageError::Cancelled);
+    }
+    Ok(Made::Image(container.commit(&work.commit).await?))
+}
+
+fn add_files(tar: &mut tar::Builder<&mut dyn std::io::Write>, files: &[(String, Vec<u8>)]) -> std::io::Result<()> {
+    let mut folders = std::collections::BTreeSet::new();
+    for (path, content) in files {
+        // Engines want every folder named, and set the mode that is named: `/tmp` must stay what it is.
+        for (at, _) in path.match_indices('/').filter(|(at, _)| *at > 0) {
+            let folder = &path[..at];
+            if folders.insert(folder) {
+                let mode = if matches!(folder, "tmp" | "var/tmp") { 0o1777 } else { 0o755 };
+                tar.append_data(
+                    &mut header(tar::EntryType::Directory, mode, 0),
+                    format!("{folder}/"),
+                    std::io::empty(),
+                )?;
+            }
+        }
+        let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
+        tar.append_data(&mut header(tar::EntryType::Regular, mode, content.len() as u64), path, &content[..])?;
+    }
+    Ok(())
+}
+
+fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
+
+/// Distinguishes containers of one run.
+fn unique() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Hands output on, and listens for what a script names unsatisfiable.
+struct Watcher<'a> {
+    sink: &'a mut dyn OutputSink,
+    /// The line so far, on either stream: scripts write such a line at once.
+    line: Vec<u8>,
+    unsatisfiable: Vec<String>,
+}
+
+#[async_trait]
+impl OutputSink for Watcher<'_> {
+    async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> std::io::Result<()> {
+        let mut pieces = chunk.split(|byte| *byte == b'\n').peekable();
+        while let Some(piece) = pieces.next() {
+            let room = LONGEST_MESSAGE.saturating_sub(self.line.len());
+            self.line.extend_from_slice(&piece[..piece.len().min(room)]);
+            if pieces.peek().is_some() {
+                if let Some(what) = self.line.strip_prefix(UNSATISFIABLE) {
+                    self.unsatisfiable.push(printable(String::from_utf8_lossy(what).trim()));
+                }
+                self.line.clear();
+            }
+        }
+        self.sink.write(stream, chunk).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nowhere;
+
+    #[async_trait]
+    impl OutputSink for Nowhere {
+        async fn write(&mut self, _stream: OutputStream, _chunk: Bytes) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn unsatisfiable_requirements_are_heard_however_the_output_is_cut() {
+        let output = b"Reading\nfarm: unsatisfiable: libfoo-dev (>= 2)\r\nnot farm: unsatisfiable: x\nfarm: unsatisfiable: a\xff\n";
+        for size in [1, 7, 1000] {
+            let mut watcher = Watcher { sink: &mut Nowhere, line: Vec::new(), unsatisfiable: Vec::new() };
+            for chunk in output.chunks(size) {
+                watcher.write(OutputStream::Stdout, Bytes::copy_from_slice(chunk)).await.unwrap();
+            }
+            assert_eq!(watcher.unsatisfiable, ["libfoo-dev (>= 2)", "a\u{fffd}"]);
+        }
+    }
+
+    #[test]
+    fn uploaded_files_bring_their_folders_and_leave_tmp_open() {
+        let mut out = Vec::new();
+        let files = [("tmp/a/x".to_owned(), b"#!/bin/sh".to_vec()), ("tmp/a/y".to_owned(), b"y".to_vec())];
+        {
+            let mut tar = tar::Builder::new(&mut out as &mut dyn std::io::Write);
+            add_files(&mut tar, &files).unwrap();
+            tar.finish().unwrap();
+        }
+        let seen: Vec<(String, u32)> = tar::Archive::new(&out[..])
+            .entries()
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                (entry.path().unwrap().display().to_string(), entry.header().mode().unwrap())
+            })
+            .collect();
+        let expected = [("tmp/", 0o1777), ("tmp/a/", 0o755), ("tmp/a/x", 0o755), ("tmp/a/y", 0o644)];
+        assert_eq!(seen, expected.map(|(path, mode)| (path.to_owned(), mode)));
+    }
+}
