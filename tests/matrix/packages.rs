@@ -1,0 +1,150 @@
+//! What came out, as the distributions' own tools see it.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::lab::{Run, default_matrix, engine, tool};
+
+#[test]
+fn dpkg_reads_what_the_recipe_says() {
+    let Some(lab) = default_matrix() else { return };
+    let packages = lab.files("hello/debian-12-amd64", ".deb");
+    let names: Vec<&str> = packages.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    assert_eq!(names, ["hello-dbgsym_2.10-1~deb12_amd64.deb", "hello_2.10-1~deb12_amd64.deb"]);
+    let Some(run) = tool("dpkg", &["-I", packages[1].to_str().unwrap()]) else { return };
+    let run = run
+        .expect(0)
+        .says("Package: hello\n")
+        .says("Version: 2.10-1~deb12\n")
+        .says("Architecture: amd64\n")
+        .says("Homepage: https://www.gnu.org/software/hello/\n")
+        .says("Description: Friendly greeting program\n");
+    let depends = run.text.lines().find(|line| line.trim_start().starts_with("Depends:")).expect("no Depends");
+    assert!(depends.contains("libc6 (>= "), "{depends}");
+
+    let libraries = lab.files("xxhash/debian-13-amd64", ".deb");
+    let names: Vec<&str> = libraries.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    for name in ["libxxhash-dev_", "libxxhash0_", "xxhash_"] {
+        assert!(names.iter().any(|file| file.starts_with(name)), "{name} is missing in {names:?}");
+    }
+}
+
+#[test]
+fn rpm_reads_what_the_recipe_says() {
+    let Some(lab) = default_matrix() else { return };
+    let packages = lab.files("hello/rpm-generic-x86_64", ".rpm");
+    let names: Vec<&str> = packages.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+    for name in ["hello-2.10-1.src.rpm", "hello-2.10-1.x86_64.rpm", "hello-debuginfo-2.10-1.x86_64.rpm"] {
+        assert!(names.contains(&name), "{name} is missing in {names:?}");
+    }
+    let binary = packages.iter().find(|path| path.ends_with("hello-2.10-1.x86_64.rpm")).unwrap();
+    let Some(run) = tool("rpm", &["-qip", binary.to_str().unwrap()]) else { return };
+    run.expect(0).says("License     : GPL-3.0-or-later").says("Version     : 2.10").says("Architecture: x86_64");
+    tool("rpm", &["-qRp", binary.to_str().unwrap()]).unwrap().expect(0).says("libc.so.6(GLIBC_2.34)(64bit)");
+    let files = tool("rpm", &["-qlp", binary.to_str().unwrap()]).unwrap().expect(0);
+    for shared in ["/usr\n", "/usr/bin\n", "/usr/share\n", "/usr/share/man\n", "/usr/share/info\n"] {
+        assert!(!files.text.contains(&format!("\n{shared}")), "it owns {shared}");
+    }
+}
+
+#[test]
+fn lintian_and_rpmlint_find_no_errors() {
+    let Some(lab) = default_matrix() else { return };
+    for recipe in ["hello", "xxhash", "shunit2"] {
+        for distro in ["debian-12", "debian-13"] {
+            for changes in lab.files(&format!("{recipe}/{distro}-amd64"), ".changes") {
+                // Uploading rules of Debian itself (an ITP bug, a known suite) do not concern a third party's package.
+                let arguments = ["--fail-on", "error", "--suppress-tags", "bad-distribution-in-changes-file"];
+                let Some(run) =
+                    tool("lintian", &[&arguments[..], &["--allow-root", changes.to_str().unwrap()]].concat())
+                else {
+                    return;
+                };
+                assert!(
+                    !run.text.contains("\nE: ") && !run.text.starts_with("E: "),
+                    "{recipe}@{distro}:\n{}",
+                    run.text
+                );
+                run.expect(0);
+            }
+        }
+        for package in lab.files(&format!("{recipe}/rpm-generic-x86_64"), ".rpm") {
+            let Some(run) = tool("rpmlint", &[package.to_str().unwrap()]) else { return };
+            let errors: Vec<&str> = run.text.lines().filter(|line| line.contains(": E: ")).collect();
+            assert!(errors.is_empty(), "{}:\n{}", package.display(), errors.join("\n"));
+        }
+    }
+}
+
+#[test]
+fn checksums_are_those_of_sha256sum() {
+    let Some(lab) = default_matrix() else { return };
+    for target in ["hello/debian-12-amd64", "xxhash/rpm-generic-x86_64"] {
+        let folder = lab.dist().join(target);
+        Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder)).expect(0);
+    }
+    Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(lab.dist())).expect(0);
+}
+
+#[test]
+fn a_projects_own_debian_folder_gives_the_bytes_that_dpkg_buildpackage_gives_by_hand() {
+    let Some(lab) = default_matrix() else { return };
+    let host = engine("DOCKER_HOST").unwrap();
+    let farm = lab.files("hello-debian/debian-12-amd64", ".deb");
+    assert!(!farm.is_empty());
+    // By hand, in the builder image that farm left behind: unpack the .dsc's files, run dpkg-buildpackage.
+    let image = builder_image(&host, "debian-12/amd64");
+    let script = "set -e; cd /build; mkdir hand; cd hand; \
+        curl() { perl -e 'print STDERR \"no network\"; exit 1'; }; \
+        tar xf /tmp/orig; mv hello-2.10 /build/hello-debian-2.10; cd /build/hello-debian-2.10; tar xf /tmp/packaging; \
+        dpkg-buildpackage -us -uc -b >/build/log 2>&1 || { tail -50 /build/log; exit 1; }; \
+        cd /build; sha256sum *.deb";
+    let container = format!("farm-test-hand-{}", std::process::id());
+    let docker = |arguments: &[&str]| Run::of(Command::new("docker").args(arguments).env("DOCKER_HOST", &host));
+    docker(&["create", "--name", &container, "--network", "none", "--user", "2000:2000", &image, "sh", "-c", script])
+        .expect(0);
+    for (name, place) in [("hello_2.10.orig.tar.gz", "/tmp/orig"), ("hello_2.10-3.debian.tar.xz", "/tmp/packaging")] {
+        let file = cached_source(name);
+        docker(&["cp", "-q", file.to_str().unwrap(), &format!("{container}:{place}")]).expect(0);
+    }
+    let by_hand = docker(&["start", "--attach", &container]);
+    docker(&["rm", "--force", &container]).expect(0);
+    let by_hand = by_hand.expect(0);
+    for file in farm {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let sum = Run::of(Command::new("sha256sum").arg(&file)).expect(0);
+        let digest = sum.text.split_whitespace().next().unwrap();
+        assert!(by_hand.text.contains(digest), "{name} differs from the one made by hand:\n{}", by_hand.text);
+    }
+}
+
+/// The builder image that was used last for a base.
+fn builder_image(host: &str, base: &str) -> String {
+    let label = format!("label=io.farm.distro={base}");
+    let run = Run::of(
+        Command::new("docker")
+            .args(["images", "--quiet", "--no-trunc", "--filter", "label=io.farm.kind=builder", "--filter", &label])
+            .env("DOCKER_HOST", host),
+    )
+    .expect(0);
+    run.text.lines().next().unwrap_or_else(|| panic!("no builder image for {base}")).to_owned()
+}
+
+/// A source file that farm fetched, in the cache that the tests share.
+fn cached_source(name: &str) -> std::path::PathBuf {
+    fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                if let Some(found) = find(&path, name) {
+                    return Some(found);
+                }
+            } else if path.file_name().is_some_and(|file| file == name) {
+                return Some(path);
+            }
+        }
+        None
+    }
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    find(&cache, name).unwrap_or_else(|| panic!("{name} is not in {}", cache.display()))
+}
