@@ -1,12 +1,27 @@
 //! Recipes: `farm.toml` -> [`RecipeFile`] (as written, spans kept) -> [`Recipe`] (for one target, overrides applied).
 //! Strict: an unknown key is an error with file, line, caret and a suggestion. This module reads one file; it neither
 //! fetches sources nor knows which distributions exist.
+//!
+//! Inside: `document` makes a tree with places from the text and merges tables; `reader` takes tables apart key by key
+//! and collects problems; `values` checks single values; `sections` knows the keys; `overrides` the selectors; `file`
+//! puts them together. The reference for people is `docs/recipe.md`.
+
+mod document;
+mod file;
+mod overrides;
+mod reader;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
+
+pub(crate) use overrides::glob_matches;
 
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -184,6 +199,8 @@ pub struct RecipeFile {
     pub name: String,
     /// By name; `[matrix]` itself is `default`.
     pub matrices: BTreeMap<String, MatrixSpec>,
+    /// Shared by clones, so that a recipe is resolved once for all targets that the same overrides match.
+    parsed: std::sync::Arc<file::Parsed>,
 }
 
 /// `[matrix]` and `[matrix.NAME]`: patterns, not yet matched against the catalogue.
@@ -211,20 +228,6 @@ pub struct Selection {
     /// Debian's name of the architecture.
     pub arch: String,
     pub variant: Option<String>,
-}
-
-impl RecipeFile {
-    /// Reads and checks a recipe; `path` is the file.
-    pub fn load(path: &std::path::Path) -> Result<RecipeFile, RecipeError> {
-        let _ = path;
-        unimplemented!()
-    }
-
-    /// The recipe for one target: matching `[override.…]` tables merged in, less specific first.
-    pub fn resolve(&self, selection: &Selection, variant: &BTreeMap<String, String>) -> Result<Recipe, RecipeError> {
-        let _ = (selection, variant);
-        unimplemented!()
-    }
 }
 
 /// What is wrong with a recipe, in a form that `cli` renders with the source text.

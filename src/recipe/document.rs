@@ -1,0 +1,213 @@
+//! TOML text -> a tree of nodes that each know their place in the text. Tables merge here; what keys mean is decided
+//! elsewhere. The tree is shared (`Arc`), so merging an override copies only the tables on the way to its keys.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::Problem;
+
+/// A syntax error often causes others after it: more than these only hide the first.
+const MAX_SYNTAX_PROBLEMS: usize = 5;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// A scalar, array or inline table itself; of a table with a header, the header.
+    pub(crate) span: Range<usize>,
+    pub(crate) value: Value,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Value {
+    String(Arc<str>),
+    Integer(i64),
+    /// Seconds since the epoch, UTC where no offset is written. None for a time of day without a date.
+    Time(Option<i64>),
+    Boolean(bool),
+    /// Its value is never used: no key takes one.
+    Float,
+    Array(Arc<[Node]>),
+    Table(Arc<Table>),
+}
+
+impl Value {
+    /// For "expected a string, found an array".
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Value::String(_) => "a string",
+            Value::Integer(_) => "an integer",
+            Value::Time(_) => "a date",
+            Value::Boolean(_) => "a boolean",
+            Value::Float => "a float",
+            Value::Array(_) => "an array",
+            Value::Table(_) => "a table",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Table {
+    pub(crate) entries: BTreeMap<Arc<str>, Entry>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) key_span: Range<usize>,
+    pub(crate) node: Node,
+}
+
+impl Table {
+    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.get(key)
+    }
+
+    /// This table with `over` laid on top: tables merge key by key, everything else is replaced. Spans of what is
+    /// replaced point at the replacement; a merged table keeps its own place.
+    pub(crate) fn merged(&self, over: &Table) -> Table {
+        let mut merged = self.clone();
+        for (key, entry) in &over.entries {
+            let combined = match (merged.entries.get(key).map(|below| &below.node), &entry.node.value) {
+                (Some(Node { span, value: Value::Table(below) }), Value::Table(above)) => Entry {
+                    key_span: entry.key_span.clone(),
+                    node: Node { span: span.clone(), value: Value::Table(Arc::new(below.merged(above))) },
+                },
+                _ => entry.clone(),
+            };
+            merged.entries.insert(Arc::clone(key), combined);
+        }
+        merged
+    }
+}
+
+/// Parses a whole document.
+///
+/// # Errors
+/// The first few syntax errors, each at its place.
+pub(crate) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let mut problems: Vec<Problem> =
+        errors.iter().take(MAX_SYNTAX_PROBLEMS).map(|error| syntax_problem(text, error)).collect();
+    let table = convert_table(document.into_inner(), &mut problems);
+    if problems.is_empty() { Ok(table) } else { Err(problems) }
+}
+
+fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
+    let span = error.span().unwrap_or(0..0);
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    if message.starts_with("duplicate key") {
+        let key = text.get(span.clone()).unwrap_or_default();
+        return Problem {
+            message: format!("`{key}` is written twice"),
+            span,
+            label: "a second time here".to_owned(),
+            help: Some("a key, and a table's header, may stand only once: join the two".to_owned()),
+        };
+    }
+    Problem {
+        message: format!("not valid TOML: {message}"),
+        span,
+        label: "here".to_owned(),
+        help: Some("strings stand in quotes, scripts of several lines between ''' and ''': https://toml.io".to_owned()),
+    }
+}
+
+fn convert_table(table: DeTable<'_>, problems: &mut Vec<Problem>) -> Table {
+    let entries = table
+        .into_iter()
+        .map(|(key, value)| {
+            let key_span = key.span();
+            (Arc::from(key.into_inner().as_ref()), Entry { key_span, node: convert(value, problems) })
+        })
+        .collect();
+    Table { entries }
+}
+
+fn convert(value: Spanned<DeValue<'_>>, problems: &mut Vec<Problem>) -> Node {
+    let span = value.span();
+    let value = match value.into_inner() {
+        DeValue::String(text) => Value::String(Arc::from(text.as_ref())),
+        DeValue::Integer(integer) => match i64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => {
+                problems.push(Problem {
+                    message: "an integer that does not fit into 64 bits".to_owned(),
+                    span: span.clone(),
+                    label: "too large".to_owned(),
+                    help: None,
+                });
+                Value::Integer(0)
+            }
+        },
+        DeValue::Float(_) => Value::Float,
+        DeValue::Boolean(boolean) => Value::Boolean(boolean),
+        DeValue::Datetime(datetime) => Value::Time(unix_seconds(&datetime)),
+        DeValue::Array(array) => Value::Array(array.into_iter().map(|item| convert(item, problems)).collect()),
+        DeValue::Table(table) => Value::Table(Arc::new(convert_table(table, problems))),
+    };
+    Node { span, value }
+}
+
+fn unix_seconds(datetime: &toml::value::Datetime) -> Option<i64> {
+    let date = datetime.date?;
+    let day = chrono::NaiveDate::from_ymd_opt(date.year.into(), date.month.into(), date.day.into())?;
+    let time = match datetime.time {
+        // A leap second is the second after it here: no calendar of chrono has 23:59:60.
+        Some(time) => chrono::NaiveTime::from_hms_opt(
+            time.hour.into(),
+            time.minute.into(),
+            u32::from(time.second.unwrap_or(0)).min(59),
+        )?,
+        None => chrono::NaiveTime::MIN,
+    };
+    let offset_minutes = match datetime.offset {
+        Some(toml::value::Offset::Custom { minutes }) => i64::from(minutes),
+        Some(toml::value::Offset::Z) | None => 0,
+    };
+    Some(day.and_time(time).and_utc().timestamp() - offset_minutes * 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time_of(text: &str) -> Value {
+        parse(&format!("date = {text}")).unwrap().get("date").unwrap().node.value.clone()
+    }
+
+    #[test]
+    fn dates_become_seconds() {
+        for (text, seconds) in [
+            ("2026-11-22", 1_795_305_600),
+            ("2026-11-22T01:00:00", 1_795_309_200),
+            ("2026-11-22T01:00:00+01:00", 1_795_305_600),
+            ("2026-11-22T00:00:00Z", 1_795_305_600),
+        ] {
+            assert!(matches!(time_of(text), Value::Time(Some(found)) if found == seconds), "{text}");
+        }
+        assert!(matches!(time_of("01:00:00"), Value::Time(None)));
+    }
+
+    #[test]
+    fn tables_merge_and_all_else_is_replaced() {
+        let base = parse("a = [1, 2]\n[t]\nx = 'x'\ny = 'y'\n[t.u]\nz = 1").unwrap();
+        let over = parse("a = [3]\n[t]\ny = 'Y'\n[t.u]\nw = 2").unwrap();
+        let merged = base.merged(&over);
+        let Value::Array(items) = &merged.get("a").unwrap().node.value else { panic!("an array") };
+        assert_eq!(items.len(), 1);
+        let Value::Table(table) = &merged.get("t").unwrap().node.value else { panic!("a table") };
+        assert!(matches!(&table.get("x").unwrap().node.value, Value::String(text) if &**text == "x"));
+        assert!(matches!(&table.get("y").unwrap().node.value, Value::String(text) if &**text == "Y"));
+        let Value::Table(inner) = &table.get("u").unwrap().node.value else { panic!("a table") };
+        assert_eq!(inner.entries.len(), 2);
+    }
+
+    #[test]
+    fn several_syntax_errors_are_told_at_once() {
+        let problems = parse("a = \nb = 1\nb = 2\n").unwrap_err();
+        assert_eq!(problems.len(), 2, "{problems:?}");
+        assert_eq!(problems[1].message, "`b` is written twice");
+    }
+}

@@ -1,0 +1,327 @@
+//! A whole recipe file: read, parsed once, checked with every override laid on top, and resolved for targets.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::document::{self, Entry, Table, Value};
+use super::overrides::{self, Override, Term};
+use super::reader::{self, Problems, Section};
+use super::sections;
+use super::values::NameRule;
+use super::{PackageArch, Problem, Recipe, RecipeError, RecipeFile, Selection};
+use crate::types::Format;
+
+/// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// What is kept of the text, to resolve from.
+pub(crate) struct Parsed {
+    root: PathBuf,
+    /// Everything but `[matrix]` and `[override]`.
+    base: Table,
+    /// In file order.
+    overrides: Vec<Override>,
+    /// Whether an override can change which architectures a package is built for.
+    architecture_varies: bool,
+    /// `architecture` and those of the split packages, without overrides.
+    built_once: bool,
+    resolved: Mutex<HashMap<Resolution, Arc<Recipe>>>,
+}
+
+/// All that a resolved recipe depends on beside the file.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Resolution {
+    /// Indices of the overrides in the order in which they are merged.
+    overrides: Vec<usize>,
+    format: Option<Format>,
+    variant: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Parsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parsed").field("root", &self.root).field("overrides", &self.overrides.len()).finish()
+    }
+}
+
+impl RecipeFile {
+    /// Reads and checks a recipe; `path` is the file.
+    ///
+    /// # Errors
+    /// [`RecipeError::Read`] when there is no readable file of a plausible size; otherwise every problem in it that can
+    /// be known without a target, overrides included.
+    pub fn load(path: &Path) -> Result<RecipeFile, RecipeError> {
+        let failed = |reason: String| RecipeError::Read { path: path.to_owned(), reason };
+        let file = std::fs::File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => failed("there is no such file".to_owned()),
+            _ => failed(error.to_string()),
+        })?;
+        let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
+        if metadata.is_dir() {
+            return Err(failed("it is a folder; name the farm.toml in it".to_owned()));
+        }
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(failed("it is larger than 1 MiB, which no recipe is".to_owned()));
+        }
+        RecipeFile::parse(path, &bytes)
+    }
+
+    /// Checks a recipe that is already in memory; `path` is for messages and says what relative paths start from.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<RecipeFile, RecipeError> {
+        let text = decode(bytes).map_err(|(text, problem)| RecipeError::Invalid {
+            path: path.to_owned(),
+            text: text.into(),
+            problems: vec![problem],
+        })?;
+        let invalid = |problems| RecipeError::Invalid { path: path.to_owned(), text: text.as_str().into(), problems };
+        let whole = document::parse(&text).map_err(invalid)?;
+        let root = match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+
+        let problems = Problems::new(&text);
+        Section::open(&reader::FILE, "a recipe", 0..0, &whole, &problems);
+        let matrices = sections::read_matrices(&whole, &problems);
+        let variants: Vec<&str> =
+            matrices.values().flat_map(|matrix| matrix.variants.keys()).map(String::as_str).collect();
+        let overrides = read_overrides(&whole, &variants, &problems);
+        let mut base = whole.clone();
+        base.entries.remove("matrix");
+        base.entries.remove("override");
+        let recipe = sections::read_recipe(&base, root.clone(), None, NameRule::Both, &problems);
+        let mut problems = problems.into_sorted();
+
+        // A mistake of the base is not repeated for each override.
+        for one in &overrides {
+            let merged = base.merged(&one.body);
+            let found = Problems::new(&text);
+            let name_rule = if one.format() == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
+            sections::read_recipe(&merged, root.clone(), None, name_rule, &found);
+            let new: Vec<Problem> =
+                found.into_sorted().into_iter().filter(|problem| !problems.contains(problem)).collect();
+            problems.extend(new);
+        }
+        if problems.is_empty()
+            && let Some(problem) = nothing_to_install(&recipe, &whole, &overrides)
+        {
+            problems.push(problem);
+        }
+        if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.span.start);
+            return Err(RecipeError::Invalid { path: path.to_owned(), text: text.into(), problems });
+        }
+
+        let architecture_varies = overrides
+            .iter()
+            .any(|one| one.body.get("packages").is_some() || path_of(&one.body, "package.architecture").is_some());
+        Ok(RecipeFile {
+            path: path.to_owned(),
+            text: text.into(),
+            name: recipe.package.name.clone(),
+            matrices,
+            parsed: Arc::new(Parsed {
+                root,
+                base,
+                overrides,
+                architecture_varies,
+                built_once: built_once(&recipe),
+                resolved: Mutex::default(),
+            }),
+        })
+    }
+
+    /// The recipe for one target: matching `[override.…]` tables merged in, less specific first.
+    ///
+    /// # Errors
+    /// What only shows when several overrides meet, or when the package format is known: a recipe that says nothing
+    /// about how to make a package of that format.
+    pub fn resolve(&self, selection: &Selection, variant: &BTreeMap<String, String>) -> Result<Recipe, RecipeError> {
+        self.resolve_shared(selection, variant).map(|recipe| (*recipe).clone())
+    }
+
+    /// As [`RecipeFile::resolve`]; targets that the same overrides match share one recipe.
+    pub fn resolve_shared(
+        &self,
+        selection: &Selection,
+        variant: &BTreeMap<String, String>,
+    ) -> Result<Arc<Recipe>, RecipeError> {
+        let format = Format::ALL.into_iter().find(|format| format.as_str() == selection.format);
+        let resolution = Resolution { overrides: self.matching(selection), format, variant: variant.clone() };
+        // A panic while the lock is held cannot leave the map half changed.
+        let mut resolved = self.parsed.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recipe) = resolved.get(&resolution) {
+            return Ok(Arc::clone(recipe));
+        }
+        let parsed = &self.parsed;
+        let mut merged = None;
+        for index in &resolution.overrides {
+            let below = merged.as_ref().unwrap_or(&parsed.base);
+            merged = Some(below.merged(&parsed.overrides[*index].body));
+        }
+        let problems = Problems::new(&self.text);
+        let name_rule = if format == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
+        let table = merged.as_ref().unwrap_or(&parsed.base);
+        let mut recipe = sections::read_recipe(table, parsed.root.clone(), format, name_rule, &problems);
+        let problems = problems.into_sorted();
+        if !problems.is_empty() {
+            return Err(RecipeError::Invalid { path: self.path.clone(), text: Arc::clone(&self.text), problems });
+        }
+        recipe.variant = variant.clone();
+        let recipe = Arc::new(recipe);
+        resolved.insert(resolution, Arc::clone(&recipe));
+        Ok(recipe)
+    }
+
+    /// The values of a variant that one of the matrices declares. A name means the same in all of them.
+    pub fn variant(&self, name: &str) -> Option<&BTreeMap<String, String>> {
+        self.matrices.values().find_map(|matrix| matrix.variants.get(name))
+    }
+
+    /// Whether everything the recipe makes for a target is independent of its architecture, so that one architecture
+    /// per distribution is enough.
+    pub fn built_once(&self, selection: &Selection) -> bool {
+        if !self.parsed.architecture_varies {
+            return self.parsed.built_once;
+        }
+        // What is wrong with the recipe for this target is told when it is resolved for the plan.
+        self.resolve_shared(selection, &BTreeMap::new()).is_ok_and(|recipe| built_once(&recipe))
+    }
+
+    /// The distributions that override selectors name, with the place of each selector: `debian`, `debian-12`,
+    /// `fedora-*`. Only the catalogue knows whether they exist.
+    pub fn selected_distros(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        self.parsed.overrides.iter().flat_map(|one| {
+            one.terms.iter().filter_map(|term| match term {
+                Term::Distro(name) | Term::Glob(name) => Some((name.as_str(), one.span.clone())),
+                _ => None,
+            })
+        })
+    }
+
+    /// The selectors of the overrides that apply to a target and set `key`, such as `build.env`, the one that wins last:
+    /// for saying where a value comes from.
+    pub fn set_by(&self, selection: &Selection, key: &str) -> Vec<&str> {
+        self.matching(selection)
+            .into_iter()
+            .map(|index| &self.parsed.overrides[index])
+            .filter(|one| path_of(&one.body, key).is_some())
+            .map(|one| one.selector.as_str())
+            .collect()
+    }
+
+    /// The overrides that apply, in the order in which they are merged: by weight, then as they stand in the file.
+    fn matching(&self, selection: &Selection) -> Vec<usize> {
+        let mut matching: Vec<(u32, usize)> = self
+            .parsed
+            .overrides
+            .iter()
+            .enumerate()
+            .filter_map(|(index, one)| one.weight(selection).map(|weight| (weight, index)))
+            .collect();
+        matching.sort_unstable();
+        matching.into_iter().map(|(_, index)| index).collect()
+    }
+}
+
+/// UTF-8 without a byte order mark and with plain line feeds: a CR within a script would reach the shell.
+fn decode(bytes: &[u8]) -> Result<String, (String, Problem)> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.replace("\r\n", "\n")),
+        Err(error) => {
+            let at = error.valid_up_to();
+            let utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+            let problem = Problem {
+                message: "not UTF-8 text".to_owned(),
+                span: at..at + '\u{fffd}'.len_utf8(),
+                label: format!("the byte 0x{:02x} has no meaning here", bytes[at]),
+                help: Some(if utf16 {
+                    "this is UTF-16: save the file as UTF-8".to_owned()
+                } else {
+                    "save the file as UTF-8; umlauts in Latin-1 are the usual cause".to_owned()
+                }),
+            };
+            Err((String::from_utf8_lossy(bytes).into_owned(), problem))
+        }
+    }
+}
+
+fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> Vec<Override> {
+    let file = Section { schema: &reader::FILE, title: "a recipe".into(), span: 0..0, table: whole, problems };
+    let Some(table) = file.plain_table("override") else { return Vec::new() };
+    let mut overrides = Vec::new();
+    for (selector, Entry { key_span, node }) in &table.entries {
+        let title = format!("[override.{}]", crate::types::printable(selector));
+        let Value::Table(body) = &node.value else {
+            let label = format!("expected a table, found {}", node.value.kind());
+            let help = "an override is a table per selector: [override.rpm.build]".to_owned();
+            problems.add(format!("{title} must be a table"), &node.span, label, Some(help));
+            continue;
+        };
+        let looks_like_table = reader::OVERRIDE.keys.contains(&&**selector);
+        if looks_like_table || **selector == *"variant" {
+            let name = body.entries.keys().next().map_or("NAME", |name| name);
+            let (label, example) = if looks_like_table {
+                (
+                    "the selector is missing",
+                    format!("[override.SELECTOR.{selector}], for example [override.rpm.{selector}]"),
+                )
+            } else {
+                ("a variant's selector has a colon", format!("[override.\"variant:{name}\"]"))
+            };
+            problems.add(format!("{title} selects no targets"), key_span, label, Some(format!("write {example}")));
+            continue;
+        }
+        Section::open(&reader::OVERRIDE, title, node.span.clone(), body, problems);
+        let terms = overrides::parse_selector(selector, key_span, variants, problems);
+        let body = Arc::clone(body);
+        overrides.push(Override { selector: selector.to_string(), span: key_span.clone(), terms, body });
+    }
+    overrides.sort_by_key(|one| one.span.start);
+    overrides
+}
+
+/// The entry at a dotted path.
+fn path_of<'a>(table: &'a Table, path: &str) -> Option<&'a Entry> {
+    match path.split_once('.') {
+        None => table.get(path),
+        Some((first, rest)) => match &table.get(first)?.node.value {
+            Value::Table(inner) => path_of(inner, rest),
+            // The key stands for a whole: an override that sets `sources` sets `sources.0`.
+            _ => table.get(first),
+        },
+    }
+}
+
+fn built_once(recipe: &Recipe) -> bool {
+    let main = recipe.package.architecture;
+    main == PackageArch::All
+        && recipe.packages.values().all(|package| package.architecture.unwrap_or(main) == PackageArch::All)
+}
+
+/// A recipe that can make no package at all, whatever the target.
+fn nothing_to_install(recipe: &Recipe, whole: &Table, overrides: &[Override]) -> Option<Problem> {
+    let own = recipe.packaging.debian.is_some() || recipe.packaging.spec.is_some();
+    let later = overrides
+        .iter()
+        .any(|one| path_of(&one.body, "build.install").is_some() || one.body.get("packaging").is_some());
+    if own || later || recipe.build.install.is_some() {
+        return None;
+    }
+    let header = whole.get("build").or_else(|| whole.get("package"))?;
+    Some(Problem {
+        message: "nothing says how to make a package".to_owned(),
+        span: header.node.span.clone(),
+        label: "[build] install is required".to_owned(),
+        help: Some(
+            "install into $DESTDIR: install = \"make install DESTDIR=$DESTDIR\"; or name your own packaging in [packaging]"
+                .to_owned(),
+        ),
+    })
+}

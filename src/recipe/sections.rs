@@ -1,0 +1,444 @@
+//! The tables of a recipe, read into the types of this module: which keys there are, what they default to, and what
+//! must hold between them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::document::{Entry, Node, Table, Value};
+use super::reader::{self, Problems, Section, Text};
+use super::values::{self, NameRule};
+use super::{
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations,
+    Source, SubPackage, Test,
+};
+use crate::types::{Arch, Format, nearest};
+
+/// Limits of a recipe that sets none.
+pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
+    memory_bytes: 4 << 30,
+    pids: 4096,
+    timeout: Duration::from_secs(2 * 3600),
+    stall: Duration::from_secs(20 * 60),
+    log_bytes: 256 << 20,
+};
+
+/// Reads everything but `[matrix]` and `[override]`, from a table that overrides may have been merged into. Always
+/// gives a recipe; it is worth something only when no problem was added. `format` is that of the target, if known.
+pub(crate) fn read_recipe(
+    table: &Table,
+    root: PathBuf,
+    format: Option<Format>,
+    name_rule: NameRule,
+    problems: &Problems<'_>,
+) -> Recipe {
+    let file = Section { schema: &reader::FILE, title: "a recipe".into(), span: 0..0, table, problems };
+    let package = match file.sub("package", &reader::PACKAGE, "[package]") {
+        Some(section) => read_package(&section, name_rule),
+        None => {
+            if table.get("package").is_none() {
+                problems.add(
+                    "missing table [package]",
+                    &(0..0),
+                    "a recipe begins with [package]",
+                    Some("its required keys are name, version, summary, license, maintainer".to_owned()),
+                );
+            }
+            let nothing = Table::default();
+            // What would be said of an empty table is said by the line above.
+            let unheard = Problems::new("");
+            let span = 0..0;
+            read_package(&Section::open(&reader::PACKAGE, "[package]", span, &nothing, &unheard), name_rule)
+        }
+    };
+    let sources = file.subs("sources", &reader::SOURCE).iter().filter_map(read_source).collect();
+    let build_section = file.sub("build", &reader::BUILD, "[build]");
+    let build = build_section.as_ref().map(read_build).unwrap_or_default();
+    let packaging = file
+        .sub("packaging", &reader::PACKAGING, "[packaging]")
+        .map(|section| Packaging {
+            debian: section.checked_line("debian", values::inner_path).map(|text| text.value.to_owned()),
+            spec: section.checked_line("spec", values::inner_path).map(|text| text.value.to_owned()),
+        })
+        .unwrap_or_default();
+    let packages = read_packages(&file, &package, name_rule);
+    let test = file.sub("test", &reader::TEST, "[test]").and_then(|section| read_test(&section));
+    let limits =
+        file.sub("limits", &reader::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
+
+    let recipe = Recipe { root, package, sources, build, packages, packaging, test, limits, variant: BTreeMap::new() };
+    if let Some(format) = format {
+        let span = build_section.map(|section| section.span).or_else(|| header_of(table, "package"));
+        require_install(&recipe, format, span.unwrap_or(0..0), problems);
+    }
+    recipe
+}
+
+fn header_of(table: &Table, key: &str) -> Option<Range<usize>> {
+    table.get(key).map(|entry| entry.node.span.clone())
+}
+
+/// A target needs either scripts to make a package with, or the project's own packaging for its format.
+fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems: &Problems<'_>) {
+    let (own, key, example) = match format {
+        Format::Deb => (&recipe.packaging.debian, "debian", "debian = \"debian\""),
+        Format::Rpm => (&recipe.packaging.spec, "spec", "spec = \"packaging/NAME.spec\""),
+    };
+    if own.is_none() && recipe.build.install.is_none() {
+        problems.add(
+            format!("nothing says how to make a .{format}"),
+            &span,
+            format!("neither [build] install nor [packaging] {key} is set"),
+            Some(format!(
+                "install into $DESTDIR: install = \"make install DESTDIR=$DESTDIR\"; or [packaging] {example}"
+            )),
+        );
+    }
+}
+
+fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
+    let summary = section.required_line("summary", values::anything);
+    Package {
+        name: section.required_line("name", name_rule.check()),
+        version: section.required_line("version", values::version),
+        release: section.integer("release", 1..=999_999).unwrap_or(1),
+        epoch: section.integer("epoch", 0..=999_999).unwrap_or(0),
+        description: read_description(section).unwrap_or_else(|| summary.clone()),
+        summary,
+        license: section.required_line("license", values::license),
+        homepage: section.checked_line("homepage", values::web_address).map(|text| text.value.to_owned()),
+        maintainer: section.required_line("maintainer", values::maintainer),
+        section: section
+            .checked_line("section", values::section)
+            .map_or_else(|| "misc".to_owned(), |text| text.value.to_owned()),
+        group: section.line("group").map(|text| text.value.to_owned()),
+        architecture: read_architecture(section).unwrap_or(PackageArch::Any),
+        relations: read_relations(section),
+        config_files: section.strings("config-files", values::installed_path),
+        scripts: read_scripts(section, "[package.scripts]"),
+        date: section.time("date"),
+    }
+}
+
+fn read_description(section: &Section<'_>) -> Option<String> {
+    let text = section.text("description")?;
+    if let Some(c) = text.value.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
+        section.problems.add(
+            "`description` must be plain text",
+            text.span,
+            format!("it holds the control character U+{:04X}", c as u32),
+            None,
+        );
+    }
+    Some(text.value.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+fn read_architecture(section: &Section<'_>) -> Option<PackageArch> {
+    let text = section.line("architecture")?;
+    match text.value {
+        "any" => Some(PackageArch::Any),
+        "all" => Some(PackageArch::All),
+        other => {
+            let label = match other {
+                "noarch" => "did you mean \"all\"?".to_owned(),
+                _ if other.parse::<Arch>().is_ok() => "must be \"any\" or \"all\"".to_owned(),
+                _ => match nearest(other, ["any", "all"]) {
+                    Some(near) => format!("did you mean \"{near}\"?"),
+                    None => "must be \"any\" or \"all\"".to_owned(),
+                },
+            };
+            let help = "\"any\" is built for each architecture, \"all\" once; which architectures those are is said by \
+                        [matrix] arches";
+            section.problems.add("`architecture` is no kind of package", text.span, label, Some(help.to_owned()));
+            None
+        }
+    }
+}
+
+fn read_relations(section: &Section<'_>) -> Relations {
+    let relations = |key| section.strings(key, values::relation);
+    Relations {
+        requires: relations("requires"),
+        recommends: relations("recommends"),
+        suggests: relations("suggests"),
+        provides: relations("provides"),
+        conflicts: relations("conflicts"),
+        replaces: relations("replaces"),
+    }
+}
+
+fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
+    let Some(scripts) = section.sub("scripts", &reader::SCRIPTS, title) else { return MaintainerScripts::default() };
+    MaintainerScripts {
+        pre_install: scripts.script("pre-install"),
+        post_install: scripts.script("post-install"),
+        pre_remove: scripts.script("pre-remove"),
+        post_remove: scripts.script("post-remove"),
+    }
+}
+
+fn read_source(section: &Section<'_>) -> Option<Source> {
+    let origins: Vec<&str> =
+        ["url", "urls", "path", "git"].into_iter().filter(|key| section.table.get(key).is_some()).collect();
+    let help = "a source is one of: url (or urls) and sha256; path; git and commit";
+    let origin = match origins[..] {
+        [key @ ("url" | "urls")] => {
+            let urls = if key == "url" {
+                section.checked_line(key, values::source_url).map(|text| text.value.to_owned()).into_iter().collect()
+            } else {
+                let urls = section.strings(key, values::source_url);
+                if let Some(Entry { node: Node { value: Value::Array(items), span }, .. }) = section.table.get(key)
+                    && items.is_empty()
+                {
+                    section.problems.add("`urls` is empty", span, "name at least one place", None);
+                }
+                urls
+            };
+            stray(section, &["commit"], key, help);
+            Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
+        }
+        ["path"] => {
+            stray(section, &["sha256", "commit"], "path", help);
+            Origin::Path { path: section.required_line("path", values::relative_path) }
+        }
+        [_] => {
+            stray(section, &["sha256"], "git", help);
+            Origin::Git {
+                url: section.required_line("git", values::git_url),
+                commit: section.required_line("commit", values::commit).to_ascii_lowercase(),
+            }
+        }
+        [] => {
+            section.problems.add(
+                "a source says nowhere to get it from",
+                &section.span,
+                "one of url, urls, path, git is required here",
+                Some(help.to_owned()),
+            );
+            return None;
+        }
+        [first, second, ..] => {
+            let span = section.table.get(second).map_or(section.span.clone(), |entry| entry.key_span.clone());
+            section.problems.add(
+                format!("a source has both `{first}` and `{second}`"),
+                &span,
+                "only one of them can be meant",
+                Some(match (first, second) {
+                    ("url", "urls") => "list them all in urls".to_owned(),
+                    _ => format!("{help}; a second source gets a [[sources]] of its own"),
+                }),
+            );
+            return None;
+        }
+    };
+    let default_strip = u32::from(matches!(origin, Origin::Urls { .. }));
+    Some(Source {
+        origin,
+        strip: section.integer("strip", 0..=16).unwrap_or(default_strip),
+        into: section
+            .checked_line("into", values::inner_path)
+            .map_or_else(|| ".".to_owned(), |text| text.value.to_owned()),
+        patches: section.strings("patches", values::relative_path),
+    })
+}
+
+/// Keys that belong to another kind of source.
+fn stray(section: &Section<'_>, keys: &[&str], beside: &str, help: &str) {
+    for key in keys {
+        if let Some(entry) = section.table.get(key) {
+            section.problems.add(
+                format!("`{key}` has no meaning beside `{beside}`"),
+                &entry.key_span,
+                "belongs to another kind of source",
+                Some(help.to_owned()),
+            );
+        }
+    }
+}
+
+fn read_build(section: &Section<'_>) -> Build {
+    Build {
+        requires: section.strings("requires", values::relation),
+        env: section.string_map("env", values::variable_name),
+        build: section.script("build"),
+        check: section.script("check"),
+        install: section.script("install"),
+        network: section.boolean("network").unwrap_or(false),
+    }
+}
+
+fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> BTreeMap<String, SubPackage> {
+    let Some(table) = file.plain_table("packages") else { return BTreeMap::new() };
+    let mut packages = BTreeMap::new();
+    for (key, entry) in &table.entries {
+        let shown = crate::types::printable(key);
+        let title = format!("[packages.{shown}]");
+        if let Err(complaint) = values::label(key) {
+            let message = format!("`{shown}` {}", complaint.message);
+            file.problems.add(message, &entry.key_span, complaint.label, complaint.help);
+            continue;
+        }
+        let Value::Table(inner) = &entry.node.value else {
+            file.problems.add(
+                format!("`{shown}` in [packages] must be a table"),
+                &entry.node.span,
+                format!("expected a table, found {}", entry.node.value.kind()),
+                Some("each split package has a table of its own: [packages.dev]".to_owned()),
+            );
+            continue;
+        };
+        let span = entry.node.span.clone();
+        let section = Section::open(&reader::SUB_PACKAGE, title.clone(), span, inner, file.problems);
+        let name = section.checked_line("name", name_rule.check());
+        if let Some(name) = name.filter(|name| name.value == package.name) {
+            file.problems.add(
+                format!("{title} has the name of the main package"),
+                name.span,
+                "two packages of one name",
+                Some(format!("leave `name` out: the default is {}-{key}", package.name)),
+            );
+        }
+        if inner.get("files").is_none() {
+            section.missing("files");
+        }
+        let sub_package = SubPackage {
+            name: name.map(|text| text.value.to_owned()),
+            summary: section.line("summary").map(|text| text.value.to_owned()),
+            description: read_description(&section),
+            section: section.checked_line("section", values::section).map(|text| text.value.to_owned()),
+            group: section.line("group").map(|text| text.value.to_owned()),
+            architecture: read_architecture(&section),
+            files: section.strings("files", values::installed_path),
+            config_files: section.strings("config-files", values::installed_path),
+            relations: read_relations(&section),
+            scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]")),
+        };
+        packages.insert(key.to_string(), sub_package);
+    }
+    packages
+}
+
+/// None when an override has emptied the script.
+fn read_test(section: &Section<'_>) -> Option<Test> {
+    if section.table.get("script").is_none() {
+        section.missing("script");
+    }
+    let requires = section.strings("requires", values::relation);
+    section.script("script").map(|script| Test { script, requires })
+}
+
+fn read_limits(section: &Section<'_>) -> RecipeLimits {
+    const DAY: u64 = 86_400;
+    let size = |key, least| section.quantity(key, least..=1 << 50, values::show_size, values::size);
+    let time =
+        |key| section.quantity(key, 1..=30 * DAY, values::show_duration, values::duration).map(Duration::from_secs);
+    RecipeLimits {
+        memory_bytes: size("memory", 64 << 20).unwrap_or(DEFAULT_LIMITS.memory_bytes),
+        pids: section.integer("pids", 16..=4_194_304).unwrap_or(DEFAULT_LIMITS.pids),
+        timeout: time("timeout").unwrap_or(DEFAULT_LIMITS.timeout),
+        stall: time("stall").unwrap_or(DEFAULT_LIMITS.stall),
+        log_bytes: size("log", 64 << 10).unwrap_or(DEFAULT_LIMITS.log_bytes),
+    }
+}
+
+/// `[matrix]` and every `[matrix.NAME]`.
+pub(crate) fn read_matrices(table: &Table, problems: &Problems<'_>) -> BTreeMap<String, MatrixSpec> {
+    let mut matrices = BTreeMap::new();
+    let file = Section { schema: &reader::FILE, title: "a recipe".into(), span: 0..0, table, problems };
+    let Some(matrix) = file.plain_table("matrix") else { return matrices };
+    let span = header_of(table, "matrix").unwrap_or_default();
+    // Not `open`: what is no key may be the name of a further matrix.
+    let section = Section { schema: &reader::MATRIX, title: "[matrix]".into(), span, table: matrix, problems };
+    if reader::MATRIX.keys.iter().any(|key| matrix.get(key).is_some()) {
+        matrices.insert("default".to_owned(), read_matrix(&section));
+    }
+    for (name, entry) in &matrix.entries {
+        if reader::MATRIX.keys.contains(&&**name) {
+            continue;
+        }
+        let misspelt = nearest(name, reader::MATRIX.keys.iter().copied()).is_some();
+        let Value::Table(inner) = &entry.node.value else {
+            section.unknown_key(name, entry);
+            continue;
+        };
+        let title = format!("[matrix.{}]", crate::types::printable(name));
+        if misspelt && !reader::MATRIX.keys.iter().any(|key| inner.get(key).is_some()) {
+            section.unknown_key(name, entry);
+        } else if **name == *"default" {
+            problems.add(
+                "[matrix.default] is written as [matrix]",
+                &entry.key_span,
+                "`default` is the name of [matrix] itself",
+                None,
+            );
+        } else if let Err(complaint) = values::label(name) {
+            let message = format!("{title} {}", complaint.message);
+            problems.add(message, &entry.key_span, complaint.label, complaint.help);
+        } else {
+            let span = entry.node.span.clone();
+            let inner = Section::open(&reader::MATRIX, title, span, inner, problems);
+            matrices.insert(name.to_string(), read_matrix(&inner));
+        }
+    }
+    one_meaning_for_each_variant(&matrices, matrix, problems);
+    matrices
+}
+
+fn read_matrix(section: &Section<'_>) -> MatrixSpec {
+    let owned = |texts: Vec<Text<'_>>| -> Vec<(String, Range<usize>)> {
+        texts.into_iter().map(|text| (text.value.to_owned(), text.span.clone())).collect()
+    };
+    if section.table.get("distros").is_none() {
+        section.missing("distros");
+    }
+    let mut variants = BTreeMap::new();
+    if let Some(table) = section.plain_table("variants") {
+        let names = Section {
+            schema: &reader::MATRIX,
+            title: section.title.replace(']', ".variants]"),
+            span: section.span.clone(),
+            table,
+            problems: section.problems,
+        };
+        for (name, entry) in &table.entries {
+            if let Err(complaint) = values::label(name) {
+                let message = format!("variant `{}` {}", crate::types::printable(name), complaint.message);
+                section.problems.add(message, &entry.key_span, complaint.label, complaint.help);
+                continue;
+            }
+            variants.insert(name.to_string(), names.string_map(name, values::identifier));
+        }
+    }
+    MatrixSpec {
+        distros: owned(section.lines("distros", values::anything)),
+        arches: owned(section.lines("arches", values::anything)),
+        exclude: owned(section.lines("exclude", values::anything)),
+        variants,
+    }
+}
+
+/// A target's id holds only the variant's name: two matrices that mean different things by it would overwrite each
+/// other's results.
+fn one_meaning_for_each_variant(matrices: &BTreeMap<String, MatrixSpec>, table: &Table, problems: &Problems<'_>) {
+    let mut seen: BTreeMap<&str, (&str, &BTreeMap<String, String>)> = BTreeMap::new();
+    for (matrix, spec) in matrices {
+        for (name, values) in &spec.variants {
+            match seen.get(name.as_str()) {
+                Some((other, known)) if *known != values => {
+                    let span = if matrix == "default" { table.get("variants") } else { table.get(matrix) };
+                    problems.add(
+                        format!("variant `{name}` means one thing in matrix {other} and another in {matrix}"),
+                        &span.map(|entry| entry.key_span.clone()).unwrap_or_default(),
+                        format!("give one of them another name than `{name}`"),
+                        None,
+                    );
+                }
+                Some(_) => {}
+                None => {
+                    seen.insert(name, (matrix, values));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! What whole recipes mean: defaults, overrides, and that no input makes the reader panic.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MINIMAL: &str = r#"
+[package]
+name = "hello"
+version = "2.10"
+summary = "a friendly greeting"
+license = "GPL-3.0-or-later"
+maintainer = "Ada Lovelace <ada@example.org>"
+
+[build]
+install = "make install DESTDIR=$DESTDIR"
+"#;
+
+fn recipe(text: &str) -> RecipeFile {
+    RecipeFile::parse(Path::new("recipes/hello/farm.toml"), text.as_bytes()).unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+fn problems(text: &str) -> Vec<Problem> {
+    match RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()) {
+        Err(RecipeError::Invalid { problems, .. }) => problems,
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+fn selection(target: &str) -> Selection {
+    let (distro_version, rest) = target.split_once('/').unwrap();
+    let (arch, variant) = match rest.split_once('+') {
+        Some((arch, variant)) => (arch, Some(variant.to_owned())),
+        None => (rest, None),
+    };
+    let distro = distro_version.split('-').next().unwrap();
+    let (format, manager) = match distro {
+        "debian" | "ubuntu" => ("deb", "apt"),
+        "opensuse" => ("rpm", "zypper"),
+        _ => ("rpm", "dnf"),
+    };
+    Selection {
+        format: format.to_owned(),
+        manager: manager.to_owned(),
+        distro: distro.to_owned(),
+        distro_version: distro_version.to_owned(),
+        arch: arch.to_owned(),
+        variant,
+    }
+}
+
+fn resolved(file: &RecipeFile, target: &str) -> Recipe {
+    file.resolve(&selection(target), &BTreeMap::new()).unwrap()
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    let file = recipe(MINIMAL);
+    let recipe = resolved(&file, "debian-12/amd64");
+    assert_eq!(file.name, "hello");
+    assert_eq!(recipe.root, Path::new("recipes/hello"));
+    assert_eq!((recipe.package.release, recipe.package.epoch), (1, 0));
+    assert_eq!(recipe.package.section, "misc");
+    assert_eq!(recipe.package.architecture, PackageArch::Any);
+    assert_eq!(recipe.package.description, recipe.package.summary);
+    assert_eq!(recipe.package.date, None);
+    assert_eq!(recipe.limits.memory_bytes, 4 << 30);
+    assert_eq!(recipe.limits.pids, 4096);
+    assert_eq!(recipe.limits.timeout.as_secs(), 7200);
+    assert_eq!(recipe.limits.stall.as_secs(), 1200);
+    assert_eq!(recipe.limits.log_bytes, 256 << 20);
+    assert!(recipe.sources.is_empty() && recipe.test.is_none() && !recipe.build.network);
+    assert!(file.matrices.is_empty());
+}
+
+#[test]
+fn every_key_is_read() {
+    let file = recipe(&format!(
+        r#"
+{}
+[[sources]]
+urls = ["mirror://debian/pool/x.tar.gz", "https://example.org/x.tar.gz"]
+sha256 = "{}"
+patches = ["fix.patch"]
+[[sources]]
+path = ".."
+into = "own"
+[[sources]]
+git = "https://example.org/x.git"
+commit = "{}"
+strip = 2
+[packages.dev]
+summary = "headers"
+files = ["/usr/include/**", "${{libdir}}/*.so"]
+requires = ["hello"]
+section = "libdevel"
+[packages.dev.scripts]
+post-install = "true"
+[matrix]
+distros = ["debian-*", "rpm-generic"]
+arches = ["amd64", "aarch64"]
+exclude = ["debian-11"]
+[matrix.variants.minimal]
+features = "none"
+[matrix.full]
+distros = ["*"]
+[test]
+script = "hello --version"
+requires = ["file"]
+[limits]
+memory = "2 GiB"
+pids = 100
+timeout = "90 min"
+stall = 60
+log = 1048576
+"#,
+        MINIMAL.replace("[build]", "config-files = ['/etc/hello']\ndate = 2026-11-22\n[package.scripts]\npre-remove = 'x'\n[build]\nenv = { CFLAGS = '-O2' }\ncheck = 'make check'\nnetwork = true"),
+        "AB".repeat(32),
+        "cd".repeat(20),
+    ));
+    let recipe = resolved(&file, "debian-12/amd64");
+    assert_eq!(recipe.package.config_files, ["/etc/hello"]);
+    assert_eq!(recipe.package.date, Some(1_795_305_600));
+    assert_eq!(recipe.package.scripts.pre_remove.as_deref(), Some("x"));
+    assert_eq!(recipe.build.env["CFLAGS"], "-O2");
+    assert!(recipe.build.network);
+    let [urls, path, git] = &recipe.sources[..] else { panic!("three sources") };
+    assert!(matches!(&urls.origin, Origin::Urls { urls, sha256 } if urls.len() == 2 && *sha256 == "ab".repeat(32)));
+    assert_eq!((urls.strip, urls.into.as_str(), urls.patches.as_slice()), (1, ".", &["fix.patch".to_owned()][..]));
+    assert_eq!((path.strip, path.into.as_str()), (0, "own"));
+    assert_eq!(git.strip, 2);
+    assert_eq!(recipe.packages["dev"].files.len(), 2);
+    assert_eq!(recipe.packages["dev"].scripts.post_install.as_deref(), Some("true"));
+    assert_eq!(recipe.test.unwrap().requires, ["file"]);
+    assert_eq!(recipe.limits.memory_bytes, 2 << 30);
+    assert_eq!((recipe.limits.timeout.as_secs(), recipe.limits.stall.as_secs()), (5400, 60));
+    assert_eq!(recipe.limits.log_bytes, 1 << 20);
+    assert_eq!(file.matrices.keys().collect::<Vec<_>>(), ["default", "full"]);
+    assert_eq!(file.matrices["default"].distros[1].0, "rpm-generic");
+    assert_eq!(&file.text[file.matrices["default"].distros[1].1.clone()], "\"rpm-generic\"");
+    assert_eq!(file.variant("minimal").unwrap()["features"], "none");
+}
+
+#[test]
+fn the_more_specific_override_wins() {
+    // In the order of weights; each sets the summary to its own selector, and stands in the file before the less
+    // specific ones, so that only weight can decide.
+    let selectors = [
+        "debian-12/arm64/variant:minimal",
+        "variant:minimal",
+        "debian-12/arm64",
+        "arm64",
+        "debian-12",
+        "debian-*",
+        "debian",
+        "apt",
+        "deb",
+    ];
+    for (first, expected) in selectors.iter().enumerate() {
+        let mut text = format!("{MINIMAL}\n[matrix]\ndistros = ['*']\n[matrix.variants.minimal]\nx = '1'\n");
+        for selector in &selectors[first..] {
+            text.push_str(&format!("[override.'{selector}'.package]\nsummary = '{selector}'\n"));
+        }
+        let recipe = resolved(&recipe(&text), "debian-12/arm64+minimal");
+        assert_eq!(recipe.package.summary, *expected);
+    }
+}
+
+#[test]
+fn of_equal_overrides_the_later_wins() {
+    let text = format!(
+        "{MINIMAL}\n[override.'debian-1*'.package]\nsummary = 'first'\n[override.'*-12'.package]\nsummary = 'second'\n"
+    );
+    assert_eq!(resolved(&recipe(&text), "debian-12/amd64").package.summary, "second");
+    assert_eq!(resolved(&recipe(&text), "debian-13/amd64").package.summary, "first");
+}
+
+#[test]
+fn tables_merge_and_arrays_are_replaced() {
+    let text = format!(
+        r#"{MINIMAL}
+requires = ["zlib1g-dev", "gettext"]
+check = "make check"
+env = {{ A = "1", B = "1" }}
+[override.rpm.build]
+requires = ["zlib-devel"]
+env = {{ B = "2" }}
+check = ""
+[override.debian-11]
+package.release = 7
+"#
+    );
+    let file = recipe(&text);
+    let rpm = resolved(&file, "fedora-43/amd64").build;
+    assert_eq!(rpm.requires, ["zlib-devel"]);
+    assert_eq!(rpm.env.into_iter().map(|(k, v)| k + &v).collect::<Vec<_>>(), ["A1", "B2"]);
+    assert_eq!(rpm.check, None, "an empty script takes the script away");
+    assert!(rpm.install.is_some());
+    let deb = resolved(&file, "debian-11/amd64");
+    assert_eq!((deb.package.release, deb.build.requires.len()), (7, 2));
+    assert_eq!(file.set_by(&selection("fedora-43/amd64"), "build.env"), ["rpm"]);
+    assert_eq!(file.set_by(&selection("fedora-43/amd64"), "build.install"), Vec::<&str>::new());
+}
+
+#[test]
+fn a_split_package_can_be_overridden_by_its_key() {
+    let text = format!(
+        "{MINIMAL}\n[packages.dev]\nfiles = ['/usr/include/**']\nsummary = 'headers'\n\
+         [override.rpm.packages.dev]\nname = 'hello-headers'\n[override.rpm.packages.doc]\nfiles = ['/usr/share/doc/**']\n"
+    );
+    let file = recipe(&text);
+    let rpm = resolved(&file, "fedora-43/amd64").packages;
+    assert_eq!(rpm["dev"].name.as_deref(), Some("hello-headers"));
+    assert_eq!(rpm["dev"].files, ["/usr/include/**"]);
+    assert_eq!(rpm.len(), 2);
+    assert_eq!(resolved(&file, "debian-12/amd64").packages.len(), 1);
+}
+
+#[test]
+fn names_of_rpms_may_be_wider_only_in_rpm_overrides() {
+    let text = format!("{MINIMAL}\n[override.dnf.package]\nname = 'Mod_Hello'\n");
+    assert_eq!(resolved(&recipe(&text), "fedora-43/amd64").package.name, "Mod_Hello");
+    let text = text.replace("override.dnf", "override.deb");
+    assert_eq!(problems(&text)[0].message, "`name` is no package name");
+}
+
+#[test]
+fn own_packaging_replaces_scripts_for_its_format_only() {
+    let text =
+        MINIMAL.replace("[build]\ninstall = \"make install DESTDIR=$DESTDIR\"", "[packaging]\ndebian = 'debian'");
+    let file = recipe(&text);
+    assert_eq!(resolved(&file, "debian-12/amd64").packaging.debian.as_deref(), Some("debian"));
+    let Err(RecipeError::Invalid { problems, .. }) = file.resolve(&selection("fedora-43/amd64"), &BTreeMap::new())
+    else {
+        panic!("an rpm cannot be made")
+    };
+    assert_eq!(problems[0].message, "nothing says how to make a .rpm");
+}
+
+#[test]
+fn a_mistake_in_an_override_is_found_at_load() {
+    let text = format!("{MINIMAL}\n[override.rpm.build]\nrequired = ['a']\nenv = {{ X = 1 }}\n");
+    let found = problems(&text);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0].message, "unknown key `required` in [build]");
+    assert_eq!(&text[found[0].span.clone()], "required");
+    assert_eq!(&text[found[1].span.clone()], "1");
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_of_windows_are_read() {
+    let text = format!("\u{feff}{MINIMAL}check = '''\nmake check\nmake more\n'''\n").replace('\n', "\r\n");
+    let file = recipe(&text);
+    assert_eq!(resolved(&file, "debian-12/amd64").build.check.as_deref(), Some("make check\nmake more\n"));
+    assert!(!file.text.contains('\r') && !file.text.starts_with('\u{feff}'));
+}
+
+#[test]
+fn architecture_independent_recipes_are_known() {
+    let all = MINIMAL.replace("license", "architecture = 'all'\nlicense");
+    assert!(recipe(&all).built_once(&selection("debian-12/amd64")));
+    assert!(!recipe(MINIMAL).built_once(&selection("debian-12/amd64")));
+    let mixed = format!("{all}\n[packages.tool]\narchitecture = 'any'\nfiles = ['/usr/bin/tool']\n");
+    assert!(!recipe(&mixed).built_once(&selection("debian-12/amd64")));
+    let only_rpm = format!("{MINIMAL}\n[override.rpm.package]\narchitecture = 'all'\n");
+    assert!(recipe(&only_rpm).built_once(&selection("fedora-43/amd64")));
+    assert!(!recipe(&only_rpm).built_once(&selection("debian-12/amd64")));
+}
+
+#[test]
+fn targets_with_the_same_overrides_share_a_recipe() {
+    let file = recipe(&format!("{MINIMAL}\n[override.debian-12.package]\nrelease = 2\n"));
+    let shared = |target| file.resolve_shared(&selection(target), &BTreeMap::new()).unwrap();
+    assert!(std::sync::Arc::ptr_eq(&shared("debian-13/amd64"), &shared("debian-11/arm64")));
+    assert!(!std::sync::Arc::ptr_eq(&shared("debian-13/amd64"), &shared("debian-12/amd64")));
+    assert!(!std::sync::Arc::ptr_eq(&shared("debian-13/amd64"), &shared("fedora-43/amd64")));
+}
+
+#[test]
+fn files_that_are_no_recipes_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let reason = |path: &Path| match RecipeFile::load(path) {
+        Err(RecipeError::Read { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(reason(&folder.path().join("none.toml")), "there is no such file");
+    assert_eq!(reason(folder.path()), "it is a folder; name the farm.toml in it");
+    let huge = folder.path().join("huge.toml");
+    std::fs::write(&huge, vec![b'#'; (1 << 20) + 1]).unwrap();
+    assert_eq!(reason(&huge), "it is larger than 1 MiB, which no recipe is");
+    let latin1 = folder.path().join("latin1.toml");
+    std::fs::write(&latin1, b"[package]\nname = \"gr\xfc\xdfe\"\n").unwrap();
+    let Err(RecipeError::Invalid { text, problems, .. }) = RecipeFile::load(&latin1) else { panic!("not UTF-8") };
+    assert_eq!(&text[problems[0].span.clone()], "\u{fffd}");
+}
+
+/// Every example in the reference is a recipe, or the part of one that its first lines do not give.
+#[test]
+fn the_examples_of_the_reference_are_recipes() {
+    let reference = include_str!("../../docs/recipe.md");
+    let examples: Vec<&str> =
+        reference.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(examples.len() >= 8, "found only {}", examples.len());
+    for example in examples {
+        let whole = if example.contains("[package]") {
+            example.to_owned()
+        } else if example.contains("[build]") {
+            format!("{}\n{example}", MINIMAL.split("[build]").next().unwrap())
+        } else {
+            format!("{MINIMAL}\n{example}")
+        };
+        if let Err(error) = RecipeFile::parse(Path::new("docs/recipe.md"), whole.as_bytes()) {
+            panic!("{example}\n{error:#?}");
+        }
+    }
+}
+
+/// The reference names every key that the reader knows.
+#[test]
+fn the_reference_names_every_key() {
+    let reference = include_str!("../../docs/recipe.md");
+    for schema in [
+        &reader::PACKAGE,
+        &reader::SCRIPTS,
+        &reader::SOURCE,
+        &reader::BUILD,
+        &reader::SUB_PACKAGE,
+        &reader::PACKAGING,
+        &reader::MATRIX,
+        &reader::TEST,
+        &reader::LIMITS,
+    ] {
+        for key in schema.keys {
+            assert!(reference.contains(&format!("`{key}`")), "{key} of {}", schema.title);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(\\[|\\]|=|\"|'|\n|\\.|[a-z]|é|#|\\{|\\}|,|1| ){0,80}") {
+        let _ = RecipeFile::parse(Path::new("farm.toml"), text.as_bytes());
+    }
+
+    /// Any one value of a good recipe replaced by any other value is either fine or a problem inside the text.
+    #[test]
+    fn problems_stand_inside_the_text(line in 0usize..12, value in prop_oneof![
+        Just("1"), Just("-1"), Just("1.5"), Just("true"), Just("[]"), Just("[1]"), Just("{}"), Just("{ a = 1 }"),
+        Just("\"\""), Just("\" \""), Just("\"a\\nb\""), Just("\"\\u0000\""), Just("\"\\u001b[31m\""), Just("'é'"),
+        Just("2026-11-22"), Just("[[1]]"), Just("99999999999999999999"),
+    ]) {
+        let lines: Vec<String> = MINIMAL.lines().enumerate().map(|(number, text)| match text.split_once(" = ") {
+            Some((key, _)) if number == line => format!("{key} = {value}"),
+            _ => text.to_owned(),
+        }).collect();
+        let text = lines.join("\n");
+        if let Err(RecipeError::Invalid { problems, text, .. }) = RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()) {
+            prop_assert!(!problems.is_empty());
+            for problem in problems {
+                prop_assert!(text.get(problem.span.clone()).is_some(), "{problem:?}");
+                prop_assert!(!problem.message.chars().any(char::is_control), "{problem:?}");
+                prop_assert!(!problem.label.chars().any(char::is_control), "{problem:?}");
+            }
+        }
+    }
+}

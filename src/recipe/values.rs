@@ -1,0 +1,520 @@
+//! What single values must look like: names, versions, paths, addresses, sizes, times. Each check is a pure function
+//! from a string to a complaint; where the value stands is the reader's business.
+
+use std::ops::Range;
+
+/// What is wrong with a value. Reads after the value's name: "`version` must not contain `-`".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Complaint {
+    pub(crate) message: String,
+    pub(crate) label: String,
+    pub(crate) help: Option<String>,
+    /// The bytes of the value that are meant; none: all of it.
+    pub(crate) part: Option<Range<usize>>,
+}
+
+impl Complaint {
+    fn new(message: impl Into<String>, label: impl Into<String>) -> Complaint {
+        Complaint { message: message.into(), label: label.into(), help: None, part: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Complaint {
+        Complaint { help: Some(help.into()), ..self }
+    }
+
+    fn at(self, part: Range<usize>) -> Complaint {
+        Complaint { part: Some(part), ..self }
+    }
+}
+
+type Check = Result<(), Complaint>;
+
+/// The place of the first character that `allowed` refuses.
+fn first_wrong(value: &str, allowed: impl Fn(char) -> bool) -> Option<(Range<usize>, char)> {
+    value.char_indices().find(|(_, c)| !allowed(*c)).map(|(at, c)| (at..at + c.len_utf8(), c))
+}
+
+/// How a character is named in a message.
+fn named(c: char) -> String {
+    match c {
+        ' ' => "a space".to_owned(),
+        c if c.is_control() => format!("the control character U+{:04X}", c as u32),
+        c => format!("`{}`", crate::types::printable(&c.to_string())),
+    }
+}
+
+/// No line break or other control character: the value becomes part of a header field or a path.
+pub(crate) fn one_line(value: &str) -> Check {
+    match first_wrong(value, |c| !c.is_control() && crate::types::printable(&c.to_string()).chars().eq([c])) {
+        None => Ok(()),
+        Some((part, '\n' | '\r')) => Err(Complaint::new("must be one line", "there is a line break in it").at(part)),
+        Some((part, c)) => Err(Complaint::new("must be plain text", format!("it holds {}", named(c))).at(part)),
+    }
+}
+
+pub(crate) fn not_blank(value: &str) -> Check {
+    if value.trim().is_empty() { Err(Complaint::new("has an empty entry", "must not be empty")) } else { Ok(()) }
+}
+
+pub(crate) fn anything(_: &str) -> Check {
+    Ok(())
+}
+
+/// Which world a package name must suit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NameRule {
+    /// Debian Policy 5.6.1 is the narrower one: what it allows, RPM allows too.
+    Both,
+    Rpm,
+}
+
+impl NameRule {
+    pub(crate) fn check(self) -> fn(&str) -> Check {
+        match self {
+            NameRule::Both => deb_name,
+            NameRule::Rpm => rpm_name,
+        }
+    }
+}
+
+/// Debian Policy 5.6.1: lower-case letters, digits, `+`, `-`, `.`; at least two, the first a letter or digit.
+pub(crate) fn deb_name(value: &str) -> Check {
+    let help = "a name has lower-case letters, digits, `+`, `-` and `.`; another name for RPMs alone goes into \
+                [override.rpm.package] name";
+    let message = "is no package name";
+    if let Some((part, c)) =
+        first_wrong(value, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
+    {
+        return Err(Complaint::new(message, format!("{} is not allowed", named(c))).at(part).help(help));
+    }
+    if !value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(Complaint::new(message, "must begin with a letter or digit").help(help));
+    }
+    if value.len() < 2 {
+        return Err(Complaint::new(message, "must have at least two characters"));
+    }
+    if value.len() > 200 {
+        return Err(Complaint::new(message, "must not be longer than 200 characters"));
+    }
+    Ok(())
+}
+
+/// What rpmbuild accepts as Name: letters, digits, `.`, `_`, `+`, `-`.
+fn rpm_name(value: &str) -> Check {
+    let message = "is no package name";
+    if let Some((part, c)) = first_wrong(value, |c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_')) {
+        return Err(Complaint::new(message, format!("{} is not allowed", named(c))).at(part));
+    }
+    if !value.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') || value.len() > 200 {
+        return Err(Complaint::new(message, "must begin with a letter or digit and have at most 200 characters"));
+    }
+    Ok(())
+}
+
+/// What is a version in both worlds: Debian Policy 5.6.12 without epoch and revision, less what rpmbuild refuses.
+pub(crate) fn version(value: &str) -> Check {
+    if let Some((part, c)) = first_wrong(value, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~')) {
+        let help = match c {
+            '-' => {
+                "pre-releases sort before the release when written with `~`: 1.0~rc1; the packaging's own revision \
+                    is `release`"
+            }
+            ':' => "the part before `:` is `epoch`, a key of its own",
+            '_' | ' ' => "write `.`, `+` or `~` there",
+            _ => "a version has letters, digits, `.`, `+` and `~`",
+        };
+        return Err(Complaint::new("is no version", format!("{} is not allowed", named(c))).at(part).help(help));
+    }
+    if !value.starts_with(|c: char| c.is_ascii_digit()) {
+        let help = value.strip_prefix('v').map(|rest| format!("leave the `v` of the tag out: \"{rest}\""));
+        let complaint = Complaint::new("is no version", "must begin with a digit");
+        return Err(Complaint { help, ..complaint });
+    }
+    if value.len() > 200 {
+        return Err(Complaint::new("is no version", "must not be longer than 200 characters"));
+    }
+    Ok(())
+}
+
+/// An SPDX licence expression.
+pub(crate) fn license(value: &str) -> Check {
+    let Err(error) = spdx::Expression::parse(value) else { return Ok(()) };
+    let wrong = value.get(error.span.clone()).unwrap_or_default().to_owned();
+    let canonical = spdx::Expression::canonicalize(value).ok().flatten();
+    let known = spdx::imprecise_license_id(&wrong).map(|(id, _)| id.name.to_owned());
+    let ids = spdx::identifiers::LICENSES.iter().map(|license| license.name);
+    let near = canonical.or(known).or_else(|| crate::types::nearest(&wrong, ids).map(str::to_owned));
+    let label = match (&error.reason, near) {
+        (_, Some(near)) if near != value => format!("did you mean `{near}`?"),
+        (reason, _) => reason_text(reason),
+    };
+    Err(Complaint::new("is no SPDX expression", label)
+        .at(error.span)
+        .help("identifiers are listed at https://spdx.org/licenses, joined by AND, OR, WITH; others: LicenseRef-NAME"))
+}
+
+fn reason_text(reason: &spdx::error::Reason) -> String {
+    use spdx::error::Reason;
+    match reason {
+        Reason::UnclosedParens => "this parenthesis is not closed".to_owned(),
+        Reason::UnopenedParens => "this parenthesis was not opened".to_owned(),
+        Reason::Empty => "it is empty".to_owned(),
+        Reason::Unexpected(expected) if !expected.is_empty() => format!("expected {}", expected.join(" or ")),
+        Reason::UnknownException => "not a known exception".to_owned(),
+        Reason::InvalidCharacters => "this character is not allowed".to_owned(),
+        Reason::DeprecatedLicenseId => "this identifier is deprecated".to_owned(),
+        _ => "not a known licence".to_owned(),
+    }
+}
+
+/// `Name <address>`, as Debian Policy 5.6.2 wants it.
+pub(crate) fn maintainer(value: &str) -> Check {
+    let complaint = |label: &str| {
+        Err(Complaint::new("names no maintainer", label)
+            .help("write `Name <address>`: \"Ada Lovelace <ada@example.org>\""))
+    };
+    let Some((name, rest)) = value.split_once('<') else { return complaint("no `<address>` in it") };
+    let Some(address) = rest.strip_suffix('>') else { return complaint("the address does not end in `>`") };
+    if name.trim().is_empty() {
+        return complaint("no name before the address");
+    }
+    let well_formed = address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+        && !address.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | ','));
+    if well_formed { Ok(()) } else { complaint("this is no mail address") }
+}
+
+/// An http or https address.
+pub(crate) fn web_address(value: &str) -> Check {
+    let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !value.contains(char::is_whitespace) => Ok(()),
+        _ => Err(Complaint::new("is no web address", "must begin with https:// or http://")),
+    }
+}
+
+/// Where an archive or file can be had.
+pub(crate) fn source_url(value: &str) -> Check {
+    let help = "addresses begin with https://, http://, file:/// or mirror://NAME/";
+    if let Some((part, c)) = first_wrong(value, |c| !c.is_whitespace()) {
+        return Err(Complaint::new("is no address", format!("{} must be written %20", named(c))).at(part));
+    }
+    let Some((scheme, rest)) = value.split_once("://") else {
+        return Err(Complaint::new("is no address", "it has no scheme").help(help));
+    };
+    match scheme {
+        "http" | "https" if !rest.is_empty() && !rest.starts_with('/') => Ok(()),
+        "file" if rest.starts_with('/') => Ok(()),
+        "mirror" => match rest.split_once('/') {
+            Some((name, path)) if !path.is_empty() && deb_name(name).is_ok() => Ok(()),
+            _ => Err(Complaint::new("is no address", "must be mirror://NAME/path")
+                .help("NAME is an archive's name, such as `debian`: mirror://debian/pool/main/h/hello/…")),
+        },
+        "http" | "https" | "file" => Err(Complaint::new("is no address", "it is not complete").help(help)),
+        _ => Err(Complaint::new("is no address", format!("scheme `{scheme}` is not known"))
+            .at(0..scheme.len())
+            .help(help)),
+    }
+}
+
+/// What may be handed to git: never an option, never a transport that runs commands (`ext::`).
+pub(crate) fn git_url(value: &str) -> Check {
+    let help = "repositories are https://, ssh://, git:// or file:// addresses, user@host:path, or paths that begin \
+                with `.` or `/`";
+    let complaint = |label: &str| Err(Complaint::new("is no git repository", label).help(help));
+    if value.contains(char::is_whitespace) {
+        return complaint("it holds white space");
+    }
+    if value.starts_with(['.', '/']) {
+        return Ok(());
+    }
+    match value.split_once("://") {
+        Some(("https" | "http" | "ssh" | "git" | "file", rest)) if !rest.is_empty() && !rest.starts_with('-') => Ok(()),
+        Some(_) => complaint("this scheme is not known"),
+        None => {
+            let host_path = value.split_once(':').filter(|(host, path)| {
+                !host.is_empty() && !host.starts_with('-') && !path.is_empty() && !path.starts_with(':')
+            });
+            if host_path.is_some() { Ok(()) } else { complaint("this is no address") }
+        }
+    }
+}
+
+fn hexadecimal(value: &str, lengths: &[usize], what: &str, help: &str) -> Check {
+    if let Some((part, c)) = first_wrong(value, |c| c.is_ascii_hexdigit()) {
+        return Err(Complaint::new(format!("is no {what}"), format!("{} is no hexadecimal digit", named(c)))
+            .at(part)
+            .help(help));
+    }
+    if !lengths.contains(&value.len()) {
+        let expected = lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+        let label = format!("expected {expected} hexadecimal digits, found {}", value.len());
+        return Err(Complaint::new(format!("is no {what}"), label).help(help));
+    }
+    Ok(())
+}
+
+pub(crate) fn sha256(value: &str) -> Check {
+    hexadecimal(value, &[64], "sha256", "`sha256sum FILE` prints it")
+}
+
+/// A full commit id, SHA-1 or SHA-256: anything shorter, or a branch, may mean another tree tomorrow.
+pub(crate) fn commit(value: &str) -> Check {
+    hexadecimal(value, &[40, 64], "commit id", "give the full id: `git rev-parse TAG^{commit}` prints it")
+}
+
+/// A path that stays below the folder it starts in.
+pub(crate) fn inner_path(value: &str) -> Check {
+    relative_path(value)?;
+    if value.split('/').any(|part| part == "..") {
+        return Err(Complaint::new("is no path in the source tree", "`..` is not allowed here"));
+    }
+    Ok(())
+}
+
+/// A path on this host, relative to the recipe: `..` is fine, for a recipe in a folder of the project.
+pub(crate) fn relative_path(value: &str) -> Check {
+    if value.starts_with('/') {
+        return Err(Complaint::new("must be a relative path", "this is an absolute path")
+            .help("a recipe must mean the same on every machine"));
+    }
+    if value.contains('\\') {
+        return Err(Complaint::new("must be a relative path", "folders are separated by `/`"));
+    }
+    Ok(())
+}
+
+/// A path, or pattern of paths, in the installed system: `/etc/hello.conf`, `${libdir}/*.so`.
+pub(crate) fn installed_path(value: &str) -> Check {
+    let complaint = |label: &str| Err(Complaint::new("is no installed path", label));
+    if !value.starts_with('/') && !value.starts_with("${") {
+        return complaint("must begin with `/`");
+    }
+    if value.split('/').any(|part| matches!(part, "." | "..")) {
+        return complaint("`.` and `..` are not allowed");
+    }
+    if value.trim_end_matches(['/', '*']).is_empty() {
+        return Err(Complaint::new("is no installed path", "this is the whole system")
+            .help("name the folders: /usr/include/**"));
+    }
+    Ok(())
+}
+
+/// A name, with or without a version, of one package. A comma would smuggle in a second one.
+pub(crate) fn relation(value: &str) -> Check {
+    let mut depth = 0usize;
+    for (at, c) in value.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                return Err(Complaint::new("has two relations in one string", "a comma is not allowed")
+                    .at(at..at + 1)
+                    .help("give each its own string: [\"a\", \"b\"]"));
+            }
+            _ => {}
+        }
+    }
+    if depth != 0 {
+        return Err(Complaint::new("is no relation", "a parenthesis is not closed"));
+    }
+    Ok(())
+}
+
+/// An environment variable that recipes may set.
+pub(crate) fn variable_name(value: &str) -> Check {
+    identifier(value)?;
+    if value.starts_with("FARM_") || matches!(value, "DESTDIR" | "SOURCE_DATE_EPOCH") {
+        return Err(Complaint::new("is set by farm itself", "choose another name")
+            .help("SOURCE_DATE_EPOCH follows from [package] date"));
+    }
+    Ok(())
+}
+
+/// Letters, digits and `_`, no digit first: what a shell can read as a variable.
+pub(crate) fn identifier(value: &str) -> Check {
+    let right = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if right {
+        Ok(())
+    } else {
+        Err(Complaint::new("is no variable name", "letters, digits and `_`, not beginning with a digit"))
+    }
+}
+
+/// A name of a variant, matrix or split package: part of target ids and folder names.
+pub(crate) fn label(value: &str) -> Check {
+    let right = value.len() <= 64
+        && value.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_'));
+    if right {
+        Ok(())
+    } else {
+        Err(Complaint::new(
+            "is no name",
+            "lower-case letters, digits, `-`, `.` and `_`, beginning with a letter or digit",
+        ))
+    }
+}
+
+/// Debian sections: `misc`, `contrib/net`.
+pub(crate) fn section(value: &str) -> Check {
+    match first_wrong(value, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '/')) {
+        None => Ok(()),
+        Some((part, c)) => Err(Complaint::new("is no Debian section", format!("{} is not allowed", named(c)))
+            .at(part)
+            .help("for example admin, devel, libdevel, libs, misc, net, python, utils")),
+    }
+}
+
+/// Number and unit pairs: `1 h 30 min`, `64MiB`. Sums them; `unit` gives a unit's size.
+fn amounts(value: &str, unit: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let mut rest = value.trim();
+    let mut total: u64 = 0;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let number: u64 = rest[..digits].parse().ok()?;
+        rest = rest[digits..].trim_start();
+        let letters = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
+        total = total.checked_add(number.checked_mul(unit(&rest[..letters])?)?)?;
+        rest = rest[letters..].trim_start();
+    }
+    Some(total)
+}
+
+/// Bytes, from `2 GiB`, `500 MB`.
+pub(crate) fn size(value: &str) -> Result<u64, Complaint> {
+    amounts(value, |unit| {
+        Some(match unit {
+            "B" => 1,
+            "kB" | "KB" => 1000,
+            "MB" => 1000 * 1000,
+            "GB" => 1000 * 1000 * 1000,
+            "TB" => 1000 * 1000 * 1000 * 1000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            _ => return None,
+        })
+    })
+    .ok_or_else(|| {
+        Complaint::new("is no size", "expected a whole number and a unit")
+            .help("units are B, kB, MB, GB, TB, KiB, MiB, GiB, TiB: \"2 GiB\"; an integer means bytes")
+    })
+}
+
+/// Seconds, from `90 min`, `1 h 30 min`.
+pub(crate) fn duration(value: &str) -> Result<u64, Complaint> {
+    amounts(value, |unit| {
+        Some(match unit {
+            "s" | "sec" | "second" | "seconds" => 1,
+            "min" | "m" | "minute" | "minutes" => 60,
+            "h" | "hour" | "hours" => 3600,
+            "d" | "day" | "days" => 86_400,
+            _ => return None,
+        })
+    })
+    .ok_or_else(|| {
+        Complaint::new("is no length of time", "expected whole numbers and units")
+            .help("units are s, min, h, d: \"90 min\", \"1 h 30 min\"; an integer means seconds")
+    })
+}
+
+pub(crate) fn show_size(bytes: u64) -> String {
+    let (unit, name) = [(1u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
+        .into_iter()
+        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit))
+        .unwrap_or((1, "B"));
+    format!("{} {name}", bytes / unit)
+}
+
+pub(crate) fn show_duration(seconds: u64) -> String {
+    let (unit, name) = [(86_400u64, "d"), (3600, "h"), (60, "min")]
+        .into_iter()
+        .find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit))
+        .unwrap_or((1, "s"));
+    format!("{} {name}", seconds / unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good(check: fn(&str) -> Check, values: &[&str]) {
+        for value in values {
+            assert_eq!(check(value), Ok(()), "{value}");
+        }
+    }
+
+    fn bad(check: fn(&str) -> Check, values: &[&str]) {
+        for value in values {
+            assert!(check(value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn names_and_versions_suit_both_worlds() {
+        good(deb_name, &["hello", "g++", "libstdc++6", "0ad", "python3.11"]);
+        bad(deb_name, &["", "a", "Hello", "mod_ssl", "-x", "a b", "hé", "a/b", "../x"]);
+        good(rpm_name, &["ImageMagick", "mod_ssl", "R"]);
+        bad(rpm_name, &["", "a b", "a/b", "%x"]);
+        good(version, &["1", "2.10", "1.0~rc1", "1.2+git20260101", "3.0a"]);
+        bad(version, &["", "v1", "1-2", "1:2", "1_2", "1 2", "1^2", "%v"]);
+    }
+
+    #[test]
+    fn licences_are_spdx() {
+        good(
+            license,
+            &[
+                "MIT",
+                "GPL-3.0-or-later",
+                "MIT OR Apache-2.0",
+                "LicenseRef-Own",
+                "GPL-2.0-only WITH Classpath-exception-2.0",
+            ],
+        );
+        bad(license, &["", "GPLv3", "MIT/Apache-2.0", "Public Domain", "MIT OR"]);
+        assert_eq!(license("Apache2").unwrap_err().label, "did you mean `Apache-2.0`?");
+    }
+
+    #[test]
+    fn paths_stay_where_they_belong() {
+        good(inner_path, &[".", "a/b", "vendor"]);
+        bad(inner_path, &["/a", "../a", "a/../../b", "a\\b"]);
+        good(relative_path, &["..", "../src", "."]);
+        good(installed_path, &["/etc/x.conf", "${libdir}/*.so", "/usr/include/**"]);
+        bad(installed_path, &["etc/x", "/usr/../etc", "/", "/*", "/**", ""]);
+    }
+
+    #[test]
+    fn addresses_cannot_run_anything() {
+        good(source_url, &["https://a.org/x.tar.gz", "mirror://debian/pool/x", "file:///x"]);
+        bad(source_url, &["x.tar.gz", "ftp://a/x", "https:///x", "mirror://debian", "file://x", "https://a/b c"]);
+        good(git_url, &["https://a.org/x.git", "git@a.org:x.git", "../x", "/srv/x.git", "ssh://a/x"]);
+        bad(git_url, &["ext::sh -c x", "ext::sh", "--upload-pack=x", "-oProxy:x", "ssh://-oProxyCommand=x/y", "x"]);
+    }
+
+    #[test]
+    fn sizes_and_times_have_units() {
+        assert_eq!(size("2 GiB"), Ok(2 << 30));
+        assert_eq!(size("500MB"), Ok(500_000_000));
+        assert_eq!(duration("90 min"), Ok(5400));
+        assert_eq!(duration("1 h 30 min"), Ok(5400));
+        for wrong in ["", "2", "GiB", "2 XB", "1.5 GiB", "99999999999999999999 GiB", "9999999999999999999 TiB"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+        assert!(duration("ten minutes").is_err());
+        assert_eq!(show_size(64 << 20), "64 MiB");
+        assert_eq!(show_duration(7200), "2 h");
+    }
+
+    #[test]
+    fn one_relation_to_a_string() {
+        good(relation, &["libc6 (>= 2.36)", "a | b", "(a or b)", "perl(A,B)", "foo [amd64]"]);
+        bad(relation, &["a, b", "a (>= 1"]);
+    }
+}
