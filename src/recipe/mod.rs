@@ -11,8 +11,6 @@ mod file;
 mod overrides;
 mod reader;
 mod sections;
-#[cfg(test)]
-mod tests;
 mod values;
 
 use std::collections::BTreeMap;
@@ -21,7 +19,6 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub(crate) use overrides::glob_matches;
 
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -248,3 +245,6 @@ pub struct Problem {
     pub label: String,
     pub help: Option<String>,
 }
+
+#[cfg(test)]
+mod tests;

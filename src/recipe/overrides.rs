@@ -46,8 +46,7 @@ impl Term {
         }
     }
 
-    /// How much this term says about a target, if it holds. Each weight is twice the one before, so that a sum is
-    /// ruled by its most specific term.
+    /// How much this term says about a target, if it holds: the weights of `docs/recipe.md`.
     fn weight(&self, selection: &Selection) -> Option<u32> {
         match self {
             Term::Format(format) => (selection.format == format.as_str()).then_some(1),

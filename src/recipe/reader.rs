@@ -145,7 +145,7 @@ impl<'a> Problems<'a> {
     /// In the order of the text, each once.
     pub(crate) fn into_sorted(self) -> Vec<Problem> {
         let mut problems = self.found.into_inner();
-        problems.sort_by(|a, b| (a.span.start, a.span.end).cmp(&(b.span.start, b.span.end)));
+        problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         problems.dedup();
         problems
     }

@@ -318,6 +318,20 @@ fn the_examples_of_the_reference_are_recipes() {
     }
 }
 
+#[test]
+fn the_recipes_of_this_repository_are_good() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path().join("farm.toml");
+        if path.is_file() {
+            seen += 1;
+            RecipeFile::load(&path).unwrap_or_else(|error| panic!("{error:#?}"));
+        }
+    }
+    assert!(seen >= 3, "found only {seen}");
+}
+
 /// The reference names every key that the reader knows.
 #[test]
 fn the_reference_names_every_key() {
