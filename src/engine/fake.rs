@@ -468,14 +468,15 @@ fn read_tar(root: &str, reader: impl Read) -> io::Result<FileSystem> {
         let name = path.trim_start_matches("./").trim_matches('/');
         let path = format!("{root}/{}", if name == "." { "" } else { name });
         let header = entry.header();
+        // Fields left blank mean what unpacking programs take them for.
         let mut file = FakeFile {
             kind: header.entry_type(),
             data: Bytes::new(),
             link: entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned()).unwrap_or_default(),
-            mode: header.mode()?,
-            uid: header.uid()?,
-            gid: header.gid()?,
-            mtime: header.mtime()?,
+            mode: header.mode().unwrap_or(0o644),
+            uid: header.uid().unwrap_or(0),
+            gid: header.gid().unwrap_or(0),
+            mtime: header.mtime().unwrap_or(0),
         };
         let mut data = Vec::new();
         entry.read_to_end(&mut data)?;

@@ -100,6 +100,8 @@ pub trait Container: Send + Sync {
     ) -> Result<ExitStatus, EngineError>;
 
     /// The file or folder at `path` as an uncompressed tar stream, its entries named from the last component of `path` on.
+    /// Links in a folder are given as links; a link at `path` itself may be followed, inside the container (Podman does).
+    /// Owners are not to be relied on: Podman writes 0:0 for every file.
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError>;
 
     /// What the container used so far. The evidence for an out-of-memory outcome: `oom_kills` counts from its start.

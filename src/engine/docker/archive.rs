@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::{credentials, image};
 use crate::engine::{ImportSpec, labels};
 use crate::types::Arch;
 
@@ -51,7 +52,8 @@ impl SpooledLayer {
     pub(super) fn write_archive(self, spec: &ImportSpec, tar: &mut tar::Builder<&mut dyn Write>) -> io::Result<()> {
         let config = config(spec, &self.diff_id);
         let config_name = format!("{}.json", hex::encode(Sha256::digest(&config)));
-        let manifest = json!([{ "Config": config_name, "RepoTags": [spec.tag], "Layers": ["layer.tar"] }]).to_string();
+        let manifest =
+            json!([{ "Config": config_name, "RepoTags": [full_name(&spec.tag)], "Layers": ["layer.tar"] }]).to_string();
         append(tar, "manifest.json", manifest.len() as u64, manifest.as_bytes())?;
         append(tar, &config_name, config.len() as u64, config.as_slice())?;
         append(tar, "layer.tar", self.size, self.file)
@@ -65,11 +67,22 @@ fn append(tar: &mut tar::Builder<&mut dyn Write>, name: &str, size: u64, data: i
     tar.append_data(&mut header, name, data)
 }
 
+/// With its registry, real or not: Podman would file a short name from an archive under `localhost/`, where a commit of
+/// the same name does not go.
+fn full_name(tag: &str) -> String {
+    match credentials::registry(tag) {
+        "docker.io" if tag.starts_with("docker.io/") => tag.to_owned(),
+        "docker.io" if tag.contains('/') => format!("docker.io/{tag}"),
+        "docker.io" => format!("docker.io/library/{tag}"),
+        _ => tag.to_owned(),
+    }
+}
+
 /// The OCI image configuration: the same bytes for the same layer and labels, so the same id on every engine.
 fn config(spec: &ImportSpec, diff_id: &str) -> Vec<u8> {
-    let mut all_labels: BTreeMap<&str, &str> =
-        spec.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    all_labels.insert(labels::OWNED, "");
+    let mut all_labels: BTreeMap<&str, String> =
+        spec.labels.iter().map(|(name, value)| (name.as_str(), image::encoded(value))).collect();
+    all_labels.insert(labels::OWNED, String::new());
     let (architecture, variant) = spec.arch.oci();
     let mut config = json!({
         "architecture": architecture,

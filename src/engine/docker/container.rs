@@ -5,11 +5,12 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig, VolumeCreateRequest};
+use bollard::errors::Error;
+use bollard::models::{ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig, VolumeCreateRequest};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
-    DownloadFromContainerOptionsBuilder, InspectContainerOptions, RemoveContainerOptionsBuilder, StartContainerOptions,
-    UploadToContainerOptionsBuilder,
+    DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
+    StartContainerOptions, UploadToContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
@@ -116,6 +117,23 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
     }
 }
 
+/// Podman has a state, `stopped`, that is not in Docker's API and that the client cannot read: a container is in it from
+/// its end to its removal, so asking again a moment later helps.
+pub(super) async fn list(
+    client: &bollard::Docker,
+    options: ListContainersOptions,
+) -> Result<Vec<ContainerSummary>, Error> {
+    let deadline = tokio::time::Instant::now() + REMOVAL_TIMEOUT;
+    loop {
+        match client.list_containers(Some(options.clone())).await {
+            Err(Error::JsonDataError { .. }) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(REMOVAL_POLL).await;
+            }
+            result => return result,
+        }
+    }
+}
+
 /// Kills and removes; waits where somebody else is at it already. Gone is gone.
 pub(super) async fn remove(client: &bollard::Docker, endpoint: &str, id: &str) -> Result<(), EngineError> {
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
@@ -163,6 +181,14 @@ impl DockerContainer {
         let lease = self.lease.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         if let Some(task) = lease {
             task.abort();
+        }
+    }
+
+    /// Whether it can still be used.
+    pub(super) async fn is_running(&self) -> bool {
+        match self.client.inspect_container(&self.id, None::<InspectContainerOptions>).await {
+            Ok(found) => found.state.and_then(|state| state.running) == Some(true),
+            Err(error) => errors::status(&error) != Some(404),
         }
     }
 

@@ -59,7 +59,7 @@ fn credentials(registry: &str, credential: DockerCredential) -> DockerCredential
 
 /// The registry's host and port in an image reference: the first component, if it looks like a host
 /// (distribution/reference: it holds a dot or a colon, or is `localhost`), else Docker Hub.
-fn registry(reference: &str) -> &str {
+pub(super) fn registry(reference: &str) -> &str {
     match reference.split_once('/') {
         Some(("index.docker.io", _)) => "docker.io",
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,

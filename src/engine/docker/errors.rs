@@ -53,7 +53,12 @@ pub(super) fn is_ended(error: &Error) -> bool {
     let Error::DockerResponseServerError { status_code, message } = error else { return false };
     let message = message.to_ascii_lowercase();
     match status_code {
-        404 => message.contains("no such container") || message.contains("no container with"),
+        404 => {
+            message.contains("no such container")
+                || message.contains("no container with")
+                || message.contains("no such exec instance")
+                || message.contains("no exec session with")
+        }
         409 | 500 => {
             message.contains("is not running")
                 || message.contains("container state improper")

@@ -61,7 +61,14 @@ pub(super) async fn exec(
             return Err(EngineError::Sink(error));
         }
     }
-    process.exit_status().await
+    let never_ran = matches!(process.pid, Pid::Absent);
+    let status = process.exit_status().await?;
+    // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
+    if (status.code == 137 || never_ran) && !container.is_running().await {
+        let reason = "its init process is gone: something removed the container or killed it".to_owned();
+        return Err(EngineError::Ended { id: container.short_id(), reason });
+    }
+    Ok(status)
 }
 
 /// Runs a script of farm's own as root and returns what it printed on stdout.

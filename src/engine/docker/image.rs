@@ -19,6 +19,9 @@ use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, labels};
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
 
+/// What the names of all labels of ours begin with.
+const OURS: &str = "io.farm.";
+
 /// One lock for each reference that is being pulled: an engine's store has one image under a tag, so a pull for
 /// another architecture between a pull and its look-up would return the wrong one.
 #[derive(Debug, Default)]
@@ -56,11 +59,15 @@ async fn inspect_raw(
 }
 
 pub(super) async fn list(engine: &Docker, label: &str) -> Result<Vec<ImageInfo>, EngineError> {
-    let filters = HashMap::from([("label", vec![label])]);
+    let (key, filter) = match label.split_once('=') {
+        Some((key, value)) if key.starts_with(OURS) => (key, format!("{key}={}", encoded(value))),
+        Some((key, _)) => (key, label.to_owned()),
+        None => (label, label.to_owned()),
+    };
+    let filters = HashMap::from([("label", vec![filter])]);
     let options = ListImagesOptionsBuilder::new().filters(&filters).build();
     let found = engine.client.list_images(Some(options)).await;
     let found = found.map_err(|error| engine.error("list images", error))?;
-    let key = label.split('=').next().unwrap_or(label);
     let images = found.into_iter().map(|image| ImageInfo {
         id: content_id(&image.id),
         tags: tags(&image.repo_tags),
@@ -102,10 +109,45 @@ fn tags(tags: &[String]) -> Vec<String> {
     short.filter(|tag| tag != "<none>:<none>").collect()
 }
 
-/// A label of ours whose value is empty is one that a commit could not take away; see [`commit`].
+/// The labels as they were given: without those of ours whose value is empty, which a commit could not take away (see
+/// [`commit`]), and with the others decoded.
 fn present(labels: HashMap<String, String>) -> BTreeMap<String, String> {
-    let absent = |name: &str, value: &str| name.starts_with("io.farm.") && name != labels::OWNED && value.is_empty();
-    labels.into_iter().filter(|(name, value)| !absent(name, value)).collect()
+    let ours = |name: &str| name.starts_with(OURS);
+    let absent = |name: &str, value: &str| ours(name) && name != labels::OWNED && value.is_empty();
+    let there = labels.into_iter().filter(|(name, value)| !absent(name, value));
+    there.map(|(name, value)| if ours(&name) { (name, decoded(&value)) } else { (name, value) }).collect()
+}
+
+/// A label's value without what engines read differently in the `LABEL` instruction of a commit: Docker expands and
+/// unescapes it as in a Dockerfile, Podman 4 takes it as it stands. Imports and look-ups use the same form.
+pub(super) fn encoded(value: &str) -> String {
+    let mut encoded = String::with_capacity(value.len());
+    for c in value.chars() {
+        match c {
+            '"' | '\\' | '$' | '%' => encoded.push_str(&format!("%{:02x}", c as u32)),
+            c if c.is_ascii_control() => encoded.push_str(&format!("%{:02x}", c as u32)),
+            c => encoded.push(c),
+        }
+    }
+    encoded
+}
+
+fn decoded(value: &str) -> String {
+    let mut parts = value.split('%');
+    let mut decoded = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if byte.is_ascii() => {
+                decoded.push(char::from(byte));
+                decoded.push_str(&part[2..]);
+            }
+            _ => {
+                decoded.push('%');
+                decoded.push_str(part);
+            }
+        }
+    }
+    decoded
 }
 
 pub(super) async fn pull(
@@ -221,13 +263,13 @@ pub(super) async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Re
         .and_then(|config| config.labels)
         .unwrap_or_default()
         .into_keys()
-        .filter(|name| name.starts_with("io.farm."))
+        .filter(|name| name.starts_with(OURS))
         .map(|name| (name, String::new()))
         .collect();
-    all.extend(spec.labels.clone());
+    all.extend(spec.labels.iter().map(|(name, value)| (name.clone(), encoded(value))));
     all.insert(labels::OWNED.to_owned(), String::new());
     let mut changes = vec!["ENTRYPOINT []".to_owned(), r#"CMD ["/bin/sh"]"#.to_owned()];
-    changes.extend(all.iter().map(|(name, value)| format!("LABEL {}={}", quoted(name), quoted(value))));
+    changes.extend(all.iter().map(|(name, value)| format!("LABEL \"{name}\"=\"{value}\"")));
     let (repository, tag) = spec.tag.rsplit_once(':').unwrap_or((&spec.tag, "latest"));
     let options = CommitContainerOptionsBuilder::new()
         .container(&container.id)
@@ -247,17 +289,38 @@ pub(super) async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Re
     })
 }
 
-/// A word of a Dockerfile instruction: quoted, with what its parser would expand or end on escaped.
-fn quoted(text: &str) -> String {
-    let mut word = String::with_capacity(text.len() + 2);
-    word.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' | '$' => word.extend(['\\', c]),
-            '\n' | '\r' => word.push(' '),
-            c => word.push(c),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_values_survive_every_engines_reading_of_them() {
+        for value in ["plain", "a \"key\" of ${HOME} \\ 100%", "100%25", "%", "%zz", "grün % é", "two\nlines"] {
+            let encoded = encoded(value);
+            assert!(!encoded.contains(['"', '\\', '$', '\n']), "{encoded}");
+            assert_eq!(decoded(&encoded), value);
         }
+        assert_eq!(decoded("50%é"), "50%é", "a value that something else wrote");
     }
-    word.push('"');
-    word
+
+    #[test]
+    fn tags_are_short_and_platforms_are_as_registries_have_them() {
+        let full = ["docker.io/library/debian:12", "docker.io/farm/base:1", "quay.io/a/b:2", "<none>:<none>"];
+        assert_eq!(tags(&full.map(str::to_owned)), ["debian:12", "farm/base:1", "quay.io/a/b:2"]);
+        assert_eq!(platform(Arch::Arm64), "linux/arm64");
+        assert_eq!(platform(Arch::Armhf), "linux/arm/v7");
+    }
+
+    #[test]
+    fn the_progress_of_a_pull_is_the_sum_of_its_layers() {
+        let step = |id: &str, status: &str, current: i64| -> CreateImageInfo {
+            let detail = serde_json::json!({ "current": current, "total": 100 });
+            serde_json::from_value(serde_json::json!({ "id": id, "status": status, "progressDetail": detail })).unwrap()
+        };
+        let mut layers = Layers::default();
+        assert_eq!(layers.update(&step("a", "Downloading", 10)), Some((10, 100)));
+        assert_eq!(layers.update(&step("b", "Downloading", 5)), Some((15, 200)));
+        assert_eq!(layers.update(&step("a", "Downloading", 90)), Some((95, 200)));
+        assert_eq!(layers.update(&step("a", "Extracting", 100)), None);
+    }
 }

@@ -129,7 +129,7 @@ impl Engine for Docker {
         };
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let left = self.client.list_containers(Some(options)).await;
+        let left = container::list(&self.client, options).await;
         let left = left.map_err(|error| self.error("list containers", error))?;
         let ids: Vec<String> = left.into_iter().filter_map(|container| container.id).collect();
         future::try_join_all(ids.iter().map(|id| container::remove(&self.client, &self.endpoint, id))).await?;

@@ -1,0 +1,100 @@
+//! Containers end with the process that made them, however it ends.
+
+use std::io::{Read, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::bench::{Bench, Kept, Kind, sh, until};
+
+/// Names the engine and the run to a child of this test.
+const CHILD: &str = "FARM_TEST_CHILD";
+
+/// How long an engine may take to notice.
+const SOON: Duration = Duration::from_secs(20);
+
+/// This same program, told to run one helper test and nothing else.
+pub(crate) fn child(helper: &str, kind: Kind, run: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", helper, "--nocapture", "--test-threads=1"]).env(CHILD, format!("{kind:?} {run}"));
+    command
+}
+
+/// In a child: the bench that its parent asked for.
+pub(crate) async fn parents_bench() -> Option<Bench> {
+    let asked = std::env::var(CHILD).ok()?;
+    let (kind, run) = asked.split_once(' ').unwrap();
+    let kind = if kind == "Podman" { Kind::Podman } else { Kind::Docker };
+    let mut bench = Bench::new(kind).await.unwrap();
+    bench.run = run.to_owned();
+    Some(bench)
+}
+
+/// Not a case: what the child of [`a_killed_client_leaves_no_container`] does. Without a parent it has nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_holds_a_container() {
+    let Some(bench) = parents_bench().await else { return };
+    let container = bench.started().await;
+    let spec = sh("echo busy >/tmp/busy; sleep 1000");
+    let _ = container.exec(&spec, &mut Kept::default(), &CancellationToken::new()).await;
+}
+
+struct KilledAtTheEnd(Child);
+
+impl Drop for KilledAtTheEnd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(crate) async fn a_killed_client_leaves_no_container(bench: Bench) {
+    let mut command = child("lease::child_holds_a_container", bench.kind, &bench.run);
+    let mut child = KilledAtTheEnd(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let listed = async || containers(&bench).await;
+    until("the child has a running container", Duration::from_secs(60), async || listed().await == 1).await;
+    // SIGKILL: the child has no chance to clean up.
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+    until("the container ends and is removed", SOON, async || listed().await == 0).await;
+}
+
+pub(crate) async fn a_dropped_container_ends(bench: Bench) {
+    let container = bench.started().await;
+    assert_eq!(containers(&bench).await, 1);
+    drop(container);
+    until("the container ends and is removed", SOON, async || containers(&bench).await == 0).await;
+}
+
+/// The containers of the run that were started and are not gone, asked of the engine past the driver, which can only
+/// remove them, and past its client, which does not know all of Podman's states. A container that is only created does
+/// not hold the lease yet.
+async fn containers(bench: &Bench) -> usize {
+    let endpoint = bench.engine.endpoint().to_owned();
+    let filters = format!("%7B%22label%22%3A%5B%22io.farm.run%3D{}%22%5D%7D", bench.run);
+    let request = format!("GET /containers/json?all=1&filters={filters} HTTP/1.0\r\nHost: engine\r\n\r\n");
+    let ask = move || -> std::io::Result<Vec<u8>> {
+        let mut answer = Vec::new();
+        match endpoint.split_once("://") {
+            Some(("unix", path)) => {
+                let mut connection = std::os::unix::net::UnixStream::connect(path)?;
+                connection.write_all(request.as_bytes())?;
+                connection.read_to_end(&mut answer)?;
+            }
+            Some((_, address)) => {
+                let mut connection = std::net::TcpStream::connect(address)?;
+                connection.write_all(request.as_bytes())?;
+                connection.read_to_end(&mut answer)?;
+            }
+            None => panic!("{endpoint}"),
+        }
+        Ok(answer)
+    };
+    let answer = tokio::task::spawn_blocking(ask).await.unwrap().unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(" 200 "), "{head}");
+    let found: Vec<serde_json::Value> = serde_json::from_str(body.trim()).unwrap();
+    found.iter().filter(|container| container["State"] != "created").count()
+}

@@ -1,0 +1,79 @@
+//! One conformance suite for every engine: Docker, Podman, and the fake in memory. A driver is what passes it.
+//!
+//! Docker is found as farm finds it (`DOCKER_HOST`, contexts, the usual sockets). Podman is tested where
+//! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`). What is not there is skipped with a loud
+//! line, or fails where `CI` is set. The image is made from this host's own programs, see `guest`.
+
+mod bench;
+mod cases;
+mod guest;
+mod isolation;
+mod lease;
+mod memory;
+mod scripts;
+
+use bench::{Bench, Kind};
+
+/// Each case is a test for each engine, `docker::exit_codes` and so on.
+macro_rules! conformance {
+    (every: $($every:path as $name:ident),+; isolating: $($isolating:path as $isolating_name:ident),+;) => {
+        mod fake {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Fake, $every).await; })+
+        }
+        mod docker {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Docker, $every).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Docker, $isolating).await; })+
+        }
+        mod podman {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Podman, $every).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Podman, $isolating).await; })+
+        }
+    };
+}
+
+conformance! {
+    every:
+        cases::ping_says_who_it_is as ping_says_who_it_is,
+        cases::images_are_imported_listed_and_removed as images_are_imported_listed_and_removed,
+        cases::an_unknown_image_is_refused as an_unknown_image_is_refused,
+        cases::files_go_in_before_and_after_the_start as files_go_in_before_and_after_the_start,
+        cases::exit_codes as exit_codes,
+        cases::output_is_bytes as output_is_bytes,
+        cases::much_output as much_output,
+        cases::environment_user_and_folder as environment_user_and_folder,
+        cases::a_cancelled_process_ends as a_cancelled_process_ends,
+        cases::an_error_of_the_sink_ends_the_process as an_error_of_the_sink_ends_the_process,
+        cases::paths_that_are_not_there as paths_that_are_not_there,
+        cases::a_source_that_breaks_off_is_its_own_error as a_source_that_breaks_off_is_its_own_error,
+        cases::links_owners_and_modes_survive as links_owners_and_modes_survive,
+        cases::long_and_odd_names_survive as long_and_odd_names_survive,
+        cases::a_commit_keeps_files_and_its_own_labels as a_commit_keeps_files_and_its_own_labels,
+        cases::a_cache_is_shared as a_cache_is_shared,
+        cases::reaping_takes_its_own_run_only as reaping_takes_its_own_run_only,
+        cases::what_is_removed_stays_removed as what_is_removed_stays_removed,
+        cases::eight_at_once as eight_at_once;
+    isolating:
+        isolation::signals_are_exit_codes as signals_are_exit_codes,
+        isolation::no_network_means_none as no_network_means_none,
+        isolation::the_cpu_set_is_what_nproc_says as the_cpu_set_is_what_nproc_says,
+        isolation::too_many_processes_fail as too_many_processes_fail,
+        isolation::running_out_of_memory_is_counted as running_out_of_memory_is_counted,
+        isolation::no_program_gains_privileges as no_program_gains_privileges,
+        isolation::a_killed_session_leaves_nothing as a_killed_session_leaves_nothing,
+        isolation::orphans_are_collected as orphans_are_collected,
+        isolation::a_daemon_does_not_hold_up_its_starter as a_daemon_does_not_hold_up_its_starter,
+        isolation::a_slow_sink_slows_the_process as a_slow_sink_slows_the_process,
+        isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
+        lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
+        lease::a_dropped_container_ends as a_dropped_container_ends,
+        memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process;
+}
+
+async fn on<F: Future<Output = ()>>(kind: Kind, case: impl FnOnce(Bench) -> F) {
+    if let Some(bench) = Bench::new(kind).await {
+        case(bench).await;
+    }
+}
