@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub(crate) use overrides::glob_matches;
 
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]

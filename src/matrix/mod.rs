@@ -1,0 +1,315 @@
+//! Recipe x distribution x architecture x variant -> [`Target`]s, and the filters that choose among them. Pure.
+
+mod pattern;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::distro::{Catalogue, Distro};
+use crate::recipe::{MatrixSpec, Problem, RecipeFile, Selection, glob_matches};
+use crate::types::{Arch as Architecture, Format, nearest};
+
+pub use pattern::Pattern;
+
+/// One cell of the matrix. Its id is stable and used everywhere: `hello@debian-12/amd64`, `jq+minimal@fedora-43/x86_64`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Target {
+    pub recipe: String,
+    pub distro: String,
+    pub arch: Architecture,
+    pub format: Format,
+    pub variant: Option<String>,
+}
+
+impl Target {
+    /// The folder below `dist/`: `hello/debian-12-amd64`, `jq/fedora-43-x86_64+minimal`.
+    pub fn folder(&self) -> String {
+        let variant = self.variant.as_ref().map(|name| format!("+{name}")).unwrap_or_default();
+        format!("{}/{}-{}{variant}", self.recipe, self.distro, self.arch.for_format(self.format))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let variant = self.variant.as_ref().map(|name| format!("+{name}")).unwrap_or_default();
+        f.pad(&format!("{}{variant}@{}/{}", self.recipe, self.distro, self.arch.for_format(self.format)))
+    }
+}
+
+/// Expands one named matrix of a recipe. `engine_arch` stands in for matrices that name no architecture.
+///
+/// The order is that of the patterns in the recipe, then the catalogue's, then architectures and variants; no target
+/// comes twice. A recipe whose packages are all architecture-independent gets one architecture per distribution: the
+/// engine's if the matrix has it.
+///
+/// # Errors
+/// Patterns that match no known distribution, unknown architectures, an unknown matrix name.
+pub fn expand(
+    recipe: &RecipeFile,
+    matrix: &str,
+    catalogue: &Catalogue,
+    engine_arch: Architecture,
+) -> Result<Vec<Target>, MatrixError> {
+    let Some(spec) = recipe.matrices.get(matrix) else {
+        return Err(MatrixError::UnknownMatrix {
+            path: recipe.path.clone(),
+            name: matrix.to_owned(),
+            known: recipe.matrices.keys().cloned().collect(),
+        });
+    };
+    let mut problems = Vec::new();
+    check_overrides(recipe, catalogue, &mut problems);
+    let distros = choose_distros(spec, catalogue, &mut problems);
+    let arches = choose_arches(spec, &distros, engine_arch, &mut problems);
+    let exclude = parse_excludes(spec, catalogue, &mut problems);
+    if !problems.is_empty() {
+        problems.sort_by_key(|problem| problem.span.start);
+        let (path, text) = (recipe.path.clone(), Arc::clone(&recipe.text));
+        return Err(MatrixError::Invalid { path, text, problems });
+    }
+
+    let variants: Vec<Option<&String>> =
+        if spec.variants.is_empty() { vec![None] } else { spec.variants.keys().map(Some).collect() };
+    let mut targets = Vec::new();
+    for distro in distros {
+        let here: Vec<Architecture> = arches.iter().copied().filter(|arch| distro.arches.contains(arch)).collect();
+        let preferred = here.iter().copied().find(|arch| *arch == engine_arch).or(here.first().copied());
+        for arch in here {
+            for variant in &variants {
+                let target = Target {
+                    recipe: recipe.name.clone(),
+                    distro: distro.id.clone(),
+                    arch,
+                    format: distro.format,
+                    variant: variant.cloned(),
+                };
+                if exclude.iter().any(|pattern| pattern.matches(&target)) {
+                    continue;
+                }
+                if Some(arch) != preferred && recipe.built_once(&selection_on(&target, distro)) {
+                    continue;
+                }
+                targets.push(target);
+            }
+        }
+    }
+    Ok(targets)
+}
+
+fn choose_distros<'a>(
+    spec: &MatrixSpec,
+    catalogue: &'a Catalogue,
+    problems: &mut Vec<Problem>,
+) -> Vec<&'a Arc<Distro>> {
+    let mut chosen = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (pattern, span) in &spec.distros {
+        let mut known = false;
+        for distro in catalogue.iter().filter(|distro| glob_matches(pattern, &distro.id)) {
+            known = true;
+            if seen.insert(&distro.id) {
+                chosen.push(distro);
+            }
+        }
+        if !known {
+            problems.push(unknown_distro(pattern, span, catalogue, "distribution"));
+        }
+    }
+    chosen
+}
+
+fn choose_arches(
+    spec: &MatrixSpec,
+    distros: &[&Arc<Distro>],
+    engine_arch: Architecture,
+    problems: &mut Vec<Problem>,
+) -> Vec<Architecture> {
+    if spec.arches.is_empty() {
+        return vec![engine_arch];
+    }
+    let mut arches = Vec::new();
+    for (name, span) in &spec.arches {
+        match name.parse::<Architecture>() {
+            Err(_) => {
+                let names = Architecture::ALL.map(|arch| [arch.deb(), arch.rpm()]);
+                let label = match nearest(name, names.iter().flatten().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "not an architecture".to_owned(),
+                };
+                let known = Architecture::ALL.map(Architecture::deb).join(", ");
+                problems.push(Problem {
+                    message: format!("unknown architecture `{name}`"),
+                    span: span.clone(),
+                    label,
+                    help: Some(format!("known: {known}, or their RPM names")),
+                });
+            }
+            Ok(arch) if !distros.is_empty() && !distros.iter().any(|distro| distro.arches.contains(&arch)) => {
+                let mut had: Vec<&str> =
+                    distros.iter().flat_map(|distro| &distro.arches).map(|arch| arch.deb()).collect();
+                had.sort_unstable();
+                had.dedup();
+                problems.push(Problem {
+                    message: format!("no distribution of this matrix has the architecture `{name}`"),
+                    span: span.clone(),
+                    label: "would give no target".to_owned(),
+                    help: Some(format!("they have {}", had.join(", "))),
+                });
+            }
+            Ok(arch) if arches.contains(&arch) => {}
+            Ok(arch) => arches.push(arch),
+        }
+    }
+    arches
+}
+
+fn parse_excludes(spec: &MatrixSpec, catalogue: &Catalogue, problems: &mut Vec<Problem>) -> Vec<Pattern> {
+    let mut patterns = Vec::new();
+    for (text, span) in &spec.exclude {
+        match Pattern::parse(text) {
+            Err(reason) => problems.push(Problem {
+                message: format!("`{text}` is no target pattern"),
+                span: span.clone(),
+                label: format!("it {reason}"),
+                help: Some(PATTERN_HELP.to_owned()),
+            }),
+            Ok(pattern) => {
+                let unknown = pattern
+                    .distro
+                    .as_ref()
+                    .filter(|glob| !catalogue.iter().any(|distro| glob_matches(glob, &distro.id)));
+                if let Some(distro) = unknown {
+                    problems.push(unknown_distro(distro, span, catalogue, "excluded distribution"));
+                }
+                patterns.push(pattern);
+            }
+        }
+    }
+    patterns
+}
+
+const PATTERN_HELP: &str =
+    "a pattern is [RECIPE[+VARIANT]@]DISTRO[/ARCH][+VARIANT], with globs: debian-12, fedora-*/arm64, hello@*";
+
+/// A selector that names a distribution nobody knows would silently never apply.
+fn check_overrides(recipe: &RecipeFile, catalogue: &Catalogue, problems: &mut Vec<Problem>) {
+    for (name, span) in recipe.selected_distros() {
+        let known = catalogue.iter().any(|distro| distro.family == name || glob_matches(name, &distro.id));
+        if !known {
+            problems.push(unknown_distro(name, &span, catalogue, "selector"));
+        }
+    }
+}
+
+fn unknown_distro(written: &str, span: &Range<usize>, catalogue: &Catalogue, what: &str) -> Problem {
+    let ids: Vec<&str> = catalogue.iter().map(|distro| distro.id.as_str()).collect();
+    let family = |name: &str| catalogue.iter().any(|distro| distro.family == name);
+    let stem = written.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '*' | '?'));
+    let releases: Vec<&str> = catalogue.iter().filter(|d| d.family == stem).map(|d| d.id.as_str()).collect();
+    let label = if family(written) && what != "selector" {
+        format!("a family of distributions: did you mean `{written}-*`?")
+    } else if !releases.is_empty() {
+        "no such release of it is known".to_owned()
+    } else {
+        let families = catalogue.iter().map(|distro| distro.family.as_str());
+        match nearest(written, ids.iter().copied().chain(families)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("no {} matches", if written.contains(['*', '?']) { "distribution" } else { "known name" }),
+        }
+    };
+    let help = if releases.is_empty() {
+        "`farm distros` lists what is known; a new one is a file in a `distros` folder beside the recipe".to_owned()
+    } else {
+        format!("known releases: {}", releases.join(", "))
+    };
+    let message = format!("unknown {what} `{}`", crate::types::printable(written));
+    Problem { message, span: span.clone(), label, help: Some(help) }
+}
+
+/// What override selectors see of a target. Of a distribution that the catalogue does not know, only what the id says.
+pub fn selection(target: &Target, catalogue: &Catalogue) -> Selection {
+    match catalogue.get(&target.distro) {
+        Some(distro) => selection_on(target, distro),
+        None => Selection {
+            format: target.format.as_str().to_owned(),
+            manager: String::new(),
+            distro: target.distro.rsplit_once('-').map_or(&*target.distro, |(family, _)| family).to_owned(),
+            distro_version: target.distro.clone(),
+            arch: target.arch.deb().to_owned(),
+            variant: target.variant.clone(),
+        },
+    }
+}
+
+fn selection_on(target: &Target, distro: &Distro) -> Selection {
+    Selection {
+        format: target.format.as_str().to_owned(),
+        manager: distro.manager.as_str().to_owned(),
+        distro: distro.family.clone(),
+        distro_version: distro.id.clone(),
+        arch: target.arch.deb().to_owned(),
+        variant: target.variant.clone(),
+    }
+}
+
+/// `-t` patterns (`debian-12`, `fedora-*/arm64`, `jq@rpm-generic`, `hello@*`, `*+minimal`), `--format`, `--arch`.
+/// Several values of one kind are alternatives; the kinds must all hold.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub targets: Vec<String>,
+    pub formats: Vec<Format>,
+    pub arches: Vec<Architecture>,
+}
+
+impl Filter {
+    /// A pattern that cannot be read matches nothing: [`Filter::problems`] says so.
+    pub fn matches(&self, target: &Target) -> bool {
+        (self.formats.is_empty() || self.formats.contains(&target.format))
+            && (self.arches.is_empty() || self.arches.contains(&target.arch))
+            && (self.targets.is_empty()
+                || self.targets.iter().any(|text| Pattern::parse(text).is_ok_and(|pattern| pattern.matches(target))))
+    }
+
+    /// For each `-t` pattern that chooses none of `targets`, a sentence that says why and what may be meant.
+    pub fn problems(&self, targets: &[Target]) -> Vec<String> {
+        let mut sentences = Vec::new();
+        for text in &self.targets {
+            let shown = crate::types::printable(text);
+            match Pattern::parse(text) {
+                Err(reason) => sentences.push(format!("`{shown}` {reason}; {PATTERN_HELP}")),
+                Ok(pattern) if targets.iter().any(|target| pattern.matches(target)) => {}
+                Ok(_) => {
+                    let suggestion = if targets.iter().any(|target| target.recipe == *text) {
+                        format!(": did you mean `{shown}@*`?")
+                    } else if targets.iter().any(|target| glob_matches(&format!("{text}-*"), &target.distro)) {
+                        format!(": did you mean `{shown}-*`?")
+                    } else {
+                        let distros = targets.iter().map(|target| target.distro.as_str());
+                        let ids: Vec<String> = targets.iter().map(Target::to_string).collect();
+                        match nearest(text, distros.chain(ids.iter().map(String::as_str))) {
+                            Some(near) => format!(": did you mean `{near}`?"),
+                            None => String::new(),
+                        }
+                    };
+                    sentences.push(format!("`{shown}` matches no target{suggestion}"));
+                }
+            }
+        }
+        sentences
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MatrixError {
+    #[error("{} has no matrix `{name}`", .path.display())]
+    UnknownMatrix { path: std::path::PathBuf, name: String, known: Vec<String> },
+    #[error("{} has a matrix that cannot be expanded", .path.display())]
+    Invalid { path: std::path::PathBuf, text: std::sync::Arc<str>, problems: Vec<Problem> },
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! Target patterns: `[RECIPE[+VARIANT]@]DISTRO[/ARCH][+VARIANT]`, as after `-t` and in `exclude`.
+
+use super::Target;
+use crate::recipe::glob_matches;
+use crate::types::Arch;
+
+/// A pattern taken apart. What is left out matches everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    /// What stands before the `@`. Recipes may have a `+` in their name, as variants begin with one: it is compared
+    /// with the recipe, and with recipe and variant together.
+    recipe: Option<String>,
+    pub(super) distro: Option<String>,
+    arch: Option<ArchPattern>,
+    /// After the distribution.
+    variant: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ArchPattern {
+    One(Arch),
+    Glob(String),
+}
+
+impl Pattern {
+    /// # Errors
+    /// A sentence without the pattern itself: "is empty".
+    pub fn parse(text: &str) -> Result<Pattern, String> {
+        if text.trim().is_empty() {
+            return Err("is empty".to_owned());
+        }
+        if text.contains(char::is_whitespace) {
+            return Err("holds white space".to_owned());
+        }
+        let some = |part: &str| Some(part).filter(|part| !part.is_empty()).map(str::to_owned);
+        let (recipe, rest) = match text.split_once('@') {
+            Some((recipe, rest)) => (some(recipe), rest),
+            None => (None, text),
+        };
+        if rest.contains('@') {
+            return Err("has more than one `@`".to_owned());
+        }
+        let (rest, variant) = match rest.split_once('+') {
+            Some((_, variant)) if variant.is_empty() || variant.contains(['+', '/']) => {
+                return Err("must end in the variant: DISTRO/ARCH+VARIANT".to_owned());
+            }
+            Some((rest, variant)) => (rest, some(variant)),
+            None => (rest, None),
+        };
+        let (distro, arch) = match rest.split_once('/') {
+            Some((distro, arch)) => (distro, some(arch)),
+            None => (rest, None),
+        };
+        let arch = match arch {
+            None => None,
+            Some(arch) if arch.contains(['*', '?']) => Some(ArchPattern::Glob(arch)),
+            Some(arch) => Some(ArchPattern::One(arch.parse().map_err(|error| format!("has an {error}"))?)),
+        };
+        Ok(Pattern { recipe, distro: some(distro), arch, variant })
+    }
+
+    pub fn matches(&self, target: &Target) -> bool {
+        let variant = target.variant.as_deref();
+        let recipe = self.recipe.as_deref().is_none_or(|pattern| {
+            glob_matches(pattern, &target.recipe)
+                || variant.is_some_and(|name| glob_matches(pattern, &format!("{}+{name}", target.recipe)))
+        });
+        let arch = self.arch.as_ref().is_none_or(|pattern| match pattern {
+            ArchPattern::One(arch) => *arch == target.arch,
+            ArchPattern::Glob(glob) => {
+                [target.arch.deb(), target.arch.rpm(), target.arch.oci().0].iter().any(|name| glob_matches(glob, name))
+            }
+        });
+        recipe
+            && arch
+            && self.distro.as_deref().is_none_or(|pattern| glob_matches(pattern, &target.distro))
+            && self.variant.as_deref().is_none_or(|pattern| variant.is_some_and(|name| glob_matches(pattern, name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Format;
+
+    fn target(recipe: &str, distro: &str, arch: Arch, variant: Option<&str>) -> Target {
+        Target {
+            recipe: recipe.to_owned(),
+            distro: distro.to_owned(),
+            arch,
+            format: if distro.starts_with("debian") { Format::Deb } else { Format::Rpm },
+            variant: variant.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn patterns_choose_targets() {
+        let hello = target("hello", "debian-12", Arch::Amd64, None);
+        let jq = target("jq", "fedora-43", Arch::Arm64, Some("minimal"));
+        let plus = target("g++", "debian-12", Arch::Amd64, None);
+        for (pattern, on_hello, on_jq, on_plus) in [
+            ("debian-12", true, false, true),
+            ("debian-*", true, false, true),
+            ("*", true, true, true),
+            ("*/arm64", false, true, false),
+            ("*/aarch64", false, true, false),
+            ("/aarch64", false, true, false),
+            ("*/a*64", true, true, true),
+            ("fedora-*/arm64+minimal", false, true, false),
+            ("+minimal", false, true, false),
+            ("*+*", false, true, false),
+            ("hello@*", true, false, false),
+            ("hello@", true, false, false),
+            ("h*@debian-12/x86_64", true, false, false),
+            ("jq+minimal@*", false, true, false),
+            ("jq+full@*", false, false, false),
+            ("jq@*", false, true, false),
+            ("g++@*", false, false, true),
+            ("hello", false, false, false),
+            ("debian", false, false, false),
+        ] {
+            let parsed = Pattern::parse(pattern).unwrap();
+            let found = [&hello, &jq, &plus].map(|target| parsed.matches(target));
+            assert_eq!(found, [on_hello, on_jq, on_plus], "{pattern}");
+        }
+    }
+
+    #[test]
+    fn every_target_is_matched_by_its_own_id() {
+        for recipe in ["hello", "g++", "libstdc++6"] {
+            for variant in [None, Some("minimal")] {
+                for arch in Arch::ALL {
+                    for distro in ["debian-12", "opensuse-leap-15.6"] {
+                        let target = target(recipe, distro, arch, variant);
+                        let pattern = Pattern::parse(&target.to_string()).unwrap();
+                        assert!(pattern.matches(&target), "{target}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn patterns_that_mean_nothing_are_refused() {
+        for wrong in ["", " ", "a b", "a@b@c", "debian-12/vax", "debian-12+", "debian-12+a/arm64", "debian-12+a+b"] {
+            assert!(Pattern::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
