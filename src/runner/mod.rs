@@ -1,16 +1,60 @@
 //! Runs a plan: a pure dispatcher decides (slots, memory, cancelling), an executor does (images, containers, logs,
 //! artifacts, store). It reports by events only and never prints.
+//!
+//! ```text
+//! dispatcher     what starts when; no I/O, no clock
+//! executor       one job from its first event to its report; retries
+//!   prepare      sources and images
+//!   build        the job's container: upload, steps, results
+//!   install_test the packages in a fresh container
+//! watch          one process under its limits: time, silence, size of the log
+//! journal        what a job says: log, events, step
+//!   log, tail, phases, summary
+//! outcome        what an error or an end means
+//! results        the tar that a build leaves, unpacked safely
+//! ```
+//!
+//! What it does not do: it takes no lock on the store (the caller holds it over the run), chooses no engine and no
+//! mirror, and turns no outcome into an exit code.
 
+mod build;
+mod dispatcher;
+mod executor;
+mod install_test;
+mod journal;
+mod log;
+mod outcome;
+mod phases;
+mod prepare;
+mod results;
+mod summary;
+mod tail;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
-use crate::event::{Event, JobReport};
+use crate::event::{Event, JobReport, Outcome};
 use crate::image::Images;
-use crate::plan::Plan;
+use crate::plan::{Job, Plan, Reason};
 use crate::source::Sources;
-use crate::store::Store;
+use crate::store::{Record, Store};
+
+use dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input};
+use executor::{EngineHandle, Shared, empty_report};
+
+/// How long killed jobs may take to notice; then their tasks are dropped.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+/// How long the last clean-up may take: an engine that no longer answers must not keep a run from ending.
+const CLEANUP_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a run needs beside its plan.
 pub struct Context {
@@ -39,6 +83,8 @@ pub struct RunOptions {
     pub force: bool,
     /// Network of containers that may have one.
     pub host_network: bool,
+    /// The environment of scripts with network (`family::network_env`: where the mirrors are), by distribution id.
+    pub network_env: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a person or the system asks of a run while it goes on.
@@ -51,12 +97,183 @@ pub enum Request {
 }
 
 /// Runs all jobs of the plan. Ends after [`Event::RunFinished`] was sent; the reports are in plan order.
+///
+/// A job that panics ends as [`Outcome::Infrastructure`] with the words `internal error`, and the run goes on.
 pub async fn run(
     context: Context,
     plan: Plan,
     events: mpsc::UnboundedSender<Event>,
-    requests: mpsc::UnboundedReceiver<Request>,
+    mut requests: mpsc::UnboundedReceiver<Request>,
 ) -> Vec<JobReport> {
-    let _ = (context, plan, events, requests);
-    unimplemented!()
+    let started = Instant::now();
+    let info = &context.engine_info;
+    let capacity =
+        Capacity { slots: context.options.jobs, memory_bytes: info.memory_bytes, fail_fast: context.options.fail_fast };
+    let store = Arc::new(context.store);
+    let shared = Arc::new(Shared {
+        run: context.run,
+        engine: EngineHandle(context.engine),
+        engine_info: context.engine_info.clone(),
+        images: context.images,
+        sources: context.sources,
+        store: store.clone(),
+        options: context.options,
+        events,
+        removals: TaskTracker::new(),
+    });
+    shared.emit(Event::RunStarted {
+        run: shared.run.clone(),
+        engine: format!("{} {}", info.name, info.version),
+        slots: capacity.slots.max(1),
+        targets: plan.jobs.iter().map(|job| job.target.clone()).collect(),
+    });
+    for warning in plan.warnings {
+        shared.emit(Event::Warning { target: warning.target, message: warning.message });
+    }
+    for limitation in &info.limitations {
+        shared.emit(Event::Warning { target: None, message: limitation.clone() });
+    }
+
+    let jobs: Arc<[Job]> = plan.jobs.into();
+    let mut reports: Vec<Option<JobReport>> = jobs.iter().map(|_| None).collect();
+    for (index, report) in up_to_date(&shared, &jobs).await {
+        finish_job(&shared, &mut reports, index, report);
+    }
+
+    let waiting = (0..jobs.len()).filter(|index| reports[*index].is_none());
+    let mut dispatcher = Dispatcher::new(capacity, waiting.map(|index| (index, jobs[index].limits.memory_bytes)));
+    let cancel = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    let mut running: HashMap<tokio::task::Id, (usize, Instant)> = HashMap::new();
+    let mut interrupted = false;
+    let mut asking = true;
+    let mut give_up: Option<Instant> = None;
+    let mut inputs = vec![Input::Begin];
+    'run: loop {
+        for input in inputs.drain(..) {
+            for action in dispatcher.handle(input) {
+                match action {
+                    Action::Start(index) => {
+                        let (shared, jobs, cancel) = (shared.clone(), jobs.clone(), cancel.child_token());
+                        let task =
+                            tasks.spawn(async move { executor::execute(&shared, index, &jobs[index], &cancel).await });
+                        running.insert(task.id(), (index, Instant::now()));
+                    }
+                    Action::Abandon(index, why) => {
+                        let outcome = match why {
+                            Abandoned::Cancelled => Outcome::Cancelled,
+                            Abandoned::FailFast(failed) => {
+                                Outcome::Skipped { because: format!("{} failed", jobs[failed].target) }
+                            }
+                        };
+                        let report = empty_report(&store, &jobs[index], outcome, Duration::ZERO);
+                        finish_job(&shared, &mut reports, index, report);
+                    }
+                    Action::CancelAll => cancel.cancel(),
+                    Action::KillAll => {
+                        cancel.cancel();
+                        give_up = Some(Instant::now() + KILL_GRACE);
+                        let shared = shared.clone();
+                        let tracker = shared.removals.clone();
+                        // What is left after an error here is reaped again at the end.
+                        drop(tracker.spawn(async move { shared.engine.0.reap(Some(&shared.run)).await }));
+                    }
+                    Action::Finish => break 'run,
+                }
+            }
+        }
+        tokio::select! {
+            Some(joined) = tasks.join_next_with_id() => {
+                let (id, result) = match joined {
+                    Ok((id, report)) => (id, Ok(report)),
+                    Err(error) => (error.id(), Err(error)),
+                };
+                let Some((index, since)) = running.remove(&id) else { continue };
+                let report = result.unwrap_or_else(|error| {
+                    empty_report(&store, &jobs[index], broken(error), since.elapsed())
+                });
+                let good = report.outcome.is_good();
+                inputs.push(Input::JobEnded { index, good, elapsed: report.elapsed });
+                finish_job(&shared, &mut reports, index, report);
+            }
+            request = requests.recv(), if asking => match request {
+                Some(request) => {
+                    interrupted = true;
+                    inputs.push(Input::Request(request));
+                }
+                None => asking = false,
+            },
+            () = sleep_until(give_up.unwrap_or(started)), if give_up.is_some() => {
+                give_up = None;
+                tasks.abort_all();
+            }
+        }
+    }
+
+    shared.removals.close();
+    let clean_up = async {
+        shared.removals.wait().await;
+        shared.engine.0.reap(Some(&shared.run)).await
+    };
+    let problem = match timeout(CLEANUP_PATIENCE, clean_up).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(outcome::chain(&error)),
+        Err(_) => Some(format!("the engine did not answer within {} s", CLEANUP_PATIENCE.as_secs())),
+    };
+    if let Some(problem) = problem {
+        let message = format!("containers of run {} may be left in the engine: {problem}", shared.run);
+        shared.emit(Event::Warning { target: None, message });
+    }
+    let elapsed = started.elapsed();
+    shared.emit(Event::RunFinished { run: shared.run.clone(), elapsed, busy: dispatcher.busy(elapsed), interrupted });
+    reports.into_iter().flatten().collect()
+}
+
+/// A job's one end.
+fn finish_job(shared: &Shared, reports: &mut [Option<JobReport>], index: usize, report: JobReport) {
+    shared.emit(Event::JobFinished(Box::new(report.clone())));
+    reports[index] = Some(report);
+}
+
+/// Reports of the jobs whose results are in the store already. The engine is not asked.
+async fn up_to_date(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<(usize, JobReport)> {
+    if shared.options.force {
+        return Vec::new();
+    }
+    let (store, jobs) = (shared.store.clone(), jobs.clone());
+    let look = move || {
+        let report = |(index, job): (usize, &Job)| {
+            let record = store.record(&job.target)?;
+            let current = crate::plan::reason(job, Some(&record.key)) == Reason::UpToDate;
+            let tested = record.tested || job.test.is_none();
+            (current && tested).then(|| (index, kept_report(&store, job, record)))
+        };
+        jobs.iter().enumerate().filter_map(report).collect()
+    };
+    // A store that makes this panic says so again in the job that builds.
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
+}
+
+fn kept_report(store: &Store, job: &Job, record: Record) -> JobReport {
+    let mut report = empty_report(store, job, Outcome::UpToDate, Duration::ZERO);
+    let log = report.folder.join("build.log");
+    report.log = log.exists().then_some(log);
+    report.artifacts = record.artifacts;
+    report
+}
+
+/// What a task that did not return a report died of.
+fn broken(error: JoinError) -> Outcome {
+    match error.try_into_panic() {
+        Ok(panic) => {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_owned());
+            Outcome::Infrastructure { reason: format!("internal error: {text}") }
+        }
+        // Aborted, after it was killed.
+        Err(_) => Outcome::Cancelled,
+    }
 }

@@ -1,0 +1,363 @@
+//! Decides what a run does next: which job starts when, what a signal means, when it is over. A state machine without
+//! I/O and without a clock: events go in, actions come out, and whoever drives it carries them out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::Request;
+
+/// What the run may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Capacity {
+    /// Jobs at the same time; 0 counts as 1.
+    pub(crate) slots: usize,
+    /// Memory of the engine. Jobs run together only when their limits fit in it; a job alone always runs.
+    pub(crate) memory_bytes: u64,
+    /// After a job that did not end well, start no other; those that run go on.
+    pub(crate) fail_fast: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// Comes once, first.
+    Begin,
+    JobEnded {
+        index: usize,
+        good: bool,
+        elapsed: Duration,
+    },
+    Request(Request),
+}
+
+/// What is to be done, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    Start(usize),
+    /// The job will never start.
+    Abandon(usize, Abandoned),
+    /// Cancel every running job; each still ends with [`Input::JobEnded`].
+    CancelAll,
+    /// As [`Action::CancelAll`], at once and without being gentle.
+    KillAll,
+    /// Nothing runs and nothing will: the last action.
+    Finish,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Abandoned {
+    Cancelled,
+    /// The job of this index failed, and the run was to stop at that.
+    FailFast(usize),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Ready,
+    Running,
+    /// Failed fast: what runs may end by itself.
+    Draining,
+    Cancelling,
+    Killing,
+    Finished,
+}
+
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    capacity: Capacity,
+    state: State,
+    /// Index and memory limit, in the plan's order, which is the order of starting.
+    waiting: VecDeque<(usize, u64)>,
+    running: BTreeMap<usize, u64>,
+    worked: Duration,
+}
+
+impl Dispatcher {
+    /// `jobs`: index and memory limit of each job that has to run.
+    pub(crate) fn new(capacity: Capacity, jobs: impl IntoIterator<Item = (usize, u64)>) -> Dispatcher {
+        Dispatcher {
+            capacity: Capacity { slots: capacity.slots.max(1), ..capacity },
+            state: State::Ready,
+            waiting: jobs.into_iter().collect(),
+            running: BTreeMap::new(),
+            worked: Duration::ZERO,
+        }
+    }
+
+    pub(crate) fn handle(&mut self, input: Input) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match (self.state, input) {
+            (State::Finished, _) => return actions,
+            (State::Ready, Input::Begin) => self.state = State::Running,
+            (_, Input::Begin) => return actions,
+            (_, Input::JobEnded { index, good, elapsed }) => {
+                if self.running.remove(&index).is_none() {
+                    return actions;
+                }
+                self.worked += elapsed;
+                if !good && self.capacity.fail_fast && self.state == State::Running {
+                    self.state = State::Draining;
+                    self.abandon(Abandoned::FailFast(index), &mut actions);
+                }
+            }
+            (State::Ready | State::Running | State::Draining, Input::Request(Request::Cancel)) => {
+                self.stop(State::Cancelling, Action::CancelAll, &mut actions);
+            }
+            (State::Ready | State::Running | State::Draining | State::Cancelling, Input::Request(Request::Kill)) => {
+                self.stop(State::Killing, Action::KillAll, &mut actions);
+            }
+            (State::Cancelling | State::Killing, Input::Request(_)) => return actions,
+        }
+        if self.state == State::Running {
+            self.start(&mut actions);
+        }
+        if self.waiting.is_empty() && self.running.is_empty() && self.state != State::Ready {
+            self.state = State::Finished;
+            actions.push(Action::Finish);
+        }
+        actions
+    }
+
+    /// Job time over slots x `elapsed`, 0 to 1.
+    pub(crate) fn busy(&self, elapsed: Duration) -> f64 {
+        let available = self.capacity.slots as f64 * elapsed.as_secs_f64();
+        if available > 0.0 { (self.worked.as_secs_f64() / available).min(1.0) } else { 0.0 }
+    }
+
+    /// Starts jobs strictly in order: a job that waits for memory is not overtaken, or it could wait for all others.
+    fn start(&mut self, actions: &mut Vec<Action>) {
+        while let Some(&(index, memory)) = self.waiting.front() {
+            let used = self.running.values().fold(0u64, |sum, memory| sum.saturating_add(*memory));
+            let fits =
+                self.running.len() < self.capacity.slots && used.saturating_add(memory) <= self.capacity.memory_bytes;
+            if !fits && !self.running.is_empty() {
+                break;
+            }
+            self.waiting.pop_front();
+            self.running.insert(index, memory);
+            actions.push(Action::Start(index));
+        }
+    }
+
+    fn stop(&mut self, state: State, action: Action, actions: &mut Vec<Action>) {
+        self.state = state;
+        self.abandon(Abandoned::Cancelled, actions);
+        if !self.running.is_empty() {
+            actions.push(action);
+        }
+    }
+
+    fn abandon(&mut self, why: Abandoned, actions: &mut Vec<Action>) {
+        actions.extend(self.waiting.drain(..).map(|(index, _)| Action::Abandon(index, why)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CANCEL: Input = Input::Request(Request::Cancel);
+    const KILL: Input = Input::Request(Request::Kill);
+
+    fn dispatcher(slots: usize, memory_bytes: u64, fail_fast: bool, jobs: &[u64]) -> Dispatcher {
+        Dispatcher::new(Capacity { slots, memory_bytes, fail_fast }, jobs.iter().copied().enumerate())
+    }
+
+    fn ended(index: usize, good: bool) -> Input {
+        Input::JobEnded { index, good, elapsed: Duration::from_secs(1) }
+    }
+
+    /// A dispatcher with two slots and three jobs, 0 and 1 running, brought to a state.
+    fn in_state(state: State) -> Dispatcher {
+        let mut dispatcher = dispatcher(2, 100, true, &[1, 1, 1]);
+        if state == State::Ready {
+            return dispatcher;
+        }
+        dispatcher.handle(Input::Begin);
+        match state {
+            State::Ready | State::Running => {}
+            State::Draining => drop(dispatcher.handle(ended(0, false))),
+            State::Cancelling => drop(dispatcher.handle(CANCEL)),
+            State::Killing => drop(dispatcher.handle(KILL)),
+            State::Finished => {
+                dispatcher.handle(CANCEL);
+                dispatcher.handle(ended(0, false));
+                dispatcher.handle(ended(1, false));
+            }
+        }
+        assert_eq!(dispatcher.state, state);
+        dispatcher
+    }
+
+    #[test]
+    fn each_signal_in_each_state() {
+        use Action::{Abandon, CancelAll, Finish, KillAll};
+        let abandoned = |index| Abandon(index, Abandoned::Cancelled);
+        let all = [abandoned(0), abandoned(1), abandoned(2), Finish];
+        let table: [(State, Input, Vec<Action>, State); 12] = [
+            (State::Ready, CANCEL, all.to_vec(), State::Finished),
+            (State::Ready, KILL, all.to_vec(), State::Finished),
+            (State::Running, CANCEL, vec![abandoned(2), CancelAll], State::Cancelling),
+            (State::Running, KILL, vec![abandoned(2), KillAll], State::Killing),
+            (State::Draining, CANCEL, vec![CancelAll], State::Cancelling),
+            (State::Draining, KILL, vec![KillAll], State::Killing),
+            (State::Cancelling, CANCEL, vec![], State::Cancelling),
+            (State::Cancelling, KILL, vec![KillAll], State::Killing),
+            (State::Killing, CANCEL, vec![], State::Killing),
+            (State::Killing, KILL, vec![], State::Killing),
+            (State::Finished, CANCEL, vec![], State::Finished),
+            (State::Finished, KILL, vec![], State::Finished),
+        ];
+        for (state, input, actions, after) in table {
+            let mut dispatcher = in_state(state);
+            assert_eq!(dispatcher.handle(input), actions, "{input:?} in {state:?}");
+            assert_eq!(dispatcher.state, after, "after {input:?} in {state:?}");
+        }
+    }
+
+    #[test]
+    fn each_pair_of_signals_ends_all_jobs_once() {
+        for first in [CANCEL, KILL] {
+            for second in [CANCEL, KILL] {
+                for state in [State::Running, State::Draining, State::Cancelling, State::Killing] {
+                    let mut dispatcher = in_state(state);
+                    let mut actions = dispatcher.handle(first);
+                    actions.extend(dispatcher.handle(second));
+                    assert!(!actions.iter().any(|action| matches!(action, Action::Start(_))));
+                    for index in 0..2 {
+                        actions.extend(dispatcher.handle(ended(index, false)));
+                    }
+                    let finished = actions.iter().filter(|action| **action == Action::Finish).count();
+                    assert_eq!(finished, 1, "{first:?}, {second:?} in {state:?}");
+                    assert_eq!(actions.last(), Some(&Action::Finish));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn jobs_start_in_order_as_slots_come_free() {
+        let mut dispatcher = dispatcher(2, 100, false, &[1, 1, 1]);
+        assert_eq!(dispatcher.handle(Input::Begin), [Action::Start(0), Action::Start(1)]);
+        assert_eq!(dispatcher.handle(ended(1, false)), [Action::Start(2)]);
+        assert_eq!(dispatcher.handle(ended(0, true)), []);
+        assert_eq!(dispatcher.handle(ended(2, true)), [Action::Finish]);
+    }
+
+    #[test]
+    fn memory_holds_jobs_back_but_one_always_runs() {
+        let mut dispatcher = dispatcher(4, 10, false, &[6, 6, 1, 50]);
+        assert_eq!(dispatcher.handle(Input::Begin), [Action::Start(0)]);
+        assert_eq!(dispatcher.handle(ended(0, true)), [Action::Start(1), Action::Start(2)]);
+        assert_eq!(dispatcher.handle(ended(1, true)), []);
+        assert_eq!(dispatcher.handle(ended(2, true)), [Action::Start(3)]);
+        assert_eq!(dispatcher.handle(ended(3, true)), [Action::Finish]);
+    }
+
+    #[test]
+    fn failing_fast_lets_running_jobs_end() {
+        let mut dispatcher = dispatcher(2, 100, true, &[1, 1, 1, 1]);
+        dispatcher.handle(Input::Begin);
+        let why = Abandoned::FailFast(1);
+        assert_eq!(dispatcher.handle(ended(1, false)), [Action::Abandon(2, why), Action::Abandon(3, why)]);
+        assert_eq!(dispatcher.handle(ended(0, false)), [Action::Finish]);
+    }
+
+    #[test]
+    fn nothing_to_do_is_finished_at_once() {
+        assert_eq!(dispatcher(2, 100, false, &[]).handle(Input::Begin), [Action::Finish]);
+    }
+
+    #[test]
+    fn busy_is_the_share_of_the_slots() {
+        let mut dispatcher = dispatcher(2, 100, false, &[1]);
+        dispatcher.handle(Input::Begin);
+        dispatcher.handle(Input::JobEnded { index: 0, good: true, elapsed: Duration::from_secs(3) });
+        assert_eq!(dispatcher.busy(Duration::from_secs(3)), 0.5);
+        assert_eq!(dispatcher.busy(Duration::ZERO), 0.0);
+    }
+
+    /// What the world may do next; numbers choose among the running jobs.
+    #[derive(Debug, Clone)]
+    enum Move {
+        End(usize, bool),
+        EndUnknown(usize),
+        Begin,
+        Cancel,
+        Kill,
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<Move>> {
+        let one = prop_oneof![
+            12 => (any::<usize>(), any::<bool>()).prop_map(|(which, good)| Move::End(which, good)),
+            1 => any::<usize>().prop_map(Move::EndUnknown),
+            1 => Just(Move::Begin),
+            1 => Just(Move::Cancel),
+            1 => Just(Move::Kill),
+        ];
+        proptest::collection::vec(one, 0..60)
+    }
+
+    proptest! {
+        #[test]
+        fn every_job_ends_once_and_the_run_finishes_once(
+            slots in 0usize..5,
+            memory in 0u64..40,
+            fail_fast: bool,
+            jobs in proptest::collection::vec(0u64..30, 0..20),
+            moves in moves(),
+        ) {
+            let mut dispatcher = dispatcher(slots, memory, fail_fast, &jobs);
+            let mut running: Vec<usize> = Vec::new();
+            let mut ends = vec![0; jobs.len()];
+            let mut starts = Vec::new();
+            let mut finished = 0;
+            let mut stopped = false;
+            let endless = std::iter::repeat_with(|| Move::End(0, true));
+            for step in std::iter::once(Move::Begin).chain(moves).chain(endless) {
+                let input = match step {
+                    Move::Begin => Input::Begin,
+                    Move::Cancel => CANCEL,
+                    Move::Kill => KILL,
+                    Move::EndUnknown(index) => ended(index % 100 + jobs.len(), false),
+                    Move::End(which, good) => {
+                        if running.is_empty() {
+                            if finished > 0 { break } else { continue }
+                        }
+                        let index = running.remove(which % running.len());
+                        ends[index] += 1;
+                        ended(index, good)
+                    }
+                };
+                stopped |= matches!(input, Input::Request(_));
+                for action in dispatcher.handle(input) {
+                    prop_assert_eq!(finished, 0, "{:?} after the end", action);
+                    match action {
+                        Action::Start(index) => {
+                            prop_assert!(!stopped);
+                            running.push(index);
+                            starts.push(index);
+                        }
+                        Action::Abandon(index, _) => ends[index] += 1,
+                        Action::CancelAll | Action::KillAll => prop_assert!(!running.is_empty()),
+                        Action::Finish => {
+                            prop_assert!(running.is_empty());
+                            finished += 1;
+                        }
+                    }
+                }
+                prop_assert!(running.len() <= slots.max(1));
+                let used: u64 = running.iter().map(|index| jobs[*index]).sum();
+                prop_assert!(used <= memory || running.len() == 1);
+                if finished == 0 {
+                    prop_assert!(!running.is_empty(), "nothing runs and nothing is finished");
+                }
+            }
+            prop_assert!(starts.is_sorted());
+            prop_assert_eq!(ends, vec![1; jobs.len()]);
+            prop_assert_eq!(finished, 1);
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! Does one job: images, container, steps, results, check, test, store. It ends with a report whatever happens; whether
+//! and when a job runs is the dispatcher's business, and what a failure means `outcome`'s.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::journal::Journal;
+use super::outcome::{self, Stop};
+use super::watch::Patience;
+use super::{RunOptions, build, install_test, prepare, summary};
+use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Severity};
+use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
+use crate::event::{Event, JobReport, Outcome};
+use crate::family::StepKind;
+use crate::image::Images;
+use crate::plan::{Job, Key};
+use crate::recipe::PackageArch;
+use crate::source::Sources;
+use crate::store::{RECORD_SCHEMA, Record, Staging, Store};
+use crate::types::Format;
+
+/// Repetitions of what failed by no fault of the package.
+const RETRIES: u32 = 2;
+
+/// What all jobs of a run share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) run: String,
+    pub(crate) engine: EngineHandle,
+    pub(crate) engine_info: EngineInfo,
+    pub(crate) images: Images,
+    pub(crate) sources: Sources,
+    pub(crate) store: Arc<Store>,
+    pub(crate) options: RunOptions,
+    pub(crate) events: mpsc::UnboundedSender<Event>,
+    /// Containers on their way out: the run waits for them.
+    pub(crate) removals: TaskTracker,
+}
+
+/// An engine that can be printed.
+#[derive(Clone)]
+pub(crate) struct EngineHandle(pub(crate) Arc<dyn Engine>);
+
+impl std::fmt::Debug for EngineHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Engine").field(&self.0.endpoint()).finish()
+    }
+}
+
+impl Shared {
+    pub(crate) fn emit(&self, event: Event) {
+        // Nobody listening is no reason to stop.
+        let _ = self.events.send(event);
+    }
+
+    /// Removes a container in the background: its job need not wait for it.
+    pub(crate) fn remove_later(&self, container: Box<dyn Container>) {
+        // An error here leaves the container to the run's last clean-up.
+        drop(self.removals.spawn(async move { container.remove().await }));
+    }
+
+    pub(crate) fn network(&self) -> Network {
+        if self.options.host_network { Network::Host } else { Network::Default }
+    }
+}
+
+/// A job at work.
+#[derive(Debug)]
+pub(crate) struct Work<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) job: &'a Job,
+    /// Its place in the plan, for names.
+    pub(crate) index: usize,
+    pub(crate) cancel: &'a CancellationToken,
+    pub(crate) journal: Journal,
+    pub(crate) memory_peak_bytes: Option<u64>,
+}
+
+/// What a job that succeeded leaves.
+#[derive(Debug)]
+struct Built {
+    artifacts: Vec<Artifact>,
+    warnings: Vec<Finding>,
+    key: Key,
+}
+
+/// Runs a job to its end.
+pub(crate) async fn execute(shared: &Shared, index: usize, job: &Job, cancel: &CancellationToken) -> JobReport {
+    let started = Instant::now();
+    shared.emit(Event::JobStarted { target: job.target.clone() });
+    let (staging, journal) = match open(shared, job).await {
+        Ok(opened) => opened,
+        Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()),
+    };
+    let mut work = Work { shared, job, index, cancel, journal, memory_peak_bytes: None };
+    let result = work.run(&staging).await;
+
+    let steps = work.journal.end_steps();
+    let Work { journal, memory_peak_bytes, .. } = work;
+    let (mut outcome, built) = match result {
+        Ok(built) => (Outcome::Succeeded, Some(built)),
+        Err(outcome) => (outcome, None),
+    };
+    let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
+    let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
+    let space = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
+    let text = summary::end(&job.target, &outcome, &steps, started.elapsed(), space, memory_peak_bytes);
+    if let Err(error) = journal.finish(text).await
+        && outcome.is_good()
+    {
+        outcome = log_failed(&error);
+    }
+    let mut report = empty_report(&shared.store, job, outcome, started.elapsed());
+    report.steps = steps;
+    report.tail = tail;
+    report.memory_peak_bytes = memory_peak_bytes;
+    keep(shared, job, staging, built, &mut report).await;
+    report.elapsed = started.elapsed();
+    report
+}
+
+/// Moves what a job leaves to where it stays, and says in the report where that is.
+async fn keep(shared: &Shared, job: &Job, staging: Staging, built: Option<Built>, report: &mut JobReport) {
+    let log_name = staging.log_path().file_name().map(PathBuf::from).unwrap_or_default();
+    match built {
+        Some(built) if report.outcome.is_good() => {
+            let record = Record {
+                schema: RECORD_SCHEMA,
+                target: job.target.to_string(),
+                key: built.key,
+                artifacts: built.artifacts.clone(),
+                elapsed_seconds: report.elapsed.as_secs_f64(),
+                tested: job.test.is_some(),
+            };
+            match blocking(move || staging.accept(&record)).await {
+                Ok(Ok(folder)) => {
+                    report.log = Some(folder.join(log_name));
+                    report.folder = folder;
+                    report.artifacts = built.artifacts;
+                    report.warnings = built.warnings;
+                }
+                Ok(Err(error)) => report.outcome = outcome::store(error),
+                Err(panic) => report.outcome = panic,
+            }
+        }
+        _ => {
+            let refused = matches!(report.outcome, Outcome::Rejected { .. });
+            match blocking(move || staging.reject(refused)).await {
+                Ok(Ok(log)) => report.log = Some(log),
+                // The job failed already: where its log is lost is worth a word, not another outcome.
+                Ok(Err(error)) => shared.emit(Event::Warning {
+                    target: Some(job.target.clone()),
+                    message: format!("the log is lost: {}", outcome::chain(&error)),
+                }),
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+async fn open(shared: &Shared, job: &Job) -> Result<(Staging, Journal), Outcome> {
+    let (store, target, events) = (shared.store.clone(), job.target.clone(), shared.events.clone());
+    let limit = job.limits.log_bytes;
+    blocking(move || {
+        let staging = store.stage(&target).map_err(outcome::store)?;
+        let journal =
+            Journal::create(&staging.log_path(), target, limit, events).map_err(|error| log_failed(&error))?;
+        Ok((staging, journal))
+    })
+    .await?
+}
+
+/// A report of a job that left nothing.
+pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: Duration) -> JobReport {
+    JobReport {
+        target: job.target.clone(),
+        outcome,
+        elapsed,
+        steps: Vec::new(),
+        artifacts: Vec::new(),
+        warnings: Vec::new(),
+        folder: store.folder(&job.target),
+        log: None,
+        tail: None,
+        memory_peak_bytes: None,
+    }
+}
+
+pub(crate) fn log_failed(error: &std::io::Error) -> Outcome {
+    if outcome::is_disk_full(error.kind()) {
+        Outcome::DiskFull { step: StepKind::Prepare, place: "the log's disk".to_owned() }
+    } else {
+        Outcome::Infrastructure { reason: format!("the log cannot be written: {error}") }
+    }
+}
+
+/// Runs blocking work off the runtime's threads. A panic in it goes on here, in the job's own task.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => Ok(value),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that shuts down cancels blocking work.
+            Err(_) => Err(Outcome::Cancelled),
+        },
+    }
+}
+
+impl Work<'_> {
+    async fn run(&mut self, staging: &Staging) -> Result<Built, Outcome> {
+        self.head().await.map_err(|error| log_failed(&error))?;
+        let ready = {
+            let mut attempt = 0;
+            loop {
+                match prepare::prepare(self).await {
+                    Ok(ready) => break ready,
+                    Err(stop) => attempt = self.again(stop, attempt, "preparing").await?,
+                }
+            }
+        };
+        let folder = staging.artifacts();
+        let files = {
+            let mut attempt = 0;
+            loop {
+                match build::build(self, &ready, attempt, &folder).await {
+                    Ok(files) => break files,
+                    Err(stop) => attempt = self.again(stop, attempt, "building").await?,
+                }
+            }
+        };
+        let (artifacts, warnings) = self.inspect(files).await?;
+        if let Some(setup) = &self.job.test {
+            let mut attempt = 0;
+            loop {
+                match install_test::test(self, setup, &ready, &artifacts, &folder, attempt).await {
+                    Ok(()) => break,
+                    Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
+                }
+            }
+        }
+        self.alive()?;
+        Ok(Built { artifacts, warnings, key: key_with_base(&self.job.key, &ready.base.identity) })
+    }
+
+    async fn head(&mut self) -> std::io::Result<()> {
+        let engine = format!("{} {}", self.shared.engine_info.name, self.shared.engine_info.version);
+        let version = match self.job.packaging.expected.first() {
+            Some(package) => package.version.clone(),
+            None => self.job.recipe.package.version.clone(),
+        };
+        self.journal.text(summary::head(&self.job.target, &version, &engine, &self.shared.run)).await
+    }
+
+    /// Err when the job is cancelled.
+    pub(crate) fn alive(&self) -> Result<(), Outcome> {
+        if self.cancel.is_cancelled() { Err(Outcome::Cancelled) } else { Ok(()) }
+    }
+
+    /// Waits before another attempt, or says how the job ends. Returns the number of the next attempt.
+    async fn again(&mut self, stop: Stop, attempt: u32, doing: &str) -> Result<u32, Outcome> {
+        // Whatever broke while a job was being cancelled broke because of that.
+        self.alive()?;
+        let reason = match stop {
+            Stop::Final(outcome) => return Err(outcome),
+            Stop::Transient(reason) => reason,
+        };
+        if attempt == RETRIES {
+            return Err(Outcome::Infrastructure { reason: format!("{reason} ({} attempts)", RETRIES + 1) });
+        }
+        let next = attempt + 1;
+        let wait = outcome::backoff(next);
+        let message =
+            format!("{doing} again in {} s (attempt {} of {}): {reason}", wait.as_secs(), next + 1, RETRIES + 1);
+        self.journal.warn(message).await.map_err(|error| log_failed(&error))?;
+        tokio::select! {
+            () = sleep(wait) => Ok(next),
+            () = self.cancel.cancelled() => Err(Outcome::Cancelled),
+        }
+    }
+
+    pub(crate) async fn enter(&mut self, step: StepKind) -> Result<(), Outcome> {
+        self.alive()?;
+        self.journal.enter(step).await.map_err(|error| log_failed(&error))
+    }
+
+    pub(crate) async fn note(&mut self, text: &str) -> Result<(), Outcome> {
+        self.journal.note(text).await.map_err(|error| log_failed(&error))
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        Patience {
+            step: Duration::from_secs(self.job.limits.timeout_seconds),
+            silence: Duration::from_secs(self.job.limits.stall_seconds),
+        }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        let limits = &self.job.limits;
+        Limits { memory_bytes: Some(limits.memory_bytes), pids: Some(limits.pids), cpuset: None }
+    }
+
+    pub(crate) fn labels(&self) -> std::collections::BTreeMap<String, String> {
+        [(labels::RUN, self.shared.run.clone()), (labels::TARGET, self.job.target.to_string())]
+            .map(|(key, value)| (key.to_owned(), value))
+            .into()
+    }
+
+    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<(Vec<Artifact>, Vec<Finding>), Outcome> {
+        self.enter(StepKind::Inspect).await?;
+        let step = StepKind::Inspect;
+        let expectation = expectation(self.job);
+        let inspected = blocking(move || artifact::inspect(&files, &expectation)).await?;
+        let (artifacts, findings) = match inspected {
+            Ok(inspected) => inspected,
+            Err(error @ ArtifactError::Malformed { .. }) => {
+                let ArtifactError::Malformed { ref path, .. } = error else { unreachable!() };
+                let name = file_name(path);
+                let findings = vec![outcome::finding(&name, "malformed-package", outcome::chain(&error))];
+                return Err(Outcome::Rejected { step, findings });
+            }
+            Err(error) => return Err(Outcome::Infrastructure { reason: outcome::chain(&error) }),
+        };
+        let mut text: String = artifacts
+            .iter()
+            .map(|file| format!("{}  {}  {}\n", file.sha256, file.file_name, file.size_bytes))
+            .collect();
+        for finding in &findings {
+            let severity = match finding.severity {
+                Severity::Warning => "warning",
+                Severity::Error => "error",
+            };
+            text.push_str(&format!("{severity}: {}: {} [{}]\n", finding.artifact, finding.message, finding.rule));
+        }
+        self.journal.text(text).await.map_err(|error| log_failed(&error))?;
+        let (errors, warnings): (Vec<_>, Vec<_>) =
+            findings.into_iter().partition(|finding| finding.severity == Severity::Error);
+        if errors.is_empty() { Ok((artifacts, warnings)) } else { Err(Outcome::Rejected { step, findings: errors }) }
+    }
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What the plan says about a job's results, in `artifact`'s words.
+fn expectation(job: &Job) -> Expectation {
+    let own = match job.target.format {
+        Format::Deb => &job.recipe.packaging.debian,
+        Format::Rpm => &job.recipe.packaging.spec,
+    };
+    Expectation {
+        format: job.target.format,
+        arch: job.target.arch,
+        packages: job
+            .packaging
+            .expected
+            .iter()
+            .map(|package| Expected {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                arch_independent: package.architecture == PackageArch::All,
+            })
+            .collect(),
+        closed: own.is_none(),
+        upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
+    }
+}
+
+/// The key that a job ends with: what the plan knew, and the base that was really used.
+fn key_with_base(key: &Key, identity: &str) -> Key {
+    let mut key = key.clone();
+    key.inputs.insert("base".to_owned(), identity.to_owned());
+    key
+}

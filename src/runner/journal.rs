@@ -1,0 +1,357 @@
+//! What a job says while it runs, in one place: its log, its events, which step it is in and since when. It decides
+//! nothing; `watch` reads its [`Pulse`] to see whether the job is alive.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::log::JobLog;
+use super::phases::{PhaseScanner, Piece};
+use super::tail::LastLine;
+use crate::engine::{OutputSink, OutputStream};
+use crate::event::{Event, Tail};
+use crate::family::StepKind;
+use crate::matrix::Target;
+use crate::types::Progress;
+
+/// Droppable events are sent at most this often per job.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
+/// When a job last gave a sign, and the line to show for it. Shared with whoever watches.
+#[derive(Debug)]
+pub(crate) struct Pulse(Mutex<PulseState>);
+
+#[derive(Debug)]
+struct PulseState {
+    step: StepKind,
+    step_started: Instant,
+    last_output: Instant,
+    last_shown: Option<Instant>,
+    line: LastLine,
+}
+
+impl Pulse {
+    fn state(&self) -> MutexGuard<'_, PulseState> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// The step, when it began, and when the last byte came (or the step began).
+    pub(crate) fn read(&self) -> (StepKind, Instant, Instant) {
+        let state = self.state();
+        (state.step, state.step_started, state.last_output)
+    }
+
+    /// Begins the waiting for output anew.
+    pub(crate) fn touch(&self) {
+        self.state().last_output = Instant::now();
+    }
+
+    /// The newest line that was not shown yet, if it is time to show one.
+    pub(crate) fn line_to_show(&self) -> Option<String> {
+        let mut state = self.state();
+        let now = Instant::now();
+        if state.last_shown.is_some_and(|shown| now - shown < SHOW_EVERY) {
+            return None;
+        }
+        let line = state.line.take()?;
+        state.last_shown = Some(now);
+        Some(line)
+    }
+}
+
+/// Why output could not be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// More output than the job may print.
+    LogLimit,
+    /// The log file cannot be written.
+    Log(io::ErrorKind),
+}
+
+#[derive(Debug)]
+pub(crate) struct Journal {
+    target: Target,
+    events: mpsc::UnboundedSender<Event>,
+    log: JobLog,
+    pulse: Arc<Pulse>,
+    /// Bytes of output that may still come.
+    room: u64,
+    refusal: Option<Refusal>,
+    steps: Vec<(StepKind, Duration)>,
+    entered: Option<(StepKind, Instant)>,
+    printed: bool,
+}
+
+impl Journal {
+    /// Begins the log at `path`; `limit` is how many bytes of output it may hold.
+    pub(crate) fn create(
+        path: &Path,
+        target: Target,
+        limit: u64,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> io::Result<Journal> {
+        let now = Instant::now();
+        let pulse = PulseState {
+            step: StepKind::Prepare,
+            step_started: now,
+            last_output: now,
+            last_shown: None,
+            line: LastLine::default(),
+        };
+        Ok(Journal {
+            target,
+            events,
+            log: JobLog::create(path)?,
+            pulse: Arc::new(Pulse(Mutex::new(pulse))),
+            room: limit,
+            refusal: None,
+            steps: Vec::new(),
+            entered: None,
+            printed: false,
+        })
+    }
+
+    pub(crate) fn pulse(&self) -> Arc<Pulse> {
+        self.pulse.clone()
+    }
+
+    pub(crate) fn events(&self) -> mpsc::UnboundedSender<Event> {
+        self.events.clone()
+    }
+
+    /// The step that the job is in.
+    pub(crate) fn step(&self) -> StepKind {
+        self.entered.map_or(StepKind::Prepare, |(step, _)| step)
+    }
+
+    /// The step before ends, this one begins, with its banner; nothing when it is the current one.
+    pub(crate) async fn enter(&mut self, step: StepKind) -> io::Result<()> {
+        if self.entered.is_some_and(|(current, _)| current == step) {
+            return Ok(());
+        }
+        self.leave();
+        let now = Instant::now();
+        self.entered = Some((step, now));
+        {
+            let mut state = self.pulse.state();
+            state.step = step;
+            state.step_started = now;
+            state.last_output = now;
+        }
+        self.emit(Event::StepStarted { target: self.target.clone(), step });
+        let result = self.log.banner(title(step)).await;
+        self.checked(result)
+    }
+
+    fn leave(&mut self) {
+        if let Some((step, since)) = self.entered.take() {
+            let elapsed = since.elapsed();
+            match self.steps.iter_mut().find(|(known, _)| *known == step) {
+                // A retry, or a build that goes back to a step: its time adds up.
+                Some((_, total)) => *total += elapsed,
+                None => self.steps.push((step, elapsed)),
+            }
+        }
+    }
+
+    /// Takes output; an error ends the process that printed it.
+    async fn output(&mut self, mut bytes: Bytes) -> io::Result<()> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal.into());
+        }
+        self.printed = true;
+        let over = bytes.len() as u64 > self.room;
+        if over {
+            // What fits is still of use; the rest is what the limit is for.
+            bytes.truncate(usize::try_from(self.room).unwrap_or(usize::MAX));
+        }
+        self.room -= bytes.len() as u64;
+        {
+            let mut state = self.pulse.state();
+            state.line.feed(&bytes);
+        }
+        self.pulse.touch();
+        let result = self.log.output(bytes).await;
+        self.checked(result)?;
+        self.show_line();
+        if over {
+            self.refusal = Some(Refusal::LogLimit);
+            return Err(Refusal::LogLimit.into());
+        }
+        Ok(())
+    }
+
+    /// A line of farm's own in the log.
+    pub(crate) async fn note(&mut self, text: &str) -> io::Result<()> {
+        let result = self.log.note(text).await;
+        self.checked(result)
+    }
+
+    /// Lines of farm's own in the log, without a prefix.
+    pub(crate) async fn text(&mut self, text: String) -> io::Result<()> {
+        let result = self.log.own(text).await;
+        self.checked(result)
+    }
+
+    /// A warning for people: in the log and as an event.
+    pub(crate) async fn warn(&mut self, message: String) -> io::Result<()> {
+        let result = self.note(&message).await;
+        self.emit(Event::Warning { target: Some(self.target.clone()), message });
+        result
+    }
+
+    /// Why output was refused, if it was.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.refusal
+    }
+
+    pub(crate) fn tail(&self) -> Option<Tail> {
+        self.log.tail()
+    }
+
+    pub(crate) fn tail_contains(&self, needle: &str) -> bool {
+        self.log.tail_contains(needle)
+    }
+
+    /// Whether anything was printed since the last call.
+    pub(crate) fn take_printed(&mut self) -> bool {
+        std::mem::take(&mut self.printed)
+    }
+
+    /// Where the output of one process goes. With a token, its phase markers are followed.
+    pub(crate) fn sink(&mut self, token: Option<&str>) -> JobSink<'_> {
+        let scanner = || token.map(PhaseScanner::new);
+        JobSink { stdout: scanner(), stderr: scanner(), journal: self }
+    }
+
+    /// Hears of downloads for this job; what comes too often is dropped.
+    pub(crate) fn progress(&self) -> EventProgress {
+        EventProgress { target: self.target.clone(), events: self.events.clone(), last: Mutex::new(None) }
+    }
+
+    /// The time of each step, the current one included, which ends here.
+    pub(crate) fn end_steps(&mut self) -> Vec<(StepKind, Duration)> {
+        self.leave();
+        self.steps.clone()
+    }
+
+    /// Writes `summary` as the last section and closes the log.
+    pub(crate) async fn finish(mut self, summary: String) -> io::Result<()> {
+        let mut written = self.log.banner("Summary").await;
+        if written.is_ok() {
+            written = self.log.own(summary).await;
+        }
+        self.log.finish().await.and(written)
+    }
+
+    fn show_line(&self) {
+        if let Some(line) = self.pulse.line_to_show() {
+            self.emit(Event::Output { target: self.target.clone(), line });
+        }
+    }
+
+    fn emit(&self, event: Event) {
+        // Nobody listening is no reason to stop.
+        let _ = self.events.send(event);
+    }
+
+    fn checked(&mut self, result: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = &result {
+            self.refusal.get_or_insert(Refusal::Log(error.kind()));
+        }
+        result
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> io::Error {
+        match refusal {
+            Refusal::LogLimit => io::Error::new(io::ErrorKind::FileTooLarge, "more output than the log limit allows"),
+            Refusal::Log(kind) => kind.into(),
+        }
+    }
+}
+
+fn title(step: StepKind) -> &'static str {
+    match step {
+        StepKind::Prepare => "Prepare",
+        StepKind::Unpack => "Unpack",
+        StepKind::Build => "Build",
+        StepKind::Check => "Check",
+        StepKind::Package => "Package",
+        StepKind::Collect => "Collect",
+        StepKind::Inspect => "Inspect",
+        StepKind::Test => "Test",
+    }
+}
+
+/// The output of one process on its way into the journal.
+#[derive(Debug)]
+pub(crate) struct JobSink<'a> {
+    journal: &'a mut Journal,
+    stdout: Option<PhaseScanner>,
+    stderr: Option<PhaseScanner>,
+}
+
+impl JobSink<'_> {
+    /// Hands on what a scanner held back: the process has ended.
+    pub(crate) async fn finish(mut self) -> io::Result<()> {
+        for scanner in [self.stdout.take(), self.stderr.take()] {
+            let held = scanner.map(|mut scanner| scanner.finish()).unwrap_or_default();
+            if !held.is_empty() {
+                self.journal.output(held.into()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl OutputSink for JobSink<'_> {
+    async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> io::Result<()> {
+        let scanner = match stream {
+            OutputStream::Stdout => &mut self.stdout,
+            OutputStream::Stderr => &mut self.stderr,
+        };
+        let Some(scanner) = scanner else { return self.journal.output(chunk).await };
+        for piece in scanner.scan(&chunk) {
+            match piece {
+                Piece::Bytes(bytes) => self.journal.output(bytes.into()).await?,
+                Piece::Phase(step) => self.journal.enter(step).await?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Progress of downloads as events.
+#[derive(Debug)]
+pub(crate) struct EventProgress {
+    target: Target,
+    events: mpsc::UnboundedSender<Event>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Progress for EventProgress {
+    fn progress(&self, what: &str, done: u64, total: u64) {
+        let now = Instant::now();
+        let mut last = self.last.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // The last step of a download is always told: a bar should not stop at 97 %.
+        let is_end = total > 0 && done >= total;
+        if !is_end && last.is_some_and(|last| now - last < SHOW_EVERY) {
+            return;
+        }
+        *last = Some(now);
+        let _ = self.events.send(Event::Progress { target: self.target.clone(), what: what.to_owned(), done, total });
+    }
+}

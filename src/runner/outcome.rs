@@ -1,0 +1,269 @@
+//! What an error or a process's end means for a job: its own fault, its surroundings' fault, or worth another attempt.
+//! Only facts decide: exit codes of farm's own scripts, kinds of errors, the kernel's counters. Text that a build
+//! printed is never enough by itself.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use super::journal::Refusal;
+use crate::artifact::{Finding, Severity};
+use crate::engine::EngineError;
+use crate::event::Outcome;
+use crate::family::{EXIT_NETWORK, EXIT_UNSATISFIABLE, StepKind};
+use crate::fetch::FetchError;
+use crate::image::ImageError;
+use crate::source::SourceError;
+use crate::store::StoreError;
+
+/// Why a part of a job did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Another attempt, on a fresh container, may well succeed.
+    Transient(String),
+    Final(Outcome),
+}
+
+impl From<Outcome> for Stop {
+    fn from(outcome: Outcome) -> Stop {
+        Stop::Final(outcome)
+    }
+}
+
+/// What a tool prints when the kernel says ENOSPC.
+pub(crate) const NO_SPACE: &str = "No space left on device";
+
+/// The error and its causes, as one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        // Transparent errors repeat what they hold.
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+fn infrastructure(error: &dyn Error) -> Stop {
+    Outcome::Infrastructure { reason: chain(error) }.into()
+}
+
+pub(crate) fn is_disk_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
+    match error {
+        EngineError::Cancelled => Outcome::Cancelled.into(),
+        EngineError::DiskFull { .. } => Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into(),
+        EngineError::Unreachable { .. }
+        | EngineError::Lost { .. }
+        | EngineError::Ended { .. }
+        | EngineError::Pull { .. }
+        | EngineError::Refused { status: 500.., .. } => Stop::Transient(chain(&error)),
+        EngineError::Sink(ref source) | EngineError::Source(ref source) if is_disk_full(source.kind()) => {
+            Outcome::DiskFull { step, place: "this host's disk".to_owned() }.into()
+        }
+        EngineError::NoEngine { .. }
+        | EngineError::Refused { .. }
+        | EngineError::NoSuchPath(_)
+        | EngineError::Sink(_)
+        | EngineError::Source(_)
+        | EngineError::Config(_) => infrastructure(&error),
+    }
+}
+
+/// `memory_bytes`: the limit under which image scripts run, if there is one.
+pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_space: bool) -> Stop {
+    let step = StepKind::Prepare;
+    match error {
+        ImageError::Engine(error) => engine(error, step),
+        ImageError::Unavailable { .. } => Stop::Transient(chain(&error)),
+        ImageError::Cancelled => Outcome::Cancelled.into(),
+        ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
+        ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {
+            Outcome::DepWait { requirements: unsatisfiable }.into()
+        }
+        ImageError::Script { kind, exit_code: EXIT_NETWORK, .. } => {
+            Stop::Transient(format!("{kind} image: the package mirror or the network failed"))
+        }
+        // These scripts are farm's own and run package managers: no test of theirs writes to /dev/full.
+        ImageError::Script { .. } if tail_has_no_space => {
+            Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into()
+        }
+        ImageError::Script { exit_code, .. } => Outcome::Failed { step, exit_code }.into(),
+        ImageError::Io { ref path, ref source } if is_disk_full(source.kind()) => {
+            Outcome::DiskFull { step, place: path.display().to_string() }.into()
+        }
+        ImageError::Untrusted { .. } | ImageError::NoWay { .. } | ImageError::Io { .. } => infrastructure(&error),
+    }
+}
+
+pub(crate) fn source(error: SourceError) -> Outcome {
+    let full = |path: &std::path::Path| Outcome::DiskFull { step: StepKind::Unpack, place: path.display().to_string() };
+    match &error {
+        SourceError::Cancelled | SourceError::Fetch(FetchError::Cancelled) => Outcome::Cancelled,
+        SourceError::Io { path, source } | SourceError::Fetch(FetchError::Io { path, source })
+            if is_disk_full(source.kind()) =>
+        {
+            full(path)
+        }
+        _ => Outcome::SourceUnavailable { reason: chain(&error) },
+    }
+}
+
+pub(crate) fn store(error: StoreError) -> Outcome {
+    match error {
+        StoreError::DiskFull(path) => Outcome::DiskFull { step: StepKind::Collect, place: path.display().to_string() },
+        error => Outcome::Infrastructure { reason: chain(&error) },
+    }
+}
+
+/// Output that could not be taken.
+pub(crate) fn refusal(refusal: Refusal, step: StepKind, log_bytes: u64) -> Outcome {
+    match refusal {
+        Refusal::LogLimit => Outcome::LogLimit { step, limit_bytes: log_bytes },
+        Refusal::Log(kind) if is_disk_full(kind) => Outcome::DiskFull { step, place: "the log's disk".to_owned() },
+        Refusal::Log(kind) => Outcome::Infrastructure { reason: format!("the log cannot be written: {kind}") },
+    }
+}
+
+/// A finding of the runner's own.
+pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
+    Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message }
+}
+
+/// The step in which an outcome was decided, for the log's Fail-Stage.
+pub(crate) fn step_of(outcome: &Outcome) -> Option<StepKind> {
+    match outcome {
+        Outcome::Failed { step, .. }
+        | Outcome::TimedOut { step, .. }
+        | Outcome::Stalled { step, .. }
+        | Outcome::LogLimit { step, .. }
+        | Outcome::OutOfMemory { step, .. }
+        | Outcome::DiskFull { step, .. }
+        | Outcome::Rejected { step, .. } => Some(*step),
+        Outcome::DepWait { .. } => Some(StepKind::Prepare),
+        Outcome::SourceUnavailable { .. } => Some(StepKind::Unpack),
+        Outcome::Succeeded
+        | Outcome::UpToDate
+        | Outcome::Skipped { .. }
+        | Outcome::Cancelled
+        | Outcome::Infrastructure { .. } => None,
+    }
+}
+
+/// Whether some file system in `df`'s output (`df -Pk`: POSIX, in KiB) has no room left: less than `needed_kib` where
+/// `root` lies, or nothing to speak of anywhere else. Returns its mount point.
+pub(crate) fn full_file_system(df: &str, root_line: &str, needed_kib: u64) -> Option<String> {
+    let parse = |line: &str| -> Option<(u64, u64, String)> {
+        let mut fields = line.split_whitespace();
+        let size = fields.nth(1)?.parse().ok()?;
+        let available = fields.nth(1)?.parse().ok()?;
+        Some((size, available, fields.nth(1)?.to_owned()))
+    };
+    let root = root_line.lines().filter_map(parse).next();
+    if let Some((_, available, mount)) = root
+        && available < needed_kib
+    {
+        return Some(mount);
+    }
+    // File systems of no size (proc), and read-only images, which are always full, say nothing.
+    df.lines()
+        .filter_map(parse)
+        .find(|(size, available, mount)| *size > 0 && *available < 64 && mount != "/")
+        .map(|(_, _, mount)| mount)
+}
+
+/// How long to wait before attempt `attempt` (1 is the first repetition).
+pub(crate) fn backoff(attempt: u32) -> Duration {
+    Duration::from_secs(2) * 4u32.saturating_pow(attempt.saturating_sub(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(exit_code: i32, unsatisfiable: &[&str], oom: bool) -> ImageError {
+        let unsatisfiable = unsatisfiable.iter().map(|name| (*name).to_owned()).collect();
+        ImageError::Script { kind: "builder", exit_code, unsatisfiable, oom }
+    }
+
+    #[test]
+    fn image_scripts_are_told_apart_by_their_exit_code() {
+        let of = |error| image(error, Some(1 << 30), false);
+        assert_eq!(
+            of(script(EXIT_UNSATISFIABLE, &["libfoo-dev"], false)),
+            Stop::Final(Outcome::DepWait { requirements: vec!["libfoo-dev".to_owned()] })
+        );
+        // A tool's own 11 names nothing.
+        assert_eq!(of(script(11, &[], false)), Stop::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 11 }));
+        assert!(matches!(of(script(EXIT_NETWORK, &[], false)), Stop::Transient(_)));
+        assert_eq!(
+            of(script(137, &[], true)),
+            Stop::Final(Outcome::OutOfMemory { step: StepKind::Prepare, limit_bytes: Some(1 << 30) })
+        );
+        assert!(matches!(image(script(1, &[], false), None, true), Stop::Final(Outcome::DiskFull { .. })));
+        assert_eq!(of(script(2, &[], false)), Stop::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 2 }));
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        let lost = EngineError::Lost { action: "run a process".to_owned(), reason: "reset".to_owned() };
+        assert!(matches!(engine(lost, StepKind::Build), Stop::Transient(_)));
+        let refused =
+            |status| EngineError::Refused { action: "create a container".to_owned(), status, message: "no".to_owned() };
+        assert!(matches!(engine(refused(500), StepKind::Build), Stop::Transient(_)));
+        assert!(matches!(engine(refused(404), StepKind::Build), Stop::Final(Outcome::Infrastructure { .. })));
+        assert_eq!(engine(EngineError::Cancelled, StepKind::Build), Stop::Final(Outcome::Cancelled));
+        let full = EngineError::DiskFull { action: "unpack".to_owned() };
+        assert!(matches!(engine(full, StepKind::Build), Stop::Final(Outcome::DiskFull { .. })));
+        let untrusted = ImageError::Untrusted { distro: "debian-12".to_owned(), reason: "bad signature".to_owned() };
+        assert!(matches!(image(untrusted, None, false), Stop::Final(Outcome::Infrastructure { .. })));
+    }
+
+    #[test]
+    fn wrong_or_missing_sources_are_no_infrastructure() {
+        let mismatch = FetchError::Mismatch {
+            url: "https://example.org/a.tar".to_owned(),
+            expected: "aa".to_owned(),
+            actual: "bb".to_owned(),
+        };
+        let Outcome::SourceUnavailable { reason } = source(mismatch.into()) else { panic!() };
+        assert!(reason.contains("a.tar") && reason.contains("bb"), "{reason}");
+        assert_eq!(source(SourceError::Cancelled), Outcome::Cancelled);
+        let full = SourceError::Io { path: "/cache".into(), source: io::ErrorKind::StorageFull.into() };
+        assert!(matches!(source(full), Outcome::DiskFull { place, .. } if place == "/cache"));
+    }
+
+    #[test]
+    fn a_full_file_system_is_seen_by_its_numbers() {
+        let header = "Filesystem     1024-blocks     Used Available Capacity Mounted on\n";
+        let roomy = "overlay           100000000 50000000  50000000      50% /\n";
+        let tight = "overlay           100000000 99999000      1000     100% /\n";
+        let shm = "shm                   65536    65536         0     100% /dev/shm\n";
+        let proc = "proc                      0        0         0       -  /proc\n";
+        let needed = 64 * 1024;
+        assert_eq!(full_file_system(&format!("{header}{roomy}{proc}"), &format!("{header}{roomy}"), needed), None);
+        assert_eq!(
+            full_file_system(&format!("{header}{tight}"), &format!("{header}{tight}"), needed).as_deref(),
+            Some("/")
+        );
+        assert_eq!(
+            full_file_system(&format!("{header}{roomy}{shm}"), &format!("{header}{roomy}"), needed).as_deref(),
+            Some("/dev/shm")
+        );
+        assert_eq!(full_file_system("df: not found", "", needed), None);
+    }
+
+    #[test]
+    fn waiting_grows() {
+        assert_eq!(backoff(1), Duration::from_secs(2));
+        assert_eq!(backoff(2), Duration::from_secs(8));
+    }
+}

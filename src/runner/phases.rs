@@ -1,0 +1,223 @@
+//! Finds the lines by which a script announces the phase that it enters, in output that arrives cut anywhere, and takes
+//! them out. What it lets through is the same for every way of cutting.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use crate::family::StepKind;
+
+/// What a script may announce; the other phases are farm's own.
+const ANNOUNCED: [StepKind; 4] = [StepKind::Unpack, StepKind::Build, StepKind::Check, StepKind::Package];
+
+/// A piece of a process's output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Piece {
+    Bytes(Vec<u8>),
+    Phase(StepKind),
+}
+
+/// Reads one stream of one process.
+///
+/// A marker is found anywhere in a line, not only at its beginning: a tool that ends its output without a newline must
+/// not hide the marker that follows. The token is random, so nothing else looks like it.
+#[derive(Debug)]
+pub(crate) struct PhaseScanner {
+    token: Vec<u8>,
+    /// The beginning of what may become a marker: shorter than one.
+    held: Vec<u8>,
+}
+
+impl PhaseScanner {
+    pub(crate) fn new(token: &str) -> PhaseScanner {
+        PhaseScanner { token: token.as_bytes().to_vec(), held: Vec::new() }
+    }
+
+    /// What is known after `chunk` came.
+    pub(crate) fn scan(&mut self, chunk: &[u8]) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let joined;
+        let mut rest = if self.held.is_empty() {
+            chunk
+        } else {
+            joined = [std::mem::take(&mut self.held).as_slice(), chunk].concat();
+            joined.as_slice()
+        };
+        let mut plain = Vec::new();
+        while let Some(start) = self.candidate(rest) {
+            plain.extend_from_slice(&rest[..start]);
+            let marker = &rest[start..];
+            match self.marker(marker) {
+                Marker::Complete(phase, length) => {
+                    push(&mut pieces, &mut plain);
+                    pieces.push(Piece::Phase(phase));
+                    rest = &marker[length..];
+                }
+                Marker::Partial => {
+                    self.held = marker.to_vec();
+                    push(&mut pieces, &mut plain);
+                    return pieces;
+                }
+                Marker::None => {
+                    plain.push(marker[0]);
+                    rest = &marker[1..];
+                }
+            }
+        }
+        plain.extend_from_slice(rest);
+        push(&mut pieces, &mut plain);
+        pieces
+    }
+
+    /// What was held back when the stream ended.
+    pub(crate) fn finish(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Where in `bytes` the token begins, whole or as far as there are bytes.
+    fn candidate(&self, bytes: &[u8]) -> Option<usize> {
+        let first = *self.token.first()?;
+        let mut from = 0;
+        while let Some(offset) = bytes[from..].iter().position(|byte| *byte == first) {
+            let start = from + offset;
+            let length = self.token.len().min(bytes.len() - start);
+            if bytes[start..start + length] == self.token[..length] {
+                return Some(start);
+            }
+            from = start + 1;
+        }
+        None
+    }
+
+    /// `bytes` begin with the token, or with a beginning of it that ends with them.
+    fn marker(&self, bytes: &[u8]) -> Marker {
+        let Some(after) = bytes.get(self.token.len()..) else { return Marker::Partial };
+        let mut partial = false;
+        for phase in ANNOUNCED {
+            let expected = [b" ", phase.as_str().as_bytes(), b"\n"].concat();
+            if after.starts_with(&expected) {
+                return Marker::Complete(phase, self.token.len() + expected.len());
+            }
+            partial |= expected.starts_with(after);
+        }
+        if partial { Marker::Partial } else { Marker::None }
+    }
+}
+
+enum Marker {
+    /// The phase and the marker's length with its newline.
+    Complete(StepKind, usize),
+    /// More bytes are needed.
+    Partial,
+    None,
+}
+
+fn push(pieces: &mut Vec<Piece>, plain: &mut Vec<u8>) {
+    if !plain.is_empty() {
+        pieces.push(Piece::Bytes(std::mem::take(plain)));
+    }
+}
+
+/// A token that no program prints by chance. It is no secret: whatever runs in the container can read it.
+pub(crate) fn new_token() -> String {
+    // Each `RandomState` is keyed from the system's randomness.
+    let random = || RandomState::new().build_hasher().finish();
+    // The first byte is rare in build logs, which keeps the search fast.
+    format!("@farm-phase-{:016x}{:016x}", random(), random())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TOKEN: &str = "@farm-0123";
+
+    /// The pieces, those of bytes that follow each other joined.
+    fn scan(chunks: &[&[u8]]) -> Vec<Piece> {
+        let mut scanner = PhaseScanner::new(TOKEN);
+        let mut pieces: Vec<Piece> = chunks.iter().flat_map(|chunk| scanner.scan(chunk)).collect();
+        pieces.push(Piece::Bytes(scanner.finish()));
+        let mut joined: Vec<Piece> = Vec::new();
+        for piece in pieces {
+            match (joined.last_mut(), piece) {
+                (_, Piece::Bytes(bytes)) if bytes.is_empty() => {}
+                (Some(Piece::Bytes(before)), Piece::Bytes(bytes)) => before.extend(bytes),
+                (_, piece) => joined.push(piece),
+            }
+        }
+        joined
+    }
+
+    fn bytes(text: &str) -> Piece {
+        Piece::Bytes(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn markers_are_taken_out() {
+        let text = format!("cc a.c\n{TOKEN} check\nPASS\n{TOKEN} package\n");
+        assert_eq!(
+            scan(&[text.as_bytes()]),
+            [bytes("cc a.c\n"), Piece::Phase(StepKind::Check), bytes("PASS\n"), Piece::Phase(StepKind::Package)]
+        );
+    }
+
+    #[test]
+    fn a_marker_behind_an_unfinished_line_is_found() {
+        let text = format!("no newline{TOKEN} check\nnext");
+        assert_eq!(scan(&[text.as_bytes()]), [bytes("no newline"), Piece::Phase(StepKind::Check), bytes("next")]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_marker_stays() {
+        for text in [
+            format!("{TOKEN} unknown\n"),
+            format!("{TOKEN} inspect\n"),
+            format!("{TOKEN} checks\n"),
+            format!("{TOKEN}check\n"),
+            "@farm-01 check\n".to_owned(),
+            format!("@farm-@farm-012{TOKEN}"),
+            format!("{TOKEN} chec"),
+        ] {
+            assert_eq!(scan(&[text.as_bytes()]), [bytes(&text)], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tokens_differ() {
+        assert_ne!(new_token(), new_token());
+    }
+
+    fn output() -> impl Strategy<Value = Vec<u8>> {
+        let part = prop_oneof![
+            Just(format!("{TOKEN} build\n").into_bytes()),
+            Just(format!("{TOKEN} check\n").into_bytes()),
+            Just(format!("{TOKEN} nothing\n").into_bytes()),
+            Just(TOKEN.as_bytes().to_vec()),
+            (0..TOKEN.len()).prop_map(|length| TOKEN.as_bytes()[..length].to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..12),
+            Just(b"make: done\n".to_vec()),
+        ];
+        proptest::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_changes_nothing(
+            output in output(),
+            cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
+        ) {
+            let mut at: Vec<usize> = cuts.iter().map(|cut| cut.index(output.len() + 1)).collect();
+            at.extend([0, output.len()]);
+            at.sort_unstable();
+            let chunks: Vec<&[u8]> = at.windows(2).map(|pair| &output[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(scan(&chunks), scan(&[&output]));
+        }
+
+        #[test]
+        fn output_without_the_token_is_not_touched(output in proptest::collection::vec(any::<u8>(), 0..200)) {
+            prop_assume!(!output.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()));
+            let expected = if output.is_empty() { vec![] } else { vec![Piece::Bytes(output.clone())] };
+            prop_assert_eq!(scan(&[&output]), expected);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The first part of a job: its sources on this host and its builder image in the engine. The engine makes each image
+//! once, however many jobs want it; whose log shows the making is whoever came first.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::executor::{Work, blocking};
+use super::outcome::{self, NO_SPACE, Stop};
+use crate::event::{Event, Outcome};
+use crate::family::{BuilderSetup, Requirements, StepKind};
+use crate::image::{Base, Derivation};
+use crate::source::{self, Prepared};
+
+/// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
+const LEAST_PATIENCE: Duration = Duration::from_secs(45 * 60);
+/// The largest `debian/control` or spec that is read.
+const LARGEST_PACKAGING_FILE: u64 = 4 << 20;
+
+/// What a job needs before its container is made.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub(crate) sources: Prepared,
+    pub(crate) base: Base,
+    /// The builder image's id.
+    pub(crate) builder: String,
+}
+
+pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, Stop> {
+    work.enter(StepKind::Prepare).await?;
+    let limit = work.patience().step.max(LEAST_PATIENCE);
+    let cancel = work.cancel.child_token();
+    // Cancelled, not dropped, when time is up: images that are being made must be cleaned up, and others may wait for
+    // the same one.
+    let timer = {
+        let cancel = cancel.clone();
+        async move {
+            sleep(limit).await;
+            cancel.cancel();
+            std::future::pending::<Outcome>().await
+        }
+    };
+    let result = tokio::select! {
+        result = make(work, &cancel) => result,
+        outcome = timer => Err(outcome.into()),
+    };
+    match result {
+        Err(Stop::Final(Outcome::Cancelled)) if !work.cancel.is_cancelled() && cancel.is_cancelled() => {
+            Err(Outcome::TimedOut { step: StepKind::Prepare, limit }.into())
+        }
+        result => result,
+    }
+}
+
+async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, Stop> {
+    let (shared, job) = (work.shared, work.job);
+    let package = &job.recipe.package;
+    let progress = work.journal.progress();
+    let fetched = shared.sources.prepare(
+        &job.recipe.root,
+        &package.name,
+        &package.version,
+        &job.recipe.sources,
+        &progress,
+        cancel,
+    );
+    let (events, target) = (work.journal.events(), job.target.clone());
+    let warn = move |message: String| {
+        let _ = events.send(Event::Warning { target: Some(target.clone()), message });
+    };
+    let base_progress = work.journal.progress();
+    let base = async {
+        let mut sink = work.journal.sink(None);
+        shared.images.base(&job.distro, job.target.arch, &mut sink, &base_progress, &warn, cancel).await
+    };
+    let (sources, base) = tokio::join!(fetched, base);
+    let sources = sources.map_err(outcome::source)?;
+    let base = base.map_err(|error| image_stop(work, error))?;
+    let how = if work.journal.take_printed() { "made" } else { "was there" };
+    work.note(&format!("base image {} ({how})", base.identity)).await?;
+    let builder = derive(work, "builder", &job.builder, &base, Some(&sources), cancel).await?;
+    Ok(Ready { sources, base, builder })
+}
+
+/// The image that `setup` makes from a base: builder or tester.
+pub(crate) async fn derive(
+    work: &mut Work<'_>,
+    kind: &'static str,
+    setup: &BuilderSetup,
+    base: &Base,
+    sources: Option<&Prepared>,
+    cancel: &CancellationToken,
+) -> Result<String, Stop> {
+    work.alive()?;
+    let (shared, job) = (work.shared, work.job);
+    let mut inputs = vec![job.distro.digest.clone()];
+    let mut files = Vec::new();
+    let description = match &setup.requirements {
+        Requirements::Listed(requirements) => {
+            inputs.extend(requirements.iter().cloned());
+            requirements.join(" ")
+        }
+        Requirements::FromSource { path, toolchain } => {
+            let content = packaging_file(sources, path).await?;
+            inputs.push(hex::encode(Sha256::digest(&content)));
+            inputs.extend(toolchain.iter().cloned());
+            let name = path.rsplit('/').next().unwrap_or(path);
+            files.push((format!("build/requirements/{name}"), content));
+            format!("{} {path}", job.recipe.package.name)
+        }
+    };
+    let derivation = Derivation {
+        kind,
+        arch: job.target.arch,
+        script: setup.script.clone(),
+        env: network_env(work),
+        files,
+        cache: setup.cache.clone(),
+        description,
+        inputs,
+    };
+    let result = {
+        let mut sink = work.journal.sink(None);
+        shared.images.derive(base, &derivation, &mut sink, cancel).await
+    };
+    let image = result.map_err(|error| image_stop(work, error))?;
+    // Another job's log has what its making printed.
+    let how = if work.journal.take_printed() { "made" } else { "was there, or is shared with another job" };
+    work.note(&format!("{kind} image {image} ({how})")).await?;
+    Ok(image)
+}
+
+/// A file of the project's own packaging, which says what the build needs.
+pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, Stop> {
+    let missing = || Outcome::SourceUnavailable {
+        reason: format!("the sources have no {path}, which [packaging] in the recipe names"),
+    };
+    let Some(sources) = sources.cloned() else { return Err(missing().into()) };
+    let wanted = path.to_owned();
+    let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;
+    Ok(content.map_err(outcome::source)?.ok_or_else(missing)?)
+}
+
+/// Where the mirrors are, for scripts with network.
+pub(crate) fn network_env(work: &Work<'_>) -> BTreeMap<String, String> {
+    work.shared.options.network_env.get(&work.job.distro.id).cloned().unwrap_or_default()
+}
+
+fn image_stop(work: &Work<'_>, error: crate::image::ImageError) -> Stop {
+    if let Some(refusal) = work.journal.refusal() {
+        return outcome::refusal(refusal, StepKind::Prepare, work.job.limits.log_bytes).into();
+    }
+    outcome::image(error, None, work.journal.tail_contains(NO_SPACE))
+}
