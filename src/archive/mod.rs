@@ -90,7 +90,8 @@ impl Reader {
     ) -> Result<Vec<PathBuf>, ArchiveError> {
         let total = packages.iter().map(|package| package.size).sum();
         let done = AtomicU64::new(0);
-        let mut paths = futures_util::stream::iter(packages.iter().map(|package| async {
+        // Collected first: a closure over references that lives across an await makes callers' futures not `Send`.
+        let each = packages.iter().map(|package| async {
             let path = self.pooled(&package.sha256, ".deb");
             if !verified(&path, &package.sha256).await {
                 let share = Share { progress, done: &done, total, mine: AtomicU64::new(0) };
@@ -101,8 +102,8 @@ impl Reader {
                 done.fetch_add(package.size, Ordering::Relaxed);
             }
             Ok::<_, ArchiveError>(path)
-        }))
-        .buffered(CONNECTIONS);
+        });
+        let mut paths = futures_util::stream::iter(each.collect::<Vec<_>>()).buffered(CONNECTIONS);
         let mut all = Vec::with_capacity(packages.len());
         while let Some(path) = paths.next().await {
             all.push(path?);
