@@ -1,0 +1,323 @@
+//! The words for how a job ended: its mark, one phrase for a line, a sentence with the cause, and what to do next.
+//! The outcome itself is the runner's evidence; text of the build is only quoted here, and hinted at.
+
+use std::time::Duration;
+
+use super::style::{Style, Tone, count};
+use crate::artifact::{Artifact, ArtifactKind, Severity};
+use crate::event::{JobReport, Outcome, Tail};
+use crate::family::StepKind;
+use crate::types::{human_bytes, human_duration, printable};
+
+/// One column, in colour: what went well, what was not done, what is the package's fault, what is not.
+pub(crate) fn mark(outcome: &Outcome, style: &Style) -> String {
+    let (unicode, ascii, tone) = match outcome {
+        Outcome::Succeeded => ("\u{2713}", "+", Tone::Good),
+        Outcome::UpToDate => ("=", "=", Tone::Quiet),
+        Outcome::Skipped { .. } | Outcome::Cancelled => ("-", "-", Tone::Quiet),
+        Outcome::Infrastructure { .. } | Outcome::SourceUnavailable { .. } => ("!", "!", Tone::Warning),
+        Outcome::Failed { .. }
+        | Outcome::DepWait { .. }
+        | Outcome::TimedOut { .. }
+        | Outcome::Stalled { .. }
+        | Outcome::LogLimit { .. }
+        | Outcome::OutOfMemory { .. }
+        | Outcome::DiskFull { .. }
+        | Outcome::Rejected { .. } => ("\u{2717}", "x", Tone::Bad),
+    };
+    style.paint(tone, if style.unicode { unicode } else { ascii })
+}
+
+/// What the time column says.
+pub(crate) fn time(report: &JobReport) -> String {
+    match report.outcome {
+        Outcome::UpToDate => "cached".to_owned(),
+        Outcome::Skipped { .. } => "-".to_owned(),
+        _ => human_duration(report.elapsed),
+    }
+}
+
+/// What follows target and time in a line: the result's packages, or how it failed. Not cut.
+pub(crate) fn detail(report: &JobReport) -> String {
+    match &report.outcome {
+        Outcome::Succeeded => packages(&report.artifacts),
+        Outcome::UpToDate => {
+            let made = binaries(&report.artifacts).count();
+            format!("{}, nothing changed", count(made, "package", "packages"))
+        }
+        _ => match gist(report) {
+            Some(gist) => format!("{}: {gist}", headline(&report.outcome)),
+            None => headline(&report.outcome),
+        },
+    }
+}
+
+/// `failed in build`, `timed out in check`: reads after the target.
+pub(crate) fn headline(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded => "succeeded".to_owned(),
+        Outcome::UpToDate => "is up to date".to_owned(),
+        Outcome::Failed { step, .. } => format!("failed in {step}"),
+        Outcome::DepWait { .. } => "waits for requirements".to_owned(),
+        Outcome::TimedOut { step, .. } => format!("timed out in {step}"),
+        Outcome::Stalled { step, .. } => format!("stalled in {step}"),
+        Outcome::LogLimit { step, .. } => format!("printed too much in {step}"),
+        Outcome::OutOfMemory { step, .. } => format!("ran out of memory in {step}"),
+        Outcome::DiskFull { step, .. } => format!("found the disk full in {step}"),
+        Outcome::Rejected { step, .. } => match step {
+            StepKind::Test => "rejected by its test".to_owned(),
+            _ => "rejected by the package check".to_owned(),
+        },
+        Outcome::Skipped { .. } => "skipped".to_owned(),
+        Outcome::Cancelled => "cancelled".to_owned(),
+        Outcome::SourceUnavailable { .. } => "has no sources".to_owned(),
+        Outcome::Infrastructure { .. } => "could not be built".to_owned(),
+    }
+}
+
+/// The few words that tell one failure from another in a list.
+pub(crate) fn gist(report: &JobReport) -> Option<String> {
+    match &report.outcome {
+        Outcome::Failed { exit_code, .. } => Some(match report.tail.as_ref().and_then(telling_line) {
+            Some(line) => line.trim().to_owned(),
+            None => format!("exit code {exit_code}"),
+        }),
+        Outcome::DepWait { requirements } => Some(safe(&requirements.join(", "))),
+        Outcome::TimedOut { limit, .. } => Some(format!("over {}", whole(*limit))),
+        Outcome::Stalled { limit, .. } => Some(format!("silent for {}", whole(*limit))),
+        Outcome::LogLimit { limit_bytes, .. } => Some(format!("over {}", human_bytes(*limit_bytes))),
+        Outcome::OutOfMemory { limit_bytes, .. } => limit_bytes.map(|limit| format!("limit {}", human_bytes(limit))),
+        Outcome::DiskFull { place, .. } => Some(safe(place)),
+        Outcome::Rejected { findings, .. } => {
+            let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+            let first = errors.first()?;
+            let more = if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
+            Some(format!("{}{more}", safe(&first.message)))
+        }
+        Outcome::Skipped { because } => Some(safe(because)),
+        Outcome::SourceUnavailable { reason } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
+        Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => None,
+    }
+}
+
+/// A sentence, or a few, on what the evidence says.
+pub(crate) fn cause(report: &JobReport) -> Vec<String> {
+    match &report.outcome {
+        Outcome::Failed { step: StepKind::Prepare, exit_code } => {
+            vec![format!("making the build environment ended with exit code {exit_code}")]
+        }
+        Outcome::Failed { step, exit_code } => vec![format!("the {step} step ended with exit code {exit_code}")],
+        Outcome::DepWait { requirements } => {
+            let mut lines = vec!["the distribution has no package for these build requirements:".to_owned()];
+            lines.extend(requirements.iter().map(|requirement| format!("  {}", safe(requirement))));
+            lines
+        }
+        Outcome::TimedOut { step, limit } => {
+            vec![format!("the {step} step was still running after its limit of {}", whole(*limit))]
+        }
+        Outcome::Stalled { step, limit } => {
+            vec![format!("the {step} step printed nothing for {}, its limit, and was ended", whole(*limit))]
+        }
+        Outcome::LogLimit { step, limit_bytes } => {
+            vec![format!("the {step} step printed more than its limit of {} and was ended", human_bytes(*limit_bytes))]
+        }
+        Outcome::OutOfMemory { step, limit_bytes } => vec![match limit_bytes {
+            Some(limit) => {
+                format!("the kernel ended a process of the {step} step: it needs more than {}", human_bytes(*limit))
+            }
+            None => format!("the kernel ended a process of the {step} step: the machine's memory is used up"),
+        }],
+        Outcome::DiskFull { step, place } => {
+            vec![format!("no space was left in the {step} step on {}", safe(place))]
+        }
+        Outcome::Rejected { findings, .. } => findings
+            .iter()
+            .map(|finding| {
+                let severity = if finding.severity == Severity::Error { "" } else { "warning: " };
+                let artifact =
+                    if finding.artifact.is_empty() { String::new() } else { format!("{}: ", safe(&finding.artifact)) };
+                format!("{severity}{artifact}{} [{}]", safe(&finding.message), safe(&finding.rule))
+            })
+            .collect(),
+        Outcome::Skipped { because } => vec![safe(because)],
+        Outcome::SourceUnavailable { reason } => reason.lines().map(safe).collect(),
+        Outcome::Infrastructure { reason } => {
+            let mut lines = vec!["this is not the package's fault, and trying again did not help:".to_owned()];
+            lines.extend(reason.lines().map(|line| format!("  {}", safe(line))));
+            lines
+        }
+        Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => Vec::new(),
+    }
+}
+
+/// What a person may try first.
+pub(crate) fn help(report: &JobReport) -> Option<String> {
+    match &report.outcome {
+        Outcome::Failed { .. } => report.tail.as_ref().and_then(missing_in_build),
+        Outcome::DepWait { .. } => {
+            Some(format!("name what {} has instead in an override of [build] requires", safe(&report.target.distro)))
+        }
+        Outcome::TimedOut { .. } => Some("raise `timeout` in [limits] if the step needs longer".to_owned()),
+        Outcome::Stalled { .. } => Some("raise `stall` in [limits] if the step is silent for long".to_owned()),
+        Outcome::LogLimit { .. } => Some("raise `log` in [limits] if all of it is wanted".to_owned()),
+        Outcome::OutOfMemory { .. } => {
+            Some("raise `memory` in [limits], or run fewer jobs at a time with -j".to_owned())
+        }
+        Outcome::DiskFull { .. } => {
+            Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
+        }
+        Outcome::Rejected { step: StepKind::Test, .. } => None,
+        Outcome::Rejected { .. } => Some("the refused packages are kept in broken/ beside the log".to_owned()),
+        _ => None,
+    }
+}
+
+/// Binary packages, without debug symbols, sources and metadata.
+pub(crate) fn binaries(artifacts: &[Artifact]) -> impl Iterator<Item = &Artifact> {
+    artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary)
+}
+
+/// `hello_2.10-1~deb12_amd64.deb  52 kB`; from two on `3 packages: a, b, c  83 kB`.
+fn packages(artifacts: &[Artifact]) -> String {
+    let made: Vec<&Artifact> = binaries(artifacts).collect();
+    let size = human_bytes(made.iter().map(|artifact| artifact.size_bytes).sum());
+    match made.as_slice() {
+        [] => "no package".to_owned(),
+        [one] => format!("{}  {size}", safe(&one.file_name)),
+        several => {
+            let names: Vec<&str> = several.iter().map(|artifact| package_name(&artifact.file_name)).collect();
+            format!("{} packages  {size}  {}", several.len(), safe(&names.join(", ")))
+        }
+    }
+}
+
+/// The package's name in a file name: up to the version, as both formats write them.
+fn package_name(file_name: &str) -> &str {
+    match file_name.split_once('_') {
+        Some((name, _)) if file_name.ends_with(".deb") => name,
+        _ => file_name.rsplitn(3, '-').nth(2).unwrap_or(file_name),
+    }
+}
+
+/// The line of the last output that a person would look for: the first that speaks of an error, else the last one.
+fn telling_line(tail: &Tail) -> Option<&str> {
+    let speaks = |line: &&String| {
+        let line = line.to_ascii_lowercase();
+        ["error:", "error ", "fatal:", "fail:", "failed:", "not found", "undefined reference", "traceback"]
+            .iter()
+            .any(|word| line.contains(word))
+            && !line.starts_with("make")
+            && !line.starts_with("dpkg-buildpackage:")
+    };
+    let lines = || tail.lines.iter().filter(|line| !line.trim().is_empty());
+    lines().find(speaks).or_else(|| lines().next_back()).map(String::as_str)
+}
+
+/// A missing header or command, by the words that compilers and shells have for it. A hint, never an outcome.
+fn missing_in_build(tail: &Tail) -> Option<String> {
+    let requires = |what: &str| Some(format!("add the package that has `{what}` to [build] requires"));
+    for line in &tail.lines {
+        if let Some((_, rest)) = line.split_once("fatal error: ")
+            && let Some((header, _)) = rest.split_once(": No such file or directory")
+        {
+            return requires(header.trim());
+        }
+        if let Some(rest) = line.strip_suffix(": not found").or_else(|| line.strip_suffix(": command not found"))
+            && let Some(command) = rest.rsplit([' ', ':']).next()
+            && !command.is_empty()
+        {
+            return requires(command);
+        }
+    }
+    None
+}
+
+/// Limits are whole numbers: `30 minutes`, not `30m 00s`.
+pub(crate) fn whole(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..120 => count(seconds as usize, "second", "seconds"),
+        120..7200 if seconds % 60 == 0 => count((seconds / 60) as usize, "minute", "minutes"),
+        7200.. if seconds % 3600 == 0 => count((seconds / 3600) as usize, "hour", "hours"),
+        _ => human_duration(duration),
+    }
+}
+
+fn first_line(text: &str) -> String {
+    safe(text.lines().next().unwrap_or_default())
+}
+
+fn safe(text: &str) -> String {
+    printable(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn each_outcome_has_a_line_of_its_own() {
+        let lines: Vec<String> = samples::every_outcome()
+            .into_iter()
+            .map(|outcome| {
+                let report = samples::report("jq@debian-12", outcome);
+                format!("{} {:>8}  {}", mark(&report.outcome, &Style::PLAIN), time(&report), detail(&report))
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"), @"
+        ✓    31.0s  jq_1.7-1_amd64.deb  52 kB
+        =   cached  3 packages, nothing changed
+        ✗    31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
+        ✗     0.0s  waits for requirements: libonig-dev (>= 7), valgrind
+        ✗    31.0s  timed out in check: over 30 minutes
+        ✗    31.0s  stalled in check: silent for 10 minutes
+        ✗    31.0s  printed too much in build: over 100 MB
+        ✗    31.0s  ran out of memory in build: limit 2.0 GB
+        ✗    31.0s  found the disk full in unpack: the engine's disk
+        ✗    31.0s  rejected by the package check: owns /usr, which is not its own
+        -        -  skipped: a job before it failed
+        -    31.0s  cancelled
+        !    31.0s  has no sources: https://example.org/jq-1.7.tar.gz not found
+        !    31.0s  could not be built: connection to the container engine was lost
+        ");
+    }
+
+    #[test]
+    fn marks_differ_without_colour_and_without_unicode() {
+        let ascii = Style { unicode: false, ..Style::PLAIN };
+        let marks = |style: &Style| -> Vec<String> {
+            samples::every_outcome().iter().map(|outcome| mark(outcome, style)).collect()
+        };
+        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--!!");
+        assert!(marks(&ascii).iter().all(|mark| mark.is_ascii()));
+        let (good, bad) = (&marks(&Style::PLAIN)[0], &marks(&Style::PLAIN)[2]);
+        assert_ne!(good, bad);
+    }
+
+    #[test]
+    fn a_missing_header_or_command_is_named() {
+        let tail = |line: &str| Tail { first_line: 1, lines: vec![line.to_owned()] };
+        assert_eq!(
+            missing_in_build(&tail("src/a.c:12:10: fatal error: oniguruma.h: No such file or directory")).as_deref(),
+            Some("add the package that has `oniguruma.h` to [build] requires")
+        );
+        assert_eq!(
+            missing_in_build(&tail("/bin/sh: 1: cmake: not found")).as_deref(),
+            Some("add the package that has `cmake` to [build] requires")
+        );
+        assert_eq!(missing_in_build(&tail("make: *** [all] Error 2")), None);
+    }
+
+    #[test]
+    fn package_names_are_cut_out_of_file_names() {
+        assert_eq!(package_name("libxxhash-dev_0.8.1-1~deb12_amd64.deb"), "libxxhash-dev");
+        assert_eq!(package_name("xxhash-devel-0.8.1-1.x86_64.rpm"), "xxhash-devel");
+    }
+
+    #[test]
+    fn what_a_build_says_cannot_steer_the_terminal() {
+        let outcome = Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned() };
+        assert_eq!(detail(&samples::report("jq@debian-12", outcome)), "has no sources: bad name\\x08");
+    }
+}

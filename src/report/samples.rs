@@ -1,0 +1,133 @@
+//! Synthetic runs for the reporters' tests.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
+use crate::event::{Event, JobReport, Outcome, Tail};
+use crate::family::StepKind;
+use crate::matrix::Target;
+use crate::types::{Arch, Format};
+
+/// `jq@rpm-generic`; rpm when the distribution says so.
+pub(crate) fn target(id: &str) -> Target {
+    let (recipe, distro) = id.split_once('@').unwrap();
+    let format = if distro.starts_with("rpm") || distro.starts_with("fedora") { Format::Rpm } else { Format::Deb };
+    Target { recipe: recipe.into(), distro: distro.into(), arch: Arch::Amd64, format, variant: None }
+}
+
+pub(crate) fn artifact(file_name: &str, size_bytes: u64, kind: ArtifactKind) -> Artifact {
+    Artifact { file_name: file_name.into(), size_bytes, sha256: "0".repeat(64), kind }
+}
+
+pub(crate) fn failed_in_build() -> Outcome {
+    Outcome::Failed { step: StepKind::Build, exit_code: 2 }
+}
+
+/// One of each, in the order of the definition.
+pub(crate) fn every_outcome() -> Vec<Outcome> {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let finding = |severity, rule: &str, message: &str| Finding {
+        severity,
+        artifact: "jq_1.7-1~deb12_amd64.deb".into(),
+        rule: rule.into(),
+        message: message.into(),
+    };
+    vec![
+        Outcome::Succeeded,
+        Outcome::UpToDate,
+        failed_in_build(),
+        Outcome::DepWait { requirements: vec!["libonig-dev (>= 7)".into(), "valgrind".into()] },
+        Outcome::TimedOut { step: StepKind::Check, limit: minutes(30) },
+        Outcome::Stalled { step: StepKind::Check, limit: minutes(10) },
+        Outcome::LogLimit { step: StepKind::Build, limit_bytes: 100_000_000 },
+        Outcome::OutOfMemory { step: StepKind::Build, limit_bytes: Some(2_000_000_000) },
+        Outcome::DiskFull { step: StepKind::Unpack, place: "the engine's disk".into() },
+        Outcome::Rejected {
+            step: StepKind::Inspect,
+            findings: vec![
+                finding(Severity::Error, "owns-shared-directory", "owns /usr, which is not its own"),
+                finding(Severity::Warning, "empty-directory", "/var/lib/jq is empty"),
+            ],
+        },
+        Outcome::Skipped { because: "a job before it failed".into() },
+        Outcome::Cancelled,
+        Outcome::SourceUnavailable { reason: "https://example.org/jq-1.7.tar.gz not found".into() },
+        Outcome::Infrastructure { reason: "connection to the container engine was lost\nbroken pipe".into() },
+    ]
+}
+
+pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
+    let target = target(id);
+    let folder = PathBuf::from("dist").join(target.folder());
+    let version = "1.7-1";
+    let artifacts = match &outcome {
+        Outcome::Succeeded => vec![
+            artifact(&format!("{}_{version}_amd64.deb", target.recipe), 52_300, ArtifactKind::Binary),
+            artifact(&format!("{}-dbgsym_{version}_amd64.deb", target.recipe), 101_000, ArtifactKind::Debug),
+            artifact(&format!("{}_{version}_amd64.changes", target.recipe), 1_800, ArtifactKind::Metadata),
+        ],
+        Outcome::UpToDate => ["libjq1", "libjq-dev", "jq"]
+            .map(|name| artifact(&format!("{name}_{version}_amd64.deb"), 30_000, ArtifactKind::Binary))
+            .to_vec(),
+        _ => Vec::new(),
+    };
+    let tail = matches!(outcome, Outcome::Failed { .. }).then(|| Tail {
+        first_line: 812,
+        lines: vec![
+            "cc -O2 -c -o src/main.o src/main.c".into(),
+            "src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory".into(),
+            "compilation terminated.".into(),
+            "make: *** [Makefile:980: src/jv_unicode.o] Error 1".into(),
+        ],
+    });
+    let ran = !matches!(outcome, Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::DepWait { .. });
+    JobReport {
+        log: ran.then(|| folder.join("build.log")),
+        target,
+        elapsed: if ran { Duration::from_millis(31_040) } else { Duration::ZERO },
+        steps: if ran { vec![(StepKind::Build, Duration::from_secs(20))] } else { Vec::new() },
+        artifacts,
+        warnings: Vec::new(),
+        folder,
+        tail,
+        memory_peak_bytes: None,
+        outcome,
+    }
+}
+
+pub(crate) fn finished(id: &str, outcome: Outcome) -> Event {
+    Event::JobFinished(Box::new(report(id, outcome)))
+}
+
+/// A run in which each outcome happens once.
+pub(crate) fn run_with_every_outcome() -> Vec<Event> {
+    let outcomes = every_outcome();
+    let id = |index: usize| format!("jq{index}@debian-12");
+    let mut events = vec![Event::RunStarted {
+        run: "20261122-235716-4f2a".into(),
+        engine: "docker 20.10.24".into(),
+        slots: 2,
+        targets: (0..outcomes.len()).map(|index| target(&id(index))).collect(),
+    }];
+    events.push(Event::Warning {
+        target: Some(target(&id(0))),
+        message: "Debian 12 has no support since 2028-06-30".into(),
+    });
+    for (index, outcome) in outcomes.into_iter().enumerate() {
+        let target = target(&id(index));
+        if !matches!(outcome, Outcome::UpToDate | Outcome::Skipped { .. }) {
+            events.push(Event::JobStarted { target: target.clone() });
+            events.push(Event::StepStarted { target: target.clone(), step: StepKind::Build });
+            events.push(Event::Output { target: target.clone(), line: "CC src/main.o".into() });
+        }
+        events.push(finished(&id(index), outcome));
+    }
+    events.push(Event::RunFinished {
+        run: "20261122-235716-4f2a".into(),
+        elapsed: Duration::from_secs(192),
+        busy: 0.97,
+        interrupted: false,
+    });
+    events
+}

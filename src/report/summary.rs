@@ -1,0 +1,358 @@
+//! The end of a run in one look: what was made, where it is, what is wrong, what to do next.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::outcome;
+use super::progress::finished_line;
+use super::style::{Style, Tone, count, width};
+use crate::artifact::ArtifactKind;
+use crate::event::{JobReport, Outcome};
+use crate::types::{human_bytes, human_duration, printable};
+
+/// Lines of the failing step that a page shows.
+const TAIL_LINES: usize = 12;
+
+/// What a summary says beside the reports.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub elapsed: Duration,
+    /// Job time over slots x elapsed, 0 to 1.
+    pub busy: f64,
+    pub slots: usize,
+    pub interrupted: bool,
+    /// The store's folder, as it is shown to people.
+    pub dist: &'a Path,
+    /// The command that a `-t TARGET` can be appended to.
+    pub command: &'a str,
+    /// Whether to list every job: not where its line stands above already.
+    pub table: bool,
+}
+
+/// The whole text, ended: table, a page for each failure, totals.
+pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
+    let mut text = String::new();
+    if run.table {
+        let target_width = reports.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
+        for report in reports {
+            text.push_str(&finished_line(report, target_width, style));
+            text.push('\n');
+        }
+    }
+    if let [report] = reports
+        && report.outcome.is_good()
+    {
+        text.push_str(&files(report, style));
+    }
+    for report in reports {
+        if let Some(page) = page(report, run.command, style) {
+            text.push_str(&page);
+        }
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(&totals(reports, run, style));
+    text
+}
+
+/// What a run of one target made, file by file.
+fn files(report: &JobReport, style: &Style) -> String {
+    let columns = report.artifacts.iter().map(|artifact| width(&artifact.file_name)).max().unwrap_or(0);
+    let mut text = format!("\n  {}/\n", printable(&report.folder.display().to_string()));
+    for artifact in &report.artifacts {
+        let line = format!(
+            "    {}  {:>7}",
+            super::style::pad(&printable(&artifact.file_name), columns),
+            human_bytes(artifact.size_bytes)
+        );
+        let quiet = artifact.kind != ArtifactKind::Binary;
+        text.push_str(&if quiet { style.paint(Tone::Quiet, &line) } else { line });
+        text.push('\n');
+    }
+    text
+}
+
+/// A failure as a page that a tired person can act on. None for what is no failure of its own.
+fn page(report: &JobReport, command: &str, style: &Style) -> Option<String> {
+    if report.outcome.is_good() || matches!(report.outcome, Outcome::Cancelled | Outcome::Skipped { .. }) {
+        return None;
+    }
+    let mut text = format!(
+        "\n{} {} {}",
+        outcome::mark(&report.outcome, style),
+        style.paint(Tone::Strong, &report.target.to_string()),
+        outcome::headline(&report.outcome)
+    );
+    if !report.elapsed.is_zero() {
+        text.push_str(&format!(", {} after it started", human_duration(report.elapsed)));
+    }
+    text.push('\n');
+    let mut log_line = None;
+    if let Some(tail) = &report.tail {
+        let skipped = tail.lines.len().saturating_sub(TAIL_LINES);
+        log_line = Some(tail.first_line + skipped as u64);
+        text.push('\n');
+        for line in &tail.lines[skipped..] {
+            text.push_str(&format!("    {}\n", style.cut(&printable(line), style.width.saturating_sub(5))));
+        }
+    }
+    text.push('\n');
+    for line in outcome::cause(report) {
+        let indent = if line.starts_with("  ") { "    " } else { "  " };
+        text.push_str(&style.wrap(&line, indent));
+        text.push('\n');
+    }
+    if let Some(help) = outcome::help(report) {
+        text.push_str(&hanging("help:", &help, style));
+    }
+    if let Some(log) = &report.log {
+        let line = log_line.map(|line| format!(", line {line}")).unwrap_or_default();
+        text.push_str(&format!(
+            "  {} {}{line}\n",
+            style.paint(Tone::Quiet, "log: "),
+            printable(&log.display().to_string())
+        ));
+    }
+    text.push_str(&format!("  {} {command} -t {}\n", style.paint(Tone::Quiet, "try: "), report.target));
+    Some(text)
+}
+
+fn hanging(label: &str, sentence: &str, style: &Style) -> String {
+    let narrow = Style { width: style.width.saturating_sub(1), ..*style };
+    let wrapped = narrow.wrap(sentence, "        ");
+    format!("  {} {}\n", style.paint(Tone::Quiet, label), wrapped.trim_start())
+}
+
+/// `13 succeeded · 1 cached · 1 failed            3m 12s, 2 slots 97 % busy`, and where the packages are.
+fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
+    let mut counts: Vec<(&str, Tone, usize)> = Vec::new();
+    for report in reports {
+        let (word, tone) = match &report.outcome {
+            Outcome::Succeeded => ("succeeded", Tone::Good),
+            Outcome::UpToDate => ("cached", Tone::Quiet),
+            Outcome::Skipped { .. } | Outcome::Cancelled => (report.outcome.word(), Tone::Quiet),
+            other => (other.word(), Tone::Bad),
+        };
+        match counts.iter_mut().find(|(known, ..)| *known == word) {
+            Some((_, _, number)) => *number += 1,
+            None => counts.push((word, tone, 1)),
+        }
+    }
+    // What went well first, then the rest in the order it was met.
+    counts.sort_by_key(|(word, ..)| match *word {
+        "succeeded" => 0,
+        "cached" => 1,
+        _ => 2,
+    });
+    let mut facts: Vec<String> =
+        counts.iter().map(|(word, tone, number)| style.paint(*tone, &format!("{number} {word}"))).collect();
+    if run.interrupted {
+        facts.push(style.paint(Tone::Warning, "interrupted"));
+    }
+    let mut time = human_duration(run.elapsed);
+    if run.slots > 1 && run.elapsed >= Duration::from_secs(1) {
+        time.push_str(&format!(", {} slots {:.0} % busy", run.slots, run.busy.clamp(0.0, 1.0) * 100.0));
+    }
+    let mut lines = filled(&facts, style);
+    let last = lines.pop().unwrap_or_default();
+    lines.push(style.edges(&last, &time));
+    let mut text = lines.join("\n");
+    text.push('\n');
+    let kept: Vec<_> = reports.iter().filter(|report| report.outcome.is_good()).collect();
+    if !kept.is_empty() {
+        let artifacts = || kept.iter().flat_map(|report| &report.artifacts);
+        let packages =
+            artifacts().filter(|artifact| matches!(artifact.kind, ArtifactKind::Binary | ArtifactKind::Debug)).count();
+        text.push_str(&format!(
+            "{}: {}, {}, SHA256SUMS in {}\n",
+            folder(run.dist),
+            count(packages, "package", "packages"),
+            human_bytes(artifacts().map(|artifact| artifact.size_bytes).sum()),
+            if kept.len() == 1 { "its folder" } else { "each folder" },
+        ));
+    }
+    text
+}
+
+/// Facts with dots between them, in as many lines as they need.
+fn filled(facts: &[String], style: &Style) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(style.dot()) + width(fact) <= style.width => {
+                line.push_str(style.dot());
+                line.push_str(fact);
+            }
+            _ => lines.push(fact.clone()),
+        }
+    }
+    lines
+}
+
+fn folder(path: &Path) -> String {
+    format!("{}/", printable(path.display().to_string().trim_end_matches('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    fn run(table: bool) -> Run<'static> {
+        Run {
+            elapsed: Duration::from_secs(192),
+            busy: 0.968,
+            slots: 2,
+            interrupted: false,
+            dist: Path::new("dist"),
+            command: "farm build",
+            table,
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_line_and_every_failure_its_page() {
+        let reports: Vec<JobReport> = samples::every_outcome()
+            .into_iter()
+            .enumerate()
+            .map(|(index, outcome)| samples::report(&format!("jq{index}@debian-12"), outcome))
+            .collect();
+        let text = summary(&reports, &run(true), &Style::PLAIN);
+        assert!(text.lines().all(|line| width(line) <= 80), "{text}");
+        insta::assert_snapshot!(text, @"
+          ✓ jq0@debian-12/amd64     31.0s    jq0_1.7-1_amd64.deb  52 kB
+          = jq1@debian-12/amd64    cached    3 packages, nothing changed
+          ✗ jq2@debian-12/amd64     31.0s    failed in build: src/jv_unicode.c:12:10: …
+          ✗ jq3@debian-12/amd64      0.0s    waits for requirements: libonig-dev (>= 7…
+          ✗ jq4@debian-12/amd64     31.0s    timed out in check: over 30 minutes
+          ✗ jq5@debian-12/amd64     31.0s    stalled in check: silent for 10 minutes
+          ✗ jq6@debian-12/amd64     31.0s    printed too much in build: over 100 MB
+          ✗ jq7@debian-12/amd64     31.0s    ran out of memory in build: limit 2.0 GB
+          ✗ jq8@debian-12/amd64     31.0s    found the disk full in unpack: the engine…
+          ✗ jq9@debian-12/amd64     31.0s    rejected by the package check: owns /usr,…
+          - jq10@debian-12/amd64        -    skipped: a job before it failed
+          - jq11@debian-12/amd64    31.0s    cancelled
+          ! jq12@debian-12/amd64    31.0s    has no sources: https://example.org/jq-1.…
+          ! jq13@debian-12/amd64    31.0s    could not be built: connection to the con…
+
+        ✗ jq2@debian-12/amd64 failed in build, 31.0s after it started
+
+            cc -O2 -c -o src/main.o src/main.c
+            src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
+            compilation terminated.
+            make: *** [Makefile:980: src/jv_unicode.o] Error 1
+
+          the build step ended with exit code 2
+          help: add the package that has `oniguruma.h` to [build] requires
+          log:  dist/jq2/debian-12-amd64/build.log, line 812
+          try:  farm build -t jq2@debian-12/amd64
+
+        ✗ jq3@debian-12/amd64 waits for requirements
+
+          the distribution has no package for these build requirements:
+            libonig-dev (>= 7)
+            valgrind
+          help: name what debian-12 has instead in an override of [build] requires
+          try:  farm build -t jq3@debian-12/amd64
+
+        ✗ jq4@debian-12/amd64 timed out in check, 31.0s after it started
+
+          the check step was still running after its limit of 30 minutes
+          help: raise `timeout` in [limits] if the step needs longer
+          log:  dist/jq4/debian-12-amd64/build.log
+          try:  farm build -t jq4@debian-12/amd64
+
+        ✗ jq5@debian-12/amd64 stalled in check, 31.0s after it started
+
+          the check step printed nothing for 10 minutes, its limit, and was ended
+          help: raise `stall` in [limits] if the step is silent for long
+          log:  dist/jq5/debian-12-amd64/build.log
+          try:  farm build -t jq5@debian-12/amd64
+
+        ✗ jq6@debian-12/amd64 printed too much in build, 31.0s after it started
+
+          the build step printed more than its limit of 100 MB and was ended
+          help: raise `log` in [limits] if all of it is wanted
+          log:  dist/jq6/debian-12-amd64/build.log
+          try:  farm build -t jq6@debian-12/amd64
+
+        ✗ jq7@debian-12/amd64 ran out of memory in build, 31.0s after it started
+
+          the kernel ended a process of the build step: it needs more than 2.0 GB
+          help: raise `memory` in [limits], or run fewer jobs at a time with -j
+          log:  dist/jq7/debian-12-amd64/build.log
+          try:  farm build -t jq7@debian-12/amd64
+
+        ✗ jq8@debian-12/amd64 found the disk full in unpack, 31.0s after it started
+
+          no space was left in the unpack step on the engine's disk
+          help: `farm images prune` frees what farm keeps in the engine; dist/ and the
+                cache are yours
+          log:  dist/jq8/debian-12-amd64/build.log
+          try:  farm build -t jq8@debian-12/amd64
+
+        ✗ jq9@debian-12/amd64 rejected by the package check, 31.0s after it started
+
+          jq_1.7-1~deb12_amd64.deb: owns /usr, which is not its own
+          [owns-shared-directory]
+          warning: jq_1.7-1~deb12_amd64.deb: /var/lib/jq is empty [empty-directory]
+          help: the refused packages are kept in broken/ beside the log
+          log:  dist/jq9/debian-12-amd64/build.log
+          try:  farm build -t jq9@debian-12/amd64
+
+        ! jq12@debian-12/amd64 has no sources, 31.0s after it started
+
+          https://example.org/jq-1.7.tar.gz not found
+          log:  dist/jq12/debian-12-amd64/build.log
+          try:  farm build -t jq12@debian-12/amd64
+
+        ! jq13@debian-12/amd64 could not be built, 31.0s after it started
+
+          this is not the package's fault, and trying again did not help:
+            connection to the container engine was lost
+            broken pipe
+          log:  dist/jq13/debian-12-amd64/build.log
+          try:  farm build -t jq13@debian-12/amd64
+
+        1 succeeded · 1 cached · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
+        1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
+        1 cancelled · 1 source-unavailable · 1 infrastructure  3m 12s, 2 slots 97 % busy
+        dist/: 5 packages, 245 kB, SHA256SUMS in each folder
+        ");
+    }
+
+    #[test]
+    fn one_target_lists_its_files() {
+        let reports = [samples::report("hello@debian-12", Outcome::Succeeded)];
+        insta::assert_snapshot!(summary(&reports, &run(false), &Style::PLAIN), @"
+          dist/hello/debian-12-amd64/
+            hello_1.7-1_amd64.deb           52 kB
+            hello-dbgsym_1.7-1_amd64.deb   101 kB
+            hello_1.7-1_amd64.changes      1.8 kB
+
+        1 succeeded                                            3m 12s, 2 slots 97 % busy
+        dist/: 2 packages, 155 kB, SHA256SUMS in its folder
+        ");
+    }
+
+    #[test]
+    fn an_interrupted_run_says_so() {
+        let reports =
+            [samples::report("a@debian-12", Outcome::Cancelled), samples::report("b@debian-12", Outcome::Cancelled)];
+        let interrupted = Run { interrupted: true, ..run(false) };
+        insta::assert_snapshot!(summary(&reports, &interrupted, &Style::PLAIN), @"
+        2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy
+        ");
+    }
+
+    #[test]
+    fn the_page_shows_the_end_of_a_long_tail_and_its_line() {
+        let mut report = samples::report("a@debian-12", samples::failed_in_build());
+        report.tail =
+            Some(crate::event::Tail { first_line: 100, lines: (0..50).map(|n| format!("line {n}")).collect() });
+        let page = page(&report, "farm build", &Style::PLAIN).unwrap();
+        assert!(!page.contains("line 37\n") && page.contains("line 38\n") && page.contains("line 49\n"), "{page}");
+        assert!(page.contains("build.log, line 138\n"), "{page}");
+    }
+}
