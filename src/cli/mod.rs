@@ -1,8 +1,97 @@
-//! The command line: arguments, wiring, diagnostics, exit codes; one file per subcommand. The only place that prints.
+//! The command line: arguments, wiring, diagnostics, exit codes; one file per subcommand. The only place, with
+//! `report`'s texts, that prints.
 
+mod args;
+mod build;
+mod context;
+mod diagnostics;
+mod distros;
+mod docs;
+mod exit;
+mod failure;
+mod images;
+mod output;
+mod plan;
+mod render;
+mod reporter;
+mod select;
+mod signals;
+
+use std::panic::PanicHookInfo;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use clap::Parser;
+
+use self::args::{Arguments, Command};
+use self::exit::Exit;
+use self::failure::Failure;
+use self::output::Surroundings;
+
+/// Set by the panic hook: a panic on any thread is a bug, even when the work went on without it.
+static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Runs farm with the process's arguments. The exit codes are documented in `docs/cli.md`.
 pub fn main() -> ExitCode {
-    unimplemented!()
+    std::panic::set_hook(Box::new(on_panic));
+    let exit = std::panic::catch_unwind(run).unwrap_or(Exit::Bug);
+    if PANICKED.load(Ordering::Relaxed) { exit.worst(Exit::Bug).into() } else { exit.into() }
+}
+
+fn run() -> Exit {
+    // Every TLS user in the process, bollard and reqwest, takes the default provider: it must be there before them.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        output::err("warning: another TLS provider was installed before farm's\n");
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are "errors" to clap, and no failure. A closed pipe is none either.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System { action: "start the runtime", source })
+        .and_then(|runtime| {
+            let result = runtime.block_on(dispatch(&arguments));
+            // What still blocks (a download that hangs) must not keep the process.
+            runtime.shutdown_background();
+            result
+        });
+    result.unwrap_or_else(|failure| {
+        let style = Surroundings::of_this_process().style(arguments.color, true);
+        output::err(&failure.render(&style));
+        failure.exit()
+    })
+}
+
+async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
+    let color = arguments.color;
+    match &arguments.command {
+        Command::Build(args) => build::run(args, color).await,
+        Command::Plan(args) => plan::run(args, color).await,
+        Command::Render(args) => render::run(args, color).await,
+        Command::Distros(args) => distros::run(args.command.as_ref(), color),
+        Command::Images(args) => images::run(args, color).await,
+        Command::Reap(args) => images::reap(args).await,
+    }
+}
+
+/// What a person can send us, in place of a backtrace that says nothing to them.
+fn on_panic(info: &PanicHookInfo<'_>) {
+    PANICKED.store(true, Ordering::Relaxed);
+    let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
+    output::err(&format!(
+        "\nThis is a bug in farm: {}{place}\n\
+         Please report it with the command you ran, and `farm --version`: {}.\n\
+         What dist/ held before is still there; `farm reap` removes containers that are left.\n",
+        crate::types::printable(info.payload_as_str().unwrap_or("it panicked")),
+        env!("CARGO_PKG_VERSION"),
+    ));
+    if std::env::var_os("RUST_BACKTRACE").is_some() {
+        output::err(&format!("{}\n", std::backtrace::Backtrace::capture()));
+    }
 }

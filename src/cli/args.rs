@@ -1,0 +1,330 @@
+//! The command line as clap sees it. Help texts are the reference: `docs/cli.md` is made from them.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::image::BaseChoice;
+use crate::types::{Arch, Format};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "farm",
+    version,
+    about = "Builds native .deb and .rpm packages for a matrix of distributions, one container per target",
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = super::docs::exit_codes()
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Colour in what farm prints; auto follows the terminal, NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub color: ColorChoice,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build, check and test packages
+    ///
+    /// Without --matrix and -t: the first target of each recipe's default matrix. With --matrix: all of one matrix.
+    /// With -t alone: what matches, out of all matrices together. Targets whose inputs are those of the last good
+    /// build are not built again.
+    Build(BuildArgs),
+    /// Show what would be built, and why
+    Plan(PlanArgs),
+    /// Write the packaging files and scripts that a target is built with
+    ///
+    /// They are written for people to read: `farm build` makes its own.
+    Render(RenderArgs),
+    /// List the distributions that farm knows
+    Distros(DistrosArgs),
+    /// List, make and remove the images that farm keeps in the engine
+    Images(ImagesArgs),
+    /// Remove containers that runs of farm left behind
+    ///
+    /// A container ends by itself when its farm dies; this is for engines that were themselves cut off. Do not use it
+    /// while farm is building through the same engine: running containers of that build are removed too.
+    Reap(ReapArgs),
+}
+
+/// Which recipes, and which of their targets.
+#[derive(Debug, Default, Args)]
+pub(crate) struct SelectionArgs {
+    /// A farm.toml, its folder, or a name under recipes/ [default: ./farm.toml, else every recipes/*/farm.toml]
+    #[arg(value_name = "RECIPE")]
+    pub recipes: Vec<PathBuf>,
+    /// All targets of a matrix of the recipe; without a name, of the default one
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "default")]
+    pub matrix: Option<String>,
+    /// Only targets that match: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`; can be repeated
+    #[arg(short, long = "target", value_name = "PATTERN")]
+    pub targets: Vec<String>,
+    /// Only targets of this package format; can be repeated
+    #[arg(long = "format", value_name = "FORMAT", value_parser = format_parser())]
+    pub formats: Vec<Format>,
+    /// Only targets of this architecture, by its Debian, RPM or OCI name; can be repeated
+    #[arg(long = "arch", value_name = "ARCH")]
+    pub arches: Vec<Arch>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct EngineArgs {
+    /// Container engine: auto, docker, podman, or the URL of its API
+    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    pub engine: String,
+}
+
+/// Where bases and sources come from.
+#[derive(Debug, Default, Args)]
+pub(crate) struct OriginArgs {
+    /// Where base images may come from; auto: the engine's store, the registry, then the distribution's own archive
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
+    pub base: BaseArg,
+    /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+    pub mirrors: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Jobs to run at a time [default: by the engine's CPUs]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Build again what is up to date
+    #[arg(long)]
+    pub force: bool,
+    /// Start no new job once one has failed
+    #[arg(long, overrides_with = "keep_going")]
+    pub fail_fast: bool,
+    /// Build all that can be built, whatever fails; the default
+    #[arg(long, overrides_with = "fail_fast", action = ArgAction::SetTrue)]
+    pub keep_going: bool,
+    /// Do not install and try the packages in a fresh container
+    #[arg(long)]
+    pub no_test: bool,
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Network of containers that may have one
+    #[arg(long, value_name = "NETWORK", value_enum, default_value_t)]
+    pub network: NetworkArg,
+    /// Folder for packages, logs and records
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+    /// What to show while building; auto: moving lines on a terminal, else plain ones
+    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    pub progress: ProgressChoice,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// The whole plan as JSON: exactly what `farm build` would run
+    #[arg(long)]
+    pub json: bool,
+    /// For each target that changed, the inputs with their digests before and after
+    #[arg(long, conflicts_with = "json")]
+    pub explain: bool,
+    /// Plan without the tests of the packages
+    #[arg(long)]
+    pub no_test: bool,
+    #[command(flatten)]
+    pub origin: OriginArgs,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Folder with the packages and records of the last builds
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    /// The target, or a pattern that matches one: `hello@debian-12`
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// A farm.toml, its folder, or a name under recipes/ [default: as for build]
+    #[arg(long = "recipe", value_name = "RECIPE")]
+    pub recipes: Vec<PathBuf>,
+    /// Write a folder instead of a listing
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DistrosArgs {
+    #[command(subcommand)]
+    pub command: Option<DistrosCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DistrosCommand {
+    /// All distributions in a table; the default
+    List,
+    /// All that farm knows of one distribution
+    Show {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImagesArgs {
+    #[command(subcommand)]
+    pub command: Option<ImagesCommand>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImagesCommand {
+    /// All images of farm in a table; the default
+    List,
+    /// Remove images that farm made: builders and testers
+    Prune {
+        /// Base images and package caches too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Make base images from the distributions' own archives
+    Bootstrap {
+        #[arg(value_name = "DISTRO", required = true)]
+        distros: Vec<String>,
+        /// Architecture [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+        /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+        #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+        mirrors: Vec<(String, String)>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReapArgs {
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ColorChoice {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProgressChoice {
+    #[default]
+    Auto,
+    /// Moving lines, one per running target
+    Bar,
+    /// One line per event that matters
+    Plain,
+    /// Every event as a line of JSON, and nothing else, on stdout
+    Json,
+    /// Only the summary
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum BaseArg {
+    #[default]
+    Auto,
+    /// Only what the engine has already
+    Store,
+    /// Pulled from the registry
+    Registry,
+    /// Made from the distribution's own signed archive
+    Bootstrap,
+}
+
+impl From<BaseArg> for BaseChoice {
+    fn from(arg: BaseArg) -> BaseChoice {
+        match arg {
+            BaseArg::Auto => BaseChoice::Auto,
+            BaseArg::Store => BaseChoice::Store,
+            BaseArg::Registry => BaseChoice::Registry,
+            BaseArg::Bootstrap => BaseChoice::Bootstrap,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum NetworkArg {
+    /// The engine's own network
+    #[default]
+    Default,
+    /// The network of the engine's host: quicker to set up, nothing in between
+    Host,
+}
+
+fn format_parser() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.map(Format::as_str))
+        .map(|name| if name == Format::Deb.as_str() { Format::Deb } else { Format::Rpm })
+}
+
+fn mirror(text: &str) -> Result<(String, String), String> {
+    let (name, url) = text.split_once('=').ok_or("expected NAME=URL, as debian=http://mirror.example.org/debian")?;
+    if name.is_empty() || name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+        return Err(format!("`{name}` is not the name of an archive: letters, digits and `-`"));
+    }
+    if !["http://", "https://", "file:///"].iter().any(|scheme| url.starts_with(scheme)) {
+        return Err(format!("`{url}` is not an http, https or file URL"));
+    }
+    Ok((name.to_owned(), url.trim_end_matches('/').to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_matrix_may_go_without_its_name() {
+        let matrix = |line: &str| match parse(line).unwrap().command {
+            Command::Build(args) => (args.selection.matrix, args.selection.recipes),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(matrix("farm build"), (None, vec![]));
+        assert_eq!(matrix("farm build --matrix"), (Some("default".into()), vec![]));
+        assert_eq!(matrix("farm build hello --matrix full"), (Some("full".into()), vec!["hello".into()]));
+        assert_eq!(matrix("farm build hello --matrix -j 2"), (Some("default".into()), vec!["hello".into()]));
+    }
+
+    #[test]
+    fn the_last_of_fail_fast_and_keep_going_wins() {
+        let fail_fast = |line: &str| match parse(line).unwrap().command {
+            Command::Build(args) => args.fail_fast,
+            other => panic!("{other:?}"),
+        };
+        assert!(fail_fast("farm build --keep-going --fail-fast"));
+        assert!(!fail_fast("farm build --fail-fast --keep-going"));
+        assert!(!fail_fast("farm build"));
+    }
+
+    #[test]
+    fn mirrors_are_a_name_and_a_url() {
+        assert_eq!(
+            mirror("debian=http://m.example.org/debian/"),
+            Ok(("debian".into(), "http://m.example.org/debian".into()))
+        );
+        assert!(mirror("http://m.example.org").is_err());
+        assert!(mirror("debian=ftp://m.example.org").is_err());
+    }
+}

@@ -1,0 +1,215 @@
+//! `farm build`: from the command line to the runner, and from its events to the reporters.
+
+use std::path::Path;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::args::{BuildArgs, ColorChoice, NetworkArg};
+use super::context::{self, Connected};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::plan::make_plan;
+use super::reporter::{FRAME, Reporter};
+use super::{output, select, signals};
+use crate::engine::Network;
+use crate::event::{Event, JobReport};
+use crate::fetch::Fetcher;
+use crate::report::summary::{Run, summary};
+use crate::runner::{self, Request, RunOptions};
+use crate::source::Sources;
+use crate::store::Store;
+
+pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let loaded = select::load(&args.selection.recipes, Path::new("."))?;
+    let connected = context::connect(&args.engine.engine).await;
+    let info = connected.as_ref().ok().map(|connected| &connected.info);
+    // What is wrong with the command line comes before what is wrong with the engine.
+    let chosen = select::choose(&loaded, &args.selection, context::default_arch(info))?;
+    let cells = select::cells(&loaded, &chosen)?;
+    let Connected { engine, info } = connected?;
+
+    let id = context::new_run();
+    let fetcher = Fetcher::new()?;
+    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
+    let mirrors = context::mirrors(&distros, &args.origin.mirrors);
+    let network = match args.network {
+        NetworkArg::Default => Network::Default,
+        NetworkArg::Host => Network::Host,
+    };
+    let images =
+        context::images(engine.clone(), args.origin.base.into(), fetcher.clone(), mirrors.clone(), &id, network)?;
+    let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
+    let plan = make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?;
+
+    let store = Store::open(&args.output)?;
+    let _lock = store.lock()?;
+    let sources = Sources {
+        cache: context::cache_folder()?,
+        fetcher,
+        mirrors: mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect(),
+    };
+    let options = RunOptions {
+        jobs: slots,
+        fail_fast: args.fail_fast,
+        force: args.force,
+        host_network: network == Network::Host,
+    };
+    let context = runner::Context { run: id, engine, engine_info: info, images, sources, store, options };
+
+    let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
+    let mut reporter = Reporter::new(args.progress, color, &as_typed());
+    let (events, received) = mpsc::unbounded_channel();
+    let (requests, asked) = mpsc::unbounded_channel();
+    let running = tokio::spawn(runner::run(context, plan, events, asked));
+    let end = follow(received, &requests, &mut signals, &mut reporter).await;
+    let reports = finish(running).await;
+    reporter.finish();
+
+    if reporter.wants_summary() {
+        let run = Run {
+            elapsed: end.elapsed,
+            busy: end.busy,
+            slots,
+            interrupted: end.interrupted,
+            dist: &args.output,
+            command: &again(args),
+            table: !reporter.shows_finished_lines(),
+        };
+        output::out(&summary(&reports, &run, reporter.style()));
+    }
+    Ok(Exit::of_run(&reports, end.interrupted))
+}
+
+/// What the run's last event said.
+#[derive(Debug, Default)]
+struct End {
+    elapsed: std::time::Duration,
+    busy: f64,
+    interrupted: bool,
+}
+
+/// Shows events until there are none, and turns signals into requests.
+async fn follow(
+    mut events: mpsc::UnboundedReceiver<Event>,
+    requests: &mpsc::UnboundedSender<Request>,
+    signals: &mut mpsc::UnboundedReceiver<()>,
+    reporter: &mut Reporter,
+) -> End {
+    let mut end = End::default();
+    let mut ticks = tokio::time::interval(FRAME);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut asked = 0;
+    loop {
+        tokio::select! {
+            event = events.recv() => {
+                let Some(event) = event else { return end };
+                reporter.event(&event);
+                if let Event::RunFinished { elapsed, busy, interrupted, .. } = event {
+                    end = End { elapsed, busy, interrupted };
+                }
+            }
+            _ = ticks.tick() => reporter.tick(),
+            Some(()) = signals.recv() => {
+                asked += 1;
+                // A runner that is gone has nothing left to cancel.
+                match asked {
+                    1 => {
+                        reporter.notice(&cancelling(reporter.running()));
+                        let _ = requests.send(Request::Cancel);
+                    }
+                    2 => {
+                        reporter.notice("killing what still runs; press Ctrl-C again to leave at once");
+                        let _ = requests.send(Request::Kill);
+                    }
+                    _ => {
+                        reporter.finish();
+                        std::process::exit(i32::from(Exit::Interrupted.code()));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn cancelling(running: usize) -> String {
+    match running {
+        0 => "cancelling: no new job is started; press Ctrl-C again to kill".to_owned(),
+        1 => "cancelling: waiting for 1 container to be removed; press Ctrl-C again to kill".to_owned(),
+        n => format!("cancelling: waiting for {n} containers to be removed; press Ctrl-C again to kill"),
+    }
+}
+
+/// The runner's reports. When it panicked, the panic hook has told about it already: the process ends as a bug.
+async fn finish(running: JoinHandle<Vec<JobReport>>) -> Vec<JobReport> {
+    match running.await {
+        Ok(reports) => reports,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Vec::new(),
+        },
+    }
+}
+
+/// The command line as it was typed, for the header.
+fn as_typed() -> String {
+    let mut words = vec!["farm".to_owned()];
+    words.extend(std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy())));
+    words.join(" ")
+}
+
+/// The command that builds one target of this run again, once `-t TARGET` is appended.
+fn again(args: &BuildArgs) -> String {
+    let mut words = vec!["farm".to_owned(), "build".to_owned()];
+    words.extend(args.selection.recipes.iter().map(|recipe| recipe.to_string_lossy().into_owned()));
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+    if args.engine.engine != "auto" {
+        option("--engine", &args.engine.engine);
+    }
+    if args.output != Path::new("dist") {
+        option("-o", &args.output.to_string_lossy());
+    }
+    for (name, url) in &args.origin.mirrors {
+        option("--mirror", &format!("{name}={url}"));
+    }
+    if args.no_test {
+        words.push("--no-test".to_owned());
+    }
+    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// A word as a shell needs it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Arguments, Command};
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn the_command_to_try_again_keeps_what_matters() {
+        let again = |line: &[&str]| match Arguments::try_parse_from(line).unwrap().command {
+            Command::Build(args) => again(&args),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(again(&["farm", "build", "--matrix", "-j4", "--force"]), "farm build");
+        assert_eq!(
+            again(&["farm", "build", "my recipe", "-t", "debian-*", "-o", "out", "--no-test"]),
+            "farm build 'my recipe' -o out --no-test"
+        );
+    }
+
+    #[test]
+    fn the_notice_counts_containers() {
+        assert!(cancelling(1).contains("1 container "));
+        assert!(cancelling(2).contains("2 containers "));
+    }
+}

@@ -1,0 +1,122 @@
+//! What commands share: the engine and what it says of itself, the cache folder, mirrors, today's date, a run's id.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::failure::Failure;
+use crate::archive::mirror::{self, Mirror};
+use crate::distro::Distro;
+use crate::engine::{self, Engine, EngineError, EngineInfo, Limits, Network};
+use crate::fetch::Fetcher;
+use crate::image::{BaseChoice, ImageOptions, Images};
+use crate::types::Arch;
+
+/// An engine that answers.
+pub(crate) struct Connected {
+    pub engine: Arc<dyn Engine>,
+    pub info: EngineInfo,
+}
+
+pub(crate) async fn connect(choice: &str) -> Result<Connected, EngineError> {
+    let engine = engine::connect(choice).await?;
+    let info = engine.ping().await?;
+    Ok(Connected { engine, info })
+}
+
+/// The architecture of matrices that name none: the engine's, else this host's.
+pub(crate) fn default_arch(engine: Option<&EngineInfo>) -> Arch {
+    engine.map(|info| info.arch).or_else(Arch::host).unwrap_or(Arch::Amd64)
+}
+
+/// Slots when nobody says how many: one per CPU up to four; beyond that a job gets several CPUs, because a build is
+/// seldom all parallel and seldom not at all.
+pub(crate) fn default_slots(cpus: usize) -> usize {
+    cpus.clamp(1, 4).max(cpus / 4)
+}
+
+/// `FARM_CACHE`, else `farm` in the user's cache folder.
+///
+/// # Errors
+/// When the environment names neither a cache folder nor a home.
+pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("FARM_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("farm")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/farm")))
+        .ok_or_else(|| Failure::usage("no folder for the cache: set FARM_CACHE or HOME"))
+}
+
+/// Mirrors by archive name: of the command line, else of `FARM_MIRROR_<NAME>`, else as `archive` chooses.
+pub(crate) fn mirrors(distros: &[&Distro], flags: &[(String, String)]) -> BTreeMap<String, Mirror> {
+    let mut configured = mirrors_of(std::env::vars());
+    configured.extend(flags.iter().cloned());
+    mirror::choose(distros, &configured)
+}
+
+/// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.
+fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+    variables
+        .filter_map(|(name, url)| {
+            let archive = name.strip_prefix("FARM_MIRROR_")?.to_ascii_lowercase().replace('_', "-");
+            (!url.is_empty()).then(|| (archive, url.trim_end_matches('/').to_owned()))
+        })
+        .collect()
+}
+
+pub(crate) fn images(
+    engine: Arc<dyn Engine>,
+    base: BaseChoice,
+    fetcher: Fetcher,
+    mirrors: BTreeMap<String, Mirror>,
+    run: &str,
+    network: Network,
+) -> Result<Images, Failure> {
+    let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
+    let cache = cache_folder()?;
+    Ok(Images::new(engine, ImageOptions { base, cache, fetcher, mirrors, run: run.to_owned(), limits, network }))
+}
+
+/// `2026-11-22`, in UTC: the same day for everybody who plans.
+pub(crate) fn today() -> String {
+    chrono::Utc::now().format("%Y-%m-%d").to_string()
+}
+
+/// `20261122-235716-4f2a`: sorts by time, and two runs that start in one second differ.
+pub(crate) fn new_run() -> String {
+    let mut hasher = std::hash::RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{}-{:04x}", chrono::Utc::now().format("%Y%m%d-%H%M%S"), hasher.finish() & 0xffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_grow_with_the_machine() {
+        assert_eq!([0, 1, 2, 4, 8, 16, 64].map(default_slots), [1, 1, 2, 4, 4, 4, 16]);
+    }
+
+    #[test]
+    fn mirrors_can_be_set_in_the_environment() {
+        let set = |name: &str, url: &str| (name.to_owned(), url.to_owned());
+        let found = mirrors_of(
+            [
+                set("FARM_MIRROR_DEBIAN_SECURITY", "http://m.example.org/security/"),
+                set("FARM_MIRROR_UBUNTU", ""),
+                set("PATH", "/bin"),
+            ]
+            .into_iter(),
+        );
+        assert_eq!(found, BTreeMap::from([set("debian-security", "http://m.example.org/security")]));
+    }
+
+    #[test]
+    fn runs_are_named_by_time() {
+        let run = new_run();
+        assert_eq!(run.len(), "20261122-235716-4f2a".len());
+        assert_ne!(run, new_run());
+    }
+}

@@ -1,0 +1,124 @@
+//! `farm distros`: the catalogue, for people.
+
+use std::path::Path;
+
+use super::args::{ColorChoice, DistrosCommand};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Surroundings};
+use super::{context, select};
+use crate::distro::{Catalogue, Distro};
+use crate::report::table::Table;
+use crate::report::{Style, Tone};
+use crate::types::nearest;
+
+pub(crate) fn run(command: Option<&DistrosCommand>, color: ColorChoice) -> Result<Exit, Failure> {
+    let here = Path::new(".");
+    let catalogue = select::catalogue(here, &[])?;
+    let style = Surroundings::of_this_process().style(color, false);
+    let text = match command {
+        None | Some(DistrosCommand::List) => list(&catalogue, &context::today(), &style),
+        Some(DistrosCommand::Show { id }) => show(find(&catalogue, id)?, &context::today(), &style),
+    };
+    output::out(&text);
+    Ok(Exit::Success)
+}
+
+/// The distribution of this id.
+pub(crate) fn find<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a std::sync::Arc<Distro>, Failure> {
+    catalogue.get(id).ok_or_else(|| {
+        let near = nearest(id, catalogue.iter().map(|distro| distro.id.as_str()));
+        Failure::NothingMatched {
+            message: format!("no distribution is named `{id}`"),
+            help: Some(match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "farm distros lists them".to_owned(),
+            }),
+        }
+    })
+}
+
+fn list(catalogue: &Catalogue, today: &str, style: &Style) -> String {
+    let mut table = Table::new(&["ID", "NAME", "FORMAT", "BY", "SUPPORT UNTIL", "BASE"]);
+    for distro in catalogue.iter() {
+        let base = match (&distro.image, &distro.bootstrap) {
+            (Some(_), Some(_)) => "registry, bootstrap",
+            (Some(_), None) => "registry",
+            (None, Some(_)) => "bootstrap",
+            (None, None) => "-",
+        };
+        table.row(vec![
+            distro.id.clone(),
+            distro.name.clone(),
+            distro.format.to_string(),
+            distro.manager.as_str().to_owned(),
+            support(distro, today),
+            base.to_owned(),
+        ]);
+    }
+    table.render(style)
+}
+
+/// `2028-06-30`, `2026-08-31 ended`, `rolling`. ISO dates sort as text.
+fn support(distro: &Distro, today: &str) -> String {
+    match &distro.end_of_life {
+        None => "rolling".to_owned(),
+        Some(end) if end.as_str() <= today => format!("{end} ended"),
+        Some(end) => end.clone(),
+    }
+}
+
+fn show(distro: &Distro, today: &str, style: &Style) -> String {
+    let mut lines: Vec<(&str, String)> = vec![
+        ("name", distro.name.clone()),
+        ("family", format!("{} {}", distro.family, distro.version)),
+        ("packages", format!("{}, installed by {}", distro.format, distro.manager.as_str())),
+        ("support until", support(distro, today)),
+        (
+            "architectures",
+            distro.arches.iter().map(|arch| arch.for_format(distro.format)).collect::<Vec<_>>().join(" "),
+        ),
+        ("release tag", or_none(&distro.release_tag)),
+        ("image", distro.image.clone().unwrap_or_else(|| "none: it is always bootstrapped".to_owned())),
+        ("repositories", or_none(&distro.enable_repositories.join(" "))),
+        ("build packages", or_none(&distro.build_packages.join(" "))),
+    ];
+    for (name, value) in &distro.macros {
+        lines.push(("macro", format!("%{name} {value}")));
+    }
+    if let Some(bootstrap) = &distro.bootstrap {
+        lines.extend([
+            ("archive", format!("{} ({})", bootstrap.archive, bootstrap.mirror)),
+            ("suite", bootstrap.suite.clone()),
+            ("components", bootstrap.components.join(" ")),
+            ("updates", or_none(&bootstrap.updates.join(" "))),
+        ]);
+        if let Some(security) = &bootstrap.security {
+            lines.push(("security", format!("{} ({})", security.suite, security.mirror)));
+        }
+        lines.extend([("keyrings", bootstrap.keyrings.join(" ")), ("includes", or_none(&bootstrap.include.join(" ")))]);
+        if bootstrap.tolerate_expired {
+            lines.push(("expired InRelease", "tolerated, with a warning".to_owned()));
+        }
+    }
+    if let Some(setup) = &distro.setup {
+        lines.extend(
+            setup
+                .trim_end()
+                .lines()
+                .enumerate()
+                .map(|(index, line)| (if index == 0 { "setup" } else { "" }, line.to_owned())),
+        );
+    }
+    lines.push(("digest", distro.digest.clone()));
+    let mut text = format!("{}\n", style.paint(Tone::Strong, &distro.id));
+    for (name, value) in lines {
+        let (name, value) = (format!("{name:<18}"), value.trim_end().to_owned());
+        text.push_str(&format!("  {}{value}\n", style.paint(Tone::Quiet, &name)));
+    }
+    text
+}
+
+fn or_none(text: &str) -> String {
+    if text.is_empty() { "none".to_owned() } else { text.to_owned() }
+}

@@ -1,0 +1,74 @@
+//! Texts about the command line beside clap's own: exit codes, environment; and `docs/cli.md`, made of all of them.
+
+use super::exit::Exit;
+
+/// Below `farm --help`.
+pub(crate) fn exit_codes() -> String {
+    let mut text = String::from("Exit codes, the worst first; of several, the worst is the command's:\n");
+    for exit in Exit::WORST_FIRST {
+        text.push_str(&format!("  {:>3}  {}\n", exit.code(), exit.meaning()));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use crate::cli::args::Arguments;
+
+    const ENVIRONMENT: [(&str, &str); 7] = [
+        ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman` or a URL."),
+        (
+            "`DOCKER_HOST`, `DOCKER_CONTEXT`",
+            "As for the `docker` command: which engine, when `FARM_ENGINE` is not set.",
+        ),
+        (
+            "`FARM_MIRROR_<NAME>`",
+            "Mirror of an archive, `FARM_MIRROR_DEBIAN_SECURITY` for `debian-security`; `--mirror` goes before it.",
+        ),
+        ("`FARM_CACHE`", "Folder for downloads and prepared sources; else `$XDG_CACHE_HOME/farm` or `~/.cache/farm`."),
+        ("`NO_COLOR`, `CLICOLOR_FORCE`", "No colour; colour even without a terminal. `--color` goes before both."),
+        ("`CI`, `TERM=dumb`", "Plain lines even on a terminal."),
+        ("`COLUMNS`", "Width of what farm prints; else the terminal's, else 80."),
+    ];
+
+    fn document() -> String {
+        let mut text = String::from(
+            "# The command line\n\nMade from the program's own help by `FARM_UPDATE_DOCS=1 cargo test --lib cli::docs`; a test compares.\n",
+        );
+        let mut root = Arguments::command().term_width(100);
+        root.build();
+        section(&mut root, "farm", &mut text);
+        text.push_str("\n## Environment\n\n| variable | effect |\n|---|---|\n");
+        for (name, effect) in ENVIRONMENT {
+            text.push_str(&format!("| {name} | {effect} |\n"));
+        }
+        text
+    }
+
+    fn section(command: &mut clap::Command, path: &str, text: &mut String) {
+        let help = command.render_long_help().to_string();
+        let help: Vec<&str> = help.lines().map(str::trim_end).collect();
+        text.push_str(&format!("\n## `{path}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
+        for child in command.get_subcommands_mut() {
+            let path = format!("{path} {}", child.get_name());
+            section(child, &path, text);
+        }
+    }
+
+    #[test]
+    fn the_page_about_the_command_line_is_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/cli.md");
+        let wanted = document();
+        if std::env::var_os("FARM_UPDATE_DOCS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        let found = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            found == wanted,
+            "docs/cli.md is not what the program says: run FARM_UPDATE_DOCS=1 cargo test --lib cli::docs"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Why a command could not do its work, before or beside any job: each with its exit code and what to do next.
+//! How a job ended is an `Outcome` and not here.
+
+use std::path::PathBuf;
+
+use super::diagnostics;
+use super::exit::Exit;
+use crate::distro::DistroError;
+use crate::engine::EngineError;
+use crate::fetch::FetchError;
+use crate::image::ImageError;
+use crate::matrix::MatrixError;
+use crate::plan::PlanError;
+use crate::recipe::RecipeError;
+use crate::report::{Style, Tone};
+use crate::source::SourceError;
+use crate::store::StoreError;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{message}")]
+    Usage { message: String, help: Option<String> },
+    /// All recipes that are wrong, not only the first.
+    #[error("{} of the recipes are not valid", .0.len())]
+    Recipes(Vec<RecipeError>),
+    #[error(transparent)]
+    Distro(#[from] DistroError),
+    #[error(transparent)]
+    Matrix(#[from] MatrixError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error("{}: {source}", .recipe.display())]
+    Source { recipe: PathBuf, source: SourceError },
+    #[error("{message}")]
+    NothingMatched { message: String, help: Option<String> },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error("cannot write {}", .path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("cannot {action}")]
+    System { action: &'static str, source: std::io::Error },
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure::Usage { message: message.into(), help: None }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::Usage { .. } => Exit::Usage,
+            Failure::Recipes(_)
+            | Failure::Distro(_)
+            | Failure::Plan(_)
+            | Failure::Source { .. }
+            | Failure::Matrix(MatrixError::Invalid { .. }) => Exit::Invalid,
+            Failure::Matrix(MatrixError::UnknownMatrix { .. }) | Failure::NothingMatched { .. } => Exit::NothingMatched,
+            Failure::Engine(EngineError::Cancelled) | Failure::Image(ImageError::Cancelled) => Exit::Interrupted,
+            Failure::Engine(_) | Failure::Image(ImageError::Engine(_)) => Exit::NoEngine,
+            Failure::Image(_)
+            | Failure::Store(_)
+            | Failure::Fetch(_)
+            | Failure::Write { .. }
+            | Failure::System { .. } => Exit::JobFailed,
+        }
+    }
+
+    fn help(&self) -> Option<String> {
+        match self {
+            Failure::Usage { help, .. } | Failure::NothingMatched { help, .. } => help.clone(),
+            Failure::Engine(EngineError::NoEngine { .. } | EngineError::Unreachable { .. }) => Some(
+                "start Docker or Podman, or name another engine with --engine or DOCKER_HOST; `farm plan` needs none"
+                    .to_owned(),
+            ),
+            Failure::Store(StoreError::Locked(_)) => {
+                Some("wait for the other run, or write to another folder with -o".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// For stderr, ended.
+    pub(crate) fn render(&self, style: &Style) -> String {
+        match self {
+            Failure::Recipes(errors) => errors.iter().map(|error| diagnostics::recipe(error, style)).collect(),
+            Failure::Distro(error) => diagnostics::distro(error, style),
+            Failure::Matrix(error) => diagnostics::matrix(error, style),
+            Failure::Plan(error) => diagnostics::plan(error, style),
+            _ => self.render_plainly(style),
+        }
+    }
+
+    fn render_plainly(&self, style: &Style) -> String {
+        let mut text = format!("{} {self}", style.paint(Tone::Bad, "error:"));
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            let reason = error.to_string();
+            // Some errors quote their source in their own words already.
+            if !text.contains(&reason) {
+                text.push_str(&format!(": {reason}"));
+            }
+            source = error.source();
+        }
+        text.push('\n');
+        if let Some(help) = self.help() {
+            text.push_str(&style.wrap(&format!("help: {help}"), "  "));
+            text.push('\n');
+        }
+        text
+    }
+}

@@ -1,0 +1,137 @@
+//! What farm's own outputs can show, and writing to them. Nobody at the other end (a closed pipe, a terminal that is
+//! gone) is never a reason to stop a build: what cannot be written is dropped.
+
+use std::io::{IsTerminal, Write};
+
+use super::args::{ColorChoice, ProgressChoice};
+use crate::report::Style;
+
+/// Writes to stdout: results.
+pub(crate) fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes to stderr: messages for people.
+pub(crate) fn err(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+/// The environment as far as it says how to print; apart from the process's own for tests.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Surroundings {
+    pub stdout_terminal: bool,
+    pub stderr_terminal: bool,
+    /// Columns of the terminal, when one could be asked.
+    pub columns: Option<usize>,
+    /// `COLUMNS`, `TERM`, `CI`, `NO_COLOR`, `CLICOLOR_FORCE`, `LC_ALL`, `LC_CTYPE`, `LANG` as far as they are set to
+    /// something.
+    pub variables: std::collections::BTreeMap<&'static str, String>,
+}
+
+const VARIABLES: [&str; 8] = ["COLUMNS", "TERM", "CI", "NO_COLOR", "CLICOLOR_FORCE", "LC_ALL", "LC_CTYPE", "LANG"];
+
+impl Surroundings {
+    pub(crate) fn of_this_process() -> Surroundings {
+        let set =
+            |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
+        Surroundings {
+            stdout_terminal: std::io::stdout().is_terminal(),
+            stderr_terminal: std::io::stderr().is_terminal(),
+            columns: console::Term::stderr()
+                .size_checked()
+                .or_else(|| console::Term::stdout().size_checked())
+                .map(|(_rows, columns)| usize::from(columns)),
+            variables: VARIABLES.into_iter().filter_map(set).collect(),
+        }
+    }
+
+    fn is(&self, name: &str, value: &str) -> bool {
+        self.variables.get(name).is_some_and(|set| set == value)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
+    }
+
+    /// How to print on stdout (or stderr, with `stderr`).
+    pub(crate) fn style(&self, choice: ColorChoice, stderr: bool) -> Style {
+        let terminal = if stderr { self.stderr_terminal } else { self.stdout_terminal };
+        let color = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if self.has("NO_COLOR") => false,
+            ColorChoice::Auto if self.has("CLICOLOR_FORCE") && !self.is("CLICOLOR_FORCE", "0") => true,
+            ColorChoice::Auto => terminal && !self.is("TERM", "dumb"),
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| self.variables.get(name));
+        let unicode = locale.is_some_and(|locale| {
+            let locale = locale.to_ascii_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        let set = self.variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
+        let width = set.or(self.columns.filter(|_| terminal)).unwrap_or(80).clamp(20, 200);
+        Style { unicode, color, width, cuts: terminal || set.is_some() }
+    }
+
+    /// Moving lines only where somebody looks at them.
+    pub(crate) fn progress(&self, choice: ProgressChoice) -> ProgressChoice {
+        match choice {
+            ProgressChoice::Auto => {
+                let looked_at = self.stdout_terminal && self.stderr_terminal && !self.is("TERM", "dumb");
+                if looked_at && !self.has("CI") { ProgressChoice::Bar } else { ProgressChoice::Plain }
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terminal(variables: &[(&'static str, &str)]) -> Surroundings {
+        Surroundings {
+            stdout_terminal: true,
+            stderr_terminal: true,
+            columns: Some(120),
+            variables: variables.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+        }
+    }
+
+    #[test]
+    fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
+        let color = |surroundings: &Surroundings, choice| surroundings.style(choice, false).color;
+        assert!(color(&terminal(&[]), ColorChoice::Auto));
+        assert!(!color(&terminal(&[("NO_COLOR", "1")]), ColorChoice::Auto));
+        assert!(color(&terminal(&[("NO_COLOR", "1")]), ColorChoice::Always));
+        assert!(!color(&terminal(&[("TERM", "dumb")]), ColorChoice::Auto));
+        assert!(!color(&Surroundings::default(), ColorChoice::Auto));
+        let forced = |value: &str| Surroundings { stdout_terminal: false, ..terminal(&[("CLICOLOR_FORCE", value)]) };
+        assert!(color(&forced("1"), ColorChoice::Auto));
+        assert!(!color(&forced("0"), ColorChoice::Auto));
+    }
+
+    #[test]
+    fn moving_lines_need_a_person_at_a_terminal() {
+        let progress = |surroundings: Surroundings| surroundings.progress(ProgressChoice::Auto);
+        assert_eq!(progress(terminal(&[])), ProgressChoice::Bar);
+        assert_eq!(progress(terminal(&[("CI", "true")])), ProgressChoice::Plain);
+        assert_eq!(progress(terminal(&[("TERM", "dumb")])), ProgressChoice::Plain);
+        assert_eq!(progress(Surroundings { stdout_terminal: false, ..terminal(&[]) }), ProgressChoice::Plain);
+        assert_eq!(terminal(&[("CI", "true")]).progress(ProgressChoice::Bar), ProgressChoice::Bar);
+    }
+
+    #[test]
+    fn width_and_marks_follow_the_terminal() {
+        let style = |surroundings: Surroundings| surroundings.style(ColorChoice::Auto, false);
+        assert_eq!(style(terminal(&[])).width, 120);
+        assert_eq!(style(terminal(&[("COLUMNS", "60")])).width, 60);
+        assert_eq!(style(Surroundings { stdout_terminal: false, ..terminal(&[]) }).width, 80);
+        assert!(!style(Surroundings { stdout_terminal: false, ..terminal(&[]) }).cuts);
+        assert!(style(terminal(&[("LANG", "en_US.UTF-8")])).unicode);
+        assert!(!style(terminal(&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")])).unicode);
+        assert!(!style(terminal(&[])).unicode);
+    }
+}

@@ -1,0 +1,207 @@
+//! `farm plan`: what `farm build` would run, and why.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{ColorChoice, PlanArgs};
+use super::context::{self, Connected};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Surroundings};
+use super::select;
+use crate::engine::{EngineInfo, Network};
+use crate::fetch::Fetcher;
+use crate::image::Images;
+use crate::plan::{self, Cell, Change, Inputs, Job, Plan, Reason};
+use crate::report::table::Table;
+use crate::report::{Style, Tone};
+use crate::store::Store;
+
+/// Hex digits of a digest that a person needs to see.
+const SHORT_DIGEST: usize = 12;
+
+pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let loaded = select::load(&args.selection.recipes, Path::new("."))?;
+    let connected = context::connect(&args.engine.engine).await;
+    let info = connected.as_ref().ok().map(|connected| &connected.info);
+    let chosen = select::choose(&loaded, &args.selection, context::default_arch(info))?;
+    let cells = select::cells(&loaded, &chosen)?;
+
+    let surroundings = Surroundings::of_this_process();
+    let style = surroundings.style(color, false);
+    let slots = context::default_slots(info.map_or_else(host_cpus, |info| info.cpus)).min(cells.len());
+    let plan = match connected {
+        Ok(Connected { engine, info }) => {
+            let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
+            let mirrors = context::mirrors(&distros, &args.origin.mirrors);
+            let base = args.origin.base.into();
+            let images = context::images(engine, base, Fetcher::new()?, mirrors, "plan", Network::Default)?;
+            make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?
+        }
+        Err(error) => {
+            let style = surroundings.style(color, true);
+            let reason = error.to_string();
+            let reason = reason.lines().next().unwrap_or_default();
+            output::err(&format!(
+                "{} {reason}: base images are unknown and take no part in this plan\n",
+                style.paint(Tone::Warning, "note:")
+            ));
+            make_plan(cells, None, slots, !args.no_test).await?
+        }
+    };
+    // Planning changes nothing: a folder that is not there is not made.
+    let store = if args.output.is_dir() { Some(Store::open(&args.output)?) } else { None };
+    let reasons: Vec<Reason> = plan.jobs.iter().map(|job| reason(job, store.as_ref())).collect();
+
+    let text = if args.json { json(&plan, &reasons) } else { table(&plan, &reasons, args.explain, &style) };
+    output::out(&text);
+    Ok(Exit::Success)
+}
+
+/// The plan of these cells, with what the engine (if there is one) already has.
+pub(crate) async fn make_plan(
+    cells: Vec<Cell>,
+    engine: Option<(&Images, &EngineInfo)>,
+    slots: usize,
+    test: bool,
+) -> Result<Plan, Failure> {
+    let bases = match engine {
+        Some((images, _)) => {
+            let mut distros: Vec<_> = cells.iter().map(|cell| (cell.distro.clone(), cell.target.arch)).collect();
+            distros.sort_by(|a, b| (&a.0.id, a.1).cmp(&(&b.0.id, b.1)));
+            distros.dedup_by(|a, b| a.0.id == b.0.id && a.1 == b.1);
+            images.known_bases(&distros).await?
+        }
+        None => BTreeMap::new(),
+    };
+    let inputs = Inputs {
+        cells,
+        bases,
+        cpus: engine.map_or_else(host_cpus, |(_, info)| info.cpus),
+        memory_bytes: engine.map_or(u64::MAX, |(_, info)| info.memory_bytes),
+        slots,
+        test,
+        today: context::today(),
+    };
+    Ok(plan::plan(&inputs)?)
+}
+
+fn host_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn reason(job: &Job, store: Option<&Store>) -> Reason {
+    let last = store.and_then(|store| store.record(&job.target));
+    match plan::reason(job, last.as_ref().map(|record| &record.key)) {
+        Reason::UpToDate if job.test.is_some() && last.is_some_and(|record| !record.tested) => Reason::NotTested,
+        reason => reason,
+    }
+}
+
+#[derive(Serialize)]
+struct PlannedJob<'a> {
+    id: String,
+    because: &'a Reason,
+    #[serde(flatten)]
+    job: &'a Job,
+}
+
+fn json(plan: &Plan, reasons: &[Reason]) -> String {
+    let jobs: Vec<PlannedJob<'_>> = plan
+        .jobs
+        .iter()
+        .zip(reasons)
+        .map(|(job, because)| PlannedJob { id: job.target.to_string(), because, job })
+        .collect();
+    let value = serde_json::json!({"schema": 1, "jobs": jobs, "warnings": plan.warnings});
+    format!("{value:#}\n")
+}
+
+fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style) -> String {
+    let mut table = Table::new(&["TARGET", "ACTION", "BECAUSE"]);
+    for (job, reason) in plan.jobs.iter().zip(reasons) {
+        let action = if *reason == Reason::UpToDate { "up-to-date" } else { "build" };
+        table.row(vec![job.target.to_string(), action.to_owned(), because(reason)]);
+    }
+    let mut text = table.render(style);
+    if explain {
+        for (job, reason) in plan.jobs.iter().zip(reasons) {
+            if let Reason::Changed { inputs } = reason {
+                text.push_str(&format!("\n{}\n", style.paint(Tone::Strong, &job.target.to_string())));
+                let mut table = Table::new(&["  INPUT", "LAST BUILD", "NOW"]);
+                for change in inputs {
+                    table.row(vec![format!("  {}", change.input), short(&change.before), short(&change.after)]);
+                }
+                text.push_str(&table.render(style));
+            }
+        }
+    }
+    for warning in &plan.warnings {
+        let target = warning.target.as_ref().map(|target| format!("{target}: ")).unwrap_or_default();
+        text.push_str(&format!("{} {target}{}\n", style.paint(Tone::Warning, "warning:"), warning.message));
+    }
+    text
+}
+
+fn because(reason: &Reason) -> String {
+    match reason {
+        Reason::UpToDate => String::new(),
+        Reason::NeverBuilt => "never built".to_owned(),
+        Reason::NotTested => "built, but never tested".to_owned(),
+        Reason::Forced => "forced".to_owned(),
+        Reason::Changed { inputs } => match inputs.as_slice() {
+            [Change { input, before: Some(before), after: Some(after) }] if input == "base" => {
+                format!("base image is another ({} -> {})", shorten(before), shorten(after))
+            }
+            [Change { input, before: None, .. }] => format!("{input} is new"),
+            [Change { input, after: None, .. }] => format!("{input} is gone"),
+            changes => {
+                let names: Vec<&str> = changes.iter().map(|change| change.input.as_str()).collect();
+                format!("{} changed", names.join(", "))
+            }
+        },
+    }
+}
+
+fn short(digest: &Option<String>) -> String {
+    digest.as_deref().map_or_else(|| "-".to_owned(), shorten)
+}
+
+/// `sha256:3f1c0a…`; what is no digest stays whole.
+fn shorten(digest: &str) -> String {
+    let hex = digest.rsplit(':').next().unwrap_or(digest);
+    if hex.len() < 40 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return digest.to_owned();
+    }
+    digest[..digest.len() - hex.len() + SHORT_DIGEST].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_reads_after_because() {
+        let change = |input: &str, before: Option<&str>, after: Option<&str>| Change {
+            input: input.into(),
+            before: before.map(Into::into),
+            after: after.map(Into::into),
+        };
+        let changed = |inputs: Vec<Change>| because(&Reason::Changed { inputs });
+        assert_eq!(because(&Reason::UpToDate), "");
+        assert_eq!(because(&Reason::NeverBuilt), "never built");
+        assert_eq!(changed(vec![change("source", Some("a"), Some("b"))]), "source changed");
+        assert_eq!(
+            changed(vec![change("recipe.build.env", Some("a"), Some("b")), change("distro", Some("a"), Some("b"))]),
+            "recipe.build.env, distro changed"
+        );
+        assert_eq!(changed(vec![change("recipe.test", None, Some("b"))]), "recipe.test is new");
+        let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+        assert_eq!(
+            changed(vec![change("base", Some(&digest("3")), Some(&digest("8")))]),
+            "base image is another (sha256:333333333333 -> sha256:888888888888)"
+        );
+    }
+}

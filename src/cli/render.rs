@@ -1,0 +1,92 @@
+//! `farm render`: the packaging files and scripts of one target, for people to read.
+
+use std::path::Path;
+
+use super::args::{ColorChoice, RenderArgs, SelectionArgs};
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Surroundings};
+use super::plan::make_plan;
+use super::{context, select};
+use crate::family::{BuilderSetup, GuestFile};
+use crate::plan::Job;
+use crate::report::{Style, Tone};
+
+pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let loaded = select::load(&args.recipes, Path::new("."))?;
+    let selection = SelectionArgs { targets: vec![args.target.clone()], ..SelectionArgs::default() };
+    let chosen = select::choose(&loaded, &selection, context::default_arch(None))?;
+    if chosen.len() > 1 {
+        let some: Vec<String> = chosen.iter().take(3).map(|chosen| chosen.target.to_string()).collect();
+        return Err(Failure::Usage {
+            message: format!("{} targets match {}", chosen.len(), args.target),
+            help: Some(format!("name one of them: {}{}", some.join(", "), if chosen.len() > 3 { ", ..." } else { "" })),
+        });
+    }
+    let plan = make_plan(select::cells(&loaded, &chosen)?, None, 1, true).await?;
+    for job in &plan.jobs {
+        let files = files(job);
+        match &args.output {
+            Some(folder) => write(folder, &files)?,
+            None => output::out(&listing(&files, &Surroundings::of_this_process().style(color, false))),
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// All that a job uploads or runs, in order. Scripts are numbered in the order they run in.
+fn files(job: &Job) -> Vec<GuestFile> {
+    let mut files = job.packaging.files.clone();
+    let mut number = 0;
+    let mut script = |name: &str, content: &str| {
+        number += 1;
+        files.push(GuestFile {
+            path: format!("scripts/{number:02}-{name}.sh"),
+            content: content.to_owned(),
+            executable: true,
+        });
+    };
+    script("builder", &job.builder.script);
+    for step in &job.packaging.steps {
+        script(step.kind.as_str(), &step.script);
+    }
+    if let Some(test) = &job.test {
+        if let Some(BuilderSetup { script: tester, .. }) = &test.tester {
+            script("tester", tester);
+        }
+        script("test-install", &test.install);
+        if let Some(test) = &test.test {
+            script("test", test);
+        }
+        script("test-remove", &test.remove);
+    }
+    files
+}
+
+fn listing(files: &[GuestFile], style: &Style) -> String {
+    let mut text = String::new();
+    for file in files {
+        let newline = if file.content.ends_with('\n') { "" } else { "\n" };
+        text.push_str(&style.paint(Tone::Strong, &format!("==> {} <==", file.path)));
+        text.push_str(&format!("\n{}{newline}\n", file.content));
+    }
+    text
+}
+
+fn write(folder: &Path, files: &[GuestFile]) -> Result<(), Failure> {
+    for file in files {
+        let path = folder.join(&file.path);
+        let failed = |source| Failure::Write { path: path.clone(), source };
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        std::fs::write(&path, &file.content).map_err(failed)?;
+        #[cfg(unix)]
+        if file.executable {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
+        }
+    }
+    output::err(&format!("{} files in {}\n", files.len(), folder.display()));
+    Ok(())
+}
