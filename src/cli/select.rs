@@ -320,7 +320,7 @@ mod tests {
             find(&names.iter().map(PathBuf::from).collect::<Vec<_>>(), root).map_err(|failure| failure.to_string())
         };
         assert_eq!(found(&[]).unwrap(), [a.clone(), b.clone()]);
-        assert_eq!(found(&["b"]).unwrap(), [b.clone()]);
+        assert_eq!(found(&["b"]).unwrap(), std::slice::from_ref(&b));
         assert_eq!(found(&["recipes/a", "recipes/a/farm.toml"]).unwrap(), [a]);
         assert!(found(&["c"]).unwrap_err().contains("no recipe at c"));
         std::fs::write(root.join("farm.toml"), "").unwrap();

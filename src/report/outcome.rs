@@ -237,8 +237,8 @@ pub(crate) fn whole(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..120 => count(seconds as usize, "second", "seconds"),
-        120..7200 if seconds % 60 == 0 => count((seconds / 60) as usize, "minute", "minutes"),
-        7200.. if seconds % 3600 == 0 => count((seconds / 3600) as usize, "hour", "hours"),
+        120..7200 if seconds.is_multiple_of(60) => count((seconds / 60) as usize, "minute", "minutes"),
+        7200.. if seconds.is_multiple_of(3600) => count((seconds / 3600) as usize, "hour", "hours"),
         _ => human_duration(duration),
     }
 }
