@@ -1,8 +1,8 @@
-//! Benchmarks, as ratios against a peer that does the same work in the same run: machines are shared and noisy, so no
-//! absolute time means anything.
-
+//! Placeholder.
 use std::process::ExitCode;
 
-pub(crate) fn run(_arguments: &[&str]) -> Result<ExitCode, String> {
-    Err("no benchmark yet".to_owned())
+use crate::command::Failure;
+
+pub(crate) fn run(_names: &[String]) -> Result<ExitCode, Failure> {
+    Err(Failure::new("not there yet"))
 }

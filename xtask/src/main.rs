@@ -1,76 +1,94 @@
-//! Tasks of the repository: an engine where there is none, all tests, the benchmarks. `cargo xtask help` lists them.
-//! It uses the standard library only, so that it compiles in a moment on a fresh machine.
+//! Development commands: `cargo xtask COMMAND`. Makes sure that there is an engine, runs farm, the tests and the
+//! benchmarks with it, and stops only what it started. It knows nothing of recipes or packages.
 
+// A program for a developer's terminal: printing is its interface.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod apt;
 mod bench;
-mod engine;
+mod command;
+mod docker;
+mod podman;
+mod service;
 mod test;
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
+
+use command::Failure;
 
 const HELP: &str = "\
-cargo xtask farm ARGS…      run farm (release build), bringing up a container engine if none answers
-cargo xtask engine start    bring up a container engine and leave it running; prints its DOCKER_HOST
-cargo xtask engine stop     stop the engine that `start` brought up, and remove what it kept
-cargo xtask engine status   which engine is used
-cargo xtask test            format, lints, unit tests, engine conformance, end to end; in CI nothing is skipped
-cargo xtask test --fast     format, lints and what needs no engine
-cargo xtask bench           benchmarks, as ratios against peers run beside";
+cargo xtask COMMAND
+
+  engine [status]       says which container engine there is
+  engine start          makes sure that one is there: a running one, else Debian's docker.io, installed and started
+                        in target/engine (on Debian, as root)
+  engine stop           stops what `engine start` started; images stay for the next time
+  engine clean          stops it and removes its images
+  farm ARGS...          builds farm (release) and runs it with an engine
+  test                  all tests: format, lints, unit, engine conformance, end to end; in CI nothing is skipped
+  test --fast           format, lints and what needs no engine
+  test -- ARGS...       cargo test ARGS... with the engines at hand: test -- --test matrix
+  bench [NAME...]       benchmarks, as ratios against peers run beside: build, bootstrap, no-op, planner
+";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let result = match words.as_slice() {
-        ["farm", rest @ ..] => farm(rest),
-        ["engine", "start"] => engine::start_and_leave(),
-        ["engine", "stop"] => engine::stop_left(),
-        ["engine", "status"] => engine::status(),
-        ["test"] => test::run(false),
-        ["test", "--fast"] => test::run(true),
-        ["bench", rest @ ..] => bench::run(rest),
-        ["help" | "--help" | "-h"] => {
-            println!("{HELP}");
+    let (name, rest) = match arguments.split_first() {
+        Some((name, rest)) => (name.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    command::catch_signals();
+    let done = match name {
+        "engine" => engine(rest),
+        "farm" => farm(rest),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
             Ok(ExitCode::SUCCESS)
         }
-        _ => {
-            eprintln!("{HELP}");
-            Ok(ExitCode::from(2))
-        }
+        _ => Err(Failure::new(format!("unknown command `{name}`\n\n{HELP}"))),
     };
-    result.unwrap_or_else(|error| {
-        eprintln!("xtask: {error}");
+    done.unwrap_or_else(|failure| {
+        eprintln!("xtask: {failure}");
         ExitCode::FAILURE
     })
 }
 
-/// Runs the release build of farm with an engine that answers, and ends the engine if it was started for this.
-fn farm(arguments: &[&str]) -> Result<ExitCode, String> {
-    cargo(&["build", "--release", "--package", "farm"])?;
-    let engine = engine::ensure()?;
-    let mut command = Command::new(root().join("target/release/farm"));
-    command.args(arguments);
-    engine::become_command(&command, engine)
+fn engine(arguments: &[String]) -> Result<ExitCode, Failure> {
+    match arguments.first().map_or("status", String::as_str) {
+        "status" => match docker::running() {
+            Some(endpoint) => println!("{endpoint}"),
+            None => {
+                eprintln!("no container engine answers; `cargo xtask engine start` starts one");
+                return Ok(ExitCode::from(5));
+            }
+        },
+        "start" => {
+            let lease = docker::ensure()?;
+            for (name, value) in lease.environment() {
+                println!("export {name}={value}");
+            }
+            lease.keep();
+        }
+        "stop" => docker::stop()?,
+        "clean" => {
+            docker::stop()?;
+            podman::clean()?;
+            docker::clean()?;
+        }
+        other => return Err(Failure::new(format!("unknown `engine {other}`\n\n{HELP}"))),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
-/// The folder of the workspace.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_owned()
-}
-
-fn cargo(arguments: &[&str]) -> Result<(), String> {
-    run(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())).args(arguments))
-}
-
-/// Runs a command in the workspace, its output passed through; an error when it fails.
-fn run(command: &mut Command) -> Result<(), String> {
-    let shown = format!("{command:?}").replace('"', "");
-    eprintln!("+ {shown}");
-    let status = command.current_dir(root()).status().map_err(|error| format!("{shown}: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("{shown}: {status}")) }
-}
-
-fn has_program(name: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).chain(["/usr/sbin".into(), "/sbin".into()]).any(|dir| dir.join(name).is_file())
-    })
+/// Exits as farm did: its exit codes are its interface.
+fn farm(arguments: &[String]) -> Result<ExitCode, Failure> {
+    let program = command::build_farm()?;
+    let lease = docker::ensure()?;
+    let mut farm = std::process::Command::new(program);
+    farm.args(arguments).envs(lease.environment());
+    let status = farm.status().map_err(|error| Failure::new(format!("farm cannot be run: {error}")));
+    lease.release()?;
+    Ok(command::exit_code(status?))
 }

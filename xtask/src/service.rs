@@ -1,0 +1,194 @@
+//! A daemon of ours: started by hand in a folder of its own, found again by a file there, ended by its process id, with
+//! the mounts and folders that it made.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::{self, Failure};
+
+/// Where one daemon keeps its things.
+#[derive(Debug)]
+pub(crate) struct Service {
+    name: &'static str,
+    /// Images and containers: stays between starts.
+    pub(crate) data: PathBuf,
+    /// Sockets and the state of what runs: goes with the daemon.
+    pub(crate) run: PathBuf,
+}
+
+/// What an engine appends to its run folder for its own sockets (`/exec/containerd/containerd-debug.sock.ttrpc`) ...
+const LONGEST_SOCKET: usize = 45;
+/// ... and what fits into sockaddr_un, with its final zero, on Linux (macOS: 104).
+const SOCKET_PATH_LIMIT: usize = 103;
+
+impl Service {
+    pub(crate) fn new(name: &'static str) -> Service {
+        let home = command::target().join("engine");
+        let near = home.join(format!("{name}-run"));
+        let run = if near.as_os_str().len() + LONGEST_SOCKET <= SOCKET_PATH_LIMIT {
+            near
+        } else {
+            // A checkout far down in the tree. The name is stable, so that the next command finds the daemon again.
+            let hash = home
+                .to_string_lossy()
+                .bytes()
+                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+            std::env::temp_dir().join(format!("farm-{name}-{hash:016x}"))
+        };
+        Service { name, data: home.join(format!("{name}-data")), run }
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.run.join(format!("{}.sock", self.name))
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.data.with_file_name(format!("{}.log", self.name))
+    }
+
+    pub(crate) fn answers(&self) -> bool {
+        answers(&self.socket())
+    }
+
+    pub(crate) fn prepare(&self) -> Result<(), Failure> {
+        for folder in [&self.data, &self.run] {
+            fs::create_dir_all(folder).map_err(|error| Failure::io("make", folder, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Starts `daemon` away from this terminal and waits until it answers on its socket.
+    ///
+    /// # Errors
+    /// With the last lines of its log when it ends instead, or says nothing for a minute.
+    pub(crate) fn start(&self, daemon: &mut Command) -> Result<(), Failure> {
+        let log = self.log();
+        let open = || fs::File::options().create(true).append(true).open(&log);
+        let (out, err) =
+            open().and_then(|out| Ok((out, open()?))).map_err(|error| Failure::io("write", &log, &error))?;
+        // Its own process group: Ctrl-C is for farm, not for the engine that cleans up after it.
+        daemon.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+        let mut child =
+            daemon.spawn().map_err(|error| Failure::new(format!("{} cannot be started: {error}", self.name)))?;
+        let pid = self.pid_file();
+        fs::write(&pid, child.id().to_string()).map_err(|error| Failure::io("write", &pid, &error))?;
+        let answered = self.wait_for(&mut child);
+        if answered.is_err() {
+            let _ = child.kill();
+            let _ = child.wait();
+            let _ = fs::remove_file(pid);
+        }
+        answered
+    }
+
+    fn wait_for(&self, child: &mut Child) -> Result<(), Failure> {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(60) {
+            if self.answers() {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = child.try_wait() {
+                return Err(Failure::new(format!("{} ended with {status}:\n{}", self.name, self.last_words())));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(Failure::new(format!("{} does not answer after a minute:\n{}", self.name, self.last_words())))
+    }
+
+    pub(crate) fn last_words(&self) -> String {
+        let log = fs::read(self.log()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(8)..].join("\n")
+    }
+
+    /// Ends the daemon if it is the one that we started, and removes what it leaves mounted and its run folder.
+    pub(crate) fn stop(&self) -> Result<(), Failure> {
+        if let Some(pid) = self.running_pid() {
+            signal(pid, "TERM");
+            let begin = Instant::now();
+            while is_alive(pid) && begin.elapsed() < Duration::from_secs(30) {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            if is_alive(pid) {
+                signal(pid, "KILL");
+            }
+        }
+        self.unmount();
+        match fs::remove_dir_all(&self.run) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", &self.run, &error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes its data; the daemon has to be stopped.
+    pub(crate) fn clean(&self) -> Result<(), Failure> {
+        self.unmount();
+        let _ = fs::remove_file(self.log());
+        match fs::remove_dir_all(&self.data) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::io("remove", &self.data, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pid_file(&self) -> PathBuf {
+        self.run.join("xtask.pid")
+    }
+
+    /// The process that we started, if it still is that one: ids are used again.
+    fn running_pid(&self) -> Option<u32> {
+        let pid: u32 = fs::read_to_string(self.pid_file()).ok()?.trim().parse().ok()?;
+        let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        let ours = self.run.to_string_lossy();
+        String::from_utf8_lossy(&command).contains(ours.as_ref()).then_some(pid)
+    }
+
+    /// Overlay and shm mounts of containers that ended with the daemon; innermost first.
+    fn unmount(&self) {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let mut ours: Vec<&Path> = mounts
+            .lines()
+            .filter_map(|line| line.split(' ').nth(4))
+            .map(Path::new)
+            .filter(|path| path.starts_with(&self.data) || path.starts_with(&self.run))
+            .collect();
+        ours.reverse();
+        for path in ours {
+            let _ = command::run(Command::new("umount").arg("--lazy").arg(path));
+        }
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    let _ = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
+}
+
+fn is_alive(pid: u32) -> bool {
+    // A daemon that this very process started stays as a zombie until it is waited for: gone enough.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// Asks `GET /_ping` of a Docker-compatible API.
+pub(crate) fn answers(socket: &Path) -> bool {
+    let ask = || -> std::io::Result<bool> {
+        let mut stream = UnixStream::connect(socket)?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")?;
+        let mut answer = [0; 64];
+        let length = stream.read(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer[..length]).contains(" 200 "))
+    };
+    ask().unwrap_or(false)
+}
