@@ -14,6 +14,7 @@ use super::reporter::{FRAME, Reporter};
 use super::{output, select, signals};
 use crate::engine::Network;
 use crate::event::{Event, JobReport};
+use crate::family;
 use crate::fetch::Fetcher;
 use crate::report::summary::{Run, summary};
 use crate::runner::{self, Request, RunOptions};
@@ -40,20 +41,19 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     let images =
         context::images(engine.clone(), args.origin.base.into(), fetcher.clone(), mirrors.clone(), &id, network)?;
     let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
+    let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
+    let network_env = distros.iter().map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();
     let plan = make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?;
 
     let store = Store::open(&args.output)?;
     let _lock = store.lock()?;
-    let sources = Sources {
-        cache: context::cache_folder()?,
-        fetcher,
-        mirrors: mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect(),
-    };
+    let sources = Sources { cache: context::cache_folder()?, fetcher, mirrors };
     let options = RunOptions {
         jobs: slots,
         fail_fast: args.fail_fast,
         force: args.force,
         host_network: network == Network::Host,
+        network_env,
     };
     let context = runner::Context { run: id, engine, engine_info: info, images, sources, store, options };
 
