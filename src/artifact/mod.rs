@@ -1,11 +1,31 @@
 //! Packages as files: what a .deb or .rpm says of itself, and whether it may be accepted. Reading only; everything in a
 //! package is hostile until checked. What was planned comes in as an [`Expectation`]: this module knows no recipe.
 
-use std::path::PathBuf;
+mod check;
+mod contents;
+mod deb;
+mod elf;
+mod libraries;
+mod rpm;
+mod shared;
 
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use debian_packaging::control::ControlFile;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Arch, Format};
+use sha2::{Digest, Sha256};
+
+use crate::types::{Arch, Format, printable};
+use check::{Collector, Package, finding};
+use contents::Facts;
+
+/// A .changes file lists at most a few hundred files.
+const LARGEST_CHANGES: u64 = 4 << 20;
 
 /// A file that a job produced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,10 +100,176 @@ pub enum ArtifactError {
 }
 
 /// Reads and checks the results of one job: `files` lie flat in one folder. CPU work runs on rayon: call it from a
-/// blocking thread.
+/// blocking thread. The rules are listed in `check`.
 ///
 /// Returns every file as an [`Artifact`] (sorted by name) and all findings, errors first.
+///
+/// # Errors
+/// When a file cannot be read, or a package is damaged.
 pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<(Vec<Artifact>, Vec<Finding>), ArtifactError> {
-    let _ = (files, expectation);
-    unimplemented!()
+    let mut read: Vec<(Artifact, Option<Package>)> =
+        files.par_iter().map(|path| examine(path)).collect::<Result<_, _>>()?;
+    read.sort_by(|(a, _), (b, _)| a.file_name.cmp(&b.file_name));
+    let (artifacts, packages): (Vec<Artifact>, Vec<Option<Package>>) = read.into_iter().unzip();
+    let mut findings = check::check(packages.into_iter().flatten().collect(), expectation);
+    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "changes")) {
+        findings.extend(check_changes(path, &artifacts)?);
+    }
+    // Stable: findings of one severity stay in the order of files and rules.
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    Ok((artifacts, findings))
 }
+
+/// What a package says of itself, for tables.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PackageSummary {
+    pub name: String,
+    /// As the format writes it: `1:2.10-1`.
+    pub version: String,
+    /// As the format writes it: `amd64`, `noarch`; `src` for a source RPM.
+    pub architecture: String,
+    /// Of the file.
+    pub size_bytes: u64,
+}
+
+/// Reads the header of one .deb or .rpm, not its contents.
+pub fn describe(path: &Path) -> Result<PackageSummary, ArtifactError> {
+    let size_bytes = fs::metadata(path).map_err(|source| ArtifactError::Io { path: path.to_owned(), source })?.len();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let facts = match package_format(&name) {
+        Some(Format::Deb) => deb::describe(path),
+        Some(Format::Rpm) => rpm::describe(path),
+        None => Err("its name does not end in .deb or .rpm".to_owned()),
+    };
+    let facts = facts.map_err(|reason| malformed(path, reason))?;
+    let architecture = if facts.is_source { "src".to_owned() } else { facts.architecture };
+    let text = |text: &str| printable(text);
+    Ok(PackageSummary {
+        name: text(&facts.name),
+        version: text(&facts.version),
+        architecture: text(&architecture),
+        size_bytes,
+    })
+}
+
+fn malformed(path: &Path, reason: String) -> ArtifactError {
+    ArtifactError::Malformed { path: path.to_owned(), reason: printable(&reason) }
+}
+
+fn package_format(file_name: &str) -> Option<Format> {
+    match file_name.rsplit_once('.')?.1 {
+        "deb" | "ddeb" => Some(Format::Deb),
+        "rpm" => Some(Format::Rpm),
+        _ => None,
+    }
+}
+
+/// Reads one file of a job.
+fn examine(path: &Path) -> Result<(Artifact, Option<Package>), ArtifactError> {
+    let io = |source| ArtifactError::Io { path: path.to_owned(), source };
+    let file_name = match path.file_name().and_then(|name| name.to_str()) {
+        Some(name) if printable(name) == name => name.to_owned(),
+        _ => return Err(malformed(path, "its file name has characters that no package's has".to_owned())),
+    };
+    // A link would be followed to a file of this host.
+    if !fs::symlink_metadata(path).map_err(io)?.is_file() {
+        return Err(malformed(path, "it is no regular file".to_owned()));
+    }
+    let (size_bytes, sha256) = measure(path).map_err(io)?;
+    let package = match package_format(&file_name) {
+        Some(format) => Some(read_package(path, &file_name, format)?),
+        None => None,
+    };
+    let kind = kind_of(&file_name, package.as_ref().map(|package| &package.facts));
+    Ok((Artifact { file_name, size_bytes, sha256, kind }, package))
+}
+
+fn read_package(path: &Path, file_name: &str, format: Format) -> Result<Package, ArtifactError> {
+    // The rules for contents depend on what the package says of itself, which is little and comes first.
+    let described = match format {
+        Format::Deb => deb::describe(path),
+        Format::Rpm => rpm::describe(path),
+    };
+    let described = described.map_err(|reason| malformed(path, reason))?;
+    let mut collector = Collector::new(file_name, format, described.is_source, described.is_debug());
+    let facts = match format {
+        Format::Deb => deb::read(path, &mut |entry| collector.visit(entry)),
+        Format::Rpm => rpm::read(path, &mut |entry| collector.visit(entry)),
+    };
+    let facts = facts.map_err(|reason| malformed(path, reason))?;
+    Ok(collector.finish(file_name.to_owned(), facts))
+}
+
+fn kind_of(file_name: &str, facts: Option<&Facts>) -> ArtifactKind {
+    match facts {
+        Some(facts) if facts.is_source => ArtifactKind::Source,
+        Some(facts) if facts.is_debug() => ArtifactKind::Debug,
+        Some(_) => ArtifactKind::Binary,
+        None => {
+            let is_source = [".dsc", ".diff.gz", ".tar", ".asc"].iter().any(|end| file_name.ends_with(end))
+                || file_name.contains(".tar.");
+            if is_source { ArtifactKind::Source } else { ArtifactKind::Metadata }
+        }
+    }
+}
+
+/// Size and hex sha256.
+fn measure(path: &Path) -> io::Result<(u64, String)> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 128 * 1024];
+    let mut size = 0;
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((size, hex::encode(hasher.finalize()))),
+            n => {
+                hasher.update(&buffer[..n]);
+                size += n as u64;
+            }
+        }
+    }
+}
+
+/// Whether a .changes file (deb-changes(5)) lists exactly the packages beside it, as they are.
+fn check_changes(path: &Path, artifacts: &[Artifact]) -> Result<Vec<Finding>, ArtifactError> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST_CHANGES).read_to_string(&mut text));
+    if let Err(source) = read {
+        return match source.kind() {
+            io::ErrorKind::InvalidData => Err(malformed(path, "it is not UTF-8".to_owned())),
+            _ => Err(ArtifactError::Io { path: path.to_owned(), source }),
+        };
+    }
+    let control = ControlFile::parse_str(&text).map_err(|error| malformed(path, error.to_string()))?;
+    let fields = control.paragraphs().next().ok_or_else(|| malformed(path, "it is empty".to_owned()))?;
+    let list =
+        fields.field_str("Checksums-Sha256").ok_or_else(|| malformed(path, "it has no Checksums-Sha256".to_owned()))?;
+    let mut listed: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
+    for line in list.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [sha256, size, name] => drop(listed.insert(name, (sha256, size))),
+            _ => return Err(malformed(path, format!("its Checksums-Sha256 has the line `{line}`"))),
+        }
+    }
+    let changes = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut findings = Vec::new();
+    let mut mismatch = |message| findings.push(finding(Severity::Error, &changes, "changes-mismatch", message));
+    for artifact in artifacts {
+        let name = artifact.file_name.as_str();
+        match listed.remove(name) {
+            Some((sha256, size)) if sha256 == artifact.sha256 && size == artifact.size_bytes.to_string() => {}
+            Some(_) => mismatch(format!("lists {name} with another size or sha256 than it has")),
+            None if package_format(name).is_some() => mismatch(format!("does not list {name}")),
+            None => {}
+        }
+    }
+    for name in listed.into_keys() {
+        mismatch(format!("lists {name}, which is not there"));
+    }
+    Ok(findings)
+}
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod tests;

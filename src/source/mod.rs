@@ -60,7 +60,7 @@ pub struct Prepared {
     /// recipe's own folder and single downloads have no time that hosts agree on, and count as 1980-01-01; times in
     /// the future are passed over.
     pub newest: i64,
-    /// Patch files in order, as `NNNN-name.patch` and path on this host, with the `into` folder they apply in.
+    /// Patch files in order, as `NNNN-` with its own file name, and path on this host, with the `into` folder they apply in.
     pub patches: Vec<PreparedPatch>,
     /// Each source as fetched: file name and path. Path and git sources are tars with a top folder `<name>-<version>`,
     /// the second of them `<name>-<version>-2`; a path that is a file is itself.
@@ -435,12 +435,9 @@ fn top_name(name: &str, version: &str, so_far: &mut u32) -> String {
     }
 }
 
+/// `0001-fix-build.patch`: what `family`'s scripts ask for.
 fn patch_name(number: usize, path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    let stem = name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name);
-    let stem: String =
-        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' }).collect();
-    format!("{number:04}-{stem}.patch")
+    format!("{number:04}-{}", path.rsplit('/').next().unwrap_or(path))
 }
 
 /// The last component of the first place, without query and fragment.

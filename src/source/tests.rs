@@ -295,14 +295,14 @@ async fn patches_are_numbered_and_kept() {
     ];
     let prepared = place.prepare(&sources).await.unwrap();
     let patches: Vec<(&str, &str)> = prepared.patches.iter().map(|p| (p.name.as_str(), p.into.as_str())).collect();
-    assert_eq!(patches, [("0001-fix-build.patch", "."), ("0002-z.patch", "sub")]);
+    assert_eq!(patches, [("0001-fix build.diff", "."), ("0002-z.patch", "sub")]);
     assert_eq!(fs::read(&prepared.patches[1].path).unwrap(), b"2");
     assert_eq!(
         stream_listing(upload(&prepared, Upload::Patches { folder: "/build/patches".to_owned() }, 7)).await,
         [
             "build/ 755 0 7",
             "build/patches/ 755 0 7",
-            "build/patches/0001-fix-build.patch 644 1 7",
+            "build/patches/0001-fix build.diff 644 1 7",
             "build/patches/0002-z.patch 644 1 7"
         ]
     );

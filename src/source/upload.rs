@@ -18,7 +18,7 @@ pub enum Upload {
     Tarball { path: String, top: String },
     /// Every source as it was fetched, in `folder`.
     Originals { folder: String },
-    /// The patches, as `NNNN-name.patch`, in `folder`.
+    /// The patches, under [`super::PreparedPatch::name`], in `folder`.
     Patches { folder: String },
 }
 

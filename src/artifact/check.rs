@@ -1,0 +1,379 @@
+//! The rules. Each has a stable name, which stands in reports:
+//!
+//! | rule | severity | what is wrong |
+//! |---|---|---|
+//! | `missing-package`, `unexpected-package` | error | the set is not the planned one |
+//! | `wrong-version`, `wrong-architecture`, `wrong-name` | error | a package is not the planned one |
+//! | `owns-shared-directory` | error | rpm: removing the package would remove or change a directory of the system |
+//! | `shared-directory-changed` | error | deb: such a directory with another mode or owner, or as something else |
+//! | `file-outside-standard` | error | a path where no package may put files |
+//! | `path-not-safe` | error | `..`, control characters, no UTF-8 |
+//! | `device-node`, `world-writable` | error | |
+//! | `setuid-file`, `world-writable-directory` | warning | setuid or setgid; writable for all, but sticky |
+//! | `elf-wrong-architecture`, `elf-in-noarch` | error | |
+//! | `elf-without-dependency` | error | a library that is needed and that no dependency brings |
+//! | `elf-dependency-unclear` | warning | deb: no dependency has a name like that of the library |
+//! | `build-path-in-rpath` | error | libraries searched in the build folder, or relative to the working directory |
+//! | `elf-damaged`, `unstripped-elf`, `empty-package` | warning | |
+//! | `changes-mismatch` | error | .changes does not list exactly the packages beside it |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::contents::{Entry, EntryKind, Facts};
+use super::elf::{Elf, Looked};
+use super::libraries;
+use super::shared::{is_shared, why_outside};
+use super::{Expectation, Finding, Severity};
+use crate::types::{Arch, Format, printable};
+
+/// More of one rule in one package are only counted.
+const MOST_FINDINGS: usize = 20;
+
+/// A package with what the checks keep of its contents.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) file_name: String,
+    pub(super) facts: Facts,
+    /// ELF files by path; not of debug packages.
+    pub(super) elves: Vec<(String, Elf)>,
+    /// Names of files and links that could be libraries.
+    libraries: BTreeSet<String>,
+    /// Other than directories and documentation.
+    has_content: bool,
+    findings: Findings,
+}
+
+/// Findings of one package, bounded: a package may be wrong in a million places.
+#[derive(Debug, Default)]
+struct Findings {
+    artifact: String,
+    list: Vec<Finding>,
+    counts: BTreeMap<&'static str, usize>,
+}
+
+impl Findings {
+    fn add(&mut self, severity: Severity, rule: &'static str, message: String) {
+        let count = self.counts.entry(rule).or_default();
+        *count += 1;
+        if *count <= MOST_FINDINGS {
+            self.list.push(finding(severity, &self.artifact, rule, message));
+        }
+    }
+
+    fn error(&mut self, rule: &'static str, message: String) {
+        self.add(Severity::Error, rule, message);
+    }
+
+    fn warning(&mut self, rule: &'static str, message: String) {
+        self.add(Severity::Warning, rule, message);
+    }
+
+    fn finish(mut self) -> Vec<Finding> {
+        for (rule, count) in &self.counts {
+            if *count > MOST_FINDINGS {
+                let severity =
+                    self.list.iter().find(|one| one.rule == *rule).map_or(Severity::Error, |one| one.severity);
+                let message = format!("and {} more of this kind", count - MOST_FINDINGS);
+                self.list.push(finding(severity, &self.artifact, rule, message));
+            }
+        }
+        self.list
+    }
+}
+
+pub(super) fn finding(severity: Severity, artifact: &str, rule: &str, message: String) -> Finding {
+    Finding { severity, artifact: artifact.to_owned(), rule: rule.to_owned(), message: printable(&message) }
+}
+
+/// Collects what the checks need while a package is read; see [`Collector::visit`].
+pub(super) struct Collector {
+    /// Checked once the facts are known, which for .deb files is before, for .rpm files with the first entry.
+    entries: Findings,
+    elves: Vec<(String, Elf)>,
+    libraries: BTreeSet<String>,
+    has_content: bool,
+    damaged: Vec<String>,
+    format: Format,
+    is_source: bool,
+    is_debug: bool,
+}
+
+impl Collector {
+    /// `is_source` and `is_debug` by the file's name, which the facts must bear out later.
+    pub(super) fn new(file_name: &str, format: Format, is_source: bool, is_debug: bool) -> Collector {
+        Collector {
+            entries: Findings { artifact: file_name.to_owned(), ..Findings::default() },
+            elves: Vec::new(),
+            libraries: BTreeSet::new(),
+            has_content: false,
+            damaged: Vec::new(),
+            format,
+            is_source,
+            is_debug,
+        }
+    }
+
+    /// The rules about one entry by itself.
+    pub(super) fn visit(&mut self, entry: Entry) {
+        let Some(path) = safe_path(&entry.path) else {
+            let path = String::from_utf8_lossy(&entry.path).into_owned();
+            self.entries.error("path-not-safe", format!("{path} is not a path that a package may have"));
+            return;
+        };
+        // The files of a source package are not installed anywhere.
+        if self.is_source {
+            return;
+        }
+        self.check_place(&entry, &path);
+        self.check_mode(&entry, &path);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if entry.kind != EntryKind::Folder {
+            self.has_content |= !path.starts_with("/usr/share/doc/");
+            if name.contains(".so") {
+                self.libraries.insert(name.to_owned());
+            }
+        }
+        match entry.looked {
+            Looked::Elf(elf) => self.elves.push((path, *elf)),
+            Looked::Damaged => self.damaged.push(path),
+            Looked::NoElf => {}
+        }
+    }
+
+    fn check_place(&mut self, entry: &Entry, path: &str) {
+        let is_folder = entry.kind == EntryKind::Folder;
+        // Debug packages share these two among themselves.
+        let is_debug_place = ["/usr/lib/debug", "/usr/src/debug"].contains(&path) && self.is_debug;
+        if is_shared(path) && !is_debug_place {
+            match self.format {
+                Format::Rpm => {
+                    let message = format!("owns {path}, which belongs to the system: list only what is below it");
+                    self.entries.error("owns-shared-directory", message);
+                }
+                Format::Deb if !is_folder => {
+                    let message = format!("has {path}, which is a directory of the system, as something else");
+                    self.entries.error("shared-directory-changed", message);
+                }
+                Format::Deb if entry.mode != 0o755 || !entry.is_root => {
+                    let owner = if entry.is_root { "" } else { " and an owner other than root" };
+                    let message = format!("gives {path}, a directory of the system, mode {:04o}{owner}", entry.mode);
+                    self.entries.error("shared-directory-changed", message);
+                }
+                Format::Deb => {}
+            }
+            return;
+        }
+        let is_runtime_ghost = entry.is_ghost && (path.starts_with("/run/") || path.starts_with("/var/run/"));
+        if let Some(why) = why_outside(path).filter(|_| !is_runtime_ghost) {
+            self.entries.error("file-outside-standard", format!("has {path}, {why}"));
+        }
+    }
+
+    fn check_mode(&mut self, entry: &Entry, path: &str) {
+        let mode = entry.mode;
+        match entry.kind {
+            EntryKind::Special => {
+                self.entries.error("device-node", format!("{path} is a device, pipe or socket"));
+            }
+            EntryKind::Symlink | EntryKind::HardLink => {}
+            EntryKind::Folder if mode & 0o1002 == 0o1002 => {
+                self.entries
+                    .warning("world-writable-directory", format!("{path} is writable for all (mode {mode:04o})"));
+            }
+            EntryKind::File | EntryKind::Folder if mode & 0o002 != 0 => {
+                self.entries.error("world-writable", format!("{path} is writable for all (mode {mode:04o})"));
+            }
+            EntryKind::File | EntryKind::Folder => {}
+        }
+        if mode & 0o6000 != 0 && matches!(entry.kind, EntryKind::File | EntryKind::Folder) {
+            self.entries.warning("setuid-file", format!("{path} is setuid or setgid (mode {mode:04o})"));
+        }
+    }
+
+    pub(super) fn finish(self, file_name: String, facts: Facts) -> Package {
+        let mut findings = self.entries;
+        for path in &self.damaged {
+            findings.warning("elf-damaged", format!("{path} begins as an ELF file does, and is none"));
+        }
+        Package {
+            file_name,
+            facts,
+            elves: self.elves,
+            libraries: self.libraries,
+            has_content: self.has_content,
+            findings,
+        }
+    }
+}
+
+/// The path as text, when it is one that a package may have.
+fn safe_path(path: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(path).ok()?;
+    let is_plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    let safe = text == "/" || text.strip_prefix('/')?.split('/').all(is_plain);
+    // What `printable` changes could hide in a listing.
+    (safe && printable(text) == text).then(|| text.to_owned())
+}
+
+/// All rules about packages and the set of them.
+pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> Vec<Finding> {
+    let mut findings = check_set(&packages, expectation);
+    let has_debug_package = packages.iter().any(|package| package.facts.is_debug());
+    let providers =
+        libraries::Providers::new(packages.iter().filter(|package| !package.facts.is_source).map(|package| {
+            let sonames = package.elves.iter().filter_map(|(_, elf)| elf.soname.clone());
+            (package.facts.name.clone(), sonames.chain(package.libraries.iter().cloned()).collect())
+        }));
+    for package in &mut packages {
+        let mut own = std::mem::take(&mut package.findings);
+        check_identity(package, expectation, &mut own);
+        if !package.facts.is_source {
+            check_elves(package, expectation.arch, has_debug_package, &mut own);
+            if !package.facts.is_debug() {
+                libraries::check(&package.facts, &package.elves, &providers, |severity, rule, message| {
+                    own.add(severity, rule, message);
+                });
+                if !package.has_content {
+                    own.warning("empty-package", "has no files but documentation".to_owned());
+                }
+            }
+        }
+        findings.extend(own.finish());
+    }
+    findings
+}
+
+/// Whether every planned package is there, once.
+fn check_set(packages: &[Package], expectation: &Expectation) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut set = |artifact: &str, rule, message| findings.push(finding(Severity::Error, artifact, rule, message));
+    let binary = || packages.iter().filter(|package| !package.facts.is_source);
+    for expected in &expectation.packages {
+        if !binary().any(|package| package.facts.name == expected.name) {
+            let made: Vec<&str> = binary().map(|package| package.facts.name.as_str()).collect();
+            let made = if made.is_empty() { "none at all".to_owned() } else { made.join(", ") };
+            set("", "missing-package", format!("the build made no package {} (it made {made})", expected.name));
+        }
+    }
+    if expectation.packages.is_empty() && binary().all(|package| package.facts.is_debug()) {
+        set("", "missing-package", "the build made no package".to_owned());
+    }
+    let mut seen = BTreeSet::new();
+    for package in binary() {
+        let name = &package.facts.name;
+        if !seen.insert(name) {
+            set(&package.file_name, "unexpected-package", format!("package {name} is there twice"));
+        }
+        let is_planned = expectation.packages.iter().any(|expected| expected.name == *name);
+        if expectation.closed && !is_planned && !package.facts.is_debug() {
+            let message = format!("package {name} is not in the recipe: name it there, or do not build it");
+            set(&package.file_name, "unexpected-package", message);
+        }
+    }
+    findings
+}
+
+/// Whether a package is the one that was planned.
+fn check_identity(package: &Package, expectation: &Expectation, findings: &mut Findings) {
+    let facts = &package.facts;
+    if facts.format != expectation.format {
+        let message = format!("is a {} package where {} packages were planned", facts.format, expectation.format);
+        findings.error("wrong-name", message);
+        return;
+    }
+    let name = file_name_of(facts);
+    if name.as_ref().is_some_and(|name| *name != package.file_name && !is_ddeb(name, &package.file_name)) {
+        let message = format!("says of itself that its file name is {}", name.unwrap_or_default());
+        findings.error("wrong-name", message);
+    }
+    let expected = expectation.packages.iter().find(|expected| expected.name == facts.name);
+    if let Some(expected) = expected.filter(|_| !facts.is_source) {
+        if facts.version != expected.version {
+            let message = format!("has version {}, planned was {}", facts.version, expected.version);
+            findings.error("wrong-version", message);
+        }
+        if facts.is_arch_independent() != expected.arch_independent {
+            let planned = if expected.arch_independent {
+                if facts.format == Format::Deb { "all" } else { "noarch" }
+            } else {
+                expectation.arch.for_format(facts.format)
+            };
+            let message = format!("has architecture {}, planned was {planned}", facts.architecture);
+            findings.error("wrong-architecture", message);
+            return;
+        }
+    } else if facts.is_debug() {
+        // Made beside the planned ones, so at the same version; split by source, not by package, in RPM.
+        let same = expectation.packages.iter().any(|expected| expected.version == facts.version);
+        if expectation.closed && !same {
+            findings.error("wrong-version", format!("has version {}, which no planned package has", facts.version));
+        }
+    }
+    if let Some(upstream) = expectation.upstream_version.as_ref().filter(|upstream| !is_of_upstream(facts, upstream)) {
+        let message = format!("has version {}, which is not of upstream version {upstream}", facts.version);
+        findings.error("wrong-version", message);
+    }
+    // A source RPM carries the architecture of the machine that packed it.
+    if !facts.is_source && !facts.is_arch_independent() && facts.architecture.parse() != Ok(expectation.arch) {
+        let planned = expectation.arch.for_format(facts.format);
+        let message = format!("has architecture {}, planned was {planned}", facts.architecture);
+        findings.error("wrong-architecture", message);
+    }
+}
+
+/// The file name that a package's own words make (Debian Policy 5.6.12: without the epoch).
+fn file_name_of(facts: &Facts) -> Option<String> {
+    let version = facts.version.split_once(':').map_or(facts.version.as_str(), |(_, rest)| rest);
+    let Facts { name, architecture, .. } = facts;
+    match facts.format {
+        Format::Deb => Some(format!("{name}_{version}_{architecture}.deb")),
+        Format::Rpm if facts.is_source => None,
+        Format::Rpm => Some(format!("{name}-{version}.{architecture}.rpm")),
+    }
+}
+
+/// Ubuntu's debug packages have another extension.
+fn is_ddeb(name: &str, file_name: &str) -> bool {
+    file_name.strip_suffix(".ddeb").is_some_and(|stem| name.strip_suffix(".deb") == Some(stem))
+}
+
+/// Whether a version is of an upstream version: without epoch and revision it is the same, or the same with a suffix
+/// that says how the sources were repacked (`+dfsg`, `~ds1`).
+fn is_of_upstream(facts: &Facts, upstream: &str) -> bool {
+    let version = facts.version.split_once(':').map_or(facts.version.as_str(), |(_, rest)| rest);
+    let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
+    version.strip_prefix(upstream).is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '~']))
+}
+
+fn check_elves(package: &Package, arch: Arch, has_debug_package: bool, findings: &mut Findings) {
+    for (path, elf) in &package.elves {
+        // Firmware and the like is for other processors than the system's.
+        let is_foreign = ["/lib/firmware/", "/usr/lib/firmware/"].iter().any(|folder| path.starts_with(folder));
+        if package.facts.is_arch_independent() && !is_foreign {
+            let message = format!("{path} is a program for one architecture, in a package for all");
+            findings.error("elf-in-noarch", message);
+        } else if !elf.is_for(arch) && !is_foreign {
+            let bits = if elf.is_64 { 64 } else { 32 };
+            let message = format!("{path} is not for {arch} (ELF machine {}, {bits} bit)", elf.machine);
+            findings.error("elf-wrong-architecture", message);
+        }
+        if package.facts.is_debug() {
+            continue;
+        }
+        for folder in elf.search.iter().filter(|folder| is_bad_search_path(folder)) {
+            let shown = if folder.is_empty() { "the working directory" } else { folder };
+            findings.error("build-path-in-rpath", format!("{path} looks for libraries in {shown}"));
+        }
+        if elf.is_loaded && elf.has_symbols && !has_debug_package {
+            let message = format!("{path} is not stripped, and there is no debug package for what it carries");
+            findings.warning("unstripped-elf", message);
+        }
+    }
+}
+
+/// Anybody who may write there decides what the program runs.
+fn is_bad_search_path(folder: &str) -> bool {
+    let is_relative = !folder.starts_with(['/', '$']);
+    let below = |top: &str| folder.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_relative || ["/build", "/tmp", "/var/tmp", "/home", "/root"].into_iter().any(below)
+}
