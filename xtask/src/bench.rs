@@ -1,8 +1,23 @@
-//! Placeholder.
+//! Benchmarks, as ratios against peers that do the same work in the same run: machines are shared and noisy, so no
+//! absolute time means anything. What is measured stands in `benches/ratios.rs`; here its peers are made ready.
+
 use std::process::ExitCode;
 
-use crate::command::Failure;
+use crate::command::{self, Failure, cargo};
+use crate::{apt, docker};
 
-pub(crate) fn run(_names: &[String]) -> Result<ExitCode, Failure> {
-    Err(Failure::new("not there yet"))
+/// What farm is compared with: Debian packages.
+const PEERS: [&str; 2] = ["mmdebstrap", "docker.io"];
+
+/// `names`: which benchmarks; none means all.
+pub(crate) fn run(names: &[String]) -> Result<ExitCode, Failure> {
+    if apt::can_install() {
+        apt::install(&PEERS)?;
+    }
+    let lease = docker::ensure()?;
+    let mut bench = cargo();
+    bench.args(["bench", "--package", "farm", "--bench", "ratios", "--"]).args(names).envs(lease.environment());
+    let done = command::run(&mut bench);
+    lease.release()?;
+    done.map(|()| ExitCode::SUCCESS)
 }

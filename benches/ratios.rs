@@ -1,0 +1,303 @@
+//! What `cargo xtask bench` prints: each figure as a ratio against a peer that does the same work in the same run, the
+//! two in turn, because machines are shared and their speed drifts. Needs an engine; `docker` and `mmdebstrap` for the
+//! peers.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use farm::archive::mirror;
+use farm::distro::{Catalogue, Distro};
+use farm::engine::{ContainerSpec, Engine, ExecSpec, GuestPath, Limits, Network, OutputSink, OutputStream, labels};
+use farm::fetch::Fetcher;
+use farm::image::{BaseChoice, ImageOptions, Images};
+use farm::types::{Arch, NoProgress};
+use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
+
+const ROUNDS: usize = 7;
+
+fn main() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let chosen = |name: &str| names.is_empty() || names.iter().any(|other| other == name);
+    if chosen("planner") {
+        planner();
+    }
+    if !["bootstrap", "build", "no-op"].into_iter().any(chosen) {
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let engine = match farm::engine::connect("auto").await {
+            Ok(engine) => engine,
+            Err(error) => panic!("the benchmarks need an engine: {error}"),
+        };
+        let info = engine.ping().await.unwrap();
+        println!("engine: {} {}, {} CPUs", info.name, info.version, info.cpus);
+        let bench = Bench::new(engine, info.arch);
+        if chosen("build") {
+            bench.container().await;
+        }
+        if chosen("bootstrap") {
+            bench.bootstrap().await;
+        }
+        if chosen("no-op") {
+            bench.no_op();
+        }
+    });
+}
+
+struct Bench {
+    engine: Arc<dyn Engine>,
+    arch: Arch,
+    debian: Arc<Distro>,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(engine: Arc<dyn Engine>, arch: Arch) -> Bench {
+        let catalogue = Catalogue::load(&[]).unwrap();
+        let debian = catalogue.get("debian-12").unwrap().clone();
+        Bench { engine, arch, debian, folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn images(&self, cache: &Path, base: BaseChoice) -> Images {
+        Images::new(
+            self.engine.clone(),
+            ImageOptions {
+                base,
+                cache: cache.to_owned(),
+                fetcher: Fetcher::new().unwrap(),
+                mirrors: mirror::choose(&[&self.debian], &BTreeMap::new()),
+                run: "bench".to_owned(),
+                limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+                network: Network::Host,
+            },
+        )
+    }
+
+    async fn base(&self, cache: &Path, distro: &Distro) -> String {
+        let choice = if distro.id == "debian-12" { BaseChoice::Auto } else { BaseChoice::Bootstrap };
+        let images = self.images(cache, choice);
+        let warn = |warning: String| println!("  {warning}");
+        images
+            .base(distro, self.arch, &mut Discard, &NoProgress, &warn, &CancellationToken::new())
+            .await
+            .unwrap_or_else(|error| panic!("bootstrap: {error}"))
+            .image
+    }
+
+    /// Archive to configured image in the engine, against `mmdebstrap --variant=minbase | docker import`.
+    async fn bootstrap(&self) {
+        let mirrors = mirror::choose(&[&self.debian], &BTreeMap::new());
+        let mirror = mirrors["debian"].url.clone();
+        let mut cold = Pairs::default();
+        let mut warm = Vec::new();
+        for round in 0..3 {
+            let distro = Distro { id: format!("bench-{round}"), ..(*self.debian).clone() };
+            let cache = self.folder.path().join(format!("cache-{round}"));
+            let start = Instant::now();
+            let image = self.base(&cache, &distro).await;
+            let farm = start.elapsed();
+            self.engine.remove_image(&image).await.unwrap();
+
+            let start = Instant::now();
+            let image = self.base(&cache, &distro).await;
+            warm.push(start.elapsed());
+            self.engine.remove_image(&image).await.unwrap();
+
+            let script = format!(
+                "mmdebstrap --quiet --variant=minbase bookworm - {mirror} | docker import --message bench - farm-bench:peer"
+            );
+            cold.push(farm, shell(&script));
+            shell("docker image rm farm-bench:peer");
+        }
+        cold.print("bootstrap debian-12, nothing cached", "mmdebstrap | docker import");
+        let warm = Pairs { ours: warm, theirs: cold.theirs.clone() };
+        warm.print("bootstrap debian-12, packages cached", "mmdebstrap | docker import");
+    }
+
+    /// One trivial build in a container, create to removed, against the docker command line.
+    async fn container(&self) {
+        let cache = self.folder.path().join("cache-0");
+        let image = self.base(&cache, &self.debian).await;
+        let script = "cd /srv/in && sha256sum source > result && mkdir /srv/out && mv result /srv/out/";
+        let source: PathBuf = self.folder.path().join("in");
+        std::fs::create_dir_all(&source).unwrap();
+        std::fs::write(source.join("source"), vec![7; 1_000_000]).unwrap();
+        let peer = format!(
+            "set -e; c=$(docker create --network none {image} sleep 600); docker start $c; docker cp -q {} $c:/srv/in; \
+             docker exec $c sh -c '{script}'; docker cp -q $c:/srv/out {}; docker rm -f $c",
+            source.display(),
+            self.folder.path().join("out").display()
+        );
+        let mut pairs = Pairs::default();
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            self.trivial_build(&image, script, &source).await;
+            pairs.push(start.elapsed(), shell(&peer));
+        }
+        pairs.print("one trivial build in a container", "docker create, start, cp, exec, cp, rm");
+    }
+
+    async fn trivial_build(&self, image: &str, script: &str, source: &Path) {
+        let spec = ContainerSpec {
+            image: image.to_owned(),
+            arch: self.arch,
+            name: format!("farm-bench-{}-{:?}", std::process::id(), Instant::now())
+                .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', ""),
+            network: Network::None,
+            limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+            caches: Vec::new(),
+            labels: BTreeMap::from([(labels::RUN.to_owned(), "bench".to_owned())]),
+        };
+        let container = self.engine.create(&spec).await.unwrap();
+        let file = source.join("source");
+        let tar = farm::stream::from_tar(move |tar| tar.append_path_with_name(file, "srv/in/source"));
+        container.upload(&GuestPath::new("/"), tar).await.unwrap();
+        container.start().await.unwrap();
+        let exec = ExecSpec {
+            argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+            user: "0:0".to_owned(),
+            env: Vec::new(),
+            workdir: GuestPath::new("/"),
+        };
+        let status = container.exec(&exec, &mut Discard, &CancellationToken::new()).await.unwrap();
+        assert!(status.success());
+        let mut result = container.download(&GuestPath::new("/srv/out")).await.unwrap();
+        let mut bytes = 0;
+        while let Some(chunk) = result.next().await {
+            bytes += chunk.unwrap().len();
+        }
+        assert!(bytes > 0);
+        container.remove().await.unwrap();
+    }
+
+    /// `farm build --matrix` when everything is up to date: whole processes.
+    fn no_op(&self) {
+        let dist = self.folder.path().join("dist");
+        let farm = || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_farm"));
+            command.args(["build", "--matrix", "--progress", "plain", "-o"]).arg(&dist);
+            command.current_dir(env!("CARGO_MANIFEST_DIR")).stdout(Stdio::null()).stderr(Stdio::null());
+            command.status().unwrap()
+        };
+        assert!(farm().success(), "the matrix does not build");
+        let mut times: Vec<Duration> = (0..ROUNDS)
+            .map(|_| {
+                let start = Instant::now();
+                assert!(farm().success());
+                start.elapsed()
+            })
+            .collect();
+        println!("no-op run over the whole matrix: {:.0} ms (aim: under 100 ms)", milliseconds(median(&mut times)));
+    }
+}
+
+/// Plans 10,000 cells: recipes as they are here, over the whole catalogue, again and again.
+fn planner() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let catalogue = Catalogue::load(&[]).unwrap();
+    let file = farm::recipe::RecipeFile::load(&root.join("recipes/hello/farm.toml")).unwrap();
+    let start = Instant::now();
+    let targets = farm::matrix::expand(&file, "full", &catalogue, Arch::Amd64).unwrap();
+    let mut cells = Vec::new();
+    'cells: loop {
+        for target in &targets {
+            let selection = farm::matrix::selection(target, &catalogue);
+            let recipe = file.resolve(&selection, &BTreeMap::new()).unwrap();
+            cells.push(farm::plan::Cell {
+                target: target.clone(),
+                recipe: Arc::new(recipe),
+                distro: catalogue.get(&target.distro).unwrap().clone(),
+                source_digest: "0".repeat(64),
+                source_date_epoch: Some(0),
+            });
+            if cells.len() == 10_000 {
+                break 'cells;
+            }
+        }
+    }
+    let expanded = start.elapsed();
+    let inputs = farm::plan::Inputs {
+        cells,
+        bases: BTreeMap::new(),
+        cpus: 2,
+        memory_bytes: 8 << 30,
+        slots: 2,
+        test: true,
+        today: "2026-11-22".to_owned(),
+    };
+    let start = Instant::now();
+    let plan = farm::plan::plan(&inputs).unwrap();
+    let planned = start.elapsed();
+    assert_eq!(plan.jobs.len(), 10_000);
+    println!(
+        "planner, 10,000 cells: expanded and resolved in {:.0} ms, planned in {:.0} ms",
+        milliseconds(expanded),
+        milliseconds(planned)
+    );
+}
+
+/// Times of farm and of a peer, taken in turn.
+#[derive(Default)]
+struct Pairs {
+    ours: Vec<Duration>,
+    theirs: Vec<Duration>,
+}
+
+impl Pairs {
+    fn push(&mut self, ours: Duration, theirs: Duration) {
+        self.ours.push(ours);
+        self.theirs.push(theirs);
+    }
+
+    fn print(mut self, what: &str, peer: &str) {
+        let mut ratios: Vec<f64> = self
+            .ours
+            .iter()
+            .zip(&self.theirs)
+            .map(|(ours, theirs)| ours.as_secs_f64() / theirs.as_secs_f64())
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!(
+            "{what}: {:.2}x the time of {peer} (median of {}; {:.0} ms against {:.0} ms)",
+            ratios[ratios.len() / 2],
+            ratios.len(),
+            milliseconds(median(&mut self.ours)),
+            milliseconds(median(&mut self.theirs)),
+        );
+    }
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn shell(script: &str) -> Duration {
+    let start = Instant::now();
+    let output = Command::new("bash").args(["-o", "pipefail", "-c", script]).output().unwrap();
+    assert!(output.status.success(), "{script}:\n{}", String::from_utf8_lossy(&output.stderr));
+    start.elapsed()
+}
+
+struct Discard;
+
+#[async_trait]
+impl OutputSink for Discard {
+    async fn write(&mut self, _stream: OutputStream, _chunk: Bytes) -> std::io::Result<()> {
+        Ok(())
+    }
+}
