@@ -1,15 +1,23 @@
 //! Targets -> [`Plan`]: what exactly would run, why, and under which content key. Pure: the same inputs give the same
 //! plan, and the build never decides what the plan could have.
 
-use std::collections::BTreeMap;
+mod key;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distro::Distro;
-use crate::family::{BuilderSetup, Packaging, TestSetup};
+use crate::family::{self, BuilderSetup, Packaging, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::Recipe;
+
+pub use key::reason;
+
+/// How long before a distribution's end of life a plan begins to warn.
+const END_OF_LIFE_NOTICE_DAYS: i64 = 90;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
@@ -52,8 +60,9 @@ pub struct JobLimits {
     pub log_bytes: u64,
 }
 
-/// What a job's result depends on: a digest per named input, and one over them all.
-/// The names are what `--explain` shows: `source`, `base`, `recipe.build.env`, `distro`.
+/// What a job's result depends on: a value or digest per named input, and one digest over them all.
+/// The names are what `--explain` shows: `source`, `base`, `recipe.build.env`, `distro`, `arch`, and, made by farm itself,
+/// `builder`, `packaging`, `test`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Key {
     pub digest: String,
@@ -64,7 +73,7 @@ pub struct Key {
 #[derive(Debug, Clone)]
 pub struct Inputs {
     pub cells: Vec<Cell>,
-    /// Base image identities that are known, by `debian-12/amd64`. A base that is not known yet takes no part in
+    /// Base image identities that are known, by `debian-12/amd64` (Debian's names of architectures). A base that is not known yet takes no part in
     /// [`Reason`]: nothing can be said about it before it is fetched.
     pub bases: BTreeMap<String, String>,
     /// CPUs and memory of the engine, slots of the run.
@@ -88,13 +97,155 @@ pub struct Cell {
     pub source_date_epoch: Option<i64>,
 }
 
+impl Job {
+    /// The packaging with the real date: `newest` is the newest time in the sources, used when the recipe fixes none.
+    /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
+    pub fn packaging_at(&self, newest: i64) -> Packaging {
+        let date = self.source_date_epoch.unwrap_or(newest);
+        family::packaging(&self.recipe, &self.distro, self.target.arch, self.limits.parallel, date)
+    }
+}
+
 /// Makes the plan, jobs in the order of the cells.
 ///
 /// # Errors
-/// Everything in every recipe that its target's format cannot express.
+/// Everything in every recipe that its target's format cannot express, and targets that come twice: their results
+/// would go into one folder.
 pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
-    let _ = inputs;
-    unimplemented!()
+    let mut problems = duplicates(&inputs.cells);
+    // Cells share recipes (`RecipeFile::resolve_shared`): what only depends on the recipe is made once for each.
+    let mut by_recipe: HashMap<*const Recipe, Result<BTreeMap<String, String>, String>> = HashMap::new();
+    for cell in &inputs.cells {
+        by_recipe
+            .entry(Arc::as_ptr(&cell.recipe))
+            .or_insert_with(|| key::recipe_inputs(&cell.recipe).map_err(|error| error.to_string()));
+    }
+    let by_recipe: HashMap<usize, _> = by_recipe.into_iter().map(|(recipe, made)| (recipe as usize, made)).collect();
+    let jobs: Vec<Result<Job, Vec<String>>> = inputs
+        .cells
+        .par_iter()
+        .map(|cell| match &by_recipe[&(Arc::as_ptr(&cell.recipe) as usize)] {
+            Ok(recipe_inputs) => job(inputs, cell, recipe_inputs),
+            Err(error) => Err(vec![error.clone()]),
+        })
+        .collect();
+
+    let mut planned = Vec::with_capacity(jobs.len());
+    for (cell, job) in inputs.cells.iter().zip(jobs) {
+        match job {
+            Ok(job) => planned.push(job),
+            Err(found) => problems.extend(found.into_iter().map(|problem| (cell.target.clone(), problem))),
+        }
+    }
+    if problems.is_empty() {
+        Ok(Plan { jobs: planned, warnings: end_of_life_warnings(inputs) })
+    } else {
+        Err(PlanError { problems })
+    }
+}
+
+fn job(inputs: &Inputs, cell: &Cell, recipe_inputs: &BTreeMap<String, String>) -> Result<Job, Vec<String>> {
+    let (recipe, distro, arch) = (&*cell.recipe, &*cell.distro, cell.target.arch);
+    let problems = family::check(recipe, distro);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let limits = limits(inputs, recipe);
+    let date = cell.source_date_epoch.unwrap_or(0);
+    let builder = family::builder(recipe, distro);
+    let packaging = family::packaging(recipe, distro, arch, limits.parallel, date);
+    let test = inputs.test.then(|| family::test(recipe, distro, arch));
+
+    let one_process = (limits.parallel != 1).then(|| family::packaging(recipe, distro, arch, 1, date));
+    let failed = |error: serde_json::Error| vec![error.to_string()];
+    let mut key_inputs = recipe_inputs.clone();
+    if test.is_none() {
+        key_inputs.retain(|name, _| !key::is_of_test(name));
+    }
+    key_inputs.insert("arch".to_owned(), arch.deb().to_owned());
+    key_inputs.insert("distro".to_owned(), distro.digest.clone());
+    key_inputs.insert("source".to_owned(), cell.source_digest.clone());
+    key_inputs.insert("builder".to_owned(), key::digest(&builder).map_err(failed)?);
+    key_inputs.insert("packaging".to_owned(), key::digest(one_process.as_ref().unwrap_or(&packaging)).map_err(failed)?);
+    if let Some(test) = &test {
+        key_inputs.insert("test".to_owned(), key::digest(test).map_err(failed)?);
+    }
+    if let Some(base) = inputs.bases.get(&base_id(distro, &cell.target)) {
+        key_inputs.insert("base".to_owned(), base.clone());
+    }
+
+    Ok(Job {
+        target: cell.target.clone(),
+        recipe: Arc::clone(&cell.recipe),
+        distro: Arc::clone(&cell.distro),
+        builder,
+        packaging,
+        test,
+        limits,
+        source_date_epoch: cell.source_date_epoch,
+        key: Key::new(key_inputs),
+    })
+}
+
+/// The name of a base image in [`Inputs::bases`]: `debian-12/amd64`, with Debian's name of the architecture.
+fn base_id(distro: &Distro, target: &Target) -> String {
+    format!("{}/{}", distro.id, target.arch.deb())
+}
+
+fn limits(inputs: &Inputs, recipe: &Recipe) -> JobLimits {
+    let limits = &recipe.limits;
+    // 0: the engine does not say.
+    let engine_memory = if inputs.memory_bytes == 0 { u64::MAX } else { inputs.memory_bytes };
+    JobLimits {
+        memory_bytes: limits.memory_bytes.min(engine_memory),
+        pids: limits.pids,
+        parallel: (inputs.cpus / inputs.slots.max(1)).max(1),
+        timeout_seconds: limits.timeout.as_secs(),
+        stall_seconds: limits.stall.as_secs(),
+        log_bytes: limits.log_bytes,
+    }
+}
+
+fn duplicates(cells: &[Cell]) -> Vec<(Target, String)> {
+    let mut seen: HashMap<String, &Cell> = HashMap::with_capacity(cells.len());
+    let mut problems = Vec::new();
+    for cell in cells {
+        if let Some(other) = seen.insert(cell.target.folder(), cell) {
+            let (one, two) = (other.recipe.root.display(), cell.recipe.root.display());
+            let what = if other.recipe.root == cell.recipe.root {
+                "it is planned twice".to_owned()
+            } else {
+                format!("the recipes in {one} and {two} have the same name: give one of them another")
+            };
+            problems.push((cell.target.clone(), what));
+        }
+    }
+    problems
+}
+
+/// One warning per distribution, in the order of the cells.
+fn end_of_life_warnings(inputs: &Inputs) -> Vec<PlanWarning> {
+    let day = |text: &str| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+    let Some(today) = day(&inputs.today) else { return Vec::new() };
+    let mut seen = BTreeSet::new();
+    let mut warnings = Vec::new();
+    for distro in inputs.cells.iter().map(|cell| &cell.distro) {
+        let Some(end) = distro.end_of_life.as_deref().and_then(day) else { continue };
+        if !seen.insert(&distro.id) {
+            continue;
+        }
+        let left = (end - today).num_days();
+        let message = if left <= 0 {
+            format!("{} is past its end of life ({end}): it gets no security fixes any more", distro.name)
+        } else if left <= END_OF_LIFE_NOTICE_DAYS {
+            let days = if left == 1 { "1 day".to_owned() } else { format!("{left} days") };
+            format!("{} reaches its end of life in {days} ({end})", distro.name)
+        } else {
+            continue;
+        };
+        warnings.push(PlanWarning { target: None, message });
+    }
+    warnings
 }
 
 /// Whether a job must run, given the last good one.
@@ -118,14 +269,11 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-/// Compares a job with the key of the last good one. An input `base` that is missing on either side is not compared.
-pub fn reason(job: &Job, last: Option<&Key>) -> Reason {
-    let _ = (job, last);
-    unimplemented!()
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} of the planned jobs cannot be expressed", .problems.len())]
 pub struct PlanError {
     pub problems: Vec<(Target, String)>,
 }
+
+#[cfg(test)]
+mod tests;

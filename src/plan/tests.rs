@@ -1,0 +1,338 @@
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::distro::Catalogue;
+use crate::matrix;
+use crate::recipe::RecipeFile;
+use crate::types::Arch;
+
+const RECIPE: &str = r#"
+[package]
+name = "hello"
+version = "2.10"
+summary = "a friendly greeting"
+license = "GPL-3.0-or-later"
+maintainer = "Ada Lovelace <ada@example.org>"
+date = 2026-11-22
+
+[build]
+requires = ["gettext"]
+install = "make install DESTDIR=$DESTDIR"
+env = { A = "1", B = "2" }
+
+[test]
+script = "hello"
+
+[matrix]
+distros = ["debian-12", "debian-13", "rocky-9"]
+
+[override.debian-13.build]
+env = { A = "3" }
+
+[override.rpm.build]
+requires = ["gettext-devel"]
+"#;
+
+fn cells_at(root: &str, text: &str) -> Vec<Cell> {
+    let path = Path::new(root).join("farm.toml");
+    let file = RecipeFile::parse(&path, text.as_bytes()).unwrap_or_else(|error| panic!("{error:#?}"));
+    let catalogue = Catalogue::load(&[]).unwrap();
+    matrix::expand(&file, "default", &catalogue, Arch::Amd64)
+        .unwrap_or_else(|error| panic!("{error:#?}"))
+        .into_iter()
+        .map(|target| {
+            let variant = target.variant.as_deref().and_then(|name| file.variant(name)).cloned().unwrap_or_default();
+            let recipe = file.resolve_shared(&matrix::selection(&target, &catalogue), &variant).unwrap();
+            let source_date_epoch = recipe.package.date;
+            let distro = Arc::clone(catalogue.get(&target.distro).unwrap());
+            Cell { target, recipe, distro, source_digest: "tree".to_owned(), source_date_epoch }
+        })
+        .collect()
+}
+
+fn inputs(text: &str) -> Inputs {
+    Inputs {
+        cells: cells_at("recipes/hello", text),
+        bases: BTreeMap::new(),
+        cpus: 8,
+        memory_bytes: 16 << 30,
+        slots: 2,
+        test: true,
+        today: "2026-11-22".to_owned(),
+    }
+}
+
+fn planned(inputs: &Inputs) -> Vec<Job> {
+    plan(inputs).unwrap_or_else(|error| panic!("{error:#?}")).jobs
+}
+
+fn keys(text: &str) -> Vec<Key> {
+    planned(&inputs(text)).into_iter().map(|job| job.key).collect()
+}
+
+/// The inputs named when `RECIPE` becomes `text`, for the target at `index`.
+fn changed(text: &str, index: usize) -> Vec<String> {
+    match reason(&planned(&inputs(text))[index], Some(&keys(RECIPE)[index])) {
+        Reason::UpToDate => Vec::new(),
+        Reason::Changed { inputs } => inputs.into_iter().map(|change| change.input).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn jobs_come_in_the_order_of_the_cells() {
+    let targets: Vec<String> = planned(&inputs(RECIPE)).iter().map(|job| job.target.to_string()).collect();
+    assert_eq!(targets, ["hello@debian-12/amd64", "hello@debian-13/amd64", "hello@rocky-9/x86_64"]);
+}
+
+#[test]
+fn each_changed_input_is_named() {
+    for (from, to, named) in [
+        ("\"2.10\"", "\"2.11\"", "recipe.package.version"),
+        ("a friendly greeting", "an unfriendly greeting", "recipe.package.summary"),
+        ("date = 2026-11-22", "date = 2026-11-23", "recipe.package.date"),
+        ("date = 2026-11-22", "date = 2026-11-22\nrequires = ['file']", "recipe.package.requires"),
+        ("date = 2026-11-22", "date = 2026-11-22\nconfig-files = ['/etc/x']", "recipe.package.config-files"),
+        ("[\"gettext\"]", "[]", "recipe.build.requires"),
+        ("B = \"2\"", "B = \"3\"", "recipe.build.env"),
+        ("make install", "make -s install", "recipe.build.install"),
+        ("script = \"hello\"", "script = \"hello -t\"", "recipe.test.script"),
+        ("[test]", "[packages.doc]\nfiles = ['/usr/share/doc/**']\n[test]", "recipe.packages.doc"),
+    ] {
+        let text = RECIPE.replacen(from, to, 1);
+        assert_ne!(text, RECIPE, "{from}");
+        assert_eq!(changed(&text, 0), [named], "{from} -> {to}");
+    }
+}
+
+#[test]
+fn short_values_are_shown_and_long_ones_digested() {
+    let key = &keys(RECIPE)[0];
+    assert_eq!(key.inputs["recipe.package.version"], "\"2.10\"");
+    assert_eq!(key.inputs["recipe.build.env"], "{\"A\":\"1\",\"B\":\"2\"}");
+    assert_eq!(key.inputs["arch"], "amd64");
+    let long = RECIPE.replace("make install", &format!("make install # {}", "x".repeat(100)));
+    assert!(keys(&long)[0].inputs["recipe.build.install"].starts_with("sha256:"));
+    assert!(!key.inputs.keys().any(|name| name.contains("root") || name.contains("limits")), "{key:?}");
+}
+
+#[test]
+fn an_override_changes_only_the_targets_that_it_touches() {
+    let text = RECIPE.replace("A = \"3\"", "A = \"4\"");
+    assert_eq!(changed(&text, 0), Vec::<String>::new());
+    assert_eq!(changed(&text, 1), ["recipe.build.env"]);
+    assert_eq!(changed(&text, 2), Vec::<String>::new());
+    let text = RECIPE.replace("gettext-devel", "gettext");
+    assert_eq!([0, 1, 2].map(|index| changed(&text, index).len()), [0, 0, 1]);
+}
+
+#[test]
+fn what_cannot_change_the_result_is_no_input() {
+    let known = keys(RECIPE);
+    let same = |inputs: &Inputs| {
+        let found: Vec<Key> = planned(inputs).into_iter().map(|job| job.key).collect();
+        assert_eq!(found, known);
+    };
+    same(&Inputs { cpus: 64, slots: 1, memory_bytes: 1 << 30, today: "2030-01-01".to_owned(), ..inputs(RECIPE) });
+    same(&Inputs { cells: cells_at("/somewhere/else", RECIPE), ..inputs(RECIPE) });
+    same(&inputs(&format!("{RECIPE}\n[limits]\nmemory = '1 GiB'\ntimeout = 60\n[matrix.full]\ndistros = ['*']\n")));
+    let source = |url: &str| {
+        let source = format!("[[sources]]\nurl = '{url}/x-1.tar.gz'\nsha256 = '{}'\n", "a".repeat(64));
+        keys(&format!("{RECIPE}\n{source}"))
+    };
+    assert_eq!(source("https://a.org"), source("https://b.org/mirror"));
+}
+
+#[test]
+fn sources_distributions_and_architectures_are_inputs() {
+    let before = &keys(RECIPE)[0];
+    let mut other = inputs(RECIPE);
+    other.cells[0].source_digest = "other tree".to_owned();
+    let jobs = planned(&other);
+    let Reason::Changed { inputs } = reason(&jobs[0], Some(before)) else { panic!("changed") };
+    assert_eq!(
+        inputs,
+        [Change { input: "source".to_owned(), before: Some("tree".to_owned()), after: Some("other tree".to_owned()) }]
+    );
+    let jobs = planned(&self::inputs(RECIPE));
+    let Reason::Changed { inputs } = reason(&jobs[1], Some(before)) else { panic!("changed") };
+    assert!(inputs.iter().any(|change| change.input == "distro"));
+}
+
+#[test]
+fn a_base_is_compared_only_when_both_sides_know_it() {
+    let without = &planned(&inputs(RECIPE))[0];
+    let mut with = inputs(RECIPE);
+    with.bases.insert("debian-12/amd64".to_owned(), "sha256:new".to_owned());
+    let with = &planned(&with)[0];
+    assert_ne!(with.key.digest, without.key.digest);
+    assert_eq!(reason(with, Some(&without.key)), Reason::UpToDate);
+    assert_eq!(reason(without, Some(&with.key)), Reason::UpToDate);
+    assert_eq!(reason(with, Some(&without.key.with("base", "sha256:new"))), Reason::UpToDate);
+    let Reason::Changed { inputs } = reason(with, Some(&without.key.with("base", "sha256:old"))) else {
+        panic!("changed")
+    };
+    assert_eq!(inputs.len(), 1);
+    assert_eq!((&*inputs[0].input, inputs[0].before.as_deref()), ("base", Some("sha256:old")));
+}
+
+#[test]
+fn tests_are_separate_inputs() {
+    let tested = &planned(&inputs(RECIPE))[0];
+    let untested = &planned(&Inputs { test: false, ..inputs(RECIPE) })[0];
+    assert_eq!(reason(tested, Some(&untested.key)), Reason::NotTested);
+    assert_eq!(reason(untested, Some(&tested.key)), Reason::UpToDate);
+    assert_eq!(reason(tested, Some(&tested.key)), Reason::UpToDate);
+    assert_eq!(reason(tested, None), Reason::NeverBuilt);
+    let edited = &planned(&inputs(&RECIPE.replace("script = \"hello\"", "script = \"hello -t\"")))[0];
+    assert!(matches!(reason(edited, Some(&tested.key)), Reason::Changed { .. }));
+    assert_eq!(reason(edited, Some(&untested.key)), Reason::NotTested);
+}
+
+#[test]
+fn a_farm_that_generates_something_else_rebuilds() {
+    let job = &planned(&inputs(RECIPE))[0];
+    let Reason::Changed { inputs } = reason(job, Some(&job.key.with("packaging", "sha256:other"))) else {
+        panic!("changed")
+    };
+    assert_eq!(inputs.iter().map(|change| change.input.as_str()).collect::<Vec<_>>(), ["packaging"]);
+    let both = job.key.with("packaging", "sha256:other").with("recipe.build.env", "{}");
+    let Reason::Changed { inputs } = reason(job, Some(&both)) else { panic!("changed") };
+    assert_eq!(inputs.iter().map(|change| change.input.as_str()).collect::<Vec<_>>(), ["recipe.build.env"]);
+}
+
+#[test]
+fn limits_are_those_of_the_recipe_as_far_as_the_engine_goes() {
+    let limits =
+        |cpus, slots, memory_bytes| planned(&Inputs { cpus, slots, memory_bytes, ..inputs(RECIPE) })[0].limits.clone();
+    assert_eq!((limits(8, 2, 16 << 30).parallel, limits(8, 2, 16 << 30).memory_bytes), (4, 4 << 30));
+    assert_eq!((limits(1, 4, 1 << 30).parallel, limits(1, 4, 1 << 30).memory_bytes), (1, 1 << 30));
+    assert_eq!((limits(0, 0, 0).parallel, limits(0, 0, 0).memory_bytes), (1, 4 << 30));
+}
+
+#[test]
+fn packaging_gets_the_time_of_the_sources_unless_the_recipe_has_one() {
+    let fixed = &planned(&inputs(RECIPE))[0];
+    assert_eq!(fixed.packaging_at(1), fixed.packaging);
+    let open = &planned(&inputs(&RECIPE.replace("date = 2026-11-22", "")))[0];
+    assert_eq!(open.source_date_epoch, None);
+    assert_eq!(open.packaging_at(0), open.packaging);
+    assert_ne!(open.packaging_at(1_000_000_000), open.packaging);
+}
+
+#[test]
+fn ends_of_life_warn_once_per_distribution() {
+    let mut cells = inputs(RECIPE).cells;
+    for (cell, end) in cells.iter_mut().zip(["2026-11-22", "2027-01-15", "2027-03-01"]) {
+        cell.distro = Arc::new(Distro { end_of_life: Some(end.to_owned()), ..(*cell.distro).clone() });
+    }
+    let twice: Vec<Cell> = cells
+        .iter()
+        .cloned()
+        .chain(cells.iter().cloned().map(|mut cell| {
+            cell.target.recipe = "other".to_owned();
+            cell
+        }))
+        .collect();
+    let plan = plan(&Inputs { cells: twice, ..inputs(RECIPE) }).unwrap();
+    let messages: Vec<&str> = plan.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "Debian 12 (bookworm) is past its end of life (2026-11-22): it gets no security fixes any more",
+            "Debian 13 (trixie) reaches its end of life in 54 days (2027-01-15)",
+        ]
+    );
+}
+
+#[test]
+fn two_recipes_of_one_name_are_told_apart_before_anything_runs() {
+    let mut cells = inputs(RECIPE).cells;
+    cells.extend(cells_at("recipes/other", RECIPE));
+    let error = plan(&Inputs { cells, ..inputs(RECIPE) }).unwrap_err();
+    assert_eq!(error.problems.len(), 3);
+    assert_eq!(
+        error.problems[0].1,
+        "the recipes in recipes/hello and recipes/other have the same name: give one of them another"
+    );
+}
+
+#[test]
+fn what_a_format_cannot_express_stops_the_plan() {
+    let mut cells = inputs(RECIPE).cells;
+    let mut recipe = (*cells[0].recipe).clone();
+    recipe.package.relations.requires = vec!["(a or".to_owned()];
+    cells[0].recipe = Arc::new(recipe);
+    let error = plan(&Inputs { cells, ..inputs(RECIPE) }).unwrap_err();
+    assert_eq!(error.problems[0].0.to_string(), "hello@debian-12/amd64");
+}
+
+#[test]
+fn ten_thousand_cells_plan_in_their_order() {
+    let few = inputs(RECIPE);
+    let cells: Vec<Cell> = (0..10_000)
+        .map(|number| {
+            let mut cell = few.cells[number % 3].clone();
+            cell.target.recipe = format!("hello{number}");
+            cell
+        })
+        .collect();
+    let jobs = planned(&Inputs { cells, ..few });
+    assert_eq!(jobs.len(), 10_000);
+    assert!(jobs.iter().enumerate().all(|(number, job)| job.target.recipe == format!("hello{number}")));
+}
+
+fn shuffled(parts: Vec<&'static str>) -> impl Strategy<Value = Vec<&'static str>> {
+    Just(parts).prop_shuffle()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Neither the order of tables and keys, nor comments, nor tables for other targets, change a key.
+    #[test]
+    fn the_order_of_a_recipe_is_no_input(
+        tables in shuffled(vec!["[package]", "[build]", "[test]", "[matrix]", "[override.debian-13.build]", "[override.rpm.build]"]),
+        keys_of_package in shuffled(vec!["name", "version", "summary", "license", "maintainer", "date"]),
+        comment in "[a-z ]{0,20}",
+    ) {
+        let sections: BTreeMap<&str, &str> = RECIPE.split("\n\n").map(|section| {
+            let section = section.trim();
+            section.split_once('\n').unwrap()
+        }).collect();
+        let mut text = String::new();
+        for table in tables {
+            text.push_str(&format!("# {comment}\n{table}\n"));
+            let lines: Vec<&str> = sections[table].lines().collect();
+            if table == "[package]" {
+                for key in &keys_of_package {
+                    text.push_str(lines.iter().find(|line| line.starts_with(key)).unwrap());
+                    text.push('\n');
+                }
+            } else {
+                for line in lines.iter().rev() {
+                    text.push_str(line);
+                    text.push('\n');
+                }
+            }
+        }
+        text.push_str("[override.fedora-43.build]\nenv = { Z = '1' }\n");
+        prop_assert_eq!(keys(&text), keys(RECIPE));
+    }
+
+    /// No two different recipes have one key.
+    #[test]
+    fn another_value_is_another_key(a in "[a-z]{1,8}", b in "[a-z]{1,8}") {
+        let with = |value: &str| keys(&RECIPE.replace("make install", &format!("make {value}")))[0].digest.clone();
+        prop_assert_eq!(a == b, with(&a) == with(&b));
+    }
+}
+
+#[test]
+fn digests_do_not_depend_on_where_parts_end() {
+    let key = |name: &str, value: &str| Key::new(BTreeMap::from([(name.to_owned(), value.to_owned())])).digest;
+    assert_ne!(key("ab", "c"), key("a", "bc"));
+    assert_eq!(key("a", "b").len(), 32);
+}
