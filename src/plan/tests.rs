@@ -13,6 +13,7 @@ const RECIPE: &str = r#"
 name = "hello"
 version = "2.10"
 summary = "a friendly greeting"
+description = "It greets."
 license = "GPL-3.0-or-later"
 maintainer = "Ada Lovelace <ada@example.org>"
 date = 2026-11-22
@@ -26,13 +27,13 @@ env = { A = "1", B = "2" }
 script = "hello"
 
 [matrix]
-distros = ["debian-12", "debian-13", "rocky-9"]
+distros = ["debian-12", "debian-13", "ubuntu-24.04"]
 
 [override.debian-13.build]
 env = { A = "3" }
 
-[override.rpm.build]
-requires = ["gettext-devel"]
+[override.ubuntu.build]
+requires = ["gettext-base"]
 "#;
 
 fn cells_at(root: &str, text: &str) -> Vec<Cell> {
@@ -84,7 +85,7 @@ fn changed(text: &str, index: usize) -> Vec<String> {
 #[test]
 fn jobs_come_in_the_order_of_the_cells() {
     let targets: Vec<String> = planned(&inputs(RECIPE)).iter().map(|job| job.target.to_string()).collect();
-    assert_eq!(targets, ["hello@debian-12/amd64", "hello@debian-13/amd64", "hello@rocky-9/x86_64"]);
+    assert_eq!(targets, ["hello@debian-12/amd64", "hello@debian-13/amd64", "hello@ubuntu-24.04/amd64"]);
 }
 
 #[test]
@@ -124,7 +125,7 @@ fn an_override_changes_only_the_targets_that_it_touches() {
     assert_eq!(changed(&text, 0), Vec::<String>::new());
     assert_eq!(changed(&text, 1), ["recipe.build.env"]);
     assert_eq!(changed(&text, 2), Vec::<String>::new());
-    let text = RECIPE.replace("gettext-devel", "gettext");
+    let text = RECIPE.replace("gettext-base", "gettext");
     assert_eq!([0, 1, 2].map(|index| changed(&text, index).len()), [0, 0, 1]);
 }
 
@@ -289,13 +290,13 @@ fn shuffled(parts: Vec<&'static str>) -> impl Strategy<Value = Vec<&'static str>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Neither the order of tables and keys, nor comments, nor tables for other targets, change a key.
     #[test]
     fn the_order_of_a_recipe_is_no_input(
-        tables in shuffled(vec!["[package]", "[build]", "[test]", "[matrix]", "[override.debian-13.build]", "[override.rpm.build]"]),
-        keys_of_package in shuffled(vec!["name", "version", "summary", "license", "maintainer", "date"]),
+        tables in shuffled(vec!["[package]", "[build]", "[test]", "[matrix]", "[override.debian-13.build]", "[override.ubuntu.build]"]),
+        keys_of_package in shuffled(vec!["name", "version", "summary", "description", "license", "maintainer", "date"]),
         comment in "[a-z ]{0,20}",
     ) {
         let sections: BTreeMap<&str, &str> = RECIPE.split("\n\n").map(|section| {

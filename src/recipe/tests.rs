@@ -354,7 +354,7 @@ fn the_reference_names_every_key() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_text_makes_the_reader_panic(text in "(\\[|\\]|=|\"|'|\n|\\.|[a-z]|é|#|\\{|\\}|,|1| ){0,80}") {
