@@ -83,6 +83,16 @@ impl Bench {
     }
 }
 
+/// The engine past the driver, for what the driver is not there to do.
+pub(crate) fn api(bench: &Bench) -> bollard::Docker {
+    let endpoint = bench.engine.endpoint();
+    let client = match endpoint.starts_with("unix://") {
+        true => bollard::Docker::connect_with_unix(endpoint, 60, bollard::API_DEFAULT_VERSION),
+        false => bollard::Docker::connect_with_http(endpoint, 60, bollard::API_DEFAULT_VERSION),
+    };
+    client.unwrap()
+}
+
 async fn engine_of(kind: Kind) -> Result<Arc<dyn Engine>, String> {
     match kind {
         Kind::Fake => Ok(Arc::new(scripts::fake())),

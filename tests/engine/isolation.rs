@@ -1,15 +1,17 @@
 //! What an engine does that really isolates and limits.
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm::engine::{EngineError, Limits, OutputSink, OutputStream};
+use farm::engine::{EngineError, GuestPath, Limits, NamedCache, OutputSink, OutputStream};
+use farm::stream;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::{Bench, Kept, exec, says, sh, until};
+use crate::bench::{Bench, Kept, api, exec, says, sh, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -177,6 +179,35 @@ pub(crate) async fn a_slow_sink_slows_the_process(bench: Bench) {
     assert!(status.unwrap().success());
     assert_eq!(sink.bytes, 100_000_000);
     container.remove().await.unwrap();
+}
+
+/// A cache that the engine was told to keep on a disk of one megabyte.
+pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
+    let cache = NamedCache { name: format!("farm-full-{}", bench.run), path: GuestPath::new("/full") };
+    let volume = bollard::models::VolumeCreateRequest {
+        name: Some(cache.name.clone()),
+        driver: Some("local".to_owned()),
+        driver_opts: Some(HashMap::from([
+            ("type".to_owned(), "tmpfs".to_owned()),
+            ("device".to_owned(), "tmpfs".to_owned()),
+            ("o".to_owned(), "nr_blocks=256".to_owned()),
+        ])),
+        ..Default::default()
+    };
+    api(&bench).create_volume(volume).await.unwrap();
+    let mut spec = bench.spec();
+    spec.caches = vec![cache.clone()];
+    let container = bench.start(&spec).await;
+    let too_much = stream::from_tar(|tar| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(64 << 20);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, "zeros", io::Read::take(io::repeat(0), 64 << 20))
+    });
+    let result = container.upload(&cache.path, too_much).await;
+    container.remove().await.unwrap();
+    bench.engine.remove_cache(&cache.name).await.unwrap();
+    assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
 }
 
 pub(crate) async fn a_container_that_ends_is_told_apart(bench: Bench) {

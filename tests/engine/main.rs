@@ -10,6 +10,7 @@ mod guest;
 mod isolation;
 mod lease;
 mod memory;
+mod pull;
 mod scripts;
 
 use bench::{Bench, Kind};
@@ -66,6 +67,9 @@ conformance! {
         isolation::orphans_are_collected as orphans_are_collected,
         isolation::a_daemon_does_not_hold_up_its_starter as a_daemon_does_not_hold_up_its_starter,
         isolation::a_slow_sink_slows_the_process as a_slow_sink_slows_the_process,
+        pull::a_pull_that_fails_says_why as a_pull_that_fails_says_why,
+        pull::pulls_use_the_credentials_of_the_docker_configuration as pulls_use_the_credentials_of_the_docker_configuration,
+        isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,
         isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
