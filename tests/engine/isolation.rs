@@ -47,6 +47,9 @@ pub(crate) async fn no_network_means_none(bench: Bench) {
     let routes = says(&*container, "tail -n +2 /proc/net/route").await;
     assert_eq!(routes, "", "interfaces: {others:?}");
     assert!(!others.iter().any(|name| name.starts_with("eth")), "{others:?}");
+    // What test suites of packages use all the same.
+    assert_eq!(says(&*container, "cat /sys/class/net/lo/flags").await, "0x9", "loopback is up");
+    assert!(says(&*container, "cat /etc/hosts").await.contains("localhost"));
     container.remove().await.unwrap();
 }
 
