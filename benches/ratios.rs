@@ -119,8 +119,8 @@ impl Bench {
             cold.push(farm, shell(&script));
             shell("docker image rm farm-bench:peer");
         }
-        cold.print("bootstrap debian-12, nothing cached", "mmdebstrap | docker import");
         let warm = Pairs { ours: warm, theirs: cold.theirs.clone() };
+        cold.print("bootstrap debian-12, nothing cached", "mmdebstrap | docker import");
         warm.print("bootstrap debian-12, packages cached", "mmdebstrap | docker import");
     }
 
