@@ -37,7 +37,7 @@ for script in *.preinst; do
     package=${script%.preinst}
     DPKG_MAINTSCRIPT_PACKAGE=${package%%:*} DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 DPKG_MAINTSCRIPT_ARCH=$arch \
         DPKG_MAINTSCRIPT_NAME=preinst DPKG_RUNNING_VERSION=$running DPKG_ADMINDIR=/var/lib/dpkg DPKG_ROOT= \
-        "./$script" install
+        DEBCONF_PACKAGE=${package%%:*} "./$script" install
 done
 cd /
 dpkg --force-unsafe-io --configure -a

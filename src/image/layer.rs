@@ -265,7 +265,7 @@ impl<'w> Layer<'w> {
             }
         }
         if let Some(triggers) = control_files.get("triggers") {
-            for (file, line) in interests(&package.name, &String::from_utf8_lossy(triggers)) {
+            for (file, line) in interests(&stem, &String::from_utf8_lossy(triggers)) {
                 self.triggers.entry(file).or_default().extend_from_slice(line.as_bytes());
             }
         }
@@ -288,7 +288,6 @@ impl<'w> Layer<'w> {
     pub(super) fn finish(mut self, arch: Arch) -> io::Result<()> {
         let status = std::mem::take(&mut self.status).into_values().collect::<Vec<_>>().concat();
         self.file(b"var/lib/dpkg/status", 0o644, &status)?;
-        self.file(b"var/lib/dpkg/available", 0o644, b"")?;
         self.file(b"var/lib/dpkg/info/format", 0o644, b"1\n")?;
         self.file(b"var/lib/dpkg/arch", 0o644, format!("{}\n", arch.deb()).as_bytes())?;
         self.file(b"var/lib/dpkg/triggers/Unincorp", 0o644, b"")?;
