@@ -64,21 +64,19 @@ impl Reader {
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Index, ArchiveError> {
-        let read = suites.iter().map(|suite| self.suite(suite, arch, progress, warn, cancel));
-        let read: Vec<Vec<IndexFile>> = futures_util::future::try_join_all(read).await?;
-        let arch = arch.to_owned();
-        let urls: Vec<String> = suites.iter().map(|suite| suite.mirror.clone()).collect();
-        blocking(move || {
-            let mut index = Index::new(&arch);
-            for (number, (files, url)) in read.iter().zip(&urls).enumerate() {
-                for file in files {
-                    index.add(&file.path, &file.sha256, url, number == 0)?;
-                }
+        let mut again = true;
+        loop {
+            let read = suites.iter().map(|suite| self.suite(suite, arch, progress, warn, cancel));
+            let read: Vec<Vec<IndexFile>> = futures_util::future::try_join_all(read).await?;
+            let arch = arch.to_owned();
+            let urls: Vec<String> = suites.iter().map(|suite| suite.mirror.clone()).collect();
+            let scanned = blocking(move || scan(&read, &urls, &arch)).await;
+            match scanned {
+                // What was in the cache has rotted, and is gone now.
+                Err(ArchiveError::Untrusted { .. }) if again => again = false,
+                result => return result,
             }
-            index.finish();
-            Ok(index)
-        })
-        .await
+        }
     }
 
     /// The .debs of these packages, in their order: paths in the cache, their content just verified.
@@ -245,6 +243,21 @@ struct IndexFile {
     sha256: String,
 }
 
+/// Blocks. A file that is not what it should be is removed.
+fn scan(files: &[Vec<IndexFile>], urls: &[String], arch: &str) -> Result<Index, ArchiveError> {
+    let mut index = Index::new(arch);
+    for (number, (files, url)) in files.iter().zip(urls).enumerate() {
+        for file in files {
+            if let Err(error) = index.add(&file.path, &file.sha256, url, number == 0) {
+                let _ = std::fs::remove_file(&file.path);
+                return Err(error);
+            }
+        }
+    }
+    index.finish();
+    Ok(index)
+}
+
 /// Decompresses `packed` to `plain`, at most `size` bytes of it, and removes it.
 fn unpack(packed: &Path, suffix: &str, plain: &Path, size: u64) -> Result<(), ArchiveError> {
     let io = |source| ArchiveError::Io { path: plain.to_owned(), source };
@@ -342,6 +355,8 @@ pub enum ArchiveError {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 pub(crate) mod tests {
     use crate::distro::{Bootstrap, Distro, PackageManager};
     use crate::types::{Arch, Format};
@@ -376,5 +391,135 @@ pub(crate) mod tests {
             setup: None,
             digest: "sha256:test".to_owned(),
         }
+    }
+
+    use super::testing::{Archive, skipped};
+    use super::*;
+    use std::sync::Mutex;
+
+    /// What a run with an empty cache says of this archive: names of packages, and warnings; .debs are fetched, too.
+    async fn read(archive: &Archive, cache: &Path, tolerate: bool) -> Result<(String, Vec<String>), ArchiveError> {
+        let suite = Suite {
+            archive: "debian".to_owned(),
+            mirror: archive.url(),
+            suite: "sid".to_owned(),
+            components: vec!["main".to_owned()],
+            keyrings: vec![archive.signer.keyring()],
+            tolerate_expired: tolerate,
+        };
+        let reader = Reader { fetcher: Fetcher::new()?, cache: cache.to_owned() };
+        let (cancel, warnings) = (CancellationToken::new(), Mutex::new(Vec::new()));
+        let warn = |warning| warnings.lock().unwrap().push(warning);
+        let index = reader.index(&[suite], "amd64", &NoProgress, &warn, &cancel).await?;
+        let packages = minimal_system(&index, &[])?;
+        let paths = reader.download(&packages, &NoProgress, &cancel).await?;
+        assert_eq!(paths.len(), packages.len());
+        for (path, package) in paths.iter().zip(&packages) {
+            assert_eq!(testing::hash(&std::fs::read(path).unwrap()), package.sha256);
+        }
+        let names: Vec<String> = packages.into_iter().map(|package| package.name).collect();
+        let warnings = warnings.lock().unwrap().clone();
+        Ok((names.join(" "), warnings))
+    }
+
+    fn archive() -> Option<Archive> {
+        let mut archive = Archive::new()?;
+        archive.add("apt", "1", "Depends: lib\n", b"apt's .deb").add("lib", "1", "", b"lib's .deb");
+        archive.publish("", |release| release);
+        Some(archive)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_signed_archive_is_read_and_cached_and_a_rotten_cache_heals() {
+        let Some(archive) = archive() else { return skipped() };
+        let cache = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            assert_eq!(read(&archive, cache.path(), false).await.unwrap(), ("apt lib".to_owned(), vec![]));
+        }
+        let mut rotten = 0;
+        for folder in cache.path().join("archive/pool").read_dir().unwrap() {
+            for file in folder.unwrap().path().read_dir().unwrap() {
+                let path = file.unwrap().path();
+                let mut content = std::fs::read(&path).unwrap();
+                content[0] ^= 1;
+                std::fs::write(&path, content).unwrap();
+                rotten += 1;
+            }
+        }
+        assert_eq!(rotten, 3, "one index and two packages, and nothing else");
+        assert_eq!(read(&archive, cache.path(), false).await.unwrap().0, "apt lib");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_signature_does_not_cover_is_refused() {
+        let Some(archive) = archive() else { return skipped() };
+        let fresh = || tempfile::tempdir().unwrap();
+        archive.write("pool/lib_1_amd64.deb", b"lib's .dex");
+        let error = read(&archive, fresh().path(), false).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Fetch(FetchError::Mismatch { .. })), "{error}");
+        archive.write("pool/lib_1_amd64.deb", b"lib's .deb and more");
+        let error = read(&archive, fresh().path(), false).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Fetch(FetchError::TooLarge { .. })), "{error}");
+
+        let path = archive.folder.path().join("dists/sid/main/binary-amd64/Packages.xz");
+        let mut packages = std::fs::read(&path).unwrap();
+        *packages.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, packages).unwrap();
+        let error = read(&archive, fresh().path(), false).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Fetch(FetchError::Mismatch { .. })), "{error}");
+
+        let path = archive.folder.path().join("dists/sid/InRelease");
+        let release = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, release.replace("Codename: sid", "Codename: sit")).unwrap();
+        let error = read(&archive, fresh().path(), false).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Untrusted { .. }), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        let error = read(&archive, fresh().path(), false).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Fetch(FetchError::NotFound { .. })), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_unpacks_to_more_than_was_signed_is_cut_off() {
+        let Some(archive) = archive() else { return skipped() };
+        archive.publish("", |release| {
+            let line = release.lines().find(|line| line.ends_with("/Packages")).unwrap().to_owned();
+            let mut words = line.split_whitespace();
+            let (hash, size) = (words.next().unwrap(), words.next().unwrap().parse::<u64>().unwrap());
+            release.replace(&line, &format!(" {hash} {} main/binary-amd64/Packages", size - 1))
+        });
+        let error = read(&archive, tempfile::tempdir().unwrap().path(), false).await.unwrap_err();
+        assert!(error.to_string().contains("another size"), "{error}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_expired_archive_is_only_read_when_tolerated_and_never_silently() {
+        let Some(archive) = archive() else { return skipped() };
+        archive.publish("Valid-Until: Sat, 11 Jul 2020 10:16:37 UTC\n", |release| release);
+        let cache = tempfile::tempdir().unwrap();
+        let error = read(&archive, cache.path(), false).await.unwrap_err();
+        assert!(matches!(error, ArchiveError::Untrusted { .. }), "{error}");
+        let (names, warnings) = read(&archive, cache.path(), true).await.unwrap();
+        assert_eq!(names, "apt lib");
+        assert!(warnings[0].contains("past its Valid-Until"), "{warnings:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_index_is_also_found_under_its_hash_alone() {
+        let Some(archive) = archive() else { return skipped() };
+        archive.publish("Acquire-By-Hash: yes\n", |release| release);
+        let folder = archive.folder.path().join("dists/sid/main/binary-amd64");
+        let packages = std::fs::read(folder.join("Packages.xz")).unwrap();
+        std::fs::remove_file(folder.join("Packages.xz")).unwrap();
+        let by_hash = format!("dists/sid/main/binary-amd64/by-hash/SHA256/{}", testing::hash(&packages));
+        archive.write(&by_hash, &packages);
+        assert_eq!(read(&archive, tempfile::tempdir().unwrap().path(), false).await.unwrap().0, "apt lib");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_architecture_that_the_archive_lacks_is_named() {
+        let Some(archive) = archive() else { return skipped() };
+        archive.publish("", |release| release.replace("binary-amd64", "binary-arm64"));
+        let error = read(&archive, tempfile::tempdir().unwrap().path(), false).await.unwrap_err();
+        assert!(matches!(&error, ArchiveError::Absent { what } if what.contains("binary-amd64")), "{error}");
     }
 }

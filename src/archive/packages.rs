@@ -186,14 +186,6 @@ impl Index {
     }
 }
 
-impl Package {
-    /// A package that nothing is known of but its name and version.
-    #[cfg(test)]
-    pub(crate) fn for_test(name: &str, version: &str) -> Package {
-        package(&tests::stanza(name, version, ""), "http://mirror.example").unwrap()
-    }
-}
-
 fn untrusted(path: &Path, reason: &str) -> ArchiveError {
     ArchiveError::Untrusted { what: path.display().to_string(), reason: reason.to_owned() }
 }
@@ -308,6 +300,13 @@ fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    impl Package {
+        /// A package that nothing is known of but its name and version.
+        pub(crate) fn for_test(name: &str, version: &str) -> Package {
+            package(&stanza(name, version, ""), "http://mirror.example").unwrap()
+        }
+    }
 
     /// An index of these stanzas, for amd64.
     pub(in crate::archive) fn index(text: &str) -> Index {

@@ -171,58 +171,8 @@ fn human_age(age: TimeDelta) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::{Signer, skipped};
     use super::*;
-    use std::process::{Command, Stdio};
-
-    /// A throw-away GnuPG home with one signing key; `None` where GnuPG is missing.
-    struct Signer {
-        home: tempfile::TempDir,
-    }
-
-    impl Signer {
-        fn new() -> Option<Signer> {
-            let signer = Signer { home: tempfile::tempdir().unwrap() };
-            let made = signer.gpg(
-                &["--quick-generate-key", "--passphrase", "", "Archive <archive@example.org>", "ed25519", "sign"],
-                b"",
-            );
-            if made.is_none() && std::env::var_os("CI").is_some() {
-                panic!("GnuPG is needed to test signatures");
-            }
-            made.map(|_| signer)
-        }
-
-        fn gpg(&self, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
-            use std::io::Write;
-            let mut child = Command::new("gpg")
-                .args(["--batch", "--quiet", "--pinentry-mode", "loopback", "--homedir"])
-                .arg(self.home.path())
-                .args(arguments)
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .ok()?;
-            child.stdin.take().unwrap().write_all(input).unwrap();
-            let output = child.wait_with_output().unwrap();
-            output.status.success().then_some(output.stdout)
-        }
-
-        fn keyring(&self) -> Vec<u8> {
-            self.gpg(&["--export"], b"").unwrap()
-        }
-
-        fn sign(&self, text: &str) -> Vec<u8> {
-            self.gpg(&["--digest-algo", "SHA512", "--clearsign"], text.as_bytes()).unwrap()
-        }
-    }
-
-    impl Drop for Signer {
-        fn drop(&mut self) {
-            // The agent would outlive its home.
-            let _ = Command::new("gpgconf").arg("--homedir").arg(self.home.path()).args(["--kill", "all"]).status();
-        }
-    }
 
     const TEXT: &str = "Origin: Debian\nSuite: stable\nCodename: bookworm\nDate: Sat, 11 Jul 2026 10:16:37 UTC\n\
         Valid-Until: Sat, 18 Jul 2026 10:16:37 UTC\nAcquire-By-Hash: yes\nArchitectures: all amd64\n\
@@ -268,11 +218,6 @@ mod tests {
         };
         let signed = signer.sign(&TEXT.replace("main/binary", "../../binary"));
         assert!(verify(&signed, &[signer.keyring()]).is_err());
-    }
-
-    #[allow(clippy::print_stderr)]
-    fn skipped() {
-        eprintln!("SKIPPED: no GnuPG to sign with");
     }
 
     fn release() -> Release {

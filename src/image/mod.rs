@@ -204,3 +204,6 @@ impl From<EngineError> for ImageError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

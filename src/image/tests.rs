@@ -1,0 +1,319 @@
+//! Images made in the fake engine, from a small signed archive.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::deb::tests::{Entry, ar, tarball};
+use super::*;
+use crate::archive::mirror::Origin;
+use crate::archive::testing::{Archive, skipped};
+use crate::engine::fake::{FakeEngine, Guest, Reply};
+use crate::engine::{OutputStream, labels};
+use crate::types::NoProgress;
+
+struct Nowhere;
+
+#[async_trait]
+impl OutputSink for Nowhere {
+    async fn write(&mut self, _stream: OutputStream, _chunk: Bytes) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn deb(name: &str, files: &[(&str, Entry<'_>)]) -> Vec<u8> {
+    let control = format!("Package: {name}\nVersion: 1\nArchitecture: amd64\n");
+    let control = tarball(&[("./control", Entry::File(control.as_bytes()))]);
+    ar(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar", &tarball(files))])
+}
+
+/// An archive of base-files and apt, a distribution that is bootstrapped from it, and an engine whose scripts succeed.
+struct Lab {
+    archive: Archive,
+    engine: FakeEngine,
+    cache: tempfile::TempDir,
+    distro: Distro,
+    choice: BaseChoice,
+}
+
+impl Lab {
+    fn new() -> Option<Lab> {
+        let mut archive = Archive::new()?;
+        let files = deb("base-files", &[("./", Entry::Directory), ("./bin/", Entry::Directory)]);
+        archive.add("base-files", "1", "Essential: yes\n", &files);
+        archive.add("apt", "1", "", &deb("apt", &[("./bin/apt", Entry::File(b"ELF"))]));
+        archive.publish("", |release| release);
+        archive.write("keyring.gpg", &archive.signer.keyring());
+        let mut distro = crate::archive::tests::distro("sid");
+        let bootstrap = distro.bootstrap.as_mut().unwrap();
+        bootstrap.keyrings = vec![archive.folder.path().join("keyring.gpg").display().to_string()];
+        let engine = FakeEngine::new();
+        engine.on_exec(|_| Some(Reply::exit(0)));
+        Some(Lab { archive, engine, cache: tempfile::tempdir().unwrap(), distro, choice: BaseChoice::Auto })
+    }
+
+    fn images(&self) -> Images {
+        let mirror = Mirror { url: self.archive.url(), origin: Origin::Configured };
+        images(&self.engine, self.choice, self.cache.path(), BTreeMap::from([("debian".to_owned(), mirror)]))
+    }
+
+    async fn base(&self, images: &Images) -> Result<Base, ImageError> {
+        base(images, &self.distro).await
+    }
+
+    fn count(&self, prefix: &str) -> usize {
+        self.engine.calls().iter().filter(|call| call.starts_with(prefix)).count()
+    }
+}
+
+fn images(engine: &FakeEngine, base: BaseChoice, cache: &std::path::Path, mirrors: BTreeMap<String, Mirror>) -> Images {
+    let options = ImageOptions {
+        base,
+        cache: cache.to_owned(),
+        fetcher: Fetcher::new().unwrap(),
+        mirrors,
+        run: "test".to_owned(),
+        limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+        network: Network::Default,
+    };
+    Images::new(Arc::new(engine.clone()), options)
+}
+
+async fn base(images: &Images, distro: &Distro) -> Result<Base, ImageError> {
+    images.base(distro, Arch::Amd64, &mut Nowhere, &NoProgress, &|_| (), &CancellationToken::new()).await
+}
+
+fn says(guest: &Guest<'_>, text: &str) -> bool {
+    guest.exec.argv.last().is_some_and(|script| script.contains(text))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_is_bootstrapped_once_and_found_again() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let note = seen.clone();
+    let engine = FakeEngine::new();
+    engine.on_exec(move |guest| {
+        assert_eq!(guest.container.network, Network::None, "configuring needs no network");
+        note.lock().unwrap().extend(guest.files.keys().cloned());
+        Some(Reply::exit(0))
+    });
+    lab.engine = engine;
+    let images = lab.images();
+    let (first, second) = tokio::join!(lab.base(&images), lab.base(&images));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!(first, second);
+    assert_eq!(lab.count("import"), 1, "two that want it at the same time share it");
+    assert!(lab.engine.containers().is_empty());
+    let files = seen.lock().unwrap().clone();
+    for path in ["/usr/bin/apt", "/bin", "/var/lib/dpkg/status", "/etc/apt/sources.list.d/debian.sources"] {
+        assert!(files.iter().any(|file| file == path), "{path} is missing in {files:?}");
+    }
+
+    let known = [(Arc::new(lab.distro.clone()), Arch::Amd64)];
+    let identity = images.known_bases(&known).await.unwrap().remove("debian-sid/amd64");
+    assert_eq!(identity.as_ref(), Some(&first.identity));
+    assert_eq!(lab.base(&lab.images()).await.unwrap(), first, "another run finds it");
+    assert_eq!(lab.count("import"), 1);
+
+    lab.distro.digest = "sha256:edited".to_owned();
+    let edited = lab.base(&lab.images()).await.unwrap();
+    assert_ne!(edited.identity, first.identity);
+    assert_eq!(lab.count("import"), 2, "an edited definition is not served by an old image");
+    let listed = images.list().await.unwrap();
+    assert!(listed.iter().any(|image| image.id == edited.image && image.labels[labels::KIND] == "base"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn setup_runs_with_network_after_configuring() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.distro.setup = Some("echo set up".to_owned());
+    lab.base(&lab.images()).await.unwrap();
+    let calls = lab.engine.calls();
+    let at = |text: &str| calls.iter().position(|call| call.starts_with("exec") && call.contains(text)).unwrap();
+    assert!(at("--configure -a") < at("echo set up"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_base_that_cannot_be_configured_leaves_nothing() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.engine = FakeEngine::new();
+    lab.engine.on_exec(|_| Some(Reply::exit(1).stderr("dpkg: error\n")));
+    let error = lab.base(&lab.images()).await.unwrap_err();
+    assert!(matches!(error, ImageError::Script { kind: "base", exit_code: 1, .. }), "{error}");
+    assert!(lab.engine.containers().is_empty());
+    assert!(lab.engine.images(labels::OWNED).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_package_that_lies_is_not_imported() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.archive.add("evil", "1", "Essential: yes\n", &deb("other", &[]));
+    lab.archive.publish("", |release| release);
+    let error = lab.base(&lab.images()).await.unwrap_err();
+    assert!(matches!(&error, ImageError::Untrusted { reason, .. } if reason.contains("evil")), "{error}");
+    assert!(lab.engine.images(labels::OWNED).await.unwrap().is_empty());
+
+    let mut unsigned = lab.distro.clone();
+    unsigned.bootstrap.as_mut().unwrap().keyrings.clear();
+    let error = base(&lab.images(), &unsigned).await.unwrap_err();
+    assert!(matches!(error, ImageError::Untrusted { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn store_and_registry_come_before_the_bootstrap() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.distro.image = Some("docker.io/library/debian:sid".to_owned());
+    lab.engine.publish("docker.io/library/debian:sid");
+    let pulled = lab.base(&lab.images()).await.unwrap();
+    assert_eq!((lab.count("pull"), lab.count("import"), lab.count("exec")), (1, 0, 0));
+    lab.distro.digest = "sha256:edited".to_owned();
+    let again = lab.base(&lab.images()).await.unwrap();
+    assert_eq!((lab.count("pull"), lab.count("import")), (1, 0), "the engine has the image now");
+    assert_ne!(again.identity, pulled.identity);
+    lab.choice = BaseChoice::Bootstrap;
+    lab.base(&lab.images()).await.unwrap();
+    assert_eq!(lab.count("import"), 1, "asked for, a bootstrap is made");
+    lab.base(&lab.images()).await.unwrap();
+    assert_eq!(lab.count("import"), 1, "and found again");
+    lab.choice = BaseChoice::Registry;
+    lab.base(&lab.images()).await.unwrap();
+    assert_eq!(lab.count("pull"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unreachable_registry_is_tried_once() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.engine.fail(|call| {
+        let reference = call.strip_prefix("pull ")?.split(' ').next()?.to_owned();
+        Some(EngineError::Pull { reference, reason: "dial tcp: lookup docker.io: no such host".to_owned() })
+    });
+    lab.distro.image = Some("debian:sid".to_owned());
+    let mut other = lab.distro.clone();
+    other.id = "other".to_owned();
+    other.image = Some("docker.io/library/other".to_owned());
+    let images = lab.images();
+    lab.base(&images).await.unwrap();
+    base(&images, &other).await.unwrap();
+    assert_eq!((lab.count("pull"), lab.count("import")), (1, 2));
+
+    other.bootstrap = None;
+    other.digest = "sha256:other".to_owned();
+    let error = base(&images, &other).await.unwrap_err();
+    assert!(matches!(&error, ImageError::Unavailable { reason, .. } if reason.contains("no such host")), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_way_each_that_was_tried_is_named() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.distro.image = Some("quay.io/x/y:1".to_owned());
+    lab.distro.bootstrap = None;
+    let error = lab.base(&lab.images()).await.unwrap_err();
+    assert!(
+        matches!(&error, ImageError::NoWay { reason, .. } if reason.contains("not found") && reason.contains("[bootstrap]")),
+        "{error}"
+    );
+    lab.choice = BaseChoice::Store;
+    let error = lab.base(&lab.images()).await.unwrap_err();
+    assert!(matches!(error, ImageError::NoWay { .. }), "{error}");
+}
+
+fn derivation(script: &str) -> Derivation {
+    Derivation {
+        kind: "builder",
+        arch: Arch::Amd64,
+        script: script.to_owned(),
+        env: BTreeMap::new(),
+        files: vec![("tmp/list".to_owned(), b"gcc".to_vec())],
+        cache: Some(("farm-apt".to_owned(), "/var/cache/apt/archives".to_owned())),
+        description: "gcc".to_owned(),
+        inputs: Vec::new(),
+    }
+}
+
+async fn derive(images: &Images, base: &Base, script: &str) -> Result<String, ImageError> {
+    images.derive(base, &derivation(script), &mut Nowhere, &CancellationToken::new()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_derived_image_is_made_once_by_its_key() {
+    let engine = FakeEngine::new();
+    engine.on_exec(|guest| {
+        assert!(guest.files.contains_key("/tmp/list"));
+        assert_eq!(guest.container.network, Network::Default);
+        assert_eq!(guest.container.labels[labels::RUN], "test");
+        let reply = match guest.exec.argv.last()?.as_str() {
+            "none" => Reply::exit(11).stdout("farm: unsatisfiable: libfoo-dev\n"),
+            "network" => Reply::exit(12),
+            "memory" => Reply { oom_kills: 1, ..Reply::exit(0) },
+            _ => Reply::exit(0),
+        };
+        Some(Reply { delay: Duration::from_millis(20), ..reply })
+    });
+    let image = engine.add_image("farm/base:x", BTreeMap::new());
+    let base = Base { image: image.id, identity: "sha256:base".to_owned() };
+    let folder = tempfile::tempdir().unwrap();
+    let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
+    let starts = || engine.calls().iter().filter(|call| call.starts_with("start")).count();
+
+    let (a, b) = tokio::join!(derive(&images, &base, "ok"), derive(&images, &base, "ok"));
+    assert_eq!(a.unwrap(), b.unwrap());
+    derive(&images, &base, "ok").await.unwrap();
+    assert_eq!(starts(), 1);
+    let made = images.list().await.unwrap();
+    assert_eq!(made[0].labels[labels::KIND], "builder");
+    assert_eq!(made[0].labels[labels::REQUIRES], "gcc");
+    assert!(made[0].tags[0].starts_with("farm/builder:"));
+
+    let (a, b) = tokio::join!(derive(&images, &base, "none"), derive(&images, &base, "none"));
+    for error in [a.unwrap_err(), b.unwrap_err()] {
+        assert!(
+            matches!(&error, ImageError::Script { exit_code: 11, unsatisfiable, oom: false, .. } if unsatisfiable == &["libfoo-dev"]),
+            "{error}"
+        );
+    }
+    assert_eq!(starts(), 2, "who waited shares the failure");
+    assert!(matches!(derive(&images, &base, "network").await, Err(ImageError::Unavailable { .. })));
+    assert!(matches!(derive(&images, &base, "memory").await, Err(ImageError::Script { oom: true, .. })));
+    assert!(engine.containers().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cancelling_a_derivation_removes_its_container() {
+    let engine = FakeEngine::new();
+    let cancel = CancellationToken::new();
+    let fire = cancel.clone();
+    engine.on_exec(move |guest| {
+        fire.cancel();
+        says(guest, "hang").then(Reply::hang)
+    });
+    let image = engine.add_image("farm/base:x", BTreeMap::new());
+    let base = Base { image: image.id, identity: "sha256:base".to_owned() };
+    let folder = tempfile::tempdir().unwrap();
+    let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
+    let result = images.derive(&base, &derivation("hang"), &mut Nowhere, &cancel).await;
+    assert!(matches!(result, Err(ImageError::Cancelled)));
+    assert!(engine.containers().is_empty());
+}
+
+#[tokio::test]
+async fn pruning_takes_derived_images_first_and_leaves_what_is_needed() {
+    let engine = FakeEngine::new();
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let base = engine.add_image("farm/base:x", BTreeMap::from([label(labels::KIND, "base")]));
+    let busy = engine.add_image("farm/base:busy", BTreeMap::from([label(labels::KIND, "base")]));
+    let builder =
+        engine.add_image("farm/builder:x", BTreeMap::from([label(labels::KIND, "builder"), label(labels::KEY, "k")]));
+    let id = busy.id.clone();
+    engine.fail(move |call| {
+        let refused = EngineError::Refused { action: "remove".to_owned(), status: 409, message: "in use".to_owned() };
+        (call == format!("remove-image {id}")).then_some(refused)
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
+    let removed: Vec<String> =
+        images.prune(Duration::from_secs(60)).await.unwrap().into_iter().map(|image| image.id).collect();
+    assert_eq!(removed, [builder.id, base.id]);
+}
