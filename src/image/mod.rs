@@ -111,9 +111,8 @@ impl Images {
         let mut known = BTreeMap::new();
         for (distro, arch) in distros {
             let tag = base::tag(distro, *arch);
-            let fits = |image: &&ImageInfo| {
-                base::serves(image, distro, *arch, self.options.base) && image.tags.iter().any(|other| *other == tag)
-            };
+            let fits =
+                |image: &&ImageInfo| base::serves(image, distro, *arch, self.options.base) && image.tags.contains(&tag);
             if let Some(image) = images.iter().find(fits) {
                 known.insert(base::name(distro, *arch), image.identity().to_owned());
             }
@@ -162,7 +161,7 @@ impl Images {
         let oldest = chrono::Utc::now().timestamp() - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let mut images = self.engine.images(labels::OWNED).await?;
         images.retain(|image| image.created <= oldest);
-        images.sort_by_key(|image| std::cmp::Reverse((image.labels.get(labels::KEY).is_some(), image.created)));
+        images.sort_by_key(|image| std::cmp::Reverse((image.labels.contains_key(labels::KEY), image.created)));
         let mut removed = Vec::new();
         for image in images {
             match self.engine.remove_image(&image.id).await {
