@@ -72,11 +72,16 @@ fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 /// The bytes of a .deb with this control file and content, compressed as `kind` says.
 pub(super) fn deb_bytes(control: &str, members: &[Member<'_>], kind: &str) -> Vec<u8> {
+    deb_of(control, compress(kind, &tarball(members)), kind)
+}
+
+/// The same around a data.tar that is compressed already.
+pub(super) fn deb_of(control: &str, data: Vec<u8>, kind: &str) -> Vec<u8> {
     let extension = if kind.is_empty() { String::new() } else { format!(".{kind}") };
     ar(&[
         ("debian-binary", b"2.0\n".to_vec()),
         (&format!("control.tar{extension}"), compress(kind, &tarball(&[file("./control", control.as_bytes())]))),
-        (&format!("data.tar{extension}"), compress(kind, &tarball(members))),
+        (&format!("data.tar{extension}"), data),
     ])
 }
 

@@ -476,6 +476,55 @@ fn a_real_program_is_understood() {
     assert!(Arch::host().is_none_or(|arch| elf.is_for(arch)));
 }
 
+#[cfg(target_os = "linux")]
+const CHILD: &str = "FARM_TEST_ARTIFACT_CHILD";
+
+/// Not a test of its own: reads a package whose content is far larger than the process may be.
+#[cfg(target_os = "linux")]
+#[test]
+fn child_that_reads_a_large_package() {
+    let Some(report) = std::env::var_os(CHILD) else { return };
+    const LARGE: usize = 256 << 20;
+    let temp = tempfile::tempdir().unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_path("./usr/bin/hello").unwrap();
+    header.set_size(LARGE as u64);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mode(0o755);
+    header.set_cksum();
+    // It begins as an ELF file does, so that it is looked into.
+    let mut data = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    io::Write::write_all(&mut data, header.as_bytes()).unwrap();
+    let elf = ElfMaker::needing(LIBC);
+    io::Write::write_all(&mut data, &elf).unwrap();
+    io::copy(&mut io::repeat(0).take((LARGE - elf.len() + 1024) as u64), &mut data).unwrap();
+    let control = "Package: hello\nVersion: 1\nArchitecture: amd64\nDepends: libc6\n";
+    let path = temp.path().join("hello_1_amd64.deb");
+    fs::write(&path, super::fixtures::deb_of(control, data.finish().unwrap(), "zst")).unwrap();
+    let (_, findings) = inspect(&[path], &expectation(Format::Deb, &[("hello", "1")])).unwrap();
+    assert_eq!(lines(&findings), Vec::<String>::new());
+    fs::write(report, fs::read_to_string("/proc/self/status").unwrap()).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn memory_does_not_grow_with_the_size_of_packages() {
+    let temp = tempfile::tempdir().unwrap();
+    let report = temp.path().join("status");
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "artifact::tests::child_that_reads_a_large_package", "--quiet"])
+        .env(CHILD, &report)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let text = fs::read_to_string(&report).unwrap();
+    let peak = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < 64 * 1024, "{peak} kB at most");
+}
+
 /// Whether a tool is on this host. A continuous integration has all of them.
 fn have(tool: &str) -> bool {
     let found = Command::new(tool).arg("--version").output().is_ok();
