@@ -24,7 +24,12 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
             packages.extend(["build-essential", "fakeroot"].map(str::to_owned));
         }
         Format::Deb => packages.extend(["build-essential".to_owned(), super::deb::debhelper_compat(distro)]),
-        Format::Rpm => packages.extend(["build-essential", "debugedit", "patch", "rpm"].map(str::to_owned)),
+        // find-debuginfo needs cpio, file and eu-strip, the generator of pkgconfig(…) pkg-config: Debian's rpm does not
+        // depend on them.
+        Format::Rpm => packages.extend(
+            ["build-essential", "cpio", "debugedit", "elfutils", "file", "patch", "pkg-config", "rpm"]
+                .map(str::to_owned),
+        ),
     }
     packages
 }
@@ -104,7 +109,8 @@ pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> (String, String) {
 
 /// The tester image of RPMs on a Debian base: rpm itself, and a package that provides what the base really has.
 pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
-    let mut wanted: Vec<String> = vec!["rpm".to_owned()];
+    // rpm makes packages with .pc files require pkg-config.
+    let mut wanted: Vec<String> = ["pkg-config", "rpm"].map(str::to_owned).to_vec();
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     wanted.extend(requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)));
     wanted.sort();

@@ -288,6 +288,11 @@ fn rules(recipe: &Recipe, members: &[Member<'_>], licence_complete: bool) -> Str
     if members.len() > 1 {
         rules.push_str(&format!("\t{SCRIPTS}/split {name} $(LIBDIR)\n"));
     }
+    // Also lets dwz of Debian 11, which fails on some small multi-file jobs, do its work.
+    rules.push_str(
+        "\n# A file of debug symbols that packages share would be taken for a stripped library by lintian.\n\
+         override_dh_dwz:\n\tdh_dwz --no-dwz-multifile\n",
+    );
     if !licence_complete {
         let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
         rules.push_str(&format!("\nexecute_after_dh_installdocs:\n\t{SCRIPTS}/licence {}\n", names.join(" ")));

@@ -1,14 +1,41 @@
-//! dnf.
+//! dnf: how a base image of the Fedora family gets build requirements, and how built .rpms are installed and removed to
+//! test them. Knows dnf 4 and dnf 5, and microdnf, tdnf and yum as ways to get dnf.
 
 use crate::distro::Distro;
 use crate::recipe::Recipe;
 
-use super::BuilderSetup;
+use super::text::{quote, quote_all};
+use super::{BuilderSetup, TEST_PACKAGES, rpm};
 
-pub(super) fn builder(_recipe: &Recipe, _distro: &Distro) -> BuilderSetup {
-    unimplemented!()
+const LIBRARY: &str = include_str!("scripts/dnf.sh");
+
+pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+    rpm::builder(recipe, distro, "dnf", &preamble(distro))
 }
 
-pub(super) fn test(_recipe: &Recipe, _distro: &Distro) -> (String, String) {
-    unimplemented!()
+fn preamble(distro: &Distro) -> String {
+    format!(
+        "set -eu\nfarm_cache={}\nfarm_repositories={}\n{LIBRARY}",
+        super::apt::CACHE,
+        quote(&distro.enable_repositories.join(" "))
+    )
+}
+
+/// Install and remove scripts. Without network if what is in the base is enough.
+pub(super) fn test(recipe: &Recipe, distro: &Distro) -> (String, String) {
+    let requires = rpm::test_requires(recipe);
+    let install = format!(
+        "{}dnf_begin\nset -- {} {TEST_PACKAGES}/*.rpm\n\
+         if dnf_run --disablerepo='*' --setopt=localpkg_gpgcheck=False install \"$@\" >\"$dnf_home/offline.log\" 2>&1; then\n    \
+         cat \"$dnf_home/offline.log\"\nelse\n    dnf_update\n    dnf_options=\"$dnf_options --setopt=localpkg_gpgcheck=False\"\n    \
+         dnf_install \"$@\"\nfi\n",
+        preamble(distro),
+        quote_all(requires.iter().map(String::as_str)),
+    );
+    let remove = format!(
+        "{}dnf -y --disablerepo='*' --setopt=clean_requirements_on_remove=False remove $names\n{}",
+        rpm::removal_preamble(),
+        include_str!("scripts/rpm-remove.sh")
+    );
+    (install, remove)
 }

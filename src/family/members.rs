@@ -12,8 +12,7 @@ pub(super) struct Member<'a> {
     /// Debian section.
     pub(super) section: &'a str,
     /// RPM group.
-    #[allow(dead_code, reason = "the .spec of the next commit uses it")]
-    pub(super) group: Option<&'a str>,
+    pub(super) group: &'a str,
     pub(super) architecture: PackageArch,
     /// Patterns; empty for the main package, which gets what no pattern takes.
     pub(super) files: &'a [String],
@@ -30,7 +29,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
         summary: super::text::summary(&main.summary),
         description: &main.description,
         section: &main.section,
-        group: main.group.as_deref(),
+        group: main.group.as_deref().unwrap_or(group(&main.section)),
         architecture: main.architecture,
         files: &[],
         config_files: &main.config_files,
@@ -55,7 +54,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
             ),
             description: sub.description.as_deref().unwrap_or(&main.description),
             section: sub.section.as_deref().unwrap_or(section),
-            group: sub.group.as_deref().or(main.group.as_deref()),
+            group: sub.group.as_deref().unwrap_or(group(sub.section.as_deref().unwrap_or(section))),
             architecture: sub.architecture.unwrap_or(main.architecture),
             files: &sub.files,
             config_files: &sub.config_files,
@@ -64,6 +63,26 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
         });
     }
     members
+}
+
+/// The RPM group that comes nearest to a Debian section. New distributions ignore groups, old ones and rpmlint ask.
+fn group(section: &str) -> &'static str {
+    match section.rsplit('/').next().unwrap_or(section) {
+        "libs" | "oldlibs" => "System Environment/Libraries",
+        "libdevel" => "Development/Libraries",
+        "devel" | "vcs" => "Development/Tools",
+        "python" | "perl" | "ruby" | "java" | "javascript" | "lisp" | "rust" | "golang" | "interpreters" => {
+            "Development/Languages"
+        }
+        "doc" => "Documentation",
+        "net" | "web" | "mail" | "comm" => "Applications/Internet",
+        "text" => "Applications/Text",
+        "editors" => "Applications/Editors",
+        "database" => "Applications/Databases",
+        "shells" => "System Environment/Shells",
+        "games" => "Amusements/Games",
+        _ => "Applications/System",
+    }
 }
 
 fn default_name(main: &str, key: &str, format: Format) -> String {

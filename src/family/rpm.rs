@@ -1,17 +1,414 @@
-//! rpm.
+//! rpm: a recipe as a `.spec`, and the steps that run `rpmbuild -ba` on it or on the project's own one.
+//! The syntax is rpm's spec file format; what differs between rpm versions is said where it matters.
 
-use crate::distro::Distro;
-use crate::recipe::Recipe;
-use crate::types::Arch;
+use std::collections::BTreeMap;
 
-use super::Packaging;
+use crate::distro::{Distro, PackageManager};
+use crate::recipe::{PackageArch, Recipe, Relations};
+use crate::types::{Arch, Format};
+
+use super::members::{Member, assignment, members};
+use super::text::{body, paragraphs, quote, quote_all, utc};
+use super::{
+    BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
+    Step, StepKind, TEST_PACKAGES, User, relation, script_variables, source_top, unpack,
+};
+
+const TOP: &str = "/build/rpmbuild";
+
+/// `[epoch:]version-release<tag>`
+fn version(recipe: &Recipe, distro: &Distro) -> String {
+    let package = &recipe.package;
+    let epoch = if package.epoch > 0 { format!("{}:", package.epoch) } else { String::new() };
+    format!("{epoch}{}-{}{}", package.version, package.release, distro.release_tag)
+}
 
 pub(super) fn packaging(
-    _recipe: &Recipe,
-    _distro: &Distro,
+    recipe: &Recipe,
+    distro: &Distro,
     _arch: Arch,
-    _parallel: usize,
-    _source_date_epoch: i64,
+    parallel: usize,
+    source_date_epoch: i64,
 ) -> Packaging {
-    unimplemented!()
+    let members = members(recipe, Format::Rpm);
+    let own = recipe.packaging.spec.as_deref();
+    let mut env = BTreeMap::from([
+        ("HOME".to_owned(), BUILD_ROOT.to_owned()),
+        ("USER".to_owned(), super::BUILD_USER.to_owned()),
+        ("LOGNAME".to_owned(), super::BUILD_USER.to_owned()),
+        ("LANG".to_owned(), "C.UTF-8".to_owned()),
+        ("RPM_BUILD_NCPUS".to_owned(), parallel.to_string()),
+    ]);
+    let (sources, files, spec, expected) = match own {
+        Some(path) => {
+            env.extend(recipe.build.env.clone());
+            env.extend(script_variables(recipe, distro));
+            let name = path.rsplit('/').next().unwrap_or(path);
+            (SourceLayout::Originals { folder: format!("{TOP}/SOURCES") }, Vec::new(), name.to_owned(), Vec::new())
+        }
+        None => {
+            // With the epoch in the environment, changelog days, which have no time, do not round it.
+            env.insert("SOURCE_DATE_EPOCH".to_owned(), source_date_epoch.to_string());
+            let top = source_top(recipe);
+            let sources = SourceLayout::Tarball { path: format!("{TOP}/SOURCES/{top}.tar"), top };
+            let name = format!("{}.spec", recipe.package.name);
+            let expected = members
+                .iter()
+                .map(|member| ExpectedPackage {
+                    name: member.name.clone(),
+                    version: version(recipe, distro),
+                    architecture: member.architecture,
+                })
+                .collect();
+            (sources, files(recipe, distro, &members, source_date_epoch), name, expected)
+        }
+    };
+    let script = script(recipe, distro, &spec, parallel, source_date_epoch);
+    Packaging {
+        sources,
+        files,
+        steps: vec![Step { kind: StepKind::Unpack, script, user: User::Builder, env }],
+        results: RESULTS.to_owned(),
+        expected,
+    }
+}
+
+/// One exec for everything; the scriptlets of the .spec announce the phases.
+fn script(recipe: &Recipe, distro: &Distro, spec: &str, parallel: usize, source_date_epoch: i64) -> String {
+    let own = recipe.packaging.spec.is_some();
+    let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
+    script.push_str(&super::probe(&["rpmbuild", "tar", "gzip", "awk", "find"], "rpm-build"));
+    script.push_str(&format!("cd {BUILD_ROOT}\nmkdir -p {TOP}/SOURCES {TOP}/SPECS {RESULTS}\n"));
+    if !own {
+        script.push_str(&format!("mv {} {TOP}/SPECS/\nmv farm-* {TOP}/SOURCES/\n", quote(spec)));
+    }
+    script.push_str(&format!("spec={}\n", quote(&format!("{TOP}/SPECS/{spec}"))));
+    if let Some(path) = &recipe.packaging.spec {
+        let complaint = format!("farm: [packaging] spec = \"{path}\": the sources have no such file");
+        script.push_str(&format!("[ -f \"$spec\" ] || {{ echo {} >&2; exit 1; }}\n", quote(&complaint)));
+        // rpm takes the time from the changelog; a .spec without one would get the time of the build.
+        script.push_str(&format!("grep -q '^%changelog' \"$spec\" || export SOURCE_DATE_EPOCH={source_date_epoch}\n"));
+    }
+    // Sources are packed into the .src.rpm with their times.
+    script.push_str(&format!("find {TOP}/SOURCES {TOP}/SPECS -type f -exec touch -d @{source_date_epoch} {{}} +\n"));
+    script.push_str("set -- -ba");
+    // On a Debian base the rpm database knows of nothing; what the build requires was installed by apt.
+    if own && distro.manager == PackageManager::Apt {
+        script.push_str(" --nodeps");
+    }
+    for (name, value) in defines(recipe, distro, parallel) {
+        script.push_str(&format!(" \\\n    --define {}", quote(&format!("{name} {value}"))));
+    }
+    script.push('\n');
+    if own {
+        script.push_str("phase build\n");
+    }
+    script.push_str(include_str!("scripts/rpm-build.sh"));
+    script
+        .push_str(&format!("phase package\nfind {TOP}/RPMS {TOP}/SRPMS -name '*.rpm' -exec mv -t {RESULTS} {{}} +\n"));
+    script
+}
+
+/// Macros on rpmbuild's command line: where, how parallel, and all that makes two builds give the same bytes.
+fn defines(recipe: &Recipe, distro: &Distro, parallel: usize) -> Vec<(String, String)> {
+    let mut defines: Vec<(&str, String)> = vec![
+        ("_topdir", TOP.to_owned()),
+        ("_smp_mflags", format!("-j{parallel}")),
+        ("_buildhost", "localhost".to_owned()),
+        ("packager", escape(&recipe.package.maintainer)),
+        ("source_date_epoch_from_changelog", "1".to_owned()),
+        ("use_source_date_epoch_as_buildtime", "1".to_owned()),
+        ("clamp_mtime_to_source_date_epoch", "1".to_owned()),
+        // The same from rpm 4.20 on.
+        ("build_mtime_policy", "clamp_to_source_date_epoch".to_owned()),
+    ];
+    if !distro.release_tag.is_empty() {
+        defines.push(("dist", distro.release_tag.clone()));
+    }
+    if distro.manager == PackageManager::Apt {
+        // zstd, the default of new rpm, is refused by the rpm of EL 7; gzip is read by all.
+        defines.push(("_binary_payload", "w6.gzdio".to_owned()));
+        defines.push(("_source_payload", "w6.gzdio".to_owned()));
+        // Debian's rpm has no policy of its own for what is installed.
+        defines.push(("__os_install_post", "bash %{_rpmconfigdir}/brp-compress".to_owned()));
+        defines.push(("_debugsource_packages", "1".to_owned()));
+        // Other distributions' packages may own /usr/lib/.build-id: the links go where only debuggers look.
+        defines.push(("_build_id_links", "alldebug".to_owned()));
+    }
+    let mut all: Vec<(String, String)> = defines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    for (name, value) in &distro.macros {
+        all.retain(|(known, _)| known != name);
+        all.push((name.clone(), value.clone()));
+    }
+    all
+}
+
+fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> Vec<GuestFile> {
+    let file = |path: &str, content: String| GuestFile { path: path.to_owned(), content, executable: false };
+    let header = "PACKAGE files PATTERN, PACKAGE config PATH: what is in which package; the rest is in the main one.";
+    vec![
+        file("farm-files.awk", include_str!("scripts/assign.awk").to_owned()),
+        file("farm-files.sh", include_str!("scripts/rpm-files.sh").to_owned()),
+        file("farm-packages", assignment(members, header)),
+        file(&format!("{}.spec", recipe.package.name), spec(recipe, distro, members, source_date_epoch)),
+    ]
+}
+
+/// Text in a .spec: macros are expanded everywhere, comments and scripts included.
+fn escape(text: &str) -> String {
+    text.replace('%', "%%")
+}
+
+fn tag(spec: &mut String, name: &str, value: &str) {
+    spec.push_str(&format!("{:<15} {value}\n", format!("{name}:")));
+}
+
+fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> String {
+    let package = &recipe.package;
+    let main = &members[0];
+    let mut spec = format!(
+        "# Written by farm from the recipe of {}.\n\n\
+         # The file lists are written when all else is done with the installed tree: man pages are compressed, Python\n\
+         # is compiled, debug symbols are split off. (Where rpm has no policy of its own, that part ends with an exit.)\n\
+         %define __spec_install_post \\\n%{{?__debug_package:%{{__debug_install_post}}}} \\\n\
+         %{{__arch_install_post}} \\\n( : \\\n%{{__os_install_post}} \\\n) \\\n%{{?_gcc_error_post}} \\\n\
+         sh %{{SOURCE1}} %{{name}} %{{_libdir}} \\\n%{{nil}}\n\n\
+         # A main package all of whose files went to others is no mistake.\n\
+         %global _empty_manifest_terminate_build 0\n\n",
+        escape(&package.name)
+    );
+    tag(&mut spec, "Name", &package.name);
+    if package.epoch > 0 {
+        tag(&mut spec, "Epoch", &package.epoch.to_string());
+    }
+    tag(&mut spec, "Version", &package.version);
+    let dist = if distro.release_tag.is_empty() { "" } else { "%{?dist}" };
+    tag(&mut spec, "Release", &format!("{}{dist}", package.release));
+    tag(&mut spec, "Summary", &escape(&main.summary));
+    tag(&mut spec, "License", &escape(&package.license));
+    tag(&mut spec, "Group", &escape(main.group));
+    if let Some(homepage) = &package.homepage {
+        tag(&mut spec, "URL", &escape(homepage));
+    }
+    tag(&mut spec, "Source0", "%{name}-%{version}.tar");
+    tag(&mut spec, "Source1", "farm-files.sh");
+    tag(&mut spec, "Source2", "farm-files.awk");
+    tag(&mut spec, "Source3", "farm-packages");
+    let patches = unpack::patches(recipe);
+    for (index, patch) in patches.iter().enumerate() {
+        tag(&mut spec, &format!("Patch{}", index + 1), &escape(&patch.name));
+    }
+    if main.architecture == PackageArch::All {
+        tag(&mut spec, "BuildArch", "noarch");
+    }
+    build_requires(&mut spec, recipe, distro);
+    relations(&mut spec, recipe, main);
+    spec.push_str(&format!("\n%description\n{}\n", description(main)));
+    for member in &members[1..] {
+        spec.push_str(&format!("\n%package -n {}\n", member.name));
+        tag(&mut spec, "Summary", &escape(&member.summary));
+        tag(&mut spec, "Group", &escape(member.group));
+        if member.architecture == PackageArch::All && main.architecture == PackageArch::Any {
+            tag(&mut spec, "BuildArch", "noarch");
+        }
+        relations(&mut spec, recipe, member);
+        spec.push_str(&format!("\n%description -n {}\n{}\n", member.name, description(member)));
+    }
+    if main.architecture == PackageArch::Any {
+        spec.push_str(
+            "\n# The Fedora family does this in %%install, others leave it to the .spec.\n\
+             %if ! 0%{?_enable_debug_packages}\n%{?debug_package}\n%endif\n",
+        );
+    }
+    spec.push_str("\n%prep\n%setup -q\n");
+    for (index, patch) in patches.iter().enumerate() {
+        let apply = format!("%patch -P {} -p1", index + 1);
+        match patch.into.trim_matches('/') {
+            "." | "" => spec.push_str(&format!("{apply}\n")),
+            folder => spec.push_str(&format!("pushd {}\n{apply}\npopd\n", escape(&quote(folder)))),
+        }
+    }
+    let build = &recipe.build;
+    let environment = environment(recipe, distro);
+    script_section(&mut spec, "build", "build", &environment, build.build.as_deref());
+    let install_environment = format!("{environment}export DESTDIR=\"%{{buildroot}}\" MAKEFLAGS=\n");
+    script_section(&mut spec, "install", "package", &install_environment, build.install.as_deref());
+    spec.push_str("# Every package would own this index of info pages: it is made on the user's machine.\n");
+    spec.push_str("rm -f %{buildroot}%{_infodir}/dir\n");
+    spec.push_str(
+        "# rpm looks for dependencies and debug symbols in executable files only.\n\
+         LC_ALL=C find %{buildroot} -type f -name '*.so*' ! -perm -100 -exec grep -q '^.ELF' {} \\; -exec chmod 755 {} +\n",
+    );
+    if build.check.is_some() {
+        script_section(&mut spec, "check", "check", &environment, build.check.as_deref());
+    }
+    for (index, member) in members.iter().enumerate() {
+        scriptlets(&mut spec, member, distro, ships_libraries(members, index));
+    }
+    for member in members {
+        let name = if member.name == package.name { String::new() } else { format!("-n {} ", member.name) };
+        spec.push_str(&format!("\n%files {name}-f farm-files/{}\n", member.name));
+    }
+    spec.push_str(&format!(
+        "\n%changelog\n* {} {} - {}\n- {} {} built for {}\n",
+        utc(source_date_epoch, "%a %b %d %Y"),
+        escape(&package.maintainer),
+        version(recipe, distro),
+        package.name,
+        package.version,
+        escape(&distro.name),
+    ));
+    spec
+}
+
+fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro) {
+    if distro.manager == PackageManager::Apt {
+        spec.push_str("# Built on Debian: what the build requires are Debian packages, of which rpm knows nothing.\n");
+        return;
+    }
+    let mut requires: Vec<String> =
+        recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Rpm, "").ok()).collect();
+    requires.sort();
+    requires.dedup();
+    for requirement in requires {
+        tag(spec, "BuildRequires", &requirement);
+    }
+}
+
+fn relations(spec: &mut String, recipe: &Recipe, member: &Member<'_>) {
+    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = member.relations;
+    let own = if recipe.package.epoch > 0 { "%{epoch}:%{version}-%{release}" } else { "%{version}-%{release}" };
+    for (name, list) in [
+        ("Requires", requires),
+        ("Recommends", recommends),
+        ("Suggests", suggests),
+        ("Provides", provides),
+        ("Conflicts", conflicts),
+        ("Obsoletes", replaces),
+    ] {
+        for relation in list.iter().filter_map(|r| relation::write(r, Format::Rpm, own).ok()) {
+            tag(spec, name, &relation);
+        }
+    }
+}
+
+/// Filled to less than the 80 columns that rpmlint allows.
+fn description(member: &Member<'_>) -> String {
+    let lines = paragraphs(member.description, 76);
+    if lines.is_empty() { format!("{}.", escape(&member.summary)) } else { escape(&lines.join("\n")) }
+}
+
+/// What the recipe's scripts find in their environment.
+fn environment(recipe: &Recipe, distro: &Distro) -> String {
+    let mut text = "%{?set_build_flags}%{!?set_build_flags:export CFLAGS=\"%{optflags}\" CXXFLAGS=\"%{optflags}\" \
+                    LDFLAGS=\"%{?build_ldflags}\"}\n\
+                    export LIBDIR=\"%{_libdir}\" FARM_PARALLEL=\"${RPM_BUILD_NCPUS:-1}\"\n\
+                    export MAKEFLAGS=\"-j$FARM_PARALLEL\" CARGO_BUILD_JOBS=\"$FARM_PARALLEL\" \
+                    CMAKE_BUILD_PARALLEL_LEVEL=\"$FARM_PARALLEL\"\n"
+        .to_owned();
+    for (name, value) in script_variables(recipe, distro).iter().chain(&recipe.build.env) {
+        text.push_str(&format!("export {name}={}\n", escape(&quote(value))));
+    }
+    text
+}
+
+/// One script in a subshell: its `exit`, `cd` and `set -u` do not touch what rpm adds around it.
+fn script_section(spec: &mut String, section: &str, phase: &str, environment: &str, script: Option<&str>) {
+    spec.push_str(&format!(
+        "\n%{section}\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n{environment}(\nset -eu\n{})\n",
+        escape(&body(script.unwrap_or_default()))
+    ));
+}
+
+/// A package gets libraries by a pattern, or because another one takes the links to them and nobody the libraries.
+fn ships_libraries(members: &[Member<'_>], index: usize) -> bool {
+    let takes = |member: &Member<'_>, end: &str| member.files.iter().any(|pattern| pattern.contains(end));
+    if index > 0 {
+        return takes(&members[index], ".so.");
+    }
+    members[1..].iter().any(|member| member.files.iter().any(|pattern| pattern.ends_with(".so")))
+        && !members[1..].iter().any(|member| takes(member, ".so."))
+}
+
+/// Removal scripts run when the last version goes (`$1` is 0), not on upgrades, as in Debian's maintainer scripts.
+fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool) {
+    // glibc of the Fedora family has file triggers for this since 2018; others and unknown ones may not.
+    let ldconfig = libraries && distro.manager != PackageManager::Dnf;
+    let scripts = member.scripts;
+    let sections = [
+        ("pre", scripts.pre_install.as_deref(), false, false),
+        ("post", scripts.post_install.as_deref(), false, ldconfig),
+        ("preun", scripts.pre_remove.as_deref(), true, false),
+        ("postun", scripts.post_remove.as_deref(), true, ldconfig),
+    ];
+    for (section, script, at_removal, ldconfig) in sections {
+        let Some(script) = script else {
+            if ldconfig {
+                spec.push_str(&format!("\n%{section} -n {} -p /sbin/ldconfig\n", member.name));
+            }
+            continue;
+        };
+        spec.push_str(&format!("\n%{section} -n {}\n", member.name));
+        if ldconfig {
+            spec.push_str("/sbin/ldconfig\n");
+        }
+        let script = escape(&body(script));
+        if at_removal {
+            spec.push_str(&format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n"));
+        } else {
+            spec.push_str(&format!("(\nset -e\n{script})\n"));
+        }
+    }
+}
+
+/// The builder image where rpm's own package managers install: `manager` names the functions that `preamble` defines.
+pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble: &str) -> BuilderSetup {
+    let write = |list: &[String]| -> Vec<String> {
+        list.iter().filter_map(|r| relation::write(r, Format::Rpm, "").ok()).collect()
+    };
+    let mut listed = distro.build_packages.clone();
+    listed.push("rpm-build".to_owned());
+    if !unpack::patches(recipe).is_empty() {
+        listed.push("patch".to_owned());
+    }
+    listed.extend(write(&recipe.build.requires));
+    listed.sort();
+    listed.dedup();
+    let mut script = format!("{preamble}{}{manager}_begin\n{manager}_update\n", include_str!("scripts/user.sh"));
+    script.push_str(&format!("{manager}_install {}\n", quote_all(listed.iter().map(String::as_str))));
+    let requirements = match &recipe.packaging.spec {
+        None => Requirements::Listed(listed),
+        Some(path) => {
+            // The .spec's own macros decide what it requires: rpm is asked, after its macros are installed.
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let spec = quote(&format!("{BUILD_ROOT}/requirements/{name}"));
+            let defines: String = defines(recipe, distro, 1)
+                .iter()
+                .map(|(name, value)| format!(" --define {}", quote(&format!("{name} {value}"))))
+                .collect();
+            script.push_str(&format!(
+                "rpmspec -q --buildrequires{defines} {spec} >/tmp/farm-requires || {{ echo {} >&2; exit 1; }}\n\
+                 set --\nwhile IFS= read -r requirement; do set -- \"$@\" \"$requirement\"; done </tmp/farm-requires\n\
+                 rm -rf /tmp/farm-requires {BUILD_ROOT}/requirements\n{manager}_install \"$@\"\n",
+                quote(&format!("farm: rpm cannot read {path}"))
+            ));
+            Requirements::FromSource { path: path.clone(), toolchain: listed }
+        }
+    };
+    let cache = (format!("farm-{manager}-{}", distro.id), super::apt::CACHE.to_owned());
+    BuilderSetup { requirements, script, cache: Some(cache) }
+}
+
+/// What a test needs beside the packages, in RPM's words.
+pub(super) fn test_requires(recipe: &Recipe) -> Vec<String> {
+    let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
+    requires.iter().filter_map(|r| relation::write(r, Format::Rpm, "").ok()).collect()
+}
+
+/// The beginning of a removal script: names and files of the packages under test.
+pub(super) fn removal_preamble() -> String {
+    format!(
+        "set -eu\nexport LC_ALL=C\nnames=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
+         files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n"
+    )
 }

@@ -14,5 +14,5 @@ if ! apt-get -qq -s --no-download install "$@" >/dev/null 2>&1; then
     fi
     apt-get -q --download-only install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
 fi
-apt-get -q --no-download install "$@"
+apt-get -q install "$@"
 apt_keep

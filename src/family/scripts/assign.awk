@@ -44,10 +44,11 @@ function is_shared(path) {
     return 0
 }
 
-# A line for %files -f: quoted against blanks, escaped against globs and macros.
+# A path for %files -f. How a glob character is escaped differs between versions of rpm, and between quotes none is a
+# glob; but `?` stands for it in all of them. Blanks alone are quoted.
 function rpm_path(path) {
     gsub(/%/, "%%", path)
-    gsub(/[][*?{}\\"]/, "\\\\&", path)
+    if (gsub(/[][*?{}\\"]/, "?", path)) gsub(/[ \t]/, "?", path)
     return path ~ /[ \t]/ ? "\"" path "\"" : path
 }
 
@@ -57,6 +58,12 @@ function rpm_line(package, path, type,    attribute) {
     else if (type == "d") attribute = "%dir "
     else if (path ~ /^\/usr\/share\/licenses\//) attribute = "%license "
     else if (path ~ /^\/usr\/share\/(doc|info|gtk-doc)\//) attribute = "%doc "
+    else if (path ~ /^\/usr\/share\/locale\/[A-Za-z_@.]+\//) {
+        attribute = path
+        sub(/^\/usr\/share\/locale\//, "", attribute)
+        sub(/\/.*/, "", attribute)
+        attribute = "%lang(" attribute ") "
+    }
     print attribute rpm_path(path) > (out package)
 }
 

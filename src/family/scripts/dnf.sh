@@ -1,0 +1,91 @@
+# Functions for dnf 4 and dnf 5. Expects the variables farm_cache and farm_repositories.
+
+dnf_begin() {
+    umask 022
+    export LC_ALL=C
+    if ! command -v dnf >/dev/null; then
+        # Minimal images have a smaller relative that can fetch the real one.
+        for small in microdnf tdnf yum; do
+            command -v "$small" >/dev/null || continue
+            "$small" -y install dnf || { echo "farm: $small cannot install dnf" >&2; exit 12; }
+            break
+        done
+    fi
+    command -v dnf >/dev/null || { echo "farm: the base image has no dnf, microdnf, tdnf or yum" >&2; exit 1; }
+    dnf_home=$(mktemp -d /tmp/farm-dnf.XXXXXX)
+    dnf_packages=$dnf_home/cache
+    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
+        # Runs in parallel share packages, never dnf's own files: a folder each, filled by hard links.
+        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
+        dnf_packages=$(mktemp -d "$farm_cache/run.XXXXXX")
+        mkdir -p "$farm_cache/packages"
+        cp -al "$farm_cache/packages/." "$dnf_packages/" 2>/dev/null || true
+    fi
+    trap dnf_end EXIT
+    trap 'exit 130' INT TERM
+    dnf_options="--setopt=cachedir=$dnf_packages"
+    case $(dnf --version 2>/dev/null | head -n 1) in
+    dnf5*) dnf_options="$dnf_options --setopt=system_cachedir=$dnf_packages" ;;
+    esac
+    for repository in $farm_repositories; do dnf_options="$dnf_options --enablerepo=$repository"; done
+}
+
+# Images set tsflags=nodocs; a build may need what that leaves out.
+dnf_run() {
+    # shellcheck disable=SC2086 # options without blanks in them
+    dnf -y --setopt=install_weak_deps=False --setopt=tsflags= --setopt=keepcache=True $dnf_options "$@"
+}
+
+# Exits 12 when repositories cannot be read.
+dnf_update() {
+    dnf_run makecache || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
+}
+
+# Installs packages, files or capabilities (`pkgconfig(foo) >= 1.2`), one per argument.
+dnf_install() {
+    [ $# -gt 0 ] || return 0
+    { dnf_run install --allowerasing "$@" && echo 0 >"$dnf_home/status" || echo $? >"$dnf_home/status"; } 2>&1 \
+        | tee "$dnf_home/install.log"
+    [ "$(cat "$dnf_home/status")" -eq 0 ] || dnf_explain "$@"
+    dnf_keep
+}
+
+# Says why installing failed: what cannot be had (exit 11), or that fetching failed (exit 12).
+dnf_explain() {
+    missing=0
+    for requirement; do
+        rpm -q --whatprovides "$requirement" >/dev/null 2>&1 && continue
+        [ -z "$(dnf_run -q repoquery --whatprovides "$requirement" 2>/dev/null)" ] || continue
+        [ -z "$(dnf_run -q repoquery "$requirement" 2>/dev/null)" ] || continue
+        echo "farm: unsatisfiable: $requirement"
+        missing=1
+    done
+    [ "$missing" -eq 0 ] || exit 11
+    if grep -qE 'nothing provides|conflicting requests|Problem( 1)?:|[Uu]nable to (find|resolve)|Failed to resolve' \
+        "$dnf_home/install.log"; then
+        sed -n 's/^.*nothing provides \(.*\) needed by .*$/farm: unsatisfiable: \1/p' "$dnf_home/install.log" | sort -u
+        grep -q 'nothing provides' "$dnf_home/install.log" || echo "farm: unsatisfiable: $*"
+        exit 11
+    fi
+    if grep -qE 'Curl error|[Ee]rror downloading|Cannot download|No more mirrors|Failed to download' \
+        "$dnf_home/install.log"; then
+        echo "farm: packages cannot be fetched" >&2
+        exit 12
+    fi
+    echo "farm: dnf could not install what is required: see above" >&2
+    exit 1
+}
+
+# Shares what was downloaded: a rename is seen whole or not at all.
+dnf_keep() {
+    [ "$dnf_packages" != "$dnf_home/cache" ] || return 0
+    (cd "$dnf_packages" && find . -name '*.rpm') | while IFS= read -r package; do
+        [ ! -e "$farm_cache/packages/$package" ] || continue
+        mkdir -p "$farm_cache/packages/${package%/*}"
+        mv "$dnf_packages/$package" "$farm_cache/packages/$package"
+    done
+}
+
+dnf_end() {
+    rm -rf "$dnf_home" "$dnf_packages"
+}

@@ -1,0 +1,85 @@
+# Functions for zypper. Expects the variables farm_cache and farm_repositories.
+
+zypper_begin() {
+    umask 022
+    export LC_ALL=C
+    command -v zypper >/dev/null || { echo "farm: the base image has no zypper" >&2; exit 1; }
+    zypper_home=$(mktemp -d /tmp/farm-zypper.XXXXXX)
+    zypper_packages=$zypper_home/packages
+    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
+        # Runs in parallel share packages, never zypper's own files: a folder each, filled by hard links.
+        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
+        zypper_packages=$(mktemp -d "$farm_cache/run.XXXXXX")
+        mkdir -p "$farm_cache/packages"
+        cp -al "$farm_cache/packages/." "$zypper_packages/" 2>/dev/null || true
+    fi
+    trap zypper_end EXIT
+    trap 'exit 130' INT TERM
+    # Whether packages are kept is a property of a repository: changed in a copy, not in the image.
+    mkdir -p "$zypper_home/repos" "$zypper_home/cache"
+    for repository in /etc/zypp/repos.d/*.repo; do
+        [ -e "$repository" ] || continue
+        sed -e '/^keeppackages *=/d' -e 's/^\[.*\]$/&\nkeeppackages=1/' "$repository" \
+            >"$zypper_home/repos/${repository##*/}"
+    done
+    for repository in $farm_repositories; do zypper_run modifyrepo --enable "$repository"; done
+}
+
+zypper_run() {
+    zypper --non-interactive --reposd-dir "$zypper_home/repos" --cache-dir "$zypper_home/cache" \
+        --pkg-cache-dir "$zypper_packages" "$@"
+}
+
+# Exits 12 when repositories cannot be read.
+zypper_update() {
+    zypper_run refresh || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
+}
+
+# Installs capabilities (`foo`, `pkgconfig(foo) >= 1.2`), one per argument. 100 to 103 are zypper's ways to say that
+# something else is to be done, too.
+zypper_install() {
+    [ $# -gt 0 ] || return 0
+    status=0
+    zypper_run install --no-recommends --capability -- "$@" || status=$?
+    case $status in
+    0 | 100 | 101 | 102 | 103) zypper_keep ;;
+    *) zypper_explain "$@" ;;
+    esac
+}
+
+# Says why installing failed: what cannot be had (exit 11), or that fetching failed (exit 12).
+zypper_explain() {
+    missing=0
+    for requirement; do
+        if ! zypper_run --no-refresh install --dry-run --no-recommends --capability -- "$requirement" >/dev/null 2>&1; then
+            echo "farm: unsatisfiable: $requirement"
+            missing=1
+        fi
+    done
+    [ "$missing" -eq 0 ] || exit 11
+    if ! zypper_run --no-refresh install --dry-run --no-recommends --capability -- "$@" >/dev/null 2>&1; then
+        echo "farm: unsatisfiable: $*"
+        echo "farm: each of these can be had, but not all of them together" >&2
+        exit 11
+    fi
+    if ! zypper_run --no-refresh install --download-only --no-recommends --capability -- "$@"; then
+        echo "farm: packages cannot be fetched" >&2
+        exit 12
+    fi
+    echo "farm: zypper could not install what is required: see above" >&2
+    exit 1
+}
+
+# Shares what was downloaded: a rename is seen whole or not at all.
+zypper_keep() {
+    [ "$zypper_packages" != "$zypper_home/packages" ] || return 0
+    (cd "$zypper_packages" && find . -name '*.rpm') | while IFS= read -r package; do
+        [ ! -e "$farm_cache/packages/$package" ] || continue
+        mkdir -p "$farm_cache/packages/${package%/*}"
+        mv "$zypper_packages/$package" "$farm_cache/packages/$package"
+    done
+}
+
+zypper_end() {
+    rm -rf "$zypper_home" "$zypper_packages"
+}
