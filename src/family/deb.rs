@@ -273,7 +273,7 @@ fn rules(recipe: &Recipe, members: &[Member<'_>], licence_complete: bool) -> Str
     let mut rules = format!(
         "#!/usr/bin/make -f\n# Written by farm from the recipe of {name}: its scripts are in {SCRIPTS}.\n\
          DPKG_EXPORT_BUILDFLAGS = 1\ninclude /usr/share/dpkg/default.mk\n\
-         export LIBDIR = /usr/lib/$(DEB_HOST_MULTIARCH)\n\n\
+         export PREFIX = /usr\nexport LIBDIR = /usr/lib/$(DEB_HOST_MULTIARCH)\n\n\
          %:\n\tdh $@{with}\n\n\
          override_dh_auto_configure override_dh_auto_clean:\n\n\
          override_dh_auto_build:\n\t{SCRIPTS}/build\n\n\

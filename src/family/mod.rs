@@ -2,7 +2,7 @@
 //! format -> packaging files, build script, result patterns (`deb`, `rpm`). Nothing here runs anything.
 //!
 //! The recipe's scripts run with `-eu` in the top of the source tree and find in their environment, in every format:
-//! `DESTDIR` (install only), `LIBDIR` (the target's library folder, `/usr/lib64`), the distribution's compiler flags
+//! `DESTDIR` (install only), `PREFIX` and `LIBDIR` (`/usr`, and the target's library folder, `/usr/lib64`), the distribution's compiler flags
 //! (`CFLAGS`, `LDFLAGS`, ...), the job's parallelism (`FARM_PARALLEL`; `MAKEFLAGS`, `CARGO_BUILD_JOBS` and
 //! `CMAKE_BUILD_PARALLEL_LEVEL` are set from it), `FARM_NAME`, `FARM_VERSION`, `FARM_DISTRO`, `FARM_FORMAT`,
 //! `FARM_VARIANT_<NAME>`, and `[build] env`.

@@ -302,7 +302,7 @@ fn description(member: &Member<'_>) -> String {
 fn environment(recipe: &Recipe, distro: &Distro) -> String {
     let mut text = "%{?set_build_flags}%{!?set_build_flags:export CFLAGS=\"%{optflags}\" CXXFLAGS=\"%{optflags}\" \
                     LDFLAGS=\"%{?build_ldflags}\"}\n\
-                    export LIBDIR=\"%{_libdir}\" FARM_PARALLEL=\"${RPM_BUILD_NCPUS:-1}\"\n\
+                    export PREFIX=\"%{_prefix}\" LIBDIR=\"%{_libdir}\" FARM_PARALLEL=\"${RPM_BUILD_NCPUS:-1}\"\n\
                     export MAKEFLAGS=\"-j$FARM_PARALLEL\" CARGO_BUILD_JOBS=\"$FARM_PARALLEL\" \
                     CMAKE_BUILD_PARALLEL_LEVEL=\"$FARM_PARALLEL\"\n"
         .to_owned();

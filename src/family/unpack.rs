@@ -2,8 +2,8 @@
 
 use crate::recipe::Recipe;
 
+use super::BUILD_ROOT;
 use super::text::quote;
-use super::{BUILD_ROOT, text};
 
 /// One patch of a recipe: the name under which the runner uploads it, and the folder of the tree that it applies in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +16,17 @@ pub(super) struct Patch {
 pub(super) fn patches(recipe: &Recipe) -> Vec<Patch> {
     let all = recipe.sources.iter().flat_map(|source| source.patches.iter().map(move |path| (source, path)));
     all.enumerate()
-        .map(|(index, (source, path))| {
-            let file_name = path.rsplit('/').next().unwrap_or(path);
-            Patch { name: format!("{:04}-{file_name}", index + 1), into: source.into.clone() }
-        })
+        .map(|(index, (source, path))| Patch { name: name(index + 1, path), into: source.into.clone() })
         .collect()
+}
+
+/// As `source` names a patch file; a test of both would need an import that the module table does not have.
+fn name(number: usize, path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let stem = name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name);
+    let stem: String =
+        stem.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' }).collect();
+    format!("{number:04}-{stem}.patch")
 }
 
 /// Shell that applies the patches in the tree that is the working directory. As with dpkg-source and rpmbuild, a hunk
@@ -39,7 +45,7 @@ pub(super) fn apply_patches(recipe: &Recipe) -> String {
             quote(&format!("farm: applying {}", patch.name)),
             quote(&patch.into),
             quote(&path),
-            text::quote(&complaint),
+            quote(&complaint),
         ));
     }
     script
