@@ -2,6 +2,7 @@
 //! of its own, removed in the background whatever happened in it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio_util::io::SyncIoBridge;
 
@@ -218,10 +219,11 @@ pub(crate) async fn run_watched(
     let patience = work.patience();
     let ended = watch::run(container, spec, token, &mut work.journal, patience, work.cancel).await;
     let step = work.journal.step();
+    let limits = &work.job.limits;
     let stop: Stop = match ended {
         Ended::Exit(status) => return Ok(status.code),
-        Ended::TimedOut(step) => Outcome::TimedOut { step, limit: patience.step }.into(),
-        Ended::Stalled(step) => Outcome::Stalled { step, limit: patience.silence }.into(),
+        Ended::TimedOut(step) => Outcome::TimedOut { step, limit: Duration::from_secs(limits.timeout_seconds) }.into(),
+        Ended::Stalled(step) => Outcome::Stalled { step, limit: Duration::from_secs(limits.stall_seconds) }.into(),
         Ended::Refused(refusal) => outcome::refusal(refusal, step, work.job.limits.log_bytes).into(),
         Ended::Cancelled => Outcome::Cancelled.into(),
         Ended::Engine(error) => outcome::engine(error, step),

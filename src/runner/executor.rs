@@ -41,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) events: mpsc::UnboundedSender<Event>,
     /// Containers on their way out: the run waits for them.
     pub(crate) removals: TaskTracker,
+    /// How long a second of limits and waits lasts: less in tests, which must not wait.
+    pub(crate) second: Duration,
 }
 
 /// An engine that can be printed.
@@ -274,12 +276,11 @@ impl Work<'_> {
             return Err(Outcome::Infrastructure { reason: format!("{reason} ({} attempts)", RETRIES + 1) });
         }
         let next = attempt + 1;
-        let wait = outcome::backoff(next);
-        let message =
-            format!("{doing} again in {} s (attempt {} of {}): {reason}", wait.as_secs(), next + 1, RETRIES + 1);
+        let seconds = outcome::backoff_seconds(next);
+        let message = format!("{doing} again in {seconds} s (attempt {} of {}): {reason}", next + 1, RETRIES + 1);
         self.journal.warn(message).await.map_err(|error| log_failed(&error))?;
         tokio::select! {
-            () = sleep(wait) => Ok(next),
+            () = sleep(self.seconds(seconds)) => Ok(next),
             () = self.cancel.cancelled() => Err(Outcome::Cancelled),
         }
     }
@@ -295,9 +296,13 @@ impl Work<'_> {
 
     pub(crate) fn patience(&self) -> Patience {
         Patience {
-            step: Duration::from_secs(self.job.limits.timeout_seconds),
-            silence: Duration::from_secs(self.job.limits.stall_seconds),
+            step: self.seconds(self.job.limits.timeout_seconds),
+            silence: self.seconds(self.job.limits.stall_seconds),
         }
+    }
+
+    fn seconds(&self, seconds: u64) -> Duration {
+        self.shared.second * u32::try_from(seconds).unwrap_or(u32::MAX)
     }
 
     pub(crate) fn limits(&self) -> Limits {

@@ -103,7 +103,18 @@ pub async fn run(
     context: Context,
     plan: Plan,
     events: mpsc::UnboundedSender<Event>,
+    requests: mpsc::UnboundedReceiver<Request>,
+) -> Vec<JobReport> {
+    run_at_pace(context, plan, events, requests, Duration::from_secs(1)).await
+}
+
+/// As [`run`]; every limit and wait that is given in seconds lasts that many times `second`.
+async fn run_at_pace(
+    context: Context,
+    plan: Plan,
+    events: mpsc::UnboundedSender<Event>,
     mut requests: mpsc::UnboundedReceiver<Request>,
+    second: Duration,
 ) -> Vec<JobReport> {
     let started = Instant::now();
     let info = &context.engine_info;
@@ -120,6 +131,7 @@ pub async fn run(
         options: context.options,
         events,
         removals: TaskTracker::new(),
+        second,
     });
     shared.emit(Event::RunStarted {
         run: shared.run.clone(),
@@ -277,3 +289,6 @@ fn broken(error: JoinError) -> Outcome {
         Err(_) => Outcome::Cancelled,
     }
 }
+
+#[cfg(test)]
+mod tests;

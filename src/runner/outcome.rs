@@ -4,7 +4,6 @@
 
 use std::error::Error;
 use std::io;
-use std::time::Duration;
 
 use super::journal::Refusal;
 use crate::artifact::{Finding, Severity};
@@ -181,8 +180,8 @@ pub(crate) fn full_file_system(df: &str, root_line: &str, needed_kib: u64) -> Op
 }
 
 /// How long to wait before attempt `attempt` (1 is the first repetition).
-pub(crate) fn backoff(attempt: u32) -> Duration {
-    Duration::from_secs(2) * 4u32.saturating_pow(attempt.saturating_sub(1))
+pub(crate) fn backoff_seconds(attempt: u32) -> u64 {
+    2 * 4u64.saturating_pow(attempt.saturating_sub(1))
 }
 
 #[cfg(test)]
@@ -263,7 +262,7 @@ mod tests {
 
     #[test]
     fn waiting_grows() {
-        assert_eq!(backoff(1), Duration::from_secs(2));
-        assert_eq!(backoff(2), Duration::from_secs(8));
+        assert_eq!(backoff_seconds(1), 2);
+        assert_eq!(backoff_seconds(2), 8);
     }
 }

@@ -1,0 +1,641 @@
+//! Whole runs on the fake engine: what a job's processes do is scripted, everything else is real.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::*;
+use crate::artifact::ArtifactKind;
+use crate::distro::{Catalogue, Distro};
+use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
+use crate::engine::{EngineError, Limits, Network, labels};
+use crate::family::{
+    BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
+    TestSetup, User,
+};
+use crate::fetch::Fetcher;
+use crate::image::{BaseChoice, ImageOptions};
+use crate::matrix::Target;
+use crate::plan::{JobLimits, Key};
+use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
+use crate::types::{Arch, Format};
+
+const RECIPE: &str = r#"
+[package]
+name = "NAME"
+version = "1.0"
+summary = "A package to test the runner with"
+description = "It holds nothing."
+license = "MIT"
+homepage = "https://example.org"
+maintainer = "Tester <tester@example.org>"
+date = 2026-01-02
+
+[[sources]]
+path = "src"
+
+[build]
+install = "true"
+
+[matrix]
+distros = ["debian-12"]
+"#;
+
+/// A run on a fake engine, with everything it writes in a folder of its own.
+struct Bench {
+    folder: tempfile::TempDir,
+    engine: FakeEngine,
+    distro: Arc<Distro>,
+    options: RunOptions,
+    second: Duration,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let catalogue = Catalogue::load(&[]).unwrap();
+        let distro = catalogue.get("debian-12").unwrap().clone();
+        let engine = FakeEngine::new();
+        let base_labels = [
+            (labels::KIND, "base"),
+            (labels::ORIGIN, "bootstrap"),
+            (labels::DISTRO, "debian-12/amd64"),
+            (labels::DEFINITION, &distro.digest),
+            (labels::DIGEST, "sha256:base"),
+        ];
+        let base_labels = base_labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        engine.add_image("farm/base:debian-12-amd64", base_labels.into());
+        engine.on_exec(|guest| (guest.exec.argv[2] == "install requirements").then(|| Reply::exit(0)));
+        let options = RunOptions { jobs: 2, ..RunOptions::default() };
+        Bench { folder: tempfile::tempdir().unwrap(), engine, distro, options, second: Duration::from_secs(1) }
+    }
+
+    /// A bench on which seconds are milliseconds: for limits and waits that are to pass.
+    fn fast() -> Bench {
+        Bench { second: Duration::from_millis(1), ..Bench::new() }
+    }
+
+    fn job(&self, name: &str, steps: &[&str]) -> Job {
+        let root = self.folder.path().join("recipes").join(name);
+        std::fs::create_dir_all(root.join("src")).unwrap();
+        std::fs::write(root.join("src/main.c"), "int main;").unwrap();
+        std::fs::write(root.join("farm.toml"), RECIPE.replace("NAME", name)).unwrap();
+        Job {
+            target: target(name),
+            recipe: Arc::new(recipe(&root.join("farm.toml"))),
+            distro: self.distro.clone(),
+            builder: BuilderSetup {
+                requirements: Requirements::Listed(vec!["make".to_owned()]),
+                script: "install requirements".to_owned(),
+                cache: None,
+            },
+            packaging: Packaging {
+                sources: SourceLayout::Tree { folder: format!("/build/{name}-1.0") },
+                files: Vec::new(),
+                steps: steps
+                    .iter()
+                    .map(|script| Step {
+                        kind: StepKind::Unpack,
+                        script: (*script).to_owned(),
+                        user: User::Builder,
+                        env: BTreeMap::new(),
+                    })
+                    .collect(),
+                results: "/build/results".to_owned(),
+                expected: vec![ExpectedPackage {
+                    name: name.to_owned(),
+                    version: "1.0-1~deb12".to_owned(),
+                    architecture: PackageArch::All,
+                }],
+            },
+            test: None,
+            limits: JobLimits {
+                memory_bytes: 1 << 30,
+                pids: 100,
+                parallel: 1,
+                timeout_seconds: 3600,
+                stall_seconds: 600,
+                log_bytes: 1 << 20,
+            },
+            source_date_epoch: Some(1_767_312_000),
+            key: Key { digest: "sha256:key".to_owned(), inputs: BTreeMap::new() },
+        }
+    }
+
+    /// Scripts what the exec with this script does.
+    fn on(&self, script: &'static str, reply: impl Fn(&mut Guest<'_>) -> Reply + Send + Sync + 'static) -> &Bench {
+        self.engine.on_exec(move |guest| (guest.exec.argv[2] == script).then(|| reply(guest)));
+        self
+    }
+
+    /// A build that leaves one good package.
+    fn on_good_build(&self, script: &'static str, name: &'static str) -> &Bench {
+        self.on(script, move |guest| {
+            let deb = deb(name, "1.0-1~deb12");
+            guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+            guest.files.insert(format!("/build/results/{name}_1.0-1~deb12_all.deb"), FakeFile::regular(deb));
+            Reply::exit(0).stdout("built\n")
+        })
+    }
+
+    async fn run(&self, jobs: Vec<Job>) -> Ran {
+        let (_requests, receiver) = mpsc::unbounded_channel();
+        self.run_with(jobs, receiver, |_| {}).await
+    }
+
+    /// Runs with requests; `seen` hears each event as it comes.
+    async fn run_with(
+        &self,
+        jobs: Vec<Job>,
+        requests: UnboundedReceiver<Request>,
+        seen: impl Fn(&Event) + Send + 'static,
+    ) -> Ran {
+        let info = self.engine.ping().await.unwrap();
+        let engine: Arc<dyn Engine> = Arc::new(self.engine.clone());
+        let run = "test".to_owned();
+        let images = ImageOptions {
+            base: BaseChoice::Store,
+            cache: self.folder.path().join("cache"),
+            fetcher: Fetcher::new().unwrap(),
+            mirrors: BTreeMap::new(),
+            run: run.clone(),
+            limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+            network: Network::Default,
+        };
+        let sources = Sources {
+            cache: self.folder.path().join("cache"),
+            fetcher: Fetcher::new().unwrap(),
+            mirrors: BTreeMap::new(),
+        };
+        let context = Context {
+            run,
+            engine: engine.clone(),
+            engine_info: info,
+            images: Images::new(engine, images),
+            sources,
+            store: Store::open(&self.dist()).unwrap(),
+            options: self.options.clone(),
+        };
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let listener = tokio::spawn(async move {
+            let mut events = Vec::new();
+            while let Some(event) = receiver.recv().await {
+                seen(&event);
+                events.push(event);
+            }
+            events
+        });
+        let reports =
+            super::run_at_pace(context, Plan { jobs, warnings: Vec::new() }, sender, requests, self.second).await;
+        let ran = Ran { reports, events: listener.await.unwrap() };
+        ran.check();
+        assert_eq!(self.engine.containers(), Vec::<String>::new(), "containers are left");
+        let stage = self.dist().join(".farm/stage");
+        let left: Vec<_> = std::fs::read_dir(stage).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.is_empty(), "staging is left: {left:?}");
+        ran
+    }
+
+    fn dist(&self) -> PathBuf {
+        self.folder.path().join("dist")
+    }
+
+    fn calls(&self, of: &str) -> usize {
+        self.engine.calls().iter().filter(|call| call.starts_with(of)).count()
+    }
+}
+
+struct Ran {
+    reports: Vec<JobReport>,
+    events: Vec<Event>,
+}
+
+impl Ran {
+    /// What holds for every run.
+    fn check(&self) {
+        assert!(matches!(self.events.first(), Some(Event::RunStarted { .. })));
+        assert!(matches!(self.events.last(), Some(Event::RunFinished { .. })));
+        let finished = self.events.iter().filter(|event| matches!(event, Event::RunFinished { .. })).count();
+        assert_eq!(finished, 1);
+        for report in &self.reports {
+            let ends = self
+                .events
+                .iter()
+                .filter(|event| matches!(event, Event::JobFinished(other) if other.target == report.target));
+            assert_eq!(ends.count(), 1, "{}", report.target);
+        }
+    }
+
+    fn outcome(&self) -> &Outcome {
+        &self.reports[0].outcome
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.reports[0].log.as_ref().unwrap()).unwrap()).into_owned()
+    }
+
+    fn steps(&self) -> Vec<StepKind> {
+        let step = |event: &Event| match event {
+            Event::StepStarted { step, .. } => Some(*step),
+            _ => None,
+        };
+        self.events.iter().filter_map(step).collect()
+    }
+}
+
+fn target(name: &str) -> Target {
+    Target {
+        recipe: name.to_owned(),
+        distro: "debian-12".to_owned(),
+        arch: Arch::Amd64,
+        format: Format::Deb,
+        variant: None,
+    }
+}
+
+fn recipe(path: &std::path::Path) -> Recipe {
+    let selection = Selection {
+        format: "deb".to_owned(),
+        manager: "apt".to_owned(),
+        distro: "debian".to_owned(),
+        distro_version: "debian-12".to_owned(),
+        arch: "amd64".to_owned(),
+        variant: None,
+    };
+    RecipeFile::load(path).unwrap().resolve(&selection, &BTreeMap::new()).unwrap()
+}
+
+/// A whole .deb (deb(5)) that holds one documentation file.
+fn deb(name: &str, version: &str) -> Vec<u8> {
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Tester <tester@example.org>\n\
+         Description: A package\n It holds nothing.\n"
+    );
+    let tar = |entries: &[(String, Option<&str>)]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (path, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(if content.is_some() { tar::EntryType::Regular } else { tar::EntryType::Directory });
+            header.set_mode(if content.is_some() { 0o644 } else { 0o755 });
+            header.set_size(content.unwrap_or_default().len() as u64);
+            header.set_mtime(0);
+            header.set_uid(0);
+            header.set_gid(0);
+            tar.append_data(&mut header, path, content.unwrap_or_default().as_bytes()).unwrap();
+        }
+        tar.into_inner().unwrap()
+    };
+    let folders = ["./usr/", "./usr/share/", "./usr/share/doc/"].map(|path| (path.to_owned(), None));
+    let own = format!("./usr/share/doc/{name}/");
+    let mut data: Vec<(String, Option<&str>)> = folders.to_vec();
+    data.extend([(own.clone(), None), (format!("{own}copyright"), Some("MIT\n"))]);
+    let members = [
+        ("debian-binary", b"2.0\n".to_vec()),
+        ("control.tar", tar(&[("./control".to_owned(), Some(&control))])),
+        ("data.tar", tar(&data)),
+    ];
+    let mut ar = b"!<arch>\n".to_vec();
+    for (name, content) in members {
+        ar.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, "100644", content.len()).as_bytes());
+        ar.extend(&content);
+        if content.len() % 2 == 1 {
+            ar.push(b'\n');
+        }
+    }
+    ar
+}
+
+fn test_setup() -> TestSetup {
+    TestSetup {
+        packages: "/tmp/farm-packages".to_owned(),
+        tester: None,
+        install: "install packages".to_owned(),
+        test: Some("run test".to_owned()),
+        remove: "remove packages".to_owned(),
+        env: BTreeMap::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_succeeds_leaves_its_packages_its_log_and_no_container() {
+    let bench = Bench::new();
+    bench.on("make", |guest| {
+        assert_eq!(guest.exec.user, "2000:2000");
+        assert_eq!(guest.container.network, Network::None);
+        assert!(guest.files.contains_key("/build/hello-1.0/main.c"), "{:?}", guest.files.keys());
+        let token = &guest.exec.env.iter().find(|(name, _)| name == PHASE_TOKEN).unwrap().1;
+        let deb = deb("hello", "1.0-1~deb12");
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        guest.files.insert("/build/results/hello_1.0-1~deb12_all.deb".to_owned(), FakeFile::regular(deb));
+        let (head, tail) = token.split_at(7);
+        Reply::exit(0)
+            .stdout("unpacking\n")
+            .stdout(head.to_owned())
+            .stdout(format!("{tail} build\ncc main.c\n{token} check\nPASS"))
+            .stdout(format!("{token} package\n"))
+    });
+    for script in ["install packages", "run test", "remove packages"] {
+        bench.on(script, |guest| {
+            assert_eq!(guest.container.network, Network::Default);
+            assert_eq!(guest.exec.user, "0:0");
+            assert!(guest.files.contains_key("/tmp/farm-packages/hello_1.0-1~deb12_all.deb"));
+            Reply::exit(0)
+        });
+    }
+    let mut job = bench.job("hello", &["make"]);
+    job.test = Some(test_setup());
+    let ran = bench.run(vec![job.clone()]).await;
+
+    assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
+    assert_eq!(ran.steps(), StepKind::ALL);
+    let report = &ran.reports[0];
+    assert_eq!(report.artifacts.len(), 1);
+    assert_eq!(report.artifacts[0].kind, ArtifactKind::Binary);
+    assert!(report.folder.join("hello_1.0-1~deb12_all.deb").exists());
+    assert_eq!(report.steps.iter().map(|(step, _)| *step).collect::<Vec<_>>(), StepKind::ALL);
+    let log = ran.log();
+    assert!(!log.contains("@farm-phase"), "{log}");
+    assert!(log.contains("\nPASS\n\n+---"), "{log}");
+    assert!(log.ends_with("Status: succeeded\n"), "{log}");
+
+    // The second run asks the engine nothing but who it is.
+    let before = bench.engine.calls().len();
+    let ran = bench.run(vec![job]).await;
+    assert_eq!(*ran.outcome(), Outcome::UpToDate);
+    assert_eq!(ran.reports[0].artifacts.len(), 1);
+    assert_eq!(bench.engine.calls()[before..], ["ping".to_owned(), "reap test".to_owned()]);
+}
+
+#[tokio::test]
+async fn the_real_base_is_part_of_the_key_that_is_kept() {
+    let bench = Bench::new();
+    bench.on_good_build("make", "hello");
+    bench.run(vec![bench.job("hello", &["make"])]).await;
+    let record = Store::open(&bench.dist()).unwrap().record(&target("hello")).unwrap();
+    assert_eq!(record.key.inputs["base"], "sha256:base");
+    assert_ne!(record.key.digest, "sha256:key");
+    assert!(!record.tested);
+}
+
+#[tokio::test]
+async fn a_failing_step_shows_its_last_lines_and_keeps_the_last_good_packages() {
+    let bench = Bench::new();
+    bench.on_good_build("make", "hello");
+    bench.run(vec![bench.job("hello", &["make"])]).await;
+
+    bench.on("make all", |guest| {
+        let token = &guest.exec.env.iter().find(|(name, _)| name == PHASE_TOKEN).unwrap().1;
+        Reply::exit(2).stdout(format!("{token} build\n")).stderr("main.c:1: error: no\n")
+    });
+    let mut job = bench.job("hello", &["make all"]);
+    job.key.inputs.insert("recipe.build".to_owned(), "changed".to_owned());
+    let ran = bench.run(vec![job]).await;
+    assert_eq!(*ran.outcome(), Outcome::Failed { step: StepKind::Build, exit_code: 2 });
+    let tail = ran.reports[0].tail.as_ref().unwrap();
+    assert_eq!(tail.lines, ["main.c:1: error: no"]);
+    let log = ran.log();
+    assert_eq!(log.lines().nth(tail.first_line as usize - 1), Some("main.c:1: error: no"));
+    assert!(log.contains("Fail-Stage: build\n") && log.contains("Status: failed\n"), "{log}");
+    assert!(ran.reports[0].folder.join("hello_1.0-1~deb12_all.deb").exists());
+}
+
+#[tokio::test]
+async fn a_silent_step_is_stalled_and_a_long_one_times_out() {
+    let bench = Bench::fast();
+    bench.on("hang", |_| Reply::hang().stdout("before\n"));
+    let ran = bench.run(vec![bench.job("aa", &["hang"])]).await;
+    let limit = Duration::from_secs(600);
+    assert_eq!(*ran.outcome(), Outcome::Stalled { step: StepKind::Unpack, limit });
+    assert_eq!(ran.reports[0].tail.as_ref().unwrap().lines, ["before"]);
+
+    let mut job = bench.job("aa", &["hang"]);
+    job.limits.timeout_seconds = 60;
+    let ran = bench.run(vec![job]).await;
+    assert_eq!(*ran.outcome(), Outcome::TimedOut { step: StepKind::Unpack, limit: Duration::from_secs(60) });
+}
+
+#[tokio::test]
+async fn a_flood_ends_at_the_log_limit() {
+    let bench = Bench::new();
+    bench.on("flood", |_| (0..100).fold(Reply::hang(), |reply, _| reply.stdout(Bytes::from(vec![b'y'; 4096]))));
+    let mut job = bench.job("aa", &["flood"]);
+    job.limits.log_bytes = 10_000;
+    let ran = bench.run(vec![job]).await;
+    assert_eq!(*ran.outcome(), Outcome::LogLimit { step: StepKind::Unpack, limit_bytes: 10_000 });
+    let log = ran.log();
+    assert!(log.contains(&"y".repeat(10_000)) && !log.contains(&"y".repeat(10_001)), "{}", log.len());
+}
+
+#[tokio::test]
+async fn an_oom_kill_counts_whatever_the_exit_code() {
+    let bench = Bench::new();
+    bench.on("killed", |_| Reply { oom_kills: 1, ..Reply::exit(137) });
+    bench.on_good_build("good", "aa");
+    bench.on("hidden", |guest| {
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        Reply { oom_kills: 1, ..Reply::exit(0) }
+    });
+    bench.on("not memory", |_| Reply::exit(137));
+    let expected = Outcome::OutOfMemory { step: StepKind::Unpack, limit_bytes: Some(1 << 30) };
+    assert_eq!(*bench.run(vec![bench.job("aa", &["killed"])]).await.outcome(), expected);
+    assert_eq!(*bench.run(vec![bench.job("aa", &["good", "hidden"])]).await.outcome(), expected);
+    let ran = bench.run(vec![bench.job("aa", &["not memory"])]).await;
+    assert_eq!(*ran.outcome(), Outcome::Failed { step: StepKind::Unpack, exit_code: 137 });
+}
+
+#[tokio::test]
+async fn a_full_disk_needs_more_than_words() {
+    let text = "cat: write error: No space left on device\n";
+    let header = "Filesystem 1024-blocks Used Available Capacity Mounted on\n";
+    for (available, full) in [("50000000", false), ("12", true)] {
+        let bench = Bench::new();
+        bench.on("make", move |_| Reply::exit(1).stderr(text));
+        bench.engine.on_exec(move |guest| {
+            let line = format!("{header}overlay 100000000 50000000 {available} 50% /\n");
+            guest.exec.argv[2].starts_with("df -Pk").then(|| Reply::exit(0).stdout(line))
+        });
+        let ran = bench.run(vec![bench.job("aa", &["make"])]).await;
+        match ran.outcome() {
+            Outcome::DiskFull { step: StepKind::Unpack, place } => assert!(full && place.contains('/'), "{place}"),
+            Outcome::Failed { step: StepKind::Unpack, exit_code: 1 } => assert!(!full),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_requirement_is_named() {
+    let bench = Bench::new();
+    bench.on("install more", |_| Reply::exit(11).stdout("farm: unsatisfiable: libnothing-dev\n"));
+    let mut job = bench.job("aa", &["make"]);
+    job.builder.script = "install more".to_owned();
+    let ran = bench.run(vec![job]).await;
+    assert_eq!(*ran.outcome(), Outcome::DepWait { requirements: vec!["libnothing-dev".to_owned()] });
+    assert_eq!(bench.calls("exec"), 1, "{:?}", bench.engine.calls());
+}
+
+#[tokio::test]
+async fn what_the_engine_broke_is_tried_again_on_a_fresh_container() {
+    let bench = Bench::fast();
+    bench.on_good_build("make", "aa");
+    let left = Mutex::new(2);
+    bench.engine.fail(move |call| {
+        let mut left = left.lock().unwrap();
+        let fails = call.starts_with("download") && *left > 0;
+        *left -= i32::from(fails);
+        fails.then(|| EngineError::Lost { action: "download".to_owned(), reason: "reset".to_owned() })
+    });
+    let ran = bench.run(vec![bench.job("aa", &["make"])]).await;
+    assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
+    assert_eq!(bench.calls("create farm-test-0-build-"), 3);
+    let warnings = ran.events.iter().filter(|event| matches!(event, Event::Warning { .. })).count();
+    assert_eq!(warnings, 2);
+    assert!(ran.log().contains("building again in 2 s (attempt 2 of 3)"), "{}", ran.log());
+}
+
+#[tokio::test]
+async fn an_engine_that_stays_broken_is_infrastructure() {
+    let bench = Bench::fast();
+    bench.engine.fail(|call| {
+        call.starts_with("create farm-test-0-build")
+            .then(|| EngineError::Unreachable { endpoint: "fake://".to_owned(), reason: "gone".to_owned() })
+    });
+    let ran = bench.run(vec![bench.job("aa", &["make"])]).await;
+    let Outcome::Infrastructure { reason } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    assert!(reason.contains("gone") && reason.contains("3 attempts"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_panic_is_one_jobs_end_and_not_the_runs() {
+    let bench = Bench::new();
+    bench.on("panic", |_| panic!("this test panics on purpose"));
+    bench.on_good_build("make", "bb");
+    let ran = bench.run(vec![bench.job("aa", &["panic"]), bench.job("bb", &["make"])]).await;
+    let Outcome::Infrastructure { reason } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    assert_eq!(reason, "internal error: this test panics on purpose");
+    assert_eq!(ran.reports[1].outcome, Outcome::Succeeded);
+}
+
+/// Runs three jobs, two of which hang, and asks for `requests` once both do.
+async fn interrupted(bench: &Bench, requests: &'static [Request]) -> Ran {
+    bench.on("hang", |_| Reply::hang().stdout("working\n"));
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let working = Mutex::new(0);
+    let jobs = ["aa", "bb", "cc"].map(|name| bench.job(name, &["hang"])).to_vec();
+    bench
+        .run_with(jobs, receiver, move |event| {
+            if matches!(event, Event::Output { .. }) {
+                *working.lock().unwrap() += 1;
+                if *working.lock().unwrap() == 2 {
+                    requests.iter().for_each(|request| sender.send(*request).unwrap());
+                }
+            }
+        })
+        .await
+}
+
+#[tokio::test]
+async fn cancelling_ends_all_jobs_and_keeps_their_logs() {
+    for requests in [&[Request::Cancel][..], &[Request::Kill], &[Request::Cancel, Request::Kill]] {
+        let bench = Bench::new();
+        let ran = interrupted(&bench, requests).await;
+        assert!(ran.reports.iter().all(|report| report.outcome == Outcome::Cancelled), "{requests:?}");
+        assert!(ran.log().contains("working\n"), "{}", ran.log());
+        assert!(ran.log().ends_with("Status: cancelled\n"));
+        assert_eq!(ran.reports[2].log, None, "the third never started");
+        assert!(matches!(ran.events.last(), Some(Event::RunFinished { interrupted: true, .. })));
+        let reaps = bench.calls("reap test");
+        assert_eq!(reaps, 1 + usize::from(requests.contains(&Request::Kill)));
+    }
+}
+
+#[tokio::test]
+async fn failing_fast_skips_what_waits() {
+    let mut bench = Bench::new();
+    bench.options = RunOptions { jobs: 1, fail_fast: true, ..RunOptions::default() };
+    bench.on("make", |_| Reply::exit(1));
+    let ran = bench.run(vec![bench.job("aa", &["make"]), bench.job("bb", &["make"])]).await;
+    assert!(matches!(ran.outcome(), Outcome::Failed { .. }));
+    let because = "aa@debian-12/amd64 failed".to_owned();
+    assert_eq!(ran.reports[1].outcome, Outcome::Skipped { because });
+}
+
+#[tokio::test]
+async fn a_package_that_cannot_be_accepted_is_kept_aside() {
+    let bench = Bench::new();
+    bench.on("make", |guest| {
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        let deb = FakeFile::regular(deb("other", "9"));
+        guest.files.insert("/build/results/other_9_all.deb".to_owned(), deb);
+        Reply::exit(0)
+    });
+    let ran = bench.run(vec![bench.job("hello", &["make"])]).await;
+    let Outcome::Rejected { step: StepKind::Inspect, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    assert!(!findings.is_empty());
+    assert!(ran.reports[0].folder.join("broken/other_9_all.deb").exists());
+    assert!(!ran.reports[0].folder.join("job.json").exists());
+}
+
+#[tokio::test]
+async fn results_that_are_none_are_rejected() {
+    let bench = Bench::new();
+    bench.on("nothing", |_| Reply::exit(0));
+    bench.on("link", |guest| {
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        let link = FakeFile { kind: tar::EntryType::Symlink, link: "/etc".to_owned(), ..FakeFile::regular("") };
+        guest.files.insert("/build/results/a.deb".to_owned(), link);
+        Reply::exit(0)
+    });
+    for (script, rule) in [("nothing", "no-results"), ("link", "unexpected-result")] {
+        let ran = bench.run(vec![bench.job("aa", &[script])]).await;
+        let Outcome::Rejected { step: StepKind::Collect, findings } = ran.outcome() else {
+            panic!("{:?}", ran.outcome())
+        };
+        assert_eq!(findings[0].rule, rule);
+    }
+}
+
+#[tokio::test]
+async fn an_install_test_that_fails_rejects_and_a_dead_mirror_does_not() {
+    for (script, code, attempts) in [("run test", 3, 1), ("install packages", EXIT_NETWORK, 3)] {
+        let bench = Bench::fast();
+        bench.on_good_build("make", "hello");
+        bench.on(script, move |_| Reply::exit(code).stdout("hello: not found\n"));
+        for good in ["install packages", "run test", "remove packages"] {
+            bench.on(good, |_| Reply::exit(0));
+        }
+        let mut job = bench.job("hello", &["make"]);
+        job.test = Some(test_setup());
+        let ran = bench.run(vec![job]).await;
+        assert_eq!(bench.calls("create farm-test-0-test-"), attempts);
+        assert_eq!(bench.calls("create farm-test-0-build-"), 1);
+        match ran.outcome() {
+            Outcome::Rejected { step: StepKind::Test, findings } => {
+                assert_eq!(findings[0].rule, "test-failed");
+                assert_eq!(findings[0].message, "[test] failed with exit code 3: hello: not found");
+            }
+            Outcome::Infrastructure { reason } => assert!(attempts == 3 && reason.contains("mirror"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn sources_that_cannot_be_read_are_not_the_engines_fault() {
+    let bench = Bench::new();
+    let job = bench.job("aa", &["make"]);
+    std::fs::remove_dir_all(bench.folder.path().join("recipes/aa/src")).unwrap();
+    let ran = bench.run(vec![job]).await;
+    assert!(matches!(ran.outcome(), Outcome::SourceUnavailable { .. }), "{:?}", ran.outcome());
+}
+
+#[tokio::test]
+async fn jobs_share_a_builder() {
+    let bench = Bench::new();
+    bench.on_good_build("make", "aa");
+    bench.on_good_build("make b", "bb");
+    let ran = bench.run(vec![bench.job("aa", &["make"]), bench.job("bb", &["make b"])]).await;
+    assert!(ran.reports.iter().all(|report| report.outcome == Outcome::Succeeded));
+    assert_eq!(bench.calls("commit farm/builder"), 1);
+}
