@@ -101,8 +101,10 @@ impl Job {
     /// The packaging with the real date: `newest` is the newest time in the sources, used when the recipe fixes none.
     /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
     pub fn packaging_at(&self, newest: i64) -> Packaging {
-        let date = self.source_date_epoch.unwrap_or(newest);
-        family::packaging(&self.recipe, &self.distro, self.target.arch, self.limits.parallel, date)
+        match self.source_date_epoch {
+            Some(_) => self.packaging.clone(),
+            None => family::packaging(&self.recipe, &self.distro, self.target.arch, self.limits.parallel, newest),
+        }
     }
 }
 

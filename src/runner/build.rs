@@ -71,7 +71,7 @@ async fn in_container(
     ready: &Ready,
     folder: &Path,
 ) -> Result<Vec<PathBuf>, Stop> {
-    let packaging = work.job.packaging.clone();
+    let packaging = work.job.packaging_at(ready.sources.newest);
     upload(work, container, ready, &packaging).await?;
     container.start().await.map_err(|error| outcome::engine(error, StepKind::Unpack))?;
     for step in &packaging.steps {

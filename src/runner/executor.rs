@@ -1,10 +1,13 @@
 //! Does one job: images, container, steps, results, check, test, store. It ends with a report whatever happens; whether
 //! and when a job runs is the dispatcher's business, and what a failure means `outcome`'s.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -101,7 +104,10 @@ pub(crate) async fn execute(shared: &Shared, index: usize, job: &Job, cancel: &C
         Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()),
     };
     let mut work = Work { shared, job, index, cancel, journal, memory_peak_bytes: None };
-    let result = work.run(&staging).await;
+    // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
+    // the run's last clean-up.
+    let result = AssertUnwindSafe(work.run(&staging)).catch_unwind().await;
+    let result = result.unwrap_or_else(|panic| Err(internal_error(panic.as_ref())));
 
     let steps = work.journal.end_steps();
     let Work { journal, memory_peak_bytes, .. } = work;
@@ -202,6 +208,16 @@ pub(crate) fn log_failed(error: &std::io::Error) -> Outcome {
     }
 }
 
+/// What a panic says.
+pub(crate) fn internal_error(panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Outcome::Infrastructure { reason: format!("internal error: {text}") }
+}
+
 /// Runs blocking work off the runtime's threads. A panic in it goes on here, in the job's own task.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Outcome> {
     match tokio::task::spawn_blocking(work).await {
@@ -247,7 +263,7 @@ impl Work<'_> {
             }
         }
         self.alive()?;
-        Ok(Built { artifacts, warnings, key: key_with_base(&self.job.key, &ready.base.identity) })
+        Ok(Built { artifacts, warnings, key: self.job.key.with("base", &ready.base.identity) })
     }
 
     async fn head(&mut self) -> std::io::Result<()> {
@@ -375,11 +391,4 @@ fn expectation(job: &Job) -> Expectation {
         closed: own.is_none(),
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
-}
-
-/// The key that a job ends with: what the plan knew, and the base that was really used.
-fn key_with_base(key: &Key, identity: &str) -> Key {
-    let mut key = key.clone();
-    key.inputs.insert("base".to_owned(), identity.to_owned());
-    key
 }

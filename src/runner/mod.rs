@@ -44,12 +44,12 @@ use tokio_util::task::TaskTracker;
 use crate::engine::Engine;
 use crate::event::{Event, JobReport, Outcome};
 use crate::image::Images;
-use crate::plan::{Job, Plan, Reason};
+use crate::plan::{self, Job, Plan, Reason};
 use crate::source::Sources;
 use crate::store::{Record, Store};
 
 use dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input};
-use executor::{EngineHandle, Shared, empty_report};
+use executor::{EngineHandle, Shared, empty_report, internal_error};
 
 /// How long killed jobs may take to notice; then their tasks are dropped.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -256,9 +256,8 @@ async fn up_to_date(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<(usize, JobR
     let look = move || {
         let report = |(index, job): (usize, &Job)| {
             let record = store.record(&job.target)?;
-            let current = crate::plan::reason(job, Some(&record.key)) == Reason::UpToDate;
-            let tested = record.tested || job.test.is_none();
-            (current && tested).then(|| (index, kept_report(&store, job, record)))
+            let current = plan::reason(job, Some(&record.key)) == Reason::UpToDate;
+            current.then(|| (index, kept_report(&store, job, record)))
         };
         jobs.iter().enumerate().filter_map(report).collect()
     };
@@ -277,14 +276,7 @@ fn kept_report(store: &Store, job: &Job, record: Record) -> JobReport {
 /// What a task that did not return a report died of.
 fn broken(error: JoinError) -> Outcome {
     match error.try_into_panic() {
-        Ok(panic) => {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "no message".to_owned());
-            Outcome::Infrastructure { reason: format!("internal error: {text}") }
-        }
+        Ok(panic) => internal_error(panic.as_ref()),
         // Aborted, after it was killed.
         Err(_) => Outcome::Cancelled,
     }

@@ -345,6 +345,7 @@ async fn a_job_that_succeeds_leaves_its_packages_its_log_and_no_container() {
     }
     let mut job = bench.job("hello", &["make"]);
     job.test = Some(test_setup());
+    job.key = job.key.with("test", "tried");
     let ran = bench.run(vec![job.clone()]).await;
 
     assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
@@ -514,6 +515,7 @@ async fn a_panic_is_one_jobs_end_and_not_the_runs() {
     let ran = bench.run(vec![bench.job("aa", &["panic"]), bench.job("bb", &["make"])]).await;
     let Outcome::Infrastructure { reason } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
     assert_eq!(reason, "internal error: this test panics on purpose");
+    assert!(ran.log().contains("Reason: internal error: this test"), "{}", ran.log());
     assert_eq!(ran.reports[1].outcome, Outcome::Succeeded);
 }
 
@@ -637,5 +639,5 @@ async fn jobs_share_a_builder() {
     bench.on_good_build("make b", "bb");
     let ran = bench.run(vec![bench.job("aa", &["make"]), bench.job("bb", &["make b"])]).await;
     assert!(ran.reports.iter().all(|report| report.outcome == Outcome::Succeeded));
-    assert_eq!(bench.calls("commit farm/builder"), 1);
+    assert_eq!(bench.calls("commit farm-test-builder"), 1, "{:?}", bench.engine.calls());
 }
