@@ -1,6 +1,9 @@
 //! Bootstraps real distributions from their archive into the engine that the environment names, with mmdebstrap's
 //! result as the oracle: the same packages, and the same files, file by file.
 
+// Helpers of tests unwrap, too.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
