@@ -128,18 +128,36 @@ fn is_glibc(library: &str) -> bool {
 }
 
 /// Whether a Debian package of this name would have the library (Policy 8.1): `libfoo.so.1` is in `libfoo1`,
-/// `libfoo2.so.1` in `libfoo2-1`, `libfoo-1.2.so` in `libfoo-1.2`; names may go on (`libfoo1t64`, `libfoo1-ssl`), but
-/// not with a digit.
+/// `libfoo2.so.1` in `libfoo2-1`, `libfoo-1.2.so` in `libfoo-1.2`, `libglib-2.0.so.0` in `libglib2.0-0`. Hyphens make no
+/// difference; names may go on (`libfoo1t64`, `libfoo1-ssl`), but not with a digit.
 fn fits(package: &str, library: &str) -> bool {
     let Some((stem, version)) = library.split_once(".so") else { return false };
-    let version = version.trim_start_matches('.');
-    let stem = stem.to_ascii_lowercase().replace('_', "-");
-    [format!("{stem}{version}"), format!("{stem}-{version}")].iter().any(|name| {
-        let rest = package.strip_prefix(name.trim_end_matches('-'));
+    if package.ends_with("-dev") {
+        return false;
+    }
+    let plain = |name: &str| name.to_ascii_lowercase().replace(['-', '_'], "");
+    let stem = SHARED_PACKAGES.iter().find(|(known, _)| stem == *known).map_or(stem, |(_, package)| package);
+    let mut names = vec![plain(&format!("{stem}{}", version.trim_start_matches('.')))];
+    // The stem carries the version: libpython3.11.so.1.0, zlib1g.
+    if stem.contains(|c: char| c.is_ascii_digit()) {
+        names.push(plain(stem));
+    }
+    let package = plain(package);
+    names.iter().any(|name| {
+        let rest = package.strip_prefix(name.as_str());
         rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit() || next == '.'))
-            && !package.ends_with("-dev")
     })
 }
+
+/// Libraries that nearly everything links to and whose package is named otherwise.
+const SHARED_PACKAGES: &[(&str, &str)] = &[
+    ("libcrypto", "libssl"),
+    ("libgio-2.0", "libglib-2.0"),
+    ("libgmodule-2.0", "libglib-2.0"),
+    ("libgobject-2.0", "libglib-2.0"),
+    ("libgthread-2.0", "libglib-2.0"),
+    ("libz", "zlib1g"),
+];
 
 #[cfg(test)]
 mod tests {
@@ -184,6 +202,12 @@ mod tests {
             ("libcurl3-gnutls", "libcurl.so.3"),
             ("libgtk-3-0", "libgtk-3.so.0"),
             ("libfoo-1.2", "libfoo-1.2.so"),
+            ("libfoo2-1", "libfoo2.so.1"),
+            ("libglib2.0-0", "libgio-2.0.so.0"),
+            ("libatk1.0-0", "libatk-1.0.so.0"),
+            ("zlib1g", "libz.so.1"),
+            ("libssl3", "libcrypto.so.3"),
+            ("libpython3.11", "libpython3.11.so.1.0"),
         ] {
             assert!(fits(package, library), "{package} {library}");
         }
