@@ -13,15 +13,13 @@ use crate::engine::EngineError;
 /// bounded where it is called.
 const TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
 
-/// An engine that does not say its version in this time is taken for dead.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-
-pub(super) async fn open(candidate: &Candidate) -> Result<Docker, EngineError> {
+/// `patience`: an engine that does not say its version in this time is taken for dead.
+pub(super) async fn open(candidate: &Candidate, patience: Duration) -> Result<Docker, EngineError> {
     let unreachable = |reason: String| EngineError::Unreachable { endpoint: candidate.url.clone(), reason };
     let client = transport(candidate)?;
-    let negotiated = tokio::time::timeout(PROBE_TIMEOUT, client.negotiate_version())
+    let negotiated = tokio::time::timeout(patience, client.negotiate_version())
         .await
-        .map_err(|_| unreachable(format!("no answer within {} s", PROBE_TIMEOUT.as_secs())))?
+        .map_err(|_| unreachable(format!("no answer within {} s", patience.as_secs())))?
         .map_err(|error| match errors::map(&candidate.url, "say its version", error) {
             EngineError::Lost { reason, .. } => unreachable(reason),
             other => other,
@@ -107,7 +105,7 @@ mod tests {
     async fn what_cannot_be_reached_says_what_to_do() {
         let open = async |url: &str| {
             let candidate = Candidate { url: url.to_owned(), origin: "test", tls: None };
-            open(&candidate).await.unwrap_err().to_string()
+            open(&candidate, Duration::from_secs(5)).await.unwrap_err().to_string()
         };
         assert!(open("ssh://me@host").await.contains("ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock me@host"));
         assert!(open("https://host:2376").await.contains("DOCKER_CERT_PATH"));

@@ -16,6 +16,7 @@ mod pid1;
 mod probe;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::query_parameters::{
@@ -41,11 +42,18 @@ pub(crate) struct Docker {
     pulls: image::PullLocks,
 }
 
+/// How long an engine may take to answer that somebody named: a busy one may need a while.
+const NAMED_PATIENCE: Duration = Duration::from_secs(60);
+/// And one behind a usual socket, after which others are to be tried.
+const GUESSED_PATIENCE: Duration = Duration::from_secs(5);
+
 /// The first of the candidates that answers.
 pub(crate) async fn connect(choice: &str, around: &Surroundings) -> Result<Docker, EngineError> {
     let mut tried = Vec::new();
-    for candidate in endpoint::candidates(choice, around)? {
-        match Docker::open(&candidate).await {
+    let candidates = endpoint::candidates(choice, around)?;
+    let patience = if candidates.len() == 1 { NAMED_PATIENCE } else { GUESSED_PATIENCE };
+    for candidate in candidates {
+        match Docker::open(&candidate, patience).await {
             Ok(engine) => return Ok(engine),
             Err(error) => {
                 let reason = match error {
@@ -54,6 +62,8 @@ pub(crate) async fn connect(choice: &str, around: &Surroundings) -> Result<Docke
                 };
                 let hint = if reason.contains("ermission denied") {
                     "; this user may not use it: join its group (`docker`), or run a rootless engine"
+                } else if reason.contains("HTTP request to an HTTPS server") {
+                    "; set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of the certificates"
                 } else {
                     ""
                 };
@@ -65,8 +75,8 @@ pub(crate) async fn connect(choice: &str, around: &Surroundings) -> Result<Docke
 }
 
 impl Docker {
-    async fn open(candidate: &endpoint::Candidate) -> Result<Docker, EngineError> {
-        let client = client::open(candidate).await?;
+    async fn open(candidate: &endpoint::Candidate, patience: Duration) -> Result<Docker, EngineError> {
+        let client = client::open(candidate, patience).await?;
         let (info, quirks) =
             probe::probe(&client).await.map_err(|error| errors::map(&candidate.url, "describe itself", error))?;
         Ok(Docker { client, endpoint: candidate.url.clone(), info, quirks, pulls: image::PullLocks::default() })
