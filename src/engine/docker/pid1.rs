@@ -5,8 +5,7 @@
 /// PID 1. It holds the lease: its stdin is attached to farm's connection, and when that closes, however farm ended, the
 /// read fails, the script ends, and the container is removed with all that runs in it. `wait` collects every orphan
 /// that is handed to PID 1, so that no init program of the engine is needed (Podman's is often not installed).
-pub(super) const IDLE: &str = r#"
-[ -s /etc/hosts ] || printf '127.0.0.1\tlocalhost farm\n::1\tlocalhost\n' >/etc/hosts
+pub(super) const IDLE: &str = r#"[ -s /etc/hosts ] || printf '127.0.0.1\tlocalhost farm\n::1\tlocalhost\n' >/etc/hosts
 exec 3<&0
 trap 'exit 0' TERM INT
 { while read -r _; do :; done; } <&3 &
