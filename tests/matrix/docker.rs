@@ -12,9 +12,9 @@ const TARGETS: [&str; 12] = [
     "hello-debian/debian-12-amd64",
     "hello-debian/debian-13-amd64",
     "hello-debian/rpm-generic-x86_64",
-    "shunit2/debian-12-amd64",
-    "shunit2/debian-13-amd64",
-    "shunit2/rpm-generic-x86_64",
+    "pass/debian-12-amd64",
+    "pass/debian-13-amd64",
+    "pass/rpm-generic-x86_64",
     "xxhash/debian-12-amd64",
     "xxhash/debian-13-amd64",
     "xxhash/rpm-generic-x86_64",
@@ -39,7 +39,7 @@ fn editing_an_override_rebuilds_only_what_it_touches() {
     let Some(engine) = engine("DOCKER_HOST") else { return };
     let lab = Lab::new("override", &engine);
     let recipe = lab.folder.join("project");
-    copy(&repository().join("recipes/shunit2"), &recipe);
+    copy(&repository().join("recipes/pass"), &recipe);
     let file = recipe.join("farm.toml");
     let text = fs::read_to_string(&file).unwrap() + "\n[override.debian-13.build]\nenv = { COLOUR = \"red\" }\n";
     fs::write(&file, &text).unwrap();
