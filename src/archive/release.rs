@@ -51,10 +51,18 @@ pub(super) fn verify(text: &[u8], keyrings: &[Vec<u8>]) -> Result<Release, Strin
         issuers.extend(signature.issuer().into_iter().map(|key| hex::encode(key.as_ref())));
     }
     let mut trusted = false;
+    let mut unread = String::new();
     for keyring in keyrings {
-        let (keys, _) = SignedPublicKey::from_reader_many(&keyring[..]).map_err(|error| format!("keyring: {error}"))?;
+        let keys = SignedPublicKey::from_reader_many(&keyring[..]).map_err(|error| format!("keyring: {error}"))?.0;
         for key in keys {
-            let key = key.map_err(|error| format!("keyring: {error}"))?;
+            // A keyring may hold a key of a kind that is too new for us beside the ones that count.
+            let key = match key {
+                Ok(key) => key,
+                Err(error) => {
+                    unread = format!("; a key of the keyring cannot be read: {error}");
+                    continue;
+                }
+            };
             trusted |= signed_by(&release, &key.primary_key)?;
             for subkey in &key.public_subkeys {
                 trusted |= signed_by(&release, &subkey.key)?;
@@ -65,7 +73,7 @@ pub(super) fn verify(text: &[u8], keyrings: &[Vec<u8>]) -> Result<Release, Strin
         return Err(if issuers.is_empty() {
             "it carries no signature".to_owned()
         } else {
-            format!("it is signed by unknown keys only ({})", issuers.join(", "))
+            format!("it is signed by unknown keys only ({}){unread}", issuers.join(", "))
         });
     }
     read(&release)
@@ -208,6 +216,16 @@ mod tests {
         let after = format!("{text}\nSHA256:\n {} 1 evil\n", "0".repeat(64));
         if let Ok(release) = verify(after.as_bytes(), &[signer.keyring()]) {
             assert!(!release.files.contains_key("evil"));
+        }
+    }
+
+    #[test]
+    fn every_key_that_ships_can_be_read() {
+        for name in ["debian-archive-keyring.gpg", "ubuntu-archive-keyring.gpg"] {
+            let keyring = crate::distro::keyring(name).unwrap();
+            let (keys, _) = SignedPublicKey::from_reader_many(&keyring[..]).unwrap();
+            let keys: Vec<_> = keys.collect::<Result<_, _>>().unwrap();
+            assert!(!keys.is_empty(), "{name}");
         }
     }
 

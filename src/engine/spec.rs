@@ -23,6 +23,8 @@ pub mod labels {
     pub const DIGEST: &str = "io.farm.digest";
     /// The digest of the distribution definition that a base image was made by.
     pub const DEFINITION: &str = "io.farm.definition";
+    /// Raised when farm makes base images in another way; an image without it is of the first.
+    pub const GENERATION: &str = "io.farm.generation";
     /// Where a base image came from: `bootstrap` or `registry`.
     pub const ORIGIN: &str = "io.farm.origin";
     /// The distribution id and architecture of a base image, `debian-12/amd64`.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::{self, CLEAN, CONFIGURE};
+use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
 use super::workshop::{self, Made, Work};
 use super::{Base, BaseChoice, ImageError, Images};
 use crate::distro::Distro;
@@ -41,6 +41,7 @@ pub(super) fn serves(image: &ImageInfo, distro: &Distro, arch: Arch, choice: Bas
         && says(labels::DISTRO, &name(distro, arch))
         && says(labels::DEFINITION, &distro.digest)
         && image.labels.contains_key(labels::DIGEST)
+        && image.labels.get(labels::GENERATION).map_or("1", String::as_str) == GENERATION
 }
 
 pub(super) async fn find_or_make(
@@ -111,6 +112,7 @@ fn base_labels(distro: &Distro, arch: Arch, origin: &str, digest: &str) -> BTree
         (labels::DISTRO, &name),
         (labels::DEFINITION, &distro.digest),
         (labels::DIGEST, digest),
+        (labels::GENERATION, GENERATION),
     ]
     .map(|(label, value)| (label.to_owned(), value.to_owned()))
     .into()

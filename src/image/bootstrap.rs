@@ -20,8 +20,8 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
 
-/// Raised when the same packages would give another image.
-const GENERATION: u32 = 1;
+/// Raised when the same packages and definition would give another image.
+pub(super) const GENERATION: &str = "1";
 
 /// Run as root in a container of the unpacked root: what dpkg would have done while unpacking, then all the rest. No
 /// network is needed. `policy-rc.d` stays: nothing in a build container starts services.
