@@ -15,7 +15,7 @@ use crate::bench::{Bench, Kept, api, exec, says, sh, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// One line for each process that is no zombie: `pid (name) state`. Not the shell that reads it.
+/// One line for each process, zombies too: `pid name state`. Not the shell that reads it.
 const PROCESSES: &str = r#"
 for status in /proc/[0-9]*/status; do
     name= state= pid=
