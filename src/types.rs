@@ -243,19 +243,24 @@ fn contains_word(written: &str, candidate: &str) -> bool {
     candidate.len() > 3 && written.split(['-', '_', '.']).any(|word| word == candidate)
 }
 
+/// Insertions, deletions, substitutions, and swaps of neighbours: the commonest slip of fingers counts once.
 fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substitute = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(diagonal + 1);
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let substitute = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut least = substitute.min(above[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                least = least.min(before[j - 2] + 1);
+            }
+            row.push(least);
         }
+        before = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }
 
 #[cfg(test)]
@@ -294,6 +299,7 @@ mod tests {
         let keys = ["requires", "env", "build", "check", "install"];
         assert_eq!(nearest("build-requires", keys), Some("requires"));
         assert_eq!(nearest("instal", keys), Some("install"));
+        assert_eq!(nearest("biuld", keys), Some("build"));
         assert_eq!(nearest("zzz", keys), None);
     }
 }

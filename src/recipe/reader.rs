@@ -87,23 +87,27 @@ pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory",
 /// Where a misplaced key may belong, most likely first.
 static PLACES: [&Schema; 9] = [&PACKAGE, &BUILD, &SOURCE, &TEST, &LIMITS, &MATRIX, &PACKAGING, &SUB_PACKAGE, &SCRIPTS];
 
-/// What other packaging tools call these things.
-const FOREIGN_NAMES: [(&str, &str); 15] = [
-    ("architectures", "arches"),
-    ("author", "maintainer"),
-    ("authors", "maintainer"),
-    ("build-depends", "requires"),
-    ("buildrequires", "requires"),
-    ("conffiles", "config-files"),
-    ("dependencies", "requires"),
-    ("depends", "requires"),
-    ("environment", "env"),
-    ("obsoletes", "replaces"),
-    ("postinst", "post-install"),
-    ("preinst", "pre-install"),
-    ("rev", "commit"),
-    ("targets", "distros"),
-    ("timeouts", "timeout"),
+/// What other packaging tools call these things, with the table where that is not the one it stands in.
+static FOREIGN_NAMES: [(&str, &str, Option<&Schema>); 19] = [
+    ("architectures", "arches", None),
+    ("author", "maintainer", None),
+    ("authors", "maintainer", None),
+    ("build-depends", "requires", Some(&BUILD)),
+    ("build-dependencies", "requires", Some(&BUILD)),
+    ("build-requires", "requires", Some(&BUILD)),
+    ("buildrequires", "requires", Some(&BUILD)),
+    ("conffiles", "config-files", None),
+    ("dependencies", "requires", None),
+    ("depends", "requires", None),
+    ("environment", "env", None),
+    ("obsoletes", "replaces", None),
+    ("postinst", "post-install", None),
+    ("postrm", "post-remove", None),
+    ("preinst", "pre-install", None),
+    ("prerm", "pre-remove", None),
+    ("rev", "commit", None),
+    ("targets", "distros", None),
+    ("timeouts", "timeout", None),
 ];
 
 /// Problems found so far; shared by all sections of one file.
@@ -189,50 +193,76 @@ impl<'a> Section<'a> {
     }
 
     pub(crate) fn unknown_key(&self, key: &str, entry: &Entry) {
-        let (label, schema) = self.suggestion(key);
-        let mut help = if std::ptr::eq(schema, self.schema) {
-            format!("the keys of {} are {}", self.title, schema.keys.join(", "))
-        } else {
-            format!("the keys of {} are {}", schema.title, schema.keys.join(", "))
+        let meant = self.meant(key);
+        let label = match &meant[..] {
+            [] => "not a key here".to_owned(),
+            [(schema, name)] if std::ptr::eq(*schema, self.schema) => format!("did you mean `{name}`?"),
+            [(_, name), ..] => {
+                let titles: Vec<String> = meant.iter().map(|(schema, _)| schema.title.to_owned()).collect();
+                format!("did you mean `{name}`, in {}?", one_of(&titles))
+            }
         };
-        if std::ptr::eq(self.schema, &OVERRIDE) {
-            help = format!(
-                "in an override, keys stand under the table that they belong to: {}",
-                override_header(&self.title, schema)
-            );
-        }
+        let help = if std::ptr::eq(self.schema, &OVERRIDE)
+            && !meant.iter().any(|(schema, _)| std::ptr::eq(*schema, &OVERRIDE))
+        {
+            override_help(&self.title, &meant)
+        } else {
+            let (title, schema) = match &meant[..] {
+                [(schema, _), ..] if !std::ptr::eq(*schema, self.schema) => (schema.title, *schema),
+                _ => (self.title.as_str(), self.schema),
+            };
+            format!("the keys of {title} are {}", schema.keys.join(", "))
+        };
         let key = crate::types::printable(key);
-        self.problems.add(format!("unknown key `{key}` in {}", self.title), &entry.key_span, label, Some(help));
+        let message = match (std::ptr::eq(self.schema, &FILE), &entry.node.value) {
+            (true, Value::Table(_)) => format!("unknown table [{key}]"),
+            (true, Value::Array(_)) => format!("unknown table [[{key}]]"),
+            (true, _) => format!("`{key}` stands outside of any table"),
+            _ => format!("unknown key `{key}` in {}", self.title),
+        };
+        self.problems.add(message, &entry.key_span, label, Some(help));
     }
 
-    /// What an unknown key may have been meant to be, and the table whose keys are worth listing.
-    fn suggestion(&self, key: &str) -> (String, &'static Schema) {
+    /// What an unknown key may have been meant to be, and in which tables: in this one, or else elsewhere.
+    fn meant(&self, key: &str) -> Vec<(&'static Schema, String)> {
         let lower = key.to_ascii_lowercase().replace('_', "-");
-        let foreign = FOREIGN_NAMES.iter().find(|(name, _)| *name == lower).map(|(_, ours)| *ours);
-        let meant = |schema: &'static Schema| {
-            foreign.filter(|name| schema.keys.contains(name)).or_else(|| nearest(&lower, schema.keys.iter().copied()))
+        let foreign = FOREIGN_NAMES.iter().find(|(name, ..)| *name == lower);
+        if let Some((_, ours, Some(schema))) = foreign {
+            return vec![(schema, (*ours).to_owned())];
+        }
+        let in_schema = |schema: &'static Schema| {
+            let name = foreign.map(|(_, ours, _)| *ours).filter(|name| schema.keys.contains(name));
+            name.or_else(|| nearest(&lower, schema.keys.iter().copied())).map(|name| (schema, name.to_owned()))
         };
-        if let Some(name) = meant(self.schema) {
-            return (format!("did you mean `{name}`?"), self.schema);
+        if let Some(here) = in_schema(self.schema) {
+            return vec![here];
         }
         // A word that is exactly a key elsewhere beats one that is only similar.
-        let exact = PLACES.iter().copied().find(|schema| schema.keys.contains(&&*lower));
-        let similar = || PLACES.iter().copied().find(|schema| meant(schema).is_some());
-        match exact.or_else(similar) {
-            Some(schema) => {
-                let name =
-                    if schema.keys.contains(&&*lower) { lower.as_str() } else { meant(schema).unwrap_or(&lower) };
-                (format!("did you mean `{name}`, in {}?", schema.title), schema)
-            }
-            None => ("not a key here".to_owned(), self.schema),
+        let mut exact: Vec<_> = PLACES
+            .into_iter()
+            .filter(|schema| schema.keys.contains(&&*lower))
+            .map(|schema| (schema, lower.clone()))
+            .collect();
+        // Split packages have most keys of the main one, which is the likelier place.
+        if exact.len() > 1 {
+            exact.retain(|(schema, _)| !std::ptr::eq(*schema, &SUB_PACKAGE));
         }
+        if exact.is_empty() { PLACES.iter().copied().find_map(in_schema).into_iter().collect() } else { exact }
     }
 
-    pub(crate) fn missing(&self, key: &str) {
+    /// One problem for all of these keys that are not there.
+    pub(crate) fn require(&self, keys: &[&str]) {
+        let missing: Vec<String> =
+            keys.iter().filter(|key| self.table.get(key).is_none()).map(|key| format!("`{key}`")).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let (word, verb) = if missing.len() == 1 { ("key", "is") } else { ("keys", "are") };
+        let names = missing.join(", ");
         self.problems.add(
-            format!("missing key `{key}` in {}", self.title),
+            format!("missing {word} {names} in {}", self.title),
             &self.span,
-            format!("`{key}` is required here"),
+            format!("{names} {verb} required here"),
             Some(format!("the keys of {} are {}", self.title, self.schema.keys.join(", "))),
         );
     }
@@ -241,19 +271,19 @@ impl<'a> Section<'a> {
         self.problems.add(
             format!("`{key}` in {} must be {expected}", self.title),
             &node.span,
-            format!("expected {expected}, found {}", node.value.kind()),
+            format!("this is {}", node.value.kind()),
             help,
         );
     }
 
-    fn string_at(&self, key: &str, node: &'a Node) -> Option<Text<'a>> {
+    fn string_at(&self, key: &str, node: &'a Node, expected: &str) -> Option<Text<'a>> {
         match &node.value {
             Value::String(value) => Some(Text { value, span: &node.span }),
             other => {
                 let written = self.problems.text.get(node.span.clone()).unwrap_or_default();
                 let quotable = matches!(other, Value::Integer(_) | Value::Float | Value::Boolean(_) | Value::Time(_));
                 let help = quotable.then(|| format!("write it in quotes: \"{written}\""));
-                self.wrong_type(key, node, "a string", help);
+                self.wrong_type(key, node, expected, help);
                 None
             }
         }
@@ -261,7 +291,7 @@ impl<'a> Section<'a> {
 
     /// Any string, without NUL.
     pub(crate) fn text(&self, key: &str) -> Option<Text<'a>> {
-        let text = self.string_at(key, &self.table.get(key)?.node)?;
+        let text = self.string_at(key, &self.table.get(key)?.node, "a string")?;
         if text.value.contains('\0') {
             self.problems.add(format!("`{key}` holds a NUL character"), text.span, "in this string", None);
             return None;
@@ -286,13 +316,12 @@ impl<'a> Section<'a> {
         self.checked(key, text, check)
     }
 
+    /// As [`Section::checked_line`], for a key that [`Section::require`] has asked for: blank is a problem.
     pub(crate) fn required_line(&self, key: &str, check: fn(&str) -> Result<(), Complaint>) -> String {
-        match self.table.get(key).map(|entry| &entry.node) {
-            None => self.missing(key),
-            Some(Node { value: Value::String(text), span }) if text.trim().is_empty() => {
-                self.problems.add(format!("`{key}` in {} is empty", self.title), span, "must not be empty", None);
-            }
-            Some(_) => {}
+        if let Some(Entry { node: Node { value: Value::String(text), span }, .. }) = self.table.get(key)
+            && text.trim().is_empty()
+        {
+            self.problems.add(format!("`{key}` in {} is empty", self.title), span, "must not be empty", None);
         }
         self.checked_line(key, check).map(|text| text.value.to_owned()).unwrap_or_default()
     }
@@ -318,7 +347,7 @@ impl<'a> Section<'a> {
         };
         items
             .iter()
-            .filter_map(|item| self.string_at(key, item))
+            .filter_map(|item| self.string_at(key, item, "an array of strings"))
             .filter_map(|text| self.checked(key, text, values::one_line))
             .filter_map(|text| self.checked(key, text, values::not_blank))
             .filter_map(|text| self.checked(key, text, check))
@@ -429,7 +458,7 @@ impl<'a> Section<'a> {
                 );
                 continue;
             }
-            let Some(text) = self.string_at(name, &entry.node) else { continue };
+            let Some(text) = self.string_at(name, &entry.node, "a string") else { continue };
             if text.value.contains('\0') {
                 self.problems.add(format!("`{name}` holds a NUL character"), text.span, "in this string", None);
                 continue;
@@ -482,15 +511,28 @@ impl<'a> Section<'a> {
     }
 }
 
-/// `[override.rpm.build]` for an override titled `[override.rpm]` and a key that belongs in `[build]`.
-fn override_header(title: &str, schema: &Schema) -> String {
+/// Where in an override titled `[override.rpm]` a key belongs: `[override.rpm.build]`.
+fn override_help(title: &str, meant: &[(&'static Schema, String)]) -> String {
     let inner = title.trim_matches(['[', ']']);
-    let table = schema.title.trim_matches(['[', ']']);
-    if std::ptr::eq(schema, &OVERRIDE) || std::ptr::eq(schema, &FILE) {
-        format!("[{inner}.TABLE], with TABLE one of {}", OVERRIDE.keys.join(", "))
-    } else if std::ptr::eq(schema, &SOURCE) {
-        format!("[[{inner}.{table}]]")
+    let headers: Vec<String> = meant
+        .iter()
+        .map(|(schema, _)| {
+            let table = schema.title.trim_matches(['[', ']']);
+            if std::ptr::eq(*schema, &SOURCE) { format!("[[{inner}.{table}]]") } else { format!("[{inner}.{table}]") }
+        })
+        .collect();
+    if headers.is_empty() {
+        format!("an override holds tables: [{inner}.TABLE], with TABLE one of {}", OVERRIDE.keys.join(", "))
     } else {
-        format!("[{inner}.{table}]")
+        format!("in an override, a key stands under its table: {}", one_of(&headers))
+    }
+}
+
+/// `a`, `a or b`, `a, b or c`
+fn one_of(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} or {last}", first.join(", ")),
     }
 }

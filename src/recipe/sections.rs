@@ -98,6 +98,7 @@ fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems
 }
 
 fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
+    section.require(&["name", "version", "summary", "license", "maintainer"]);
     let summary = section.required_line("summary", values::anything);
     Package {
         name: section.required_line("name", name_rule.check()),
@@ -196,6 +197,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
                 urls
             };
             stray(section, &["commit"], key, help);
+            section.require(&["sha256"]);
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
@@ -204,6 +206,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
         }
         [_] => {
             stray(section, &["sha256"], "git", help);
+            section.require(&["commit"]);
             Origin::Git {
                 url: section.required_line("git", values::git_url),
                 commit: section.required_line("commit", values::commit).to_ascii_lowercase(),
@@ -283,7 +286,7 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
             file.problems.add(
                 format!("`{shown}` in [packages] must be a table"),
                 &entry.node.span,
-                format!("expected a table, found {}", entry.node.value.kind()),
+                format!("this is {}", entry.node.value.kind()),
                 Some("each split package has a table of its own: [packages.dev]".to_owned()),
             );
             continue;
@@ -299,9 +302,7 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
                 Some(format!("leave `name` out: the default is {}-{key}", package.name)),
             );
         }
-        if inner.get("files").is_none() {
-            section.missing("files");
-        }
+        section.require(&["files"]);
         let sub_package = SubPackage {
             name: name.map(|text| text.value.to_owned()),
             summary: section.line("summary").map(|text| text.value.to_owned()),
@@ -321,9 +322,7 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
 
 /// None when an override has emptied the script.
 fn read_test(section: &Section<'_>) -> Option<Test> {
-    if section.table.get("script").is_none() {
-        section.missing("script");
-    }
+    section.require(&["script"]);
     let requires = section.strings("requires", values::relation);
     section.script("script").map(|script| Test { script, requires })
 }
@@ -389,9 +388,7 @@ fn read_matrix(section: &Section<'_>) -> MatrixSpec {
     let owned = |texts: Vec<Text<'_>>| -> Vec<(String, Range<usize>)> {
         texts.into_iter().map(|text| (text.value.to_owned(), text.span.clone())).collect()
     };
-    if section.table.get("distros").is_none() {
-        section.missing("distros");
-    }
+    section.require(&["distros"]);
     let mut variants = BTreeMap::new();
     if let Some(table) = section.plain_table("variants") {
         let names = Section {

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use crate::types::nearest;
+
 /// What is wrong with a value. Reads after the value's name: "`version` must not contain `-`".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Complaint {
@@ -85,6 +87,10 @@ pub(crate) fn deb_name(value: &str) -> Check {
     if let Some((part, c)) =
         first_wrong(value, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '+' | '-' | '.'))
     {
+        let plain = value.to_ascii_lowercase().replace(['_', ' '], "-");
+        if plain != value && deb_name(&plain).is_ok() {
+            return Err(Complaint::new(message, format!("did you mean `{plain}`?")).help(help));
+        }
         return Err(Complaint::new(message, format!("{} is not allowed", named(c))).at(part).help(help));
     }
     if !value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
@@ -139,18 +145,22 @@ pub(crate) fn version(value: &str) -> Check {
 /// An SPDX licence expression.
 pub(crate) fn license(value: &str) -> Check {
     let Err(error) = spdx::Expression::parse(value) else { return Ok(()) };
-    let wrong = value.get(error.span.clone()).unwrap_or_default().to_owned();
-    let canonical = spdx::Expression::canonicalize(value).ok().flatten();
-    let known = spdx::imprecise_license_id(&wrong).map(|(id, _)| id.name.to_owned());
-    let ids = spdx::identifiers::LICENSES.iter().map(|license| license.name);
-    let near = canonical.or(known).or_else(|| crate::types::nearest(&wrong, ids).map(str::to_owned));
-    let label = match (&error.reason, near) {
-        (_, Some(near)) if near != value => format!("did you mean `{near}`?"),
-        (reason, _) => reason_text(reason),
+    let complaint = |label: String| {
+        Complaint::new("is no SPDX expression", label).help(
+            "identifiers are listed at https://spdx.org/licenses, joined by AND, OR, WITH; others: LicenseRef-NAME",
+        )
     };
-    Err(Complaint::new("is no SPDX expression", label)
-        .at(error.span)
-        .help("identifiers are listed at https://spdx.org/licenses, joined by AND, OR, WITH; others: LicenseRef-NAME"))
+    if let Some(canonical) = spdx::Expression::canonicalize(value).ok().flatten().filter(|text| text != value) {
+        return Err(complaint(format!("did you mean `{canonical}`?")));
+    }
+    let wrong = value.get(error.span.clone()).unwrap_or_default();
+    let known = spdx::imprecise_license_id(wrong).map(|(id, _)| id.name);
+    let ids = spdx::identifiers::LICENSES.iter().map(|license| license.name);
+    let label = match known.or_else(|| nearest(wrong, ids)).filter(|near| *near != wrong) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => reason_text(&error.reason),
+    };
+    Err(complaint(label).at(error.span))
 }
 
 fn reason_text(reason: &spdx::error::Reason) -> String {
@@ -240,10 +250,17 @@ pub(crate) fn git_url(value: &str) -> Check {
 }
 
 fn hexadecimal(value: &str, lengths: &[usize], what: &str, help: &str) -> Check {
-    if let Some((part, c)) = first_wrong(value, |c| c.is_ascii_hexdigit()) {
+    let wrong = first_wrong(value, |c| c.is_ascii_hexdigit());
+    if let Some((part, c)) = wrong.clone().filter(|_| lengths.contains(&value.len())) {
         return Err(Complaint::new(format!("is no {what}"), format!("{} is no hexadecimal digit", named(c)))
             .at(part)
             .help(help));
+    }
+    if wrong.is_some() {
+        let expected = lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+        return Err(
+            Complaint::new(format!("is no {what}"), format!("expected {expected} hexadecimal digits")).help(help)
+        );
     }
     if !lengths.contains(&value.len()) {
         let expected = lengths.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
@@ -254,7 +271,7 @@ fn hexadecimal(value: &str, lengths: &[usize], what: &str, help: &str) -> Check 
 }
 
 pub(crate) fn sha256(value: &str) -> Check {
-    hexadecimal(value, &[64], "sha256", "`sha256sum FILE` prints it")
+    hexadecimal(value, &[64], "SHA-256 sum", "`sha256sum FILE` prints it")
 }
 
 /// A full commit id, SHA-1 or SHA-256: anything shorter, or a branch, may mean another tree tomorrow.
@@ -323,9 +340,11 @@ pub(crate) fn relation(value: &str) -> Check {
 /// An environment variable that recipes may set.
 pub(crate) fn variable_name(value: &str) -> Check {
     identifier(value)?;
-    if value.starts_with("FARM_") || matches!(value, "DESTDIR" | "SOURCE_DATE_EPOCH") {
-        return Err(Complaint::new("is set by farm itself", "choose another name")
-            .help("SOURCE_DATE_EPOCH follows from [package] date"));
+    if value == "SOURCE_DATE_EPOCH" {
+        return Err(Complaint::new("is set by farm itself", "set [package] date instead"));
+    }
+    if value.starts_with("FARM_") || value == "DESTDIR" {
+        return Err(Complaint::new("is set by farm itself", "choose another name"));
     }
     Ok(())
 }

@@ -1,0 +1,251 @@
+//! Renders what is wrong with recipes, distributions and matrices: what, where in the file with a caret, what is meant
+//! by it, what to do next. One page per problem; nothing in the file can steer the terminal.
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode, SourceSpan,
+    SpanContents, ThemeCharacters, ThemeStyles,
+};
+
+use crate::distro::DistroError;
+use crate::matrix::MatrixError;
+use crate::plan::PlanError;
+use crate::recipe::{Problem, RecipeError};
+use crate::report::style::count;
+use crate::report::{Style, Tone};
+use crate::types::{nearest, printable};
+
+/// A line longer than this is not shown: no person wrote it.
+const MAX_LINE: usize = 400;
+
+/// Targets that are named for one problem.
+const MAX_TARGETS: usize = 3;
+
+pub(crate) fn recipe(error: &RecipeError, style: &Style) -> String {
+    match error {
+        RecipeError::Read { path, reason } => headline(&format!("cannot read {}: {reason}", path.display()), style),
+        RecipeError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
+    }
+}
+
+pub(crate) fn distro(error: &DistroError, style: &Style) -> String {
+    match error {
+        DistroError::Read { path, reason } => headline(&format!("cannot read {}: {reason}", path.display()), style),
+        DistroError::Invalid { path, text, span, message, help } => {
+            let problem =
+                Problem { message: message.clone(), span: span.clone(), label: "here".to_owned(), help: help.clone() };
+            problems_in(path, text, &[problem], style)
+        }
+    }
+}
+
+pub(crate) fn matrix(error: &MatrixError, style: &Style) -> String {
+    match error {
+        MatrixError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
+        MatrixError::UnknownMatrix { path, name, known } => {
+            let message = if known.is_empty() {
+                format!("{} has no [matrix]", path.display())
+            } else {
+                format!("{} has no matrix `{name}`", path.display())
+            };
+            let near = nearest(name, known.iter().map(String::as_str));
+            let advice = if known.is_empty() {
+                "say in [matrix] distros for which distributions it is built, for example distros = [\"debian-*\"]"
+                    .to_owned()
+            } else if let Some(near) = near {
+                format!("did you mean `{near}`?")
+            } else if name == "default" {
+                format!("its matrices are {}: choose one with --matrix, or write a [matrix]", known.join(", "))
+            } else {
+                format!("its matrices are {}", known.join(", "))
+            };
+            headline(&message, style) + &help(&advice, style)
+        }
+    }
+}
+
+pub(crate) fn plan(error: &PlanError, style: &Style) -> String {
+    // What is wrong with a recipe is mostly wrong for many of its targets: said once.
+    let mut told: Vec<(&str, Vec<String>)> = Vec::new();
+    for (target, message) in &error.problems {
+        match told.iter_mut().find(|(known, _)| known == message) {
+            Some((_, targets)) => targets.push(target.to_string()),
+            None => told.push((message, vec![target.to_string()])),
+        }
+    }
+    let mut text = String::new();
+    for (message, targets) in told {
+        let more = targets.len().saturating_sub(MAX_TARGETS);
+        let mut named = targets[..targets.len() - more].join(", ");
+        if more > 0 {
+            named.push_str(&format!(" and {more} more"));
+        }
+        text.push_str(&headline(message, style));
+        text.push_str(&style.wrap(&format!("for {named}"), "  "));
+        text.push('\n');
+    }
+    text
+}
+
+fn problems_in(path: &Path, text: &str, problems: &[Problem], style: &Style) -> String {
+    let path = printable(&path.to_string_lossy());
+    let text = harmless(text);
+    let mut page: Vec<String> = problems.iter().map(|problem| one_problem(&path, &text, problem, style)).collect();
+    if problems.len() > 1 {
+        page.push(format!("{} in {path}\n", count(problems.len(), "problem", "problems")));
+    }
+    page.join("\n")
+}
+
+fn one_problem(path: &str, text: &str, problem: &Problem, style: &Style) -> String {
+    let mut page = headline(&problem.message, style);
+    match snippet(path, text, problem, style) {
+        Some(lines) => page.push_str(&lines),
+        None => {
+            page.push_str(&style.wrap(&format!("{}: {}", place(path, text, problem.span.start), problem.label), "  "));
+            page.push('\n');
+        }
+    }
+    if let Some(advice) = &problem.help {
+        page.push_str(&help(advice, style));
+    }
+    page
+}
+
+fn headline(message: &str, style: &Style) -> String {
+    let mut lines = style.wrap(&format!("error: {}", printable(message)), "").replace('\n', "\n  ");
+    if let Some(rest) = lines.strip_prefix("error:") {
+        lines = format!("{}{rest}", style.paint(Tone::Bad, "error:"));
+    }
+    lines + "\n"
+}
+
+fn help(advice: &str, style: &Style) -> String {
+    let narrower = Style { width: style.width.saturating_sub(6), ..*style };
+    let lines = narrower.wrap(&format!("help: {}", printable(advice)), "  ").replace('\n', "\n      ");
+    lines.replacen("help:", &style.paint(Tone::Strong, "help:"), 1) + "\n"
+}
+
+/// `recipes/jq/farm.toml:24:1`
+fn place(path: &str, text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("{path}:{line}:{column}")
+}
+
+/// The line with the caret; none where there is no line to show.
+fn snippet(path: &str, text: &str, problem: &Problem, style: &Style) -> Option<String> {
+    let start = problem.span.start.min(text.len());
+    let line_start = text[..floor(text, start)].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[floor(text, start)..].find('\n').map_or(text.len(), |at| floor(text, start) + at);
+    if line_start == line_end || line_end - line_start > MAX_LINE {
+        return None;
+    }
+    // Of what spans several lines, the first says where it is; at a line's end there is nothing to point at but what
+    // stands before.
+    let start = floor(text, if start >= line_end { line_end - 1 } else { start });
+    let end = floor(text, problem.span.end.clamp(start, line_end));
+    let page = Page {
+        source: OneLine { path, text, line: line_start..line_end },
+        span: start..end.max(start),
+        label: printable(&problem.label),
+    };
+    let theme = GraphicalTheme {
+        characters: if style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
+        styles: if style.color { ThemeStyles::ansi() } else { ThemeStyles::none() },
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_context_lines(1)
+        .with_links(false)
+        .with_width(style.width.max(20));
+    let mut drawn = String::new();
+    handler.render_report(&mut drawn, &page).ok()?;
+    // miette draws the message first; ours stands above already.
+    let (_, lines) = drawn.split_once('\n')?;
+    Some(lines.lines().map(|line| format!("{}\n", line.trim_end())).collect())
+}
+
+/// The nearest start of a character at or before `at`.
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+/// The text with every character that could steer a terminal replaced by a harmless one of the same length in bytes,
+/// so that places stay what they are.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            c if printable(c.encode_utf8(&mut [0; 4])).chars().eq([c]) => c,
+            c => match c.len_utf8() {
+                1 => '?',
+                2 => '\u{bf}',
+                _ => '\u{fffd}',
+            },
+        })
+        .collect()
+}
+
+/// The text, of which miette is to show one line, and that whole.
+#[derive(Debug)]
+struct OneLine<'a> {
+    path: &'a str,
+    text: &'a str,
+    line: Range<usize>,
+}
+
+impl SourceCode for OneLine<'_> {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_before: usize,
+        context_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        // Without context it asks where the span is; with it, for what to show.
+        let (shown, context) =
+            if context_before == 0 { (*span, context_after) } else { (SourceSpan::from(self.line.clone()), 0) };
+        let contents = self.text.read_span(&shown, 0, context)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.path.to_owned(),
+            contents.data(),
+            *contents.span(),
+            contents.line(),
+            contents.column(),
+            contents.line_count(),
+        )))
+    }
+}
+
+/// One problem as miette wants it.
+#[derive(Debug)]
+struct Page<'a> {
+    source: OneLine<'a>,
+    span: Range<usize>,
+    label: String,
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Page<'_> {}
+
+impl miette::Diagnostic for Page<'_> {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = Some(self.label.clone());
+        Some(Box::new(std::iter::once(LabeledSpan::new(label, self.span.start, self.span.len()))))
+    }
+}
