@@ -212,10 +212,10 @@ fn planner() {
     'cells: loop {
         for target in &targets {
             let selection = farm::matrix::selection(target, &catalogue);
-            let recipe = file.resolve(&selection, &BTreeMap::new()).unwrap();
+            let recipe = file.resolve_shared(&selection, &BTreeMap::new()).unwrap();
             cells.push(farm::plan::Cell {
                 target: target.clone(),
-                recipe: Arc::new(recipe),
+                recipe,
                 distro: catalogue.get(&target.distro).unwrap().clone(),
                 source_digest: "0".repeat(64),
                 source_date_epoch: Some(0),

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::args::SelectionArgs;
 use super::failure::Failure;
@@ -247,7 +246,7 @@ pub(crate) fn cells(loaded: &Loaded, chosen: &[Chosen]) -> Result<Vec<Cell>, Fai
         let Some(distro) = loaded.catalogue.get(&target.distro) else {
             return Err(Failure::usage(format!("{target}: unknown distribution")));
         };
-        let recipe = match file.resolve(&matrix::selection(target, &loaded.catalogue), &variant(file, target)) {
+        let recipe = match file.resolve_shared(&matrix::selection(target, &loaded.catalogue), &variant(file, target)) {
             Ok(recipe) => recipe,
             Err(error) => {
                 if !errors.contains(&error) {
@@ -268,7 +267,7 @@ pub(crate) fn cells(loaded: &Loaded, chosen: &[Chosen]) -> Result<Vec<Cell>, Fai
         cells.push(Cell {
             target: target.clone(),
             source_date_epoch: recipe.package.date,
-            recipe: Arc::new(recipe),
+            recipe,
             distro: distro.clone(),
             source_digest,
         });

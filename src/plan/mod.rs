@@ -111,8 +111,7 @@ impl Job {
 /// Makes the plan, jobs in the order of the cells.
 ///
 /// # Errors
-/// Everything in every recipe that its target's format cannot express, and targets that come twice: their results
-/// would go into one folder.
+/// Everything in every recipe that its target's format cannot express, and targets that two recipes claim.
 pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     let mut problems = duplicates(&inputs.cells);
     // Cells share recipes (`RecipeFile::resolve_shared`): what only depends on the recipe is made once for each.
@@ -208,18 +207,17 @@ fn limits(inputs: &Inputs, recipe: &Recipe) -> JobLimits {
     }
 }
 
+/// Targets that two recipes claim: their results would go into one folder. Within a recipe, `matrix::expand` gives no
+/// target twice.
 fn duplicates(cells: &[Cell]) -> Vec<(Target, String)> {
-    let mut seen: HashMap<String, &Cell> = HashMap::with_capacity(cells.len());
+    let mut owners: HashMap<&Target, &Cell> = HashMap::with_capacity(cells.len());
     let mut problems = Vec::new();
     for cell in cells {
-        if let Some(other) = seen.insert(cell.target.folder(), cell) {
-            let (one, two) = (other.recipe.root.display(), cell.recipe.root.display());
-            let what = if other.recipe.root == cell.recipe.root {
-                "it is planned twice".to_owned()
-            } else {
-                format!("the recipes in {one} and {two} have the same name: give one of them another")
-            };
-            problems.push((cell.target.clone(), what));
+        let owner = owners.entry(&cell.target).or_insert(cell);
+        if owner.recipe.root != cell.recipe.root {
+            let (one, two) = (owner.recipe.root.display(), cell.recipe.root.display());
+            let message = format!("the recipes in {one} and {two} have the same name: give one of them another");
+            problems.push((cell.target.clone(), message));
         }
     }
     problems

@@ -181,7 +181,8 @@ fn unknown_matrices() {
     ");
     insta::assert_snapshot!(error("default", &["full"]), @r"
     error: jq/farm.toml has no matrix `default`
-      help: its matrices are full: choose one with --matrix, or write a [matrix]
+      help: its matrices are full: choose one with --matrix, or write a
+            [matrix]
     ");
     insta::assert_snapshot!(error("default", &[]), @r#"
     error: jq/farm.toml has no [matrix]
@@ -202,12 +203,12 @@ fn problems_of_a_plan_are_said_once_for_all_their_targets() {
     let problems = ["debian-12", "debian-13", "debian-14", "debian-sid"]
         .iter()
         .map(|distro| (target(distro), "[package] section: `x y` is no section".to_owned()))
-        .chain([(target("debian-12"), "it is planned twice".to_owned())])
+        .chain([(target("debian-12"), "the summary is too long".to_owned())])
         .collect();
     insta::assert_snapshot!(plan(&PlanError { problems }, &Style::PLAIN), @r"
     error: [package] section: `x y` is no section
       for jq@debian-12/amd64, jq@debian-13/amd64, jq@debian-14/amd64 and 1 more
-    error: it is planned twice
+    error: the summary is too long
       for jq@debian-12/amd64
     ");
 }
