@@ -47,7 +47,7 @@ impl Patience {
 
 impl Fetcher {
     /// # Errors
-    /// When no TLS roots can be read.
+    /// When the system gives no way to make a client. Missing CA certificates are none: `https` then fails by itself.
     pub fn new() -> Result<Fetcher, FetchError> {
         Fetcher::with_patience(Patience::USUAL)
     }
@@ -58,12 +58,15 @@ impl Fetcher {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let client = reqwest::Client::builder()
-            .user_agent(concat!("farm/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(patience.connect)
-            .read_timeout(patience.read)
-            .build()
-            .map_err(|error| FetchError::Client(with_causes(&error)))?;
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("farm/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(patience.connect)
+                .read_timeout(patience.read)
+        };
+        // A machine without CA certificates can still use http and file: only https fails there, when it is used.
+        let client = builder().build().or_else(|_| builder().tls_certs_only([]).build());
+        let client = client.map_err(|error| FetchError::Client(with_causes(&error)))?;
         Ok(Fetcher { client, patience })
     }
 
@@ -329,7 +332,11 @@ fn file_failure(path: &Path, error: std::io::Error) -> Failure {
 
 fn transfer_failure(error: &reqwest::Error) -> Failure {
     let reason = with_causes(error);
-    if error.is_timeout() {
+    if reason.contains("UnknownIssuer") {
+        let url = error.url().map(ToString::to_string).unwrap_or_default();
+        let reason = "its certificate is signed by no authority that this machine knows (package ca-certificates)";
+        Failure::Definite(FetchError::BadUrl { url, reason: reason.to_owned() })
+    } else if error.is_timeout() {
         Failure::Transient(format!("no answer in time: {reason}"))
     } else if error.is_redirect() || error.is_builder() {
         let url = error.url().map(ToString::to_string).unwrap_or_default();
