@@ -55,7 +55,13 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let store = if args.output.is_dir() { Some(Store::open(&args.output)?) } else { None };
     let reasons: Vec<Reason> = plan.jobs.iter().map(|job| reason(job, store.as_ref())).collect();
 
-    let text = if args.json { json(&plan, &reasons) } else { table(&plan, &reasons, args.explain, &style) };
+    // Jobs are in the order of what was chosen.
+    let origin = |job: usize, input: &str| {
+        let chosen = &chosen[job];
+        let selection = crate::matrix::selection(&chosen.target, &loaded.catalogue);
+        loaded.recipes[chosen.recipe].set_by(&selection, input.strip_prefix("recipe.")?)
+    };
+    let text = if args.json { json(&plan, &reasons) } else { table(&plan, &reasons, args.explain, &style, &origin) };
     output::out(&text);
     Ok(Exit::Success)
 }
@@ -119,11 +125,14 @@ fn json(plan: &Plan, reasons: &[Reason]) -> String {
     format!("{value:#}\n")
 }
 
-fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style) -> String {
+/// The header of the override that gives a job (by its number) an input, if it is not the recipe itself.
+type Origin<'a> = &'a dyn Fn(usize, &str) -> Option<String>;
+
+fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style, origin: Origin<'_>) -> String {
     let mut table = Table::new(&["TARGET", "ACTION", "BECAUSE"]);
-    for (job, reason) in plan.jobs.iter().zip(reasons) {
+    for (number, (job, reason)) in plan.jobs.iter().zip(reasons).enumerate() {
         let action = if *reason == Reason::UpToDate { "up-to-date" } else { "build" };
-        table.row(vec![job.target.to_string(), action.to_owned(), because(reason)]);
+        table.row(vec![job.target.to_string(), action.to_owned(), because(reason, &|input| origin(number, input))]);
     }
     let mut text = table.render(style);
     if explain {
@@ -145,7 +154,12 @@ fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style) -> Strin
     text
 }
 
-fn because(reason: &Reason) -> String {
+fn because(reason: &Reason, origin: &dyn Fn(&str) -> Option<String>) -> String {
+    // `[override.debian-13] build.env`: where to look, and for what.
+    let named = |input: &str| match (origin(input), input.strip_prefix("recipe.")) {
+        (Some(header), Some(key)) => format!("{header} {key}"),
+        _ => input.to_owned(),
+    };
     match reason {
         Reason::UpToDate => String::new(),
         Reason::NeverBuilt => "never built".to_owned(),
@@ -155,10 +169,10 @@ fn because(reason: &Reason) -> String {
             [Change { input, before: Some(before), after: Some(after) }] if input == "base" => {
                 format!("base image is another ({} -> {})", shorten(before), shorten(after))
             }
-            [Change { input, before: None, .. }] => format!("{input} is new"),
+            [Change { input, before: None, .. }] => format!("{} is new", named(input)),
             [Change { input, after: None, .. }] => format!("{input} is gone"),
             changes => {
-                let names: Vec<&str> = changes.iter().map(|change| change.input.as_str()).collect();
+                let names: Vec<String> = changes.iter().map(|change| named(&change.input)).collect();
                 format!("{} changed", names.join(", "))
             }
         },
@@ -189,9 +203,13 @@ mod tests {
             before: before.map(Into::into),
             after: after.map(Into::into),
         };
-        let changed = |inputs: Vec<Change>| because(&Reason::Changed { inputs });
-        assert_eq!(because(&Reason::UpToDate), "");
-        assert_eq!(because(&Reason::NeverBuilt), "never built");
+        let recipe_itself = |_: &str| None;
+        let changed = |inputs: Vec<Change>| because(&Reason::Changed { inputs }, &recipe_itself);
+        assert_eq!(because(&Reason::UpToDate, &recipe_itself), "");
+        assert_eq!(because(&Reason::NeverBuilt, &recipe_itself), "never built");
+        let inputs = vec![change("recipe.build.env", Some("a"), Some("b"))];
+        let overridden = |_: &str| Some("[override.debian-13]".to_owned());
+        assert_eq!(because(&Reason::Changed { inputs }, &overridden), "[override.debian-13] build.env changed");
         assert_eq!(changed(vec![change("source", Some("a"), Some("b"))]), "source changed");
         assert_eq!(
             changed(vec![change("recipe.build.env", Some("a"), Some("b")), change("distro", Some("a"), Some("b"))]),

@@ -134,6 +134,12 @@ fn recipe_names(folder: &Path) -> Vec<String> {
 
 /// The targets that are meant, recipe by recipe, in the order of their matrices.
 pub(crate) fn choose(loaded: &Loaded, args: &SelectionArgs, engine_arch: Arch) -> Result<Vec<Chosen>, Failure> {
+    for pattern in &args.targets {
+        if let Err(reason) = matrix::Pattern::parse(pattern) {
+            let message = format!("`{}` is no target pattern: it {reason}", crate::types::printable(pattern));
+            return Err(Failure::Usage { message, help: Some(matrix::PATTERN_HELP.to_owned()) });
+        }
+    }
     let filter = Filter { targets: args.targets.clone(), formats: args.formats.clone(), arches: args.arches.clone() };
     let known_somewhere = |name: &str| loaded.recipes.iter().any(|recipe| recipe.matrices.contains_key(name));
     let mut all = Vec::new();

@@ -192,7 +192,8 @@ fn parse_excludes(spec: &MatrixSpec, catalogue: &Catalogue, problems: &mut Vec<P
     patterns
 }
 
-const PATTERN_HELP: &str =
+/// What a pattern looks like, for whoever wrote a wrong one.
+pub(crate) const PATTERN_HELP: &str =
     "a pattern is [RECIPE[+VARIANT]@]DISTRO[/ARCH][+VARIANT], with globs: debian-12, fedora-*/arm64, hello@*";
 
 /// A selector that names a distribution nobody knows would silently never apply.
@@ -266,40 +267,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// A pattern that cannot be read matches nothing: [`Filter::problems`] says so.
+    /// A pattern that cannot be read matches nothing: whoever takes one from a person tries [`Pattern::parse`] first.
     pub fn matches(&self, target: &Target) -> bool {
         (self.formats.is_empty() || self.formats.contains(&target.format))
             && (self.arches.is_empty() || self.arches.contains(&target.arch))
             && (self.targets.is_empty()
                 || self.targets.iter().any(|text| Pattern::parse(text).is_ok_and(|pattern| pattern.matches(target))))
-    }
-
-    /// For each `-t` pattern that chooses none of `targets`, a sentence that says why and what may be meant.
-    pub fn problems(&self, targets: &[Target]) -> Vec<String> {
-        let mut sentences = Vec::new();
-        for text in &self.targets {
-            let shown = crate::types::printable(text);
-            match Pattern::parse(text) {
-                Err(reason) => sentences.push(format!("`{shown}` {reason}; {PATTERN_HELP}")),
-                Ok(pattern) if targets.iter().any(|target| pattern.matches(target)) => {}
-                Ok(_) => {
-                    let suggestion = if targets.iter().any(|target| target.recipe == *text) {
-                        format!(": did you mean `{shown}@*`?")
-                    } else if targets.iter().any(|target| glob_matches(&format!("{text}-*"), &target.distro)) {
-                        format!(": did you mean `{shown}-*`?")
-                    } else {
-                        let distros = targets.iter().map(|target| target.distro.as_str());
-                        let ids: Vec<String> = targets.iter().map(Target::to_string).collect();
-                        match nearest(text, distros.chain(ids.iter().map(String::as_str))) {
-                            Some(near) => format!(": did you mean `{near}`?"),
-                            None => String::new(),
-                        }
-                    };
-                    sentences.push(format!("`{shown}` matches no target{suggestion}"));
-                }
-            }
-        }
-        sentences
     }
 }
 

@@ -204,15 +204,13 @@ impl RecipeFile {
         })
     }
 
-    /// The selectors of the overrides that apply to a target and set `key`, such as `build.env`, the one that wins last:
-    /// for saying where a value comes from.
-    pub fn set_by(&self, selection: &Selection, key: &str) -> Vec<&str> {
-        self.matching(selection)
-            .into_iter()
-            .map(|index| &self.parsed.overrides[index])
-            .filter(|one| path_of(&one.body, key).is_some())
-            .map(|one| one.selector.as_str())
-            .collect()
+    /// The header of the override that gives a target its value of `key`, such as `build.env`: `[override.debian-13]`.
+    /// None when the value is that of the recipe itself.
+    pub fn set_by(&self, selection: &Selection, key: &str) -> Option<String> {
+        let mut overrides = self.matching(selection).into_iter().rev().map(|index| &self.parsed.overrides[index]);
+        let selector = &overrides.find(|one| path_of(&one.body, key).is_some())?.selector;
+        let bare = selector.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        Some(if bare { format!("[override.{selector}]") } else { format!("[override.\"{selector}\"]") })
     }
 
     /// The overrides that apply, in the order in which they are merged: by weight, then as they stand in the file.

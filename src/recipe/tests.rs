@@ -201,8 +201,10 @@ package.release = 7
     assert!(rpm.install.is_some());
     let deb = resolved(&file, "debian-11/amd64");
     assert_eq!((deb.package.release, deb.build.requires.len()), (7, 2));
-    assert_eq!(file.set_by(&selection("fedora-43/amd64"), "build.env"), ["rpm"]);
-    assert_eq!(file.set_by(&selection("fedora-43/amd64"), "build.install"), Vec::<&str>::new());
+    let origin = |target, key| file.set_by(&selection(target), key);
+    assert_eq!(origin("fedora-43/amd64", "build.env").as_deref(), Some("[override.rpm]"));
+    assert_eq!(origin("fedora-43/amd64", "build.install"), None);
+    assert_eq!(origin("debian-12/amd64", "build.env"), None);
 }
 
 #[test]
