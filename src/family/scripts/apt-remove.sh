@@ -1,6 +1,18 @@
 # Removes the packages, then their configuration, and sees to it that nothing of them stays.
 set --
 for package in "$farm_packages"/*.deb; do set -- "$@" "$(dpkg-deb -f "$package" Package)"; done
+# What the base itself needs, the library that apt is linked with for one, cannot go: it stays, upgraded.
+needed=" $(LC_ALL=C dpkg --simulate --remove "$@" 2>&1 |
+    sed '1,/^Errors were encountered/d; s/^ *\([^: ]*\).*/\1/' | tr '\n' ' ')"
+all=$*
+set --
+for package in $all; do
+    case $needed in
+        *" $package "*) echo "farm: $package is needed by the base and stays" ;;
+        *) set -- "$@" "$package" ;;
+    esac
+done
+[ $# -gt 0 ] || exit 0
 files=$(mktemp)
 dpkg-query -L "$@" | sort -u >"$files"
 dpkg --remove "$@"
