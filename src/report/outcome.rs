@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::style::{Style, Tone, count};
 use crate::artifact::{Artifact, ArtifactKind, Severity};
 use crate::event::{JobReport, Outcome, Tail};
-use crate::family::StepKind;
+use crate::family::{BUILD_ROOT, StepKind};
 use crate::types::{human_bytes, human_duration, printable};
 
 /// One column, in colour: what went well, what was not done, what is the package's fault, what is not.
@@ -79,7 +79,7 @@ pub(crate) fn headline(outcome: &Outcome) -> String {
 pub(crate) fn gist(report: &JobReport) -> Option<String> {
     match &report.outcome {
         Outcome::Failed { exit_code, .. } => Some(match report.tail.as_ref().and_then(telling_line) {
-            Some(line) => line.trim().to_owned(),
+            Some(line) => below_source_tree(line.trim()).to_owned(),
             None => format!("exit code {exit_code}"),
         }),
         Outcome::DepWait { requirements } => Some(safe(&requirements.join(", "))),
@@ -199,18 +199,34 @@ fn package_name(file_name: &str) -> &str {
     }
 }
 
-/// The line of the last output that a person would look for: the first that speaks of an error, else the last one.
+/// The line of the last output that a person would look for: the first that speaks of an error, else the last that
+/// speaks of something missing or failed, else the last one. Build drivers that only repeat a failure are passed over.
 fn telling_line(tail: &Tail) -> Option<&str> {
-    let speaks = |line: &&String| {
-        let line = line.to_ascii_lowercase();
-        ["error:", "error ", "fatal:", "fail:", "failed:", "not found", "undefined reference", "traceback"]
+    let repeats = |line: &str| {
+        ["make", "gmake", "ninja:", "dpkg-buildpackage:", "dh_", "dh:", "RPM build errors", "    Bad exit status"]
             .iter()
-            .any(|word| line.contains(word))
-            && !line.starts_with("make")
-            && !line.starts_with("dpkg-buildpackage:")
+            .any(|driver| line.starts_with(driver))
     };
-    let lines = || tail.lines.iter().filter(|line| !line.trim().is_empty());
-    lines().find(speaks).or_else(|| lines().next_back()).map(String::as_str)
+    let speaks = |line: &str, words: &[&str]| {
+        let line = line.to_ascii_lowercase();
+        words.iter().any(|word| line.contains(word))
+    };
+    let lines = || tail.lines.iter().map(String::as_str).filter(|line| !line.trim().is_empty() && !repeats(line));
+    lines()
+        .find(|line| speaks(line, &["error:", "error[", "fatal:", "undefined reference", "traceback"]))
+        .or_else(|| lines().rfind(|line| speaks(line, &["not found", "not set", "fail", "error", "denied", "cannot "])))
+        .or_else(|| lines().next_back())
+        .or_else(|| tail.lines.iter().map(String::as_str).rfind(|line| !line.trim().is_empty()))
+}
+
+/// A line without the path of the source tree that it begins with: `/build/hello-2.10/src/a.c:1:` -> `src/a.c:1:`.
+fn below_source_tree(line: &str) -> &str {
+    let below =
+        line.strip_prefix(BUILD_ROOT).and_then(|rest| rest.strip_prefix('/')).and_then(|rest| rest.split_once('/'));
+    match below {
+        Some((folder, path)) if !folder.contains([' ', ':']) => path,
+        _ => line,
+    }
 }
 
 /// A missing header or command, by the words that compilers and shells have for it. A hint, never an outcome.
@@ -225,6 +241,7 @@ fn missing_in_build(tail: &Tail) -> Option<String> {
         if let Some(rest) = line.strip_suffix(": not found").or_else(|| line.strip_suffix(": command not found"))
             && let Some(command) = rest.rsplit([' ', ':']).next()
             && !command.is_empty()
+            && !command.contains('/')
         {
             return requires(command);
         }
@@ -307,6 +324,25 @@ mod tests {
             Some("add the package that has `cmake` to [build] requires")
         );
         assert_eq!(missing_in_build(&tail("make: *** [all] Error 2")), None);
+        assert_eq!(missing_in_build(&tail("sh: 1: build-aux/git-version-gen: not found")), None);
+    }
+
+    #[test]
+    fn the_line_that_tells_most_stands_for_the_failure() {
+        let telling = |lines: &[&str]| {
+            let tail = Tail { first_line: 1, lines: lines.iter().map(|line| (*line).to_owned()).collect() };
+            telling_line(&tail).map(str::to_owned)
+        };
+        let noise = "sh: 1: build-aux/git-version-gen: not found";
+        let cause = "debian/farm_scripts/build: 6: PREFIX: parameter not set";
+        let drivers = ["make: *** [debian/rules:8: binary] Error 2", "dpkg-buildpackage: error: debian/rules failed"];
+        assert_eq!(telling(&[noise, cause, drivers[0], drivers[1]]).as_deref(), Some(cause));
+        assert_eq!(telling(&["a.c:1:2: error: x", "b.c:1:2: error: y"]).as_deref(), Some("a.c:1:2: error: x"));
+        assert_eq!(telling(&["PASS: 1", "FAIL: 2", "done", ""]).as_deref(), Some("FAIL: 2"));
+        assert_eq!(telling(&drivers).as_deref(), Some(drivers[1]));
+        assert_eq!(telling(&[]), None);
+        assert_eq!(below_source_tree("/build/hello-2.10/src/a.c:1: error: x"), "src/a.c:1: error: x");
+        assert_eq!(below_source_tree("/build/x: not found"), "/build/x: not found");
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::event::{Event, Outcome};
 use crate::family::StepKind;
 use crate::types::{human_bytes, printable};
 
-/// Columns of the time in a line.
-const TIME: usize = 8;
+/// Columns of the time in a line: `1:02:33`, `1m 28s`.
+const TIME: usize = 7;
 /// Columns of the step in a line: the longest is `prepare`.
 const STEP: usize = 7;
 const SPINNER: [&str; 10] = [
@@ -69,6 +69,8 @@ impl Progress {
                 self.total = targets.len();
                 self.target_width =
                     targets.iter().map(|target| width(&target.to_string())).max().unwrap_or(0).min(style.width / 2);
+                // A packager's suffix (`20.10.24+dfsg1`) says nothing to people who build.
+                let engine = engine.split('+').next().unwrap_or(engine);
                 let facts = format!("engine {engine}{}{}", style.dot(), count(*slots, "slot", "slots"));
                 let header = style.edges(&printable(&self.command), &facts);
                 return header.lines().map(|line| style.paint(Tone::Strong, line)).collect();
@@ -135,10 +137,10 @@ impl Progress {
             if style.unicode { SPINNER[frame % SPINNER.len()] } else { ASCII_SPINNER[frame % ASCII_SPINNER.len()] };
         let step = job.step.map(StepKind::as_str).unwrap_or_default();
         let line = format!(
-            "  {} {}{}    {}  ",
+            "  {} {} {}  {}  ",
             style.paint(Tone::Good, spinner),
             pad(&style.cut(&job.target, self.target_width), self.target_width),
-            pad_left(&clock(now.saturating_sub(job.since)), TIME + 1),
+            pad_left(&clock(now.saturating_sub(job.since)), TIME),
             pad(step, STEP),
         );
         let room = style.width.saturating_sub(width(&line) + 1);
@@ -189,10 +191,10 @@ impl Progress {
 pub(crate) fn finished_line(report: &crate::event::JobReport, target_width: usize, style: &Style) -> String {
     let time = outcome::time(report);
     let line = format!(
-        "  {} {}{}    {}",
+        "  {} {} {}  {}",
         outcome::mark(&report.outcome, style),
         pad(&style.cut(&report.target.to_string(), target_width), target_width),
-        pad_left(&time, TIME + 1),
+        pad_left(&time, TIME),
         outcome::detail(report)
     );
     style.cut(&line, style.width.saturating_sub(1)).into_owned()
@@ -281,10 +283,10 @@ mod tests {
     fn a_run_in_flight_at_80_columns() {
         insta::assert_snapshot!(screen(&Style::PLAIN, 24), @"
         farm build --matrix                             engine docker 20.10.24 · 2 slots
-          = xxhash@debian-13/amd64   cached    3 packages, nothing changed
-          ✓ hello@debian-12/amd64     31.0s    hello_1.7-1_amd64.deb  52 kB
-          ⠋ jq@debian-12/amd64         0:41    build    [ 63%] Linking C shared librar…
-          ⠋ hello@debian-13/amd64      0:07    prepare  debian:trixie  12 MB of 49 MB
+          = xxhash@debian-13/amd64  cached  3 packages, nothing changed
+          ✓ hello@debian-12/amd64    31.0s  hello_1.7-1_amd64.deb  52 kB
+          ⠋ jq@debian-12/amd64        0:41  build    [ 63%] Linking C shared library l…
+          ⠋ hello@debian-13/amd64     0:07  prepare  debian:trixie  12 MB of 49 MB
             1 waiting · 2 of 5 done · about 30 s left
         ");
     }
@@ -293,10 +295,10 @@ mod tests {
     fn a_narrow_terminal_without_unicode() {
         insta::assert_snapshot!(screen(&Style { unicode: false, width: 56, ..Style::PLAIN }, 24), @"
         farm build --matrix      engine docker 20.10.24, 2 slots
-          = xxhash@debian-13/amd64   cached    3 packages, n...
-          + hello@debian-12/amd64     31.0s    hello_1.7-1_a...
-          - jq@debian-12/amd64         0:41    build
-          - hello@debian-13/amd64      0:07    prepare
+          = xxhash@debian-13/amd64  cached  3 packages, noth...
+          + hello@debian-12/amd64    31.0s  hello_1.7-1_amd6...
+          - jq@debian-12/amd64        0:41  build    [ 63%] ...
+          - hello@debian-13/amd64     0:07  prepare  debian:...
             1 waiting, 2 of 5 done, about 30 s left
         ");
     }
