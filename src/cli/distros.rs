@@ -39,30 +39,23 @@ pub(crate) fn find<'a>(catalogue: &'a Catalogue, id: &str) -> Result<&'a std::sy
 }
 
 fn list(catalogue: &Catalogue, today: &str, style: &Style) -> String {
-    let mut table = Table::new(&["ID", "NAME", "FORMAT", "BY", "SUPPORT UNTIL", "BASE"]);
+    let mut table = Table::new(&["ID", "PACKAGES", "SUPPORT UNTIL", "BOOTSTRAP", "NAME"]);
     for distro in catalogue.iter() {
-        let base = match (&distro.image, &distro.bootstrap) {
-            (Some(_), Some(_)) => "registry, bootstrap",
-            (Some(_), None) => "registry",
-            (None, Some(_)) => "bootstrap",
-            (None, None) => "-",
-        };
         table.row(vec![
             distro.id.clone(),
-            distro.name.clone(),
-            distro.format.to_string(),
-            distro.manager.as_str().to_owned(),
+            format!("{}/{}", distro.format, distro.manager.as_str()),
             support(distro, today),
-            base.to_owned(),
+            if distro.bootstrap.is_some() { "yes" } else { "-" }.to_owned(),
+            distro.name.clone(),
         ]);
     }
     table.render(style)
 }
 
-/// `2028-06-30`, `2026-08-31 ended`, `rolling`. ISO dates sort as text.
+/// `2028-06-30`, `2026-08-31 ended`; none for what rolls and for what has no date yet. ISO dates sort as text.
 fn support(distro: &Distro, today: &str) -> String {
     match &distro.end_of_life {
-        None => "rolling".to_owned(),
+        None => "no end known".to_owned(),
         Some(end) if end.as_str() <= today => format!("{end} ended"),
         Some(end) => end.clone(),
     }

@@ -86,7 +86,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     output::err(&format!(
         "\nThis is a bug in farm: {}{place}\n\
-         Please report it with the command you ran, and `farm --version`: {}.\n\
+         Please report it with the command that you ran; this is farm {}.\n\
          What dist/ held before is still there; `farm reap` removes containers that are left.\n",
         crate::types::printable(info.payload_as_str().unwrap_or("it panicked")),
         env!("CARGO_PKG_VERSION"),

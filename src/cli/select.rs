@@ -160,7 +160,7 @@ pub(crate) fn choose(loaded: &Loaded, args: &SelectionArgs, engine_arch: Arch) -
         let mut seen = std::collections::HashSet::new();
         for name in names {
             let expanded = matrix::expand(recipe, name, &loaded.catalogue, engine_arch)
-                .map_err(|error| unknown_matrix_or(error, name, loaded))?;
+                .map_err(|error| unknown_matrix_or(error, name, loaded, args))?;
             targets.extend(expanded.into_iter().filter(|target| seen.insert(target.clone())));
         }
         let matching = targets.iter().filter(|target| filter.matches(target)).cloned();
@@ -173,12 +173,16 @@ pub(crate) fn choose(loaded: &Loaded, args: &SelectionArgs, engine_arch: Arch) -
 }
 
 /// `--matrix hello`, where `hello` is a recipe: says how to write it.
-fn unknown_matrix_or(error: MatrixError, name: &str, loaded: &Loaded) -> Failure {
+fn unknown_matrix_or(error: MatrixError, name: &str, loaded: &Loaded, args: &SelectionArgs) -> Failure {
+    let is_recipe = || {
+        loaded.recipes.iter().any(|recipe| recipe.name == name) || find(&[PathBuf::from(name)], Path::new(".")).is_ok()
+    };
     match error {
-        MatrixError::UnknownMatrix { .. } if loaded.recipes.iter().any(|recipe| recipe.name == name) => {
+        MatrixError::UnknownMatrix { .. } if is_recipe() => {
+            let others: Vec<String> = args.recipes.iter().map(|recipe| format!(" {}", recipe.display())).collect();
             Failure::Usage {
                 message: format!("`{name}` is a recipe, not a matrix"),
-                help: Some(format!("write the recipe first: farm build {name} --matrix")),
+                help: Some(format!("recipes go before --matrix: farm build {name}{} --matrix", others.concat())),
             }
         }
         error => Failure::Matrix(error),
