@@ -1,0 +1,233 @@
+//! The real binary, as a person or a script sees it: exit codes and words, without a container engine.
+
+mod lab;
+
+use lab::{RECIPE, Test};
+
+#[test]
+fn without_a_command_there_is_help_and_exit_2() {
+    let ran = Test::new().run(&[]);
+    ran.exits(2);
+    assert!(ran.stderr.contains("Usage: farm"), "{ran}");
+}
+
+#[test]
+fn help_and_version_go_to_stdout_and_fit_in_80_columns() {
+    for arguments in [
+        &["--help"][..],
+        &["build", "--help"],
+        &["build", "-h"],
+        &["plan", "--help"],
+        &["render", "--help"],
+        &["distros", "--help"],
+        &["images", "--help"],
+        &["images", "bootstrap", "--help"],
+        &["reap", "--help"],
+        &["--version"],
+    ] {
+        let ran = Test::new().run(arguments);
+        ran.exits(0);
+        assert!(ran.stdout.starts_with("farm ") || ran.stdout.contains("Usage: farm"), "{ran}");
+        ran.fits(100);
+    }
+}
+
+#[test]
+fn a_wrong_option_is_exit_2_with_a_hint() {
+    let ran = Test::new().run(&["build", "--matrx"]);
+    ran.exits(2);
+    assert!(ran.stderr.contains("--matrix"), "{ran}");
+    for arguments in [&["build", "-j", "0"][..], &["build", "--mirror", "debian"], &["build", "--arch", "vax"]] {
+        Test::new().run(arguments).exits(2);
+    }
+}
+
+#[test]
+fn a_folder_without_recipes_says_what_it_looked_for() {
+    let ran = Test::new().run(&["build"]);
+    ran.exits(2);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: no recipe here: neither ./farm.toml nor recipes/*/farm.toml
+      help: name one: farm build path/to/farm.toml
+    ");
+}
+
+#[test]
+fn a_recipe_that_is_not_there_is_named_with_the_nearest() {
+    let ran = Test::new().file("recipes/hello/farm.toml", RECIPE).run(&["plan", "helo"]);
+    ran.exits(2);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: no recipe at helo
+      help: did you mean `hello`, in recipes/hello/farm.toml?
+    ");
+}
+
+#[test]
+fn a_bad_recipe_is_exit_3_with_file_line_and_suggestion() {
+    let bad = RECIPE.replace("[build]", "[build]\nbuild-requires = [\"gettext\"]");
+    for command in ["build", "plan"] {
+        let ran = Test::new().file("farm.toml", &bad).run(&[command]);
+        ran.exits(3);
+        assert!(ran.stderr.contains("farm.toml"), "{ran}");
+        assert!(ran.stderr.contains("build-requires"), "{ran}");
+        assert!(ran.stderr.contains("requires"), "{ran}");
+        ran.fits(80);
+    }
+}
+
+#[test]
+fn a_bad_distribution_is_exit_3_with_its_file() {
+    let ran = Test::new().file("distros/mine.toml", "nmae = \"Mine 1\"\n").run(&["distros"]);
+    ran.exits(3);
+    assert!(ran.stderr.contains("mine.toml"), "{ran}");
+}
+
+#[test]
+fn nothing_matched_is_exit_4_with_the_nearest_targets() {
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["build", "-t", "debain-13"]);
+    ran.exits(4);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: no target matches -t debain-13
+      help: did you mean greet@debian-13/amd64?
+    ");
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "-t", "plan9"]);
+    ran.exits(4);
+    insta::assert_snapshot!(ran.stderr, @"
+    error: no target matches -t plan9
+      help: there are greet@debian-12/amd64, greet@debian-13/amd64,
+      greet@rpm-generic/x86_64 and 4 more: farm plan -t '*'
+    ");
+}
+
+#[test]
+fn a_matrix_that_no_recipe_has_is_exit_4() {
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["build", "--matrix", "fulll"]);
+    ran.exits(4);
+    assert!(ran.stderr.contains("fulll") && ran.stderr.contains("full"), "{ran}");
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["build", "--matrix", "greet"]);
+    ran.exits(2);
+    assert!(ran.stderr.contains("farm build greet --matrix"), "{ran}");
+}
+
+#[test]
+fn no_engine_is_exit_5_and_says_what_was_tried() {
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["build"]);
+    ran.exits(5);
+    assert!(ran.stderr.contains("no-engine.sock"), "{ran}");
+    assert!(ran.stderr.contains("help: start Docker or Podman"), "{ran}");
+    assert!(!ran.folder.join("dist").exists(), "a run that could not start left dist/ behind");
+    Test::new().run(&["images"]).exits(5);
+    Test::new().run(&["reap"]).exits(5);
+}
+
+#[test]
+fn a_plan_needs_no_engine_and_changes_nothing() {
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "--matrix"]);
+    ran.exits(0);
+    insta::assert_snapshot!(ran.stdout, @"
+    TARGET                    ACTION  BECAUSE
+    greet@debian-12/amd64     build   never built
+    greet@debian-13/amd64     build   never built
+    greet@rpm-generic/x86_64  build   never built
+    ");
+    assert!(ran.stderr.starts_with("note: "), "{ran}");
+    assert!(!ran.folder.join("dist").exists());
+}
+
+#[test]
+fn without_a_matrix_the_first_target_of_each_recipe_is_meant() {
+    let ran = Test::new()
+        .file("recipes/greet/farm.toml", RECIPE)
+        .file("recipes/other/farm.toml", &RECIPE.replace("greet", "other"))
+        .run(&["plan"]);
+    ran.exits(0);
+    let targets: Vec<&str> = ran.stdout.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(targets, ["greet@debian-12/amd64", "other@debian-12/amd64"], "{ran}");
+}
+
+#[test]
+fn patterns_choose_out_of_all_matrices() {
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "-t", "debian-11", "-t", "rpm-generic"]);
+    ran.exits(0);
+    let targets: Vec<&str> = ran.stdout.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    assert!(targets.contains(&"greet@rpm-generic/x86_64") && targets.contains(&"greet@debian-11/amd64"), "{ran}");
+    let warning = ran.stdout.lines().find(|line| line.starts_with("warning: "));
+    assert!(warning.is_some_and(|line| line.contains("Debian 11")), "the end of Debian 11 goes unsaid: {ran}");
+}
+
+#[test]
+fn a_plan_as_json_holds_what_would_run() {
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "--matrix", "--json"]);
+    ran.exits(0);
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(plan["schema"], 1);
+    let job = &plan["jobs"][0];
+    assert_eq!(job["id"], "greet@debian-12/amd64");
+    assert_eq!(job["because"]["reason"], "never-built");
+    assert!(job["packaging"]["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{ran}");
+    assert!(
+        job["key"]["digest"].as_str().is_some_and(|digest| digest.contains(|c: char| c.is_ascii_hexdigit())),
+        "{ran}"
+    );
+}
+
+#[test]
+fn a_target_can_be_rendered_for_reading() {
+    let test = Test::new().file("farm.toml", RECIPE);
+    let ran = test.run(&["render", "debian-12"]);
+    ran.exits(0);
+    assert!(ran.stdout.contains("==> ") && ran.stdout.contains("Package: greet"), "{ran}");
+    let ran = test.run(&["render", "debian-12", "-o", "rendered"]);
+    ran.exits(0);
+    let scripts: Vec<String> = std::fs::read_dir(ran.folder.join("rendered/scripts"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(scripts.iter().any(|name| name == "01-builder.sh"), "{scripts:?}");
+    let ran = test.run(&["render", "debian-*"]);
+    ran.exits(2);
+    assert!(ran.stderr.contains("targets match debian-*"), "{ran}");
+}
+
+#[test]
+fn distributions_are_listed_and_shown() {
+    let ran = Test::new().run(&["distros"]);
+    ran.exits(0);
+    let line = |id: &str| ran.stdout.lines().find(|line| line.starts_with(&format!("{id} "))).unwrap().to_owned();
+    assert!(line("debian-11").contains("ended"), "{ran}");
+    assert!(line("debian-12").contains("deb/apt"), "{ran}");
+    assert!(line("opensuse-tumbleweed").contains("rpm/zypper"), "{ran}");
+    let shown = Test::new().run(&["distros", "show", "debian-12"]);
+    shown.exits(0);
+    for expected in ["bookworm", "~deb12", "ftp.debian.org", "keyrings"] {
+        assert!(shown.stdout.contains(expected), "{expected}: {shown}");
+    }
+    let ran = Test::new().run(&["distros", "show", "debain-12"]);
+    ran.exits(4);
+    assert!(ran.stderr.contains("did you mean `debian-12`?"), "{ran}");
+}
+
+#[test]
+fn a_distribution_of_the_users_own_is_one_file() {
+    let mine = "extends = \"debian-12\"\nname = \"Mine 1\"\nversion = \"1\"\n";
+    let ran = Test::new().file("distros/mine-1.toml", mine).run(&["distros"]);
+    ran.exits(0);
+    assert!(ran.stdout.contains("Mine 1"), "{ran}");
+}
+
+#[test]
+fn colour_is_asked_for_or_absent() {
+    let plain = Test::new().run(&["distros"]);
+    assert!(!plain.stdout.contains('\u{1b}'), "{plain}");
+    let forced = Test::new().run(&["distros", "--color", "always"]);
+    assert!(forced.stdout.contains('\u{1b}'), "{forced}");
+    let environment = Test::new().env("CLICOLOR_FORCE", "1").run(&["distros"]);
+    assert!(environment.stdout.contains('\u{1b}'), "{environment}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_crash() {
+    let ran = Test::new().run_with_closed_stdout(&["distros"]);
+    ran.exits(0);
+    assert_eq!(ran.stderr, "", "{ran}");
+}
