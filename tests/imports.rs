@@ -147,7 +147,10 @@ fn module_of(file: &Path) -> String {
 /// Test modules may use what they like of floors below, to build what they test with; not of the top.
 fn is_test(file: &Path) -> bool {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
-    name == "tests" || name.ends_with("_tests") || file.components().any(|part| part.as_os_str() == "tests")
+    name == "tests"
+        || name == "testing"
+        || name.ends_with("_tests")
+        || file.components().any(|part| part.as_os_str() == "tests")
 }
 
 fn imports() -> Vec<Import> {

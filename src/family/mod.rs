@@ -179,6 +179,13 @@ pub struct ExpectedPackage {
     pub architecture: PackageArch,
 }
 
+impl ExpectedPackage {
+    /// `Architecture: all`, `BuildArch: noarch`.
+    pub fn is_arch_independent(&self) -> bool {
+        self.architecture == PackageArch::All
+    }
+}
+
 /// The install test: scripts run in order as root in one fresh container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TestSetup {

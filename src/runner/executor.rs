@@ -23,7 +23,6 @@ use crate::event::{Event, JobReport, Outcome};
 use crate::family::StepKind;
 use crate::image::Images;
 use crate::plan::{Job, Key};
-use crate::recipe::PackageArch;
 use crate::source::Sources;
 use crate::store::{RECORD_SCHEMA, Record, Staging, Store};
 use crate::types::Format;
@@ -385,7 +384,7 @@ fn expectation(job: &Job) -> Expectation {
             .map(|package| Expected {
                 name: package.name.clone(),
                 version: package.version.clone(),
-                arch_independent: package.architecture == PackageArch::All,
+                arch_independent: package.is_arch_independent(),
             })
             .collect(),
         closed: own.is_none(),
