@@ -212,9 +212,14 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
     list_field(text, "Recommends", &write(recommends));
     list_field(text, "Suggests", &write(suggests));
     list_field(text, "Provides", &write(provides));
-    list_field(text, "Conflicts", &write(conflicts));
-    list_field(text, "Breaks", &write(replaces));
-    list_field(text, "Replaces", &write(replaces));
+    // A package that is replaced whole is in conflict (Policy 7.6.2); older versions of one are broken (7.6.1).
+    let replaces = write(replaces);
+    let (versions, whole): (Vec<String>, Vec<String>) = replaces.iter().cloned().partition(|r| r.contains('('));
+    let mut conflicts = write(conflicts);
+    conflicts.extend(whole);
+    list_field(text, "Conflicts", &conflicts);
+    list_field(text, "Breaks", &versions);
+    list_field(text, "Replaces", &replaces);
 }
 
 fn list_field(text: &mut String, name: &str, values: &[String]) {

@@ -132,6 +132,9 @@ fn defines(recipe: &Recipe, distro: &Distro, parallel: usize) -> Vec<(String, St
         // Debian's rpm has no policy of its own for what is installed.
         defines.push(("__os_install_post", "bash %{_rpmconfigdir}/brp-compress".to_owned()));
         defines.push(("_debugsource_packages", "1".to_owned()));
+        // Hardening as the distributions have it; both hash styles, so that the oldest loaders can read the result.
+        defines.push(("optflags", "-O2 -g -fstack-protector-strong -Wp,-D_FORTIFY_SOURCE=2".to_owned()));
+        defines.push(("build_ldflags", "-Wl,-z,relro -Wl,-z,now -Wl,--hash-style=both".to_owned()));
         // Other distributions' packages may own /usr/lib/.build-id: the links go where only debuggers look.
         defines.push(("_build_id_links", "alldebug".to_owned()));
     }
@@ -268,6 +271,11 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro) {
     }
     let mut requires: Vec<String> =
         recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Rpm, "").ok()).collect();
+    // So that the .src.rpm can be built elsewhere: Debian implies a compiler, RPM distributions do not.
+    if recipe.package.architecture == PackageArch::Any {
+        let compiler = |package: &&String| ["gcc", "make"].contains(&package.as_str());
+        requires.extend(distro.build_packages.iter().filter(compiler).cloned());
+    }
     requires.sort();
     requires.dedup();
     for requirement in requires {
@@ -302,6 +310,7 @@ fn description(member: &Member<'_>) -> String {
 fn environment(recipe: &Recipe, distro: &Distro) -> String {
     let mut text = "%{?set_build_flags}%{!?set_build_flags:export CFLAGS=\"%{optflags}\" CXXFLAGS=\"%{optflags}\" \
                     LDFLAGS=\"%{?build_ldflags}\"}\n\
+                    export CPPFLAGS=\"${CPPFLAGS:-}\" CFLAGS=\"${CFLAGS:-}\" CXXFLAGS=\"${CXXFLAGS:-}\" LDFLAGS=\"${LDFLAGS:-}\"\n\
                     export PREFIX=\"%{_prefix}\" LIBDIR=\"%{_libdir}\" FARM_PARALLEL=\"${RPM_BUILD_NCPUS:-1}\"\n\
                     export MAKEFLAGS=\"-j$FARM_PARALLEL\" CARGO_BUILD_JOBS=\"$FARM_PARALLEL\" \
                     CMAKE_BUILD_PARALLEL_LEVEL=\"$FARM_PARALLEL\"\n"

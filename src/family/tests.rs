@@ -1,1 +1,369 @@
+//! What is generated, as people would read it. That it also works is tested in containers, by `tests/family`.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+use crate::distro::{Bootstrap, Security};
+use crate::recipe::{
+    Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, RecipeLimits, Relations, Source, SubPackage,
+    Test,
+};
+
+fn distro(format: Format, manager: PackageManager) -> Distro {
+    Distro {
+        id: "some-1".to_owned(),
+        name: "Some 1 (first)".to_owned(),
+        family: "some".to_owned(),
+        version: "1".to_owned(),
+        format,
+        manager,
+        image: None,
+        arches: vec![Arch::Amd64],
+        release_tag: if format == Format::Deb { "~some1" } else { ".some1" }.to_owned(),
+        end_of_life: None,
+        enable_repositories: vec![],
+        build_packages: vec!["make".to_owned()],
+        macros: BTreeMap::new(),
+        bootstrap: None,
+        setup: None,
+        digest: String::new(),
+    }
+}
+
+fn strings(list: &[&str]) -> Vec<String> {
+    list.iter().map(|s| (*s).to_owned()).collect()
+}
+
+fn recipe() -> Recipe {
+    let sub = SubPackage {
+        name: None,
+        summary: None,
+        description: Some("Headers.\n\n * one\n * two".to_owned()),
+        section: None,
+        group: None,
+        architecture: None,
+        files: strings(&["/usr/include/**", "${libdir}/*.so"]),
+        config_files: vec![],
+        relations: Relations { requires: strings(&["pkg (= ${self-version})"]), ..Relations::default() },
+        scripts: MaintainerScripts::default(),
+    };
+    Recipe {
+        root: PathBuf::from("/nowhere"),
+        package: Package {
+            name: "pkg".to_owned(),
+            version: "1.0~rc1".to_owned(),
+            release: 2,
+            epoch: 1,
+            summary: "Does 100% of it.".to_owned(),
+            description: "First line\nof a paragraph.\n\n.hidden at the start".to_owned(),
+            license: "GPL-2.0-or-later OR MIT".to_owned(),
+            homepage: Some("https://example.org/100%25".to_owned()),
+            maintainer: "Jane Doe <jane@example.org>".to_owned(),
+            section: "libs".to_owned(),
+            group: None,
+            architecture: PackageArch::Any,
+            relations: Relations {
+                requires: strings(&["foo >= 1.2", "bar (<< 3)"]),
+                recommends: strings(&["aa | bb"]),
+                replaces: strings(&["old-pkg < 1"]),
+                ..Relations::default()
+            },
+            config_files: strings(&["/etc/pkg.conf", "/opt/pkg/pkg.conf"]),
+            scripts: MaintainerScripts {
+                post_install: Some("echo installed 100%".to_owned()),
+                pre_remove: Some("echo going".to_owned()),
+                ..MaintainerScripts::default()
+            },
+            date: None,
+        },
+        sources: vec![Source {
+            origin: Origin::Path { path: ".".to_owned() },
+            strip: 0,
+            into: "sub dir".to_owned(),
+            patches: strings(&["patches/fix it.diff"]),
+        }],
+        build: Build {
+            requires: strings(&["zlib >= 1.2", "make"]),
+            env: BTreeMap::from([("GREETING".to_owned(), "it's 100%".to_owned())]),
+            build: Some("make CFLAGS=\"$CFLAGS\"\nprintf '%s\\n' done".to_owned()),
+            check: Some("make check".to_owned()),
+            install: Some("make install".to_owned()),
+            network: false,
+        },
+        packages: BTreeMap::from([("dev".to_owned(), sub)]),
+        packaging: OwnPackaging::default(),
+        test: Some(Test { script: "pkg --version".to_owned(), requires: strings(&["curl"]) }),
+        limits: RecipeLimits { memory_bytes: 1, pids: 1, timeout: Duration::ZERO, stall: Duration::ZERO, log_bytes: 1 },
+        variant: BTreeMap::from([("ssl-kind".to_owned(), "open".to_owned())]),
+    }
+}
+
+/// All files but the scripts that are the same for every recipe.
+fn rendered(recipe: &Recipe, distro: &Distro) -> String {
+    let packaging = packaging(recipe, distro, Arch::Amd64, 4, 1_700_000_000);
+    let own = |file: &&GuestFile| {
+        !["assign.awk", "split", "licence", "farm-files.awk", "farm-files.sh"]
+            .iter()
+            .any(|name| file.path.ends_with(name))
+    };
+    let mut text = String::new();
+    for file in packaging.files.iter().filter(own) {
+        let mode = if file.executable { " (executable)" } else { "" };
+        text.push_str(&format!("==== {}{mode}\n{}", file.path, file.content));
+    }
+    for step in &packaging.steps {
+        text.push_str(&format!("==== step {} {:?}\n{}", step.kind, step.env, step.script));
+    }
+    text
+}
+
+#[test]
+fn generated_debian() {
+    insta::assert_snapshot!(rendered(&recipe(), &distro(Format::Deb, PackageManager::Apt)));
+}
+
+#[test]
+fn generated_spec() {
+    insta::assert_snapshot!(rendered(&recipe(), &distro(Format::Rpm, PackageManager::Dnf)));
+}
+
+#[test]
+fn packaging_of_the_project_itself_is_used_as_it_is() {
+    let mut recipe = recipe();
+    recipe.packaging = OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("pack/own.spec".to_owned()) };
+    for (format, manager) in [(Format::Deb, PackageManager::Apt), (Format::Rpm, PackageManager::Zypper)] {
+        let distro = distro(format, manager);
+        let packaging = packaging(&recipe, &distro, Arch::Amd64, 4, 1_700_000_000);
+        assert_eq!(packaging.files, []);
+        assert_eq!(packaging.expected, []);
+        let Requirements::FromSource { path, toolchain } = builder(&recipe, &distro).requirements else {
+            panic!("requirements are not taken from the sources");
+        };
+        assert_eq!(path, if format == Format::Deb { "pack/debian/control" } else { "pack/own.spec" });
+        assert!(toolchain.contains(&"make".to_owned()), "{toolchain:?}");
+        assert!(toolchain.is_sorted(), "{toolchain:?}");
+    }
+}
+
+#[test]
+fn expected_packages_carry_full_versions() {
+    for (format, devel) in [(Format::Deb, "pkg-dev"), (Format::Rpm, "pkg-devel")] {
+        let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
+        let distro = distro(format, manager);
+        let version = format!("1:1.0~rc1-2{}", distro.release_tag);
+        let expected = packaging(&recipe(), &distro, Arch::Amd64, 4, 0).expected;
+        let names: Vec<(&str, &str)> = expected.iter().map(|e| (e.name.as_str(), e.version.as_str())).collect();
+        assert_eq!(names, [("pkg", version.as_str()), (devel, version.as_str())]);
+    }
+}
+
+#[test]
+fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
+    let mut distro = distro(Format::Deb, PackageManager::Apt);
+    distro.bootstrap = Some(Bootstrap {
+        archive: "debian".to_owned(),
+        mirror: "http://public.example".to_owned(),
+        suite: "first".to_owned(),
+        updates: vec![],
+        security: Some(Security {
+            archive: "debian-security".to_owned(),
+            mirror: "http://security.example".to_owned(),
+            suite: "first-security".to_owned(),
+        }),
+        components: vec!["main".to_owned()],
+        keyrings: vec![],
+        include: vec![],
+        tolerate_expired: false,
+    });
+    let one = recipe();
+    let mut other = recipe();
+    other.build.requires.reverse();
+    assert_eq!(builder(&one, &distro), builder(&other, &distro));
+    assert!(!builder(&one, &distro).script.contains("example"), "a mirror is in the key");
+    let mirrors = Mirrors::from([
+        ("debian".to_owned(), "http://near.example/debian".to_owned()),
+        ("debian-security".to_owned(), "http://near.example/security".to_owned()),
+        ("ubuntu".to_owned(), "http://near.example/ubuntu".to_owned()),
+    ]);
+    let env = network_env(&distro, &mirrors);
+    assert_eq!(
+        env.into_iter().filter(|(name, _)| name.starts_with("FARM_")).collect::<Vec<_>>(),
+        [
+            ("FARM_MIRROR_DEBIAN".to_owned(), "http://near.example/debian".to_owned()),
+            ("FARM_MIRROR_DEBIAN_SECURITY".to_owned(), "http://near.example/security".to_owned()),
+        ]
+    );
+}
+
+#[track_caller]
+fn problem(format: Format, change: impl FnOnce(&mut Recipe), expect: &str) {
+    let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
+    let distro = distro(format, manager);
+    let mut recipe = recipe();
+    assert_eq!(check(&recipe, &distro), Vec::<String>::new(), "the recipe is wrong without the change, too");
+    change(&mut recipe);
+    let problems = check(&recipe, &distro);
+    assert!(problems.iter().any(|problem| problem.contains(expect)), "{problems:?} lacks {expect:?}");
+}
+
+#[test]
+fn what_a_format_cannot_say_is_a_problem() {
+    use Format::{Deb, Rpm};
+    problem(Deb, |r| r.package.name = "Pkg_x".to_owned(), "Policy 5.6.1");
+    problem(Rpm, |r| r.package.name = "pkg name".to_owned(), "cannot be the name of an RPM");
+    problem(Deb, |r| r.package.version = "v1".to_owned(), "begins with a digit");
+    problem(Rpm, |r| r.package.version = "1-2".to_owned(), "cannot be written in an .rpm");
+    problem(Deb, |r| r.package.summary = "a\nDepends: evil".to_owned(), "summary must be one line");
+    problem(Deb, |r| r.package.maintainer = "Jane".to_owned(), "Name <address>");
+    problem(Deb, |r| r.package.relations.requires = strings(&["pkgconfig(x)"]), "[package] requires: `pkgconfig(x)`");
+    problem(Rpm, |r| r.build.requires = strings(&["foo [amd64]"]), "[build] requires: `foo [amd64]`");
+    problem(Rpm, |r| r.build.build = Some("true\n%install now".to_owned()), "`%install now`");
+    let arch_part = |r: &mut Recipe| {
+        r.package.architecture = PackageArch::All;
+        r.packages.values_mut().for_each(|p| p.architecture = Some(PackageArch::Any));
+    };
+    problem(Rpm, arch_part, "noarch");
+    problem(Deb, |r| r.sources[0].into = "../up".to_owned(), "into");
+    problem(Deb, |r| r.packaging.debian = Some("/debian".to_owned()), "inside the source tree");
+    problem(Deb, |r| r.package.config_files = strings(&["/etc/*"]), "is a pattern");
+    for (pattern, expect) in [
+        ("usr/include/**", "is not absolute"),
+        ("/usr/**", "takes all of /usr"),
+        ("/**", "is outside"),
+        ("/usr/../etc/x", "component"),
+        ("/home/jane/x", "is outside"),
+        ("/usr/local/bin/x", "administrator"),
+        ("${bindir}/x", "variable other than"),
+    ] {
+        problem(Deb, |r| r.packages.values_mut().for_each(|p| p.files = strings(&[pattern])), expect);
+    }
+    problem(Deb, |r| r.packages.values_mut().for_each(|p| p.name = Some("pkg".to_owned())), "two packages");
+}
+
+#[test]
+fn an_architecture_independent_main_package_has_only_such_parts_in_rpm() {
+    let mut recipe = recipe();
+    recipe.package.architecture = PackageArch::All;
+    assert_eq!(check(&recipe, &distro(Format::Rpm, PackageManager::Dnf)), Vec::<String>::new());
+}
+
+/// Runs the real assign.awk, as a builder image would.
+fn assign(format: Format, packages: &str, listing: &str) -> (bool, BTreeMap<String, String>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("assign.awk"), include_str!("scripts/assign.awk")).unwrap();
+    std::fs::write(folder.path().join("packages"), packages).unwrap();
+    std::fs::write(folder.path().join("listing"), listing).unwrap();
+    std::fs::create_dir(folder.path().join("out")).unwrap();
+    let output = std::process::Command::new("awk")
+        .args(["-v", &format!("format={format}"), "-v", "main=pkg", "-v", "libdir=/usr/lib64", "-v", "out=out/"])
+        .args(["-f", "assign.awk", "packages", "listing"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let lists = std::fs::read_dir(folder.path().join("out"))
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, std::fs::read_to_string(entry.path()).unwrap())
+        })
+        .collect();
+    (output.status.success(), lists, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+const LISTING: &str = "d /\nd /etc\nd /etc/pkg\nf /etc/pkg/pkg.conf\nd /usr\nd /usr/bin\nf /usr/bin/pkg\nd /usr/include\n\
+                       d /usr/include/a\nf /usr/include/a/b.h\nd /usr/lib64\nl /usr/lib64/libpkg.so\nf /usr/lib64/libpkg.so.1\n\
+                       d /usr/share\nd /usr/share/pkg\nf /usr/share/pkg/1[a] %.txt\nd /usr/share/pkg/empty\n\
+                       d /usr/share/man\nd /usr/share/man/man1\nf /usr/share/man/man1/pkg.1.gz\n";
+
+#[test]
+fn files_are_assigned_by_pattern_and_the_rest_stays() {
+    let packages =
+        "# comment\npkg-dev files /usr/include/**\npkg-dev files ${libdir}/*.so\npkg config /etc/pkg/pkg.conf\n";
+    let (ok, lists, errors) = assign(Format::Deb, packages, LISTING);
+    assert!(ok, "{errors}");
+    assert_eq!(lists["pkg-dev"], "./usr/include/a/b.h\n./usr/lib64/libpkg.so\n");
+    assert_eq!(lists["pkg"], "");
+
+    let (ok, lists, errors) = assign(Format::Rpm, packages, LISTING);
+    assert!(ok, "{errors}");
+    assert_eq!(lists["pkg-dev"], "/usr/include/a/b.h\n/usr/lib64/libpkg.so\n%dir /usr/include/a\n");
+    assert_eq!(
+        lists["pkg"],
+        "%config(noreplace) /etc/pkg/pkg.conf\n/usr/bin/pkg\n/usr/lib64/libpkg.so.1\n/usr/share/pkg/1?a??%%.txt\n\
+         /usr/share/man/man1/pkg.1.gz\n%dir /etc/pkg\n%dir /usr/share/pkg\n%dir /usr/share/pkg/empty\n"
+    );
+}
+
+#[test]
+fn patterns_mean_what_they_say() {
+    let takes = |pattern: &str, path: &str| {
+        let (ok, lists, _) = assign(Format::Deb, &format!("sub files {pattern}\n"), &format!("f {path}\n"));
+        ok && lists["sub"] == format!(".{path}\n")
+    };
+    assert!(takes("/usr/bin/a*", "/usr/bin/abc"));
+    assert!(!takes("/usr/*/abc", "/usr/share/bin/abc"), "* must not cross a slash");
+    assert!(takes("/usr/**/abc", "/usr/share/bin/abc"));
+    assert!(takes("/usr/**/abc", "/usr/abc"));
+    assert!(takes("/usr/bin/?", "/usr/bin/a"));
+    assert!(!takes("/usr/bin/a.c", "/usr/bin/abc"), "a full stop is no wildcard");
+    assert!(takes("/usr/include", "/usr/include/x/y.h"), "a directory takes what is in it");
+    assert!(!takes("/usr/include", "/usr/include2/y.h"));
+    assert!(takes("/usr/share/a+b(c)|d$^\\e/*", "/usr/share/a+b(c)|d$^\\e/f"));
+}
+
+#[test]
+fn doubtful_assignments_are_errors_that_name_the_file() {
+    let (ok, _, errors) = assign(Format::Deb, "a files /usr/bin/*\nb files /usr/**\n", LISTING);
+    assert!(!ok && errors.contains("farm: /usr/bin/pkg belongs to two packages, a and b"), "{errors}");
+    let (ok, _, errors) = assign(Format::Rpm, "a files /usr/sbin/*\n", LISTING);
+    assert!(!ok && errors.contains("nothing that was installed matches /usr/sbin/* of package a"), "{errors}");
+    let (ok, _, errors) = assign(Format::Rpm, "pkg config /etc/none\n", LISTING);
+    assert!(!ok && errors.contains("configuration file /etc/none of package pkg was not installed"), "{errors}");
+}
+
+#[test]
+fn system_directories_belong_to_no_package() {
+    let listing = "d /usr\nd /usr/share\nd /usr/share/locale\nd /usr/share/locale/de\nd /usr/share/locale/de/LC_MESSAGES\n\
+                   f /usr/share/locale/de/LC_MESSAGES/pkg.mo\nd /usr/bin\nd /usr/lib/systemd/system\n\
+                   f /usr/lib/systemd/system/pkg.service\nf /etc/cron.d/pkg\nf /usr/share/icons/hicolor/48x48/apps/pkg.png\n";
+    let (ok, lists, errors) = assign(Format::Rpm, "", listing);
+    assert!(ok, "{errors}");
+    assert!(!lists["pkg"].contains("%dir"), "{}", lists["pkg"]);
+    assert!(lists["pkg"].contains("%lang(de) /usr/share/locale/de/LC_MESSAGES/pkg.mo\n"), "{}", lists["pkg"]);
+}
+
+/// Every script must at least be a shell script, and say nothing about hosts.
+#[test]
+fn scripts_parse() {
+    let mut scripts: Vec<String> = vec![];
+    for (format, manager) in [
+        (Format::Deb, PackageManager::Apt),
+        (Format::Rpm, PackageManager::Apt),
+        (Format::Rpm, PackageManager::Dnf),
+        (Format::Rpm, PackageManager::Zypper),
+    ] {
+        for own in [false, true] {
+            let mut recipe = recipe();
+            if own {
+                recipe.packaging =
+                    OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("own.spec".to_owned()) };
+            }
+            let distro = distro(format, manager);
+            scripts.push(builder(&recipe, &distro).script);
+            let packaging = packaging(&recipe, &distro, Arch::Amd64, 2, 0);
+            scripts.extend(packaging.steps.into_iter().map(|step| step.script));
+            let shell = |file: &GuestFile| file.content.starts_with("#!/bin/sh");
+            scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content));
+            let test = test(&recipe, &distro, Arch::Amd64);
+            scripts
+                .extend([test.install, test.remove].into_iter().chain(test.test).chain(test.tester.map(|t| t.script)));
+        }
+    }
+    for script in scripts {
+        let output = std::process::Command::new("sh").args(["-n", "-c", &script]).output().unwrap();
+        assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
+    }
+}

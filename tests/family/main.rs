@@ -6,6 +6,8 @@
 mod lab;
 mod projects;
 
+use farm::distro::Distro;
+use farm::family::{BuilderSetup, EXIT_NETWORK, EXIT_UNSATISFIABLE, Requirements};
 use lab::{Job, debian_base, file_names, tar_of};
 use projects::{debian, greet, rpm_generic};
 
@@ -58,6 +60,8 @@ fn deb(version: &str, suite: &str) {
         "greet-dbgsym_1.2-1~debN_amd64.deb",
         "greet-dev_1.2-1~debN_amd64.deb",
         "greet-doc_1.2-1~debN_all.deb",
+        "greet-libs-dbgsym_1.2-1~debN_amd64.deb",
+        "greet-libs_1.2-1~debN_amd64.deb",
         "greet_1.2-1~debN_amd64.buildinfo",
         "greet_1.2-1~debN_amd64.changes",
         "greet_1.2-1~debN_amd64.deb",
@@ -86,20 +90,89 @@ fn debs_of_debian_13() {
 #[test]
 fn rpms_built_on_debian() {
     let Some(base) = debian_base("12") else { return };
-    let distro = rpm_generic();
-    let (recipe, tree) = greet();
-    let job = greet_job(&recipe, &distro, &base, &tree);
-    let (results, output) = build_twice(
-        &job,
-        &[
-            "greet-1.2-1.src.rpm",
-            "greet-1.2-1.x86_64.rpm",
-            "greet-debuginfo-1.2-1.x86_64.rpm",
-            "greet-debugsource-1.2-1.x86_64.rpm",
-            "greet-devel-1.2-1.x86_64.rpm",
-            "greet-doc-1.2-1.noarch.rpm",
-        ],
-    );
+    rpm(&rpm_generic(), &base, "", &[]);
+}
+
+#[test]
+fn rpms_with_dnf() {
+    let Some(base) = debian_base("12") else { return };
+    let (distro, base) = shim_distribution("shim-dnf", &base);
+    rpm(&distro, &base, ".shim1", &["pkgconfig(shim-greeting) >= 1.0", "/usr/include/shim-greeting.h"]);
+}
+
+#[test]
+fn rpms_with_zypper() {
+    let Some(base) = debian_base("12") else { return };
+    let (distro, base) = shim_distribution("shim-zypper", &base);
+    rpm(&distro, &base, ".shim1", &["pkgconfig(shim-greeting) >= 1.0"]);
+}
+
+fn rpm(distro: &Distro, base: &str, tag: &str, requires: &[&str]) {
+    let (mut recipe, tree) = greet();
+    recipe.build.requires = requires.iter().map(|r| (*r).to_owned()).collect();
+    let job = greet_job(&recipe, distro, base, &tree);
+    let names = [
+        "greet-1.2-1TAG.src.rpm",
+        "greet-1.2-1TAG.x86_64.rpm",
+        "greet-debuginfo-1.2-1TAG.x86_64.rpm",
+        "greet-debugsource-1.2-1TAG.x86_64.rpm",
+        "greet-devel-1.2-1TAG.x86_64.rpm",
+        "greet-doc-1.2-1TAG.noarch.rpm",
+        "greet-libs-1.2-1TAG.x86_64.rpm",
+    ]
+    .map(|name| name.replace("TAG", tag));
+    // Only some distributions ask for -debugsource.
+    let names: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| tag.is_empty() || !name.contains("debugsource")).collect();
+    let (results, output) = build_twice(&job, &names);
     assert_eq!(phases(&output), ["build", "package", "check", "package"], "{output}");
     install_test_passes(&job, results.path());
+}
+
+/// A distribution of `tests/distros`: its setup run on a Debian base.
+fn shim_distribution(id: &str, base: &str) -> (Distro, String) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/distros");
+    let catalogue = farm::distro::Catalogue::load(&[folder]).unwrap();
+    let distro = (**catalogue.get(id).unwrap()).clone();
+    let setup =
+        BuilderSetup { requirements: Requirements::Listed(vec![]), script: distro.setup.clone().unwrap(), cache: None };
+    let image = lab::derive(base, &distro, &setup, &[]);
+    (distro, image)
+}
+
+/// A requirement that nothing provides is named, with the exit code that says so; a mirror that is not there has another.
+#[test]
+fn requirements_that_cannot_be_had_are_named() {
+    let Some(base) = debian_base("12") else { return };
+    let cases = [
+        (debian("12", "bookworm", ""), base.clone(), "no-such-package (>= 2)", "debhelper"),
+        {
+            let (distro, image) = shim_distribution("shim-dnf", &base);
+            (distro, image, "no-such-package >= 2", "make")
+        },
+        {
+            let (distro, image) = shim_distribution("shim-zypper", &base);
+            (distro, image, "no-such-package >= 2", "make")
+        },
+    ];
+    for (distro, image, missing, there) in cases {
+        let (mut recipe, _) = greet();
+        recipe.build.requires = vec![there.to_owned(), "no-such-package >= 2".to_owned()];
+        let setup = farm::family::builder(&recipe, &distro);
+        let ran = lab::Lab::start(&image, "host").run("0:0", &lab::network_env(&distro), &setup.script);
+        let named: Vec<&str> = ran.output.lines().filter_map(|l| l.strip_prefix("farm: unsatisfiable: ")).collect();
+        assert_eq!((ran.code, named), (EXIT_UNSATISFIABLE, vec![missing]), "{}: {}", distro.id, ran.output);
+    }
+}
+
+#[test]
+fn a_mirror_that_is_not_there_is_told_from_a_missing_package() {
+    let Some(base) = debian_base("12") else { return };
+    let distro = debian("12", "bookworm", "");
+    let (recipe, _) = greet();
+    let setup = farm::family::builder(&recipe, &distro);
+    let env = [("FARM_MIRROR_DEBIAN".to_owned(), "http://127.0.0.1:9/debian".to_owned())].into();
+    let ran = lab::Lab::start(&base, "none").run("0:0", &env, &setup.script);
+    assert_eq!(ran.code, EXIT_NETWORK, "{}", ran.output);
+    assert!(!ran.output.contains("farm: unsatisfiable"), "{}", ran.output);
 }

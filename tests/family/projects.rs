@@ -135,10 +135,11 @@ pub fn greet() -> (Recipe, Tree) {
         "dev".to_owned(),
         sub(
             &["/usr/include/**", "${libdir}/*.so", "${libdir}/pkgconfig/*.pc", "/usr/share/man/man3/**"],
-            &["greet (= ${self-version})"],
+            &["greet-libs (= ${self-version})"],
             None,
         ),
     );
+    recipe.packages.insert("libs".to_owned(), sub(&["${libdir}/libgreet.so.*"], &[], None));
     recipe.packages.insert("doc".to_owned(), sub(&["/usr/share/greet/html/"], &[], Some(PackageArch::All)));
     recipe.test = Some(Test {
         script:

@@ -67,9 +67,7 @@ function rpm_line(package, path, type,    attribute) {
     print attribute rpm_path(path) > (out package)
 }
 
-FNR == 1 { file_number++ }
-
-file_number == 1 {
+FILENAME == ARGV[1] {
     if ($0 ~ /^#/ || $0 == "") next
     split($0, word, " ")
     rest = substr($0, length(word[1]) + length(word[2]) + 3)

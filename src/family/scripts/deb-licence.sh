@@ -7,6 +7,10 @@ for package; do
     for text in LICENSE LICENSE.* LICENCE LICENCE.* COPYING COPYING.* COPYRIGHT COPYRIGHT.*; do
         [ -f "$text" ] || continue
         printf ' .\n %s says:\n .\n' "$text" >>"$installed"
-        sed -e 's/[[:space:]]*$//' -e 's/^$/./' -e 's/^/ /' "$text" >>"$installed"
+        # Control files are UTF-8 (Policy 5.1); what is not was Latin-1 when such files were written.
+        encoding=UTF-8
+        iconv -f UTF-8 -t UTF-8 "$text" >/dev/null 2>&1 || encoding=ISO-8859-1
+        iconv -f "$encoding" -t UTF-8 "$text" | tr -d '\f\r' \
+            | sed -e 's/[[:space:]]*$//' -e 's/^$/./' -e 's/^/ /' >>"$installed"
     done
 done
