@@ -1,6 +1,6 @@
 //! `farm build`: from the command line to the runner, and from its events to the reporters.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -16,6 +16,7 @@ use crate::engine::Network;
 use crate::event::{Event, JobReport};
 use crate::family;
 use crate::fetch::Fetcher;
+use crate::matrix::Target;
 use crate::report::summary::{Run, summary};
 use crate::runner::{self, Request, RunOptions};
 use crate::source::Sources;
@@ -23,6 +24,9 @@ use crate::store::Store;
 
 pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let loaded = select::load(&args.selection.recipes, Path::new("."))?;
+    // Where each recipe is: a command to try again names only the one that it needs.
+    let places: Vec<(String, PathBuf)> =
+        loaded.recipes.iter().map(|recipe| (recipe.name.clone(), recipe.path.clone())).collect();
     let connected = context::connect(&args.engine.engine).await;
     let info = connected.as_ref().ok().map(|connected| &connected.info);
     // What is wrong with the command line comes before what is wrong with the engine.
@@ -73,7 +77,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
             slots,
             interrupted: end.interrupted,
             dist: &args.output,
-            command: &again(args),
+            again: &|target| again(args, &places, target),
             table: !reporter.shows_finished_lines(),
         };
         output::out(&summary(&reports, &run, reporter.style()));
@@ -158,10 +162,15 @@ fn as_typed() -> String {
     words.join(" ")
 }
 
-/// The command that builds one target of this run again, once `-t TARGET` is appended.
-fn again(args: &BuildArgs) -> String {
+/// The command that builds one target of this run again. `places` are the names and files of the recipes.
+fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> String {
     let mut words = vec!["farm".to_owned(), "build".to_owned()];
-    words.extend(args.selection.recipes.iter().map(|recipe| recipe.to_string_lossy().into_owned()));
+    if !args.selection.recipes.is_empty() {
+        let place = places.iter().find(|(name, _)| *name == target.recipe).map(|(_, path)| path.as_path());
+        // The folder says as much as the file in it.
+        let folder = place.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+        words.extend(folder.or(place).map(|path| path.to_string_lossy().into_owned()));
+    }
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     if args.engine.engine != "auto" {
         option("--engine", &args.engine.engine);
@@ -175,6 +184,7 @@ fn again(args: &BuildArgs) -> String {
     if args.no_test {
         words.push("--no-test".to_owned());
     }
+    words.extend(["-t".to_owned(), target.to_string()]);
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 
@@ -196,14 +206,23 @@ mod tests {
 
     #[test]
     fn the_command_to_try_again_keeps_what_matters() {
+        let target = Target {
+            recipe: "jq".into(),
+            distro: "debian-12".into(),
+            arch: crate::types::Arch::Amd64,
+            format: crate::types::Format::Deb,
+            variant: None,
+        };
+        let places =
+            ["hello", "jq"].map(|name| (name.to_owned(), Path::new("my recipes").join(name).join("farm.toml")));
         let again = |line: &[&str]| match Arguments::try_parse_from(line).unwrap().command {
-            Command::Build(args) => again(&args),
+            Command::Build(args) => again(&args, &places, &target),
             other => panic!("{other:?}"),
         };
-        assert_eq!(again(&["farm", "build", "--matrix", "-j4", "--force"]), "farm build");
+        assert_eq!(again(&["farm", "build", "--matrix", "-j4", "--force"]), "farm build -t jq@debian-12/amd64");
         assert_eq!(
-            again(&["farm", "build", "my recipe", "-t", "debian-*", "-o", "out", "--no-test"]),
-            "farm build 'my recipe' -o out --no-test"
+            again(&["farm", "build", "hello", "jq", "-t", "debian-*", "-o", "out", "--no-test"]),
+            "farm build 'my recipes/jq' -o out --no-test -t jq@debian-12/amd64"
         );
     }
 

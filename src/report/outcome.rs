@@ -202,6 +202,11 @@ fn package_name(file_name: &str) -> &str {
 /// The line of the last output that a person would look for: the first that speaks of an error, else the last that
 /// speaks of something missing or failed, else the last one. Build drivers that only repeat a failure are passed over.
 fn telling_line(tail: &Tail) -> Option<&str> {
+    telling_index(tail).map(|index| tail.lines[index].as_str())
+}
+
+/// Where in the tail that line stands.
+pub(crate) fn telling_index(tail: &Tail) -> Option<usize> {
     let repeats = |line: &str| {
         ["make", "gmake", "ninja:", "dpkg-buildpackage:", "dh_", "dh:", "RPM build errors", "    Bad exit status"]
             .iter()
@@ -211,12 +216,16 @@ fn telling_line(tail: &Tail) -> Option<&str> {
         let line = line.to_ascii_lowercase();
         words.iter().any(|word| line.contains(word))
     };
-    let lines = || tail.lines.iter().map(String::as_str).filter(|line| !line.trim().is_empty() && !repeats(line));
+    let written = || tail.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let lines = || written().filter(|(_, line)| !repeats(line));
     lines()
-        .find(|line| speaks(line, &["error:", "error[", "fatal:", "undefined reference", "traceback"]))
-        .or_else(|| lines().rfind(|line| speaks(line, &["not found", "not set", "fail", "error", "denied", "cannot "])))
+        .find(|(_, line)| speaks(line, &["error:", "error[", "fatal:", "undefined reference", "traceback"]))
+        .or_else(|| {
+            lines().rfind(|(_, line)| speaks(line, &["not found", "not set", "fail", "error", "denied", "cannot "]))
+        })
         .or_else(|| lines().next_back())
-        .or_else(|| tail.lines.iter().map(String::as_str).rfind(|line| !line.trim().is_empty()))
+        .or_else(|| written().next_back())
+        .map(|(index, _)| index)
 }
 
 /// A line without the path of the source tree that it begins with: `/build/hello-2.10/src/a.c:1:` -> `src/a.c:1:`.

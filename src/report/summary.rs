@@ -7,14 +7,17 @@ use super::outcome;
 use super::progress::finished_line;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::ArtifactKind;
-use crate::event::{JobReport, Outcome};
+use crate::event::{JobReport, Outcome, Tail};
+use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
 
 /// Lines of the failing step that a page shows.
 const TAIL_LINES: usize = 12;
+/// Of them, lines from the one that tells most on, when the last lines do not hold it.
+const TELLING_LINES: usize = 4;
 
 /// What a summary says beside the reports.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Run<'a> {
     pub elapsed: Duration,
     /// Job time over slots x elapsed, 0 to 1.
@@ -23,8 +26,8 @@ pub(crate) struct Run<'a> {
     pub interrupted: bool,
     /// The store's folder, as it is shown to people.
     pub dist: &'a Path,
-    /// The command that a `-t TARGET` can be appended to.
-    pub command: &'a str,
+    /// The command that builds one target again.
+    pub again: &'a dyn Fn(&Target) -> String,
     /// Whether to list every job: not where its line stands above already.
     pub table: bool,
 }
@@ -44,10 +47,8 @@ pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> St
     {
         text.push_str(&files(report, style));
     }
-    for report in reports {
-        if let Some(page) = page(report, run.command, style) {
-            text.push_str(&page);
-        }
+    for alike in failures(reports) {
+        text.push_str(&page(&alike, run, style));
     }
     if !text.is_empty() {
         text.push('\n');
@@ -73,11 +74,25 @@ fn files(report: &JobReport, style: &Style) -> String {
     text
 }
 
-/// A failure as a page that a tired person can act on. None for what is no failure of its own.
-fn page(report: &JobReport, command: &str, style: &Style) -> Option<String> {
-    if report.outcome.is_good() || matches!(report.outcome, Outcome::Cancelled | Outcome::Skipped { .. }) {
-        return None;
+/// The reports that need a page, those that failed alike together: one recipe often fails in one way on many targets.
+fn failures(reports: &[JobReport]) -> Vec<Vec<&JobReport>> {
+    let mut groups: Vec<(_, Vec<&JobReport>)> = Vec::new();
+    for report in reports {
+        if report.outcome.is_good() || matches!(report.outcome, Outcome::Cancelled | Outcome::Skipped { .. }) {
+            continue;
+        }
+        let how = (&report.target.recipe, outcome::headline(&report.outcome), outcome::gist(report));
+        match groups.iter_mut().find(|(known, _)| *known == how) {
+            Some((_, alike)) => alike.push(report),
+            None => groups.push((how, vec![report])),
+        }
     }
+    groups.into_iter().map(|(_, alike)| alike).collect()
+}
+
+/// A failure as a page that a tired person can act on: of the first report, and the names of those that failed alike.
+fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
+    let [report, others @ ..] = alike else { return String::new() };
     let mut text = format!(
         "\n{} {} {}",
         outcome::mark(&report.outcome, style),
@@ -88,13 +103,15 @@ fn page(report: &JobReport, command: &str, style: &Style) -> Option<String> {
         text.push_str(&format!(", {} after it started", human_duration(report.elapsed)));
     }
     text.push('\n');
+    // What was printed before sources were missing says nothing about them.
+    let tail = report.tail.as_ref().filter(|_| !matches!(report.outcome, Outcome::SourceUnavailable { .. }));
     let mut log_line = None;
-    if let Some(tail) = &report.tail {
-        let skipped = tail.lines.len().saturating_sub(TAIL_LINES);
-        log_line = Some(tail.first_line + skipped as u64);
+    if let Some(tail) = tail {
+        let (first, lines) = excerpt(tail);
+        log_line = Some(first);
         text.push('\n');
-        for line in &tail.lines[skipped..] {
-            text.push_str(&format!("    {}\n", style.cut(&printable(line), style.width.saturating_sub(5))));
+        for line in lines {
+            text.push_str(&format!("    {}\n", style.cut(&line, style.width.saturating_sub(5))));
         }
     }
     text.push('\n');
@@ -106,6 +123,10 @@ fn page(report: &JobReport, command: &str, style: &Style) -> Option<String> {
     if let Some(help) = outcome::help(report) {
         text.push_str(&hanging("help:", &help, style));
     }
+    if !others.is_empty() {
+        let names: Vec<String> = others.iter().map(|report| report.target.to_string()).collect();
+        text.push_str(&hanging("also:", &names.join(", "), style));
+    }
     if let Some(log) = &report.log {
         let line = log_line.map(|line| format!(", line {line}")).unwrap_or_default();
         text.push_str(&format!(
@@ -114,8 +135,24 @@ fn page(report: &JobReport, command: &str, style: &Style) -> Option<String> {
             printable(&log.display().to_string())
         ));
     }
-    text.push_str(&format!("  {} {command} -t {}\n", style.paint(Tone::Quiet, "try: "), report.target));
-    Some(text)
+    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.again)(&report.target)));
+    text
+}
+
+/// The last lines of a step, or the line that tells most and what follows it, when that stands further up. With the
+/// number in the log of the first.
+fn excerpt(tail: &Tail) -> (u64, Vec<String>) {
+    let lines: Vec<String> = tail.lines.iter().map(|line| printable(line)).collect();
+    let skipped = lines.len().saturating_sub(TAIL_LINES);
+    let telling = outcome::telling_index(tail).filter(|index| *index < skipped);
+    let Some(telling) = telling else { return (tail.first_line + skipped as u64, lines[skipped..].to_vec()) };
+    let rest = lines.len() - (TAIL_LINES - TELLING_LINES - 1);
+    let mut shown = lines[telling..(telling + TELLING_LINES).min(rest)].to_vec();
+    if telling + TELLING_LINES < rest {
+        shown.push("[...]".to_owned());
+    }
+    shown.extend_from_slice(&lines[rest..]);
+    (tail.first_line + telling as u64, shown)
 }
 
 fn hanging(label: &str, sentence: &str, style: &Style) -> String {
@@ -206,7 +243,7 @@ mod tests {
             slots: 2,
             interrupted: false,
             dist: Path::new("dist"),
-            command: "farm build",
+            again: &|target| format!("farm build -t {target}"),
             table,
         }
     }
@@ -345,13 +382,36 @@ mod tests {
         insta::assert_snapshot!(summary(&reports, &interrupted, &Style::PLAIN), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
     }
 
+    fn tail_of(first_line: u64, lines: impl IntoIterator<Item = String>) -> Tail {
+        Tail { first_line, lines: lines.into_iter().collect() }
+    }
+
     #[test]
     fn the_page_shows_the_end_of_a_long_tail_and_its_line() {
-        let mut report = samples::report("a@debian-12", samples::failed_in_build());
-        report.tail =
-            Some(crate::event::Tail { first_line: 100, lines: (0..50).map(|n| format!("line {n}")).collect() });
-        let page = page(&report, "farm build", &Style::PLAIN).unwrap();
-        assert!(!page.contains("line 37\n") && page.contains("line 38\n") && page.contains("line 49\n"), "{page}");
-        assert!(page.contains("build.log, line 138\n"), "{page}");
+        let (first, lines) = excerpt(&tail_of(100, (0..50).map(|n| format!("line {n}"))));
+        assert_eq!(first, 138);
+        assert_eq!((lines.len(), lines[0].as_str(), lines[11].as_str()), (12, "line 38", "line 49"));
+    }
+
+    #[test]
+    fn the_page_begins_with_what_tells_most_when_it_stands_further_up() {
+        let lines = (0..50).map(|n| if n == 10 { "a.c:1: error: no".to_owned() } else { format!("line {n}") });
+        let (first, lines) = excerpt(&tail_of(100, lines));
+        assert_eq!(first, 110);
+        let shown: Vec<&str> = lines.iter().map(String::as_str).collect();
+        assert_eq!(shown[..5], ["a.c:1: error: no", "line 11", "line 12", "line 13", "[...]"]);
+        assert_eq!(shown[5..], ["line 43", "line 44", "line 45", "line 46", "line 47", "line 48", "line 49"]);
+    }
+
+    #[test]
+    fn failures_of_one_kind_share_a_page() {
+        let reports = [
+            samples::report("a@debian-12", samples::failed_in_build()),
+            samples::report("a@debian-13", samples::failed_in_build()),
+            samples::report("b@debian-12", samples::failed_in_build()),
+        ];
+        let text = summary(&reports, &run(false), &Style::PLAIN);
+        assert_eq!(text.matches("failed in build,").count(), 2, "{text}");
+        assert!(text.contains("also: a@debian-13/amd64\n"), "{text}");
     }
 }

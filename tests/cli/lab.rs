@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A small recipe with two matrices.
-pub const RECIPE: &str = r#"[package]
+pub(crate) const RECIPE: &str = r#"[package]
 name = "greet"
 version = "1.0"
 summary = "Says hello"
@@ -37,44 +37,44 @@ script = "test \"$(greet)\" = hello"
 "#;
 
 /// A temporary folder to run farm in. No engine answers there, unless a test names one.
-pub struct Test {
+pub(crate) struct Test {
     folder: tempfile::TempDir,
     environment: BTreeMap<String, String>,
 }
 
 /// How it ended and what it said.
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-    pub folder: PathBuf,
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) folder: PathBuf,
 }
 
 impl Test {
-    pub fn new() -> Test {
+    pub(crate) fn new() -> Test {
         Test { folder: tempfile::tempdir().unwrap(), environment: BTreeMap::new() }
             .env("DOCKER_HOST", "unix:///nonexistent/no-engine.sock")
             .env("LC_ALL", "C.UTF-8")
     }
 
-    pub fn file(self, path: &str, content: &str) -> Test {
+    pub(crate) fn file(self, path: &str, content: &str) -> Test {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
         self
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Test {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Test {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.ran(self.command(arguments).output().unwrap())
     }
 
     /// As in `farm … | true`, when `true` is gone already.
-    pub fn run_with_closed_stdout(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run_with_closed_stdout(&self, arguments: &[&str]) -> Ran {
         let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         self.ran(child.wait_with_output().unwrap())
@@ -106,13 +106,13 @@ impl Test {
 
 impl Ran {
     #[track_caller]
-    pub fn exits(&self, code: i32) {
+    pub(crate) fn exits(&self, code: i32) {
         assert_eq!(self.code, Some(code), "{self}");
     }
 
     /// No line is wider.
     #[track_caller]
-    pub fn fits(&self, columns: usize) {
+    pub(crate) fn fits(&self, columns: usize) {
         for line in self.stdout.lines().chain(self.stderr.lines()) {
             // The folder's own name is as long as the system makes it.
             let line = line.replace(&Path::new(&self.folder).display().to_string(), "");
