@@ -8,7 +8,8 @@ apt_keep
 printf '/lib64\n/usr/lib64\n' >/etc/ld.so.conf.d/farm-lib64.conf
 shim=$(mktemp -d)
 {
-    find /lib /usr/lib /lib64 /usr/lib64 -name '*.so*' -type f 2>/dev/null | sort -u | /usr/lib/rpm/elfdeps --provides
+    # It fails when one of the files is no ELF file, a linker script, after it has written of all others.
+    find /lib /usr/lib /lib64 /usr/lib64 -name '*.so*' -type f 2>/dev/null | sort -u | /usr/lib/rpm/elfdeps --provides || true
     echo 'rtld(GNU_HASH)'
     find /bin/ /usr/bin/ /sbin/ /usr/sbin/ -maxdepth 1 ! -type d | sed 's|//*|/|g'
     if [ -x /usr/bin/python3 ]; then
