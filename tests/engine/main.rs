@@ -4,6 +4,9 @@
 //! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`). What is not there is skipped with a loud
 //! line, or fails where `CI` is set. The image is made from this host's own programs, see `guest`.
 
+// Helpers of tests are no tests to clippy; a skip has to be said.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod bench;
 mod cases;
 mod guest;

@@ -1,6 +1,9 @@
 //! End to end: the real binary, the recipes of this repository, a real engine; results are read by dpkg, rpm, lintian,
 //! rpmlint and sha256sum, never by farm's own code. Tests share base and builder images in the engine, and a cache.
 
+// Helpers of tests are no tests to clippy; a skip has to be said.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
 mod docker;
 mod lab;
 mod packages;
