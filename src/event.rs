@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::artifact::{Artifact, Finding};
 use crate::family::StepKind;
@@ -50,6 +50,7 @@ pub enum Event {
     JobFinished(Box<JobReport>),
     RunFinished {
         run: String,
+        #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
         elapsed: Duration,
         /// Job time over slots x elapsed, 0 to 1.
         busy: f64,
@@ -62,8 +63,10 @@ pub enum Event {
 pub struct JobReport {
     pub target: Target,
     pub outcome: Outcome,
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
-    /// Time per step, in order.
+    /// Time per step, in order; in JSON `["build", 12.5]`, in seconds.
+    #[serde(serialize_with = "steps_in_seconds")]
     pub steps: Vec<(StepKind, Duration)>,
     pub artifacts: Vec<Artifact>,
     /// Findings that did not reject the job.
@@ -100,11 +103,13 @@ pub enum Outcome {
     },
     TimedOut {
         step: StepKind,
+        #[serde(rename = "limit_seconds", serialize_with = "seconds")]
         limit: Duration,
     },
     /// No output for so long.
     Stalled {
         step: StepKind,
+        #[serde(rename = "limit_seconds", serialize_with = "seconds")]
         limit: Duration,
     },
     /// More output than the recipe's limit allows.
@@ -138,6 +143,14 @@ pub enum Outcome {
     Infrastructure {
         reason: String,
     },
+}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn steps_in_seconds<S: Serializer>(steps: &[(StepKind, Duration)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(steps.iter().map(|(step, duration)| (step, duration.as_secs_f64())))
 }
 
 impl Outcome {

@@ -186,9 +186,14 @@ pub(crate) struct ImagesArgs {
 pub(crate) enum ImagesCommand {
     /// All images of farm in a table; the default
     List,
-    /// Remove images that farm made: builders and testers
+    /// Remove old images; what a build needs again is made again
+    ///
+    /// An image that a container or a younger image needs stays.
     Prune {
-        /// Base images and package caches too
+        /// Remove images made more than so many days ago
+        #[arg(long, value_name = "DAYS", default_value_t = 14, conflicts_with = "all")]
+        older_than: u16,
+        /// Remove all images of farm, and its package caches
         #[arg(long)]
         all: bool,
     },

@@ -1,6 +1,9 @@
 //! `farm images` and `farm reap`: what farm keeps, or left, in the engine.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -13,9 +16,9 @@ use super::output::{self, Surroundings};
 use super::{distros, select, signals};
 use crate::engine::{Engine, ImageInfo, Network, OutputSink, OutputStream, labels};
 use crate::fetch::Fetcher;
-use crate::image::BaseChoice;
+use crate::image::{BaseChoice, Images};
 use crate::report::table::Table;
-use crate::report::{Style, Tone};
+use crate::report::{Style, Tone, count};
 use crate::types::{Arch, Progress, human_bytes, printable};
 
 pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, Failure> {
@@ -23,11 +26,14 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
     let connected = context::connect(&args.engine.engine).await?;
     match &args.command {
         None | Some(ImagesCommand::List) => {
-            let images = owned(connected.engine.as_ref()).await?;
+            let images = images_of(connected.engine)?.list().await?;
             output::out(&list(&images, &surroundings.style(color, false)));
             Ok(Exit::Success)
         }
-        Some(ImagesCommand::Prune { all }) => prune(connected.engine.as_ref(), *all).await,
+        Some(ImagesCommand::Prune { older_than, all }) => {
+            let days = if *all { 0 } else { u64::from(*older_than) };
+            prune(connected.engine, Duration::from_secs(days * 24 * 60 * 60), *all).await
+        }
         Some(ImagesCommand::Bootstrap { distros, arch, mirrors }) => {
             bootstrap(connected, distros, *arch, mirrors, &surroundings.style(color, true)).await
         }
@@ -39,79 +45,53 @@ pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
     let removed = engine.reap(None).await?;
     output::out(&match removed {
         0 => "no container was left behind\n".to_owned(),
-        1 => "removed 1 container\n".to_owned(),
-        many => format!("removed {many} containers\n"),
+        some => format!("removed {}\n", count(some, "container", "containers")),
     });
     Ok(Exit::Success)
 }
 
-/// farm's images: bases first, then what is made from them, each by what they are for.
-async fn owned(engine: &dyn Engine) -> Result<Vec<ImageInfo>, Failure> {
-    let mut images = engine.images(labels::OWNED).await?;
-    images.sort_by_key(|image| {
-        (kind(image) != "base", label(image, labels::DISTRO), kind(image), std::cmp::Reverse(image.created))
-    });
-    Ok(images)
+/// Images of one engine, for listing and removing: nothing is fetched or made.
+fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
+    context::images(engine, BaseChoice::Store, Fetcher::new()?, BTreeMap::new(), "images", Network::Default)
 }
 
 fn label(image: &ImageInfo, name: &str) -> String {
     image.labels.get(name).map(|value| printable(value)).unwrap_or_default()
 }
 
-fn kind(image: &ImageInfo) -> String {
-    label(image, labels::KIND)
-}
-
 fn list(images: &[ImageInfo], style: &Style) -> String {
     if images.is_empty() {
         return "farm keeps no image in this engine yet\n".to_owned();
     }
-    let mut table = Table::new(&["KIND", "FOR", "SIZE", "MADE", "HOLDS"]);
+    let mut table = Table::new(&["KIND", "SIZE", "MADE", "HOLDS"]);
     for image in images {
         let made = chrono::DateTime::from_timestamp(image.created, 0)
             .map(|made| made.format("%Y-%m-%d %H:%M").to_string())
             .unwrap_or_default();
-        let holds = label(image, labels::REQUIRES);
+        // A base is known by its distribution, what is made from one by the packages added to it.
+        let holds = [label(image, labels::DISTRO), label(image, labels::REQUIRES), printable(&image.tags.join(" "))];
         table.row(vec![
-            kind(image),
-            label(image, labels::DISTRO),
+            label(image, labels::KIND),
             human_bytes(image.size_bytes),
             made,
-            if holds.is_empty() { image.tags.join(" ") } else { holds },
+            holds.into_iter().find(|text| !text.is_empty()).unwrap_or_default(),
         ]);
     }
-    format!("{}sizes count the layers that images share in each of them\n", table.render(style))
+    format!("{}times are UTC; sizes count the layers that images share in each of them\n", table.render(style))
 }
 
-async fn prune(engine: &dyn Engine, all: bool) -> Result<Exit, Failure> {
-    let mut images = owned(engine).await?;
-    images.retain(|image| all || kind(image) != "base");
-    // Images that others were made from go last.
-    images.reverse();
-    let mut removed = 0;
-    let mut exit = Exit::Success;
-    for image in &images {
-        let names = if image.tags.is_empty() { std::slice::from_ref(&image.id) } else { &image.tags };
-        for name in names {
-            match engine.remove_image(name).await {
-                Ok(()) => removed += 1,
-                Err(error) => {
-                    output::err(&format!("warning: {}: {error}\n", printable(name)));
-                    exit = Exit::JobFailed;
-                }
-            }
+async fn prune(engine: Arc<dyn Engine>, older_than: Duration, caches: bool) -> Result<Exit, Failure> {
+    let removed = images_of(engine.clone())?.prune(older_than).await?.len();
+    let mut text = format!("removed {}", count(removed, "image", "images"));
+    if caches {
+        let names = engine.caches().await?;
+        for name in &names {
+            engine.remove_cache(name).await?;
         }
+        text.push_str(&format!(" and {}", count(names.len(), "package cache", "package caches")));
     }
-    let mut caches = 0;
-    if all {
-        for cache in engine.caches().await? {
-            engine.remove_cache(&cache).await?;
-            caches += 1;
-        }
-    }
-    let more = if all { format!(", {caches} package caches") } else { String::new() };
-    output::out(&format!("removed {removed} images{more}\n"));
-    Ok(exit)
+    output::out(&format!("{text}\n"));
+    Ok(Exit::Success)
 }
 
 async fn bootstrap(

@@ -32,5 +32,7 @@ mod tests {
         assert_eq!(value["outcome"]["outcome"], "failed");
         assert_eq!(value["outcome"]["step"], "build");
         assert_eq!(value["outcome"]["exit_code"], 2);
+        assert_eq!(value["elapsed_seconds"], 31.04);
+        assert_eq!(value["steps"][0], serde_json::json!(["build", 20.0]));
     }
 }

@@ -14,4 +14,4 @@ pub(crate) mod table;
 #[cfg(test)]
 mod samples;
 
-pub(crate) use style::{Style, Tone};
+pub(crate) use style::{Style, Tone, count};
