@@ -177,16 +177,17 @@ pub(crate) fn binaries(artifacts: &[Artifact]) -> impl Iterator<Item = &Artifact
     artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary)
 }
 
-/// `hello_2.10-1~deb12_amd64.deb  52 kB`; from two on `3 packages: a, b, c  83 kB`.
+/// `52 kB  hello_2.10-1~deb12_amd64.deb`; from two on `83 kB  3 packages: a, b, c`. The size stands first: what a narrow
+/// terminal cuts off is the end of a name.
 fn packages(artifacts: &[Artifact]) -> String {
     let made: Vec<&Artifact> = binaries(artifacts).collect();
     let size = human_bytes(made.iter().map(|artifact| artifact.size_bytes).sum());
     match made.as_slice() {
         [] => "no package".to_owned(),
-        [one] => format!("{}  {size}", safe(&one.file_name)),
+        [one] => format!("{size}  {}", safe(&one.file_name)),
         several => {
             let names: Vec<&str> = several.iter().map(|artifact| package_name(&artifact.file_name)).collect();
-            format!("{} packages  {size}  {}", several.len(), safe(&names.join(", ")))
+            format!("{size}  {} packages: {}", several.len(), safe(&names.join(", ")))
         }
     }
 }
@@ -292,7 +293,7 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @"
-        ✓    31.0s  jq_1.7-1_amd64.deb  52 kB
+        ✓    31.0s  52 kB  jq_1.7-1_amd64.deb
         =   cached  3 packages, nothing changed
         ✗    31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
         ✗     0.0s  waits for requirements: libonig-dev (>= 7), valgrind

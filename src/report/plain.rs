@@ -57,7 +57,7 @@ mod tests {
         jq0@debian-12/amd64: warning: Debian 12 has no support since 2028-06-30
         jq0@debian-12/amd64: started
         jq0@debian-12/amd64: build
-        jq0@debian-12/amd64: ✓ succeeded in 31.0s: jq0_1.7-1_amd64.deb  52 kB
+        jq0@debian-12/amd64: ✓ succeeded in 31.0s: 52 kB  jq0_1.7-1_amd64.deb
         jq1@debian-12/amd64: = up to date: 3 packages, nothing changed
         jq2@debian-12/amd64: started
         jq2@debian-12/amd64: build

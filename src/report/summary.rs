@@ -258,7 +258,7 @@ mod tests {
         let text = summary(&reports, &run(true), &Style::PLAIN);
         assert!(text.lines().all(|line| width(line) <= 80), "{text}");
         insta::assert_snapshot!(text, @"
-          ✓ jq0@debian-12/amd64    31.0s  jq0_1.7-1_amd64.deb  52 kB
+          ✓ jq0@debian-12/amd64    31.0s  52 kB  jq0_1.7-1_amd64.deb
           = jq1@debian-12/amd64   cached  3 packages, nothing changed
           ✗ jq2@debian-12/amd64    31.0s  failed in build: src/jv_unicode.c:12:10: fat…
           ✗ jq3@debian-12/amd64     0.0s  waits for requirements: libonig-dev (>= 7), …
