@@ -27,6 +27,10 @@ const LAST_OUTPUT: Duration = Duration::from_millis(500);
 const EXIT_CODE_TIMEOUT: Duration = Duration::from_secs(30);
 const EXIT_CODE_POLL: Duration = Duration::from_millis(5);
 
+/// How long an engine may take to note that a container ended.
+const END_TIMEOUT: Duration = Duration::from_secs(10);
+const END_POLL: Duration = Duration::from_millis(100);
+
 /// How long killing may take before the whole container is killed instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -64,11 +68,26 @@ pub(super) async fn exec(
     let never_ran = matches!(process.pid, Pid::Absent);
     let status = process.exit_status().await?;
     // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
-    if (status.code == 137 || never_ran) && !container.is_running().await {
+    if (status.code == 137 || never_ran) && has_ended(container, never_ran).await {
         let reason = "its init process is gone: something removed the container or killed it".to_owned();
         return Err(EngineError::Ended { id: container.short_id(), reason });
     }
     Ok(status)
+}
+
+/// Whether the container is no longer running. An engine may refuse an exec in a container whose init process is gone
+/// a moment before it notes that end itself; a wrapper that never ran is waited for, since `/bin/sh` is always there.
+async fn has_ended(container: &DockerContainer, patient: bool) -> bool {
+    let deadline = tokio::time::Instant::now() + if patient { END_TIMEOUT } else { Duration::ZERO };
+    loop {
+        if !container.is_running().await {
+            return true;
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return false;
+        }
+        tokio::time::sleep(END_POLL).await;
+    }
 }
 
 /// Runs a script of farm's own as root and returns what it printed on stdout.
