@@ -641,3 +641,25 @@ async fn jobs_share_a_builder() {
     assert!(ran.reports.iter().all(|report| report.outcome == Outcome::Succeeded));
     assert_eq!(bench.calls("commit farm-test-builder"), 1, "{:?}", bench.engine.calls());
 }
+
+#[tokio::test]
+async fn lines_to_show_are_few_and_short_but_the_log_has_all() {
+    let bench = Bench::new();
+    bench.on("chatty", |_| {
+        let line = format!("{}\u{1b}[31m\n", "z".repeat(10_000));
+        (0..50).fold(Reply::exit(1), |reply, _| reply.stdout(line.clone()))
+    });
+    let ran = bench.run(vec![bench.job("aa", &["chatty"])]).await;
+    let lines: Vec<&String> = ran
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Output { line, .. } => Some(line),
+            _ => None,
+        })
+        .collect();
+    // At most ten a second, and the job takes far less than a second.
+    assert!((1..=10).contains(&lines.len()), "{}", lines.len());
+    assert!(lines.iter().all(|line| line.len() == 4096 && line.chars().all(|c| c == 'z')));
+    assert_eq!(ran.log().matches("zzz\u{1b}[31m\n").count(), 50);
+}
