@@ -25,12 +25,10 @@ fn preamble(distro: &Distro) -> String {
 pub(super) fn test(recipe: &Recipe, distro: &Distro) -> (String, String) {
     let requires = rpm::test_requires(recipe);
     let install = format!(
-        "{}dnf_begin\nset -- {} {TEST_PACKAGES}/*.rpm\n\
-         if dnf_run --disablerepo='*' --setopt=localpkg_gpgcheck=False install \"$@\" >\"$dnf_home/offline.log\" 2>&1; then\n    \
-         cat \"$dnf_home/offline.log\"\nelse\n    dnf_update\n    dnf_options=\"$dnf_options --setopt=localpkg_gpgcheck=False\"\n    \
-         dnf_install \"$@\"\nfi\n",
+        "{}farm_packages={TEST_PACKAGES}\nset -- {}\n{}",
         preamble(distro),
         quote_all(requires.iter().map(String::as_str)),
+        include_str!("scripts/dnf-test.sh"),
     );
     let remove = format!(
         "{}dnf -y --disablerepo='*' --setopt=clean_requirements_on_remove=False remove $names\n{}",

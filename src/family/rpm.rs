@@ -246,7 +246,7 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
         script_section(&mut spec, "check", "check", &environment, build.check.as_deref());
     }
     for (index, member) in members.iter().enumerate() {
-        scriptlets(&mut spec, member, distro, ships_libraries(members, index));
+        scriptlets(&mut spec, member, ships_libraries(members, index));
     }
     for member in members {
         let name = if member.name == package.name { String::new() } else { format!("-n {} ", member.name) };
@@ -340,15 +340,14 @@ fn ships_libraries(members: &[Member<'_>], index: usize) -> bool {
 }
 
 /// Removal scripts run when the last version goes (`$1` is 0), not on upgrades, as in Debian's maintainer scripts.
-fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool) {
-    // glibc of the Fedora family has file triggers for this since 2018; others and unknown ones may not.
-    let ldconfig = libraries && distro.manager != PackageManager::Dnf;
+/// New glibc has a file trigger that runs ldconfig, others have none: where it is, the scriptlet does no harm.
+fn scriptlets(spec: &mut String, member: &Member<'_>, libraries: bool) {
     let scripts = member.scripts;
     let sections = [
         ("pre", scripts.pre_install.as_deref(), false, false),
-        ("post", scripts.post_install.as_deref(), false, ldconfig),
+        ("post", scripts.post_install.as_deref(), false, libraries),
         ("preun", scripts.pre_remove.as_deref(), true, false),
-        ("postun", scripts.post_remove.as_deref(), true, ldconfig),
+        ("postun", scripts.post_remove.as_deref(), true, libraries),
     ];
     for (section, script, at_removal, ldconfig) in sections {
         let Some(script) = script else {

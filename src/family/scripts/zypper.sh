@@ -16,17 +16,18 @@ zypper_begin() {
     trap zypper_end EXIT
     trap 'exit 130' INT TERM
     # Whether packages are kept is a property of a repository: changed in a copy, not in the image.
-    mkdir -p "$zypper_home/repos" "$zypper_home/cache"
+    zypper_repositories=$zypper_home/repos
+    mkdir -p "$zypper_repositories" "$zypper_home/none" "$zypper_home/cache"
     for repository in /etc/zypp/repos.d/*.repo; do
         [ -e "$repository" ] || continue
         sed -e '/^keeppackages *=/d' -e 's/^\[.*\]$/&\nkeeppackages=1/' "$repository" \
-            >"$zypper_home/repos/${repository##*/}"
+            >"$zypper_repositories/${repository##*/}"
     done
     for repository in $farm_repositories; do zypper_run modifyrepo --enable "$repository"; done
 }
 
 zypper_run() {
-    zypper --non-interactive --reposd-dir "$zypper_home/repos" --cache-dir "$zypper_home/cache" \
+    zypper --non-interactive --reposd-dir "$zypper_repositories" --cache-dir "$zypper_home/cache" \
         --pkg-cache-dir "$zypper_packages" "$@"
 }
 
