@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::outcome;
 use super::progress::finished_line;
 use super::style::{Style, Tone, count, width};
-use crate::artifact::ArtifactKind;
+use crate::artifact::{ArtifactKind, Finding};
 use crate::event::{JobReport, Outcome, Tail};
 use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
@@ -50,6 +50,11 @@ pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> St
     for alike in failures(reports) {
         text.push_str(&page(&alike, run, style));
     }
+    let warnings = warnings(reports, style);
+    if !warnings.is_empty() {
+        text.push('\n');
+        text.push_str(&warnings);
+    }
     if !text.is_empty() {
         text.push('\n');
     }
@@ -88,6 +93,36 @@ fn failures(reports: &[JobReport]) -> Vec<Vec<&JobReport>> {
         }
     }
     groups.into_iter().map(|(_, alike)| alike).collect()
+}
+
+/// What the package check found and let pass, once for all targets of a recipe that it holds for.
+fn warnings(reports: &[JobReport], style: &Style) -> String {
+    let mut found: Vec<(&JobReport, &Finding, usize)> = Vec::new();
+    for report in reports {
+        for finding in &report.warnings {
+            let same = found.iter_mut().find(|(first, known, _)| {
+                first.target.recipe == report.target.recipe
+                    && known.rule == finding.rule
+                    && known.message == finding.message
+            });
+            match same {
+                Some((first, _, others)) => *others += usize::from(first.target != report.target),
+                None => found.push((report, finding, 0)),
+            }
+        }
+    }
+    let mut text = String::new();
+    for (report, finding, others) in found {
+        let others = match others {
+            0 => String::new(),
+            n => format!(" (and on {})", count(n, "other target", "other targets")),
+        };
+        let artifact = if finding.artifact.is_empty() { String::new() } else { format!("{}: ", finding.artifact) };
+        let sentence = format!("{}: {artifact}{} [{}]{others}", report.target, finding.message, finding.rule);
+        let wrapped = style.wrap(&printable(&sentence), "         ");
+        text.push_str(&format!("{} {}\n", style.paint(Tone::Warning, "warning:"), wrapped.trim_start()));
+    }
+    text
 }
 
 /// A failure as a page that a tired person can act on: of the first report, and the names of those that failed alike.
@@ -413,5 +448,25 @@ mod tests {
         let text = summary(&reports, &run(false), &Style::PLAIN);
         assert_eq!(text.matches("failed in build,").count(), 2, "{text}");
         assert!(text.contains("also: a@debian-13/amd64\n"), "{text}");
+    }
+
+    #[test]
+    fn what_the_check_let_pass_is_said_once_per_recipe() {
+        let warned = |id: &str| {
+            let mut report = samples::report(id, Outcome::Succeeded);
+            report.warnings = vec![Finding {
+                severity: crate::artifact::Severity::Warning,
+                artifact: "a_1.0-1_amd64.deb".into(),
+                rule: "embedded-build-path".into(),
+                message: "/usr/bin/a holds the path of the folder that it was built in".into(),
+            }];
+            report
+        };
+        let reports = [warned("a@debian-12"), warned("a@debian-13")];
+        insta::assert_snapshot!(warnings(&reports, &Style::PLAIN), @"
+        warning: a@debian-12/amd64: a_1.0-1_amd64.deb: /usr/bin/a holds the path of the
+                 folder that it was built in [embedded-build-path] (and on 1 other
+                 target)
+        ");
     }
 }
