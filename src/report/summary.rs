@@ -35,17 +35,16 @@ pub(crate) struct Run<'a> {
 /// The whole text, ended: table, a page for each failure, totals.
 pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     let mut text = String::new();
-    if run.table {
-        let target_width = reports.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
-        for report in reports {
-            text.push_str(&finished_line(report, target_width, style));
-            text.push('\n');
+    match reports {
+        [report] if report.outcome.is_good() => text.push_str(&files(report, style)),
+        _ if run.table => {
+            let target_width = reports.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
+            for report in reports {
+                text.push_str(&finished_line(report, target_width, style));
+                text.push('\n');
+            }
         }
-    }
-    if let [report] = reports
-        && report.outcome.is_good()
-    {
-        text.push_str(&files(report, style));
+        _ => {}
     }
     for alike in failures(reports) {
         text.push_str(&page(&alike, run, style));
@@ -237,11 +236,10 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         let packages =
             artifacts().filter(|artifact| matches!(artifact.kind, ArtifactKind::Binary | ArtifactKind::Debug)).count();
         text.push_str(&format!(
-            "{}: {}, {}, SHA256SUMS in {}\n",
+            "{}: {}, {}, SHA256SUMS\n",
             folder(run.dist),
             count(packages, "package", "packages"),
             human_bytes(artifacts().map(|artifact| artifact.size_bytes).sum()),
-            if kept.len() == 1 { "its folder" } else { "each folder" },
         ));
     }
     text
@@ -390,7 +388,7 @@ mod tests {
         1 succeeded · 1 cached · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
         1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
         1 cancelled · 1 source-unavailable · 1 infrastructure  3m 12s, 2 slots 97 % busy
-        dist/: 5 packages, 245 kB, SHA256SUMS in each folder
+        dist/: 5 packages, 245 kB, SHA256SUMS
         ");
     }
 
@@ -405,7 +403,7 @@ mod tests {
             hello_1.7-1_amd64.changes      1.8 kB
 
         1 succeeded                                            3m 12s, 2 slots 97 % busy
-        dist/: 2 packages, 155 kB, SHA256SUMS in its folder
+        dist/: 2 packages, 155 kB, SHA256SUMS
         ");
     }
 
