@@ -17,6 +17,7 @@ use crate::event::{Event, JobReport};
 use crate::family;
 use crate::fetch::Fetcher;
 use crate::matrix::Target;
+use crate::report::count;
 use crate::report::summary::{Run, summary};
 use crate::runner::{self, Request, RunOptions};
 use crate::source::Sources;
@@ -136,11 +137,11 @@ async fn follow(
     }
 }
 
+/// Short enough for a terminal of 80 columns.
 fn cancelling(running: usize) -> String {
     match running {
         0 => "cancelling: no new job is started; press Ctrl-C again to kill".to_owned(),
-        1 => "cancelling: waiting for 1 container to be removed; press Ctrl-C again to kill".to_owned(),
-        n => format!("cancelling: waiting for {n} containers to be removed; press Ctrl-C again to kill"),
+        n => format!("cancelling: {} to remove; press Ctrl-C again to kill", count(n, "container", "containers")),
     }
 }
 

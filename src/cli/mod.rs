@@ -14,6 +14,7 @@ mod output;
 mod plan;
 mod render;
 mod reporter;
+mod screen;
 mod select;
 mod signals;
 

@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{ColorChoice, ProgressChoice};
 use super::output::{self, Surroundings};
+use super::screen::Screen;
 use crate::event::Event;
 use crate::report::progress::Progress;
 use crate::report::{Style, Tone, json, plain};
@@ -25,7 +26,7 @@ pub(crate) struct Reporter {
 }
 
 enum Kind {
-    Bar { bar: ProgressBar, style: Style },
+    Bar { bar: ProgressBar, screen: Screen, style: Style },
     Plain,
     Json,
     Silent,
@@ -37,12 +38,13 @@ impl Reporter {
         let surroundings = Surroundings::of_this_process();
         let kind = match surroundings.progress(choice) {
             ProgressChoice::Bar => {
-                let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(20));
+                let screen = Screen::new();
+                let bar = ProgressBar::with_draw_target(None, screen.draw_target());
                 // The template is a constant that indicatif's own tests parse; its default would show a counter.
                 if let Ok(style) = ProgressStyle::with_template("{msg}") {
                     bar.set_style(style);
                 }
-                Kind::Bar { bar, style: surroundings.style(color, true) }
+                Kind::Bar { bar, screen, style: surroundings.style(color, true) }
             }
             ProgressChoice::Json => Kind::Json,
             ProgressChoice::None => Kind::Silent,
@@ -76,10 +78,10 @@ impl Reporter {
 
     pub(crate) fn event(&mut self, event: &Event) {
         let style = match &self.kind {
-            Kind::Bar { style, .. } => style,
-            _ => &self.style,
+            Kind::Bar { screen, style, .. } => Style { width: screen.size().0, cuts: true, ..*style },
+            _ => self.style,
         };
-        let above = self.progress.apply(event, self.started.elapsed(), style);
+        let above = self.progress.apply(event, self.started.elapsed(), &style);
         match &self.kind {
             Kind::Bar { bar, .. } => above.iter().for_each(|line| bar.println(line)),
             Kind::Plain => output::out(&plain::lines(event, &self.style)),
@@ -90,9 +92,10 @@ impl Reporter {
 
     /// Draws the moving lines as they are now.
     pub(crate) fn tick(&self) {
-        if let Kind::Bar { bar, style } = &self.kind {
-            let rows = console::Term::stderr().size_checked().map_or(24, |(rows, _columns)| usize::from(rows));
-            bar.set_message(self.progress.lines(self.started.elapsed(), style, rows.saturating_sub(1)).join("\n"));
+        if let Kind::Bar { bar, screen, style } = &self.kind {
+            let (width, rows) = screen.size();
+            let style = Style { width, cuts: true, ..*style };
+            bar.set_message(self.progress.lines(self.started.elapsed(), &style, rows.saturating_sub(1)).join("\n"));
             bar.tick();
         }
     }

@@ -32,7 +32,7 @@ pub(crate) fn mark(outcome: &Outcome, style: &Style) -> String {
 pub(crate) fn time(report: &JobReport) -> String {
     match report.outcome {
         Outcome::UpToDate => "cached".to_owned(),
-        Outcome::Skipped { .. } => "-".to_owned(),
+        _ if report.elapsed.is_zero() => "-".to_owned(),
         _ => human_duration(report.elapsed),
     }
 }
@@ -296,7 +296,7 @@ mod tests {
         ✓    31.0s  52 kB  jq_1.7-1_amd64.deb
         =   cached  3 packages, nothing changed
         ✗    31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
-        ✗     0.0s  waits for requirements: libonig-dev (>= 7), valgrind
+        ✗        -  waits for requirements: libonig-dev (>= 7), valgrind
         ✗    31.0s  timed out in check: over 30 minutes
         ✗    31.0s  stalled in check: silent for 10 minutes
         ✗    31.0s  printed too much in build: over 100 MB

@@ -54,7 +54,8 @@ pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> St
         text.push('\n');
         text.push_str(&warnings);
     }
-    if !text.is_empty() {
+    // Lines of finished jobs stand above, here or already on the screen.
+    if !text.is_empty() || !run.table {
         text.push('\n');
     }
     text.push_str(&totals(reports, run, style));
@@ -294,7 +295,7 @@ mod tests {
           ✓ jq0@debian-12/amd64    31.0s  52 kB  jq0_1.7-1_amd64.deb
           = jq1@debian-12/amd64   cached  3 packages, nothing changed
           ✗ jq2@debian-12/amd64    31.0s  failed in build: src/jv_unicode.c:12:10: fat…
-          ✗ jq3@debian-12/amd64     0.0s  waits for requirements: libonig-dev (>= 7), …
+          ✗ jq3@debian-12/amd64        -  waits for requirements: libonig-dev (>= 7), …
           ✗ jq4@debian-12/amd64    31.0s  timed out in check: over 30 minutes
           ✗ jq5@debian-12/amd64    31.0s  stalled in check: silent for 10 minutes
           ✗ jq6@debian-12/amd64    31.0s  printed too much in build: over 100 MB
@@ -412,7 +413,7 @@ mod tests {
         let reports =
             [samples::report("a@debian-12", Outcome::Cancelled), samples::report("b@debian-12", Outcome::Cancelled)];
         let interrupted = Run { interrupted: true, ..run(false) };
-        insta::assert_snapshot!(summary(&reports, &interrupted, &Style::PLAIN), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
+        insta::assert_snapshot!(summary(&reports, &interrupted, &Style::PLAIN).trim(), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
     }
 
     fn tail_of(first_line: u64, lines: impl IntoIterator<Item = String>) -> Tail {
