@@ -7,5 +7,3 @@
 mod docker;
 mod lab;
 mod packages;
-mod podman;
-mod rpm_families;

@@ -1,9 +1,8 @@
 //! What came out, as the distributions' own tools see it.
 
-use std::path::Path;
 use std::process::Command;
 
-use crate::lab::{Run, default_matrix, engine, tool};
+use crate::lab::{Run, default_matrix, tool};
 
 #[test]
 fn dpkg_reads_what_the_recipe_says() {
@@ -97,67 +96,4 @@ fn checksums_are_those_of_sha256sum() {
         Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder)).expect(0);
     }
     Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(lab.dist())).expect(0);
-}
-
-#[test]
-fn a_projects_own_debian_folder_gives_the_bytes_that_dpkg_buildpackage_gives_by_hand() {
-    let Some(lab) = default_matrix() else { return };
-    let host = engine("DOCKER_HOST").unwrap();
-    let farm = lab.files("hello-debian/debian-12-amd64", ".deb");
-    assert!(!farm.is_empty());
-    // By hand, in the builder image that farm left behind: unpack the .dsc's files, run dpkg-buildpackage.
-    let image = builder_image(&host, "debian-12/amd64");
-    let script = "set -e; cd /build; mkdir hand; cd hand; \
-        curl() { perl -e 'print STDERR \"no network\"; exit 1'; }; \
-        tar xf /tmp/orig; mv hello-2.10 /build/hello-debian-2.10; cd /build/hello-debian-2.10; tar xf /tmp/packaging; \
-        dpkg-buildpackage -us -uc -b >/build/log 2>&1 || { tail -50 /build/log; exit 1; }; \
-        cd /build; sha256sum *.deb";
-    let container = format!("farm-test-hand-{}", std::process::id());
-    let docker = |arguments: &[&str]| Run::of(Command::new("docker").args(arguments).env("DOCKER_HOST", &host));
-    docker(&["create", "--name", &container, "--network", "none", "--user", "2000:2000", &image, "sh", "-c", script])
-        .expect(0);
-    for (name, place) in [("hello_2.10.orig.tar.gz", "/tmp/orig"), ("hello_2.10-3.debian.tar.xz", "/tmp/packaging")] {
-        let file = cached_source(name);
-        docker(&["cp", "-q", file.to_str().unwrap(), &format!("{container}:{place}")]).expect(0);
-    }
-    let by_hand = docker(&["start", "--attach", &container]);
-    docker(&["rm", "--force", &container]).expect(0);
-    let by_hand = by_hand.expect(0);
-    for file in farm {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        let sum = Run::of(Command::new("sha256sum").arg(&file)).expect(0);
-        let digest = sum.text.split_whitespace().next().unwrap();
-        assert!(by_hand.text.contains(digest), "{name} differs from the one made by hand:\n{}", by_hand.text);
-    }
-}
-
-/// The builder image that was used last for a base.
-fn builder_image(host: &str, base: &str) -> String {
-    let label = format!("label=io.farm.distro={base}");
-    let run = Run::of(
-        Command::new("docker")
-            .args(["images", "--quiet", "--no-trunc", "--filter", "label=io.farm.kind=builder", "--filter", &label])
-            .env("DOCKER_HOST", host),
-    )
-    .expect(0);
-    run.text.lines().next().unwrap_or_else(|| panic!("no builder image for {base}")).to_owned()
-}
-
-/// A source file that farm fetched, in the cache that the tests share.
-fn cached_source(name: &str) -> std::path::PathBuf {
-    fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
-        for entry in std::fs::read_dir(folder).ok()?.flatten() {
-            let path = entry.path();
-            if path.is_dir() {
-                if let Some(found) = find(&path, name) {
-                    return Some(found);
-                }
-            } else if path.file_name().is_some_and(|file| file == name) {
-                return Some(path);
-            }
-        }
-        None
-    }
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
-    find(&cache, name).unwrap_or_else(|| panic!("{name} is not in {}", cache.display()))
 }
