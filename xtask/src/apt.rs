@@ -6,9 +6,11 @@ use crate::command::{self, Failure};
 
 /// Whether packages can be installed here.
 pub(crate) fn can_install() -> bool {
-    cfg!(target_os = "linux")
-        && command::is_installed("apt-get")
-        && command::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0")
+    cfg!(target_os = "linux") && command::is_installed("apt-get") && is_root()
+}
+
+pub(crate) fn is_root() -> bool {
+    command::output(Command::new("id").arg("-u")).is_ok_and(|uid| uid == "0")
 }
 
 /// Installs those of `packages` that are not there yet.

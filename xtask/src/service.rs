@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::apt;
 use crate::command::{self, Failure};
 
 /// Where one daemon keeps its things.
@@ -21,25 +22,18 @@ pub(crate) struct Service {
     pub(crate) run: PathBuf,
 }
 
-/// What an engine appends to its run folder for its own sockets (`/exec/containerd/containerd-debug.sock.ttrpc`) ...
-const LONGEST_SOCKET: usize = 45;
-/// ... and what fits into sockaddr_un, with its final zero, on Linux (macOS: 104).
-const SOCKET_PATH_LIMIT: usize = 103;
-
 impl Service {
     pub(crate) fn new(name: &'static str) -> Service {
         let home = command::target().join("engine");
-        let near = home.join(format!("{name}-run"));
-        let run = if near.as_os_str().len() + LONGEST_SOCKET <= SOCKET_PATH_LIMIT {
-            near
-        } else {
-            // A checkout far down in the tree. The name is stable, so that the next command finds the daemon again.
-            let hash = home
-                .to_string_lossy()
-                .bytes()
-                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-            std::env::temp_dir().join(format!("farm-{name}-{hash:016x}"))
-        };
+        // Short, wherever the checkout is: a socket's path ends after 107 bytes, Podman's run root after 50. The name is
+        // stable, so that the next command finds the daemon again.
+        let hash = home
+            .to_string_lossy()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let of_root = Path::new("/run");
+        let parent = if apt::is_root() { of_root.to_owned() } else { std::env::temp_dir() };
+        let run = parent.join(format!("farm-{name}-{hash:016x}"));
         Service { name, data: home.join(format!("{name}-data")), run }
     }
 
