@@ -196,18 +196,22 @@ async fn run_step(work: &mut Work<'_>, container: &dyn Container, step: &Step) -
         User::Root => "0:0".to_owned(),
         User::Builder => format!("{BUILD_UID}:{BUILD_UID}"),
     };
-    let spec = ExecSpec {
-        argv: vec!["sh".to_owned(), "-c".to_owned(), step.script.clone()],
-        user,
-        env,
-        workdir: GuestPath::new(BUILD_ROOT),
-    };
+    let spec = ExecSpec { argv: in_order(&step.script), user, env, workdir: GuestPath::new(BUILD_ROOT) };
     let code = run_watched(work, container, &spec, Some(&token)).await?;
     if code != 0 {
         return Err(evidence(work, container, code).await);
     }
     Ok(())
 }
+
+/// A script with its errors among its output: between two streams an engine keeps no order, and a log with the error
+/// after what came of it misleads.
+pub(crate) fn in_order(script: &str) -> Vec<String> {
+    vec!["sh".to_owned(), "-c".to_owned(), format!("{ONE_STREAM}{script}")]
+}
+
+/// What a script begins with so that it has one output.
+pub(crate) const ONE_STREAM: &str = "exec 2>&1\n";
 
 /// Runs a process under the job's limits; its exit code, unless something else ended it.
 pub(crate) async fn run_watched(

@@ -71,7 +71,7 @@ async fn run_phase(
     let mut env = network_env(work);
     env.extend(setup.env.clone());
     let spec = ExecSpec {
-        argv: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
+        argv: super::build::in_order(script),
         user: "0:0".to_owned(),
         env: env.into_iter().collect(),
         workdir: GuestPath::new("/"),

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::build::ONE_STREAM;
 use super::*;
 use crate::artifact::ArtifactKind;
 use crate::distro::{Catalogue, Distro};
@@ -125,7 +126,8 @@ impl Bench {
 
     /// Scripts what the exec with this script does.
     fn on(&self, script: &'static str, reply: impl Fn(&mut Guest<'_>) -> Reply + Send + Sync + 'static) -> &Bench {
-        self.engine.on_exec(move |guest| (guest.exec.argv[2] == script).then(|| reply(guest)));
+        self.engine
+            .on_exec(move |guest| (guest.exec.argv[2].trim_start_matches(ONE_STREAM) == script).then(|| reply(guest)));
         self
     }
 
