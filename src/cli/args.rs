@@ -112,7 +112,7 @@ pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Network of containers that may have one
-    #[arg(long, value_name = "NETWORK", value_enum, default_value_t)]
+    #[arg(long, value_name = "NETWORK", value_enum, default_value_t, env = "FARM_NETWORK", hide_env = true)]
     pub network: NetworkArg,
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]

@@ -17,7 +17,7 @@ mod tests {
 
     use crate::cli::args::Arguments;
 
-    const ENVIRONMENT: [(&str, &str); 7] = [
+    const ENVIRONMENT: [(&str, &str); 8] = [
         ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman` or a URL."),
         (
             "`DOCKER_HOST`, `DOCKER_CONTEXT`",
@@ -27,6 +27,7 @@ mod tests {
             "`FARM_MIRROR_<NAME>`",
             "Mirror of an archive, `FARM_MIRROR_DEBIAN_SECURITY` for `debian-security`; `--mirror` goes before it.",
         ),
+        ("`FARM_NETWORK`", "The network of containers when `--network` does not say: `default` or `host`."),
         ("`FARM_CACHE`", "Folder for downloads and prepared sources; else `$XDG_CACHE_HOME/farm` or `~/.cache/farm`."),
         ("`NO_COLOR`, `CLICOLOR_FORCE`", "No colour; colour even without a terminal. `--color` goes before both."),
         ("`CI`, `TERM=dumb`", "Plain lines even on a terminal."),

@@ -10,6 +10,7 @@ mod docs;
 mod exit;
 mod failure;
 mod images;
+mod memory;
 mod output;
 mod plan;
 mod render;
@@ -34,6 +35,7 @@ static PANICKED: AtomicBool = AtomicBool::new(false);
 
 /// Runs farm with the process's arguments. The exit codes are documented in `docs/cli.md`.
 pub fn main() -> ExitCode {
+    memory::keep_little();
     std::panic::set_hook(Box::new(on_panic));
     let exit = std::panic::catch_unwind(run).unwrap_or(Exit::Bug);
     if PANICKED.load(Ordering::Relaxed) { exit.worst(Exit::Bug).into() } else { exit.into() }
