@@ -6,4 +6,5 @@
 
 mod docker;
 mod lab;
+mod memory;
 mod packages;

@@ -1,0 +1,94 @@
+//! farm's memory does not grow with what it moves: a source and a package of 2 GiB each, through the whole of a build.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::lab::{Lab, engine};
+
+const BLOCK: usize = 1 << 20;
+const BLOCKS: usize = 2048;
+const PEAK_LIMIT_KIB: u64 = 64 << 10;
+
+/// The project's own packaging, so that the package is as large as what it holds: nothing is compressed.
+const RULES: &str = "#!/usr/bin/make -f\n%:\n\tdh $@\n\
+                     override_dh_builddeb:\n\tdh_builddeb -- -Znone\n\
+                     override_dh_auto_install:\n\tinstall -d debian/moved/usr/share/moved\n\
+                     \tmv data debian/moved/usr/share/moved/data\n";
+
+#[test]
+fn two_gibibytes_through_a_build_stay_under_64_mib() {
+    let Some(engine) = engine("DOCKER_HOST") else { return };
+    let lab = Lab::new("memory", &engine);
+    let project = lab.folder.join("project");
+    let debian = project.join("packaging/debian");
+    fs::create_dir_all(debian.join("source")).unwrap();
+    fs::write(debian.join("rules"), RULES).unwrap();
+    fs::write(debian.join("source/format"), "3.0 (native)\n").unwrap();
+    fs::write(debian.join("copyright"), "Copyright: nobody\nLicense: MIT\n").unwrap();
+    fs::write(
+        debian.join("changelog"),
+        "moved (1.0-1) stable; urgency=medium\n\n  * Moved.\n\n -- T <t@example.org>  Fri, 02 Jan 2026 00:00:00 +0000\n",
+    )
+    .unwrap();
+    fs::write(
+        debian.join("control"),
+        "Source: moved\nMaintainer: T <t@example.org>\nBuild-Depends: debhelper-compat (= 13)\nRules-Requires-Root: no\n\n\
+         Package: moved\nArchitecture: all\nDescription: a large file\n",
+    )
+    .unwrap();
+    let recipe = "[package]\nname = \"moved\"\nversion = \"1.0\"\nsummary = \"A large file\"\nlicense = \"MIT\"\n\
+                  homepage = \"https://example.org\"\nmaintainer = \"T <t@example.org>\"\narchitecture = \"all\"\n\n\
+                  [[sources]]\npath = \"data\"\n\n[[sources]]\npath = \"packaging\"\n\n\
+                  [packaging]\ndebian = \"debian\"\n\n[matrix]\ndistros = [\"debian-12\"]\n";
+    fs::write(project.join("farm.toml"), recipe).unwrap();
+
+    // The base and the builder are made by a first build, of a small file: this is about what is moved.
+    fs::write(project.join("data"), "small\n").unwrap();
+    lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0);
+
+    write_large(&project.join("data"));
+    let mut command = lab.command(&["build", "--matrix", "--no-test"]);
+    let mut child = command.current_dir(&project).stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = None;
+    let ended = loop {
+        // The kernel keeps the maximum; the last reading before the end is the one that counts.
+        peak = fs::read_to_string(&status).ok().and_then(|text| peak_kib(&text)).or(peak);
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert!(ended.success(), "{ended}");
+    let package = &lab.files("moved/debian-12-amd64", ".deb")[0];
+    let moved = fs::metadata(package).unwrap().len();
+    fs::remove_dir_all(&lab.folder).unwrap();
+    assert!(moved > (BLOCK * BLOCKS) as u64, "the package has only {moved} bytes");
+    if cfg!(target_os = "linux") {
+        let peak = peak.expect("the peak of the child was read");
+        eprintln!("peak of farm: {peak} KiB");
+        assert!(peak < PEAK_LIMIT_KIB, "farm's peak was {peak} KiB while it moved {moved} bytes");
+    }
+}
+
+/// One block of noise, again and again.
+fn write_large(path: &std::path::Path) {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let noise = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    let block: Vec<u8> = noise.take(BLOCK / 8).flatten().collect();
+    let mut file = File::create(path).unwrap();
+    for _ in 0..BLOCKS {
+        file.write_all(&block).unwrap();
+    }
+}
+
+fn peak_kib(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}
