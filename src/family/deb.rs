@@ -41,7 +41,7 @@ pub(super) fn version(recipe: &Recipe, distro: &Distro) -> String {
     format!("{epoch}{}-{}{}", package.version, package.release, distro.release_tag)
 }
 
-pub(super) fn packaging(recipe: &Recipe, distro: &Distro, parallel: usize, source_date_epoch: i64) -> Packaging {
+pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     let folder = source_folder(recipe);
     let own = recipe.packaging.debian.as_deref();
     let mut env = BTreeMap::from([
@@ -49,7 +49,6 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, parallel: usize, sourc
         ("USER".to_owned(), super::BUILD_USER.to_owned()),
         ("LOGNAME".to_owned(), super::BUILD_USER.to_owned()),
         ("LC_ALL".to_owned(), "C.UTF-8".to_owned()),
-        ("DEB_BUILD_OPTIONS".to_owned(), format!("parallel={parallel}")),
     ]);
     // The project's own rules see the recipe's environment directly; generated ones get it in a file.
     if own.is_some() {

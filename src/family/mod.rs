@@ -237,15 +237,24 @@ pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, Strin
     env
 }
 
-/// Packaging files, steps and results of a job. `parallel` is the job's CPU count; `source_date_epoch` fixes changelog
+/// Packaging files, steps and results of a job. `source_date_epoch` fixes changelog
 /// dates and SOURCE_DATE_EPOCH (when the recipe does not, the runner passes the newest time in the sources).
 ///
 /// What must be the same when a job is built again are the packages themselves (.deb, .rpm, .src.rpm). A .buildinfo
 /// records when and where it was made, and a .changes its checksum.
-pub fn packaging(recipe: &Recipe, distro: &Distro, arch: Arch, parallel: usize, source_date_epoch: i64) -> Packaging {
+pub fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     match distro.format {
-        Format::Deb => deb::packaging(recipe, distro, parallel, source_date_epoch),
-        Format::Rpm => rpm::packaging(recipe, distro, arch, parallel, source_date_epoch),
+        Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
+        Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
+    }
+}
+
+/// How the environment of a build step says that it may run `processes` at a time. Not part of [`Packaging`]: it must
+/// not change what is built.
+pub fn parallelism(format: Format, processes: usize) -> (String, String) {
+    match format {
+        Format::Deb => ("DEB_BUILD_OPTIONS".to_owned(), format!("parallel={processes}")),
+        Format::Rpm => ("RPM_BUILD_NCPUS".to_owned(), processes.to_string()),
     }
 }
 

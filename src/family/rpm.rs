@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe, Relations};
-use crate::types::{Arch, Format};
+use crate::types::Format;
 
 use super::members::{Member, assignment, members};
 use super::text::{body, paragraphs, quote, quote_all, utc};
@@ -23,13 +23,7 @@ fn version(recipe: &Recipe, distro: &Distro) -> String {
     format!("{epoch}{}-{}{}", package.version, package.release, distro.release_tag)
 }
 
-pub(super) fn packaging(
-    recipe: &Recipe,
-    distro: &Distro,
-    _arch: Arch,
-    parallel: usize,
-    source_date_epoch: i64,
-) -> Packaging {
+pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     let members = members(recipe, Format::Rpm);
     let own = recipe.packaging.spec.as_deref();
     let mut env = BTreeMap::from([
@@ -37,7 +31,6 @@ pub(super) fn packaging(
         ("USER".to_owned(), super::BUILD_USER.to_owned()),
         ("LOGNAME".to_owned(), super::BUILD_USER.to_owned()),
         ("LANG".to_owned(), "C.UTF-8".to_owned()),
-        ("RPM_BUILD_NCPUS".to_owned(), parallel.to_string()),
     ]);
     let (sources, files, spec, expected) = match own {
         Some(path) => {
@@ -63,7 +56,7 @@ pub(super) fn packaging(
             (sources, files(recipe, distro, &members, source_date_epoch), name, expected)
         }
     };
-    let script = script(recipe, distro, &spec, parallel, source_date_epoch);
+    let script = script(recipe, distro, &spec, source_date_epoch);
     Packaging {
         sources,
         files,
@@ -74,7 +67,7 @@ pub(super) fn packaging(
 }
 
 /// One exec for everything; the scriptlets of the .spec announce the phases.
-fn script(recipe: &Recipe, distro: &Distro, spec: &str, parallel: usize, source_date_epoch: i64) -> String {
+fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) -> String {
     let own = recipe.packaging.spec.is_some();
     let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
     script.push_str(&super::probe(&["rpmbuild", "tar", "gzip", "awk", "find"], "rpm-build"));
@@ -96,7 +89,11 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, parallel: usize, source_
     if own && distro.manager == PackageManager::Apt {
         script.push_str(" --nodeps");
     }
-    for (name, value) in defines(recipe, distro, parallel) {
+    let defines = defines(recipe, distro);
+    if !defines.iter().any(|(name, _)| name == "_smp_mflags") {
+        script.push_str(" \\\n    --define \"_smp_mflags -j${RPM_BUILD_NCPUS:-1}\"");
+    }
+    for (name, value) in defines {
         script.push_str(&format!(" \\\n    --define {}", quote(&format!("{name} {value}"))));
     }
     script.push('\n');
@@ -109,11 +106,10 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, parallel: usize, source_
     script
 }
 
-/// Macros on rpmbuild's command line: where, how parallel, and all that makes two builds give the same bytes.
-fn defines(recipe: &Recipe, distro: &Distro, parallel: usize) -> Vec<(String, String)> {
+/// Macros on rpmbuild's command line: where, and all that makes two builds give the same bytes.
+fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
     let mut defines: Vec<(&str, String)> = vec![
         ("_topdir", TOP.to_owned()),
-        ("_smp_mflags", format!("-j{parallel}")),
         ("_buildhost", "localhost".to_owned()),
         ("packager", escape(&recipe.package.maintainer)),
         ("source_date_epoch_from_changelog", "1".to_owned()),
@@ -390,7 +386,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
             // The .spec's own macros decide what it requires: rpm is asked, after its macros are installed.
             let name = path.rsplit('/').next().unwrap_or(path);
             let spec = quote(&format!("{BUILD_ROOT}/requirements/{name}"));
-            let defines: String = defines(recipe, distro, 1)
+            let defines: String = defines(recipe, distro)
                 .iter()
                 .map(|(name, value)| format!(" --define {}", quote(&format!("{name} {value}"))))
                 .collect();

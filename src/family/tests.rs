@@ -102,7 +102,7 @@ fn recipe() -> Recipe {
 
 /// All files but the scripts that are the same for every recipe.
 fn rendered(recipe: &Recipe, distro: &Distro) -> String {
-    let packaging = packaging(recipe, distro, Arch::Amd64, 4, 1_700_000_000);
+    let packaging = packaging(recipe, distro, 1_700_000_000);
     let own = |file: &&GuestFile| {
         !["assign.awk", "split", "licence", "farm-files.awk", "farm-files.sh"]
             .iter()
@@ -135,7 +135,7 @@ fn packaging_of_the_project_itself_is_used_as_it_is() {
     recipe.packaging = OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("pack/own.spec".to_owned()) };
     for (format, manager) in [(Format::Deb, PackageManager::Apt), (Format::Rpm, PackageManager::Zypper)] {
         let distro = distro(format, manager);
-        let packaging = packaging(&recipe, &distro, Arch::Amd64, 4, 1_700_000_000);
+        let packaging = packaging(&recipe, &distro, 1_700_000_000);
         assert_eq!(packaging.files, []);
         assert_eq!(packaging.expected, []);
         let Requirements::FromSource { path, toolchain } = builder(&recipe, &distro).requirements else {
@@ -153,7 +153,7 @@ fn expected_packages_carry_full_versions() {
         let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
         let distro = distro(format, manager);
         let version = format!("1:1.0~rc1-2{}", distro.release_tag);
-        let expected = packaging(&recipe(), &distro, Arch::Amd64, 4, 0).expected;
+        let expected = packaging(&recipe(), &distro, 0).expected;
         let names: Vec<(&str, &str)> = expected.iter().map(|e| (e.name.as_str(), e.version.as_str())).collect();
         assert_eq!(names, [("pkg", version.as_str()), (devel, version.as_str())]);
     }
@@ -353,7 +353,7 @@ fn scripts_parse() {
             }
             let distro = distro(format, manager);
             scripts.push(builder(&recipe, &distro).script);
-            let packaging = packaging(&recipe, &distro, Arch::Amd64, 2, 0);
+            let packaging = packaging(&recipe, &distro, 0);
             scripts.extend(packaging.steps.into_iter().map(|step| step.script));
             let shell = |file: &GuestFile| file.content.starts_with("#!/bin/sh");
             scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content));

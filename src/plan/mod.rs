@@ -103,7 +103,7 @@ impl Job {
     pub fn packaging_at(&self, newest: i64) -> Packaging {
         match self.source_date_epoch {
             Some(_) => self.packaging.clone(),
-            None => family::packaging(&self.recipe, &self.distro, self.target.arch, self.limits.parallel, newest),
+            None => family::packaging(&self.recipe, &self.distro, newest),
         }
     }
 }
@@ -151,13 +151,11 @@ fn job(inputs: &Inputs, cell: &Cell, recipe_inputs: &BTreeMap<String, String>) -
     if !problems.is_empty() {
         return Err(problems);
     }
-    let limits = limits(inputs, recipe);
     let date = cell.source_date_epoch.unwrap_or(0);
     let builder = family::builder(recipe, distro);
-    let packaging = family::packaging(recipe, distro, arch, limits.parallel, date);
+    let packaging = family::packaging(recipe, distro, date);
     let test = inputs.test.then(|| family::test(recipe, distro, arch));
 
-    let one_process = (limits.parallel != 1).then(|| family::packaging(recipe, distro, arch, 1, date));
     let failed = |error: serde_json::Error| vec![error.to_string()];
     let mut key_inputs = recipe_inputs.clone();
     if test.is_none() {
@@ -167,7 +165,7 @@ fn job(inputs: &Inputs, cell: &Cell, recipe_inputs: &BTreeMap<String, String>) -
     key_inputs.insert("distro".to_owned(), distro.digest.clone());
     key_inputs.insert("source".to_owned(), cell.source_digest.clone());
     key_inputs.insert("builder".to_owned(), key::digest(&builder).map_err(failed)?);
-    key_inputs.insert("packaging".to_owned(), key::digest(one_process.as_ref().unwrap_or(&packaging)).map_err(failed)?);
+    key_inputs.insert("packaging".to_owned(), key::digest(&packaging).map_err(failed)?);
     if let Some(test) = &test {
         key_inputs.insert("test".to_owned(), key::digest(test).map_err(failed)?);
     }
@@ -182,7 +180,7 @@ fn job(inputs: &Inputs, cell: &Cell, recipe_inputs: &BTreeMap<String, String>) -
         builder,
         packaging,
         test,
-        limits,
+        limits: limits(inputs, recipe),
         source_date_epoch: cell.source_date_epoch,
         key: Key::new(key_inputs),
     })

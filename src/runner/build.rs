@@ -16,7 +16,9 @@ use crate::engine::{
     Container, ContainerSpec, EngineError, ExecSpec, GuestPath, Network, OutputSink, OutputStream, labels,
 };
 use crate::event::Outcome;
-use crate::family::{BUILD_ROOT, BUILD_UID, GuestFile, PHASE_TOKEN, Packaging, SourceLayout, Step, StepKind, User};
+use crate::family::{
+    self, BUILD_ROOT, BUILD_UID, GuestFile, PHASE_TOKEN, Packaging, SourceLayout, Step, StepKind, User,
+};
 use crate::source::{self, Upload};
 use crate::stream::{self, ByteStream};
 
@@ -192,6 +194,10 @@ async fn run_step(work: &mut Work<'_>, container: &dyn Container, step: &Step) -
     let token = new_token();
     let mut env: Vec<(String, String)> = step.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     env.push((PHASE_TOKEN.to_owned(), token.clone()));
+    let (name, value) = family::parallelism(work.job.distro.format, work.job.limits.parallel);
+    if !step.env.contains_key(&name) {
+        env.push((name, value));
+    }
     let user = match step.user {
         User::Root => "0:0".to_owned(),
         User::Builder => format!("{BUILD_UID}:{BUILD_UID}"),

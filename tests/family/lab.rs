@@ -5,27 +5,73 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError};
 
-use farm::distro::Distro;
+use farm::archive::mirror;
+use farm::distro::{Catalogue, Distro};
+use farm::engine::{Limits, Network, OutputSink, OutputStream};
 use farm::family::{self, BUILD_ROOT, BUILD_UID, BuilderSetup, Requirements, SourceLayout, TestSetup, User};
+use farm::fetch::Fetcher;
+use farm::image::{BaseChoice, ImageOptions, Images};
 use farm::recipe::Recipe;
-use farm::types::Arch;
+use farm::types::{Arch, NoProgress};
+use tokio_util::sync::CancellationToken;
 
 /// A source tree: path, content, executable.
 pub type Tree = Vec<(&'static str, String, bool)>;
 
-/// The base image for a Debian release: `FARM_TEST_BASE_DEBIAN_12`, or what farm itself bootstrapped. `None` when
-/// there is none and the test is to be skipped, said aloud; in CI that is a failure.
+/// The base image of a Debian release in the engine that the environment names, made by farm where there is none yet.
+/// `None` when there is no engine and the test is to be skipped, said aloud; in CI that is a failure.
 pub fn debian_base(version: &str) -> Option<String> {
-    let variable = format!("FARM_TEST_BASE_DEBIAN_{}", version.to_uppercase());
-    let image = std::env::var(variable).unwrap_or_else(|_| format!("farm/base:debian-{version}-amd64"));
-    let found = Command::new("docker").args(["image", "inspect", &image]).output();
-    if found.is_ok_and(|output| output.status.success()) {
-        return Some(image);
+    // Tests run side by side: one of them makes a base, the others wait for it.
+    static BASES: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut bases = BASES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(base) = bases.get(version) {
+        return Some(base.clone());
     }
-    assert!(std::env::var_os("CI").is_none(), "no engine, or no base image {image} in it");
-    eprintln!("SKIPPED: no engine, or no base image {image} in it");
-    None
+    let base = match tokio::runtime::Runtime::new().unwrap().block_on(bootstrap(&format!("debian-{version}"))) {
+        Ok(base) => base,
+        Err(why) => {
+            assert!(std::env::var_os("CI").is_none(), "{why}, and in CI nothing is skipped");
+            eprintln!("SKIPPED: {why}");
+            return None;
+        }
+    };
+    bases.insert(version.to_owned(), base.clone());
+    Some(base)
+}
+
+/// `Err`: there is no engine.
+async fn bootstrap(id: &str) -> Result<String, String> {
+    // The containers here are started by the docker command line, which knows this one name of an engine.
+    let Ok(endpoint) = std::env::var("DOCKER_HOST") else {
+        return Err("DOCKER_HOST names no engine; `cargo xtask test` brings one up".to_owned());
+    };
+    let engine = farm::engine::connect(&endpoint).await.unwrap();
+    let distro = Catalogue::load(&[]).unwrap().get(id).unwrap().clone();
+    let options = ImageOptions {
+        base: BaseChoice::Auto,
+        cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+        fetcher: Fetcher::new().unwrap(),
+        mirrors: mirror::choose(&[&distro], &BTreeMap::new()),
+        run: format!("test-{}", std::process::id()),
+        limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+        network: Network::Default,
+    };
+    let (mut log, cancel) = (Collect::default(), CancellationToken::new());
+    let base = Images::new(engine, options).base(&distro, Arch::Amd64, &mut log, &NoProgress, &|_| (), &cancel).await;
+    Ok(base.unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&log.0))).image)
+}
+
+#[derive(Default)]
+struct Collect(Vec<u8>);
+
+#[async_trait::async_trait]
+impl OutputSink for Collect {
+    async fn write(&mut self, _stream: OutputStream, chunk: bytes::Bytes) -> std::io::Result<()> {
+        self.0.extend_from_slice(&chunk);
+        Ok(())
+    }
 }
 
 #[track_caller]
@@ -206,7 +252,7 @@ impl Job<'_> {
 
     /// Everything up to the results; the output of all steps.
     pub fn build(&self, results: &Path) -> Ran {
-        let packaging = family::packaging(self.recipe, self.distro, Arch::Amd64, self.parallel, EPOCH);
+        let packaging = family::packaging(self.recipe, self.distro, EPOCH);
         let lab = Lab::start(&self.builder(), "none");
         let top = format!("{}-{}", self.recipe.package.name, self.recipe.package.version);
         let patches = match &packaging.sources {
@@ -249,6 +295,7 @@ impl Job<'_> {
         for step in &packaging.steps {
             let mut env = step.env.clone();
             env.insert("FARM_PHASE_TOKEN".to_owned(), "token-1234".to_owned());
+            env.extend([family::parallelism(self.distro.format, self.parallel)]);
             let user = match step.user {
                 User::Root => "0:0",
                 User::Builder => "2000:2000",
