@@ -98,8 +98,8 @@ impl Drop for Lab {
 
 impl Lab {
     pub fn start(image: &str, network: &str) -> Lab {
-        let mut args = vec!["run", "-d", "-i", "--rm", "--init", "--network", network];
-        args.extend(["-v", "farm-test-packages:/var/cache/farm", image, "cat"]);
+        let mut args = vec!["run", "-d", "-i", "--rm", "--network", network, "--entrypoint", "cat"];
+        args.extend(["-v", "farm-test-packages:/var/cache/farm", image]);
         Lab { name: docker(&args) }
     }
 
@@ -137,7 +137,7 @@ impl Lab {
     pub fn upload_tar(&self, folder: &str, tar: &[u8]) {
         self.run("0:0", &BTreeMap::new(), &format!("mkdir -p '{folder}'")).expect_success();
         let mut child = Command::new("docker")
-            .args(["cp", "-a", "-", &format!("{}:{folder}", self.name)])
+            .args(["cp", "-", &format!("{}:{folder}", self.name)])
             .stdin(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

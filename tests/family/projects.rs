@@ -4,58 +4,26 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use farm::distro::{Bootstrap, Distro, PackageManager};
+use farm::distro::{Catalogue, Distro};
 use farm::recipe::{
     Build, MaintainerScripts, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations, Source,
     SubPackage, Test,
 };
-use farm::types::{Arch, Format};
 
 use crate::lab::Tree;
 
-pub fn debian(version: &str, suite: &str, tag: &str) -> Distro {
-    Distro {
-        id: format!("debian-{version}"),
-        name: format!("Debian {version} ({suite})"),
-        family: "debian".to_owned(),
-        version: version.to_owned(),
-        format: Format::Deb,
-        manager: PackageManager::Apt,
-        image: None,
-        arches: vec![Arch::Amd64],
-        release_tag: tag.to_owned(),
-        end_of_life: None,
-        enable_repositories: vec![],
-        build_packages: vec!["build-essential".to_owned(), "debhelper".to_owned()],
-        macros: BTreeMap::new(),
-        bootstrap: Some(Bootstrap {
-            archive: "debian".to_owned(),
-            mirror: "http://ftp.debian.org/debian".to_owned(),
-            suite: suite.to_owned(),
-            updates: vec![],
-            security: None,
-            components: vec!["main".to_owned()],
-            keyrings: vec![],
-            include: vec![],
-            tolerate_expired: false,
-        }),
-        setup: None,
-        digest: String::new(),
-    }
+/// A release as farm knows it, with a release tag for the test.
+pub fn debian(version: &str, tag: &str) -> Distro {
+    Distro { release_tag: tag.to_owned(), ..known(&format!("debian-{version}")) }
 }
 
 /// RPMs on a Debian base.
 pub fn rpm_generic() -> Distro {
-    Distro {
-        id: "rpm-generic".to_owned(),
-        name: "RPM for any distribution".to_owned(),
-        family: "rpm".to_owned(),
-        version: "generic".to_owned(),
-        format: Format::Rpm,
-        build_packages: vec!["rpm".to_owned(), "build-essential".to_owned()],
-        release_tag: String::new(),
-        ..debian("12", "bookworm", "")
-    }
+    known("rpm-generic")
+}
+
+fn known(id: &str) -> Distro {
+    Distro::clone(Catalogue::load(&[]).unwrap().get(id).unwrap())
 }
 
 pub fn recipe(name: &str, version: &str) -> Recipe {
