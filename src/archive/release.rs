@@ -160,7 +160,7 @@ impl Release {
                 } else {
                     Err(format!(
                         "it is {age} past its Valid-Until ({until}): the mirror is behind, or something replays an old \
-                         one; choose another mirror, or set tolerate_expired in the distribution's [bootstrap]"
+                         one; choose another mirror, or set `tolerate-expired` in the distribution's [bootstrap]"
                     ))
                 }
             }

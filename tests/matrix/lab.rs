@@ -1,9 +1,11 @@
 //! A place to run farm in: its own `dist/`, a cache that all tests share, one engine.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::Instant;
 
 /// An engine that the environment names, or a loud skip; in CI a missing engine is a failure.
 pub(crate) fn engine(variable: &str) -> Option<String> {
@@ -34,14 +36,22 @@ impl Lab {
         Lab { folder, engine: engine.to_owned() }
     }
 
+    pub(crate) fn engine(&self) -> &str {
+        &self.engine
+    }
+
     pub(crate) fn dist(&self) -> PathBuf {
         self.folder.join("dist")
     }
 
     /// `farm ARGUMENTS -o <dist>`, run in `directory`.
     pub(crate) fn farm_in(&self, directory: &Path, arguments: &[&str]) -> Run {
-        let mut command = self.command(arguments);
-        Run::of(command.current_dir(directory))
+        let begin = Instant::now();
+        let run = Run::of(self.command(arguments).current_dir(directory));
+        // Past the capture of the test harness: what the time of a long test goes into.
+        let (seconds, lab) = (begin.elapsed().as_secs_f64(), self.folder.file_name().unwrap().display());
+        let _ = writeln!(std::io::stderr().lock(), "{seconds:7.1} s  {lab}: farm {}", arguments.join(" "));
+        run
     }
 
     /// In the repository: its recipes are the ones built.
@@ -52,7 +62,7 @@ impl Lab {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farm"));
         command.args(arguments).arg("-o").arg(self.dist());
-        command.env("DOCKER_HOST", &self.engine).env("XDG_CACHE_HOME", cache());
+        command.env("DOCKER_HOST", &self.engine).env_remove("FARM_CACHE").env("XDG_CACHE_HOME", cache());
         command.env("NO_COLOR", "1").env("COLUMNS", "120").stdin(std::process::Stdio::null());
         command
     }
@@ -70,7 +80,7 @@ impl Lab {
     }
 }
 
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
 }
 

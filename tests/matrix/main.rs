@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod docker;
+mod edges;
 mod lab;
 mod memory;
 mod packages;
+mod rpm_families;

@@ -1,5 +1,6 @@
 //! What came out, as the distributions' own tools see it.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::lab::{Run, default_matrix, tool};
@@ -79,12 +80,14 @@ fn lintian_and_rpmlint_find_no_errors() {
                 run.expect(0);
             }
         }
-        for package in lab.files(&format!("{recipe}/rpm-generic-x86_64"), ".rpm") {
-            let Some(run) = tool("rpmlint", &[package.to_str().unwrap()]) else { return };
-            let excused = |line: &str| NO_ERRORS.iter().any(|(rule, _)| line.contains(rule)) || is_debug(line);
-            let errors: Vec<&str> = run.text.lines().filter(|line| line.contains(": E: ") && !excused(line)).collect();
-            assert!(errors.is_empty(), "{}:\n{}", package.display(), errors.join("\n"));
-        }
+        // Together: rpmlint looks for what one package needs of another.
+        let packages = lab.files(&format!("{recipe}/rpm-generic-x86_64"), ".rpm");
+        let packages: Vec<&str> = packages.iter().map(|path| path.to_str().unwrap()).collect();
+        let Some(run) = tool("rpmlint", &packages) else { return };
+        let excused = |line: &str| NO_ERRORS.iter().any(|(rule, _)| line.contains(rule)) || is_debug(line);
+        let errors: Vec<&str> = run.text.lines().filter(|line| line.contains(": E: ") && !excused(line)).collect();
+        assert!(errors.is_empty(), "{recipe}@rpm-generic:\n{}", errors.join("\n"));
+        assert!(run.text.contains("packages and "), "rpmlint did not come to its end:\n{}", run.text);
     }
 }
 
@@ -96,4 +99,81 @@ fn checksums_are_those_of_sha256sum() {
         Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder)).expect(0);
     }
     Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(lab.dist())).expect(0);
+}
+
+#[test]
+fn a_projects_own_debian_folder_gives_the_bytes_that_dpkg_buildpackage_gives_by_hand() {
+    let Some(lab) = default_matrix() else { return };
+    let host = lab.engine();
+    let farm = lab.files("hello-debian/debian-12-amd64", ".deb");
+    assert!(!farm.is_empty());
+    // By hand, in the builder image that farm left behind: unpack the .dsc's files, run dpkg-buildpackage.
+    let image = builder_image(host, "hello-debian", "12");
+    let script = "set -e; cd /build; mkdir hand; cd hand; \
+        tar xf /tmp/orig; mv hello-2.10 /build/hello-debian-2.10; cd /build/hello-debian-2.10; tar xf /tmp/packaging; \
+        dpkg-buildpackage -us -uc -b >/build/log 2>&1 || { tail -50 /build/log; exit 1; }; \
+        cd /build; sha256sum *.deb";
+    let container = format!("farm-test-hand-{}", std::process::id());
+    let docker = |arguments: &[&str]| Run::of(Command::new("docker").args(arguments).env("DOCKER_HOST", host));
+    docker(&[
+        "create",
+        "--name",
+        &container,
+        "--network",
+        "none",
+        "--user",
+        "2000:2000",
+        "--entrypoint",
+        "sh",
+        &image,
+        "-c",
+        script,
+    ])
+    .expect(0);
+    for (name, place) in [("hello_2.10.orig.tar.gz", "/tmp/orig"), ("hello_2.10-3.debian.tar.xz", "/tmp/packaging")] {
+        let file = cached_source(name);
+        docker(&["cp", "-q", file.to_str().unwrap(), &format!("{container}:{place}")]).expect(0);
+    }
+    let by_hand = docker(&["start", "--attach", &container]);
+    docker(&["rm", "--force", &container]).expect(0);
+    let by_hand = by_hand.expect(0);
+    for file in farm {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let sum = Run::of(Command::new("sha256sum").arg(&file)).expect(0);
+        let digest = sum.text.split_whitespace().next().unwrap();
+        assert!(by_hand.text.contains(digest), "{name} differs from the one made by hand:\n{}", by_hand.text);
+    }
+}
+
+/// The builder image that farm made last for a recipe's own `debian/control` on a release of Debian.
+fn builder_image(host: &str, recipe: &str, version: &str) -> String {
+    let docker =
+        |arguments: &[&str]| Run::of(Command::new("docker").args(arguments).env("DOCKER_HOST", host)).expect(0).text;
+    let label = format!("label=io.farm.requires={recipe} debian/control");
+    let images =
+        docker(&["images", "--quiet", "--no-trunc", "--filter", "label=io.farm.kind=builder", "--filter", &label]);
+    let of_version = |image: &&str| {
+        let release = docker(&["run", "--rm", "--network", "none", "--entrypoint", "cat", image, "/etc/os-release"]);
+        release.contains(&format!("VERSION_ID=\"{version}\""))
+    };
+    images.lines().find(of_version).unwrap_or_else(|| panic!("no builder image for {recipe}:\n{images}")).to_owned()
+}
+
+/// A source file that farm fetched, in the cache that the tests share.
+fn cached_source(name: &str) -> std::path::PathBuf {
+    fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
+        for entry in std::fs::read_dir(folder).ok()?.flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                if let Some(found) = find(&path, name) {
+                    return Some(found);
+                }
+            } else if path.file_name().is_some_and(|file| file == name) {
+                return Some(path);
+            }
+        }
+        None
+    }
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
+    find(&cache, name).unwrap_or_else(|| panic!("{name} is not in {}", cache.display()))
 }
