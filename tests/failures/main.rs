@@ -41,8 +41,8 @@ fn a_missing_requirement_is_named_before_anything_runs() {
 #[test]
 fn a_script_that_hangs_is_ended_at_the_stall_limit() {
     let Some(job) = Job::good("hangs") else { return };
-    job.recipe("[build]\nbuild = \"trap '' TERM INT HUP; echo begun; while :; do sleep 1; done\"\ninstall = \"true\"\n\n[limits]\nstall = \"5 s\"\n");
-    job.build(&[]).expect(10).says("stalled in build").says("printed nothing for 5 seconds").says("raise `stall`");
+    job.recipe("[build]\nbuild = \"trap '' TERM INT HUP; echo begun; while :; do sleep 1; done\"\ninstall = \"true\"\n\n[limits]\nstall = \"10 s\"\n");
+    job.build(&[]).expect(10).says("stalled in build").says("printed nothing for 10 seconds").says("raise `stall`");
     job.kept();
     assert!(job.log().contains("begun\n"), "{}", job.log());
 }
@@ -50,8 +50,8 @@ fn a_script_that_hangs_is_ended_at_the_stall_limit() {
 #[test]
 fn a_step_over_its_deadline_is_ended() {
     let Some(job) = Job::good("late") else { return };
-    job.recipe("[build]\nbuild = \"while :; do echo tick; sleep 0.2; done\"\ninstall = \"true\"\n\n[limits]\ntimeout = \"8 s\"\n");
-    job.build(&[]).expect(10).says("timed out in build").says("its limit of 8 seconds").says("raise `timeout`");
+    job.recipe("[build]\nbuild = \"while :; do echo tick; sleep 0.2; done\"\ninstall = \"true\"\n\n[limits]\ntimeout = \"12 s\"\n");
+    job.build(&[]).expect(10).says("timed out in build").says("its limit of 12 seconds").says("raise `timeout`");
     job.kept();
 }
 
