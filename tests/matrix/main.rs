@@ -9,4 +9,5 @@ mod edges;
 mod lab;
 mod memory;
 mod packages;
+mod podman;
 mod rpm_families;
