@@ -88,16 +88,9 @@ impl Job {
         Run::of(Command::new("sha256sum").args(check).current_dir(self.lab.dist())).expect(0);
     }
 
-    /// The containers of this job, whatever their state, as the engine's own command lists them: it reads
-    /// `DOCKER_HOST` too.
+    /// The containers that build or try the package.
     pub(crate) fn containers(&self) -> Vec<String> {
-        // The target's label is of containers that build or try the package; the run's, of those that make images too.
-        let owned = ["ps", "--all", "--no-trunc", "--filter", "label=io.farm.owned", "--format"];
-        let format = "{{.ID}} {{.State}} {{.Label \"io.farm.target\"}}";
-        let run = Run::of(Command::new("docker").args(owned).arg(format));
-        let run = run.expect(0);
-        let ours = |line: &&str| line.contains(&format!(" {}@", self.name));
-        run.text.lines().filter(ours).map(str::to_owned).collect()
+        containers("io.farm.target", &format!("{}@", self.name))
     }
 
     /// Waits for the engine to remove what lost its lease.
@@ -109,4 +102,13 @@ impl Job {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// farm's containers, whatever their state, whose label begins so, as the engine's own command lists them: it reads
+/// `DOCKER_HOST` too.
+pub(crate) fn containers(label: &str, value: &str) -> Vec<String> {
+    let format = format!("{{{{.Label \"{label}\"}}}} {{{{.ID}}}} {{{{.State}}}}");
+    let owned = ["ps", "--all", "--no-trunc", "--filter", "label=io.farm.owned", "--format", &format];
+    let run = Run::of(Command::new("docker").args(owned)).expect(0);
+    run.text.lines().filter(|line| line.starts_with(value)).map(str::to_owned).collect()
 }

@@ -36,6 +36,10 @@ fn a_missing_requirement_is_named_before_anything_runs() {
     let run = job.build(&[]).expect(10).says("waits for requirements").says("1 dep-wait");
     run.says("  libno-such-thing-dev\n").says("help: name what debian-12 has instead");
     job.kept();
+    // The container that was to become the builder image is the run's, not the target's.
+    let run = job.build(&["--progress", "json"]).expect(10).says("libno-such-thing-dev");
+    let name = run.text.split_once("\"run\":\"").and_then(|(_, rest)| rest.split('"').next()).unwrap();
+    assert_eq!(job::containers("io.farm.run", name), Vec::<String>::new());
 }
 
 #[test]

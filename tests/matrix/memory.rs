@@ -69,7 +69,7 @@ fn two_gibibytes_through_a_build_stay_under_64_mib() {
     assert!(moved > (BLOCK * BLOCKS) as u64, "the package has only {moved} bytes");
     if cfg!(target_os = "linux") {
         let peak = peak.expect("the peak of the child was read");
-        eprintln!("peak of farm: {peak} KiB");
+        let _ = writeln!(std::io::stderr().lock(), "          memory: peak of {peak} KiB");
         assert!(peak < PEAK_LIMIT_KIB, "farm's peak was {peak} KiB while it moved {moved} bytes");
     }
 }
