@@ -107,12 +107,12 @@ impl Lab {
             },
             recipe: Arc::new(recipe),
             distro: self.distro.clone(),
-            builder: BuilderSetup {
+            builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(Vec::new()),
                 script: USER.to_owned(),
                 cache: None,
-            },
-            packaging: Packaging {
+            }),
+            packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: "/build/source".to_owned() },
                 files: Vec::new(),
                 steps: vec![Step {
@@ -127,7 +127,7 @@ impl Lab {
                     version: "1.0-1".to_owned(),
                     architecture: PackageArch::All,
                 }],
-            },
+            }),
             test: None,
             limits: JobLimits {
                 memory_bytes: 256 * MIB,
@@ -221,14 +221,14 @@ fn log(report: &JobReport) -> String {
 async fn a_package_is_built_kept_installed_and_removed() {
     let Some(lab) = Lab::new("good").await else { return };
     let mut job = lab.job("run-good", PACK);
-    job.test = Some(TestSetup {
+    job.test = Some(Arc::new(TestSetup {
         packages: "/tmp/farm-packages".to_owned(),
         tester: None,
         install: "dpkg -i /tmp/farm-packages/*.deb".to_owned(),
         test: Some("dpkg -s run-test | grep -q 'Version: 1.0-1'".to_owned()),
         remove: "dpkg -r run-test && ! dpkg -s run-test".to_owned(),
         env: BTreeMap::new(),
-    });
+    }));
     job.key = job.key.with("test", "tried");
     let reports = lab.run(vec![job.clone()]).await;
     let log = log(&reports[0]);
@@ -304,7 +304,7 @@ async fn a_missing_requirement_is_named_and_a_dead_mirror_is_not_the_packages_fa
     let with_builder = |lab: &Lab, name: &str, requires: &[&str]| {
         let mut job = lab.job(name, PACK);
         job.recipe = Arc::new(load(&lab.folder.path().join(name), name, requires));
-        job.builder = family::builder(&job.recipe, &job.distro);
+        job.builder = Arc::new(family::builder(&job.recipe, &job.distro));
         job
     };
     let missing = with_builder(&lab, "run-missing", &["libdoes-not-exist-dev"]);

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
-use crate::types::{Arch, Format};
+use crate::types::Format;
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
@@ -259,7 +259,7 @@ pub fn parallelism(format: Format, processes: usize) -> (String, String) {
 }
 
 /// The install test of a job.
-pub fn test(recipe: &Recipe, distro: &Distro, arch: Arch) -> TestSetup {
+pub fn test(recipe: &Recipe, distro: &Distro) -> TestSetup {
     let (tester, (install, remove)) = match (distro.manager, distro.format) {
         (PackageManager::Apt, Format::Deb) => (None, apt::test_deb(recipe, distro)),
         (PackageManager::Apt, Format::Rpm) => (Some(apt::tester_rpm(recipe, distro)), rpm_generic::test()),
@@ -267,7 +267,6 @@ pub fn test(recipe: &Recipe, distro: &Distro, arch: Arch) -> TestSetup {
         (PackageManager::Zypper, _) => (None, zypper::test(recipe, distro)),
     };
     let mut env = script_variables(recipe, distro);
-    env.insert("FARM_ARCH".to_owned(), arch.for_format(distro.format).to_owned());
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
     TestSetup {

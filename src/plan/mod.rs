@@ -39,10 +39,11 @@ pub struct Job {
     pub recipe: Arc<Recipe>,
     #[serde(skip)]
     pub distro: Arc<Distro>,
-    pub builder: BuilderSetup,
-    pub packaging: Packaging,
+    /// These three are the same for all architectures of a distribution.
+    pub builder: Arc<BuilderSetup>,
+    pub packaging: Arc<Packaging>,
     /// None with `--no-test`.
-    pub test: Option<TestSetup>,
+    pub test: Option<Arc<TestSetup>>,
     pub limits: JobLimits,
     /// The value of SOURCE_DATE_EPOCH when the recipe fixes it.
     pub source_date_epoch: Option<i64>,
@@ -100,10 +101,10 @@ pub struct Cell {
 impl Job {
     /// The packaging with the real date: `newest` is the newest time in the sources, used when the recipe fixes none.
     /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
-    pub fn packaging_at(&self, newest: i64) -> Packaging {
+    pub fn packaging_at(&self, newest: i64) -> Arc<Packaging> {
         match self.source_date_epoch {
-            Some(_) => self.packaging.clone(),
-            None => family::packaging(&self.recipe, &self.distro, newest),
+            Some(_) => Arc::clone(&self.packaging),
+            None => Arc::new(family::packaging(&self.recipe, &self.distro, newest)),
         }
     }
 }
@@ -114,20 +115,28 @@ impl Job {
 /// Everything in every recipe that its target's format cannot express, and targets that two recipes claim.
 pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     let mut problems = duplicates(&inputs.cells);
-    // Cells share recipes (`RecipeFile::resolve_shared`): what only depends on the recipe is made once for each.
-    let mut by_recipe: HashMap<*const Recipe, Result<BTreeMap<String, String>, String>> = HashMap::new();
-    for cell in &inputs.cells {
-        by_recipe
-            .entry(Arc::as_ptr(&cell.recipe))
-            .or_insert_with(|| key::recipe_inputs(&cell.recipe).map_err(|error| error.to_string()));
-    }
-    let by_recipe: HashMap<usize, _> = by_recipe.into_iter().map(|(recipe, made)| (recipe as usize, made)).collect();
+    // Cells share recipes (`RecipeFile::resolve_shared`) and distributions: what only depends on these is made once.
+    let mut kinds: HashMap<Kind, usize> = HashMap::new();
+    let mut firsts: Vec<&Cell> = Vec::new();
+    let kind_of: Vec<usize> = inputs
+        .cells
+        .iter()
+        .map(|cell| {
+            *kinds.entry(Kind::of(cell)).or_insert_with(|| {
+                firsts.push(cell);
+                firsts.len() - 1
+            })
+        })
+        .collect();
+    let generated: Vec<Result<Generated, Vec<String>>> =
+        firsts.par_iter().map(|cell| Generated::new(cell, inputs.test)).collect();
     let jobs: Vec<Result<Job, Vec<String>>> = inputs
         .cells
         .par_iter()
-        .map(|cell| match &by_recipe[&(Arc::as_ptr(&cell.recipe) as usize)] {
-            Ok(recipe_inputs) => job(inputs, cell, recipe_inputs),
-            Err(error) => Err(vec![error.clone()]),
+        .zip(&kind_of)
+        .map(|(cell, kind)| match &generated[*kind] {
+            Ok(generated) => Ok(job(inputs, cell, generated)),
+            Err(problems) => Err(problems.clone()),
         })
         .collect();
 
@@ -145,45 +154,78 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     }
 }
 
-fn job(inputs: &Inputs, cell: &Cell, recipe_inputs: &BTreeMap<String, String>) -> Result<Job, Vec<String>> {
-    let (recipe, distro, arch) = (&*cell.recipe, &*cell.distro, cell.target.arch);
-    let problems = family::check(recipe, distro);
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let date = cell.source_date_epoch.unwrap_or(0);
-    let builder = family::builder(recipe, distro);
-    let packaging = family::packaging(recipe, distro, date);
-    let test = inputs.test.then(|| family::test(recipe, distro, arch));
+/// What [`Generated`] depends on: the recipe and the distribution, by identity, and the date.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Kind(usize, usize, i64);
 
-    let failed = |error: serde_json::Error| vec![error.to_string()];
-    let mut key_inputs = recipe_inputs.clone();
-    if test.is_none() {
-        key_inputs.retain(|name, _| !key::is_of_test(name));
+impl Kind {
+    fn of(cell: &Cell) -> Kind {
+        Kind(Arc::as_ptr(&cell.recipe).addr(), Arc::as_ptr(&cell.distro).addr(), date(cell))
     }
-    key_inputs.insert("arch".to_owned(), arch.deb().to_owned());
-    key_inputs.insert("distro".to_owned(), distro.digest.clone());
+}
+
+/// Of changelogs, as far as it is known without fetching.
+fn date(cell: &Cell) -> i64 {
+    cell.source_date_epoch.unwrap_or(0)
+}
+
+/// What a recipe comes to on a distribution, whatever the architecture.
+struct Generated {
+    builder: Arc<BuilderSetup>,
+    packaging: Arc<Packaging>,
+    test: Option<Arc<TestSetup>>,
+    key_inputs: BTreeMap<String, String>,
+}
+
+impl Generated {
+    fn new(cell: &Cell, with_test: bool) -> Result<Generated, Vec<String>> {
+        let (recipe, distro) = (&*cell.recipe, &*cell.distro);
+        let problems = family::check(recipe, distro);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let builder = family::builder(recipe, distro);
+        let packaging = family::packaging(recipe, distro, date(cell));
+        let test = with_test.then(|| family::test(recipe, distro));
+
+        let failed = |error: serde_json::Error| vec![error.to_string()];
+        let mut key_inputs = key::recipe_inputs(recipe).map_err(failed)?;
+        if test.is_none() {
+            key_inputs.retain(|name, _| !key::is_of_test(name));
+        }
+        key_inputs.insert("distro".to_owned(), distro.digest.clone());
+        key_inputs.insert("builder".to_owned(), key::digest(&builder).map_err(failed)?);
+        key_inputs.insert("packaging".to_owned(), key::digest(&packaging).map_err(failed)?);
+        if let Some(test) = &test {
+            key_inputs.insert("test".to_owned(), key::digest(test).map_err(failed)?);
+        }
+        Ok(Generated {
+            builder: Arc::new(builder),
+            packaging: Arc::new(packaging),
+            test: test.map(Arc::new),
+            key_inputs,
+        })
+    }
+}
+
+fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
+    let mut key_inputs = generated.key_inputs.clone();
+    key_inputs.insert("arch".to_owned(), cell.target.arch.deb().to_owned());
     key_inputs.insert("source".to_owned(), cell.source_digest.clone());
-    key_inputs.insert("builder".to_owned(), key::digest(&builder).map_err(failed)?);
-    key_inputs.insert("packaging".to_owned(), key::digest(&packaging).map_err(failed)?);
-    if let Some(test) = &test {
-        key_inputs.insert("test".to_owned(), key::digest(test).map_err(failed)?);
-    }
-    if let Some(base) = inputs.bases.get(&base_id(distro, &cell.target)) {
+    if let Some(base) = inputs.bases.get(&base_id(&cell.distro, &cell.target)) {
         key_inputs.insert("base".to_owned(), base.clone());
     }
-
-    Ok(Job {
+    Job {
         target: cell.target.clone(),
         recipe: Arc::clone(&cell.recipe),
         distro: Arc::clone(&cell.distro),
-        builder,
-        packaging,
-        test,
-        limits: limits(inputs, recipe),
+        builder: Arc::clone(&generated.builder),
+        packaging: Arc::clone(&generated.packaging),
+        test: generated.test.clone(),
+        limits: limits(inputs, &cell.recipe),
         source_date_epoch: cell.source_date_epoch,
         key: Key::new(key_inputs),
-    })
+    }
 }
 
 /// The name of a base image in [`Inputs::bases`]: `debian-12/amd64`, with Debian's name of the architecture.

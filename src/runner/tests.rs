@@ -86,12 +86,12 @@ impl Bench {
             target: target(name),
             recipe: Arc::new(recipe(&root.join("farm.toml"))),
             distro: self.distro.clone(),
-            builder: BuilderSetup {
+            builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(vec!["make".to_owned()]),
                 script: "install requirements".to_owned(),
                 cache: None,
-            },
-            packaging: Packaging {
+            }),
+            packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: format!("/build/{name}-1.0") },
                 files: Vec::new(),
                 steps: steps
@@ -109,7 +109,7 @@ impl Bench {
                     version: "1.0-1~deb12".to_owned(),
                     architecture: PackageArch::All,
                 }],
-            },
+            }),
             test: None,
             limits: JobLimits {
                 memory_bytes: 1 << 30,
@@ -346,7 +346,7 @@ async fn a_job_that_succeeds_leaves_its_packages_its_log_and_no_container() {
         });
     }
     let mut job = bench.job("hello", &["make"]);
-    job.test = Some(test_setup());
+    job.test = Some(Arc::new(test_setup()));
     job.key = job.key.with("test", "tried");
     let ran = bench.run(vec![job.clone()]).await;
 
@@ -472,7 +472,7 @@ async fn a_missing_requirement_is_named() {
     let bench = Bench::new();
     bench.on("install more", |_| Reply::exit(11).stdout("farm: unsatisfiable: libnothing-dev\n"));
     let mut job = bench.job("aa", &["make"]);
-    job.builder.script = "install more".to_owned();
+    Arc::make_mut(&mut job.builder).script = "install more".to_owned();
     let ran = bench.run(vec![job]).await;
     assert_eq!(*ran.outcome(), Outcome::DepWait { requirements: vec!["libnothing-dev".to_owned()] });
     assert_eq!(bench.calls("exec"), 1, "{:?}", bench.engine.calls());
@@ -610,7 +610,7 @@ async fn an_install_test_that_fails_rejects_and_a_dead_mirror_does_not() {
             bench.on(good, |_| Reply::exit(0));
         }
         let mut job = bench.job("hello", &["make"]);
-        job.test = Some(test_setup());
+        job.test = Some(Arc::new(test_setup()));
         let ran = bench.run(vec![job]).await;
         assert_eq!(bench.calls("create farm-test-0-test-"), attempts);
         assert_eq!(bench.calls("create farm-test-0-build-"), 1);

@@ -102,8 +102,9 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         hostname: Some("farm".to_owned()),
         user: Some("0:0".to_owned()),
         working_dir: Some("/".to_owned()),
-        entrypoint: Some(vec!["/bin/sh".to_owned()]),
-        cmd: Some(vec!["-c".to_owned(), pid1::IDLE.to_owned()]),
+        // The empty one means none, whatever the image says; a commit then leaves none behind, either.
+        entrypoint: Some(vec![String::new()]),
+        cmd: Some(["/bin/sh", "-c", pid1::IDLE].map(str::to_owned).to_vec()),
         open_stdin: Some(true),
         stdin_once: Some(true),
         attach_stdin: Some(true),
