@@ -229,13 +229,24 @@ pub fn human_duration(duration: std::time::Duration) -> String {
 
 /// The candidate nearest to what was written, for "did you mean": at most a third of its characters differ.
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (written.chars().count() / 3).max(1);
     candidates
         .into_iter()
-        .map(|candidate| (edit_distance(written, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= limit || contains_word(written, candidate))
+        .filter_map(|candidate| Some((distance_if_near(written, candidate)?, candidate)))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// How many slips of fingers are between the two, unless that is more than [`nearest`] takes.
+pub(crate) fn distance_if_near(written: &str, candidate: &str) -> Option<usize> {
+    let (length, other) = (written.chars().count(), candidate.chars().count());
+    let limit = (length / 3).max(1);
+    let word = contains_word(written, candidate);
+    // The difference of their lengths is the least that it can be, and quickly told of very many candidates.
+    if !word && length.abs_diff(other) > limit {
+        return None;
+    }
+    let distance = edit_distance(written, candidate);
+    (word || distance <= limit).then_some(distance)
 }
 
 /// `build-requires` contains the word `requires`.

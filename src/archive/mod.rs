@@ -1,6 +1,8 @@
 //! The read side of apt archives: mirror choice, InRelease verified against keyrings that ship with farm, every file by
-//! hash, Packages parsed, dependencies resolved, .debs downloaded in parallel into a cache that all runs share.
+//! hash, Packages parsed, dependencies resolved, .debs downloaded in parallel into a cache that all runs share; and
+//! which package has a file, from Contents indices.
 
+pub mod contents;
 pub mod mirror;
 
 pub(crate) mod control;
@@ -122,8 +124,7 @@ impl Reader {
         loop {
             let release = self.release(suite, warn, cancel).await?;
             match self.index_files(suite, &release, arch, progress, cancel).await {
-                // A mirror that is being updated has an InRelease and indexes of different times, for some seconds.
-                Err(ArchiveError::Fetch(FetchError::Mismatch { .. } | FetchError::NotFound { .. })) if again => {
+                Err(error) if again && being_updated(&error) => {
                     again = false;
                     tokio::time::sleep(std::time::Duration::from_secs(2)).await;
                 }
@@ -211,13 +212,7 @@ impl Reader {
             // Its hash is taken when it is scanned.
             return Ok(file);
         }
-        let base = format!("{}/dists/{}", suite.mirror, suite.suite);
-        let mut urls = vec![format!("{base}/{plain}{suffix}")];
-        if release.by_hash
-            && let Some((folder, _)) = plain.rsplit_once('/')
-        {
-            urls.insert(0, format!("{base}/{folder}/by-hash/SHA256/{}", entry.sha256));
-        }
+        let urls = urls(suite, release, plain, suffix, entry);
         let packed = self.pooled(&entry.sha256, &format!(".packages{suffix}"));
         let progress = Named { progress, name: format!("{} index", suite.suite) };
         self.fetcher.to_file_capped(&urls, Some(&entry.sha256), entry.size, &packed, &progress, cancel).await?;
@@ -235,6 +230,22 @@ impl Reader {
     fn pooled(&self, sha256: &str, suffix: &str) -> PathBuf {
         self.folder().join("pool").join(&sha256[..2]).join(format!("{sha256}{suffix}"))
     }
+}
+
+/// A mirror that is being updated has an InRelease and indexes of different times, for some seconds.
+fn being_updated(error: &ArchiveError) -> bool {
+    matches!(error, ArchiveError::Fetch(FetchError::Mismatch { .. } | FetchError::NotFound { .. }))
+}
+
+/// Where an index file is: under its hash, if the archive has that, and under its name.
+fn urls(suite: &Suite, release: &Release, plain: &str, suffix: &str, entry: &IndexEntry) -> Vec<String> {
+    let base = format!("{}/dists/{}", suite.mirror, suite.suite);
+    let mut urls = vec![format!("{base}/{plain}{suffix}")];
+    if release.by_hash {
+        let folder = plain.rsplit_once('/').map(|(folder, _)| format!("/{folder}")).unwrap_or_default();
+        urls.insert(0, format!("{base}{folder}/by-hash/SHA256/{}", entry.sha256));
+    }
+    urls
 }
 
 #[derive(Debug)]
@@ -264,11 +275,7 @@ fn unpack(packed: &Path, suffix: &str, plain: &Path, size: u64) -> Result<(), Ar
     let folder = plain.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io)?;
     let file = std::fs::File::open(packed).map_err(io)?;
-    let reader: Box<dyn Read> = match suffix {
-        ".xz" => Box::new(xz2::read::XzDecoder::new_multi_decoder(file)),
-        ".zst" => Box::new(zstd::Decoder::new(file).map_err(io)?),
-        _ => Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file))),
-    };
+    let reader = decoder(file, suffix).map_err(io)?;
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
     let copied = std::io::copy(&mut reader.take(size + 1), &mut temporary).map_err(io)?;
     if copied != size {
@@ -281,6 +288,16 @@ fn unpack(packed: &Path, suffix: &str, plain: &Path, size: u64) -> Result<(), Ar
     // Only kept while it was needed; another run may have removed it first.
     let _ = std::fs::remove_file(packed);
     Ok(())
+}
+
+/// What a file holds that has this suffix of [`COMPRESSIONS`].
+fn decoder(file: std::fs::File, suffix: &str) -> std::io::Result<Box<dyn Read>> {
+    Ok(match suffix {
+        ".xz" => Box::new(xz2::read::XzDecoder::new_multi_decoder(file)),
+        ".zst" => Box::new(zstd::Decoder::new(file)?),
+        ".gz" => Box::new(flate2::read::MultiGzDecoder::new(std::io::BufReader::new(file))),
+        _ => Box::new(file),
+    })
 }
 
 async fn verified(path: &Path, sha256: &str) -> bool {
@@ -373,6 +390,7 @@ pub(crate) mod tests {
             image: None,
             arches: vec![Arch::Amd64],
             release_tag: String::new(),
+            stage: crate::distro::Stage::Released,
             end_of_life: None,
             enable_repositories: Vec::new(),
             build_packages: Vec::new(),

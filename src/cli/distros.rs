@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
 use super::{context, select};
-use crate::distro::{Catalogue, Distro};
+use crate::distro::{Catalogue, Distro, Stage};
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
 use crate::types::nearest;
@@ -52,12 +52,14 @@ fn list(catalogue: &Catalogue, today: &str, style: &Style) -> String {
     table.render(style)
 }
 
-/// `2028-06-30`, `2026-08-31 ended`; none for what rolls and for what has no date yet. ISO dates sort as text.
+/// `2028-06-30`, `2026-08-31 ended`, `rolling`. ISO dates sort as text.
 fn support(distro: &Distro, today: &str) -> String {
-    match &distro.end_of_life {
-        None => "no end known".to_owned(),
-        Some(end) if end.as_str() <= today => format!("{end} ended"),
-        Some(end) => end.clone(),
+    match (&distro.end_of_life, distro.stage) {
+        (Some(end), _) if end.as_str() <= today => format!("{end} ended"),
+        (Some(end), _) => end.clone(),
+        (None, Stage::Rolling) => "rolling".to_owned(),
+        (None, Stage::Development) => "in development".to_owned(),
+        (None, Stage::Released) => "no end known".to_owned(),
     }
 }
 

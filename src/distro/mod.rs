@@ -31,6 +31,29 @@ impl PackageManager {
     }
 }
 
+/// Where a distribution stands in its life, as far as `end_of_life` does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    #[default]
+    Released,
+    /// To be released: what it holds changes until then, and its end is not known.
+    Development,
+    /// Never to be released: there is no end.
+    Rolling,
+}
+
+impl Stage {
+    pub const ALL: [Stage; 3] = [Stage::Released, Stage::Development, Stage::Rolling];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::Released => "released",
+            Stage::Development => "development",
+            Stage::Rolling => "rolling",
+        }
+    }
+}
+
 /// One release of one distribution, `extends` already applied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Distro {
@@ -49,7 +72,10 @@ pub struct Distro {
     pub arches: Vec<Arch>,
     /// Appended to the release so that upgrades between distributions sort: `~deb12`, `.el9`; may be empty.
     pub release_tag: String,
-    /// The first day without any support, `2028-06-30`; none while rolling.
+    /// Not written out: it changes no build.
+    #[serde(skip)]
+    pub stage: Stage,
+    /// The first day without any support, `2028-07-01`; none while rolling or not known.
     pub end_of_life: Option<String>,
     /// Repositories beyond the default ones to enable for build requirements: `crb`, `universe`.
     pub enable_repositories: Vec<String>,
@@ -61,7 +87,7 @@ pub struct Distro {
     /// Shell run once as root in the base, with network, before it is used: for what data cannot say.
     pub setup: Option<String>,
     /// `sha256:` and the hash of all of the above as canonical JSON, keyrings by content: an input of every key. Without
-    /// `name` and `end_of_life`, which change no build.
+    /// `name`, `stage` and `end_of_life`, which change no build.
     pub digest: String,
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{DistroError, PackageManager};
+use super::{DistroError, PackageManager, Stage};
 use crate::types::{Arch, Format, nearest};
 
 /// A definition as written.
@@ -57,6 +57,7 @@ pub(super) struct Layer {
     pub image: Option<Said<String>>,
     pub arches: Option<Said<Vec<Arch>>>,
     pub release_tag: Option<Said<String>>,
+    pub stage: Option<Said<Stage>>,
     pub end_of_life: Option<Said<String>>,
     pub enable_repositories: Option<Said<Vec<String>>>,
     pub build_packages: Option<Said<Vec<String>>>,
@@ -85,7 +86,7 @@ pub(super) struct SecurityLayer {
     pub suite: Option<Said<String>>,
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "extends",
     "name",
     "family",
@@ -95,6 +96,7 @@ const KEYS: [&str; 15] = [
     "image",
     "arches",
     "release-tag",
+    "stage",
     "end-of-life",
     "enable-repositories",
     "build-packages",
@@ -131,6 +133,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
                 let allowed = "letters, digits, `.`, `_`, `+`, `~` and `^`";
                 layer.release_tag = Some(reader.checked(key, value, is_release_tag, allowed)?);
             }
+            "stage" => layer.stage = Some(reader.one_of(key, value, &Stage::ALL, Stage::as_str)?),
             "end-of-life" => {
                 let date = "a date like \"2028-06-30\", the first day without any support";
                 layer.end_of_life = Some(reader.checked(key, value, is_date, date)?);

@@ -119,6 +119,7 @@ fn digests_follow_what_changes_a_build_and_nothing_else() {
     };
     assert_eq!(digest(""), digest(""));
     assert_eq!(digest(""), digest("end-of-life = \"2040-01-01\""));
+    assert_eq!(digest(""), digest("stage = \"rolling\""));
     assert_ne!(digest(""), digest("setup = \"true\""));
     // By content: the folders, and so the paths, are different ones.
     let with_key = "[bootstrap]\nkeyrings = [\"k.gpg\"]";

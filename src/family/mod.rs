@@ -92,7 +92,7 @@ impl std::fmt::Display for StepKind {
 pub const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
 
 /// One exec in the job's container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Step {
     /// The phase it begins in.
     pub kind: StepKind,
@@ -102,7 +102,7 @@ pub struct Step {
     pub env: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum User {
     Root,
@@ -110,7 +110,7 @@ pub enum User {
 }
 
 /// A small file that farm writes into the container, or that `farm render` writes for people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct GuestFile {
     /// Relative to where the set of files goes: `debian/rules`, `hello.spec`.
     pub path: String,
@@ -119,7 +119,7 @@ pub struct GuestFile {
 }
 
 /// What a job must install before it builds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Requirements {
     /// Package names or relations in the target's own syntax; sorted, without duplicates.
@@ -130,7 +130,7 @@ pub enum Requirements {
 }
 
 /// How the builder image is made from the base: one script as root with network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct BuilderSetup {
     pub requirements: Requirements,
     /// Expects, for `FromSource`, the file at `/build/requirements/<its file name>`.
@@ -146,7 +146,7 @@ pub const EXIT_UNSATISFIABLE: i32 = 11;
 pub const EXIT_NETWORK: i32 = 12;
 
 /// Everything between sources and results for one job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Packaging {
     /// Where the sources go and in which shape.
     pub sources: SourceLayout,
@@ -158,7 +158,7 @@ pub struct Packaging {
     pub expected: Vec<ExpectedPackage>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceLayout {
     /// The tree, unpacked below this absolute folder.
@@ -171,7 +171,7 @@ pub enum SourceLayout {
 }
 
 /// A package that a successful job must produce. For a project's own packaging only what the recipe can know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct ExpectedPackage {
     pub name: String,
     /// As the format writes it: `1:2.10-1~deb12`; `1:2.10-1.el9` (epoch:version-release).
@@ -187,7 +187,7 @@ impl ExpectedPackage {
 }
 
 /// The install test: scripts run in order as root in one fresh container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct TestSetup {
     /// Where the binary packages are uploaded to; debug and source packages are not.
     pub packages: String,

@@ -23,6 +23,7 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
         image: None,
         arches: vec![Arch::Amd64],
         release_tag: if format == Format::Deb { "~some1" } else { ".some1" }.to_owned(),
+        stage: crate::distro::Stage::Released,
         end_of_life: None,
         enable_repositories: vec![],
         build_packages: vec!["make".to_owned()],

@@ -4,9 +4,8 @@
 //! tables, no limits, no parallelism.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::hash::{Hash, Hasher};
 
-use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -120,23 +119,22 @@ fn canonical(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// A digest of generated data, streamed: its maps are sorted and its fields have a fixed order.
-pub(super) fn digest<T: Serialize>(value: &T) -> Result<String, serde_json::Error> {
+/// A digest of generated data, of its bytes as they are: in a plan of thousands of jobs, writing them as text first would
+/// be most of the work. Another compiler may give another digest, as another version of farm may; then a job is built
+/// once more.
+pub(super) fn digest<T: Hash>(value: &T) -> String {
     struct Hashing(Sha256);
-    impl Write for Hashing {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    impl Hasher for Hashing {
+        fn write(&mut self, bytes: &[u8]) {
             self.0.update(bytes);
-            Ok(bytes.len())
         }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
+        fn finish(&self) -> u64 {
+            unreachable!("the digest is taken out")
         }
     }
-    // serde_json writes a token at a time, which is slow to hash.
-    let mut writer = std::io::BufWriter::with_capacity(16 << 10, Hashing(Sha256::new()));
-    serde_json::to_writer(&mut writer, value)?;
-    let hashing = writer.into_inner().map_err(|error| serde_json::Error::io(error.into_error()))?;
-    Ok(format!("sha256:{}", shortened(hashing.0)))
+    let mut hashing = Hashing(Sha256::new());
+    value.hash(&mut hashing);
+    format!("sha256:{}", shortened(hashing.0))
 }
 
 fn digest_bytes(bytes: &[u8]) -> String {

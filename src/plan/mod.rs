@@ -128,8 +128,18 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
             })
         })
         .collect();
-    let generated: Vec<Result<Generated, Vec<String>>> =
-        firsts.par_iter().map(|cell| Generated::new(cell, inputs.test)).collect();
+    let mut recipes: HashMap<usize, &Arc<Recipe>> = HashMap::new();
+    for cell in &firsts {
+        recipes.entry(identity(&cell.recipe)).or_insert(&cell.recipe);
+    }
+    let recipe_inputs: HashMap<usize, Result<BTreeMap<String, String>, String>> = recipes
+        .into_par_iter()
+        .map(|(identity, recipe)| (identity, key::recipe_inputs(recipe).map_err(|error| error.to_string())))
+        .collect();
+    let generated: Vec<Result<Generated, Vec<String>>> = firsts
+        .par_iter()
+        .map(|cell| Generated::new(cell, inputs.test, &recipe_inputs[&identity(&cell.recipe)]))
+        .collect();
     let jobs: Vec<Result<Job, Vec<String>>> = inputs
         .cells
         .par_iter()
@@ -160,8 +170,13 @@ struct Kind(usize, usize, i64);
 
 impl Kind {
     fn of(cell: &Cell) -> Kind {
-        Kind(Arc::as_ptr(&cell.recipe).addr(), Arc::as_ptr(&cell.distro).addr(), date(cell))
+        Kind(identity(&cell.recipe), identity(&cell.distro), date(cell))
     }
+}
+
+/// Cells share what is the same for them: then it is the same one.
+fn identity<T>(shared: &Arc<T>) -> usize {
+    Arc::as_ptr(shared).addr()
 }
 
 /// Of changelogs, as far as it is known without fetching.
@@ -178,7 +193,11 @@ struct Generated {
 }
 
 impl Generated {
-    fn new(cell: &Cell, with_test: bool) -> Result<Generated, Vec<String>> {
+    fn new(
+        cell: &Cell,
+        with_test: bool,
+        recipe_inputs: &Result<BTreeMap<String, String>, String>,
+    ) -> Result<Generated, Vec<String>> {
         let (recipe, distro) = (&*cell.recipe, &*cell.distro);
         let problems = family::check(recipe, distro);
         if !problems.is_empty() {
@@ -188,16 +207,15 @@ impl Generated {
         let packaging = family::packaging(recipe, distro, date(cell));
         let test = with_test.then(|| family::test(recipe, distro));
 
-        let failed = |error: serde_json::Error| vec![error.to_string()];
-        let mut key_inputs = key::recipe_inputs(recipe).map_err(failed)?;
+        let mut key_inputs = recipe_inputs.clone().map_err(|error| vec![error])?;
         if test.is_none() {
             key_inputs.retain(|name, _| !key::is_of_test(name));
         }
         key_inputs.insert("distro".to_owned(), distro.digest.clone());
-        key_inputs.insert("builder".to_owned(), key::digest(&builder).map_err(failed)?);
-        key_inputs.insert("packaging".to_owned(), key::digest(&packaging).map_err(failed)?);
+        key_inputs.insert("builder".to_owned(), key::digest(&builder));
+        key_inputs.insert("packaging".to_owned(), key::digest(&packaging));
         if let Some(test) = &test {
-            key_inputs.insert("test".to_owned(), key::digest(test).map_err(failed)?);
+            key_inputs.insert("test".to_owned(), key::digest(test));
         }
         Ok(Generated {
             builder: Arc::new(builder),

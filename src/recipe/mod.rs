@@ -19,7 +19,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+// The user's configuration is read with the same strictness and in the same words.
+pub(crate) use document::{Value, parse as parse_document};
+pub(crate) use file::decode;
 pub(crate) use overrides::glob_matches;
+pub(crate) use reader::{Problems, Schema, Section};
 
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,7 +70,7 @@ pub struct Package {
     pub date: Option<i64>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "lowercase")]
 pub enum PackageArch {
     /// Built for each architecture.

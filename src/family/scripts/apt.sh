@@ -22,8 +22,6 @@ apt_begin() {
 Dir::State::lists "$apt_home/lists";
 Dir::Cache "$apt_home";
 Dir::Cache::archives "$apt_archives";
-Dir::Cache::pkgcache "";
-Dir::Cache::srcpkgcache "";
 APT::Keep-Downloaded-Packages "true";
 APT::Get::Assume-Yes "true";
 APT::Install-Recommends "false";
