@@ -23,14 +23,41 @@ use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 7;
 
-fn main() {
+/// A build that is next to nothing: what is measured is the engine.
+const SCRIPT: &str = "cd /srv/in && sha256sum source > result && mkdir /srv/out && mv result /srv/out/";
+
+const TRIVIAL: &str = r#"
+[package]
+name = "trivial"
+version = "1.0"
+summary = "A package of one file"
+license = "MIT"
+maintainer = "Jane Doe <jane@example.org>"
+date = 2026-01-02
+
+[build]
+install = "install -d $DESTDIR/usr/share/trivial; echo 1 >$DESTDIR/usr/share/trivial/file"
+
+[matrix]
+distros = ["debian-12"]
+"#;
+
+fn main() -> std::process::ExitCode {
+    if let Some(code) = farm::engine::run_helper() {
+        return code;
+    }
+    measure();
+    std::process::ExitCode::SUCCESS
+}
+
+fn measure() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let names: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let chosen = |name: &str| names.is_empty() || names.iter().any(|other| other == name);
     if chosen("planner") {
         planner();
     }
-    if !["bootstrap", "build", "no-op"].into_iter().any(chosen) {
+    if !["bootstrap", "build", "native", "cold", "no-op"].into_iter().any(chosen) {
         return;
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -45,8 +72,14 @@ fn main() {
         if chosen("build") {
             bench.container().await;
         }
+        if chosen("native") {
+            bench.native().await;
+        }
         if chosen("bootstrap") {
             bench.bootstrap().await;
+        }
+        if chosen("cold") {
+            bench.cold();
         }
         if chosen("no-op") {
             bench.no_op();
@@ -124,14 +157,82 @@ impl Bench {
         warm.print("bootstrap debian-12, packages cached", "mmdebstrap | docker import");
     }
 
+    /// What a trivial build works on.
+    fn source(&self) -> PathBuf {
+        let source: PathBuf = self.folder.path().join("in");
+        std::fs::create_dir_all(&source).unwrap();
+        std::fs::write(source.join("source"), vec![7; 1_000_000]).unwrap();
+        source
+    }
+
+    /// The same work of the same driver calls, in farm's own engine and in the one that was found: a container alone,
+    /// created to removed, and a trivial build in one.
+    async fn native(&self) {
+        let store = self.folder.path().join("store");
+        let options = farm::engine::NativeOptions { store, program: PathBuf::from(env!("CARGO_BIN_EXE_farm")) };
+        let engine = farm::engine::connect_native(options).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let native = Bench { engine, arch: self.arch, debian: self.debian.clone(), folder };
+        let cache = self.folder.path().join("cache-0");
+        let (ours, theirs) = (native.base(&cache, &self.debian).await, self.base(&cache, &self.debian).await);
+        let (mut alone, mut builds, source) = (Pairs::default(), Pairs::default(), self.source());
+        for _ in 0..ROUNDS {
+            alone.push(native.bare(&ours).await, self.bare(&theirs).await);
+            let start = Instant::now();
+            native.trivial_build(&ours, SCRIPT, &source).await;
+            let native = start.elapsed();
+            let start = Instant::now();
+            self.trivial_build(&theirs, SCRIPT, &source).await;
+            builds.push(native, start.elapsed());
+        }
+        let name = self.engine.ping().await.unwrap().name;
+        alone.print("native: a container, created to removed (aim: 0.2x)", &name);
+        builds.print("native: one trivial build in a container", &name);
+    }
+
+    async fn bare(&self, image: &str) -> Duration {
+        let spec = self.spec(image);
+        let start = Instant::now();
+        let container = self.engine.create(&spec).await.unwrap();
+        container.start().await.unwrap();
+        container.remove().await.unwrap();
+        start.elapsed()
+    }
+
+    /// From nothing, with farm's own engine, to the first package, installed and tested; against the making of a base
+    /// alone by `mmdebstrap`. Whole processes.
+    fn cold(&self) {
+        let mirrors = mirror::choose(&[&self.debian], &BTreeMap::new());
+        let mirror = mirrors["debian"].url.clone();
+        let mut pairs = Pairs::default();
+        for round in 0..3 {
+            let folder = self.folder.path().join(format!("cold-{round}"));
+            let recipe = folder.join("recipe");
+            std::fs::create_dir_all(&recipe).unwrap();
+            std::fs::write(recipe.join("farm.toml"), TRIVIAL).unwrap();
+            let start = Instant::now();
+            let output = Command::new(env!("CARGO_BIN_EXE_farm"))
+                .args(["build", "--engine", "native", "--base", "bootstrap", "--no-test", "-o"])
+                .arg(folder.join("dist"))
+                .current_dir(&recipe)
+                .env("FARM_DATA", folder.join("data"))
+                .env("FARM_CACHE", folder.join("cache"))
+                .output()
+                .unwrap();
+            let ours = start.elapsed();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let tar = folder.join("peer.tar");
+            let script = format!("mmdebstrap --quiet --variant=minbase bookworm {} {mirror}", tar.display());
+            pairs.push(ours, shell(&script));
+        }
+        pairs.print("native, nothing cached: bootstrap debian-12, builder, first .deb", "mmdebstrap alone");
+    }
+
     /// One trivial build in a container, create to removed, against the docker command line.
     async fn container(&self) {
         let cache = self.folder.path().join("cache-0");
         let image = self.base(&cache, &self.debian).await;
-        let script = "cd /srv/in && sha256sum source > result && mkdir /srv/out && mv result /srv/out/";
-        let source: PathBuf = self.folder.path().join("in");
-        std::fs::create_dir_all(&source).unwrap();
-        std::fs::write(source.join("source"), vec![7; 1_000_000]).unwrap();
+        let (script, source) = (SCRIPT, self.source());
         let peer = format!(
             "set -e; c=$(docker create --network none --entrypoint sleep {image} 600); docker start $c; docker cp {} $c:/srv/in; \
              docker exec $c sh -c '{script}'; docker cp $c:/srv/out {}; docker rm -f $c",
@@ -147,8 +248,8 @@ impl Bench {
         pairs.print("one trivial build in a container", "docker create, start, cp, exec, cp, rm");
     }
 
-    async fn trivial_build(&self, image: &str, script: &str, source: &Path) {
-        let spec = ContainerSpec {
+    fn spec(&self, image: &str) -> ContainerSpec {
+        ContainerSpec {
             image: image.to_owned(),
             arch: self.arch,
             name: format!("farm-bench-{}-{:?}", std::process::id(), Instant::now())
@@ -157,7 +258,11 @@ impl Bench {
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             caches: Vec::new(),
             labels: BTreeMap::from([(labels::RUN.to_owned(), "bench".to_owned())]),
-        };
+        }
+    }
+
+    async fn trivial_build(&self, image: &str, script: &str, source: &Path) {
+        let spec = self.spec(image);
         let container = self.engine.create(&spec).await.unwrap();
         let file = source.join("source");
         let tar = farm::stream::from_tar(move |tar| tar.append_path_with_name(file, "srv/in/source"));

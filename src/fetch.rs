@@ -53,20 +53,7 @@ impl Fetcher {
     }
 
     fn with_patience(patience: Patience) -> Result<Fetcher, FetchError> {
-        // The binary installs it first thing; a library user or a test may not have. Losing the race to another
-        // thread leaves a provider installed, which is all that is wanted.
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let builder = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("farm/", env!("CARGO_PKG_VERSION")))
-                .connect_timeout(patience.connect)
-                .read_timeout(patience.read)
-        };
-        // A machine without CA certificates can still use http and file: only https fails there, when it is used.
-        let client = builder().build().or_else(|_| builder().tls_certs_only([]).build());
-        let client = client.map_err(|error| FetchError::Client(with_causes(&error)))?;
+        let client = client(|builder| builder.connect_timeout(patience.connect).read_timeout(patience.read))?;
         Ok(Fetcher { client, patience })
     }
 
@@ -109,6 +96,21 @@ impl Fetcher {
         }
         Err(verdict(failures))
     }
+}
+
+/// An HTTP client as this program has them, with what `adjust` says. Also for those who do not fetch files.
+pub(crate) fn client(
+    adjust: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, FetchError> {
+    // The binary installs it first thing; a library user or a test may not have. Losing the race to another
+    // thread leaves a provider installed, which is all that is wanted.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let builder = || adjust(reqwest::Client::builder().user_agent(concat!("farm/", env!("CARGO_PKG_VERSION"))));
+    // A machine without CA certificates can still use http and file: only https fails there, when it is used.
+    let client = builder().build().or_else(|_| builder().tls_certs_only([]).build());
+    client.map_err(|error| FetchError::Client(with_causes(&error)))
 }
 
 /// What a caller hears when no place had the file. One place that may answer later makes the whole worth a retry; a

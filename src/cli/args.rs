@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::config;
 use crate::image::BaseChoice;
 use crate::types::{Arch, Format};
 
@@ -48,6 +49,16 @@ pub(crate) enum Command {
     /// A container ends by itself when its farm dies; this is for engines that were themselves cut off. Do not use it
     /// while farm is building through the same engine: running containers of that build are removed too.
     Reap(ReapArgs),
+    /// Remove what nothing needs from the store of farm's own engine
+    ///
+    /// Layers and folders of containers that a killed farm left; every run does this for itself, too. Images go with
+    /// `farm images prune`. Docker and Podman look after their stores themselves.
+    Gc(GcArgs),
+    /// Find out whether farm can build here, and what to mend if not
+    ///
+    /// A line for each check: engines, disk, memory, emulators, mirrors, clock. It changes nothing, and takes ten seconds
+    /// at most. Exit code 0 when farm can build here, 5 when there is no engine, 3 when the configuration is not valid.
+    Doctor(DoctorArgs),
 }
 
 /// Which recipes, and which of their targets.
@@ -72,7 +83,7 @@ pub(crate) struct SelectionArgs {
 
 #[derive(Debug, Default, Args)]
 pub(crate) struct EngineArgs {
-    /// Container engine: auto, docker, podman, or the URL of its API
+    /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API
     #[arg(long, value_name = "ENGINE", default_value = "auto")]
     pub engine: String,
 }
@@ -216,6 +227,32 @@ pub(crate) struct ReapArgs {
     pub engine: EngineArgs,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The checks as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+    /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+    pub mirrors: Vec<(String, String)>,
+    /// Folder for packages, logs and records
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Check the store first: that no image lacks a layer, and none of its files has another content than it should
+    ///
+    /// Damaged images are named and removed, and the exit code is 10.
+    #[arg(long)]
+    pub verify: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ColorChoice {
     #[default]
@@ -277,10 +314,10 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 
 fn mirror(text: &str) -> Result<(String, String), String> {
     let (name, url) = text.split_once('=').ok_or("expected NAME=URL, as debian=http://mirror.example.org/debian")?;
-    if name.is_empty() || name.contains(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+    if !config::is_archive(name) {
         return Err(format!("`{name}` is not the name of an archive: letters, digits and `-`"));
     }
-    if !["http://", "https://", "file:///"].iter().any(|scheme| url.starts_with(scheme)) {
+    if !config::is_mirror(url) {
         return Err(format!("`{url}` is not an http, https or file URL"));
     }
     Ok((name.to_owned(), url.trim_end_matches('/').to_owned()))

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::args::{BuildArgs, ColorChoice, NetworkArg};
+use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -24,11 +25,12 @@ use crate::source::Sources;
 use crate::store::Store;
 
 pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let config = Config::load()?;
     let loaded = select::load(&args.selection.recipes, Path::new("."))?;
     // Where each recipe is: a command to try again names only the one that it needs.
     let places: Vec<(String, PathBuf)> =
         loaded.recipes.iter().map(|recipe| (recipe.name.clone(), recipe.path.clone())).collect();
-    let connected = context::connect(&args.engine.engine).await;
+    let connected = context::connect(&args.engine.engine, &config).await;
     let info = connected.as_ref().ok().map(|connected| &connected.info);
     // What is wrong with the command line comes before what is wrong with the engine.
     let chosen = select::choose(&loaded, &args.selection, context::default_arch(info))?;
@@ -38,7 +40,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     let id = context::new_run();
     let fetcher = Fetcher::new()?;
     let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
-    let mirrors = context::mirrors(&distros, &args.origin.mirrors);
+    let mirrors = context::mirrors(&distros, &args.origin.mirrors, &config);
     let network = match args.network {
         NetworkArg::Default => Network::Default,
         NetworkArg::Host => Network::Host,

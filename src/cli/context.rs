@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::config::Config;
 use super::failure::Failure;
 use crate::archive::mirror::{self, Mirror};
 use crate::distro::Distro;
@@ -19,10 +20,21 @@ pub(crate) struct Connected {
     pub info: EngineInfo,
 }
 
-pub(crate) async fn connect(choice: &str) -> Result<Connected, EngineError> {
-    let engine = engine::connect(choice).await?;
+pub(crate) async fn connect(choice: &str, config: &Config) -> Result<Connected, EngineError> {
+    let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
+    let engine = engine::connect(engine_choice(choice, &variable, config)).await?;
     let info = engine.ping().await?;
     Ok(Connected { engine, info })
+}
+
+/// The engine that the command line names, else `FARM_ENGINE`, else the configuration; `auto` on the command line is as
+/// good as nothing.
+pub(crate) fn engine_choice<'a>(flag: &'a str, variable: &'a str, config: &'a Config) -> &'a str {
+    match (flag, variable) {
+        ("" | "auto", "") => config.engine.as_deref().unwrap_or("auto"),
+        ("" | "auto", variable) => variable,
+        (flag, _) => flag,
+    }
 }
 
 /// The architecture of matrices that name none: the engine's, else this host's.
@@ -48,15 +60,17 @@ pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage("no folder for the cache: set FARM_CACHE or HOME"))
 }
 
-/// Mirrors by archive name: of the command line, else of `FARM_MIRROR_<NAME>`, else as `archive` chooses.
-pub(crate) fn mirrors(distros: &[&Distro], flags: &[(String, String)]) -> BTreeMap<String, Mirror> {
-    let mut configured = mirrors_of(std::env::vars());
+/// Mirrors by archive name: of the command line, else of `FARM_MIRROR_<NAME>`, else of the configuration, else as
+/// `archive` chooses.
+pub(crate) fn mirrors(distros: &[&Distro], flags: &[(String, String)], config: &Config) -> BTreeMap<String, Mirror> {
+    let mut configured = config.mirrors.clone();
+    configured.extend(mirrors_of(std::env::vars()));
     configured.extend(flags.iter().cloned());
     mirror::choose(distros, &configured)
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.
-fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
     variables
         .filter_map(|(name, url)| {
             let archive = name.strip_prefix("FARM_MIRROR_")?.to_ascii_lowercase().replace('_', "-");
@@ -97,6 +111,16 @@ mod tests {
     #[test]
     fn slots_grow_with_the_machine() {
         assert_eq!([0, 1, 2, 4, 8, 16, 64].map(default_slots), [1, 1, 2, 4, 4, 4, 16]);
+    }
+
+    #[test]
+    fn the_flag_goes_before_the_variable_and_that_before_the_file() {
+        let config = Config { engine: Some("native".to_owned()), ..Config::default() };
+        assert_eq!(engine_choice("podman", "docker", &config), "podman");
+        assert_eq!(engine_choice("auto", "docker", &config), "docker");
+        assert_eq!(engine_choice("auto", "", &config), "native");
+        assert_eq!(engine_choice("auto", "auto", &config), "auto");
+        assert_eq!(engine_choice("auto", "", &Config::default()), "auto");
     }
 
     #[test]

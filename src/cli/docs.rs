@@ -17,11 +17,11 @@ mod tests {
 
     use crate::cli::args::Arguments;
 
-    const ENVIRONMENT: [(&str, &str); 8] = [
-        ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman` or a URL."),
+    const ENVIRONMENT: [(&str, &str); 10] = [
+        ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman`, `native` or a URL."),
         (
             "`DOCKER_HOST`, `DOCKER_CONTEXT`",
-            "As for the `docker` command: which engine, when `FARM_ENGINE` is not set.",
+            "As for the `docker` command: which engine, when neither `FARM_ENGINE` nor the configuration names one.",
         ),
         (
             "`FARM_MIRROR_<NAME>`",
@@ -29,6 +29,14 @@ mod tests {
         ),
         ("`FARM_NETWORK`", "The network of containers when `--network` does not say: `default` or `host`."),
         ("`FARM_CACHE`", "Folder for downloads and prepared sources; else `$XDG_CACHE_HOME/farm` or `~/.cache/farm`."),
+        (
+            "`FARM_CONFIG`",
+            "The configuration file, see [config.md](config.md); else `$XDG_CONFIG_HOME/farm/config.toml` or `~/.config/farm/config.toml`.",
+        ),
+        (
+            "`FARM_DATA`",
+            "Folder for the images of farm's own engine; else `$XDG_DATA_HOME/farm` or `~/.local/share/farm`.",
+        ),
         ("`NO_COLOR`, `CLICOLOR_FORCE`", "No colour; colour even without a terminal. `--color` goes before both."),
         ("`CI`, `TERM=dumb`", "Plain lines even on a terminal."),
         ("`COLUMNS`", "Width of what farm prints; else the terminal's, else 80."),

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use super::config::ConfigError;
 use super::diagnostics;
 use super::exit::Exit;
 use crate::distro::DistroError;
@@ -23,6 +24,8 @@ pub(crate) enum Failure {
     /// All recipes that are wrong, not only the first.
     #[error("{} of the recipes are not valid", .0.len())]
     Recipes(Vec<RecipeError>),
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     #[error(transparent)]
     Distro(#[from] DistroError),
     #[error(transparent)]
@@ -56,6 +59,7 @@ impl Failure {
         match self {
             Failure::Usage { .. } => Exit::Usage,
             Failure::Recipes(_)
+            | Failure::Config(_)
             | Failure::Distro(_)
             | Failure::Plan(_)
             | Failure::Source { .. }
@@ -75,7 +79,8 @@ impl Failure {
         match self {
             Failure::Usage { help, .. } | Failure::NothingMatched { help, .. } => help.clone(),
             Failure::Engine(EngineError::NoEngine { .. } | EngineError::Unreachable { .. }) => Some(
-                "start Docker or Podman, or name another engine with --engine or DOCKER_HOST; `farm plan` needs none"
+                "start Docker or Podman, or name another engine with --engine, --engine native for farm's own; \
+                 `farm doctor` says what each lacks, and `farm plan` needs none"
                     .to_owned(),
             ),
             Failure::Store(StoreError::Locked(_)) => {
@@ -89,6 +94,7 @@ impl Failure {
     pub(crate) fn render(&self, style: &Style) -> String {
         match self {
             Failure::Recipes(errors) => errors.iter().map(|error| diagnostics::recipe(error, style)).collect(),
+            Failure::Config(error) => diagnostics::config(error, style),
             Failure::Distro(error) => diagnostics::distro(error, style),
             Failure::Matrix(error) => diagnostics::matrix(error, style),
             Failure::Plan(error) => diagnostics::plan(error, style),

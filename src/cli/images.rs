@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{ColorChoice, ImagesArgs, ImagesCommand, ReapArgs};
+use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -23,7 +24,8 @@ use crate::types::{Arch, Progress, human_bytes, printable};
 
 pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let surroundings = Surroundings::of_this_process();
-    let connected = context::connect(&args.engine.engine).await?;
+    let config = Config::load()?;
+    let connected = context::connect(&args.engine.engine, &config).await?;
     match &args.command {
         None | Some(ImagesCommand::List) => {
             let images = images_of(connected.engine)?.list().await?;
@@ -35,13 +37,14 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
             prune(connected.engine, Duration::from_secs(days * 24 * 60 * 60), *all).await
         }
         Some(ImagesCommand::Bootstrap { distros, arch, mirrors }) => {
-            bootstrap(connected, distros, *arch, mirrors, &surroundings.style(color, true)).await
+            let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
+            bootstrap(connected, &wanted, &surroundings.style(color, true)).await
         }
     }
 }
 
 pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
-    let Connected { engine, .. } = context::connect(&args.engine.engine).await?;
+    let Connected { engine, .. } = context::connect(&args.engine.engine, &Config::load()?).await?;
     let removed = engine.reap(None).await?;
     output::out(&match removed {
         0 => "no container was left behind\n".to_owned(),
@@ -94,26 +97,28 @@ async fn prune(engine: Arc<dyn Engine>, older_than: Duration, caches: bool) -> R
     Ok(Exit::Success)
 }
 
-async fn bootstrap(
-    connected: Connected,
-    ids: &[String],
+/// What `farm images bootstrap` was asked for.
+struct Wanted<'a> {
+    distros: &'a [String],
     arch: Option<Arch>,
-    mirrors: &[(String, String)],
-    style: &Style,
-) -> Result<Exit, Failure> {
+    mirrors: &'a [(String, String)],
+    config: &'a Config,
+}
+
+async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Result<Exit, Failure> {
     let catalogue = select::catalogue(Path::new("."), &[])?;
     let mut wanted = Vec::new();
-    for id in ids {
+    for id in asked.distros {
         wanted.push(distros::find(&catalogue, id)?);
     }
     let chosen: Vec<_> = wanted.iter().map(|distro| distro.as_ref()).collect();
-    let mirrors = context::mirrors(&chosen, mirrors);
+    let mirrors = context::mirrors(&chosen, asked.mirrors, asked.config);
     let Connected { engine, info } = connected;
     let run = context::new_run();
     let images = context::images(engine, BaseChoice::Bootstrap, Fetcher::new()?, mirrors, &run, Network::Default)?;
     let cancel = cancel_on_signal()?;
     for distro in wanted {
-        let arch = arch.unwrap_or(info.arch);
+        let arch = asked.arch.unwrap_or(info.arch);
         let warn = |message: String| {
             output::err(&format!("{} {}: {message}\n", style.paint(Tone::Warning, "warning:"), distro.id));
         };

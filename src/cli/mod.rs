@@ -3,12 +3,15 @@
 
 mod args;
 mod build;
+mod config;
 mod context;
 mod diagnostics;
 mod distros;
 mod docs;
+mod doctor;
 mod exit;
 mod failure;
+mod gc;
 mod images;
 mod memory;
 mod output;
@@ -80,6 +83,8 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Distros(args) => distros::run(args.command.as_ref(), color),
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,
+        Command::Gc(args) => gc::run(args).await,
+        Command::Doctor(args) => doctor::run(args, color).await,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::{ColorChoice, PlanArgs};
+use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
@@ -23,8 +24,9 @@ use crate::store::Store;
 const SHORT_DIGEST: usize = 12;
 
 pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let config = Config::load()?;
     let loaded = select::load(&args.selection.recipes, Path::new("."))?;
-    let connected = context::connect(&args.engine.engine).await;
+    let connected = context::connect(&args.engine.engine, &config).await;
     let info = connected.as_ref().ok().map(|connected| &connected.info);
     let chosen = select::choose(&loaded, &args.selection, context::default_arch(info))?;
     let cells = select::cells(&loaded, &chosen)?;
@@ -35,7 +37,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let plan = match connected {
         Ok(Connected { engine, info }) => {
             let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
-            let mirrors = context::mirrors(&distros, &args.origin.mirrors);
+            let mirrors = context::mirrors(&distros, &args.origin.mirrors, &config);
             let base = args.origin.base.into();
             let images = context::images(engine, base, Fetcher::new()?, mirrors, "plan", Network::Default)?;
             make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?

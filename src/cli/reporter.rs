@@ -15,6 +15,10 @@ use crate::report::{Style, Tone, json, plain};
 /// How often moving lines are drawn.
 pub(crate) const FRAME: Duration = Duration::from_millis(100);
 
+/// A moving line that shows nothing. There always is one: without any, the cursor would be left behind a line that stays,
+/// and what is drawn next would begin there.
+const NOTHING: &str = " ";
+
 /// The reporter of a run.
 pub(crate) struct Reporter {
     /// What stdout can show: for lines that stay, and the summary.
@@ -44,6 +48,7 @@ impl Reporter {
                 if let Ok(style) = ProgressStyle::with_template("{msg}") {
                     bar.set_style(style);
                 }
+                bar.set_message(NOTHING);
                 Kind::Bar { bar, screen, style: surroundings.style(color, true) }
             }
             ProgressChoice::Json => Kind::Json,
@@ -95,7 +100,11 @@ impl Reporter {
         if let Kind::Bar { bar, screen, style } = &self.kind {
             let (width, rows) = screen.size();
             let style = Style { width, cuts: true, ..*style };
-            bar.set_message(self.progress.lines(self.started.elapsed(), &style, rows.saturating_sub(1)).join("\n"));
+            let lines = self.progress.lines(self.started.elapsed(), &style, rows.saturating_sub(1));
+            match lines.is_empty() {
+                true => bar.set_message(NOTHING),
+                false => bar.set_message(lines.join("\n")),
+            }
             bar.tick();
         }
     }

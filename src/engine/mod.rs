@@ -1,12 +1,17 @@
 //! What farm needs from whatever runs containers: images, leased containers, exec with streamed output, tar in and out.
 //!
-//! Drivers: `docker` (any Docker-compatible API: Docker, Podman) and `fake` (in memory, for tests of what stands above).
+//! Drivers: `docker` (any Docker-compatible API: Docker, Podman), `native` (farm's own, on Linux) and `fake` (in memory,
+//! for tests of what stands above).
 //! A driver does not decide policy: retries, timeouts and clean-up order are the runner's; what an image holds is
 //! `image`'s. No type here names a host path: an engine may be remote.
 
+mod credentials;
 mod docker;
 pub mod fake;
+#[cfg(target_os = "linux")]
+mod native;
 mod spec;
+mod survey;
 
 use std::sync::Arc;
 
@@ -14,10 +19,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+#[cfg(target_os = "linux")]
+pub use native::{NativeOptions, run_helper};
 pub use spec::{
     CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits, NamedCache,
     Network, Stats, labels,
 };
+pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
 
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
@@ -76,6 +84,19 @@ pub trait Engine: Send + Sync {
     /// Named caches of ours in the engine, and their removal.
     async fn caches(&self) -> Result<Vec<String>, EngineError>;
     async fn remove_cache(&self, name: &str) -> Result<(), EngineError>;
+
+    /// Removes what nothing needs any more from a store that is farm's to look after, and returns how many bytes of the
+    /// disk that gave back, with what this engine removed of its own accord since it was opened. `None` from an engine that
+    /// looks after its store itself.
+    async fn collect_garbage(&self) -> Result<Option<u64>, EngineError> {
+        Ok(None)
+    }
+
+    /// What is wrong with a store that is farm's to look after, in words; images that it concerns are no images from then
+    /// on. `None` from an engine that does so itself.
+    async fn verify(&self) -> Result<Option<Vec<String>>, EngineError> {
+        Ok(None)
+    }
 }
 
 /// A container of ours. Dropping it is not its clean-up: call [`Container::remove`].
@@ -107,26 +128,69 @@ pub trait Container: Send + Sync {
     /// What the container used so far. The evidence for an out-of-memory outcome: `oom_kills` counts from its start.
     async fn stats(&self) -> Result<Stats, EngineError>;
 
-    /// Makes an image of the container's file system as it is now.
+    /// Makes an image of the container's file system as it is now. The last thing done with a container: what runs in it
+    /// may be ended for it, and only [`Container::remove`] may follow.
     async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError>;
 
     /// Kills what runs in it and removes it. Always finishes; a container that is gone already is no error.
     async fn remove(self: Box<Self>) -> Result<(), EngineError>;
 }
 
-/// Finds a container engine that answers. `choice` is `auto` (also the empty string), `docker`, `podman`, or the URL of
-/// an endpoint: `unix://`, `tcp://`, `http://`, `https://`, `npipe://`, or an absolute socket path. `auto` asks the
-/// environment variable `FARM_ENGINE` first; then, as the Docker command line does, `DOCKER_HOST`, `DOCKER_CONTEXT`
-/// and the current context of the Docker configuration; then the usual sockets of this host, in a fixed order.
+/// Finds a container engine that answers. `choice` is `auto` (also the empty string), `docker`, `podman`, `native` (farm's
+/// own, on Linux), or the URL of an endpoint: `unix://`, `tcp://`, `http://`, `https://`, `npipe://`, `native://` and the
+/// folder of a store, or an absolute socket path. `auto` asks the environment variable `FARM_ENGINE` first; then, as the
+/// Docker command line does, `DOCKER_HOST`, `DOCKER_CONTEXT` and the current context of the Docker configuration; then
+/// the usual sockets of this host, in a fixed order; then it is farm's own.
 ///
 /// What is named explicitly is never replaced by another engine that happens to run.
 ///
 /// # Errors
 /// [`EngineError::NoEngine`] with each endpoint tried and why it did not do, [`EngineError::Config`] for a choice or a
-/// configuration that cannot be read.
+/// configuration that cannot be read, [`EngineError::Unreachable`] where farm's own was asked for and cannot be.
 pub async fn connect(choice: &str) -> Result<Arc<dyn Engine>, EngineError> {
-    let surroundings = docker::Surroundings::of_this_process();
-    Ok(Arc::new(docker::connect(choice, &surroundings).await?))
+    let around = docker::Surroundings::of_this_process();
+    let choice = docker::choice(choice, &around);
+    if choice == "native" || choice.starts_with("native://") {
+        return own(choice.strip_prefix("native://")).await;
+    }
+    let tried = match docker::connect(choice, &around).await {
+        Ok(engine) => return Ok(Arc::new(engine)),
+        Err(EngineError::NoEngine { tried }) if choice == "auto" && !docker::is_configured(&around) => tried,
+        Err(error) => return Err(error),
+    };
+    match own(None).await {
+        Ok(engine) => Ok(engine),
+        Err(error) => {
+            let why = match error {
+                EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
+                other => other.to_string(),
+            };
+            let own = ("native (farm's own engine)".to_owned(), why);
+            Err(EngineError::NoEngine { tried: tried.into_iter().chain([own]).collect() })
+        }
+    }
+}
+
+/// farm's own engine, with the user's store or the one in a folder.
+#[cfg(target_os = "linux")]
+async fn own(store: Option<&str>) -> Result<Arc<dyn Engine>, EngineError> {
+    connect_native(NativeOptions::of_this_process(store.map(std::path::Path::new))?).await
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn own(_store: Option<&str>) -> Result<Arc<dyn Engine>, EngineError> {
+    Err(EngineError::Config(
+        "containers without a container engine need Linux: start Docker, Colima or Podman".to_owned(),
+    ))
+}
+
+/// farm's own engine.
+///
+/// # Errors
+/// [`EngineError::Unreachable`] with what is missing on this system and how to mend it.
+#[cfg(target_os = "linux")]
+pub async fn connect_native(options: NativeOptions) -> Result<Arc<dyn Engine>, EngineError> {
+    Ok(Arc::new(native::open(options).await?))
 }
 
 /// What goes wrong between farm and an engine. Never the fault of what runs inside: that is an [`ExitStatus`].

@@ -21,6 +21,9 @@ use crate::engine::{Engine, EngineError, ImageInfo, Limits, Network, OutputSink,
 use crate::fetch::Fetcher;
 use crate::types::{Arch, Progress};
 
+/// What [`labels::KIND`] says of an image that farm makes.
+const KINDS: [&str; 3] = ["base", "builder", "tester"];
+
 /// Where a base image may come from (`--base`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BaseChoice {
@@ -151,6 +154,8 @@ impl Images {
     /// All images of ours in the engine: bases, builders, testers, by their labels.
     pub async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
         let mut images = self.engine.images(labels::KIND).await?;
+        // Others with our labels are somebody's tests.
+        images.retain(|image| image.labels.get(labels::KIND).is_some_and(|kind| KINDS.contains(&kind.as_str())));
         images.sort_by(|a, b| (a.labels.get(labels::KIND), &a.tags).cmp(&(b.labels.get(labels::KIND), &b.tags)));
         Ok(images)
     }

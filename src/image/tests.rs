@@ -299,6 +299,23 @@ async fn cancelling_a_derivation_removes_its_container() {
 }
 
 #[tokio::test]
+async fn only_images_of_a_known_kind_are_listed() {
+    let engine = FakeEngine::new();
+    let add = |tag: &str, name: &str, value: &str| {
+        engine.add_image(tag, BTreeMap::from([(name.to_owned(), value.to_owned())]));
+    };
+    add("farm/tester:x", labels::KIND, "tester");
+    add("farm/base:x", labels::KIND, "base");
+    add("farm-test/guest:1", labels::DIGEST, "d");
+    add("farm-test/import:1", labels::KIND, "test");
+    add("farm-test/import:2", labels::KIND, "");
+    let folder = tempfile::tempdir().unwrap();
+    let listed = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new()).list().await.unwrap();
+    let tags: Vec<&str> = listed.iter().flat_map(|image| &image.tags).map(String::as_str).collect();
+    assert_eq!(tags, ["farm/base:x", "farm/tester:x"]);
+}
+
+#[tokio::test]
 async fn pruning_takes_derived_images_first_and_leaves_what_is_needed() {
     let engine = FakeEngine::new();
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());

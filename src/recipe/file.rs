@@ -228,7 +228,7 @@ impl RecipeFile {
 }
 
 /// UTF-8 without a byte order mark and with plain line feeds: a CR within a script would reach the shell.
-fn decode(bytes: &[u8]) -> Result<String, (String, Problem)> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<String, (String, Problem)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.replace("\r\n", "\n")),

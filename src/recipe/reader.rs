@@ -223,10 +223,14 @@ impl<'a> Section<'a> {
         self.problems.add(message, &entry.key_span, label, Some(help));
     }
 
+    fn is_of_a_recipe(&self) -> bool {
+        [&FILE, &OVERRIDE].into_iter().chain(PLACES).any(|schema| std::ptr::eq(schema, self.schema))
+    }
+
     /// What an unknown key may have been meant to be, and in which tables: in this one, or else elsewhere.
     fn meant(&self, key: &str) -> Vec<(&'static Schema, String)> {
         let lower = key.to_ascii_lowercase().replace('_', "-");
-        let foreign = FOREIGN_NAMES.iter().find(|(name, ..)| *name == lower);
+        let foreign = FOREIGN_NAMES.iter().find(|(name, ..)| *name == lower && self.is_of_a_recipe());
         if let Some((_, ours, Some(schema))) = foreign {
             return vec![(schema, (*ours).to_owned())];
         }
@@ -236,6 +240,9 @@ impl<'a> Section<'a> {
         };
         if let Some(here) = in_schema(self.schema) {
             return vec![here];
+        }
+        if !self.is_of_a_recipe() {
+            return Vec::new();
         }
         // A word that is exactly a key elsewhere beats one that is only similar.
         let mut exact: Vec<_> = PLACES

@@ -3,6 +3,10 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod config;
+mod doctor;
+#[cfg(target_os = "linux")]
+mod gc;
 mod lab;
 
 use lab::{RECIPE, Test};
@@ -26,6 +30,8 @@ fn help_and_version_go_to_stdout_and_fit_in_80_columns() {
         &["images", "--help"],
         &["images", "bootstrap", "--help"],
         &["reap", "--help"],
+        &["gc", "--help"],
+        &["doctor", "--help"],
         &["--version"],
     ] {
         let ran = Test::new().run(arguments);
@@ -200,6 +206,11 @@ fn distributions_are_listed_and_shown() {
     assert!(line("debian-11").contains("ended"), "{ran}");
     assert!(line("debian-12").contains("deb/apt"), "{ran}");
     assert!(line("opensuse-tumbleweed").contains("rpm/zypper"), "{ran}");
+    for rolling in ["debian-sid", "fedora-rawhide", "opensuse-tumbleweed"] {
+        assert!(line(rolling).contains(" rolling "), "{ran}");
+    }
+    assert!(line("debian-14").contains(" in development "), "{ran}");
+    assert_eq!(ran.stdout.matches("rolling").count(), 3, "{ran}");
     let shown = Test::new().run(&["distros", "show", "debian-12"]);
     shown.exits(0);
     for expected in ["bookworm", "~deb12", "ftp.debian.org", "keyrings"] {

@@ -20,11 +20,15 @@ use tokio_util::sync::CancellationToken;
 use crate::guest::RootFileSystem;
 use crate::scripts;
 
+/// Names a store and a copy of farm to a child of the tests.
+pub(crate) const NATIVE: &str = "FARM_TEST_NATIVE";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Fake,
     Docker,
     Podman,
+    Native,
 }
 
 pub(crate) struct Bench {
@@ -44,6 +48,7 @@ impl Bench {
             Err(why) => {
                 let named = match kind {
                     Kind::Podman => "FARM_TEST_PODMAN",
+                    Kind::Native => NATIVE,
                     _ => "DOCKER_HOST",
                 };
                 assert!(std::env::var_os(named).is_none(), "{named} names an engine that cannot be tested: {why}");
@@ -56,7 +61,11 @@ impl Bench {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let run = format!("test-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         let image = guest_image(&*engine, kind).await;
-        Some(Bench { engine, kind, image, run, made: AtomicU32::new(0) })
+        Some(Bench::of(engine, kind, image, run))
+    }
+
+    pub(crate) fn of(engine: Arc<dyn Engine>, kind: Kind, image: String, run: String) -> Bench {
+        Bench { engine, kind, image, run, made: AtomicU32::new(0) }
     }
 
     pub(crate) fn spec(&self) -> ContainerSpec {
@@ -106,11 +115,39 @@ async fn engine_of(kind: Kind) -> Result<Arc<dyn Engine>, String> {
             Ok(url) => engine::connect(&url).await.map_err(|error| error.to_string()),
             Err(_) => Err("FARM_TEST_PODMAN names no socket".to_owned()),
         },
+        Kind::Native => native().await,
     }
 }
 
+/// farm's own engine, with a store of the tests.
+#[cfg(target_os = "linux")]
+async fn native() -> Result<Arc<dyn Engine>, String> {
+    engine::connect_native(native_options()).await.map_err(|error| error.to_string())
+}
+
+/// `FARM_TEST_NATIVE` names another store and, after a colon, another copy of farm: a child of another user needs both.
+#[cfg(target_os = "linux")]
+pub(crate) fn native_options() -> engine::NativeOptions {
+    let (store, program) = match std::env::var(NATIVE) {
+        Ok(named) => {
+            let (store, program) = named.split_once(':').expect("FARM_TEST_NATIVE is STORE:PROGRAM");
+            (store.into(), program.into())
+        }
+        Err(_) => (
+            std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("native"),
+            std::path::PathBuf::from(env!("CARGO_BIN_EXE_farm")),
+        ),
+    };
+    engine::NativeOptions { store, program }
+}
+
+#[cfg(not(target_os = "linux"))]
+async fn native() -> Result<Arc<dyn Engine>, String> {
+    Err("it needs Linux".to_owned())
+}
+
 /// The same image for all cases and runs, imported where it is not there or was made of other programs.
-async fn guest_image(engine: &dyn Engine, kind: Kind) -> String {
+pub(crate) async fn guest_image(engine: &dyn Engine, kind: Kind) -> String {
     const TAG: &str = "farm-test/guest:1";
     if kind == Kind::Fake {
         import(engine, TAG, BTreeMap::new(), files(&[("tmp/", ""), ("var/", ""), ("etc/passwd", "")])).await;

@@ -11,7 +11,7 @@ use farm::stream;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::{Bench, Kept, api, exec, says, sh, until};
+use crate::bench::{Bench, Kept, Kind, api, exec, says, sh, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -74,6 +74,9 @@ pub(crate) async fn too_many_processes_fail(bench: Bench) {
 
 pub(crate) async fn running_out_of_memory_is_counted(bench: Bench) {
     let limitations = bench.engine.ping().await.unwrap().limitations;
+    if bench.kind == Kind::Native && limitations.iter().any(|limitation| limitation.contains("memory")) {
+        return one_process_is_limited(bench).await;
+    }
     assert!(!limitations.iter().any(|limitation| limitation.contains("memory")), "{limitations:?}");
     let mut spec = bench.spec();
     spec.limits = Limits { memory_bytes: Some(64 << 20), ..spec.limits };
@@ -90,6 +93,17 @@ pub(crate) async fn running_out_of_memory_is_counted(bench: Bench) {
     let after = container.stats().await.unwrap();
     assert_eq!(after.oom_kills, Some(2), "{after:?}");
     assert!(after.memory_peak_bytes.is_none_or(|peak| peak > 30 << 20 && peak <= 64 << 20), "{after:?}");
+    container.remove().await.unwrap();
+}
+
+/// Where no control group can be made, and that is said: each process for itself ends at the limit.
+async fn one_process_is_limited(bench: Bench) {
+    let mut spec = bench.spec();
+    spec.limits = Limits { memory_bytes: Some(64 << 20), ..spec.limits };
+    let container = bench.start(&spec).await;
+    assert!(!exec(&*container, &sh("exec tail -n 1 /dev/zero >/tmp/out")).await.0.success());
+    assert!(exec(&*container, &sh("head -c 1000000 /dev/zero | tail -n 1 >/tmp/out")).await.0.success());
+    assert_eq!(container.stats().await.unwrap().oom_kills, None, "nothing counts them");
     container.remove().await.unwrap();
 }
 
@@ -184,8 +198,21 @@ pub(crate) async fn a_slow_sink_slows_the_process(bench: Bench) {
     container.remove().await.unwrap();
 }
 
-/// A cache that the engine was told to keep on a disk of one megabyte.
+/// A cache that the engine was told to keep on a disk of one megabyte, or the shared memory of 64.
 pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
+    let too_much = stream::from_tar(|tar| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(100 << 20);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, "zeros", io::Read::take(io::repeat(0), 100 << 20))
+    });
+    if bench.kind == Kind::Native {
+        let container = bench.started().await;
+        let result = container.upload(&GuestPath::new("/dev/shm"), too_much).await;
+        container.remove().await.unwrap();
+        assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
+        return;
+    }
     let cache = NamedCache { name: format!("farm-full-{}", bench.run), path: GuestPath::new("/full") };
     let volume = bollard::models::VolumeCreateRequest {
         name: Some(cache.name.clone()),
@@ -201,12 +228,6 @@ pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
     let mut spec = bench.spec();
     spec.caches = vec![cache.clone()];
     let container = bench.start(&spec).await;
-    let too_much = stream::from_tar(|tar| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(64 << 20);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, "zeros", io::Read::take(io::repeat(0), 64 << 20))
-    });
     let result = container.upload(&cache.path, too_much).await;
     container.remove().await.unwrap();
     bench.engine.remove_cache(&cache.name).await.unwrap();

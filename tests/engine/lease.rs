@@ -25,7 +25,11 @@ pub(crate) fn child(helper: &str, kind: Kind, run: &str) -> Command {
 pub(crate) async fn parents_bench() -> Option<Bench> {
     let asked = std::env::var(CHILD).ok()?;
     let (kind, run) = asked.split_once(' ').unwrap();
-    let kind = if kind == "Podman" { Kind::Podman } else { Kind::Docker };
+    let kind = match kind {
+        "Podman" => Kind::Podman,
+        "Native" => Kind::Native,
+        _ => Kind::Docker,
+    };
     let mut bench = Bench::new(kind).await.unwrap();
     bench.run = run.to_owned();
     Some(bench)
@@ -72,6 +76,9 @@ pub(crate) async fn a_dropped_container_ends(bench: Bench) {
 /// not hold the lease yet.
 async fn containers(bench: &Bench) -> usize {
     let endpoint = bench.engine.endpoint().to_owned();
+    if let Some(store) = endpoint.strip_prefix("native://") {
+        return folders(std::path::Path::new(store), &bench.run);
+    }
     let filters = format!("%7B%22label%22%3A%5B%22io.farm.run%3D{}%22%5D%7D", bench.run);
     let request = format!("GET /containers/json?all=1&filters={filters} HTTP/1.0\r\nHost: engine\r\n\r\n");
     let ask = move || -> std::io::Result<Vec<u8>> {
@@ -97,4 +104,12 @@ async fn containers(bench: &Bench) -> usize {
     assert!(head.contains(" 200 "), "{head}");
     let found: Vec<serde_json::Value> = serde_json::from_str(body.trim()).unwrap();
     found.iter().filter(|container| container["State"] != "created").count()
+}
+
+/// The folders of farm's own containers of a run: they go when nothing of the container is left.
+fn folders(store: &std::path::Path, run: &str) -> usize {
+    let containers = std::fs::read_dir(store.join("containers")).unwrap().flatten();
+    let records = containers.filter_map(|container| std::fs::read(container.path().join("container.json")).ok());
+    let label = format!("\"io.farm.run\":\"{run}\"");
+    records.filter(|record| String::from_utf8_lossy(record).contains(&label)).count()
 }

@@ -1,4 +1,4 @@
-//! One conformance suite for every engine: Docker, Podman, and the fake in memory. A driver is what passes it.
+//! One conformance suite for every engine: Docker, Podman, farm's own, and the fake in memory. A driver is what passes it.
 //!
 //! Docker is found as farm finds it (`DOCKER_HOST`, contexts, the usual sockets). Podman is tested where
 //! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`). What is not there is skipped with a loud
@@ -9,18 +9,33 @@
 
 mod bench;
 mod cases;
+#[cfg(target_os = "linux")]
+mod escape;
 mod guest;
+#[cfg(target_os = "linux")]
+mod hostile;
 mod isolation;
+#[cfg(target_os = "linux")]
+mod killed;
 mod lease;
 mod memory;
 mod pull;
 mod scripts;
+#[cfg(target_os = "linux")]
+mod stranger;
+#[cfg(target_os = "linux")]
+mod user;
 
 use bench::{Bench, Kind};
 
-/// Each case is a test for each engine, `docker::exit_codes` and so on.
+/// Each case is a test for each engine, `docker::exit_codes` and so on; the last ones are for farm's own alone.
 macro_rules! conformance {
-    (every: $($every:path as $name:ident),+; isolating: $($isolating:path as $isolating_name:ident),+;) => {
+    (every: $($every:path as $name:ident),+; isolating: $($isolating:path as $isolating_name:ident),+;
+     own: $($own:path as $own_name:ident),+;) => {
+        /// How many tests every engine that isolates passes.
+        #[cfg(target_os = "linux")]
+        const CASES: usize = [$(stringify!($name),)+ $(stringify!($isolating_name),)+].len();
+
         mod fake {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Fake, $every).await; })+
@@ -29,6 +44,12 @@ macro_rules! conformance {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Docker, $every).await; })+
             $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Docker, $isolating).await; })+
+        }
+        mod native {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Native, $every).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Native, $isolating).await; })+
+            $(#[cfg(target_os = "linux")] #[tokio::test(flavor = "multi_thread")] async fn $own_name() { on(Kind::Native, $own).await; })+
         }
         mod podman {
             use super::*;
@@ -77,6 +98,26 @@ conformance! {
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
         memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process;
+    own:
+        user::an_ordinary_user_passes_the_same as an_ordinary_user_passes_the_same,
+        escape::refused_system_calls as escape_refused_system_calls,
+        escape::system_calls_of_other_abis as escape_system_calls_of_other_abis,
+        escape::privileges_do_not_come_back as escape_privileges_do_not_come_back,
+        escape::folders_of_the_host as escape_folders_of_the_host,
+        escape::another_containers_files as escape_another_containers_files,
+        escape::processes_of_the_host as escape_processes_of_the_host,
+        escape::its_first_process as escape_its_first_process,
+        escape::the_hosts_program as escape_the_hosts_program,
+        escape::files_of_the_kernel as escape_files_of_the_kernel,
+        escape::devices as escape_devices,
+        hostile::uploads_stay_inside as hostile_uploads_stay_inside,
+        hostile::layers_stay_inside as hostile_layers_stay_inside,
+        hostile::attributes_and_devices_are_left_out as hostile_attributes_and_devices_are_left_out,
+        hostile::links_in_the_image as hostile_links_in_the_image,
+        hostile::downloads_hold_no_other_names as hostile_downloads_hold_no_other_names,
+        hostile::sparse_files_end as hostile_sparse_files_end,
+        killed::at_any_moment as killed_at_any_moment,
+        killed::keepers_are_missed as killed_keepers_are_missed;
 }
 
 async fn on<F: Future<Output = ()>>(kind: Kind, case: impl FnOnce(Bench) -> F) {

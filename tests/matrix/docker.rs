@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::lab::{Lab, default_matrix, engine, repository};
 
-const TARGETS: [&str; 12] = [
+pub(crate) const TARGETS: [&str; 12] = [
     "hello/debian-12-amd64",
     "hello/debian-13-amd64",
     "hello/rpm-generic-x86_64",
@@ -84,7 +84,7 @@ pub(crate) fn same_packages(one: &Lab, other: &Lab, target: &str) {
     assert!(compared > 0, "{target} holds no packages");
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

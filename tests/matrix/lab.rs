@@ -36,6 +36,12 @@ impl Lab {
         Lab { folder, engine: engine.to_owned() }
     }
 
+    /// Results that somebody else makes in a folder.
+    #[allow(dead_code, reason = "other tests share this file")]
+    pub(crate) fn at(folder: PathBuf) -> Lab {
+        Lab { folder, engine: String::new() }
+    }
+
     pub(crate) fn engine(&self) -> &str {
         &self.engine
     }
@@ -62,7 +68,12 @@ impl Lab {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_farm"));
         command.args(arguments).arg("-o").arg(self.dist());
-        command.env("DOCKER_HOST", &self.engine).env_remove("FARM_CACHE").env("XDG_CACHE_HOME", cache());
+        // `DOCKER_HOST` names Docker's and Podman's as it would for a user; farm's own has no such variable.
+        match self.engine.starts_with("native://") {
+            true => command.env_remove("DOCKER_HOST").env("FARM_ENGINE", &self.engine),
+            false => command.env("DOCKER_HOST", &self.engine),
+        };
+        command.env_remove("FARM_CACHE").env("XDG_CACHE_HOME", cache());
         command.env("NO_COLOR", "1").env("COLUMNS", "120").stdin(std::process::Stdio::null());
         command
     }

@@ -8,6 +8,12 @@ mod docker;
 mod edges;
 mod lab;
 mod memory;
+mod native;
 mod packages;
 mod podman;
 mod rpm_families;
+#[cfg(target_os = "linux")]
+#[path = "../engine/stranger.rs"]
+// Not all of its helpers are needed here.
+#[allow(dead_code)]
+mod stranger;

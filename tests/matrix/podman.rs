@@ -1,6 +1,6 @@
 //! The same matrix on Podman's socket: the same bytes.
 
-use crate::docker::same_packages;
+use crate::docker::{TARGETS, same_packages};
 use crate::lab::{Lab, default_matrix, engine};
 
 #[test]
@@ -9,9 +9,7 @@ fn the_default_matrix_on_podman_gives_the_same_packages() {
     let Some(docker) = default_matrix() else { return };
     let lab = Lab::new("podman", &engine);
     lab.farm(&["build", "--matrix"]).expect(0);
-    for recipe in ["hello", "hello-debian", "xxhash", "pass"] {
-        for distro in ["debian-12-amd64", "debian-13-amd64", "rpm-generic-x86_64"] {
-            same_packages(docker, &lab, &format!("{recipe}/{distro}"));
-        }
+    for target in TARGETS {
+        same_packages(docker, &lab, target);
     }
 }

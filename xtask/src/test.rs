@@ -9,9 +9,9 @@ use crate::apt;
 use crate::command::{self, Failure, cargo};
 use crate::{docker, podman};
 
-/// Debian packages of what farm's results are read and compared with.
-const TOOLS: [&str; 10] =
-    ["lintian", "rpm", "rpmlint", "createrepo-c", "mmdebstrap", "gpg", "gpgv", "dpkg-dev", "git", "xz-utils"];
+/// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
+const TOOLS: [&str; 11] =
+    ["lintian", "rpm", "rpmlint", "createrepo-c", "mmdebstrap", "gpg", "gpgv", "dpkg-dev", "git", "xz-utils", "uidmap"];
 
 #[derive(Debug, Default)]
 struct Tally {

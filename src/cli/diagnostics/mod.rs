@@ -13,6 +13,7 @@ use miette::{
     SpanContents, ThemeCharacters, ThemeStyles,
 };
 
+use crate::cli::config::ConfigError;
 use crate::distro::DistroError;
 use crate::matrix::MatrixError;
 use crate::plan::PlanError;
@@ -31,6 +32,13 @@ pub(crate) fn recipe(error: &RecipeError, style: &Style) -> String {
     match error {
         RecipeError::Read { path, reason } => headline(&format!("cannot read {}: {reason}", path.display()), style),
         RecipeError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
+    }
+}
+
+pub(crate) fn config(error: &ConfigError, style: &Style) -> String {
+    match error {
+        ConfigError::Read { path, reason } => headline(&format!("cannot read {}: {reason}", path.display()), style),
+        ConfigError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{credentials, image};
-use crate::engine::{ImportSpec, labels};
+use super::image;
+use crate::engine::{ImportSpec, credentials, labels};
 use crate::types::Arch;
 
 /// A layer on its way into the engine: its size and digest are known only when all of it was seen, and a tar header

@@ -72,13 +72,22 @@ impl Tls {
     }
 }
 
-/// The endpoints to try, in order. One alone where something names it explicitly.
-pub(crate) fn candidates(choice: &str, around: &Surroundings) -> Result<Vec<Candidate>, EngineError> {
-    let choice = match choice {
+/// What is asked for: by the caller, else by the environment.
+pub(crate) fn choice<'a>(choice: &'a str, around: &'a Surroundings) -> &'a str {
+    match choice {
         "" | "auto" => around.var("FARM_ENGINE").unwrap_or("auto"),
         other => other,
-    };
-    match choice {
+    }
+}
+
+/// Whether this user has said which Docker engine to use; a configuration that cannot be read says something, too.
+pub(crate) fn is_configured(around: &Surroundings) -> bool {
+    !matches!(configured(around), Ok(None))
+}
+
+/// The endpoints to try, in order. One alone where something names it explicitly.
+pub(crate) fn candidates(choice: &str, around: &Surroundings) -> Result<Vec<Candidate>, EngineError> {
+    match self::choice(choice, around) {
         "auto" => match configured(around)? {
             Some(candidate) => Ok(vec![candidate]),
             None => Ok([docker_sockets(around), podman_sockets(around)].concat()),
@@ -96,7 +105,7 @@ pub(crate) fn candidates(choice: &str, around: &Surroundings) -> Result<Vec<Cand
             Ok(vec![Candidate { url: format!("unix://{path}"), origin: "the engine asked for", tls: None }])
         }
         other => Err(EngineError::Config(format!(
-            "`{other}` is no container engine (known: auto, docker, podman, or a URL such as unix:///var/run/docker.sock)"
+            "`{other}` is no container engine (known: auto, docker, podman, native, or a URL such as unix:///var/run/docker.sock)"
         ))),
     }
 }

@@ -25,8 +25,9 @@ use bollard::query_parameters::{
 use futures_util::future;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use endpoint::Surroundings;
+pub(crate) use endpoint::{Surroundings, choice, is_configured};
 
+use super::survey::Asked;
 use super::{Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, labels};
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
@@ -55,23 +56,40 @@ pub(crate) async fn connect(choice: &str, around: &Surroundings) -> Result<Docke
     for candidate in candidates {
         match Docker::open(&candidate, patience).await {
             Ok(engine) => return Ok(engine),
-            Err(error) => {
-                let reason = match error {
-                    EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
-                    other => other.to_string(),
-                };
-                let hint = if reason.contains("ermission denied") {
-                    "; this user may not use it: join its group (`docker`), or run a rootless engine"
-                } else if reason.contains("HTTP request to an HTTPS server") {
-                    "; set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of the certificates"
-                } else {
-                    ""
-                };
-                tried.push((format!("{} ({})", candidate.url, candidate.origin), format!("{reason}{hint}")));
-            }
+            Err(error) => tried.push((format!("{} ({})", candidate.url, candidate.origin), why_not(error))),
         }
     }
     Err(EngineError::NoEngine { tried })
+}
+
+/// All of the candidates, asked at once.
+pub(crate) async fn survey(choice: &str, around: &Surroundings) -> Result<Vec<Asked>, EngineError> {
+    let ask = |candidate: endpoint::Candidate| async move {
+        let answer = match Docker::open(&candidate, GUESSED_PATIENCE).await {
+            Ok(engine) => Ok(engine.info),
+            Err(error) => Err(why_not(error)),
+        };
+        let socket = candidate.url.strip_prefix("unix://");
+        let absent = socket.is_some_and(|path| !std::path::Path::new(path).exists());
+        Asked { url: candidate.url, origin: candidate.origin, absent, answer }
+    };
+    Ok(future::join_all(endpoint::candidates(choice, around)?.into_iter().map(ask)).await)
+}
+
+/// In words, with what helps.
+fn why_not(error: EngineError) -> String {
+    let reason = match error {
+        EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
+        other => other.to_string(),
+    };
+    let hint = if reason.contains("ermission denied") {
+        "; this user may not use it: join its group (`docker`), or run a rootless engine"
+    } else if reason.contains("HTTP request to an HTTPS server") {
+        "; set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of the certificates"
+    } else {
+        ""
+    };
+    format!("{reason}{hint}")
 }
 
 impl Docker {

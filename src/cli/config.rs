@@ -1,0 +1,204 @@
+//! The user's configuration: what the flags of every command would say each time. One strict file, read with the words
+//! and the carets of recipes. `docs/config.md` is its reference.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
+use crate::types::{nearest, printable};
+
+/// Names of engines; what else `engine` may be is an address.
+const ENGINES: [&str; 4] = ["auto", "docker", "podman", "native"];
+
+static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors"] };
+
+/// What the file says. Flags and environment go before all of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// As `--engine`.
+    pub engine: Option<String>,
+    /// As `--mirror`: URLs by the name of the archive.
+    pub mirrors: BTreeMap<String, String>,
+    /// Where it was read from; none where there is no file.
+    pub path: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read { path: PathBuf, reason: String },
+    #[error("{} is not a valid configuration", .path.display())]
+    Invalid { path: PathBuf, text: Arc<str>, problems: Vec<Problem> },
+}
+
+impl Config {
+    /// `FARM_CONFIG`, else `farm/config.toml` in the user's folder for such files. No file is an empty one, unless it
+    /// is named.
+    ///
+    /// # Errors
+    /// When there is a file and it cannot be read, or is not right.
+    pub(crate) fn load() -> Result<Config, ConfigError> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let Some((path, named)) = place(set) else { return Ok(Config::default()) };
+        match std::fs::read(&path) {
+            Ok(bytes) => Config::parse(&path, &bytes),
+            Err(error) if !named && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(Config::default())
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(ConfigError::Read { path, reason: "no such file; FARM_CONFIG names it".to_owned() })
+            }
+            Err(error) => Err(ConfigError::Read { path, reason: error.to_string() }),
+        }
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
+        let invalid =
+            |text: &str, problems| ConfigError::Invalid { path: path.to_owned(), text: text.into(), problems };
+        let text = recipe::decode(bytes).map_err(|(text, problem)| invalid(&text, vec![problem]))?;
+        let table = recipe::parse_document(&text).map_err(|problems| invalid(&text, problems))?;
+        let problems = Problems::new(&text);
+        let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
+        let config = Config { engine: engine(&file), mirrors: mirrors(&file), path: Some(path.to_owned()) };
+        match problems.into_sorted() {
+            found if found.is_empty() => Ok(config),
+            found => Err(invalid(&text, found)),
+        }
+    }
+}
+
+/// Where the file would be, and whether somebody named it.
+fn place(set: impl Fn(&str) -> Option<PathBuf>) -> Option<(PathBuf, bool)> {
+    if let Some(named) = set("FARM_CONFIG") {
+        return Some((named, true));
+    }
+    let folder = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))?;
+    Some((folder.join("farm/config.toml"), false))
+}
+
+fn engine(file: &Section<'_>) -> Option<String> {
+    let text = file.text("engine")?;
+    if ENGINES.contains(&text.value) || text.value.contains("://") || text.value.starts_with('/') {
+        return Some(text.value.to_owned());
+    }
+    let label = match nearest(text.value, ENGINES) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "not an engine".to_owned(),
+    };
+    let help = format!("engines are {}, or a URL such as unix:///var/run/docker.sock", ENGINES.join(", "));
+    file.problems.add(format!("`{}` is no container engine", printable(text.value)), text.span, label, Some(help));
+    None
+}
+
+fn mirrors(file: &Section<'_>) -> BTreeMap<String, String> {
+    let mut mirrors = BTreeMap::new();
+    let Some(table) = file.plain_table("mirrors") else { return mirrors };
+    for (archive, entry) in &table.entries {
+        let name = printable(archive);
+        if !is_archive(archive) {
+            let help = Some("an archive's name has letters, digits and `-`: debian, debian-security".to_owned());
+            file.problems.add(
+                format!("`{name}` in [mirrors] is not the name of an archive"),
+                &entry.key_span,
+                "not a name",
+                help,
+            );
+            continue;
+        }
+        match &entry.node.value {
+            Value::String(url) if is_mirror(url) => {
+                mirrors.insert(archive.to_string(), url.trim_end_matches('/').to_owned());
+            }
+            other => {
+                let label = match other {
+                    Value::String(_) => "neither an http nor an https nor a file URL".to_owned(),
+                    other => format!("this is {}", other.kind()),
+                };
+                let help = Some(format!("write the URL of the mirror: {name} = \"http://mirror.example.org/{name}\""));
+                file.problems.add(
+                    format!("the mirror of `{name}` in [mirrors] must be a URL"),
+                    &entry.node.span,
+                    label,
+                    help,
+                );
+            }
+        }
+    }
+    mirrors
+}
+
+/// Whether mirrors are chosen for archives of such a name.
+pub(crate) fn is_archive(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// Whether a mirror can be there.
+pub(crate) fn is_mirror(url: &str) -> bool {
+    let plain = !url.chars().any(|c| c.is_whitespace() || c.is_control());
+    plain && ["http://", "https://", "file:///"].iter().any(|scheme| url.starts_with(scheme))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Config, Vec<String>> {
+        Config::parse(Path::new("config.toml"), text.as_bytes()).map_err(|error| match error {
+            ConfigError::Invalid { problems, .. } => {
+                problems.into_iter().map(|problem| format!("{}: {}", problem.message, problem.label)).collect()
+            }
+            other => panic!("{other}"),
+        })
+    }
+
+    #[test]
+    fn a_file_says_engine_and_mirrors() {
+        let config = parsed("engine = 'native'\n[mirrors]\ndebian = 'http://m.example.org/debian/'\n").unwrap();
+        assert_eq!(config.engine.as_deref(), Some("native"));
+        assert_eq!(config.mirrors["debian"], "http://m.example.org/debian");
+        assert_eq!(parsed("").unwrap(), Config { path: Some("config.toml".into()), ..Config::default() });
+        for engine in ["auto", "unix:///run/x.sock", "/run/x.sock", "native:///store"] {
+            assert_eq!(parsed(&format!("engine = '{engine}'")).unwrap().engine.as_deref(), Some(engine));
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_with_what_was_meant() {
+        let mistakes = parsed(
+            "egnine = 'native'\nengine = 'natve'\nrequires = []\n\
+             [mirrors]\ndebian = 'ftp://x'\n'a b' = 'http://x'\nubuntu = 1\n[mirror]\n",
+        );
+        insta::assert_snapshot!(mistakes.unwrap_err().join("\n"), @"
+        unknown key `egnine` in the configuration: did you mean `engine`?
+        `natve` is no container engine: did you mean `native`?
+        unknown key `requires` in the configuration: not a key here
+        the mirror of `debian` in [mirrors] must be a URL: neither an http nor an https nor a file URL
+        `a b` in [mirrors] is not the name of an archive: not a name
+        the mirror of `ubuntu` in [mirrors] must be a URL: this is an integer
+        unknown key `mirror` in the configuration: did you mean `mirrors`?
+        ");
+        assert_eq!(
+            parsed("engine = 1").unwrap_err(),
+            ["`engine` in the configuration must be a string: this is an integer"]
+        );
+        assert_eq!(
+            parsed("mirrors = 'x'").unwrap_err(),
+            ["`mirrors` in the configuration must be a table: this is a string"]
+        );
+    }
+
+    #[test]
+    fn the_file_is_where_the_user_keeps_such_files() {
+        let place = |set: &[(&str, &str)]| {
+            place(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| PathBuf::from(value)))
+        };
+        let found = |path: &str, named| Some((PathBuf::from(path), named));
+        assert_eq!(place(&[]), None);
+        assert_eq!(place(&[("HOME", "/h")]), found("/h/.config/farm/config.toml", false));
+        let xdg = [("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")];
+        assert_eq!(place(&xdg), found("/x/farm/config.toml", false));
+        assert_eq!(place(&[("FARM_CONFIG", "my.toml"), xdg[0], xdg[1]]), found("my.toml", true));
+    }
+}

@@ -1,0 +1,269 @@
+//! `farm doctor`: whether farm can build here, what it would use, and how to mend what is missing. Every probe runs beside
+//! the others and has a few seconds; what they found becomes [`Check`]s, by pure functions, and those one screen.
+
+mod engines;
+mod host;
+mod mirrors;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::args::{ColorChoice, DoctorArgs};
+use super::config::{Config, ConfigError};
+use super::context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Surroundings};
+use crate::engine;
+use crate::report::style::{pad, width};
+use crate::report::{Style, Tone};
+use crate::types::printable;
+
+/// For a probe of this machine.
+const A_MOMENT: Duration = Duration::from_secs(5);
+/// For one that makes a container, or waits for another machine.
+const A_WHILE: Duration = Duration::from_secs(10);
+
+/// One line of the screen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Check {
+    name: &'static str,
+    state: State,
+    found: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mend: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    Ok,
+    /// Neither good nor bad.
+    Note,
+    /// Some builds may fail, or take longer.
+    Warning,
+    Bad,
+}
+
+impl State {
+    fn word(self) -> &'static str {
+        match self {
+            State::Ok => "ok",
+            State::Note => "note",
+            State::Warning => "warning",
+            State::Bad => "missing",
+        }
+    }
+
+    fn mark(self, unicode: bool) -> &'static str {
+        match (self, unicode) {
+            (State::Ok, true) => "\u{2713}",
+            (State::Ok, false) => "+",
+            (State::Note, true) => "\u{b7}",
+            (State::Note, false) => "-",
+            (State::Warning, _) => "!",
+            (State::Bad, true) => "\u{2717}",
+            (State::Bad, false) => "x",
+        }
+    }
+
+    fn tone(self) -> Tone {
+        match self {
+            State::Ok => Tone::Good,
+            State::Note => Tone::Quiet,
+            State::Warning => Tone::Warning,
+            State::Bad => Tone::Bad,
+        }
+    }
+}
+
+impl Check {
+    fn new(name: &'static str, state: State, found: impl Into<String>) -> Check {
+        Check { name, state, found: printable(&found.into()), mend: None }
+    }
+
+    fn mend(self, mend: impl Into<String>) -> Check {
+        Check { mend: Some(printable(&mend.into())), ..self }
+    }
+}
+
+/// What the program says at the end.
+#[derive(Debug, Serialize)]
+struct Report {
+    schema: u32,
+    can_build: bool,
+    /// Where the engine is that would be used.
+    engine: Option<String>,
+    checks: Vec<Check>,
+}
+
+pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let loaded = Config::load();
+    let configuration = configuration(&loaded);
+    let broken = configuration.state == State::Bad;
+    let config = loaded.unwrap_or_default();
+    let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
+    let choice = context::engine_choice(&args.engine.engine, &variable, &config);
+    let cache = context::cache_folder().ok();
+
+    let (survey, native, places, (mirrors, clock), foreign, git) = tokio::join!(
+        within(A_WHILE, engine::survey(choice)),
+        within(A_WHILE, engine::native_health(choice)),
+        within(A_MOMENT, host::places(&args.output, cache, choice)),
+        mirrors::checks(&args.mirrors, &config),
+        within(A_MOMENT, host::foreign()),
+        within(A_MOMENT, host::git()),
+    );
+    let found = engines::Found { choice, survey, native };
+    let picked = engines::pick(&found);
+    let mut checks = vec![configuration];
+    checks.extend(engines::checks(&found, picked.as_ref()));
+    checks.extend(places.unwrap_or_else(|| vec![late("disk")]));
+    checks.push(host::machine(picked.as_ref().map(|picked| &picked.info)));
+    checks.push(foreign.unwrap_or_else(|| late("emulation")));
+    checks.extend(mirrors);
+    checks.push(clock);
+    checks.push(git.unwrap_or_else(|| late("git")));
+
+    let exit = match &picked {
+        _ if broken => Exit::Invalid,
+        Some(_) => Exit::Success,
+        None => Exit::NoEngine,
+    };
+    let report =
+        Report { schema: 1, can_build: exit == Exit::Success, engine: picked.map(|picked| picked.endpoint), checks };
+    let style = Surroundings::of_this_process().style(color, false);
+    output::out(&if args.json { json(&report) } else { screen(&report, &style) });
+    Ok(exit)
+}
+
+/// None when it takes too long.
+async fn within<T>(limit: Duration, probe: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, probe).await.ok()
+}
+
+fn late(name: &'static str) -> Check {
+    Check::new(name, State::Warning, "not known: it took too long to find out")
+}
+
+fn configuration(loaded: &Result<Config, ConfigError>) -> Check {
+    const NAME: &str = "configuration";
+    match loaded {
+        Ok(Config { path: Some(path), .. }) => Check::new(NAME, State::Ok, path.display().to_string()),
+        Ok(_) => Check::new(NAME, State::Note, "none: flags, environment and defaults"),
+        Err(error) => {
+            let why = match error {
+                ConfigError::Invalid { problems, .. } => problems.first().map(|problem| problem.message.clone()),
+                ConfigError::Read { .. } => None,
+            };
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            Check::new(NAME, State::Bad, format!("{error}{why}")).mend("`farm images` shows the place")
+        }
+    }
+}
+
+/// A path below the user's home, as people write it.
+fn at_home(path: &str) -> String {
+    let home = std::env::var("HOME").unwrap_or_default();
+    match path.strip_prefix(home.trim_end_matches('/')) {
+        Some(rest) if rest.starts_with('/') && home.len() > 1 => format!("~{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string_pretty(report).unwrap_or_default() + "\n"
+}
+
+/// A line per check: mark, word, name, what was found; below it how to mend that.
+fn screen(report: &Report, style: &Style) -> String {
+    let names = report.checks.iter().map(|check| width(check.name)).max().unwrap_or_default();
+    let words = report.checks.iter().map(|check| width(check.state.word())).max().unwrap_or_default();
+    // Mark, word, name and what is between them.
+    let indent = " ".repeat(2 + words + 2 + names + 2);
+    let mut text = String::new();
+    for check in &report.checks {
+        let head = format!("{} {}", check.state.mark(style.unicode), pad(check.state.word(), words));
+        let head = format!("{}  {}  ", style.paint(check.state.tone(), &head), pad(check.name, names));
+        let found = style.wrap(&check.found, &indent);
+        text.push_str(&format!("{head}{}\n", found.trim_start()));
+        if let Some(mend) = &check.mend {
+            text.push_str(&format!("{}\n", style.wrap(&format!("to mend: {mend}"), &indent)));
+        }
+    }
+    let end = match (&report.engine, report.can_build) {
+        (Some(engine), true) => format!("farm can build here, with {engine}"),
+        (Some(_), false) => "farm cannot build here: its configuration is not valid".to_owned(),
+        (None, _) => "farm cannot build here: there is no container engine".to_owned(),
+    };
+    format!("{text}\n{}\n", style.paint(Tone::Strong, &printable(&end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let checks = vec![
+            Check::new("engine", State::Ok, "native 0.1.0"),
+            Check::new("docker", State::Note, "no engine at the usual places"),
+            Check::new("disk", State::Warning, "1.2 GB free for dist, the cache and the store of images of this user")
+                .mend("make room"),
+            Check::new("git", State::Bad, "not there\u{1b}[2J").mend("install git"),
+        ];
+        Report { schema: 1, can_build: true, engine: Some("native:///store".to_owned()), checks }
+    }
+
+    #[test]
+    fn each_check_is_a_line_with_mark_word_and_name() {
+        let narrow = Style { width: 60, ..Style::PLAIN };
+        insta::assert_snapshot!(screen(&report(), &narrow), @"
+        ✓ ok       engine  native 0.1.0
+        · note     docker  no engine at the usual places
+        ! warning  disk    1.2 GB free for dist, the cache and the
+                           store of images of this user
+                           to mend: make room
+        ✗ missing  git     not there
+                           to mend: install git
+
+        farm can build here, with native:///store
+        ");
+        let ascii = screen(&report(), &Style { unicode: false, ..Style::PLAIN });
+        assert!(ascii.is_ascii(), "{ascii}");
+    }
+
+    #[test]
+    fn nothing_is_said_by_colour_alone() {
+        let colored = screen(&report(), &Style { color: true, ..Style::PLAIN });
+        assert_eq!(console::strip_ansi_codes(&colored), screen(&report(), &Style::PLAIN));
+        assert!(colored.contains("\u{1b}["));
+    }
+
+    #[test]
+    fn machines_get_the_same() {
+        let read: serde_json::Value = serde_json::from_str(&json(&report())).unwrap();
+        assert_eq!(read["can_build"], true);
+        assert_eq!(read["checks"][2]["state"], "warning");
+        assert_eq!(read["checks"][2]["mend"], "make room");
+        assert_eq!(read["checks"][0]["mend"], serde_json::Value::Null);
+    }
+
+    #[test]
+    fn without_an_engine_nothing_can_be_built() {
+        let none = Report { can_build: false, engine: None, ..report() };
+        assert!(screen(&none, &Style::PLAIN).ends_with("farm cannot build here: there is no container engine\n"));
+    }
+
+    #[test]
+    fn a_configuration_that_is_wrong_is_missing() {
+        let wrong = ConfigError::Read { path: "c.toml".into(), reason: "no".to_owned() };
+        assert_eq!(configuration(&Err(wrong)).state, State::Bad);
+        assert_eq!(configuration(&Ok(Config::default())).state, State::Note);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_hangs_is_given_up() {
+        assert_eq!(within(Duration::from_millis(1), std::future::pending::<()>()).await, None);
+    }
+}

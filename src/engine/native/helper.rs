@@ -1,0 +1,244 @@
+//! The helper: this same program, started again with one argument, alone in its process and with one thread, which is
+//! what making namespaces and forking need. It takes one order over the socket that is its standard input. As a
+//! container's keeper it stays outside of the container, waits for its end, however that comes, and removes what it
+//! leaves: killing farm leaves nothing, because the end of farm closes the socket, which ends the container.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::wait::waitpid;
+use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, pipe, setgroups, setresgid, setresuid, setsid};
+
+use super::protocol::{self, Answer, Order, Setup};
+use super::{clear, init, sandbox, store, tree};
+
+/// The argument that makes this program a helper. Not for people.
+pub(crate) const ARGUMENT: &str = "__container";
+
+/// The helper says this once it has a user namespace and waits for its ids.
+pub(super) const IN_NAMESPACE: u8 = b'u';
+
+/// A buffer between the kernel's pipe and tar.
+const BUFFER: usize = 256 << 10;
+
+/// What a helper does, to its end. The result goes over the socket; the exit code is for a debugger.
+pub(crate) fn main() -> ExitCode {
+    // SAFETY: descriptor 0 is the socket that farm started this process with, and nothing else owns it.
+    let socket = UnixStream::from(unsafe { OwnedFd::from_raw_fd(0) });
+    match run(&socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(answer) => {
+            let _ = protocol::send(&socket, &answer, &[]);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(mut socket: &UnixStream) -> Result<(), Answer> {
+    let failed = |action: &str| {
+        let action = action.to_owned();
+        move |error: io::Error| Answer::of(&action, &error)
+    };
+    // Ctrl-C in farm's terminal is farm's to handle.
+    let _ = setsid();
+    unshare(CloneFlags::CLONE_NEWUSER).map_err(|error| failed("make a user namespace")(error.into()))?;
+    socket.write_all(&[IN_NAMESPACE]).map_err(failed("speak to farm"))?;
+    let Some((order, files)) = protocol::receive::<Order>(socket).map_err(failed("take an order"))? else {
+        // farm ended meanwhile.
+        return Ok(());
+    };
+    become_root().map_err(failed("become root of a user namespace"))?;
+    // What files come beside it are locks: held until this process ends.
+    let answer = match order {
+        Order::Container(setup) => return keep(socket, &setup, files),
+        Order::Probe => Answer::Done,
+        Order::Remove { folder } => match clear::remove(&folder) {
+            Ok(bytes) => Answer::Removed(bytes),
+            Err(error) => Answer::of(&format!("remove {}", folder.display()), &error),
+        },
+        Order::Seal { folder } => match tree::seal(&folder) {
+            Ok((digest, bytes)) => Answer::Sealed { digest, bytes },
+            Err(error) => Answer::of(&format!("read {}", folder.display()), &error),
+        },
+        Order::UnpackLayer { folder } => {
+            let mut files = files.into_iter();
+            let Some(input) = files.next() else {
+                return Err(Answer::Failed("unpack a layer: nothing to read".to_owned()));
+            };
+            match unpack_layer(&folder, input) {
+                Ok(()) => Answer::Done,
+                Err(error) => Answer::of("unpack a layer", &error),
+            }
+        }
+    };
+    protocol::send(socket, &answer, &[]).map_err(failed("answer"))
+}
+
+fn become_root() -> io::Result<()> {
+    setgroups(&[])?;
+    setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0))?;
+    setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0))?;
+    Ok(())
+}
+
+/// Whatever the names and links in it, nothing gets out of the folder: it is the root of this process.
+fn unpack_layer(folder: &Path, input: OwnedFd) -> io::Result<()> {
+    nix::unistd::chroot(folder)?;
+    nix::unistd::chdir("/")?;
+    let input = io::BufReader::with_capacity(BUFFER, File::from(input));
+    tree::unpack(input, Path::new("/"), tree::Unpack::Layer)
+}
+
+/// The container's first process, for the signal handler.
+static INIT: AtomicI32 = AtomicI32::new(0);
+
+extern "C" fn on_terminate(_: libc::c_int) {
+    let init = INIT.load(Ordering::SeqCst);
+    if init > 0 {
+        // SAFETY: kill(2) is async-signal-safe.
+        unsafe { libc::kill(init, libc::SIGKILL) };
+    }
+}
+
+/// A container from its making to its end. The lock of its folder is held until nothing of it is left; that of the store,
+/// which comes with the order, until the folder says what the container needs.
+fn keep(socket: &UnixStream, setup: &Setup, store: Vec<OwnedFd>) -> Result<(), Answer> {
+    let made = store::make_container(&setup.folder, &setup.record);
+    drop(store);
+    let (lock, made) = match made {
+        Ok(lock) => (Some(lock), make(socket, setup)),
+        Err(error) => (None, Err(Answer::of(&format!("make {}", setup.folder.display()), &error))),
+    };
+    let result = match made {
+        Ok(init) => {
+            // Ends when the container's first process does, and with it, as the kernel sees to it, all others.
+            while let Err(nix::errno::Errno::EINTR) = waitpid(init, None) {}
+            Ok(())
+        }
+        Err(answer) => Err(answer),
+    };
+    for cgroup in &setup.cgroups {
+        let _ = remove_cgroup(&cgroup.folder);
+    }
+    let removed = clear::remove(&setup.folder);
+    drop(lock);
+    result?;
+    removed.map(|_| ()).map_err(|error| Answer::of(&format!("remove {}", setup.folder.display()), &error))
+}
+
+/// The container's first process, which goes on from here by itself, and answers for itself.
+fn make(socket: &UnixStream, setup: &Setup) -> Result<Pid, Answer> {
+    let step = |action: &str, error: io::Error| Answer::of(action, &error);
+    for cgroup in &setup.cgroups {
+        make_cgroup(cgroup).map_err(|error| step(&format!("set limits in {}", cgroup.folder.display()), error))?;
+    }
+    let mut namespaces = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    if !setup.host_network {
+        namespaces |= CloneFlags::CLONE_NEWNET;
+    }
+    unshare(namespaces).map_err(|error| step("make namespaces", error.into()))?;
+    let action = SigAction::new(SigHandler::Handler(on_terminate), SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler only reads an atomic and calls kill(2).
+    unsafe { sigaction(Signal::SIGTERM, &action) }.map_err(|error| step("handle signals", error.into()))?;
+    // Held back until its limits are in force.
+    let (go, gate) = pipe().map(|(reader, writer)| (writer, reader)).map_err(|error| step("fork", error.into()))?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.map_err(|error| step("fork", error.into()))? {
+        ForkResult::Child => {
+            drop(go);
+            // Without its keeper nobody would clean up after it. (A keeper that is gone already leaves the gate shut.)
+            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
+            let mut byte = [0];
+            let opened = nix::unistd::read(&gate, &mut byte);
+            drop(gate);
+            if opened != Ok(1) {
+                exit_now(1);
+            }
+            close_others();
+            let result = sandbox::enter(setup);
+            if let Err((action, error)) = result {
+                let _ = protocol::send(socket, &Answer::of(&action, &error), &[]);
+                exit_now(1);
+            }
+            let code = init::run(socket);
+            exit_now(code)
+        }
+        ForkResult::Parent { child } => {
+            INIT.store(child.as_raw(), Ordering::SeqCst);
+            drop(gate);
+            for cgroup in &setup.cgroups {
+                let moved = std::fs::write(cgroup.folder.join("cgroup.procs"), child.to_string());
+                if let Err(error) = moved {
+                    let _ = kill(child, Signal::SIGKILL);
+                    let _ = waitpid(child, None);
+                    return Err(step(&format!("move a process into {}", cgroup.folder.display()), error));
+                }
+            }
+            nix::unistd::write(&go, b"g").map_err(|error| step("start a container", error.into()))?;
+            // Only the container itself must hold the socket: its end is to be seen.
+            detach(socket).map_err(|error| step("start a container", error))?;
+            Ok(child)
+        }
+    }
+}
+
+/// Puts `/dev/null` in the socket's place.
+fn detach(socket: &UnixStream) -> io::Result<()> {
+    let null = File::open("/dev/null")?;
+    // SAFETY: both are open descriptors of this process; `socket` stays a valid descriptor of something else.
+    match unsafe { libc::dup2(null.as_raw_fd(), socket.as_raw_fd()) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
+/// The keeper's files are none of the container's: a folder of this host, open, leads out of any root. Only for a process
+/// that never returns to whoever owns them.
+fn close_others() {
+    // SAFETY: takes numbers; what had owned these descriptors belongs to the other process of the fork.
+    unsafe { libc::syscall(libc::SYS_close_range, 3_u32, u32::MAX, 0_u32) };
+}
+
+pub(super) fn exit_now(code: i32) -> ! {
+    // SAFETY: ends this process without running what its parent registered.
+    unsafe { libc::_exit(code) }
+}
+
+fn make_cgroup(cgroup: &protocol::Cgroup) -> io::Result<()> {
+    std::fs::create_dir(&cgroup.folder)?;
+    let set = |file: &str, value: &str| {
+        std::fs::write(cgroup.folder.join(file), value)
+            .map_err(|error| io::Error::new(error.kind(), format!("{file} cannot be set to {value}: {error}")))
+    };
+    for (file, value) in &cgroup.limits {
+        set(file, value)?;
+    }
+    for (file, value) in &cgroup.optional {
+        if cgroup.folder.join(file).exists() {
+            set(file, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// The kernel may take a moment to let a group go after its last process ended.
+pub(super) fn remove_cgroup(folder: &PathBuf) -> io::Result<()> {
+    let mut tries = 0;
+    loop {
+        match std::fs::remove_dir(folder) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) && tries < 200 => {
+                tries += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! farm's own engine: containers of Linux namespaces and overlayfs, with no daemon and, for an ordinary user, no root.
+//! Images are in a store of its own (`store`), a container is a process of this program that keeps another one's
+//! namespaces (`helper`, `sandbox`, `init`), and nothing outlives farm but the store.
+//!
+//! It is the one part of farm with `unsafe`: each block says why it is sound.
+
+mod cgroup;
+mod clear;
+mod confine;
+mod container;
+mod health;
+mod helper;
+mod ids;
+mod init;
+mod keeper;
+mod protocol;
+mod pull;
+mod registry;
+mod sandbox;
+mod store;
+mod syscalls;
+mod tree;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use tokio::io::AsyncWriteExt;
+use tokio_util::sync::CancellationToken;
+
+use self::cgroup::Cgroups;
+use self::container::NativeContainer;
+pub(crate) use self::health::health;
+use self::ids::IdMap;
+use self::keeper::Helpers;
+use self::protocol::{Answer, Order, Setup};
+use self::store::{ContainerRecord, Staging, Store, Swept};
+use super::{Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, Network, labels};
+use crate::stream::ByteStream;
+use crate::types::{Arch, Progress};
+
+/// The kernel's largest options for a mount, less what is beside the layers in them.
+const MOST_LAYERS: usize = 100;
+/// How long the keeper of somebody else's container may take to remove it.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);
+const REMOVAL_POLL: Duration = Duration::from_millis(10);
+
+/// How to open the engine.
+#[derive(Debug, Clone)]
+pub struct NativeOptions {
+    /// Where images, caches and containers are kept.
+    pub store: PathBuf,
+    /// A program whose `main` calls [`run_helper`] first: farm itself.
+    pub program: PathBuf,
+}
+
+impl NativeOptions {
+    /// With this program as its own helper, and the store of this user where no other is named: in `FARM_DATA`, else in
+    /// `farm` of the XDG data folder.
+    ///
+    /// # Errors
+    /// [`EngineError::Config`] when the environment names no such folder.
+    pub fn of_this_process(store: Option<&Path>) -> Result<NativeOptions, EngineError> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let store = store
+            .map(Path::to_owned)
+            .or_else(|| set("FARM_DATA"))
+            .or_else(|| set("XDG_DATA_HOME").map(|folder| folder.join("farm")))
+            .or_else(|| set("HOME").map(|home| home.join(".local/share/farm")))
+            .ok_or_else(|| EngineError::Config("no folder for images: set FARM_DATA or HOME".to_owned()))?;
+        let store = std::path::absolute(store).map_err(|error| EngineError::Config(error.to_string()))?;
+        let program = std::env::current_exe()
+            .map_err(|error| EngineError::Config(format!("this program cannot be found: {error}")))?;
+        Ok(NativeOptions { store, program })
+    }
+}
+
+/// To be called first thing in `main`: does the work of a helper if this process was started as one.
+pub fn run_helper() -> Option<ExitCode> {
+    let is_helper = std::env::args_os().nth(1).is_some_and(|argument| argument == helper::ARGUMENT);
+    is_helper.then(helper::main)
+}
+
+/// What the engine and its containers have in common.
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    helpers: Helpers,
+    endpoint: String,
+    /// Bytes that sweeps gave back and nobody has asked for yet.
+    freed: AtomicU64,
+}
+
+impl Shared {
+    fn failed(&self, action: &str, error: &io::Error) -> EngineError {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                EngineError::DiskFull { action: action.to_owned() }
+            }
+            _ => EngineError::Refused { action: action.to_owned(), status: 500, message: error.to_string() },
+        }
+    }
+
+    /// Removes what nothing needs any more.
+    fn sweep(&self) -> io::Result<()> {
+        let Swept { rubbish, cgroups, bytes } = self.store.sweep()?;
+        self.freed.fetch_add(bytes, Ordering::Relaxed);
+        for folder in &cgroups {
+            let _ = helper::remove_cgroup(folder);
+        }
+        for one in rubbish {
+            self.freed.fetch_add(self.helpers.remove(one)?, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// The engine.
+#[derive(Debug)]
+pub(crate) struct Native {
+    shared: Arc<Shared>,
+    cgroups: Cgroups,
+    info: EngineInfo,
+}
+
+/// Runs what blocks where it may.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+/// Opens the engine: finds out whether containers can be made here, and removes what earlier processes left.
+///
+/// # Errors
+/// [`EngineError::Unreachable`] with what is missing on this system and how to mend it.
+pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> {
+    let endpoint = format!("native://{}", options.store.display());
+    let unreachable = |reason: String| EngineError::Unreachable { endpoint: endpoint.clone(), reason };
+    let ids = IdMap::of_this_process().map_err(unreachable)?;
+    let rootless = ids.rootless();
+    let store = Store::open(&options.store)
+        .map_err(|error| unreachable(format!("{} cannot be used: {error}", options.store.display())))?;
+    let helpers = Helpers { program: options.program, ids };
+    let shared = Arc::new(Shared { store, helpers, endpoint: endpoint.clone(), freed: AtomicU64::new(0) });
+    let opened = {
+        let shared = shared.clone();
+        blocking(move || match shared.helpers.ask(&Order::Probe, Vec::new())? {
+            Answer::Done => shared.sweep(),
+            other => Err(other.into_error()),
+        })
+        .await
+    };
+    opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    let cgroups = Cgroups::of_this_process();
+    let info = info(&cgroups, rootless);
+    Ok(Native { shared, cgroups, info })
+}
+
+/// How to mend what commonly keeps user namespaces from being made.
+fn hint(error: &str) -> String {
+    if !error.contains("user namespace") {
+        return String::new();
+    }
+    let is = |file: &str, value: &str| std::fs::read_to_string(file).is_ok_and(|text| text.trim() == value);
+    let setting = if is("/proc/sys/kernel/unprivileged_userns_clone", "0") {
+        "kernel.unprivileged_userns_clone=1"
+    } else if is("/proc/sys/user/max_user_namespaces", "0") {
+        "user.max_user_namespaces=15000"
+    } else if is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1") {
+        "kernel.apparmor_restrict_unprivileged_userns=0"
+    } else {
+        return "; a container or its seccomp filter may forbid it: farm then needs a daemon (--engine)".to_owned();
+    };
+    format!("; this system forbids them: as root, `sysctl -w {setting}`")
+}
+
+fn info(cgroups: &Cgroups, rootless: bool) -> EngineInfo {
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib: u64 = kib.and_then(|text| text.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0);
+    let mut limitations = Vec::new();
+    if !cgroups.limits_memory() {
+        limitations.push(
+            "memory is limited for each process alone, not for a container: this user may make no control group for it"
+                .to_owned(),
+        );
+    }
+    if !cgroups.limits_processes() {
+        limitations.push("processes are limited for each user in a container, not for all of it".to_owned());
+    }
+    if !confine::has_filter() {
+        limitations.push("system calls of builds are not filtered on this machine's architecture".to_owned());
+    }
+    EngineInfo {
+        name: "native".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        api_version: if rootless { "rootless" } else { "root" }.to_owned(),
+        arch: Arch::host().unwrap_or(Arch::Amd64),
+        cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        memory_bytes: kib << 10,
+        limitations,
+    }
+}
+
+#[async_trait]
+impl Engine for Native {
+    fn endpoint(&self) -> &str {
+        &self.shared.endpoint
+    }
+
+    async fn ping(&self) -> Result<EngineInfo, EngineError> {
+        Ok(self.info.clone())
+    }
+
+    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError> {
+        let (shared, reference) = (self.shared.clone(), reference.to_owned());
+        let found = blocking(move || shared.store.find(&reference)).await;
+        found.map(|image| image.map(|image| image.info)).map_err(|error| self.failed("look for an image", &error))
+    }
+
+    async fn images(&self, label: &str) -> Result<Vec<ImageInfo>, EngineError> {
+        let shared = self.shared.clone();
+        let found = blocking(move || shared.store.images()).await;
+        let found = found.map_err(|error| self.failed("list images", &error))?;
+        let has = |image: &ImageInfo| match label.split_once('=') {
+            Some((name, value)) => image.labels.get(name).is_some_and(|seen| seen == value),
+            None => image.labels.contains_key(label),
+        };
+        Ok(found.into_iter().map(|image| image.info).filter(has).collect())
+    }
+
+    async fn pull(
+        &self,
+        reference: &str,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError> {
+        pull::pull(self, reference, arch, progress, cancel).await
+    }
+
+    async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError> {
+        let action = "load an image";
+        let failed = |error: io::Error| self.failed(action, &error);
+        let shared = self.shared.clone();
+        let staging = blocking(move || shared.store.stage()).await.map_err(failed)?;
+        self.unpack_layer(&staging, layer, action).await?;
+        let (shared, spec) = (self.shared.clone(), spec.clone());
+        let made = blocking(move || {
+            let made = shared.add_layer(&staging.folder.join("layer"), None, &spec.tag, spec.arch, &spec.labels);
+            shared.helpers.remove(staging.into_rubbish())?;
+            made
+        });
+        made.await.map_err(failed)
+    }
+
+    async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
+        let (shared, reference) = (self.shared.clone(), reference.to_owned());
+        let removed = blocking(move || {
+            shared.store.remove_image(&reference)?;
+            shared.sweep()
+        });
+        removed.await.map_err(|error| self.failed("remove an image", &error))
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, EngineError> {
+        let (shared, cgroups, spec) = (self.shared.clone(), self.cgroups.clone(), spec.clone());
+        let made = tokio::task::spawn_blocking(move || create(shared, &cgroups, &spec)).await;
+        let made = made.map_err(|error| self.failed("create a container", &io::Error::other(error)))?;
+        Ok(Box::new(made?))
+    }
+
+    async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError> {
+        let (shared, run) = (self.shared.clone(), run.map(str::to_owned));
+        let reaped = blocking(move || reap(&shared, run.as_deref()));
+        reaped.await.map_err(|error| self.failed("remove containers", &error))
+    }
+
+    async fn caches(&self) -> Result<Vec<String>, EngineError> {
+        let shared = self.shared.clone();
+        blocking(move || shared.store.caches()).await.map_err(|error| self.failed("list caches", &error))
+    }
+
+    async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
+        let (shared, name) = (self.shared.clone(), name.to_owned());
+        let removed = blocking(move || match shared.store.take_cache(&name)? {
+            Some(rubbish) => shared.helpers.remove(rubbish).map(|_| ()),
+            None => Ok(()),
+        });
+        removed.await.map_err(|error| self.failed("remove a cache", &error))
+    }
+
+    async fn collect_garbage(&self) -> Result<Option<u64>, EngineError> {
+        let shared = self.shared.clone();
+        let swept = blocking(move || {
+            shared.sweep()?;
+            Ok(Some(shared.freed.swap(0, Ordering::Relaxed)))
+        });
+        swept.await.map_err(|error| self.failed("remove what nothing needs", &error))
+    }
+
+    async fn verify(&self) -> Result<Option<Vec<String>>, EngineError> {
+        let shared = self.shared.clone();
+        let problems = blocking(move || {
+            let problems = shared.store.verify()?;
+            if !problems.is_empty() {
+                shared.store.forget_damaged()?;
+            }
+            Ok(Some(problems))
+        });
+        problems.await.map_err(|error| self.failed("read the store", &error))
+    }
+}
+
+impl Native {
+    fn failed(&self, action: &str, error: &io::Error) -> EngineError {
+        self.shared.failed(action, error)
+    }
+
+    /// Unpacks a layer's uncompressed tar stream into an empty folder of the store.
+    async fn unpack_layer(&self, staging: &Staging, mut layer: ByteStream, action: &str) -> Result<(), EngineError> {
+        let failed = |error: io::Error| self.failed(action, &error);
+        let (folder, lock) = (staging.tree(), staging.lock().map_err(failed)?);
+        let (reader, writer) = io::pipe().map_err(failed)?;
+        let mut writer = tokio::net::unix::pipe::Sender::from_owned_fd(writer.into()).map_err(failed)?;
+        let helpers = self.shared.helpers.clone();
+        let unpacking =
+            tokio::task::spawn_blocking(move || helpers.ask(&Order::UnpackLayer { folder }, vec![reader.into(), lock]));
+        while let Some(chunk) = layer.next().await {
+            match chunk {
+                // It has stopped reading: its answer says why.
+                Ok(chunk) => {
+                    if writer.write_all(&chunk).await.is_err() {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    drop(writer);
+                    let _ = unpacking.await;
+                    return Err(EngineError::Source(error));
+                }
+            }
+        }
+        drop(writer);
+        let answer = unpacking.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)?;
+        match answer {
+            Answer::Done => Ok(()),
+            other => Err(failed(other.into_error())),
+        }
+    }
+}
+
+fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Result<NativeContainer, EngineError> {
+    let action = "create a container";
+    let failed = |error: io::Error| shared.failed(action, &error);
+    let refused = |status: u16, message: String| EngineError::Refused { action: action.to_owned(), status, message };
+    // Until its folder names the layers that it needs, nothing may take them away.
+    let held = shared.store.shared().map_err(failed)?;
+    let Some(image) = shared.store.find(&spec.image).map_err(failed)? else {
+        return Err(refused(404, format!("no such image: {}", spec.image)));
+    };
+    if image.layers.len() > MOST_LAYERS {
+        return Err(refused(400, format!("its image has {} layers, more than {MOST_LAYERS}", image.layers.len())));
+    }
+    let id = store::unique();
+    let groups = cgroups.of_container(&format!("farm-{id}"), &spec.limits);
+    let mut labels = spec.labels.clone();
+    labels.insert(labels::OWNED.to_owned(), String::new());
+    let record = ContainerRecord {
+        labels,
+        layers: image.layers.clone(),
+        cgroups: groups.iter().map(|group| group.folder.clone()).collect(),
+    };
+    let caches =
+        spec.caches.iter().map(|cache| Ok((shared.store.make_cache(&cache.name)?, cache.path.as_str().to_owned())));
+    let caches = caches.collect::<io::Result<Vec<_>>>().map_err(failed)?;
+    let folder = shared.store.containers().join(&id);
+    let cpus = spec.limits.cpuset.as_deref().map(cpus).transpose().map_err(|error| refused(400, error))?;
+    let setup = Setup {
+        layers: shared.store.layers(),
+        lower: image.layers.iter().rev().map(|name| format!("{name}/{}", store::TREE)).collect(),
+        folder: folder.clone(),
+        record,
+        caches,
+        host_network: spec.network != Network::None,
+        cpus,
+        address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),
+        processes: spec.limits.pids.map(u64::from).filter(|_| !cgroups.limits_processes()),
+        resolv_conf: (spec.network != Network::None).then(resolv_conf),
+        cgroups: groups.clone(),
+    };
+    let mut helper = shared.helpers.start(&Order::Container(Box::new(setup)), &[held.into()]).map_err(failed)?;
+    let ready = protocol::receive::<Answer>(&helper.socket);
+    match ready.map(|frame| frame.map(|(answer, _)| answer)) {
+        Ok(Some(Answer::Done)) => {}
+        other => {
+            let _ = helper.process.wait();
+            return Err(match other {
+                Ok(Some(answer)) => failed(answer.into_error()),
+                Ok(None) => failed(io::Error::other("the container ended while it was made")),
+                Err(error) => failed(error),
+            });
+        }
+    }
+    Ok(NativeContainer {
+        shared,
+        id,
+        arch: spec.arch,
+        image,
+        folder,
+        cgroups: groups,
+        socket: Arc::new(helper.socket),
+        keeper: Mutex::new(Some(helper.process)),
+        next: AtomicU64::new(0),
+    })
+}
+
+/// `0-3,7`
+fn cpus(set: &str) -> Result<Vec<usize>, String> {
+    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| format!("`{set}` is no list of CPUs"));
+    let mut cpus = Vec::new();
+    for part in set.split(',') {
+        match part.split_once('-') {
+            Some((first, last)) => cpus.extend(number(first)?..=number(last)?),
+            None => cpus.push(number(part)?),
+        }
+    }
+    Ok(cpus)
+}
+
+/// Where this host asks for names. A resolver on its own loopback device is reached: the network is the same.
+fn resolv_conf() -> String {
+    std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+}
+
+/// Ends the containers of a run, whoever's they are, and waits until they are gone.
+fn reap(shared: &Shared, run: Option<&str>) -> io::Result<usize> {
+    let all = shared.store.running()?;
+    let wanted = |labels: &std::collections::BTreeMap<String, String>| {
+        run.is_none_or(|run| labels.get(labels::RUN).is_some_and(|seen| seen == run))
+    };
+    let ours: Vec<_> = all.into_iter().filter(|container| wanted(&container.record.labels)).collect();
+    for container in &ours {
+        end_keeper(&container.folder);
+    }
+    let begun = std::time::Instant::now();
+    for container in &ours {
+        while container.folder.exists() {
+            if store::is_abandoned(&container.folder) {
+                shared.sweep()?;
+            } else if begun.elapsed() > REMOVAL_TIMEOUT {
+                return Err(io::Error::other(format!("{} is still in use", container.folder.display())));
+            } else {
+                std::thread::sleep(REMOVAL_POLL);
+            }
+        }
+    }
+    Ok(ours.len())
+}
+
+/// The keeper of a container whose lock is held lives, and its process id is its own.
+fn end_keeper(folder: &Path) {
+    let pid = std::fs::read_to_string(folder.join(store::KEEPER)).ok().and_then(|text| text.parse::<i32>().ok());
+    if let Some(pid) = pid.filter(|_| !store::is_abandoned(folder)) {
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_lists_are_numbers_and_ranges() {
+        assert_eq!(cpus("0-2,5"), Ok(vec![0, 1, 2, 5]));
+        assert_eq!(cpus("3"), Ok(vec![3]));
+        assert!(cpus("a").is_err() && cpus("1-").is_err());
+    }
+}

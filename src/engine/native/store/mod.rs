@@ -1,0 +1,614 @@
+//! What this engine keeps, in one folder of this host: images in the OCI image layout, their layers unpacked once and
+//! shared, caches, and the folders of containers. Whatever is made is made in `staging` and renamed into place, so that
+//! a kill at any moment leaves no half of it. Files belong to ids that this process may not touch: making and removing
+//! trees is the helper's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::engine::{ImageInfo, labels};
+use crate::types::Arch;
+
+/// The tree of a layer, in a folder that is always ours: its own owner may be anybody.
+pub(super) const TREE: &str = "t";
+/// The file in a container's folder that holds the process id of its keeper.
+pub(super) const KEEPER: &str = "keeper";
+/// Names of layers: as many digits of their digest as keep a mount's options short and collisions out of reach.
+const NAME_DIGITS: usize = 32;
+const REFERENCE: &str = "org.opencontainers.image.ref.name";
+const REPO_DIGEST: &str = "io.farm.repo-digest";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+
+#[derive(Debug, Clone)]
+pub(super) struct Store {
+    root: PathBuf,
+}
+
+/// `index.json`: a descriptor for each tag (OCI image layout specification).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Index {
+    schema_version: u32,
+    #[serde(default)]
+    media_type: String,
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    media_type: String,
+    digest: String,
+    size: u64,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Manifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+/// An image as far as making containers of it needs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Image {
+    pub(super) info: ImageInfo,
+    /// Names of its layers' folders, the lowest first.
+    pub(super) layers: Vec<String>,
+    /// `NAME=value`
+    pub(super) env: Vec<String>,
+    config: Value,
+    manifest: String,
+}
+
+/// One layer of an image to be added.
+#[derive(Debug, Clone)]
+pub(super) struct Layer {
+    /// Of its uncompressed tar stream.
+    pub(super) diff_id: String,
+    pub(super) bytes: u64,
+}
+
+/// Where a layer grows until it is whole. Dropping it leaves it to the next sweep; the lock tells that nobody is at it.
+#[derive(Debug)]
+pub(super) struct Staging {
+    pub(super) folder: PathBuf,
+    lock: File,
+}
+
+impl Staging {
+    pub(super) fn tree(&self) -> PathBuf {
+        self.folder.join("layer").join(TREE)
+    }
+
+    /// For a helper that works in the folder: it may outlive this process, and is not to be swept away under.
+    pub(super) fn lock(&self) -> io::Result<OwnedFd> {
+        Ok(self.lock.try_clone()?.into())
+    }
+
+    /// For the helper to remove.
+    pub(super) fn into_rubbish(self) -> Rubbish {
+        Rubbish { folder: self.folder, lock: self.lock }
+    }
+}
+
+/// A folder that nothing needs. Whoever removes it holds its lock: two at once would stumble over each other.
+#[derive(Debug)]
+pub(super) struct Rubbish {
+    pub(super) folder: PathBuf,
+    pub(super) lock: File,
+}
+
+/// What a sweep found.
+#[derive(Debug)]
+pub(super) struct Swept {
+    /// For the helper to remove.
+    pub(super) rubbish: Vec<Rubbish>,
+    /// Of containers whose keeper is gone.
+    pub(super) cgroups: Vec<PathBuf>,
+    /// Of files that are gone already.
+    pub(super) bytes: u64,
+}
+
+/// Written beside a container's files: what outlives the process that made it needs to know.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct ContainerRecord {
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) layers: Vec<String>,
+    pub(super) cgroups: Vec<PathBuf>,
+}
+
+/// A container's folder, and what the store knows of it.
+#[derive(Debug)]
+pub(super) struct ContainerFolder {
+    pub(super) folder: PathBuf,
+    pub(super) record: ContainerRecord,
+}
+
+impl Store {
+    pub(super) fn open(root: &Path) -> io::Result<Store> {
+        use std::os::unix::fs::DirBuilderExt;
+        // Layers hold set-user-id programs: nobody else may come near.
+        let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        private(root)?;
+        for folder in ["images/blobs/sha256", "layers", "containers", "caches", "staging"] {
+            private(&root.join(folder))?;
+        }
+        let store = Store { root: root.to_owned() };
+        let layout = store.root.join("images/oci-layout");
+        if !layout.exists() {
+            store.write(&layout, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        }
+        Ok(store)
+    }
+
+    pub(super) fn layers(&self) -> PathBuf {
+        self.root.join("layers")
+    }
+
+    pub(super) fn containers(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
+    fn cache(&self, name: &str) -> PathBuf {
+        self.root.join("caches").join(name)
+    }
+
+    /// While it is held, nothing that is there is taken away.
+    pub(super) fn shared(&self) -> io::Result<File> {
+        let lock = self.lock_file()?;
+        lock.lock_shared()?;
+        Ok(lock)
+    }
+
+    /// While it is held, nobody else changes or counts on anything.
+    fn exclusive(&self) -> io::Result<File> {
+        let lock = self.lock_file()?;
+        lock.lock()?;
+        Ok(lock)
+    }
+
+    fn lock_file(&self) -> io::Result<File> {
+        File::options().create(true).truncate(false).write(true).open(self.root.join("lock"))
+    }
+
+    /// All at once or not at all.
+    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.root);
+        let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
+        file.write_all(content)?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    // ---- images
+
+    fn index(&self) -> io::Result<Index> {
+        match fs::read(self.root.join("images/index.json")) {
+            Ok(text) => Ok(serde_json::from_slice(&text)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Index { schema_version: 2, media_type: INDEX.to_owned(), manifests: Vec::new() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn write_index(&self, index: &Index) -> io::Result<()> {
+        self.write(&self.root.join("images/index.json"), &serde_json::to_vec_pretty(index)?)
+    }
+
+    fn blob_path(&self, digest: &str) -> io::Result<PathBuf> {
+        let name = digest.strip_prefix("sha256:").filter(|name| is_digest(name));
+        let name = name.ok_or_else(|| io::Error::other(format!("`{digest}` is no digest")))?;
+        Ok(self.root.join("images/blobs/sha256").join(name))
+    }
+
+    fn blob(&self, digest: &str) -> io::Result<Vec<u8>> {
+        let path = self.blob_path(digest)?;
+        fs::read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+
+    fn add_blob(&self, content: &[u8]) -> io::Result<String> {
+        let digest = format!("sha256:{}", hex::encode(Sha256::digest(content)));
+        let path = self.blob_path(&digest)?;
+        if !path.exists() {
+            self.write(&path, content)?;
+        }
+        Ok(digest)
+    }
+
+    pub(super) fn images(&self) -> io::Result<Vec<Image>> {
+        let mut found: Vec<Image> = Vec::new();
+        for entry in self.index()?.manifests {
+            let note = |name: &str| entry.annotations.get(name).cloned();
+            // A damaged image is none; `verify` says what is wrong with it.
+            let Ok(image) = self.read_image(&entry.digest) else { continue };
+            let at = match found.iter().position(|known| known.info.id == image.info.id) {
+                Some(at) => at,
+                None => {
+                    found.push(image);
+                    found.len() - 1
+                }
+            };
+            let info = &mut found[at].info;
+            info.tags.extend(note(REFERENCE));
+            info.repo_digests.extend(note(REPO_DIGEST).filter(|digest| !info.repo_digests.contains(digest)));
+        }
+        Ok(found)
+    }
+
+    fn read_image(&self, manifest_digest: &str) -> io::Result<Image> {
+        let manifest: Manifest = serde_json::from_slice(&self.blob(manifest_digest)?)?;
+        let config: Value = serde_json::from_slice(&self.blob(&manifest.config.digest)?)?;
+        let texts = |value: &Value| -> Vec<String> {
+            value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let labels = config["config"]["Labels"].as_object().into_iter().flatten();
+        let created = config["created"].as_str().and_then(|time| chrono::DateTime::parse_from_rfc3339(time).ok());
+        let layers = texts(&config["rootfs"]["diff_ids"]);
+        Ok(Image {
+            info: ImageInfo {
+                id: manifest.config.digest,
+                tags: Vec::new(),
+                repo_digests: Vec::new(),
+                labels: labels.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect(),
+                size_bytes: manifest.layers.iter().map(|layer| layer.size).sum(),
+                created: created.map_or(0, |time| time.timestamp()),
+            },
+            layers: layers.iter().map(|diff_id| layer_name(diff_id)).collect(),
+            env: texts(&config["config"]["Env"]),
+            config,
+            manifest: manifest_digest.to_owned(),
+        })
+    }
+
+    /// By tag, by id, or by a registry's digest.
+    pub(super) fn find(&self, reference: &str) -> io::Result<Option<Image>> {
+        let wanted = short(reference);
+        Ok(self.images()?.into_iter().find(|image| {
+            image.info.id == reference
+                || image.info.tags.iter().any(|tag| short(tag) == wanted)
+                || image.info.repo_digests.iter().any(|digest| short(digest) == wanted)
+        }))
+    }
+
+    /// The configuration of an image of our own, made from another or from nothing.
+    pub(super) fn config(
+        parent: Option<&Image>,
+        arch: Arch,
+        image_labels: &BTreeMap<String, String>,
+        diff_id: &str,
+    ) -> Value {
+        let mut diff_ids: Vec<Value> =
+            parent.and_then(|image| image.config["rootfs"]["diff_ids"].as_array().cloned()).unwrap_or_default();
+        diff_ids.push(json!(diff_id));
+        let mut labels = image_labels.clone();
+        labels.insert(labels::OWNED.to_owned(), String::new());
+        let (architecture, variant) = arch.oci();
+        let mut config = json!({
+            "created": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            "architecture": architecture,
+            "os": "linux",
+            "config": { "Env": parent.map(|image| image.env.clone()).unwrap_or_default(), "Labels": labels },
+            "rootfs": { "type": "layers", "diff_ids": diff_ids },
+        });
+        if let Some(variant) = variant {
+            config["variant"] = json!(variant);
+        }
+        config
+    }
+
+    /// The manifest for [`Store::config`]. Layers are named by their uncompressed streams; as the specification allows,
+    /// the layout holds none of those.
+    pub(super) fn manifest(&self, parent: Option<&Image>, config: &[u8], layer: &Layer) -> io::Result<Vec<u8>> {
+        let mut layers: Vec<Value> = match parent {
+            Some(image) => {
+                let manifest: Value = serde_json::from_slice(&self.blob(&image.manifest)?)?;
+                manifest["layers"].as_array().cloned().unwrap_or_default()
+            }
+            None => Vec::new(),
+        };
+        layers.push(json!({ "mediaType": LAYER, "digest": layer.diff_id, "size": layer.bytes }));
+        Ok(serde_json::to_vec(&json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {
+                "mediaType": CONFIG,
+                "digest": format!("sha256:{}", hex::encode(Sha256::digest(config))),
+                "size": config.len(),
+            },
+            "layers": layers,
+        }))?)
+    }
+
+    /// Puts layers into place and an image on top of them under a tag, which another image may lose by it.
+    pub(super) fn add_image(
+        &self,
+        tag: &str,
+        repo_digest: Option<&str>,
+        manifest: &[u8],
+        config: &[u8],
+        layers: Vec<(PathBuf, String)>,
+    ) -> io::Result<ImageInfo> {
+        let _lock = self.exclusive()?;
+        for (made, diff_id) in layers {
+            let place = self.layers().join(layer_name(&diff_id));
+            if !place.exists() {
+                fs::rename(made, place)?;
+            }
+        }
+        // One that was there when it was looked for may have gone with its last image.
+        let described: Value = serde_json::from_slice(config)?;
+        let diff_ids = described["rootfs"]["diff_ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        if let Some(gone) = diff_ids.into_iter().find(|diff_id| !self.has_layer(diff_id)) {
+            return Err(io::Error::other(format!("layer {gone} was removed meanwhile: try again")));
+        }
+        let config = self.add_blob(config)?;
+        let digest = self.add_blob(manifest)?;
+        let mut annotations = BTreeMap::from([(REFERENCE.to_owned(), tag.to_owned())]);
+        annotations.extend(repo_digest.map(|digest| (REPO_DIGEST.to_owned(), digest.to_owned())));
+        let mut index = self.index()?;
+        index.manifests.retain(|entry| entry.annotations.get(REFERENCE).map(String::as_str) != Some(tag));
+        index.manifests.push(Descriptor {
+            media_type: MANIFEST.to_owned(),
+            digest,
+            size: manifest.len() as u64,
+            annotations,
+        });
+        self.write_index(&index)?;
+        let image = self.images()?.into_iter().find(|image| image.info.id == config);
+        image.map(|image| image.info).ok_or_else(|| io::Error::other("the image is not there after it was added"))
+    }
+
+    pub(super) fn has_layer(&self, diff_id: &str) -> bool {
+        self.layers().join(layer_name(diff_id)).exists()
+    }
+
+    /// Takes a tag away, or, with an id, all tags of an image. What nothing needs then is [`Store::sweep`]'s.
+    pub(super) fn remove_image(&self, reference: &str) -> io::Result<()> {
+        let _lock = self.exclusive()?;
+        let Some(image) = self.find(reference)? else { return Ok(()) };
+        let wanted = short(reference);
+        let mut index = self.index()?;
+        index.manifests.retain(|entry| {
+            let tag = entry.annotations.get(REFERENCE).map(|tag| short(tag));
+            entry.digest != image.manifest || (image.info.id != reference && tag.as_ref() != Some(&wanted))
+        });
+        self.write_index(&index)
+    }
+
+    // ---- trees that grow
+
+    pub(super) fn stage(&self) -> io::Result<Staging> {
+        let _shared = self.shared()?;
+        let folder = self.root.join("staging").join(unique());
+        let lock = make_locked(&folder)?;
+        make_tree(&folder)?;
+        Ok(Staging { folder, lock })
+    }
+
+    /// Moves everything that no image, container or process needs out of reach, and says where it is.
+    pub(super) fn sweep(&self) -> io::Result<Swept> {
+        let _lock = self.exclusive()?;
+        let (mut rubbish, mut cgroups, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for folder in ["staging", "containers"] {
+            for entry in fs::read_dir(self.root.join(folder))? {
+                let folder = entry?.path();
+                if let Some(lock) = abandoned(&folder) {
+                    cgroups.extend(read_record(&folder).into_iter().flat_map(|record| record.cgroups));
+                    rubbish.push(Rubbish { folder, lock });
+                }
+            }
+        }
+        let images = self.images()?;
+        let mut layers: BTreeSet<String> = images.iter().flat_map(|image| image.layers.clone()).collect();
+        layers.extend(self.running()?.into_iter().flat_map(|container| container.record.layers));
+        for entry in fs::read_dir(self.layers())? {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| layers.contains(name)) {
+                rubbish.push(self.take_away(&entry.path())?);
+            }
+        }
+        let blobs: BTreeSet<&str> = images
+            .iter()
+            .flat_map(|image| [&image.info.id, &image.manifest])
+            .filter_map(|digest| digest.strip_prefix("sha256:"))
+            .collect();
+        for entry in fs::read_dir(self.root.join("images/blobs/sha256"))? {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| blobs.contains(name)) {
+                bytes += entry.metadata()?.len();
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(Swept { rubbish, cgroups, bytes })
+    }
+
+    /// What is wrong with the store, in words; nothing when it is whole.
+    pub(super) fn verify(&self) -> io::Result<Vec<String>> {
+        let _lock = self.shared()?;
+        let mut problems = Vec::new();
+        for entry in fs::read_dir(self.root.join("images/blobs/sha256"))? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if hex::encode(Sha256::digest(fs::read(&path)?)) != name {
+                problems.push(format!("{} has another content than its name says", path.display()));
+            }
+        }
+        for entry in self.index()?.manifests {
+            let tag = entry.annotations.get(REFERENCE).cloned().unwrap_or_default();
+            match self.read_image(&entry.digest) {
+                Err(error) => problems.push(format!("image {tag} cannot be read: {error}")),
+                Ok(image) => {
+                    let missing = image.layers.iter().filter(|layer| !self.layers().join(layer).join(TREE).is_dir());
+                    problems.extend(missing.map(|layer| format!("image {tag} has no layer {layer}")));
+                }
+            }
+        }
+        Ok(problems)
+    }
+
+    /// Takes the tags of images away that [`Store::verify`] complains of: containers of theirs could not be made.
+    pub(super) fn forget_damaged(&self) -> io::Result<()> {
+        let _lock = self.exclusive()?;
+        let mut index = self.index()?;
+        let mut kept = Vec::new();
+        for entry in std::mem::take(&mut index.manifests) {
+            if self.is_whole(&entry.digest)? {
+                kept.push(entry);
+            }
+        }
+        index.manifests = kept;
+        self.write_index(&index)
+    }
+
+    /// Fails when the disk does: then nothing is known.
+    fn is_whole(&self, manifest: &str) -> io::Result<bool> {
+        use io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
+        let image = match self.read_image(manifest) {
+            Ok(image) => image,
+            Err(error) if matches!(error.kind(), InvalidData | NotFound | Other | UnexpectedEof) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        for digest in [&image.info.id, &image.manifest] {
+            if format!("sha256:{}", hex::encode(Sha256::digest(self.blob(digest)?))) != *digest {
+                return Ok(false);
+            }
+        }
+        Ok(image.layers.iter().all(|layer| self.layers().join(layer).join(TREE).is_dir()))
+    }
+
+    // ---- caches
+
+    pub(super) fn make_cache(&self, name: &str) -> io::Result<PathBuf> {
+        let plain = !name.starts_with('.')
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+'));
+        if name.is_empty() || !plain {
+            return Err(io::Error::other(format!("`{name}` is no name for a cache")));
+        }
+        let folder = self.cache(name);
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    pub(super) fn caches(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root.join("caches"))? {
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Takes a cache out of reach; where it is then, for the helper to remove.
+    pub(super) fn take_cache(&self, name: &str) -> io::Result<Option<Rubbish>> {
+        let _lock = self.exclusive()?;
+        let folder = self.cache(name);
+        if folder.exists() { self.take_away(&folder).map(Some) } else { Ok(None) }
+    }
+
+    /// Out of reach, into a folder that is ours: what is taken may be anybody's. Under [`Store::exclusive`].
+    fn take_away(&self, path: &Path) -> io::Result<Rubbish> {
+        let folder = self.root.join("staging").join(unique());
+        let lock = make_locked(&folder)?;
+        fs::rename(path, folder.join("layer"))?;
+        Ok(Rubbish { folder, lock })
+    }
+
+    // ---- containers
+
+    /// The containers that there are, whoever runs them.
+    pub(super) fn running(&self) -> io::Result<Vec<ContainerFolder>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.containers())? {
+            let folder = entry?.path();
+            if let Some(record) = read_record(&folder) {
+                found.push(ContainerFolder { folder, record });
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// A folder for a container, locked: it is the caller's until the lock is closed. Under [`Store::shared`], and by the
+/// container's keeper: whatever happens to farm, who made it removes it.
+pub(super) fn make_container(folder: &Path, record: &ContainerRecord) -> io::Result<File> {
+    let lock = make_locked(folder)?;
+    make_tree(folder)?;
+    for name in ["work", "root"] {
+        fs::create_dir(folder.join(name))?;
+    }
+    fs::write(folder.join(KEEPER), std::process::id().to_string())?;
+    fs::write(folder.join("container.json"), serde_json::to_vec(record)?)?;
+    Ok(lock)
+}
+
+/// The tree of a layer to be. A root folder is everybody's to enter, whatever the mask of whoever makes it.
+fn make_tree(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let tree = folder.join("layer").join(TREE);
+    fs::create_dir_all(&tree)?;
+    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755))
+}
+
+fn read_record(folder: &Path) -> Option<ContainerRecord> {
+    serde_json::from_slice(&fs::read(folder.join("container.json")).ok()?).ok()
+}
+
+/// A folder, and the lock that is the folder itself: it is there as long as anything of the folder is.
+fn make_locked(folder: &Path) -> io::Result<File> {
+    fs::create_dir(folder)?;
+    let lock = File::open(folder)?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// The lock of a folder that nobody holds any more.
+fn abandoned(folder: &Path) -> Option<File> {
+    let lock = File::open(folder).ok()?;
+    lock.try_lock().is_ok().then_some(lock)
+}
+
+/// Whether nobody holds a folder's lock any more.
+pub(super) fn is_abandoned(folder: &Path) -> bool {
+    abandoned(folder).is_some()
+}
+
+/// As long as names are, no two are the same, in any process.
+pub(super) fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+    format!("{time:x}-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn layer_name(diff_id: &str) -> String {
+    let digits = diff_id.strip_prefix("sha256:").unwrap_or(diff_id);
+    digits.chars().filter(char::is_ascii_hexdigit).take(NAME_DIGITS).collect()
+}
+
+/// A reference as people write it: no default registry, but always a tag.
+fn short(reference: &str) -> String {
+    let plain = reference.strip_prefix("docker.io/").unwrap_or(reference);
+    let plain = plain.strip_prefix("library/").unwrap_or(plain);
+    let name = plain.rsplit('/').next().unwrap_or(plain);
+    if name.contains([':', '@']) { plain.to_owned() } else { format!("{plain}:latest") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! The store with real folders, and layers that are a file each.
+
+use super::*;
+
+fn add(store: &Store, tag: &str, content: &str) -> ImageInfo {
+    let staging = store.stage().unwrap();
+    fs::write(staging.tree().join("file"), content).unwrap();
+    let diff_id = format!("sha256:{}", hex::encode(Sha256::digest(content)));
+    let labels = BTreeMap::from([("name".to_owned(), content.to_owned())]);
+    let config = Store::config(None, Arch::Amd64, &labels, &diff_id).to_string().into_bytes();
+    let layer = Layer { diff_id: diff_id.clone(), bytes: 7 };
+    let manifest = store.manifest(None, &config, &layer).unwrap();
+    let layers = vec![(staging.folder.join("layer"), diff_id)];
+    store.add_image(tag, None, &manifest, &config, layers).unwrap()
+}
+
+#[test]
+fn an_image_is_found_by_each_of_its_names_until_it_is_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("store")).unwrap();
+    let first = add(&store, "farm/base:1", "first");
+    let second = add(&store, "debian", "second");
+    assert_eq!(store.find(&first.id).unwrap().unwrap().info, first);
+    assert_eq!(store.find("docker.io/library/debian:latest").unwrap().unwrap().info, second);
+    assert_eq!(first.labels["name"], "first");
+    assert_eq!(first.labels[labels::OWNED], "");
+    assert_eq!(store.images().unwrap().len(), 2);
+    assert_eq!(store.verify().unwrap(), [""; 0]);
+    store.remove_image("farm/base:1").unwrap();
+    store.remove_image("farm/base:1").unwrap();
+    assert_eq!(store.find(&first.id).unwrap(), None);
+    assert_eq!(store.images().unwrap().len(), 1);
+}
+
+#[test]
+fn a_sweep_takes_what_nothing_needs_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add(&store, "kept:1", "kept");
+    add(&store, "gone:1", "gone");
+    let used = add(&store, "used:1", "used");
+    let layers = store.find(&used.id).unwrap().unwrap().layers;
+    let record = ContainerRecord { labels: BTreeMap::new(), layers, cgroups: Vec::new() };
+    let lock = make_container(&store.containers().join("c1"), &record).unwrap();
+    let growing = store.stage().unwrap();
+    // What a killed process leaves: its lock is free.
+    drop(store.stage().unwrap());
+    let orphan = ContainerRecord { cgroups: vec!["/cgroup/c2".into()], ..record.clone() };
+    make_container(&store.containers().join("c2"), &orphan).unwrap();
+    store.remove_image("gone:1").unwrap();
+    store.remove_image("used:1").unwrap();
+    let Swept { rubbish, cgroups, bytes } = store.sweep().unwrap();
+    assert_eq!(cgroups, [PathBuf::from("/cgroup/c2")]);
+    assert!(bytes > 0, "manifests and configurations are of no use without their image");
+    assert!(store.sweep().unwrap().rubbish.is_empty(), "who sweeps holds what he removes");
+    for one in rubbish {
+        fs::remove_dir_all(one.folder).unwrap();
+    }
+    assert!(growing.tree().exists());
+    assert_eq!(fs::read_dir(store.layers()).unwrap().count(), 2, "of `kept`, and of the container");
+    assert_eq!(store.running().unwrap().len(), 1);
+    assert_eq!(store.verify().unwrap(), [""; 0]);
+    drop(lock);
+    let rubbish = store.sweep().unwrap().rubbish;
+    assert_eq!(rubbish.len(), 1, "{rubbish:?}");
+}
+
+#[test]
+fn an_image_is_not_added_without_all_of_its_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let gone = Layer { diff_id: format!("sha256:{}", "0".repeat(64)), bytes: 1 };
+    let config = Store::config(None, Arch::Amd64, &BTreeMap::new(), &gone.diff_id).to_string().into_bytes();
+    let manifest = store.manifest(None, &config, &gone).unwrap();
+    let error = store.add_image("half:1", None, &manifest, &config, Vec::new()).unwrap_err();
+    assert!(error.to_string().contains("removed meanwhile"), "{error}");
+    assert_eq!(store.images().unwrap(), []);
+}
+
+#[test]
+fn damage_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let image = add(&store, "one:1", "one");
+    fs::remove_dir_all(store.layers()).unwrap();
+    assert!(store.verify().unwrap()[0].contains("image one:1 has no layer"));
+    fs::write(store.blob_path(&image.id).unwrap(), "{}").unwrap();
+    let problems = store.verify().unwrap();
+    assert!(problems[0].contains("another content"), "{problems:?}");
+    fs::create_dir(store.layers()).unwrap();
+    let sound = add(&store, "two:1", "two");
+    store.forget_damaged().unwrap();
+    assert_eq!(store.find("one:1").unwrap(), None);
+    assert_eq!(store.find("two:1").unwrap().unwrap().info, sound);
+    store.sweep().unwrap();
+    assert_eq!(store.verify().unwrap(), [""; 0]);
+}
+
+#[test]
+fn a_tag_moves() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let first = add(&store, "one:1", "first");
+    let second = add(&store, "one:1", "second");
+    assert_eq!(store.find("one:1").unwrap().unwrap().info.id, second.id);
+    assert_eq!(store.find(&first.id).unwrap(), None);
+    assert!(store.make_cache("../x").is_err() && store.make_cache("").is_err());
+    store.make_cache("farm-apt-x").unwrap();
+    assert_eq!(store.caches().unwrap(), ["farm-apt-x"]);
+}

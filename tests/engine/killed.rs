@@ -1,0 +1,263 @@
+//! `kill -9` at any moment of whatever the engine does, and of the keepers of its containers: nothing is left of it but
+//! a store that is whole.
+
+// A child speaks to its parent, and a seed to whoever reads the failure.
+#![allow(clippy::print_stdout)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use farm::engine::{
+    self, CommitSpec, ContainerSpec, Engine, EngineError, GuestPath, NamedCache, NativeOptions, labels,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::bench::{Bench, Kept, Kind, NATIVE, exec, files, guest_image, import, native_options, sh, until};
+use crate::lease::child;
+
+/// Names an image and a run to a child of this test.
+const KILLED: &str = "FARM_TEST_KILLED";
+const ROUNDS: usize = 200;
+/// What a child says, each of which a round waits for: however slow the machine, each stage is come to.
+const SIGNS: [&str; 6] = ["alive", "open", "created", "filled", "committed", "removed"];
+/// From the sign to the kill.
+const LONGEST: Duration = Duration::from_millis(60);
+const SOON: Duration = Duration::from_secs(20);
+
+/// A store, and a copy of farm by whose name its processes are known.
+struct Own {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+}
+
+impl Own {
+    /// Beside the store of the other tests: there the user may write, and a layer can be.
+    fn new() -> Own {
+        let tests = native_options();
+        let parent = tests.store.parent().unwrap();
+        std::fs::create_dir_all(parent).unwrap();
+        let folder = tempfile::Builder::new().prefix("killed-").tempdir_in(parent).unwrap();
+        let program = folder.path().join("farm");
+        std::fs::copy(tests.program, &program).unwrap();
+        Own { folder, program }
+    }
+
+    fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    async fn open(&self) -> Arc<dyn Engine> {
+        let options = NativeOptions { store: self.store(), program: self.program.clone() };
+        engine::connect_native(options).await.unwrap()
+    }
+
+    /// The command lines of the processes that were started as this copy of farm, or with a word in them.
+    fn processes(&self, word: &str) -> Vec<String> {
+        let program = self.program.to_str().unwrap();
+        let lines = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            Some(String::from_utf8_lossy(&line).replace('\0', " "))
+        });
+        lines.filter(|line| line.contains(program) || line.contains(word)).collect()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.store().join(folder)).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// No container, nothing half made, and nothing wrong with what is whole.
+    async fn is_whole(&self) -> Arc<dyn Engine> {
+        let engine = self.open().await;
+        assert_eq!(self.names("containers"), [""; 0], "containers after a sweep");
+        assert_eq!(self.names("staging"), [""; 0], "what was being made, after a sweep");
+        assert_eq!(engine.verify().await.unwrap(), Some(Vec::new()));
+        engine
+    }
+}
+
+/// Whether a name ends in an id that a process of ours gave: `…-PID-NUMBER` (in hexadecimal digits).
+fn is_of(name: &str, pids: &BTreeSet<u32>) -> bool {
+    let mut words = name.rsplit('-');
+    let (_number, pid) = (words.next(), words.next());
+    pid.and_then(|pid| u32::from_str_radix(pid, 16).ok()).is_some_and(|pid| pids.contains(&pid))
+}
+
+/// Control groups of containers that these processes made.
+fn control_groups(folder: &Path, pids: &BTreeSet<u32>, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with("farm-") && is_of(&name, pids) {
+                found.push(entry.path());
+            }
+            control_groups(&entry.path(), pids, found);
+        }
+    }
+}
+
+/// Mounts of the store, or of a container that these processes made, wherever they can be seen.
+fn mounts(store: &Path, pids: &BTreeSet<u32>) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let table = std::fs::read_to_string(entry.path().join("mountinfo")).unwrap_or_default();
+        let ours = |line: &&str| {
+            let containers = line.split("containers/").skip(1);
+            line.contains(store.to_str().unwrap())
+                || containers.filter_map(|rest| rest.split('/').next()).any(|id| is_of(id, pids))
+        };
+        found.extend(table.lines().filter(ours).map(str::to_owned));
+    }
+    found
+}
+
+/// A command whose processes are a run's own.
+fn asleep(run: &str) -> String {
+    format!("sleep 1000.{}", run.trim_start_matches("killed-"))
+}
+
+/// Not a case: what the child of [`at_any_moment`] does until it is killed. Without a parent it has nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_never_rests() {
+    let Ok(asked) = std::env::var(KILLED) else { return };
+    let (image, run) = asked.split_once(' ').unwrap();
+    println!("alive");
+    let engine = engine::connect_native(native_options()).await.unwrap();
+    let bench = Bench::of(engine, Kind::Native, image.to_owned(), run.to_owned());
+    println!("open");
+    let image = async || {
+        for number in 0.. {
+            let tag = format!("farm-test/layer:{number}");
+            import(&*bench.engine, &tag, BTreeMap::new(), files(&[("etc/name", &tag), ("etc/x/y", "z")])).await;
+            if number % 2 == 0 {
+                bench.engine.remove_image(&tag).await.unwrap();
+            }
+        }
+    };
+    let container = async || {
+        for number in 0.. {
+            let name = format!("farm-{}", bench.run);
+            let spec = ContainerSpec {
+                caches: vec![NamedCache { name: name.clone(), path: GuestPath::new("/var/cache/farm") }],
+                ..bench.spec()
+            };
+            let container = bench.start(&spec).await;
+            println!("created");
+            container.upload(&GuestPath::new("/tmp"), files(&[("a", "1"), ("b/c", "2")])).await.unwrap();
+            let script =
+                format!("{} & mkdir -p /opt/d; echo {number} >/opt/d/e; echo x >/var/cache/farm/x", asleep(&bench.run));
+            assert!(exec(&*container, &sh(&script)).await.0.success());
+            println!("filled");
+            let tag = format!("farm-test/commit:{}", number % 3);
+            container.commit(&CommitSpec { tag, labels: BTreeMap::new() }).await.unwrap();
+            println!("committed");
+            container.remove().await.unwrap();
+            println!("removed");
+            if number % 4 == 0 {
+                bench.engine.remove_cache(&name).await.unwrap();
+            }
+        }
+    };
+    tokio::join!(image(), container());
+}
+
+/// A xorshift generator: the moments of a run that failed can be had again.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: Duration) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        limit.mul_f64((self.0 >> 11) as f64 / (1_u64 << 53) as f64)
+    }
+}
+
+pub(crate) async fn at_any_moment(bench: Bench) {
+    const SEED: &str = "FARM_TEST_SEED";
+    let seed = std::env::var(SEED).ok().and_then(|text| text.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64 | 1);
+    // Shown when the test fails.
+    println!("{SEED}={seed}");
+    let own = Own::new();
+    let run = format!("killed-{}", std::process::id());
+    let image = guest_image(&*own.open().await, bench.kind).await;
+    let errors = own.folder.path().join("errors");
+    let mut random = Random(seed);
+    let mut pids = BTreeSet::new();
+    // Beside root's run of the same, an ordinary user's is a part.
+    let rounds = if nix::unistd::Uid::effective().is_root() { ROUNDS } else { ROUNDS / 4 };
+    for round in 0..rounds {
+        let sign = SIGNS[round % SIGNS.len()];
+        let mut command: Command = child("killed::child_never_rests", bench.kind, &run);
+        command
+            .env(NATIVE, format!("{}:{}", own.store().display(), own.program.display()))
+            .env(KILLED, format!("{image} {run}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(std::fs::File::create(&errors).unwrap()).spawn().unwrap();
+        pids.insert(child.id());
+        let moment = random.below(LONGEST);
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        // It goes on printing: the pipe stays open.
+        let heard = tokio::task::spawn_blocking(move || (said.any(|line| line.unwrap().ends_with(sign)), said));
+        let (heard, _said) = heard.await.unwrap();
+        assert!(heard, "the child ended before it began: {}", std::fs::read_to_string(&errors).unwrap());
+        // What is waited for is the moment itself.
+        tokio::time::sleep(moment).await;
+        child.kill().unwrap();
+        let ended = child.wait().unwrap();
+        let said = std::fs::read_to_string(&errors).unwrap();
+        assert!(ended.code().is_none(), "it ended by itself: {ended}: {said}");
+    }
+    let asleep = asleep(&run);
+    until("no process is left", SOON, async || own.processes(&asleep).is_empty()).await;
+    assert_eq!(own.names("containers"), [""; 0], "each was removed by its keeper");
+    assert_eq!(mounts(&own.store(), &pids), [""; 0]);
+    let mut groups = Vec::new();
+    control_groups(Path::new("/sys/fs/cgroup"), &pids, &mut groups);
+    assert!(groups.is_empty(), "{groups:?}");
+    let images = own.is_whole().await.images(labels::OWNED).await.unwrap();
+    let tags: Vec<String> = images.into_iter().flat_map(|image| image.tags).collect();
+    for made in ["farm-test/layer:", "farm-test/commit:"] {
+        assert!(tags.iter().any(|tag| tag.starts_with(made)), "they were killed before they did anything: {tags:?}");
+    }
+}
+
+/// The keeper of a container is killed: the container ends with it, and the next who opens the store cleans up.
+pub(crate) async fn keepers_are_missed(bench: Bench) {
+    let own = Own::new();
+    let first = own.open().await;
+    let image = import(&*first, "farm-test/empty:1", BTreeMap::new(), files(&[("tmp/x", "")])).await;
+    let mut spec = bench.spec();
+    spec.image = image.id;
+    spec.labels.insert(labels::RUN.to_owned(), bench.run.clone());
+    let mut containers = Vec::new();
+    for _ in 0..3 {
+        containers.push(first.create(&spec).await.unwrap());
+    }
+    let names = own.names("containers");
+    assert_eq!(names.len(), 3);
+    let mut groups = Vec::new();
+    let pids = BTreeSet::from([std::process::id()]);
+    for name in &names {
+        let keeper = std::fs::read_to_string(own.store().join("containers").join(name).join("keeper")).unwrap();
+        kill(Pid::from_raw(keeper.parse().unwrap()), Signal::SIGKILL).unwrap();
+    }
+    let program = own.program.to_str().unwrap().to_owned();
+    until("their containers end with them", SOON, async || own.processes(&program).is_empty()).await;
+    let result = containers[0].exec(&sh("true"), &mut Kept::default(), &Default::default()).await;
+    assert!(matches!(result, Err(EngineError::Ended { .. })), "{result:?}");
+    assert_eq!(own.names("containers").len(), 3, "nobody was there to remove them");
+    own.is_whole().await;
+    control_groups(Path::new("/sys/fs/cgroup"), &pids, &mut groups);
+    groups.retain(|group| names.iter().any(|name| group.to_string_lossy().ends_with(name.as_str())));
+    assert!(groups.is_empty(), "{groups:?}");
+    for container in containers {
+        container.remove().await.unwrap();
+    }
+    assert_eq!(first.reap(None).await.unwrap(), 0);
+}

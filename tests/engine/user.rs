@@ -1,0 +1,77 @@
+//! farm's own engine for an ordinary user who has no rights on this machine.
+
+use std::process::Output;
+
+use crate::CASES;
+use crate::bench::Bench;
+use crate::stranger::{NAME, Stranger};
+
+pub(crate) async fn an_ordinary_user_passes_the_same(bench: Bench) {
+    let root = nix::unistd::Uid::effective().is_root();
+    assert_eq!(bench.engine.ping().await.unwrap().api_version, if root { "root" } else { "rootless" });
+    let Some(stranger) = Stranger::new() else { return };
+    let tests = stranger.copy(&std::env::current_exe().unwrap());
+    let mut command = stranger.command(&tests);
+    // Its own store: one after the other is enough for a machine that runs the same as root meanwhile.
+    let engine = format!("{}:{}", stranger.store().display(), stranger.farm().display());
+    command.args(["native::", "--test-threads=2"]).env("FARM_TEST_NATIVE", engine);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let all = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{all}");
+    let result = said.lines().find_map(|line| line.strip_prefix("test result: ok. ")).unwrap_or_default();
+    let passed: usize = result.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+    assert!(passed >= CASES && result.contains(" 0 failed; 0 ignored"), "{passed} of {CASES}: {all}");
+    assert!(!all.contains("SKIPPED"), "{all}");
+}
+
+/// `farm build --engine native` of a small recipe, as the user.
+fn build(stranger: &Stranger) -> Output {
+    let recipe = r#"[package]
+name = "greet"
+version = "1.0"
+summary = "Says hello"
+description = "A script that says hello."
+license = "MIT"
+homepage = "https://example.org/greet"
+maintainer = "Example Maintainers <farm@example.org>"
+architecture = "all"
+date = 2026-01-02T03:04:05Z
+
+[build]
+install = "true"
+
+[matrix]
+distros = ["debian-12"]
+"#;
+    std::fs::write(stranger.home().join("farm.toml"), recipe).unwrap();
+    let mut command = stranger.command(&stranger.farm());
+    command.args(["build", "--engine", "native"]).env("FARM_DATA", stranger.store()).output().unwrap()
+}
+
+/// What a user reads who cannot have containers yet: what to install or to add, and nothing that a panic prints.
+#[track_caller]
+fn no_engine(output: &Output, expected: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains(expected), "{expected:?} is not in:\n{said}");
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn without_newuidmap_the_package_is_named() {
+    let Some(mut stranger) = Stranger::new() else { return };
+    stranger.hidden = vec!["newuidmap"];
+    no_engine(&build(&stranger), "install the package uidmap (Debian, Ubuntu)");
+}
+
+#[test]
+fn without_subordinate_ids_the_file_and_the_command_are_named() {
+    let Some(stranger) = Stranger::new() else { return };
+    for file in ["subgid", "subuid"] {
+        stranger.subordinate(file, "somebody:100000:65536\n");
+        let output = build(&stranger);
+        no_engine(&output, &format!("{NAME} has no subordinate ids in /etc/{file}"));
+        no_engine(&output, &format!("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {NAME}"));
+    }
+}
