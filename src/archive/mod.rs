@@ -269,12 +269,17 @@ fn scan(files: &[Vec<IndexFile>], urls: &[String], arch: &str) -> Result<Index, 
     Ok(index)
 }
 
-/// Decompresses `packed` to `plain`, at most `size` bytes of it, and removes it.
+/// Decompresses `packed` to `plain`, at most `size` bytes of it, and removes it. Runs that do so at the same time share
+/// both: the first one done leaves the others only `plain`.
 fn unpack(packed: &Path, suffix: &str, plain: &Path, size: u64) -> Result<(), ArchiveError> {
     let io = |source| ArchiveError::Io { path: plain.to_owned(), source };
     let folder = plain.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io)?;
-    let file = std::fs::File::open(packed).map_err(io)?;
+    let file = match std::fs::File::open(packed) {
+        Ok(file) => file,
+        Err(_) if plain.metadata().is_ok_and(|metadata| metadata.len() == size) => return Ok(()),
+        Err(source) => return Err(ArchiveError::Io { path: packed.to_owned(), source }),
+    };
     let reader = decoder(file, suffix).map_err(io)?;
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
     let copied = std::io::copy(&mut reader.take(size + 1), &mut temporary).map_err(io)?;
@@ -507,6 +512,17 @@ pub(crate) mod tests {
         });
         let error = read(&archive, tempfile::tempdir().unwrap().path(), false).await.unwrap_err();
         assert!(error.to_string().contains("another size"), "{error}");
+    }
+
+    #[test]
+    fn an_index_that_another_run_unpacked_meanwhile_is_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let (packed, plain) = (folder.path().join("a.packages.xz"), folder.path().join("b.packages"));
+        let error = unpack(&packed, ".xz", &plain, 4).unwrap_err();
+        assert!(matches!(&error, ArchiveError::Io { path, .. } if *path == packed), "{error}");
+        std::fs::write(&plain, "half").unwrap();
+        unpack(&packed, ".xz", &plain, 4).unwrap();
+        assert!(unpack(&packed, ".xz", &plain, 5).is_err(), "what it left is not whole");
     }
 
     #[tokio::test(flavor = "multi_thread")]
