@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use bytes::Bytes;
 use farm::archive::mirror;
+use farm::archive::{Archives, Reader};
 use farm::distro::{Catalogue, Distro};
 use farm::engine::{ContainerSpec, Engine, ExecSpec, GuestPath, Limits, Network, OutputSink, OutputStream, labels};
 use farm::fetch::Fetcher;
@@ -106,9 +107,10 @@ impl Bench {
             self.engine.clone(),
             ImageOptions {
                 base,
-                cache: cache.to_owned(),
-                fetcher: Fetcher::new().unwrap(),
-                mirrors: mirror::choose(&[&self.debian], &BTreeMap::new()),
+                archives: Archives::new(
+                    Reader { fetcher: Fetcher::new().unwrap(), cache: cache.to_owned() },
+                    mirror::choose(&[&self.debian], &BTreeMap::new()),
+                ),
                 run: "bench".to_owned(),
                 limits: Limits { memory_bytes: None, pids: None, cpuset: None },
                 network: Network::Host,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use farm::archive::mirror::{self, Mirror};
+use farm::archive::{Archives, Reader};
 use farm::distro::{Bootstrap, Catalogue, Distro};
 use farm::engine::{
     Container, ContainerSpec, Engine, ExecSpec, GuestPath, Limits, Network, OutputSink, OutputStream, labels,
@@ -105,9 +106,7 @@ async fn files(
 ) -> BTreeMap<String, Entry> {
     let options = ImageOptions {
         base: BaseChoice::Bootstrap,
-        cache: cache(),
-        fetcher: Fetcher::new().unwrap(),
-        mirrors: mirrors.clone(),
+        archives: Archives::new(Reader { fetcher: Fetcher::new().unwrap(), cache: cache() }, mirrors.clone()),
         run: format!("test-{}", std::process::id()),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::Default,

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farm::archive::mirror::{self, Mirror};
+use farm::archive::{Archives, Reader};
 use farm::distro::{Catalogue, Distro};
 use farm::engine::{self, Engine, EngineInfo, Limits, Network};
 use farm::event::{Event, JobReport, Outcome};
@@ -158,9 +159,10 @@ impl Lab {
             self.mirrors.iter().map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
         let images = ImageOptions {
             base: BaseChoice::Auto,
-            cache: self.cache.clone(),
-            fetcher: fetcher.clone(),
-            mirrors: self.mirrors.clone(),
+            archives: Archives::new(
+                Reader { fetcher: fetcher.clone(), cache: self.cache.clone() },
+                self.mirrors.clone(),
+            ),
             run: self.run.clone(),
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             network: Network::Default,

@@ -6,6 +6,7 @@ pub mod contents;
 pub mod mirror;
 
 pub(crate) mod control;
+mod holdings;
 mod packages;
 mod release;
 mod resolve;
@@ -19,6 +20,7 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+pub use holdings::{Archives, Candidate, Holdings, keyrings, suites};
 pub use packages::{Index, Package};
 pub use resolve::minimal_system;
 
@@ -368,6 +370,9 @@ pub enum ArchiveError {
     /// The archive is honest but does not have it: an architecture that it does not carry.
     #[error("the archive has no {what}")]
     Absent { what: String },
+    /// Nothing says where its archive is, or how to trust it.
+    #[error("the archive of {distro} is not known: {reason}")]
+    Undescribed { distro: String, reason: String },
     #[error("packages cannot be chosen: {reason}")]
     Unsolvable { reason: String },
     #[error("cannot use {}", .path.display())]

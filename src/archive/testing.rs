@@ -110,11 +110,29 @@ impl Archive {
         self.write("dists/sid/InRelease", &self.signer.sign(&edit(release)));
     }
 
+    /// As [`Archive::publish`], with these files of the suite beside, compressed with gzip.
+    pub(crate) fn publish_with(&self, fields: &str, files: &[(&str, &str)]) {
+        let mut lines = String::new();
+        for (path, text) in files {
+            let packed = gz(text);
+            self.write(&format!("dists/sid/{path}.gz"), &packed);
+            lines += &format!(" {} {} {path}\n", hash(text.as_bytes()), text.len());
+            lines += &format!(" {} {} {path}.gz\n", hash(&packed), packed.len());
+        }
+        self.publish(fields, |release| release + &lines);
+    }
+
     pub(crate) fn write(&self, path: &str, content: &[u8]) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new("/"))).unwrap();
         std::fs::write(path, content).unwrap();
     }
+}
+
+pub(crate) fn gz(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
 }
 
 pub(crate) fn hash(content: &[u8]) -> String {

@@ -45,8 +45,8 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
         NetworkArg::Default => Network::Default,
         NetworkArg::Host => Network::Host,
     };
-    let images =
-        context::images(engine.clone(), args.origin.base.into(), fetcher.clone(), mirrors.clone(), &id, network)?;
+    let archives = context::archives(fetcher.clone(), mirrors.clone())?;
+    let images = context::images(engine.clone(), args.origin.base.into(), archives, &id, network);
     let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
     let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
     let network_env = distros.iter().map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::config::Config;
 use super::failure::Failure;
 use crate::archive::mirror::{self, Mirror};
+use crate::archive::{Archives, Reader};
 use crate::distro::Distro;
 use crate::engine::{self, Engine, EngineError, EngineInfo, Limits, Network};
 use crate::fetch::Fetcher;
@@ -79,17 +80,20 @@ pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> B
         .collect()
 }
 
+/// What this process reads of the distributions' archives.
+pub(crate) fn archives(fetcher: Fetcher, mirrors: BTreeMap<String, Mirror>) -> Result<Archives, Failure> {
+    Ok(Archives::new(Reader { fetcher, cache: cache_folder()? }, mirrors))
+}
+
 pub(crate) fn images(
     engine: Arc<dyn Engine>,
     base: BaseChoice,
-    fetcher: Fetcher,
-    mirrors: BTreeMap<String, Mirror>,
+    archives: Archives,
     run: &str,
     network: Network,
-) -> Result<Images, Failure> {
+) -> Images {
     let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
-    let cache = cache_folder()?;
-    Ok(Images::new(engine, ImageOptions { base, cache, fetcher, mirrors, run: run.to_owned(), limits, network }))
+    Images::new(engine, ImageOptions { base, archives, run: run.to_owned(), limits, network })
 }
 
 /// `2026-11-22`, in UTC: the same day for everybody who plans.

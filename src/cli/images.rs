@@ -55,7 +55,8 @@ pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
 
 /// Images of one engine, for listing and removing: nothing is fetched or made.
 fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
-    context::images(engine, BaseChoice::Store, Fetcher::new()?, BTreeMap::new(), "images", Network::Default)
+    let archives = context::archives(Fetcher::new()?, BTreeMap::new())?;
+    Ok(context::images(engine, BaseChoice::Store, archives, "images", Network::Default))
 }
 
 fn label(image: &ImageInfo, name: &str) -> String {
@@ -115,7 +116,8 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
     let mirrors = context::mirrors(&chosen, asked.mirrors, asked.config);
     let Connected { engine, info } = connected;
     let run = context::new_run();
-    let images = context::images(engine, BaseChoice::Bootstrap, Fetcher::new()?, mirrors, &run, Network::Default)?;
+    let archives = context::archives(Fetcher::new()?, mirrors)?;
+    let images = context::images(engine, BaseChoice::Bootstrap, archives, &run, Network::Default);
     let cancel = cancel_on_signal()?;
     for distro in wanted {
         let arch = asked.arch.unwrap_or(info.arch);

@@ -38,8 +38,8 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
         Ok(Connected { engine, info }) => {
             let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
             let mirrors = context::mirrors(&distros, &args.origin.mirrors, &config);
-            let base = args.origin.base.into();
-            let images = context::images(engine, base, Fetcher::new()?, mirrors, "plan", Network::Default)?;
+            let archives = context::archives(Fetcher::new()?, mirrors)?;
+            let images = context::images(engine, args.origin.base.into(), archives, "plan", Network::Default);
             make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?
         }
         Err(error) => {

@@ -142,10 +142,7 @@ async fn from_archive(
     warn: &(dyn Fn(String) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
-    let options = &images.options;
-    let selection =
-        bootstrap::select(distro, arch, &options.fetcher, &options.cache, &options.mirrors, progress, warn, cancel)
-            .await?;
+    let selection = bootstrap::select(distro, arch, images.archives(), progress, warn, cancel).await?;
     let digest = selection.digest.clone();
     // Without the labels of a finished base: nobody takes it for one if this is where it ends.
     let unfinished = ImportSpec { tag: tag(distro, arch), arch, labels: BTreeMap::new() };
@@ -160,7 +157,7 @@ async fn from_archive(
     let mut network = Network::None;
     if let Some(setup) = &distro.setup {
         scripts.extend([setup.as_str(), CLEAN]);
-        network = options.network;
+        network = images.options.network;
     }
     let made = finish(images, distro, arch, &imported.id, network, &scripts, "bootstrap", &digest, sink, cancel).await;
     if made.is_err() {

@@ -1,7 +1,7 @@
 //! A base image from a distribution's own signed archive: choose packages, download, unpack them into one tar. The tar
 //! is a root file system that still has to be configured by its own dpkg, in a container: [`CONFIGURE`] does that.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -13,10 +13,9 @@ use tokio_util::sync::CancellationToken;
 use super::ImageError;
 use super::deb::{self, Deb, DebError};
 use super::layer::{Layer, LayerError};
-use crate::archive::mirror::Mirror;
-use crate::archive::{self, ArchiveError, Package, Reader, Suite};
+use crate::archive::{self, ArchiveError, Archives, Package, Suite};
 use crate::distro::{self, Distro};
-use crate::fetch::{FetchError, Fetcher};
+use crate::fetch::FetchError;
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
 
@@ -68,27 +67,21 @@ pub struct Selection {
 
 /// Chooses and fetches the packages of a minimal system of `distro` (debootstrap's `minbase`, with what the definition
 /// includes), as its archive has them today, security and updates among them.
-#[allow(clippy::too_many_arguments)]
 pub async fn select(
     distro: &Distro,
     arch: Arch,
-    fetcher: &Fetcher,
-    cache: &std::path::Path,
-    mirrors: &BTreeMap<String, Mirror>,
+    archives: &Archives,
     progress: &dyn Progress,
     warn: &(dyn Fn(String) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Selection, ImageError> {
     let no_way = |reason: String| ImageError::NoWay { distro: distro.id.clone(), reason };
     let bootstrap = distro.bootstrap.as_ref().ok_or_else(|| no_way("its definition has no [bootstrap]".to_owned()))?;
-    let mut keyrings = Vec::new();
-    for name in &bootstrap.keyrings {
-        let keyring = distro::keyring(name).ok_or_else(|| no_way(format!("there is no keyring {name}")))?;
-        keyrings.push(keyring.into_owned());
-    }
-    let (suites, sources) = suites(bootstrap, mirrors, keyrings);
+    let keyrings = archive::keyrings(bootstrap).map_err(no_way)?;
+    let suites = archive::suites(bootstrap, archives.mirrors(), &bootstrap.components, &keyrings);
+    let sources = Sources::new(bootstrap, &suites);
     let failed = |error| from_archive(distro, error);
-    let reader = Reader { fetcher: fetcher.clone(), cache: cache.to_owned() };
+    let reader = archives.reader();
     let index = reader.index(&suites, arch.deb(), progress, warn, cancel).await.map_err(failed)?;
     let include = bootstrap.include.clone();
     let solved = tokio::task::spawn_blocking(move || archive::minimal_system(&index, &include)).await;
@@ -100,44 +93,6 @@ pub async fn select(
     let debs = reader.download(&packages, progress, cancel).await.map_err(failed)?;
     let digest = digest(distro, arch, &packages);
     Ok(Selection { packages, debs, arch, digest, sources })
-}
-
-/// The suites to read, the main one first, and what apt in the image shall be told of them.
-fn suites(
-    bootstrap: &distro::Bootstrap,
-    mirrors: &BTreeMap<String, Mirror>,
-    keyrings: Vec<Vec<u8>>,
-) -> (Vec<Suite>, Sources) {
-    let place = |archive: &str, public: &str| {
-        let chosen = mirrors.get(archive).map_or(public, |mirror| &mirror.url).trim_end_matches('/');
-        // What only this machine can read is of no use inside a container.
-        let inside = if chosen.starts_with("file:") { public } else { chosen };
-        (chosen.to_owned(), inside.trim_end_matches('/').to_owned())
-    };
-    let suite = |archive: &str, mirror: &str, name: &str| Suite {
-        archive: archive.to_owned(),
-        mirror: mirror.to_owned(),
-        suite: name.to_owned(),
-        components: bootstrap.components.clone(),
-        keyrings: keyrings.clone(),
-        tolerate_expired: bootstrap.tolerate_expired,
-    };
-    let (mirror, inside) = place(&bootstrap.archive, &bootstrap.mirror);
-    let names: Vec<&str> = std::iter::once(&bootstrap.suite).chain(&bootstrap.updates).map(String::as_str).collect();
-    let mut suites: Vec<Suite> = names.iter().map(|name| suite(&bootstrap.archive, &mirror, name)).collect();
-    let mut entries = vec![(inside, names.join(" "))];
-    if let Some(security) = &bootstrap.security {
-        let (mirror, inside) = place(&security.archive, &security.mirror);
-        suites.push(suite(&security.archive, &mirror, &security.suite));
-        entries.push((inside, security.suite.clone()));
-    }
-    let sources = Sources {
-        archive: bootstrap.archive.clone(),
-        components: bootstrap.components.join(" "),
-        tolerate_expired: bootstrap.tolerate_expired,
-        entries,
-    };
-    (suites, sources)
 }
 
 fn digest(distro: &Distro, arch: Arch, packages: &[Package]) -> String {
@@ -165,9 +120,10 @@ pub(super) fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
         ArchiveError::Fetch(FetchError::NotFound { .. }) => {
             ImageError::NoWay { distro, reason: format!("{reason}: choose another mirror (--mirror NAME=URL)") }
         }
-        ArchiveError::Fetch(_) | ArchiveError::Absent { .. } | ArchiveError::Unsolvable { .. } => {
-            ImageError::NoWay { distro, reason }
-        }
+        ArchiveError::Fetch(_)
+        | ArchiveError::Absent { .. }
+        | ArchiveError::Undescribed { .. }
+        | ArchiveError::Unsolvable { .. } => ImageError::NoWay { distro, reason },
     }
 }
 
@@ -182,6 +138,27 @@ struct Sources {
 }
 
 impl Sources {
+    fn new(bootstrap: &distro::Bootstrap, suites: &[Suite]) -> Sources {
+        let security = bootstrap.security.as_ref();
+        let public = |archive: &str| match security {
+            Some(security) if security.archive == archive => &security.mirror,
+            _ => &bootstrap.mirror,
+        };
+        let entries = suites.chunk_by(|a, b| a.archive == b.archive).map(|suites| {
+            let Suite { archive, mirror, .. } = &suites[0];
+            // What only this machine can read is of no use inside a container.
+            let inside = if mirror.starts_with("file:") { public(archive).trim_end_matches('/') } else { mirror };
+            let names: Vec<&str> = suites.iter().map(|suite| suite.suite.as_str()).collect();
+            (inside.to_owned(), names.join(" "))
+        });
+        Sources {
+            archive: bootstrap.archive.clone(),
+            components: bootstrap.components.join(" "),
+            tolerate_expired: bootstrap.tolerate_expired,
+            entries: entries.collect(),
+        }
+    }
+
     /// In the deb822 format of sources.list(5).
     fn text(&self, keyring: Option<&str>) -> String {
         let mut stanzas = Vec::new();
@@ -306,7 +283,10 @@ impl Ahead {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::archive::mirror::Mirror;
 
     #[test]
     fn apt_in_the_image_is_told_the_mirror_that_was_chosen() {
@@ -324,7 +304,8 @@ mod tests {
             ("debian".to_owned(), mirror("http://near.example/debian/")),
             ("debian-security".to_owned(), mirror("file:///srv/security")),
         ]);
-        let (suites, sources) = suites(bootstrap, &mirrors, Vec::new());
+        let suites = archive::suites(bootstrap, &mirrors, &bootstrap.components, &[]);
+        let sources = Sources::new(bootstrap, &suites);
         let read: Vec<_> = suites.iter().map(|suite| (suite.mirror.as_str(), suite.suite.as_str())).collect();
         assert_eq!(
             read,

@@ -15,10 +15,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::mirror::Mirror;
+use crate::archive::Archives;
 use crate::distro::Distro;
 use crate::engine::{Engine, EngineError, ImageInfo, Limits, Network, OutputSink, labels};
-use crate::fetch::Fetcher;
 use crate::types::{Arch, Progress};
 
 /// What [`labels::KIND`] says of an image that farm makes.
@@ -87,10 +86,8 @@ impl std::fmt::Debug for Images {
 #[derive(Debug, Clone)]
 pub struct ImageOptions {
     pub base: BaseChoice,
-    /// Host cache for archive indexes and .debs.
-    pub cache: PathBuf,
-    pub fetcher: Fetcher,
-    pub mirrors: BTreeMap<String, Mirror>,
+    /// Where bootstraps get their packages.
+    pub archives: Archives,
     /// The run's id, for labels.
     pub run: String,
     pub limits: Limits,
@@ -101,6 +98,11 @@ pub struct ImageOptions {
 impl Images {
     pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
         Images { engine, options: Arc::new(options), shared: Arc::default() }
+    }
+
+    /// The archives that bases are made from.
+    pub fn archives(&self) -> &Archives {
+        &self.options.archives
     }
 
     /// Identities of the base images that the engine has already, by `debian-12/amd64` (Debian's name of the

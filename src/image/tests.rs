@@ -8,10 +8,12 @@ use bytes::Bytes;
 
 use super::deb::tests::{Entry, ar, tarball};
 use super::*;
-use crate::archive::mirror::Origin;
+use crate::archive::Reader;
+use crate::archive::mirror::{Mirror, Origin};
 use crate::archive::testing::{Archive, skipped};
 use crate::engine::fake::{FakeEngine, Guest, Reply};
 use crate::engine::{OutputStream, labels};
+use crate::fetch::Fetcher;
 use crate::types::NoProgress;
 
 struct Nowhere;
@@ -71,9 +73,7 @@ impl Lab {
 fn images(engine: &FakeEngine, base: BaseChoice, cache: &std::path::Path, mirrors: BTreeMap<String, Mirror>) -> Images {
     let options = ImageOptions {
         base,
-        cache: cache.to_owned(),
-        fetcher: Fetcher::new().unwrap(),
-        mirrors,
+        archives: Archives::new(Reader { fetcher: Fetcher::new().unwrap(), cache: cache.to_owned() }, mirrors),
         run: "test".to_owned(),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::Default,

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::build::ONE_STREAM;
 use super::*;
+use crate::archive::{Archives, Reader};
 use crate::artifact::ArtifactKind;
 use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
@@ -158,9 +159,10 @@ impl Bench {
         let run = "test".to_owned();
         let images = ImageOptions {
             base: BaseChoice::Store,
-            cache: self.folder.path().join("cache"),
-            fetcher: Fetcher::new().unwrap(),
-            mirrors: BTreeMap::new(),
+            archives: Archives::new(
+                Reader { fetcher: Fetcher::new().unwrap(), cache: self.folder.path().join("cache") },
+                BTreeMap::new(),
+            ),
             run: run.clone(),
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             network: Network::Default,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-use farm::archive::mirror;
+use farm::archive::{Archives, Reader, mirror};
 use farm::distro::{Catalogue, Distro};
 use farm::engine::{Limits, Network, OutputSink, OutputStream};
 use farm::family::{self, BUILD_ROOT, BUILD_UID, BuilderSetup, Requirements, SourceLayout, TestSetup, User};
@@ -51,9 +51,10 @@ async fn bootstrap(id: &str) -> Result<String, String> {
     let distro = Catalogue::load(&[]).unwrap().get(id).unwrap().clone();
     let options = ImageOptions {
         base: BaseChoice::Auto,
-        cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-        fetcher: Fetcher::new().unwrap(),
-        mirrors: mirror::choose(&[&distro], &BTreeMap::new()),
+        archives: Archives::new(
+            Reader { fetcher: Fetcher::new().unwrap(), cache: Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache") },
+            mirror::choose(&[&distro], &BTreeMap::new()),
+        ),
         run: format!("test-{}", std::process::id()),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::Default,

@@ -166,29 +166,11 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::Capability;
     use super::*;
-    use crate::archive::testing::{Archive, hash, skipped};
+    use crate::archive::testing::{Archive, gz, hash, skipped};
+    use crate::capability::Capability;
     use crate::fetch::{FetchError, Fetcher};
     use crate::types::NoProgress;
-
-    fn gz(text: &str) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(text.as_bytes()).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    /// Publishes these files of `sid` beside its packages.
-    fn publish(archive: &Archive, fields: &str, files: &[(&str, &str)]) {
-        let mut lines = String::new();
-        for (path, text) in files {
-            let packed = gz(text);
-            archive.write(&format!("dists/sid/{path}.gz"), &packed);
-            lines += &format!(" {} {} {path}\n", hash(text.as_bytes()), text.len());
-            lines += &format!(" {} {} {path}.gz\n", hash(&packed), packed.len());
-        }
-        archive.publish(fields, |release| release + &lines);
-    }
 
     async fn read(archive: &Archive, cache: &Path, components: &[&str]) -> Result<Contents, ArchiveError> {
         let suite = Suite {
@@ -230,7 +212,7 @@ mod tests {
         let Some(archive) = Archive::new() else { return skipped() };
         let of_arch = "usr/lib/x86_64-linux-gnu/pkgconfig/zlib.pc  libdevel/zlib1g-dev\n";
         let files = [("main/Contents-amd64", of_arch), ("main/Contents-all", "usr/bin/help2man  devel/help2man\n")];
-        publish(&archive, "", &files);
+        archive.publish_with("", &files);
         let cache = tempfile::tempdir().unwrap();
         let contents = read(&archive, cache.path(), &["main", "contrib"]).await.unwrap();
         assert_eq!(packages(&contents, "pkgconfig(zlib)"), "zlib1g-dev");
@@ -250,7 +232,7 @@ mod tests {
         files.iter().for_each(|(path, _)| unpublish(path));
         assert_eq!(packages(&read(&archive, cache.path(), &["main"]).await.unwrap(), "/usr/bin/help2man"), "help2man");
 
-        publish(&archive, "", &[("main/Contents-amd64", "")]);
+        archive.publish_with("", &[("main/Contents-amd64", "")]);
         unpublish("main/Contents-amd64");
         let contents = read(&archive, cache.path(), &["main"]).await.unwrap();
         assert_eq!(packages(&contents, "/usr/bin/help2man"), "", "an empty one is not even asked for");
@@ -259,7 +241,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn an_index_of_the_whole_suite_is_read_for_its_components() {
         let Some(archive) = Archive::new() else { return skipped() };
-        publish(&archive, "", &[("Contents-amd64", "usr/bin/x  utils/x,universe/utils/y\n")]);
+        archive.publish_with("", &[("Contents-amd64", "usr/bin/x  utils/x,universe/utils/y\n")]);
         let cache = tempfile::tempdir().unwrap();
         assert_eq!(packages(&read(&archive, cache.path(), &["main"]).await.unwrap(), "/usr/bin/x"), "x");
         let both = read(&archive, cache.path(), &["main", "universe"]).await.unwrap();
@@ -270,7 +252,7 @@ mod tests {
     async fn an_index_is_also_found_under_its_hash_alone() {
         let Some(archive) = Archive::new() else { return skipped() };
         let text = "usr/bin/x  utils/x\n";
-        publish(&archive, "Acquire-By-Hash: yes\n", &[("main/Contents-amd64", text)]);
+        archive.publish_with("Acquire-By-Hash: yes\n", &[("main/Contents-amd64", text)]);
         let path = archive.folder.path().join("dists/sid/main/Contents-amd64.gz");
         archive.write(&format!("dists/sid/main/by-hash/SHA256/{}", hash(&gz(text))), &gz(text));
         std::fs::remove_file(path).unwrap();
@@ -286,7 +268,7 @@ mod tests {
         let error = read(&archive, cache.path(), &["main"]).await.unwrap_err();
         assert!(matches!(&error, ArchiveError::Absent { what } if what.starts_with("Contents-amd64 of ")), "{error}");
 
-        publish(&archive, "", &[("main/Contents-amd64", "usr/bin/x  utils/x\n")]);
+        archive.publish_with("", &[("main/Contents-amd64", "usr/bin/x  utils/x\n")]);
         let mut packed = gz("usr/bin/x  utils/x\n");
         packed[4] ^= 1;
         archive.write("dists/sid/main/Contents-amd64.gz", &packed);

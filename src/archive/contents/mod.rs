@@ -18,7 +18,6 @@
 //! A Python distribution's metadata is known by its folder or file alone, not by what the folder holds.
 
 mod build;
-mod capability;
 mod fetch;
 mod rules;
 mod table;
@@ -29,8 +28,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-pub use capability::{Capability, CapabilityError, Constraint, Kind, Relation};
-
+use crate::capability::{Capability, Kind};
 use crate::types::distance_if_near;
 use rules::{NameOf, Rules};
 use table::Table;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::capability::pep503;
+use crate::capability::pep503;
 
 /// What a name is of: the first byte of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! Capabilities as people write them: `pkgconfig(zlib) >= 1.2`, `/usr/bin/help2man`. Only their form: who provides
-//! them is the parent module's business.
+//! them is for `archive` to say.
 
 use std::fmt;
 
@@ -127,7 +127,7 @@ impl Capability {
     }
 
     /// Without a version.
-    pub(super) fn new(kind: Kind, name: &str) -> Capability {
+    pub(crate) fn new(kind: Kind, name: &str) -> Capability {
         Capability { kind, name: name.to_owned(), version: None }
     }
 }
@@ -187,7 +187,7 @@ fn constraint(text: &str) -> Result<Option<Constraint>, &'static str> {
 }
 
 /// A Python distribution's name in the one form that PEP 503 compares: `Foo_.bar` is `foo-bar`.
-pub(super) fn pep503(name: &str) -> String {
+pub(crate) fn pep503(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     for part in name.split(['-', '_', '.']).filter(|part| !part.is_empty()) {
         if !normal.is_empty() {

@@ -1,0 +1,224 @@
+//! What the archive of a distribution holds, for those who want a package by what it provides: its Contents and Packages
+//! indexes as one. Each archive is read once in a process, for whoever asks first. It lists who provides something;
+//! which of several is meant is not decided here.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::contents::Contents;
+use super::mirror::Mirror;
+use super::packages::{Index, Package};
+use super::{ArchiveError, Reader, Suite};
+use crate::capability::Capability;
+use crate::distro::{self, Distro};
+use crate::types::{Arch, Progress};
+
+/// The archives of all distributions. Cheap to clone; clones share what was read.
+#[derive(Debug, Clone)]
+pub struct Archives {
+    reader: Reader,
+    mirrors: Arc<BTreeMap<String, Mirror>>,
+    read: Arc<Mutex<HashMap<Place, Reading>>>,
+}
+
+/// Done, or under way.
+type Reading = Arc<OnceCell<Arc<Holdings>>>;
+
+/// Suites and an architecture: `rpm-generic` has those of the Debian that it is built on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Place {
+    /// Mirror, suite and components.
+    suites: Vec<(String, String, Vec<String>)>,
+    arch: Arch,
+}
+
+/// The packages of a distribution for one architecture.
+#[derive(Debug)]
+pub struct Holdings {
+    contents: Contents,
+    packages: Index,
+}
+
+/// A package that provides what was asked for.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The newest of its name.
+    pub package: Package,
+    /// The files that it provides it by. Those that a build finds by itself come first.
+    pub paths: Vec<String>,
+}
+
+impl Archives {
+    pub fn new(reader: Reader, mirrors: BTreeMap<String, Mirror>) -> Archives {
+        Archives { reader, mirrors: Arc::new(mirrors), read: Arc::default() }
+    }
+
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    pub fn mirrors(&self) -> &BTreeMap<String, Mirror> {
+        &self.mirrors
+    }
+
+    /// What the archive of `distro` holds for `arch`: all that apt in its builder image can install. Who asks second waits
+    /// for the first. Warnings (an expired InRelease that is tolerated) go to `warn`.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Undescribed`] for a distribution without an apt archive in its definition; else what went wrong
+    /// while reading, which is tried anew when asked again.
+    pub async fn holdings(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Holdings>, ArchiveError> {
+        let suites = self.suites(distro)?;
+        let of_suite = |suite: &Suite| (suite.mirror.clone(), suite.suite.clone(), suite.components.clone());
+        let place = Place { suites: suites.iter().map(of_suite).collect(), arch };
+        let cell = self.read.lock().unwrap_or_else(PoisonError::into_inner).entry(place).or_default().clone();
+        let read = async {
+            let (contents, packages) = tokio::try_join!(
+                self.reader.contents(&suites, arch.deb(), progress, warn, cancel),
+                // What is to be said of a suite is said once.
+                self.reader.index(&suites, arch.deb(), progress, &|_| (), cancel),
+            )?;
+            Ok(Arc::new(Holdings { contents, packages }))
+        };
+        cell.get_or_try_init(|| read).await.cloned()
+    }
+
+    fn suites(&self, distro: &Distro) -> Result<Vec<Suite>, ArchiveError> {
+        let undescribed = |reason: String| ArchiveError::Undescribed { distro: distro.id.clone(), reason };
+        let bootstrap =
+            distro.bootstrap.as_ref().ok_or_else(|| undescribed("its definition has no [bootstrap]".to_owned()))?;
+        let keyrings = keyrings(bootstrap).map_err(undescribed)?;
+        let mut components = bootstrap.components.clone();
+        components
+            .extend(distro.enable_repositories.iter().filter(|name| !bootstrap.components.contains(name)).cloned());
+        Ok(suites(bootstrap, &self.mirrors, &components, &keyrings))
+    }
+}
+
+impl Holdings {
+    /// Every package that provides this, whatever its version, by name; of one in several versions the newest. Blocks: it
+    /// reads the index.
+    pub fn candidates(&self, capability: &Capability) -> Result<Vec<Candidate>, ArchiveError> {
+        let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for provider in self.contents.providers(capability) {
+            paths.entry(provider.package).or_default().push(provider.path);
+        }
+        let mut candidates = Vec::new();
+        for (name, paths) in paths {
+            // Contents indexes may be older than Packages: what is gone cannot be installed.
+            if let Some(package) = self.package(&name)? {
+                candidates.push(Candidate { package, paths });
+            }
+        }
+        Ok(candidates)
+    }
+
+    /// The newest package of this name. Blocks.
+    pub fn package(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
+        Ok(self.packages.named(name)?.into_iter().next())
+    }
+
+    /// The files behind the candidates, for what is not there: what is similar, and what is covered at all.
+    pub fn contents(&self) -> &Contents {
+        &self.contents
+    }
+}
+
+impl fmt::Display for Candidate {
+    /// `zlib1g-dev 1:1.2.13.dfsg-1 (/usr/include/zlib.h)`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.paths.first().map_or("", String::as_str);
+        write!(f, "{} {} ({path})", self.package.name, self.package.version)
+    }
+}
+
+/// The keyrings that sign an archive; what is not there is said as a reason.
+pub fn keyrings(bootstrap: &distro::Bootstrap) -> Result<Vec<Vec<u8>>, String> {
+    let keyring = |name: &String| distro::keyring(name).ok_or_else(|| format!("there is no keyring {name}"));
+    bootstrap.keyrings.iter().map(|name| keyring(name).map(|keyring| keyring.into_owned())).collect()
+}
+
+/// The suites of a distribution, the main one first: on the mirror in use, else on the public one.
+pub fn suites(
+    bootstrap: &distro::Bootstrap,
+    mirrors: &BTreeMap<String, Mirror>,
+    components: &[String],
+    keyrings: &[Vec<u8>],
+) -> Vec<Suite> {
+    let suite = |archive: &str, public: &str, name: &str| Suite {
+        archive: archive.to_owned(),
+        mirror: mirrors.get(archive).map_or(public, |mirror| &mirror.url).trim_end_matches('/').to_owned(),
+        suite: name.to_owned(),
+        components: components.to_vec(),
+        keyrings: keyrings.to_vec(),
+        tolerate_expired: bootstrap.tolerate_expired,
+    };
+    let names = std::iter::once(&bootstrap.suite).chain(&bootstrap.updates);
+    let mut suites: Vec<Suite> = names.map(|name| suite(&bootstrap.archive, &bootstrap.mirror, name)).collect();
+    suites
+        .extend(bootstrap.security.iter().map(|security| suite(&security.archive, &security.mirror, &security.suite)));
+    suites
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mirror::Origin;
+    use super::super::testing::{Archive, skipped};
+    use super::*;
+    use crate::fetch::Fetcher;
+    use crate::types::NoProgress;
+
+    async fn holdings(archives: &Archives, distro: &Distro) -> Result<Arc<Holdings>, ArchiveError> {
+        archives.holdings(distro, Arch::Amd64, &NoProgress, &|_| (), &CancellationToken::new()).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_archive_is_read_once_and_tells_packages_and_versions() {
+        let Some(mut archive) = Archive::new() else { return skipped() };
+        for version in ["1.9-1", "1.10-1"] {
+            archive.add("zlib1g-dev", version, "", b"");
+        }
+        archive.add("help2man", "2", "", b"");
+        let contents = "usr/include/zlib.h libdevel/zlib1g-dev,libdevel/gone-dev\nusr/bin/help2man devel/help2man\n";
+        archive.publish_with("", &[("main/Contents-amd64", contents)]);
+        archive.write("keyring.gpg", &archive.signer.keyring());
+        let mut distro = super::super::tests::distro("sid");
+        distro.bootstrap.as_mut().unwrap().keyrings =
+            vec![archive.folder.path().join("keyring.gpg").display().to_string()];
+
+        let cache = tempfile::tempdir().unwrap();
+        let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
+        let mirror = Mirror { url: archive.url(), origin: Origin::Configured };
+        let archives = Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)]));
+        let first = holdings(&archives, &distro).await.unwrap();
+        let shown = |capability: &str| -> Vec<String> {
+            let candidates = first.candidates(&Capability::parse(capability).unwrap()).unwrap();
+            candidates.iter().map(Candidate::to_string).collect()
+        };
+        assert_eq!(shown("/usr/include/zlib.h"), ["zlib1g-dev 1.10-1 (/usr/include/zlib.h)"]);
+        assert_eq!(shown("/usr/bin/help2man"), ["help2man 2 (/usr/bin/help2man)"]);
+        assert_eq!(shown("/usr/bin/none"), Vec::<String>::new());
+
+        // A second distribution with the same archive, and an archive that has gone meanwhile: nothing is read again.
+        std::fs::remove_dir_all(archive.folder.path().join("dists")).unwrap();
+        let other = Distro { id: "rpm-generic".to_owned(), ..distro.clone() };
+        assert!(Arc::ptr_eq(&first, &holdings(&archives.clone(), &other).await.unwrap()));
+        let error = archives.holdings(&distro, Arch::Arm64, &NoProgress, &|_| (), &CancellationToken::new()).await;
+        assert!(error.is_err(), "another architecture has indexes of its own");
+
+        distro.bootstrap = None;
+        let error = holdings(&archives, &distro).await.unwrap_err().to_string();
+        assert_eq!(error, "the archive of debian-sid is not known: its definition has no [bootstrap]");
+    }
+}
