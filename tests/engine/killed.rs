@@ -81,6 +81,22 @@ impl Own {
     }
 }
 
+/// Not a kill's work, but a disk's: the store knows what it holds, byte for byte.
+pub(crate) async fn rot_is_found(_: Bench) {
+    let own = Own::new();
+    let engine = own.open().await;
+    import(&*engine, "farm-test/rot:1", BTreeMap::new(), files(&[("etc/kept", "as it was")])).await;
+    let layer = own.names("layers").remove(0);
+    let file = own.store().join("layers").join(&layer).join("t/etc/kept");
+    assert_eq!(engine.verify().await.unwrap(), Some(Vec::new()));
+    std::fs::write(&file, "otherwise").unwrap();
+    let problem = format!("layer {layer} of image farm-test/rot:1 has another content than it was made with");
+    assert_eq!(engine.verify().await.unwrap(), Some(vec![problem]));
+    assert_eq!(engine.image("farm-test/rot:1").await.unwrap(), None, "nothing is built on it");
+    assert!(engine.collect_garbage().await.unwrap() > Some(0));
+    assert_eq!(own.names("layers"), [""; 0]);
+}
+
 /// Whether a name ends in an id that a process of ours gave: `…-PID-NUMBER` (in hexadecimal digits).
 fn is_of(name: &str, pids: &BTreeSet<u32>) -> bool {
     let mut words = name.rsplit('-');

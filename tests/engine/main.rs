@@ -117,7 +117,8 @@ conformance! {
         hostile::downloads_hold_no_other_names as hostile_downloads_hold_no_other_names,
         hostile::sparse_files_end as hostile_sparse_files_end,
         killed::at_any_moment as killed_at_any_moment,
-        killed::keepers_are_missed as killed_keepers_are_missed;
+        killed::keepers_are_missed as killed_keepers_are_missed,
+        killed::rot_is_found as rot_is_found;
 }
 
 async fn on<F: Future<Output = ()>>(kind: Kind, case: impl FnOnce(Bench) -> F) {

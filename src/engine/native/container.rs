@@ -19,7 +19,7 @@ use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
 use super::cgroup::Cgroups;
-use super::protocol::{self, Answer, Cgroup, Order, Request};
+use super::protocol::{self, Answer, Cgroup, Request};
 use super::store::{Image, Layer, Store};
 use super::{Shared, blocking};
 use crate::engine::{
@@ -346,13 +346,15 @@ impl Shared {
         arch: Arch,
         labels: &BTreeMap<String, String>,
     ) -> io::Result<ImageInfo> {
-        let tree = folder.join(super::store::TREE);
-        let layer = match self.helpers.ask(&Order::Seal { folder: tree }, Vec::new())? {
-            Answer::Sealed { digest, bytes } => Layer { diff_id: digest, bytes },
-            other => return Err(other.into_error()),
-        };
+        let layer = self.seal(folder)?;
         let config = serde_json::to_vec(&Store::config(parent, arch, labels, &layer.diff_id))?;
         let manifest = self.store.manifest(parent, &config, &layer)?;
         self.store.add_image(tag, None, &manifest, &config, vec![(folder.to_owned(), layer.diff_id)])
+    }
+    /// What the tree of a finished layer is, written down beside it.
+    pub(super) fn seal(&self, folder: &std::path::Path) -> io::Result<Layer> {
+        let (diff_id, bytes) = self.helpers.digest(&folder.join(super::store::TREE))?;
+        super::store::write_seal(folder, &diff_id)?;
+        Ok(Layer { diff_id, bytes })
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::helper;
@@ -75,6 +75,14 @@ impl Helpers {
     pub(super) fn remove(&self, Rubbish { folder, lock }: Rubbish) -> io::Result<u64> {
         match self.ask(&Order::Remove { folder }, vec![lock.into()])? {
             Answer::Removed(bytes) => Ok(bytes),
+            other => Err(other.into_error()),
+        }
+    }
+
+    /// Digest and size of the tar stream that a layer's tree makes.
+    pub(super) fn digest(&self, tree: &Path) -> io::Result<(String, u64)> {
+        match self.ask(&Order::Seal { folder: tree.to_owned() }, Vec::new())? {
+            Answer::Sealed { digest, bytes } => Ok((digest, bytes)),
             other => Err(other.into_error()),
         }
     }

@@ -306,11 +306,11 @@ impl Engine for Native {
     async fn verify(&self) -> Result<Option<Vec<String>>, EngineError> {
         let shared = self.shared.clone();
         let problems = blocking(move || {
-            let problems = shared.store.verify()?;
-            if !problems.is_empty() {
-                shared.store.forget_damaged()?;
+            let verdict = shared.store.verify(|tree| shared.helpers.digest(tree).map(|(digest, _)| digest))?;
+            if !verdict.problems.is_empty() {
+                shared.store.forget_damaged(&verdict)?;
             }
-            Ok(Some(problems))
+            Ok(Some(verdict.problems))
         });
         problems.await.map_err(|error| self.failed("read the store", &error))
     }

@@ -98,7 +98,11 @@ async fn fetch(
     };
     drop(unpacking);
     match result {
-        Ok(()) => Ok(Some((staging, layer.diff_id.clone()))),
+        Ok(()) => {
+            let (shared, made) = (engine.shared.clone(), staging.folder.join("layer"));
+            blocking(move || shared.seal(&made)).await.map_err(|error| engine.failed(action, &error))?;
+            Ok(Some((staging, layer.diff_id.clone())))
+        }
         Err(_) if cancel.is_cancelled() => Err(EngineError::Cancelled),
         Err(EngineError::Source(error)) => {
             Err(EngineError::Pull { reference: reference.to_owned(), reason: error.to_string() })

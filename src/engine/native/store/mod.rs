@@ -3,7 +3,9 @@
 //! a kill at any moment leaves no half of it. Files belong to ids that this process may not touch: making and removing
 //! trees is the helper's.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod upkeep;
+
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -17,8 +19,12 @@ use sha2::{Digest, Sha256};
 use crate::engine::{ImageInfo, labels};
 use crate::types::Arch;
 
+pub(super) use upkeep::Swept;
+
 /// The tree of a layer, in a folder that is always ours: its own owner may be anybody.
 pub(super) const TREE: &str = "t";
+/// The file beside a layer's tree that says which tar stream the tree makes: what it is, byte for byte.
+const SEAL: &str = "seal";
 /// The file in a container's folder that holds the process id of its keeper.
 pub(super) const KEEPER: &str = "keeper";
 /// Names of layers: as many digits of their digest as keep a mount's options short and collisions out of reach.
@@ -109,17 +115,6 @@ impl Staging {
 pub(super) struct Rubbish {
     pub(super) folder: PathBuf,
     pub(super) lock: File,
-}
-
-/// What a sweep found.
-#[derive(Debug)]
-pub(super) struct Swept {
-    /// For the helper to remove.
-    pub(super) rubbish: Vec<Rubbish>,
-    /// Of containers whose keeper is gone.
-    pub(super) cgroups: Vec<PathBuf>,
-    /// Of files that are gone already.
-    pub(super) bytes: u64,
 }
 
 /// Written beside a container's files: what outlives the process that made it needs to know.
@@ -399,97 +394,6 @@ impl Store {
         Ok(Staging { folder, lock })
     }
 
-    /// Moves everything that no image, container or process needs out of reach, and says where it is.
-    pub(super) fn sweep(&self) -> io::Result<Swept> {
-        let _lock = self.exclusive()?;
-        let (mut rubbish, mut cgroups, mut bytes) = (Vec::new(), Vec::new(), 0);
-        for folder in ["staging", "containers"] {
-            for entry in fs::read_dir(self.root.join(folder))? {
-                let folder = entry?.path();
-                if let Some(lock) = abandoned(&folder) {
-                    cgroups.extend(read_record(&folder).into_iter().flat_map(|record| record.cgroups));
-                    rubbish.push(Rubbish { folder, lock });
-                }
-            }
-        }
-        let images = self.images()?;
-        let mut layers: BTreeSet<String> = images.iter().flat_map(|image| image.layers.clone()).collect();
-        layers.extend(self.running()?.into_iter().flat_map(|container| container.record.layers));
-        for entry in fs::read_dir(self.layers())? {
-            let entry = entry?;
-            if !entry.file_name().to_str().is_some_and(|name| layers.contains(name)) {
-                rubbish.push(self.take_away(&entry.path())?);
-            }
-        }
-        let blobs: BTreeSet<&str> = images
-            .iter()
-            .flat_map(|image| [&image.info.id, &image.manifest])
-            .filter_map(|digest| digest.strip_prefix("sha256:"))
-            .collect();
-        for entry in fs::read_dir(self.root.join("images/blobs/sha256"))? {
-            let entry = entry?;
-            if !entry.file_name().to_str().is_some_and(|name| blobs.contains(name)) {
-                bytes += entry.metadata()?.len();
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(Swept { rubbish, cgroups, bytes })
-    }
-
-    /// What is wrong with the store, in words; nothing when it is whole.
-    pub(super) fn verify(&self) -> io::Result<Vec<String>> {
-        let _lock = self.shared()?;
-        let mut problems = Vec::new();
-        for entry in fs::read_dir(self.root.join("images/blobs/sha256"))? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if hex::encode(Sha256::digest(fs::read(&path)?)) != name {
-                problems.push(format!("{} has another content than its name says", path.display()));
-            }
-        }
-        for entry in self.index()?.manifests {
-            let tag = entry.annotations.get(REFERENCE).cloned().unwrap_or_default();
-            match self.read_image(&entry.digest) {
-                Err(error) => problems.push(format!("image {tag} cannot be read: {error}")),
-                Ok(image) => {
-                    let missing = image.layers.iter().filter(|layer| !self.layers().join(layer).join(TREE).is_dir());
-                    problems.extend(missing.map(|layer| format!("image {tag} has no layer {layer}")));
-                }
-            }
-        }
-        Ok(problems)
-    }
-
-    /// Takes the tags of images away that [`Store::verify`] complains of: containers of theirs could not be made.
-    pub(super) fn forget_damaged(&self) -> io::Result<()> {
-        let _lock = self.exclusive()?;
-        let mut index = self.index()?;
-        let mut kept = Vec::new();
-        for entry in std::mem::take(&mut index.manifests) {
-            if self.is_whole(&entry.digest)? {
-                kept.push(entry);
-            }
-        }
-        index.manifests = kept;
-        self.write_index(&index)
-    }
-
-    /// Fails when the disk does: then nothing is known.
-    fn is_whole(&self, manifest: &str) -> io::Result<bool> {
-        use io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
-        let image = match self.read_image(manifest) {
-            Ok(image) => image,
-            Err(error) if matches!(error.kind(), InvalidData | NotFound | Other | UnexpectedEof) => return Ok(false),
-            Err(error) => return Err(error),
-        };
-        for digest in [&image.info.id, &image.manifest] {
-            if format!("sha256:{}", hex::encode(Sha256::digest(self.blob(digest)?))) != *digest {
-                return Ok(false);
-            }
-        }
-        Ok(image.layers.iter().all(|layer| self.layers().join(layer).join(TREE).is_dir()))
-    }
-
     // ---- caches
 
     pub(super) fn make_cache(&self, name: &str) -> io::Result<PathBuf> {
@@ -556,6 +460,11 @@ pub(super) fn make_container(folder: &Path, record: &ContainerRecord) -> io::Res
 }
 
 /// The tree of a layer to be. A root folder is everybody's to enter, whatever the mask of whoever makes it.
+/// Writes down what a layer's tree is, before the layer gets its place.
+pub(super) fn write_seal(layer: &Path, digest: &str) -> io::Result<()> {
+    fs::write(layer.join(SEAL), digest)
+}
+
 fn make_tree(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let tree = folder.join("layer").join(TREE);

@@ -2,6 +2,15 @@
 
 use super::*;
 
+/// As the helper does for real trees.
+fn seal(tree: &Path) -> io::Result<String> {
+    Ok(format!("sha256:{}", hex::encode(Sha256::digest(fs::read(tree.join("file"))?))))
+}
+
+fn problems(store: &Store) -> Vec<String> {
+    store.verify(seal).unwrap().problems
+}
+
 fn add(store: &Store, tag: &str, content: &str) -> ImageInfo {
     let staging = store.stage().unwrap();
     fs::write(staging.tree().join("file"), content).unwrap();
@@ -11,6 +20,7 @@ fn add(store: &Store, tag: &str, content: &str) -> ImageInfo {
     let layer = Layer { diff_id: diff_id.clone(), bytes: 7 };
     let manifest = store.manifest(None, &config, &layer).unwrap();
     let layers = vec![(staging.folder.join("layer"), diff_id)];
+    write_seal(&layers[0].0, &layers[0].1).unwrap();
     store.add_image(tag, None, &manifest, &config, layers).unwrap()
 }
 
@@ -25,7 +35,7 @@ fn an_image_is_found_by_each_of_its_names_until_it_is_removed() {
     assert_eq!(first.labels["name"], "first");
     assert_eq!(first.labels[labels::OWNED], "");
     assert_eq!(store.images().unwrap().len(), 2);
-    assert_eq!(store.verify().unwrap(), [""; 0]);
+    assert_eq!(problems(&store), [""; 0]);
     store.remove_image("farm/base:1").unwrap();
     store.remove_image("farm/base:1").unwrap();
     assert_eq!(store.find(&first.id).unwrap(), None);
@@ -59,7 +69,7 @@ fn a_sweep_takes_what_nothing_needs_and_nothing_else() {
     assert!(growing.tree().exists());
     assert_eq!(fs::read_dir(store.layers()).unwrap().count(), 2, "of `kept`, and of the container");
     assert_eq!(store.running().unwrap().len(), 1);
-    assert_eq!(store.verify().unwrap(), [""; 0]);
+    assert_eq!(problems(&store), [""; 0]);
     drop(lock);
     let rubbish = store.sweep().unwrap().rubbish;
     assert_eq!(rubbish.len(), 1, "{rubbish:?}");
@@ -83,17 +93,38 @@ fn damage_is_found() {
     let store = Store::open(folder.path()).unwrap();
     let image = add(&store, "one:1", "one");
     fs::remove_dir_all(store.layers()).unwrap();
-    assert!(store.verify().unwrap()[0].contains("image one:1 has no layer"));
+    assert!(problems(&store)[0].contains("image one:1 has no layer"));
     fs::write(store.blob_path(&image.id).unwrap(), "{}").unwrap();
-    let problems = store.verify().unwrap();
-    assert!(problems[0].contains("another content"), "{problems:?}");
+    let verdict = store.verify(seal).unwrap();
+    assert!(verdict.problems[0].contains("another content"), "{verdict:?}");
     fs::create_dir(store.layers()).unwrap();
     let sound = add(&store, "two:1", "two");
-    store.forget_damaged().unwrap();
+    store.forget_damaged(&verdict).unwrap();
     assert_eq!(store.find("one:1").unwrap(), None);
     assert_eq!(store.find("two:1").unwrap().unwrap().info, sound);
     store.sweep().unwrap();
-    assert_eq!(store.verify().unwrap(), [""; 0]);
+    assert_eq!(problems(&store), [""; 0]);
+}
+
+#[test]
+fn a_layer_that_changed_is_found_and_its_images_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    add(&store, "rotten:1", "rotten");
+    add(&store, "sound:1", "sound");
+    let layer = store.find("rotten:1").unwrap().unwrap().layers.remove(0);
+    fs::write(store.layers().join(&layer).join(TREE).join("file"), "r0tten").unwrap();
+    let verdict = store.verify(seal).unwrap();
+    assert_eq!(
+        verdict.problems,
+        [format!("layer {layer} of image rotten:1 has another content than it was made with")]
+    );
+    store.forget_damaged(&verdict).unwrap();
+    assert_eq!(store.find("rotten:1").unwrap(), None);
+    assert!(store.find("sound:1").unwrap().is_some());
+    assert_eq!(problems(&store), [""; 0]);
+    fs::remove_file(store.layers().join(&store.find("sound:1").unwrap().unwrap().layers[0]).join(SEAL)).unwrap();
+    assert_eq!(problems(&store).len(), 1, "one that nobody finished");
 }
 
 #[test]

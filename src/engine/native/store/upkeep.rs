@@ -1,0 +1,171 @@
+//! The upkeep of a store: what nothing needs is taken out of it, and what is in it is held against what it should be.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, read_record};
+
+/// What a sweep found.
+#[derive(Debug)]
+pub(in crate::engine::native) struct Swept {
+    /// For the helper to remove.
+    pub(in crate::engine::native) rubbish: Vec<Rubbish>,
+    /// Of containers whose keeper is gone.
+    pub(in crate::engine::native) cgroups: Vec<PathBuf>,
+    /// Of files that are gone already.
+    pub(in crate::engine::native) bytes: u64,
+}
+
+/// What [`Store::verify`] found.
+#[derive(Debug, Default)]
+pub(in crate::engine::native) struct Verdict {
+    /// In words; nothing when the store is whole.
+    pub(in crate::engine::native) problems: Vec<String>,
+    /// Names of layers whose trees are others than they were.
+    layers: BTreeSet<String>,
+}
+
+impl Store {
+    /// Moves everything that no image, container or process needs out of reach, and says where it is.
+    pub(in crate::engine::native) fn sweep(&self) -> io::Result<Swept> {
+        let _lock = self.exclusive()?;
+        let (mut rubbish, mut cgroups, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for folder in ["staging", "containers"] {
+            for entry in fs::read_dir(self.root.join(folder))? {
+                let folder = entry?.path();
+                if let Some(lock) = abandoned(&folder) {
+                    cgroups.extend(read_record(&folder).into_iter().flat_map(|record| record.cgroups));
+                    rubbish.push(Rubbish { folder, lock });
+                }
+            }
+        }
+        let images = self.images()?;
+        let mut layers: BTreeSet<String> = images.iter().flat_map(|image| image.layers.clone()).collect();
+        layers.extend(self.running()?.into_iter().flat_map(|container| container.record.layers));
+        for entry in fs::read_dir(self.layers())? {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| layers.contains(name)) {
+                rubbish.push(self.take_away(&entry.path())?);
+            }
+        }
+        let blobs: BTreeSet<&str> = images
+            .iter()
+            .flat_map(|image| [&image.info.id, &image.manifest])
+            .filter_map(|digest| digest.strip_prefix("sha256:"))
+            .collect();
+        for entry in fs::read_dir(self.root.join("images/blobs/sha256"))? {
+            let entry = entry?;
+            if !entry.file_name().to_str().is_some_and(|name| blobs.contains(name)) {
+                bytes += entry.metadata()?.len();
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(Swept { rubbish, cgroups, bytes })
+    }
+
+    /// What is wrong with the store. `seal` digests a layer's tree, which takes long: it runs for several at a time, and
+    /// without a lock, so that builds go on meanwhile.
+    ///
+    /// # Errors
+    /// When the disk fails: then nothing is known.
+    pub(in crate::engine::native) fn verify(
+        &self,
+        seal: impl Fn(&Path) -> io::Result<String> + Sync,
+    ) -> io::Result<Verdict> {
+        let mut verdict = Verdict::default();
+        let layers = self.verify_images(&mut verdict.problems)?;
+        let changed: Vec<&String> = layers
+            .par_iter()
+            .map(|(layer, _)| Ok((layer, self.is_as_sealed(layer, &seal)?)))
+            .collect::<io::Result<Vec<_>>>()?
+            .into_iter()
+            .filter_map(|(layer, sealed)| (!sealed).then_some(layer))
+            .collect();
+        for layer in changed {
+            let of = layers[layer].join(", ");
+            verdict.problems.push(format!("layer {layer} of image {of} has another content than it was made with"));
+            verdict.layers.insert(layer.clone());
+        }
+        Ok(verdict)
+    }
+
+    /// What is wrong with images as documents, and the tags of those that need each layer that is there.
+    fn verify_images(&self, problems: &mut Vec<String>) -> io::Result<BTreeMap<String, Vec<String>>> {
+        let _lock = self.shared()?;
+        let mut layers = BTreeMap::<String, Vec<String>>::new();
+        for entry in fs::read_dir(self.root.join("images/blobs/sha256"))? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if hex::encode(Sha256::digest(fs::read(&path)?)) != name {
+                problems.push(format!("{} has another content than its name says", path.display()));
+            }
+        }
+        for entry in self.index()?.manifests {
+            let tag = entry.annotations.get(REFERENCE).cloned().unwrap_or_default();
+            match self.read_image(&entry.digest) {
+                Err(error) => problems.push(format!("image {tag} cannot be read: {error}")),
+                Ok(image) => {
+                    for layer in image.layers {
+                        match self.layers().join(&layer).join(TREE).is_dir() {
+                            true => layers.entry(layer).or_default().push(tag.clone()),
+                            false => problems.push(format!("image {tag} has no layer {layer}")),
+                        }
+                    }
+                }
+            }
+        }
+        Ok(layers)
+    }
+
+    /// Whether a layer is as it was made; also of one that was removed meanwhile.
+    fn is_as_sealed(&self, layer: &str, seal: impl Fn(&Path) -> io::Result<String>) -> io::Result<bool> {
+        let folder = self.layers().join(layer);
+        let said = match fs::read_to_string(folder.join(SEAL)) {
+            Ok(said) => said,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(!folder.exists()),
+            Err(error) => return Err(error),
+        };
+        match seal(&folder.join(TREE)) {
+            Ok(found) => Ok(found == said || !folder.exists()),
+            Err(_) if !folder.exists() => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes the tags of images away that [`Store::verify`] complains of: containers of theirs could not be made, or
+    /// would not be what they should.
+    pub(in crate::engine::native) fn forget_damaged(&self, verdict: &Verdict) -> io::Result<()> {
+        let _lock = self.exclusive()?;
+        let mut index = self.index()?;
+        let mut kept = Vec::new();
+        for entry in std::mem::take(&mut index.manifests) {
+            if self.is_whole(&entry.digest, &verdict.layers)? {
+                kept.push(entry);
+            }
+        }
+        index.manifests = kept;
+        self.write_index(&index)
+    }
+
+    /// Fails when the disk does: then nothing is known.
+    fn is_whole(&self, manifest: &str, damaged: &BTreeSet<String>) -> io::Result<bool> {
+        use io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
+        let image = match self.read_image(manifest) {
+            Ok(image) => image,
+            Err(error) if matches!(error.kind(), InvalidData | NotFound | Other | UnexpectedEof) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        for digest in [&image.info.id, &image.manifest] {
+            if format!("sha256:{}", hex::encode(Sha256::digest(self.blob(digest)?))) != *digest {
+                return Ok(false);
+            }
+        }
+        let is_good = |layer: &String| !damaged.contains(layer) && self.layers().join(layer).join(TREE).is_dir();
+        Ok(image.layers.iter().all(is_good))
+    }
+}
