@@ -12,6 +12,7 @@ pub mod engine;
 pub mod event;
 pub mod family;
 pub mod fetch;
+pub mod hint;
 pub mod image;
 pub mod matrix;
 pub mod plan;

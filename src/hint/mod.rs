@@ -1,0 +1,194 @@
+//! What a failed build lacks, by the words that compilers, shells, interpreters and build systems have for it: lines of
+//! output in, [`Missing`] out. Pure, bounded and for hints only: a build prints what it likes, so nothing that is found
+//! here decides how a job ended. Which package has the missing thing is said elsewhere.
+//!
+//! Inside: `patterns` is the table of what tools print; `context` follows the few tools that say it over several lines
+//! (CMake, configure scripts, Meson); `names` knows which requirement a missing thing is asked for by.
+
+mod context;
+mod names;
+mod patterns;
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::types::printable;
+use context::Context;
+
+/// Things of one strength that are remembered; of more, the latest.
+const KEPT: usize = 8;
+/// Of these, how many are told: one cause seldom has more.
+const TOLD: usize = 3;
+/// Bytes of a line that are looked at.
+const LINE_BYTES: usize = 4096;
+/// Characters of a line that are kept for people.
+const TEXT_CHARS: usize = 400;
+/// No name of a file, module or package that a build asks for is longer.
+const NAME_BYTES: usize = 200;
+/// What may well be harmless (`git: not found`) is only told when the output ends so many lines after it.
+const NEAR_THE_END: u64 = 100;
+
+/// What kind of thing is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Of C or C++, as it is included: `curl/curl.h`.
+    Header,
+    /// A linker's `-lfoo`: `foo`.
+    Library,
+    PkgConfig,
+    /// What `find_package` looks for.
+    CmakePackage,
+    Command,
+    PythonModule,
+    /// `Foo::Bar`
+    PerlModule,
+    RubyGem,
+    /// Of autoconf, as it is written in a `configure.ac`.
+    AutoconfMacro,
+    /// An absolute path.
+    File,
+}
+
+/// Something that a build looked for and did not find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    pub kind: Kind,
+    /// Printable, without white space and quotes.
+    pub name: String,
+    /// The number of the line that says so, as the output was numbered.
+    pub line: u64,
+    /// That line, printable, cut when it is long.
+    pub text: String,
+}
+
+impl Missing {
+    /// What may be asked for to get it, the likeliest first; never empty. Capabilities, but for the few things that only
+    /// a package's name stands for.
+    pub fn requirements(&self) -> Vec<String> {
+        names::requirements(self.kind, &self.name)
+    }
+}
+
+/// `the header curl/curl.h`
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match self.kind {
+            Kind::Header => write!(f, "the header {name}"),
+            Kind::Library => write!(f, "a library to link with -l{name}"),
+            Kind::PkgConfig => write!(f, "{name}.pc of pkg-config"),
+            Kind::CmakePackage => write!(f, "the CMake package {name}"),
+            Kind::Command => write!(f, "the command {name}"),
+            Kind::PythonModule => write!(f, "the Python module {name}"),
+            Kind::PerlModule => write!(f, "the Perl module {name}"),
+            Kind::RubyGem => write!(f, "the Ruby gem {name}"),
+            Kind::AutoconfMacro => write!(f, "the autoconf macro {name}"),
+            Kind::File => write!(f, "the file {name}"),
+        }
+    }
+}
+
+/// How sure a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    /// Whoever prints this stops.
+    Certain,
+    /// Scripts go on after it as often as not.
+    Likely,
+}
+
+/// A thing that a line names, before its place is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    kind: Kind,
+    name: String,
+    strength: Strength,
+}
+
+impl Named {
+    fn certain(kind: Kind, name: &str) -> Option<Named> {
+        Named::new(kind, name, Strength::Certain)
+    }
+
+    fn likely(kind: Kind, name: &str) -> Option<Named> {
+        Named::new(kind, name, Strength::Likely)
+    }
+
+    /// None for what cannot be a name of this kind: output is anybody's text.
+    fn new(kind: Kind, name: &str, strength: Strength) -> Option<Named> {
+        names::is_plausible(kind, name).then(|| Named { kind, name: name.to_owned(), strength })
+    }
+}
+
+/// Reads output as it comes, cut anywhere. What it holds is bounded, and the same for every way of cutting.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    current: Vec<u8>,
+    /// The number of the line that `current` is the beginning of.
+    line: u64,
+    context: Context,
+    certain: VecDeque<Missing>,
+    likely: VecDeque<Missing>,
+}
+
+impl Scanner {
+    /// Takes output whose first byte belongs to line `line`.
+    pub fn feed(&mut self, mut line: u64, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let text = part.strip_suffix(b"\n").unwrap_or(part);
+            let room = LINE_BYTES.saturating_sub(self.current.len());
+            self.current.extend_from_slice(&text[..text.len().min(room)]);
+            self.line = line;
+            if text.len() < part.len() {
+                self.end_line();
+                line += 1;
+            }
+        }
+    }
+
+    /// What the output so far says is missing, in its order.
+    pub fn missing(&mut self) -> Vec<Missing> {
+        if !self.current.is_empty() {
+            self.end_line();
+        }
+        let near = self.line.saturating_sub(NEAR_THE_END);
+        let likely = self.likely.iter().filter(|missing| missing.line >= near);
+        let found: Vec<&Missing> =
+            if self.certain.is_empty() { likely.collect() } else { self.certain.iter().collect() };
+        found[found.len().saturating_sub(TOLD)..].iter().copied().cloned().collect()
+    }
+
+    fn end_line(&mut self) {
+        let line = std::mem::take(&mut self.current);
+        let text = String::from_utf8_lossy(&line);
+        // A tool that redraws its line shows what it drew last.
+        let text = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+        let plain = if text.contains('\u{1b}') { Cow::Owned(printable(text)) } else { Cow::Borrowed(text) };
+        for named in self.context.read(&plain) {
+            self.note(named, text);
+        }
+        // The room is used again.
+        self.current = line;
+        self.current.clear();
+    }
+
+    fn note(&mut self, named: Named, text: &str) {
+        let Named { kind, name, strength } = named;
+        let list = if strength == Strength::Certain { &mut self.certain } else { &mut self.likely };
+        if list.iter().any(|known| known.kind == kind && known.name == name) {
+            return;
+        }
+        if list.len() == KEPT {
+            list.pop_front();
+        }
+        let text = printable(text).trim().chars().take(TEXT_CHARS).collect();
+        list.push_back(Missing { kind, name, line: self.line, text });
+    }
+}
+
+#[cfg(test)]
+mod tests;
