@@ -5,6 +5,7 @@
 pub mod contents;
 pub mod mirror;
 
+mod advice;
 pub(crate) mod control;
 mod holdings;
 mod packages;
@@ -20,6 +21,7 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+pub use advice::Advice;
 pub use holdings::{Archives, Candidate, Holdings, keyrings, suites};
 pub use packages::{Index, Package};
 pub use resolve::minimal_system;

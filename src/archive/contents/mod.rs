@@ -19,6 +19,7 @@
 
 mod build;
 mod fetch;
+mod headers;
 mod rules;
 mod table;
 

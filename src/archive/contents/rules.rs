@@ -59,6 +59,10 @@ impl Rules {
         Rules { triplet: triplet.into_bytes() }
     }
 
+    pub(super) fn triplet(&self) -> &[u8] {
+        &self.triplet
+    }
+
     /// The path as it is kept, if it is: merged /usr undone, and what lies below a Python distribution's metadata cut.
     pub(super) fn kept<'a>(&self, path: &'a [u8]) -> Option<Cow<'a, [u8]>> {
         let path = path.strip_prefix(b"./").or_else(|| path.strip_prefix(b"/")).unwrap_or(path);
