@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::artifact::{Artifact, Finding};
 use crate::family::StepKind;
+use crate::hint::Missing;
 use crate::matrix::Target;
 
 #[derive(Debug, Clone, Serialize)]
@@ -76,6 +77,8 @@ pub struct JobReport {
     pub log: Option<PathBuf>,
     /// 1-based line in the log at which the failing step's last lines begin, and those lines, printable.
     pub tail: Option<Tail>,
+    /// What the failing step, by its own words, lacks: for people, never evidence.
+    pub hints: Vec<Hint>,
     pub memory_peak_bytes: Option<u64>,
 }
 
@@ -83,6 +86,35 @@ pub struct JobReport {
 pub struct Tail {
     pub first_line: u64,
     pub lines: Vec<String>,
+}
+
+/// Something that a build lacks by what it printed, and how to get it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hint {
+    /// What, and the line of the log that says so.
+    pub missing: Missing,
+    /// What to ask for: a capability, or a package's name.
+    pub requirement: String,
+    /// What to add it to: `[build] requires`, `Build-Depends in debian/control`.
+    pub to: String,
+    /// Where that stands, if it is in the recipe.
+    pub place: Option<RecipePlace>,
+    /// The target's packages that meet it, any one of which will do; none of them where nobody could be asked.
+    pub packages: Option<Vec<HintPackage>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HintPackage {
+    pub name: String,
+    pub version: String,
+}
+
+/// A line of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecipePlace {
+    pub path: PathBuf,
+    /// 1-based.
+    pub line: usize,
 }
 
 /// How a job ended. Each is told from the others by evidence, never by guessing from text alone.

@@ -26,7 +26,7 @@ use farm::image::{BaseChoice, ImageOptions, Images};
 use farm::matrix::Target;
 use farm::plan::{Job, JobLimits, Key, Plan};
 use farm::recipe::{PackageArch, RecipeFile, Selection};
-use farm::runner::{self, Context, Request, RunOptions};
+use farm::runner::{self, Context, NoAdviser, Request, RunOptions};
 use farm::source::Sources;
 use farm::store::Store;
 use farm::types::{Arch, Format};
@@ -175,6 +175,7 @@ impl Lab {
             images: Images::new(self.engine.clone(), images),
             sources: Sources { cache: self.folder.path().join("sources"), fetcher, mirrors: urls },
             store: Store::open(&self.folder.path().join("dist")).unwrap(),
+            adviser: Arc::new(NoAdviser),
             options: RunOptions { jobs: 3, network_env, ..RunOptions::default() },
         };
         let (sender, mut events) = mpsc::unbounded_channel();

@@ -1,10 +1,12 @@
 //! `farm build`: from the command line to the runner, and from its events to the reporters.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::advice::Adviser;
 use super::args::{BuildArgs, ColorChoice, NetworkArg};
 use super::config::Config;
 use super::context::{self, Connected};
@@ -46,7 +48,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
         NetworkArg::Host => Network::Host,
     };
     let archives = context::archives(fetcher.clone(), mirrors.clone())?;
-    let images = context::images(engine.clone(), args.origin.base.into(), archives, &id, network);
+    let images = context::images(engine.clone(), args.origin.base.into(), archives.clone(), &id, network);
     let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
     let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
     let network_env = distros.iter().map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();
@@ -62,7 +64,8 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
         host_network: network == Network::Host,
         network_env,
     };
-    let context = runner::Context { run: id, engine, engine_info: info, images, sources, store, options };
+    let adviser = Arc::new(Adviser { archives, loaded });
+    let context = runner::Context { run: id, engine, engine_info: info, images, sources, store, adviser, options };
 
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let mut reporter = Reporter::new(args.progress, color, &as_typed());

@@ -1,6 +1,7 @@
 //! The command line: arguments, wiring, diagnostics, exit codes; one file per subcommand. The only place, with
 //! `report`'s texts, that prints.
 
+mod advice;
 mod args;
 mod build;
 mod config;

@@ -213,6 +213,18 @@ impl RecipeFile {
         Some(if bare { format!("[override.{selector}]") } else { format!("[override.\"{selector}\"]") })
     }
 
+    /// The line (1-based) that sets `key`, such as `build.requires`, for a target; where nothing does, that of the table
+    /// in which it would stand. None when there is no such table either.
+    pub fn line_of(&self, selection: &Selection, key: &str) -> Option<usize> {
+        let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
+        let entry = overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key)).or_else(|| {
+            let (table, _) = key.rsplit_once('.')?;
+            path_of(&self.parsed.base, table)
+        })?;
+        let before = self.text.get(..entry.key_span.start)?;
+        Some(before.matches('\n').count() + 1)
+    }
+
     /// The overrides that apply, in the order in which they are merged: by weight, then as they stand in the file.
     fn matching(&self, selection: &Selection) -> Vec<usize> {
         let mut matching: Vec<(u32, usize)> = self

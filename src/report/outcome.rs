@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::style::{Style, Tone, count};
 use crate::artifact::{Artifact, ArtifactKind, Severity};
-use crate::event::{JobReport, Outcome, Tail};
+use crate::event::{Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
 use crate::family::{BUILD_ROOT, StepKind};
 use crate::types::{human_bytes, human_duration, printable};
 
@@ -78,10 +78,12 @@ pub(crate) fn headline(outcome: &Outcome) -> String {
 /// The few words that tell one failure from another in a list.
 pub(crate) fn gist(report: &JobReport) -> Option<String> {
     match &report.outcome {
-        Outcome::Failed { exit_code, .. } => Some(match report.tail.as_ref().and_then(telling_line) {
-            Some(line) => below_source_tree(line.trim()).to_owned(),
-            None => format!("exit code {exit_code}"),
-        }),
+        Outcome::Failed { exit_code, .. } => {
+            let hinted = report.hints.first().map(|hint| hint.missing.text.as_str());
+            let telling = hinted.or_else(|| report.tail.as_ref().and_then(telling_line));
+            let line = telling.map(|line| below_source_tree(line.trim()).to_owned());
+            Some(line.unwrap_or_else(|| format!("exit code {exit_code}")))
+        }
         Outcome::DepWait { requirements } => Some(safe(&requirements.join(", "))),
         Outcome::TimedOut { limit, .. } => Some(format!("over {}", whole(*limit))),
         Outcome::Stalled { limit, .. } => Some(format!("silent for {}", whole(*limit))),
@@ -100,8 +102,19 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
     }
 }
 
-/// A sentence, or a few, on what the evidence says.
+/// A sentence, or a few, on what the evidence says, and what the output suggests.
 pub(crate) fn cause(report: &JobReport) -> Vec<String> {
+    let mut lines = evidence(report);
+    if let Some(last) = lines.last_mut()
+        && !report.hints.is_empty()
+    {
+        let lacks: Vec<String> = report.hints.iter().map(|hint| safe(&hint.missing.to_string())).collect();
+        last.push_str(&format!("; by its output it lacks {}", lacks.join(", ")));
+    }
+    lines
+}
+
+fn evidence(report: &JobReport) -> Vec<String> {
     match &report.outcome {
         Outcome::Failed { step: StepKind::Prepare, exit_code } => {
             vec![format!("making the build environment ended with exit code {exit_code}")]
@@ -150,10 +163,48 @@ pub(crate) fn cause(report: &JobReport) -> Vec<String> {
     }
 }
 
-/// What a person may try first.
-pub(crate) fn help(report: &JobReport) -> Option<String> {
+/// What a person may try first, and the line of the recipe that it is about.
+pub(crate) fn help(report: &JobReport) -> Vec<(String, Option<String>)> {
+    let hinted = report.hints.iter().map(|hint| (advice(report, hint), hint.place.as_ref().map(place)));
+    hinted.chain(usual_help(report).map(|help| (help, None))).collect()
+}
+
+fn place(place: &RecipePlace) -> String {
+    safe(&format!("{}:{}", place.path.display(), place.line))
+}
+
+/// `add "pkgconfig(oniguruma)" to [build] requires; here that is libonig-dev 6.9.8-1`
+fn advice(report: &JobReport, hint: &Hint) -> String {
+    let (requirement, to, distro) = (safe(&hint.requirement), safe(&hint.to), safe(&report.target.distro));
+    let versions = |packages: &[HintPackage]| -> String {
+        packages
+            .iter()
+            .map(|package| safe(&format!("{} {}", package.name, package.version)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    // Only recipes know capabilities on every distribution.
+    let in_recipe = hint.to.starts_with('[');
+    match hint.packages.as_deref() {
+        None if in_recipe => format!("add \"{requirement}\" to {to}"),
+        None => format!("add {requirement} to {to}"),
+        Some([]) => format!(
+            "no package of {distro} has {}: is it the project's own, or from elsewhere?",
+            safe(&hint.missing.to_string())
+        ),
+        Some([package]) if !in_recipe => format!("add {} to {to}", safe(&package.name)),
+        Some([package]) if package.name == hint.requirement => {
+            format!("add \"{requirement}\" to {to}; here that is version {}", safe(&package.version))
+        }
+        Some([package]) => {
+            format!("add \"{requirement}\" to {to}; here that is {}", versions(std::slice::from_ref(package)))
+        }
+        Some(several) => format!("add one of these to {to}, each of which has {requirement}: {}", versions(several)),
+    }
+}
+
+fn usual_help(report: &JobReport) -> Option<String> {
     match &report.outcome {
-        Outcome::Failed { .. } => report.tail.as_ref().and_then(missing_in_build),
         Outcome::DepWait { .. } => {
             Some(format!("name what {} has instead in an override of [build] requires", safe(&report.target.distro)))
         }
@@ -239,26 +290,6 @@ fn below_source_tree(line: &str) -> &str {
     }
 }
 
-/// A missing header or command, by the words that compilers and shells have for it. A hint, never an outcome.
-fn missing_in_build(tail: &Tail) -> Option<String> {
-    let requires = |what: &str| Some(format!("add the package that has `{what}` to [build] requires"));
-    for line in &tail.lines {
-        if let Some((_, rest)) = line.split_once("fatal error: ")
-            && let Some((header, _)) = rest.split_once(": No such file or directory")
-        {
-            return requires(header.trim());
-        }
-        if let Some(rest) = line.strip_suffix(": not found").or_else(|| line.strip_suffix(": command not found"))
-            && let Some(command) = rest.rsplit([' ', ':']).next()
-            && !command.is_empty()
-            && !command.contains('/')
-        {
-            return requires(command);
-        }
-    }
-    None
-}
-
 /// Limits are whole numbers: `30 minutes`, not `30m 00s`.
 pub(crate) fn whole(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -323,18 +354,36 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_header_or_command_is_named() {
-        let tail = |line: &str| Tail { first_line: 1, lines: vec![line.to_owned()] };
-        assert_eq!(
-            missing_in_build(&tail("src/a.c:12:10: fatal error: oniguruma.h: No such file or directory")).as_deref(),
-            Some("add the package that has `oniguruma.h` to [build] requires")
+    fn advice_is_as_sure_as_what_is_known() {
+        let mut report = samples::report("jq@debian-12", samples::failed_in_build());
+        let package = |name: &str| HintPackage { name: name.into(), version: "6.9.8-1".into() };
+        let mut told = |packages: Option<&[&str]>, to: &str| {
+            report.hints[0].packages = packages.map(|names| names.iter().map(|name| package(name)).collect());
+            report.hints[0].to = to.into();
+            help(&report)[0].0.clone()
+        };
+        let recipe = "[build] requires";
+        insta::assert_snapshot!(
+            [
+                told(None, recipe),
+                told(Some(&[]), recipe),
+                told(Some(&["libonig-dev"]), recipe),
+                told(Some(&["pkgconfig(oniguruma)"]), recipe),
+                told(Some(&["libonig-dev", "libonig2-dev"]), recipe),
+                told(Some(&["libonig-dev"]), "Build-Depends in debian/control"),
+                told(None, "BuildRequires in jq.spec"),
+            ]
+            .join("\n"),
+            @r#"
+        add "pkgconfig(oniguruma)" to [build] requires
+        no package of debian-12 has the header oniguruma.h: is it the project's own, or from elsewhere?
+        add "pkgconfig(oniguruma)" to [build] requires; here that is libonig-dev 6.9.8-1
+        add "pkgconfig(oniguruma)" to [build] requires; here that is version 6.9.8-1
+        add one of these to [build] requires, each of which has pkgconfig(oniguruma): libonig-dev 6.9.8-1, libonig2-dev 6.9.8-1
+        add libonig-dev to Build-Depends in debian/control
+        add pkgconfig(oniguruma) to BuildRequires in jq.spec
+        "#
         );
-        assert_eq!(
-            missing_in_build(&tail("/bin/sh: 1: cmake: not found")).as_deref(),
-            Some("add the package that has `cmake` to [build] requires")
-        );
-        assert_eq!(missing_in_build(&tail("make: *** [all] Error 2")), None);
-        assert_eq!(missing_in_build(&tail("sh: 1: build-aux/git-version-gen: not found")), None);
     }
 
     #[test]

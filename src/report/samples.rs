@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
-use crate::event::{Event, JobReport, Outcome, Tail};
+use crate::event::{Event, Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
 use crate::family::StepKind;
+use crate::hint::{self, Missing};
 use crate::matrix::Target;
 use crate::types::{Arch, Format};
 
@@ -81,6 +82,18 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
             "make: *** [Makefile:980: src/jv_unicode.o] Error 1".into(),
         ],
     });
+    let hints = matches!(outcome, Outcome::Failed { .. }).then(|| Hint {
+        missing: Missing {
+            kind: hint::Kind::Header,
+            name: "oniguruma.h".into(),
+            line: 813,
+            text: "src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory".into(),
+        },
+        requirement: "pkgconfig(oniguruma)".into(),
+        to: "[build] requires".into(),
+        place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 24 }),
+        packages: Some(vec![HintPackage { name: "libonig-dev".into(), version: "6.9.8-1".into() }]),
+    });
     let ran = !matches!(outcome, Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::DepWait { .. });
     JobReport {
         log: ran.then(|| folder.join("build.log")),
@@ -91,6 +104,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         warnings: Vec::new(),
         folder,
         tail,
+        hints: hints.into_iter().collect(),
         memory_peak_bytes: None,
         outcome,
     }

@@ -8,6 +8,7 @@ use super::progress::finished_line;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::{ArtifactKind, Finding};
 use crate::event::{JobReport, Outcome, Tail};
+use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
 
@@ -142,7 +143,7 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     let tail = report.tail.as_ref().filter(|_| !matches!(report.outcome, Outcome::SourceUnavailable { .. }));
     let mut log_line = None;
     if let Some(tail) = tail {
-        let (first, lines) = excerpt(tail);
+        let (first, lines) = excerpt(tail, report.hints.first().map(|hint| &hint.missing));
         log_line = Some(first);
         text.push('\n');
         for line in lines {
@@ -155,8 +156,11 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push_str(&style.wrap(&line, indent));
         text.push('\n');
     }
-    if let Some(help) = outcome::help(report) {
+    for (help, place) in outcome::help(report) {
         text.push_str(&hanging("help:", &help, style));
+        if let Some(place) = place {
+            text.push_str(&format!("        {place}\n"));
+        }
     }
     if !others.is_empty() {
         let names: Vec<String> = others.iter().map(|report| report.target.to_string()).collect();
@@ -174,12 +178,18 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     text
 }
 
-/// The last lines of a step, or the line that tells most and what follows it, when that stands further up. With the
-/// number in the log of the first.
-fn excerpt(tail: &Tail) -> (u64, Vec<String>) {
+/// The last lines of a step, or the line that tells most and what follows it, when that stands further up: where
+/// something is missing, the line that says so. With the number in the log of the first.
+fn excerpt(tail: &Tail, missing: Option<&Missing>) -> (u64, Vec<String>) {
     let lines: Vec<String> = tail.lines.iter().map(|line| printable(line)).collect();
+    if let Some(missing) = missing.filter(|missing| missing.line < tail.first_line) {
+        let rest = lines.len().saturating_sub(TAIL_LINES - 2);
+        let shown = [printable(&missing.text), "[...]".to_owned()].into_iter().chain(lines[rest..].iter().cloned());
+        return (missing.line, shown.collect());
+    }
     let skipped = lines.len().saturating_sub(TAIL_LINES);
-    let telling = outcome::telling_index(tail).filter(|index| *index < skipped);
+    let of_missing = missing.and_then(|missing| usize::try_from(missing.line - tail.first_line).ok());
+    let telling = of_missing.or_else(|| outcome::telling_index(tail)).filter(|index| *index < skipped);
     let Some(telling) = telling else { return (tail.first_line + skipped as u64, lines[skipped..].to_vec()) };
     let rest = lines.len() - (TAIL_LINES - TELLING_LINES - 1);
     let mut shown = lines[telling..(telling + TELLING_LINES).min(rest)].to_vec();
@@ -291,7 +301,7 @@ mod tests {
             .collect();
         let text = summary(&reports, &run(true), &Style::PLAIN);
         assert!(text.lines().all(|line| width(line) <= 80), "{text}");
-        insta::assert_snapshot!(text, @"
+        insta::assert_snapshot!(text, @r#"
           ✓ jq0@debian-12/amd64    31.0s  52 kB  jq0_1.7-1_amd64.deb
           = jq1@debian-12/amd64   cached  3 packages, nothing changed
           ✗ jq2@debian-12/amd64    31.0s  failed in build: src/jv_unicode.c:12:10: fat…
@@ -314,8 +324,11 @@ mod tests {
             compilation terminated.
             make: *** [Makefile:980: src/jv_unicode.o] Error 1
 
-          the build step ended with exit code 2
-          help: add the package that has `oniguruma.h` to [build] requires
+          the build step ended with exit code 2; by its output it lacks the header
+          oniguruma.h
+          help: add "pkgconfig(oniguruma)" to [build] requires; here that is
+                libonig-dev 6.9.8-1
+                recipes/jq/farm.toml:24
           log:  dist/jq2/debian-12-amd64/build.log, line 812
           try:  farm build -t jq2@debian-12/amd64
 
@@ -390,7 +403,7 @@ mod tests {
         1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
         1 cancelled · 1 source-unavailable · 1 infrastructure  3m 12s, 2 slots 97 % busy
         dist/: 5 packages, 245 kB, SHA256SUMS
-        ");
+        "#);
     }
 
     #[test]
@@ -422,7 +435,7 @@ mod tests {
 
     #[test]
     fn the_page_shows_the_end_of_a_long_tail_and_its_line() {
-        let (first, lines) = excerpt(&tail_of(100, (0..50).map(|n| format!("line {n}"))));
+        let (first, lines) = excerpt(&tail_of(100, (0..50).map(|n| format!("line {n}"))), None);
         assert_eq!(first, 138);
         assert_eq!((lines.len(), lines[0].as_str(), lines[11].as_str()), (12, "line 38", "line 49"));
     }
@@ -430,11 +443,23 @@ mod tests {
     #[test]
     fn the_page_begins_with_what_tells_most_when_it_stands_further_up() {
         let lines = (0..50).map(|n| if n == 10 { "a.c:1: error: no".to_owned() } else { format!("line {n}") });
-        let (first, lines) = excerpt(&tail_of(100, lines));
+        let (first, lines) = excerpt(&tail_of(100, lines), None);
         assert_eq!(first, 110);
         let shown: Vec<&str> = lines.iter().map(String::as_str).collect();
         assert_eq!(shown[..5], ["a.c:1: error: no", "line 11", "line 12", "line 13", "[...]"]);
         assert_eq!(shown[5..], ["line 43", "line 44", "line 45", "line 46", "line 47", "line 48", "line 49"]);
+    }
+
+    #[test]
+    fn a_line_that_says_what_is_missing_is_shown_from_however_far_above() {
+        let mut report = samples::report("jq@debian-12", samples::failed_in_build());
+        report.tail = Some(tail_of(900, (0..20).map(|n| format!("line {n}"))));
+        report.hints[0].missing.line = 7;
+        let text = summary(&[report], &run(false), &Style::PLAIN);
+        let shown: Vec<&str> = text.lines().skip(3).take(4).map(str::trim).collect();
+        assert_eq!(shown[1..], ["[...]", "line 10", "line 11"]);
+        assert!(shown[0].ends_with("fatal error: oniguruma.h: No such file or directory"), "{text}");
+        assert!(text.contains("build.log, line 7\n"), "{text}");
     }
 
     #[test]

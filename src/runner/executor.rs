@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::journal::Journal;
 use super::outcome::{self, Stop};
 use super::watch::Patience;
-use super::{RunOptions, build, install_test, prepare, summary};
+use super::{Adviser, RunOptions, build, hints, install_test, prepare, summary};
 use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Severity};
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
 use crate::event::{Event, JobReport, Outcome};
@@ -39,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) images: Images,
     pub(crate) sources: Sources,
     pub(crate) store: Arc<Store>,
+    pub(crate) adviser: Arc<dyn Adviser>,
     pub(crate) options: RunOptions,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     /// Containers on their way out: the run waits for them.
@@ -109,11 +110,12 @@ pub(crate) async fn execute(shared: &Shared, index: usize, job: &Job, cancel: &C
     let result = result.unwrap_or_else(|panic| Err(internal_error(panic.as_ref())));
 
     let steps = work.journal.end_steps();
-    let Work { journal, memory_peak_bytes, .. } = work;
     let (mut outcome, built) = match result {
         Ok(built) => (Outcome::Succeeded, Some(built)),
         Err(outcome) => (outcome, None),
     };
+    let hints = hints::hints(&mut work, &outcome).await;
+    let Work { journal, memory_peak_bytes, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
     let space = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
@@ -126,6 +128,7 @@ pub(crate) async fn execute(shared: &Shared, index: usize, job: &Job, cancel: &C
     let mut report = empty_report(&shared.store, job, outcome, started.elapsed());
     report.steps = steps;
     report.tail = tail;
+    report.hints = hints;
     report.memory_peak_bytes = memory_peak_bytes;
     keep(shared, job, staging, built, &mut report).await;
     report.elapsed = started.elapsed();
@@ -195,6 +198,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         folder: store.folder(&job.target),
         log: None,
         tail: None,
+        hints: Vec::new(),
         memory_peak_bytes: None,
     }
 }

@@ -17,6 +17,7 @@ use super::tail::LastLine;
 use crate::engine::{OutputSink, OutputStream};
 use crate::event::{Event, Tail};
 use crate::family::StepKind;
+use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::types::Progress;
 
@@ -213,6 +214,11 @@ impl Journal {
 
     pub(crate) fn tail(&self) -> Option<Tail> {
         self.log.tail()
+    }
+
+    /// What the step that the job is in, by its own words, lacks.
+    pub(crate) fn missing(&mut self) -> Vec<Missing> {
+        self.log.missing()
     }
 
     pub(crate) fn tail_contains(&self, needle: &str) -> bool {

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::tail::TailBuffer;
 use crate::event::Tail;
+use crate::hint::{Missing, Scanner};
 
 /// Chunks between the job and the disk.
 const CHUNKS_IN_FLIGHT: usize = 16;
@@ -23,6 +24,7 @@ pub(crate) struct JobLog {
     line: u64,
     at_line_start: bool,
     tail: TailBuffer,
+    scanner: Scanner,
 }
 
 impl JobLog {
@@ -48,12 +50,20 @@ impl JobLog {
             // Nobody waits for it any more when the job was aborted.
             let _ = done.send(result);
         })?;
-        Ok(JobLog { sender, writer, line: 1, at_line_start: true, tail: TailBuffer::default() })
+        Ok(JobLog {
+            sender,
+            writer,
+            line: 1,
+            at_line_start: true,
+            tail: TailBuffer::default(),
+            scanner: Scanner::default(),
+        })
     }
 
     /// What the job's processes printed.
     pub(crate) async fn output(&mut self, bytes: Bytes) -> io::Result<()> {
         self.tail.feed(self.line, &bytes);
+        self.scanner.feed(self.line, &bytes);
         self.write(bytes).await
     }
 
@@ -62,11 +72,12 @@ impl JobLog {
         self.own(format!("farm: {text}\n")).await
     }
 
-    /// Begins a section; the tail starts over.
+    /// Begins a section; the tail, and the looking for what is missing, start over.
     pub(crate) async fn banner(&mut self, title: &str) -> io::Result<()> {
         let rule = format!("+{}+", "-".repeat(WIDTH - 2));
         self.own(format!("\n{rule}\n| {title:<width$} |\n{rule}\n\n", width = WIDTH - 4)).await?;
         self.tail = TailBuffer::default();
+        self.scanner = Scanner::default();
         Ok(())
     }
 
@@ -79,6 +90,11 @@ impl JobLog {
     /// The last lines of output since the last banner; none when there was no output.
     pub(crate) fn tail(&self) -> Option<Tail> {
         self.tail.tail()
+    }
+
+    /// What the output since the last banner says is missing.
+    pub(crate) fn missing(&mut self) -> Vec<Missing> {
+        self.scanner.missing()
     }
 
     /// Whether one of the last lines holds `needle`.

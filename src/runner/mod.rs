@@ -11,6 +11,7 @@
 //! journal        what a job says: log, events, step
 //!   log, tail, phases, summary
 //! outcome        what an error or an end means
+//! hints          what a failure may lack, by what it printed
 //! results        the tar that a build leaves, unpacked safely
 //! ```
 //!
@@ -20,6 +21,7 @@
 mod build;
 mod dispatcher;
 mod executor;
+mod hints;
 mod install_test;
 mod journal;
 mod log;
@@ -51,6 +53,8 @@ use crate::store::{Record, Store};
 use dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input};
 use executor::{EngineHandle, Shared, empty_report, internal_error};
 
+pub use hints::{Adviser, NoAdviser};
+
 /// How long killed jobs may take to notice; then their tasks are dropped.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How long the last clean-up may take: an engine that no longer answers must not keep a run from ending.
@@ -65,6 +69,8 @@ pub struct Context {
     pub images: Images,
     pub sources: Sources,
     pub store: Store,
+    /// Asked what a build that failed may lack.
+    pub adviser: Arc<dyn Adviser>,
     pub options: RunOptions,
 }
 
@@ -128,6 +134,7 @@ async fn run_at_pace(
         images: context.images,
         sources: context.sources,
         store: store.clone(),
+        adviser: context.adviser,
         options: context.options,
         events,
         removals: TaskTracker::new(),

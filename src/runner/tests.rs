@@ -13,16 +13,18 @@ use crate::artifact::ArtifactKind;
 use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
 use crate::engine::{EngineError, Limits, Network, labels};
+use crate::event::{HintPackage, RecipePlace};
 use crate::family::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
     TestSetup, User,
 };
 use crate::fetch::Fetcher;
+use crate::hint::Missing;
 use crate::image::{BaseChoice, ImageOptions};
 use crate::matrix::Target;
 use crate::plan::{JobLimits, Key};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
-use crate::types::{Arch, Format};
+use crate::types::{Arch, Format, Progress};
 
 const RECIPE: &str = r#"
 [package]
@@ -44,6 +46,28 @@ install = "true"
 [matrix]
 distros = ["debian-12"]
 "#;
+
+/// Knows one package, and where recipes say what they need.
+#[derive(Debug)]
+struct Knowing;
+
+#[async_trait::async_trait]
+impl Adviser for Knowing {
+    async fn advise(
+        &self,
+        _: &Job,
+        missing: &Missing,
+        _: &dyn Progress,
+        _: &CancellationToken,
+    ) -> Option<(String, Vec<HintPackage>)> {
+        let package = HintPackage { name: "libonig-dev".to_owned(), version: "6.9.8-1".to_owned() };
+        (missing.name == "oniguruma.h").then(|| ("pkgconfig(oniguruma)".to_owned(), vec![package]))
+    }
+
+    fn place(&self, target: &Target, key: &str) -> Option<RecipePlace> {
+        (key == "build.requires").then(|| RecipePlace { path: target.recipe.clone().into(), line: 24 })
+    }
+}
 
 /// A run on a fake engine, with everything it writes in a folder of its own.
 struct Bench {
@@ -179,6 +203,7 @@ impl Bench {
             images: Images::new(engine, images),
             sources,
             store: Store::open(&self.dist()).unwrap(),
+            adviser: Arc::new(Knowing),
             options: self.options.clone(),
         };
         let (sender, mut receiver) = mpsc::unbounded_channel();
@@ -666,4 +691,35 @@ async fn lines_to_show_are_few_and_short_but_the_log_has_all() {
     assert!((1..=10).contains(&lines.len()), "{}", lines.len());
     assert!(lines.iter().all(|line| line.len() == 4096 && line.chars().all(|c| c == 'z')));
     assert_eq!(ran.log().matches("zzz\u{1b}[31m\n").count(), 50);
+}
+
+#[tokio::test]
+async fn what_a_failed_step_lacks_is_hinted_at_and_decides_nothing() {
+    let bench = Bench::new();
+    bench.on("make", |_| {
+        let error = "a.c:1:10: fatal error: oniguruma.h: No such file or directory\n";
+        // Far above the last lines, and once more, as parallel builds have it.
+        let noise = "cc b.c\n".repeat(500);
+        Reply::exit(2).stdout(format!("cc a.c\n{error}{noise}{error}ld: cannot find -lfrob\nmake: *** Error 1\n"))
+    });
+    // The words of a success are nobody's hint.
+    bench.on("true", |guest| {
+        let deb = deb("good", "1.0-1~deb12");
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        guest.files.insert("/build/results/good_1.0-1~deb12_all.deb".to_owned(), FakeFile::regular(deb));
+        Reply::exit(0).stdout("sh: 1: git: not found\n")
+    });
+    let ran = bench.run(vec![bench.job("hello", &["make"]), bench.job("good", &["true"])]).await;
+    assert_eq!(*ran.outcome(), Outcome::Failed { step: StepKind::Unpack, exit_code: 2 });
+    let report = &ran.reports[0];
+    let [header, library] = &report.hints[..] else { panic!("{:?}", report.hints) };
+    let log = ran.log();
+    let line = log.lines().position(|line| line.contains("oniguruma.h")).unwrap() + 1;
+    assert_eq!(header.missing.line, line as u64);
+    assert!(header.missing.line < report.tail.as_ref().unwrap().first_line);
+    assert_eq!(header.requirement, "pkgconfig(oniguruma)");
+    assert_eq!(header.place.as_ref().unwrap().line, 24);
+    assert_eq!(header.packages.as_ref().unwrap()[0].name, "libonig-dev");
+    assert_eq!((library.requirement.as_str(), &library.packages), ("lib(frob)", &None));
+    assert!(ran.reports[1].hints.is_empty());
 }

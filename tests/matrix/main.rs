@@ -6,6 +6,7 @@
 
 mod docker;
 mod edges;
+mod hints;
 mod lab;
 mod memory;
 mod native;

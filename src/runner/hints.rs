@@ -1,0 +1,108 @@
+//! From what a failed step printed to hints in its report: what is missing, what to ask for, which package that is. It
+//! never changes how a job ended, and never keeps it waiting for long.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::executor::Work;
+use crate::event::{Hint, HintPackage, Outcome, RecipePlace};
+use crate::family::StepKind;
+use crate::hint::Missing;
+use crate::matrix::Target;
+use crate::plan::Job;
+use crate::types::{Format, Progress};
+
+/// For all hints of a job together: the first look into an archive downloads its index.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Knows which packages distributions have, and where recipes are written.
+#[async_trait]
+pub trait Adviser: fmt::Debug + Send + Sync {
+    /// None where nobody can be asked: no network, or a distribution whose package manager resolves by itself.
+    async fn advise(
+        &self,
+        job: &Job,
+        missing: &Missing,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Option<(String, Vec<HintPackage>)>;
+
+    /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
+    fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;
+}
+
+/// Knows nothing: hints say what is missing and what to ask for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoAdviser;
+
+#[async_trait]
+impl Adviser for NoAdviser {
+    async fn advise(
+        &self,
+        _: &Job,
+        _: &Missing,
+        _: &dyn Progress,
+        _: &CancellationToken,
+    ) -> Option<(String, Vec<HintPackage>)> {
+        None
+    }
+
+    fn place(&self, _: &Target, _: &str) -> Option<RecipePlace> {
+        None
+    }
+}
+
+/// Hints on a job that ended so.
+pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
+    let step = match outcome {
+        Outcome::Failed { step, .. } if *step != StepKind::Prepare => *step,
+        Outcome::Rejected { step: step @ StepKind::Test, .. } => *step,
+        _ => return Vec::new(),
+    };
+    let missing = work.journal.missing();
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    let job = work.job;
+    let adviser = &work.shared.adviser;
+    let (to, key) = whereto(job, step);
+    let place = key.and_then(|key| adviser.place(&job.target, key));
+    let progress = work.journal.progress();
+    let mut known = Vec::new();
+    let asking = async {
+        for missing in &missing {
+            known.push(adviser.advise(job, missing, &progress, work.cancel).await);
+        }
+    };
+    // What was found by then is told.
+    let _ = timeout(PATIENCE, asking).await;
+    let mut hints: Vec<Hint> = Vec::new();
+    let known = known.into_iter().chain(std::iter::repeat_with(|| None));
+    for (missing, known) in missing.into_iter().zip(known) {
+        let (requirement, packages) = match known {
+            Some((requirement, packages)) => (requirement, Some(packages)),
+            None => (missing.requirements().into_iter().next().unwrap_or_default(), None),
+        };
+        if hints.iter().all(|hint| hint.requirement != requirement) {
+            hints.push(Hint { missing, requirement, to: to.clone(), place: place.clone(), packages });
+        }
+    }
+    hints
+}
+
+/// What a requirement of this step is added to, in words, and the key of the recipe, if it is one.
+fn whereto(job: &Job, step: StepKind) -> (String, Option<&'static str>) {
+    if step == StepKind::Test {
+        return ("[test] requires".to_owned(), Some("test.requires"));
+    }
+    let own = &job.recipe.packaging;
+    match (job.target.format, &own.debian, &own.spec) {
+        (Format::Deb, Some(folder), _) => (format!("Build-Depends in {folder}/control"), None),
+        (Format::Rpm, _, Some(spec)) => (format!("BuildRequires in {spec}"), None),
+        _ => ("[build] requires".to_owned(), Some("build.requires")),
+    }
+}
