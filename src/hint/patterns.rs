@@ -120,7 +120,7 @@ const PATTERNS: &[(&str, Take)] = &[
     // Ruby
     (" cannot load such file -- ", |_, after| {
         let name = until(after, " ");
-        name.starts_with(['/', '.']).then_some(None).unwrap_or_else(|| Named::certain(Kind::RubyGem, name))
+        if name.starts_with(['/', '.']) { None } else { Named::certain(Kind::RubyGem, name) }
     }),
     ("Could not find '", |_, after| {
         after.contains("(Gem::MissingSpecError)").then(|| Named::certain(Kind::RubyGem, until(after, "'")))?
