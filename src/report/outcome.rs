@@ -218,6 +218,9 @@ fn usual_help(report: &JobReport) -> Option<String> {
             Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
         }
         Outcome::Rejected { step: StepKind::Test, .. } => None,
+        Outcome::Rejected { step: StepKind::Package, .. } => {
+            Some("`files` of a package says what it holds; what nobody wants, `install` can leave out".to_owned())
+        }
         Outcome::Rejected { .. } => Some("the refused packages are kept in broken/ beside the log".to_owned()),
         _ => None,
     }

@@ -204,10 +204,17 @@ async fn run_step(work: &mut Work<'_>, container: &dyn Container, step: &Step) -
     };
     let spec = ExecSpec { argv: in_order(&step.script), user, env, workdir: GuestPath::new(BUILD_ROOT) };
     let code = run_watched(work, container, &spec, Some(&token)).await?;
-    if code != 0 {
-        return Err(evidence(work, container, code).await);
+    let findings = work.journal.take_findings();
+    if code == 0 {
+        return Ok(());
     }
-    Ok(())
+    match evidence(work, container, code).await {
+        // farm's own scripts said what is wrong; the exit code is only how they stopped.
+        Stop::Final(Outcome::Failed { step, .. }) if !findings.is_empty() => {
+            Err(Outcome::Rejected { step, findings }.into())
+        }
+        stop => Err(stop),
+    }
 }
 
 /// A script with its errors among its output: between two streams an engine keeps no order, and a log with the error

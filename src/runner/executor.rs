@@ -160,7 +160,8 @@ async fn keep(shared: &Shared, job: &Job, staging: Staging, built: Option<Built>
             }
         }
         _ => {
-            let refused = matches!(report.outcome, Outcome::Rejected { .. });
+            // Without files as the recipe says there were no packages to refuse.
+            let refused = matches!(report.outcome, Outcome::Rejected { step, .. } if step != StepKind::Package);
             match blocking(move || staging.reject(refused)).await {
                 Ok(Ok(log)) => report.log = Some(log),
                 // The job failed already: where its log is lost is worth a word, not another outcome.

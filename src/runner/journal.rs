@@ -12,17 +12,22 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::log::JobLog;
+use super::outcome;
 use super::phases::{PhaseScanner, Piece};
 use super::tail::LastLine;
+use crate::artifact::Finding;
 use crate::engine::{OutputSink, OutputStream};
 use crate::event::{Event, Tail};
 use crate::family::StepKind;
 use crate::hint::Missing;
 use crate::matrix::Target;
-use crate::types::Progress;
+use crate::types::{Progress, printable};
 
 /// Droppable events are sent at most this often per job.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
+
+/// Scripts that find mistakes name a few of each kind: more than this is not from them.
+const MOST_FINDINGS: usize = 200;
 
 /// When a job last gave a sign, and the line to show for it. Shared with whoever watches.
 #[derive(Debug)]
@@ -87,6 +92,7 @@ pub(crate) struct Journal {
     steps: Vec<(StepKind, Duration)>,
     entered: Option<(StepKind, Instant)>,
     printed: bool,
+    findings: Vec<Finding>,
 }
 
 impl Journal {
@@ -115,6 +121,7 @@ impl Journal {
             steps: Vec::new(),
             entered: None,
             printed: false,
+            findings: Vec::new(),
         })
     }
 
@@ -186,6 +193,21 @@ impl Journal {
             return Err(Refusal::LogLimit.into());
         }
         Ok(())
+    }
+
+    /// A mistake that a script has found: in the log, and kept for the job's outcome.
+    async fn finding(&mut self, rule: &str, message: &str) -> io::Result<()> {
+        let (rule, message) = (printable(rule), printable(message));
+        self.output(format!("farm: {message}\n").into()).await?;
+        if self.findings.len() < MOST_FINDINGS {
+            self.findings.push(outcome::finding("", &rule, message));
+        }
+        Ok(())
+    }
+
+    /// What scripts have found since the last call.
+    pub(crate) fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
     }
 
     /// A line of farm's own in the log.
@@ -334,6 +356,7 @@ impl OutputSink for JobSink<'_> {
             match piece {
                 Piece::Bytes(bytes) => self.journal.output(bytes.into()).await?,
                 Piece::Phase(step) => self.journal.enter(step).await?,
+                Piece::Finding(rule, message) => self.journal.finding(&rule, &message).await?,
             }
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! Finds the lines by which a script announces the phase that it enters, in output that arrives cut anywhere, and takes
-//! them out. What it lets through is the same for every way of cutting.
+//! Finds the lines by which a script announces the phase that it enters, or a mistake that it has found, in output that
+//! arrives cut anywhere, and takes them out. What it lets through is the same for every way of cutting.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -8,11 +8,18 @@ use crate::family::StepKind;
 /// What a script may announce; the other phases are farm's own.
 const ANNOUNCED: [StepKind; 4] = [StepKind::Unpack, StepKind::Build, StepKind::Check, StepKind::Package];
 
+/// The word that says that a rule and a sentence follow.
+const FINDING: &[u8] = b" finding ";
+/// A longer line is no finding of a script of farm's.
+const LONGEST_FINDING: usize = 4096;
+
 /// A piece of a process's output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
     Phase(StepKind),
+    /// What is wrong, by a script that looked for it: the rule's name and a sentence. Not made printable.
+    Finding(String, String),
 }
 
 /// Reads one stream of one process.
@@ -46,9 +53,9 @@ impl PhaseScanner {
             plain.extend_from_slice(&rest[..start]);
             let marker = &rest[start..];
             match self.marker(marker) {
-                Marker::Complete(phase, length) => {
+                Marker::Complete(piece, length) => {
                     push(&mut pieces, &mut plain);
-                    pieces.push(Piece::Phase(phase));
+                    pieces.push(piece);
                     rest = &marker[length..];
                 }
                 Marker::Partial => {
@@ -94,17 +101,32 @@ impl PhaseScanner {
         for phase in ANNOUNCED {
             let expected = [b" ", phase.as_str().as_bytes(), b"\n"].concat();
             if after.starts_with(&expected) {
-                return Marker::Complete(phase, self.token.len() + expected.len());
+                return Marker::Complete(Piece::Phase(phase), self.token.len() + expected.len());
             }
             partial |= expected.starts_with(after);
         }
+        if let Some(text) = after.strip_prefix(FINDING) {
+            let room = &text[..text.len().min(LONGEST_FINDING)];
+            return match room.iter().position(|byte| *byte == b'\n') {
+                Some(end) => match String::from_utf8_lossy(&text[..end]).split_once(' ') {
+                    Some((rule, message)) => Marker::Complete(
+                        Piece::Finding(rule.to_owned(), message.to_owned()),
+                        self.token.len() + FINDING.len() + end + 1,
+                    ),
+                    None => Marker::None,
+                },
+                None if room.len() < LONGEST_FINDING => Marker::Partial,
+                None => Marker::None,
+            };
+        }
+        partial |= FINDING.starts_with(after);
         if partial { Marker::Partial } else { Marker::None }
     }
 }
 
 enum Marker {
-    /// The phase and the marker's length with its newline.
-    Complete(StepKind, usize),
+    /// What it says and its length with its newline.
+    Complete(Piece, usize),
     /// More bytes are needed.
     Partial,
     None,
@@ -162,6 +184,20 @@ mod tests {
     }
 
     #[test]
+    fn findings_are_taken_out_whole() {
+        let text = format!("ls\n{TOKEN} finding file-in-two-packages /usr/bin/a b is in two\nend\n");
+        let finding = Piece::Finding("file-in-two-packages".to_owned(), "/usr/bin/a b is in two".to_owned());
+        assert_eq!(scan(&[text.as_bytes()]), [bytes("ls\n"), finding, bytes("end\n")]);
+        for text in [
+            format!("{TOKEN} finding rule\n"),
+            format!("{TOKEN} finding rule {}\n", "x".repeat(LONGEST_FINDING)),
+            format!("{TOKEN} finding rule without an end"),
+        ] {
+            assert_eq!(scan(&[text.as_bytes()]), [bytes(&text)]);
+        }
+    }
+
+    #[test]
     fn a_marker_behind_an_unfinished_line_is_found() {
         let text = format!("no newline{TOKEN} check\nnext");
         assert_eq!(scan(&[text.as_bytes()]), [bytes("no newline"), Piece::Phase(StepKind::Check), bytes("next")]);
@@ -192,6 +228,8 @@ mod tests {
             Just(format!("{TOKEN} build\n").into_bytes()),
             Just(format!("{TOKEN} check\n").into_bytes()),
             Just(format!("{TOKEN} nothing\n").into_bytes()),
+            Just(format!("{TOKEN} finding rule text\n").into_bytes()),
+            Just(format!("{TOKEN} finding ").into_bytes()),
             Just(TOKEN.as_bytes().to_vec()),
             (0..TOKEN.len()).prop_map(|length| TOKEN.as_bytes()[..length].to_vec()),
             proptest::collection::vec(any::<u8>(), 0..12),
