@@ -135,6 +135,8 @@ impl Collector {
         }
         match entry.looked {
             Looked::Elf(elf) => self.elves.push((path, *elf)),
+            // What is left of a program in its debug symbols has holes where others have contents.
+            Looked::Damaged if self.is_debug => {}
             Looked::Damaged => self.damaged.push(path),
             Looked::NoElf => {}
         }
