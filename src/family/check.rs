@@ -2,7 +2,7 @@
 //! that would be unsafe in it. Sentences, for people; `plan` refuses the job.
 
 use crate::distro::{Distro, PackageManager};
-use crate::recipe::{PackageArch, Recipe, Relations, SubPackage};
+use crate::recipe::{PackageArch, Recipe, Relations};
 use crate::types::Format;
 
 use super::members::members;
@@ -29,8 +29,12 @@ pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
                 }
             }
         }
+        patterns("[package]", &recipe.package.files, &mut problems);
         for (key, sub) in &recipe.packages {
-            patterns(key, sub, &mut problems);
+            if sub.files.is_empty() {
+                problems.push(format!("[packages.{key}] has no files: nothing would be in it"));
+            }
+            patterns(&format!("[packages.{key}]"), &sub.files, &mut problems);
         }
         config_files(recipe, &mut problems);
         if distro.format == Format::Rpm {
@@ -189,17 +193,14 @@ fn path_problem(path: &str) -> Option<&'static str> {
     }
 }
 
-fn patterns(key: &str, sub: &SubPackage, problems: &mut Vec<String>) {
-    if sub.files.is_empty() {
-        problems.push(format!("[packages.{key}] has no files: nothing would be in it"));
-    }
-    for pattern in &sub.files {
+fn patterns(place: &str, files: &[String], problems: &mut Vec<String>) {
+    for pattern in files {
         // The library folder stands for an absolute path below /usr.
         let expanded = pattern.replace("${libdir}", "/usr/lib");
         if expanded.contains("${") {
-            problems.push(format!("[packages.{key}] files: `{pattern}` holds a variable other than ${{libdir}}"));
+            problems.push(format!("{place} files: `{pattern}` holds a variable other than ${{libdir}}"));
         } else if let Some(problem) = path_problem(&expanded) {
-            problems.push(format!("[packages.{key}] files: `{pattern}` {problem}"));
+            problems.push(format!("{place} files: `{pattern}` {problem}"));
         }
     }
 }
@@ -224,7 +225,7 @@ fn rpm_only(recipe: &Recipe, problems: &mut Vec<String>) {
             if sub.architecture == Some(PackageArch::Any) {
                 problems.push(format!(
                     "[packages.{key}] depends on the architecture, but [package] does not: RPM builds a noarch main \
-                     package with noarch parts only"
+                     package with noarch parts only; say [override.rpm.package] architecture = \"any\""
                 ));
             }
         }

@@ -8,6 +8,7 @@ use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations};
 use crate::types::Format;
 
 use super::members::{Member, assignment, members};
+use super::system::own_files;
 use super::text::{body, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
@@ -31,6 +32,15 @@ fn standards_version(distro: &Distro) -> &'static str {
         ("debian", "12") | ("ubuntu", "24.04") => "4.6.2",
         ("debian", "10") | ("ubuntu", "20.04") => "4.5.0",
         _ => "4.7.0",
+    }
+}
+
+/// Where the helpers of a release look for units: debhelper before 13.11.6 knows the old place only, newer releases
+/// forbid it.
+fn unit_folder(distro: &Distro) -> &'static str {
+    match (distro.family.as_str(), distro.version.as_str()) {
+        ("debian", "10" | "11" | "12") | ("ubuntu", "20.04" | "22.04") => "lib/systemd/system",
+        _ => "usr/lib/systemd/system",
     }
 }
 
@@ -117,7 +127,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         file("debian/changelog", changelog(recipe, distro, source_date_epoch)),
         file("debian/control", control(recipe, distro, members)),
         file("debian/copyright", licence.text),
-        executable("debian/rules", rules(recipe, members, licence.complete)),
+        executable("debian/rules", rules(recipe, distro, members, licence.complete)),
         file("debian/source/format", "3.0 (quilt)\n".to_owned()),
         file(&format!("{SCRIPTS}/env"), environment(recipe, distro)),
         executable(&format!("{SCRIPTS}/build"), recipe_script("build", recipe.build.build.as_deref())),
@@ -129,13 +139,16 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     if !licence.complete {
         files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh").to_owned()));
     }
-    if members.len() > 1 {
-        let header = "PACKAGE files PATTERN: who gets which installed files; the rest stays in the main package.";
-        files.push(file(&format!("{SCRIPTS}/packages"), assignment(members, header)));
-        files.push(file(&format!("{SCRIPTS}/assign.awk"), include_str!("scripts/assign.awk").to_owned()));
-        files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh").to_owned()));
-    }
+    files.push(file(&format!("{SCRIPTS}/packages"), assignment(members, Format::Deb)));
+    files.push(file(&format!("{SCRIPTS}/assign.awk"), include_str!("scripts/assign.awk").to_owned()));
+    files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh").to_owned()));
+    files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh").to_owned()));
     for member in members {
+        let own = own_files(member, Format::Deb).into_iter();
+        files.extend(own.map(|own| file(&format!("debian/{}.{}", member.name, own.kind), own.content)));
+        if !member.system.alternatives.is_empty() {
+            files.push(file(&format!("debian/{}.alternatives", member.name), alternatives(member)));
+        }
         files.extend(maintainer_scripts(&member.name, member.scripts));
         // debhelper marks everything below /etc by itself (dh_installdeb(1)).
         let elsewhere: Vec<&str> =
@@ -202,6 +215,8 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
         depends.push("${shlibs:Depends}".to_owned());
     }
     depends.push("${misc:Depends}".to_owned());
+    depends.push("${perl:Depends}".to_owned());
+    depends.push("${pkgconfig:Depends}".to_owned());
     if uses_dh_python(recipe) {
         depends.push("${python3:Depends}".to_owned());
     }
@@ -271,7 +286,7 @@ fn suite(distro: &Distro) -> String {
     codename.map(str::to_lowercase).filter(|name| !name.is_empty()).unwrap_or_else(|| "unstable".to_owned())
 }
 
-fn rules(recipe: &Recipe, members: &[Member<'_>], licence_complete: bool) -> String {
+fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_complete: bool) -> String {
     let name = &recipe.package.name;
     let with = if recipe.build.requires.iter().any(|r| r == "dh-python") { " --with python3" } else { "" };
     let mut rules = format!(
@@ -289,19 +304,75 @@ fn rules(recipe: &Recipe, members: &[Member<'_>], licence_complete: bool) -> Str
     rules.push_str(&format!(
         "\noverride_dh_auto_install:\n\tinstall -d debian/{name}\n\tDESTDIR=$(CURDIR)/debian/{name} {SCRIPTS}/install\n"
     ));
-    if members.len() > 1 {
-        rules.push_str(&format!("\t{SCRIPTS}/split {name} $(LIBDIR)\n"));
+    rules.push_str(&format!("\t{SCRIPTS}/split {name} $(LIBDIR) {}\n", unit_folder(distro)));
+    if members.iter().any(|member| own_files(member, Format::Deb).iter().any(|file| file.kind == "sysusers")) {
+        rules.push_str(
+            "\n# Part of the sequence from compatibility level 14 on. First of all: what follows may need the users.\n\
+             execute_after_dh_install:\n\tdh_installsysusers\n",
+        );
     }
+    rules.push_str(&services(members));
     // Also lets dwz of Debian 11, which fails on some small multi-file jobs, do its work.
     rules.push_str(
         "\n# A file of debug symbols that packages share would be taken for a stripped library by lintian.\n\
          override_dh_dwz:\n\tdh_dwz --no-dwz-multifile\n",
     );
+    let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     if !licence_complete {
-        let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
         rules.push_str(&format!("\nexecute_after_dh_installdocs:\n\t{SCRIPTS}/licence {}\n", names.join(" ")));
     }
+    rules.push_str(&format!("\nexecute_before_dh_gencontrol:\n\t{SCRIPTS}/depends {}\n", names.join(" ")));
     rules
+}
+
+/// What stands in for dh_installsystemd: only units that the recipe names are touched, each as it says. The recipe's
+/// `post-install` comes before: it finds users and temporary files made and services not yet started.
+fn services(members: &[Member<'_>]) -> String {
+    let mut rules = "\noverride_dh_installsystemd:\n".to_owned();
+    for member in members {
+        let name = &member.name;
+        if member.scripts.post_install.is_some() {
+            rules.push_str(&format!("\tcat {SCRIPTS}/{name}.postinst >>debian/{name}.postinst.debhelper\n"));
+        }
+        for (unit, service) in &member.system.services {
+            let enable = service.enable.unwrap_or(true);
+            let mut options = String::new();
+            if !enable {
+                options.push_str(" --no-enable");
+            }
+            let start = service.start.unwrap_or(enable);
+            if !start {
+                options.push_str(" --no-start");
+            }
+            match service.restart {
+                false => options.push_str(" --no-stop-on-upgrade"),
+                // With --no-start it is not the default: the unit would only be stopped.
+                true if !start => options.push_str(" --restart-after-upgrade"),
+                true => {}
+            }
+            rules.push_str(&format!("\tdh_installsystemd -p{name}{options} {unit}\n"));
+        }
+    }
+    rules
+}
+
+/// dh_installalternatives(1)
+fn alternatives(member: &Member<'_>) -> String {
+    let paragraphs = member.system.alternatives.iter().map(|(name, alternative)| {
+        let link = &alternative.link;
+        let mut text = format!(
+            "Name: {name}\nLink: {}\nAlternative: {}\nPriority: {}\n",
+            link.link, link.path, alternative.priority
+        );
+        if !alternative.dependents.is_empty() {
+            text.push_str("Dependents:\n");
+        }
+        for (name, link) in &alternative.dependents {
+            text.push_str(&format!(" {} {name} {}\n", link.link, link.path));
+        }
+        text
+    });
+    paragraphs.collect::<Vec<_>>().join("\n")
 }
 
 /// What the recipe's scripts find in their environment, as a file that they read.
@@ -325,20 +396,23 @@ fn recipe_script(phase: &str, script: Option<&str>) -> String {
 
 /// Policy 6.5: which script runs when. A removal script runs on removal only, not on upgrades, as in the .spec.
 fn maintainer_scripts(package: &str, scripts: &MaintainerScripts) -> Vec<GuestFile> {
-    [
+    // A piece of the script that debhelper makes, at the place that `services` gives it.
+    let post_install = scripts.post_install.as_ref().map(|script| {
+        let content = format!("if [ \"$1\" = configure ]; then\n(\nset -e\n{})\nfi\n", body(script));
+        file(&format!("{SCRIPTS}/{package}.postinst"), content)
+    });
+    let whole = [
         ("preinst", "install|upgrade", &scripts.pre_install),
-        ("postinst", "configure", &scripts.post_install),
         ("prerm", "remove", &scripts.pre_remove),
         ("postrm", "remove", &scripts.post_remove),
-    ]
-    .into_iter()
-    .filter_map(|(kind, when, script)| {
+    ];
+    let whole = whole.into_iter().filter_map(|(kind, when, script)| {
         let script = script.as_ref()?;
         let content = format!(
             "#!/bin/sh\nset -e\n\nrecipe() (\n{})\n\ncase \"$1\" in\n    {when}) recipe ;;\nesac\n\n#DEBHELPER#\n",
             body(script)
         );
         Some(file(&format!("debian/{package}.{kind}"), content))
-    })
-    .collect()
+    });
+    post_install.into_iter().chain(whole).collect()
 }

@@ -1,7 +1,9 @@
 //! The binary packages of a recipe as a format sees them: the main one first, names and texts filled in.
 
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations};
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::Format;
+
+use super::system::{UNITS, own_files};
 
 /// One binary package.
 #[derive(Debug)]
@@ -14,10 +16,11 @@ pub(super) struct Member<'a> {
     /// RPM group.
     pub(super) group: &'a str,
     pub(super) architecture: PackageArch,
-    /// Patterns; empty for the main package, which gets what no pattern takes.
+    /// Patterns; when the main package has none, it gets what no pattern takes.
     pub(super) files: &'a [String],
     pub(super) config_files: &'a [String],
     pub(super) relations: &'a Relations,
+    pub(super) system: &'a System,
     pub(super) scripts: &'a MaintainerScripts,
 }
 
@@ -31,9 +34,10 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
         section: &main.section,
         group: main.group.as_deref().unwrap_or(group(&main.section)),
         architecture: main.architecture,
-        files: &[],
+        files: &main.files,
         config_files: &main.config_files,
         relations: &main.relations,
+        system: &main.system,
         scripts: &main.scripts,
     }];
     for (key, sub) in &recipe.packages {
@@ -59,6 +63,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
             files: &sub.files,
             config_files: &sub.config_files,
             relations: &sub.relations,
+            system: &sub.system,
             scripts: &sub.scripts,
         });
     }
@@ -93,16 +98,30 @@ fn default_name(main: &str, key: &str, format: Format) -> String {
     }
 }
 
-/// The `packages` file that `assign.awk` reads: which pattern gives files to which package.
-pub(super) fn assignment(members: &[Member<'_>], header: &str) -> String {
-    let mut text = format!("# {header}\n");
+/// The name of a file of farm's own among the sources of a .spec.
+pub(super) fn source_name(member: &str, kind: &str) -> String {
+    format!("farm-{member}.{kind}")
+}
+
+/// The `packages` file that `assign.awk` reads: which pattern gives files to which package, and what has to be there.
+pub(super) fn assignment(members: &[Member<'_>], format: Format) -> String {
+    let mut text = "# What is in which package; assign.awk says how these lines are read.\n".to_owned();
     for member in members {
-        for pattern in member.files {
-            text.push_str(&format!("{} files {pattern}\n", member.name));
+        let name = &member.name;
+        let mut line = |kind: &str, what: &str| text.push_str(&format!("{name} {kind} {what}\n"));
+        member.files.iter().for_each(|pattern| line("files", pattern));
+        member.config_files.iter().for_each(|path| line("config", path));
+        member.system.services.keys().for_each(|unit| line("has", &format!("{UNITS}/{unit}")));
+        for (alternative, value) in &member.system.alternatives {
+            let links = std::iter::once((alternative, &value.link)).chain(&value.dependents);
+            for (name, link) in links {
+                line("has", &link.path);
+                line("link", &format!("{} {name}", link.link));
+            }
         }
-        for path in member.config_files {
-            text.push_str(&format!("{} config {path}\n", member.name));
-        }
+        own_files(member, format)
+            .iter()
+            .for_each(|file| line("own", &format!("{} {}", file.path, source_name(name, file.kind))));
     }
     text
 }

@@ -16,6 +16,8 @@ mod members;
 mod relation;
 mod rpm;
 mod rpm_generic;
+mod scriptlets;
+mod system;
 mod text;
 mod unpack;
 mod zypper;

@@ -7,11 +7,12 @@ use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe, Relations};
 use crate::types::Format;
 
-use super::members::{Member, assignment, members};
+use super::members::{Member, assignment, members, source_name};
+use super::system::own_files;
 use super::text::{body, paragraphs, quote, quote_all, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
-    Step, StepKind, TEST_PACKAGES, User, relation, script_variables, source_top, unpack,
+    Step, StepKind, TEST_PACKAGES, User, relation, script_variables, scriptlets, source_top, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -144,21 +145,25 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
 
 fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> Vec<GuestFile> {
     let file = |path: &str, content: String| GuestFile { path: path.to_owned(), content, executable: false };
-    let header = "PACKAGE files PATTERN, PACKAGE config PATH: what is in which package; the rest is in the main one.";
-    vec![
+    let mut files = vec![
         file("farm-files.awk", include_str!("scripts/assign.awk").to_owned()),
         file("farm-files.sh", include_str!("scripts/rpm-files.sh").to_owned()),
-        file("farm-packages", assignment(members, header)),
+        file("farm-packages", assignment(members, Format::Rpm)),
         file(&format!("{}.spec", recipe.package.name), spec(recipe, distro, members, source_date_epoch)),
-    ]
+    ];
+    for member in members {
+        let own = own_files(member, Format::Rpm).into_iter();
+        files.extend(own.map(|own| file(&source_name(&member.name, own.kind), own.content)));
+    }
+    files
 }
 
 /// Text in a .spec: macros are expanded everywhere, comments and scripts included.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('%', "%%")
 }
 
-fn tag(spec: &mut String, name: &str, value: &str) {
+pub(super) fn tag(spec: &mut String, name: &str, value: &str) {
     spec.push_str(&format!("{:<15} {value}\n", format!("{name}:")));
 }
 
@@ -193,6 +198,7 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     tag(&mut spec, "Source1", "farm-files.sh");
     tag(&mut spec, "Source2", "farm-files.awk");
     tag(&mut spec, "Source3", "farm-packages");
+    scriptlets::sources(&mut spec, members, 4);
     let patches = unpack::patches(recipe);
     for (index, patch) in patches.iter().enumerate() {
         tag(&mut spec, &format!("Patch{}", index + 1), &escape(&patch.name));
@@ -200,8 +206,9 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     if main.architecture == PackageArch::All {
         tag(&mut spec, "BuildArch", "noarch");
     }
-    build_requires(&mut spec, recipe, distro);
+    build_requires(&mut spec, recipe, distro, members);
     relations(&mut spec, recipe, main);
+    scriptlets::requirements(&mut spec, main, distro);
     spec.push_str(&format!("\n%description\n{}\n", description(main)));
     for member in &members[1..] {
         spec.push_str(&format!("\n%package -n {}\n", member.name));
@@ -211,6 +218,8 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
             tag(&mut spec, "BuildArch", "noarch");
         }
         relations(&mut spec, recipe, member);
+        libraries_behind_links(&mut spec, recipe, members, member);
+        scriptlets::requirements(&mut spec, member, distro);
         spec.push_str(&format!("\n%description -n {}\n{}\n", member.name, description(member)));
     }
     if main.architecture == PackageArch::Any {
@@ -242,7 +251,7 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
         script_section(&mut spec, "check", "check", &environment, build.check.as_deref());
     }
     for (index, member) in members.iter().enumerate() {
-        scriptlets(&mut spec, member, ships_libraries(members, index));
+        scriptlets::scriptlets(&mut spec, member, distro, ships_libraries(members, index));
     }
     for member in members {
         let name = if member.name == package.name { String::new() } else { format!("-n {} ", member.name) };
@@ -260,7 +269,7 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     spec
 }
 
-fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro) {
+fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) {
     if distro.manager == PackageManager::Apt {
         spec.push_str("# Built on Debian: what the build requires are Debian packages, of which rpm knows nothing.\n");
         return;
@@ -272,6 +281,7 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro) {
         let compiler = |package: &&String| ["gcc", "make"].contains(&package.as_str());
         requires.extend(distro.build_packages.iter().filter(compiler).cloned());
     }
+    requires.extend(scriptlets::macros_package(members, distro).map(str::to_owned));
     requires.sort();
     requires.dedup();
     for requirement in requires {
@@ -281,7 +291,7 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro) {
 
 fn relations(spec: &mut String, recipe: &Recipe, member: &Member<'_>) {
     let Relations { requires, recommends, suggests, provides, conflicts, replaces } = member.relations;
-    let own = if recipe.package.epoch > 0 { "%{epoch}:%{version}-%{release}" } else { "%{version}-%{release}" };
+    let own = own_version(recipe);
     for (name, list) in [
         ("Requires", requires),
         ("Recommends", recommends),
@@ -294,6 +304,11 @@ fn relations(spec: &mut String, recipe: &Recipe, member: &Member<'_>) {
             tag(spec, name, &relation);
         }
     }
+}
+
+/// The version of this very build.
+fn own_version(recipe: &Recipe) -> &'static str {
+    if recipe.package.epoch > 0 { "%{epoch}:%{version}-%{release}" } else { "%{version}-%{release}" }
 }
 
 /// Filled to less than the 80 columns that rpmlint allows.
@@ -325,6 +340,22 @@ fn script_section(spec: &mut String, section: &str, phase: &str, environment: &s
     ));
 }
 
+/// What a package with links for the linker needs, which no generator of rpm's looks for: the libraries behind them.
+fn libraries_behind_links(spec: &mut String, recipe: &Recipe, members: &[Member<'_>], member: &Member<'_>) {
+    let is_link = |pattern: &String| {
+        pattern.strip_prefix("${libdir}/").is_some_and(|name| name.ends_with(".so") && !name.contains('/'))
+    };
+    if !member.files.iter().any(is_link) {
+        return;
+    }
+    let isa = if member.architecture == PackageArch::Any { "%{?_isa}" } else { "" };
+    for (index, other) in members.iter().enumerate() {
+        if other.name != member.name && ships_libraries(members, index) {
+            tag(spec, "Requires", &format!("{}{isa} = {}", other.name, own_version(recipe)));
+        }
+    }
+}
+
 /// A package gets libraries by a pattern, or because another one takes the links to them and nobody the libraries.
 fn ships_libraries(members: &[Member<'_>], index: usize) -> bool {
     let takes = |member: &Member<'_>, end: &str| member.files.iter().any(|pattern| pattern.contains(end));
@@ -333,36 +364,6 @@ fn ships_libraries(members: &[Member<'_>], index: usize) -> bool {
     }
     members[1..].iter().any(|member| member.files.iter().any(|pattern| pattern.ends_with(".so")))
         && !members[1..].iter().any(|member| takes(member, ".so."))
-}
-
-/// Removal scripts run when the last version goes (`$1` is 0), not on upgrades, as in Debian's maintainer scripts.
-/// New glibc has a file trigger that runs ldconfig, others have none: where it is, the scriptlet does no harm.
-fn scriptlets(spec: &mut String, member: &Member<'_>, libraries: bool) {
-    let scripts = member.scripts;
-    let sections = [
-        ("pre", scripts.pre_install.as_deref(), false, false),
-        ("post", scripts.post_install.as_deref(), false, libraries),
-        ("preun", scripts.pre_remove.as_deref(), true, false),
-        ("postun", scripts.post_remove.as_deref(), true, libraries),
-    ];
-    for (section, script, at_removal, ldconfig) in sections {
-        let Some(script) = script else {
-            if ldconfig {
-                spec.push_str(&format!("\n%{section} -n {} -p /sbin/ldconfig\n", member.name));
-            }
-            continue;
-        };
-        spec.push_str(&format!("\n%{section} -n {}\n", member.name));
-        if ldconfig {
-            spec.push_str("/sbin/ldconfig\n");
-        }
-        let script = escape(&body(script));
-        if at_removal {
-            spec.push_str(&format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n"));
-        } else {
-            spec.push_str(&format!("(\nset -e\n{script})\n"));
-        }
-    }
 }
 
 /// The builder image where rpm's own package managers install: `manager` names the functions that `preamble` defines.
@@ -376,6 +377,9 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
         listed.push("patch".to_owned());
     }
     listed.extend(write(&recipe.build.requires));
+    if recipe.packaging.spec.is_none() {
+        listed.extend(scriptlets::macros_package(&members(recipe, Format::Rpm), distro).map(str::to_owned));
+    }
     listed.sort();
     listed.dedup();
     let mut script = format!("{preamble}{}{manager}_begin\n{manager}_update\n", include_str!("scripts/user.sh"));

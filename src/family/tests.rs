@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Security};
 use crate::recipe::{
-    Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, RecipeLimits, Relations, Source, SubPackage,
-    Test,
+    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, RecipeLimits,
+    Relations, Service, Source, SubPackage, System, SystemUser, Test,
 };
 use crate::types::Arch;
 
@@ -49,6 +49,7 @@ fn recipe() -> Recipe {
         files: strings(&["/usr/include/**", "${libdir}/*.so"]),
         config_files: vec![],
         relations: Relations { requires: strings(&["pkg (= ${self-version})"]), ..Relations::default() },
+        system: System::default(),
         scripts: MaintainerScripts::default(),
     };
     Recipe {
@@ -72,7 +73,9 @@ fn recipe() -> Recipe {
                 replaces: strings(&["old-pkg < 1"]),
                 ..Relations::default()
             },
+            files: vec![],
             config_files: strings(&["/etc/pkg.conf", "/opt/pkg/pkg.conf"]),
+            system: System::default(),
             scripts: MaintainerScripts {
                 post_install: Some("echo installed 100%".to_owned()),
                 pre_remove: Some("echo going".to_owned()),
@@ -102,11 +105,147 @@ fn recipe() -> Recipe {
     }
 }
 
+/// A daemon with all that a package can ask of the system.
+fn daemon() -> Recipe {
+    let mut recipe = recipe();
+    let service = |enable, start, restart| Service { enable, start, restart };
+    let link = |link: &str, path: &str| AlternativeLink { link: link.to_owned(), path: path.to_owned() };
+    recipe.packages.clear();
+    recipe.package.files = strings(&["/usr/**/pkgd*", "/etc/pkg.conf", "/opt/pkg"]);
+    recipe.package.system = System {
+        services: BTreeMap::from([
+            ("pkgd.service".to_owned(), service(None, None, true)),
+            ("pkgd.socket".to_owned(), service(Some(true), Some(true), false)),
+            ("pkgd-tidy.timer".to_owned(), service(Some(false), None, true)),
+        ]),
+        users: BTreeMap::from([(
+            "pkgd".to_owned(),
+            SystemUser {
+                comment: Some("Package daemon".to_owned()),
+                home: Some("/var/lib/pkgd".to_owned()),
+                shell: None,
+                groups: strings(&["audio"]),
+            },
+        )]),
+        groups: strings(&["pkgers"]),
+        tmpfiles: strings(&["d /run/pkgd 0755 pkgd pkgd -"]),
+        alternatives: BTreeMap::from([(
+            "pkg".to_owned(),
+            Alternative {
+                link: link("/usr/bin/pkg", "/usr/bin/pkgd-client"),
+                priority: 40,
+                dependents: BTreeMap::from([(
+                    "pkg.1.gz".to_owned(),
+                    link("/usr/share/man/man1/pkg.1.gz", "/usr/share/man/man1/pkgd-client.1.gz"),
+                )]),
+            },
+        )]),
+    };
+    recipe
+}
+
+/// Of the packaging of [`daemon`], what it is about.
+fn system_parts(distro: &Distro) -> String {
+    let packaging = packaging(&daemon(), distro, 1_700_000_000);
+    let mut text = String::new();
+    for file in packaging.files {
+        let content = match file.path.as_str() {
+            "pkg.spec" => {
+                let preamble: Vec<&str> = file
+                    .content
+                    .lines()
+                    .filter(|line| {
+                        ["Source", "BuildRequires", "Requires", "%{?systemd"].iter().any(|s| line.starts_with(s))
+                    })
+                    .collect();
+                let (_, end) = file.content.split_once("\n%pre -n").expect("there is a %pre");
+                format!("{}\n\n%pre -n{}", preamble.join("\n"), end.split_once("\n%changelog").expect("an end").0)
+            }
+            "debian/rules" => file.content.split_once("override_dh_auto_install:").expect("it is there").1.to_owned(),
+            path if [".sysusers", ".tmpfiles", ".preset", ".alternatives", ".postinst", "packages"]
+                .iter()
+                .any(|end| path.ends_with(end)) =>
+            {
+                file.content
+            }
+            _ => continue,
+        };
+        text.push_str(&format!("==== {}\n{content}\n", file.path));
+    }
+    text
+}
+
+#[test]
+fn system_debian() {
+    insta::assert_snapshot!(system_parts(&distro(Format::Deb, PackageManager::Apt)));
+}
+
+#[test]
+fn system_spec_with_macros() {
+    insta::assert_snapshot!(system_parts(&distro(Format::Rpm, PackageManager::Dnf)));
+}
+
+#[test]
+fn system_spec_of_suse() {
+    insta::assert_snapshot!(system_parts(&distro(Format::Rpm, PackageManager::Zypper)));
+}
+
+#[test]
+fn system_spec_without_macros() {
+    insta::assert_snapshot!(system_parts(&distro(Format::Rpm, PackageManager::Apt)));
+}
+
+/// Where rpm makes users itself, nobody else does.
+#[test]
+fn users_are_made_once() {
+    let mut fedora = distro(Format::Rpm, PackageManager::Dnf);
+    assert!(system_parts(&fedora).contains("useradd"));
+    fedora.family = "fedora".to_owned();
+    let spec = packaging(&daemon(), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
+    assert!(!spec.content.contains("useradd") && !spec.content.contains("\n%pre "), "{}", spec.content);
+    assert!(spec.content.contains("farm-pkg.sysusers"), "{}", spec.content);
+}
+
+#[test]
+fn macros_of_systemd_are_installed_where_they_exist() {
+    for (manager, version, expected) in [
+        (PackageManager::Dnf, "43", Some("systemd-rpm-macros")),
+        (PackageManager::Dnf, "8", Some("systemd")),
+        (PackageManager::Zypper, "15.6", Some("systemd-rpm-macros")),
+        (PackageManager::Apt, "12", None),
+    ] {
+        let mut distro = distro(Format::Rpm, manager);
+        distro.version = version.to_owned();
+        let Requirements::Listed(listed) = builder(&daemon(), &distro).requirements else { panic!("a list") };
+        let found = listed.iter().find(|name| name.starts_with("systemd")).map(String::as_str);
+        assert_eq!(found, expected, "{manager:?} {version}");
+        let Requirements::Listed(plain) = builder(&recipe(), &distro).requirements else { panic!("a list") };
+        assert!(!plain.iter().any(|name| name.starts_with("systemd")), "{plain:?}");
+    }
+}
+
+/// Units lie where a release's debhelper looks for them.
+#[test]
+fn old_releases_have_units_in_the_old_place() {
+    for (family, version, folder) in [
+        ("debian", "12", " lib/systemd/system\n"),
+        ("debian", "13", " usr/lib/systemd/system\n"),
+        ("ubuntu", "22.04", " lib/systemd/system\n"),
+        ("ubuntu", "24.04", " usr/lib/systemd/system\n"),
+    ] {
+        let mut distro = distro(Format::Deb, PackageManager::Apt);
+        (distro.family, distro.version) = (family.to_owned(), version.to_owned());
+        let rules =
+            packaging(&daemon(), &distro, 0).files.into_iter().find(|file| file.path == "debian/rules").unwrap();
+        assert!(rules.content.contains(folder), "{}", rules.content);
+    }
+}
+
 /// All files but the scripts that are the same for every recipe.
 fn rendered(recipe: &Recipe, distro: &Distro) -> String {
     let packaging = packaging(recipe, distro, 1_700_000_000);
     let own = |file: &&GuestFile| {
-        !["assign.awk", "split", "licence", "farm-files.awk", "farm-files.sh"]
+        !["assign.awk", "split", "depends", "licence", "farm-files.awk", "farm-files.sh"]
             .iter()
             .any(|name| file.path.ends_with(name))
     };
@@ -318,12 +457,80 @@ fn patterns_mean_what_they_say() {
 
 #[test]
 fn doubtful_assignments_are_errors_that_name_the_file() {
-    let (ok, _, errors) = assign(Format::Deb, "a files /usr/bin/*\nb files /usr/**\n", LISTING);
-    assert!(!ok && errors.contains("farm: /usr/bin/pkg belongs to two packages, a and b"), "{errors}");
-    let (ok, _, errors) = assign(Format::Rpm, "a files /usr/sbin/*\n", LISTING);
-    assert!(!ok && errors.contains("nothing that was installed matches /usr/sbin/* of package a"), "{errors}");
-    let (ok, _, errors) = assign(Format::Rpm, "pkg config /etc/none\n", LISTING);
-    assert!(!ok && errors.contains("configuration file /etc/none of package pkg was not installed"), "{errors}");
+    for format in [Format::Deb, Format::Rpm] {
+        let mistake = |packages: &str, expected: &str| {
+            let (ok, _, errors) = assign(format, packages, LISTING);
+            assert!(!ok && errors.contains(expected), "{format}: {errors}");
+        };
+        mistake(
+            "a files /usr/bin/*\nb files /usr/**\n",
+            "farm: /usr/bin/pkg is in two packages: a takes it by /usr/bin/*, b by /usr/**\n",
+        );
+        mistake("a files /usr/sbin/*\n", "farm: nothing that was installed matches /usr/sbin/* of package a\n");
+        mistake("pkg config /etc/none\n", "farm: configuration file /etc/none of package pkg was not installed\n");
+        mistake(
+            "a files /etc/**\npkg config /etc/pkg/pkg.conf\n",
+            "farm: configuration file /etc/pkg/pkg.conf of package pkg is in package a: change their patterns\n",
+        );
+        mistake("pkg has /usr/lib/systemd/system/a.service\n", "a.service of package pkg was not installed\n");
+        mistake("pkg link /usr/bin/pkg pkg\n", "farm: /usr/bin/pkg was installed, and is the link of an alternative");
+        mistake(
+            "pkg own /etc/pkg/pkg.conf farm-x\n",
+            "farm: /etc/pkg/pkg.conf was installed, and is where farm writes",
+        );
+    }
+}
+
+/// With patterns of its own, the main package takes nothing else.
+#[test]
+fn a_main_package_with_patterns_leaves_no_file_behind() {
+    let sub = "pkg-sub files /usr/include\npkg-sub files /usr/lib64/**\npkg-sub files /usr/share/man/man1/pkg.1\n";
+    for format in [Format::Deb, Format::Rpm] {
+        let (ok, _, errors) = assign(format, &format!("{sub}pkg files /usr/bin/*\n"), LISTING);
+        assert!(!ok);
+        let paths: Vec<&str> = errors
+            .lines()
+            .filter_map(|line| line.strip_prefix("farm: ")?.strip_suffix(" is in no package: no pattern takes it"))
+            .collect();
+        assert_eq!(paths, ["/etc/pkg/pkg.conf", "/usr/share/pkg/1[a] %.txt", "/usr/share/pkg/empty"], "{errors}");
+        let all = format!("{sub}pkg files /usr/bin/*\npkg files /etc\npkg files /usr/share/pkg\n");
+        let (ok, lists, errors) = assign(format, &all, LISTING);
+        assert!(ok && errors.is_empty(), "{errors}");
+        assert!(lists["pkg-sub"].contains("/usr/share/man/man1/pkg.1.gz\n"), "{lists:?}");
+        // What the recipe declares beside the files is nobody's mistake.
+        let own = format!("{all}pkg own /usr/lib/tmpfiles.d/pkg.conf farm-pkg.tmpfiles\npkg link /usr/bin/alt alt\n");
+        let (ok, lists, errors) = assign(format, &own, LISTING);
+        assert!(ok && errors.is_empty(), "{errors}");
+        let listed = lists["pkg"]
+            .starts_with("/usr/lib/tmpfiles.d/pkg.conf\n%ghost /usr/bin/alt\n%ghost /etc/alternatives/alt\n");
+        assert_eq!(listed, format == Format::Rpm, "{lists:?}");
+    }
+}
+
+/// One wrong pattern over a large tree does not drown the log.
+#[test]
+fn many_mistakes_of_one_kind_are_counted() {
+    let listing: String = (0..50).map(|n| format!("f /usr/share/pkg/{n}\n")).collect();
+    let (ok, _, errors) = assign(Format::Deb, "pkg files /usr/bin/pkg\n", &(listing + "f /usr/bin/pkg\n"));
+    assert!(!ok);
+    assert_eq!(errors.matches(" is in no package").count(), 20, "{errors}");
+    assert!(errors.contains("farm: and 30 more of this kind\n"), "{errors}");
+}
+
+/// A .deb gets compressed man pages and compiled Python later, an .rpm before its files are listed.
+#[test]
+fn patterns_know_files_by_their_other_names() {
+    let takes = |pattern: &str, path: &str| {
+        let (ok, lists, _) = assign(Format::Deb, &format!("sub files {pattern}\n"), &format!("f {path}\n"));
+        ok && lists["sub"] == format!(".{path}\n")
+    };
+    assert!(takes("/usr/share/man/man1/a.1", "/usr/share/man/man1/a.1.gz"));
+    assert!(takes("/usr/share/man/man1/a.1.gz", "/usr/share/man/man1/a.1"));
+    assert!(takes("/usr/share/man/man1/a.1.gz", "/usr/share/man/man1/a.1.xz"));
+    assert!(!takes("/usr/share/a", "/usr/share/a.gz"));
+    let module = "/usr/lib/python3/site-packages/m/a.py";
+    assert!(takes(module, "/usr/lib/python3/site-packages/m/__pycache__/a.cpython-311.opt-1.pyc"));
+    assert!(!takes(module, "/usr/lib/python3/site-packages/m/__pycache__/b.cpython-311.pyc"));
 }
 
 #[test]

@@ -53,8 +53,8 @@ pub(super) fn recipe_inputs(recipe: &Recipe) -> Result<BTreeMap<String, String>,
                 for (key, value) in keys {
                     match value {
                         // Written in [package] itself.
-                        Value::Object(relations) if key == "relations" => {
-                            for (key, value) in relations {
+                        Value::Object(parts) if ["relations", "system"].contains(&key.as_str()) => {
+                            for (key, value) in parts {
                                 add(&mut inputs, format!("recipe.{section}.{key}"), &value);
                             }
                         }

@@ -3,14 +3,15 @@
 //! fetches sources nor knows which distributions exist.
 //!
 //! Inside: `document` makes a tree with places from the text and merges tables; `reader` takes tables apart key by key
-//! and collects problems; `values` checks single values; `sections` knows the keys; `overrides` the selectors; `file`
-//! puts them together. The reference for people is `docs/recipe.md`.
+//! and collects problems; `values` checks single values; `sections` and `system` know the keys; `overrides` the
+//! selectors; `file` puts them together. The reference for people is `docs/recipe.md`.
 
 mod document;
 mod file;
 mod overrides;
 mod reader;
 mod sections;
+mod system;
 mod values;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
 pub(crate) use overrides::glob_matches;
 pub(crate) use reader::{Problems, Schema, Section};
+pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,7 +35,7 @@ pub struct Recipe {
     pub package: Package,
     pub sources: Vec<Source>,
     pub build: Build,
-    /// Split packages by key (`dev`, `doc`); what no pattern of theirs takes belongs to the main package.
+    /// Split packages by key (`dev`, `doc`).
     pub packages: BTreeMap<String, SubPackage>,
     pub packaging: Packaging,
     pub test: Option<Test>,
@@ -63,8 +65,11 @@ pub struct Package {
     pub group: Option<String>,
     pub architecture: PackageArch,
     pub relations: Relations,
+    /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
+    pub files: Vec<String>,
     /// Configuration files, absolute paths: conffiles, `%config(noreplace)`.
     pub config_files: Vec<String>,
+    pub system: System,
     pub scripts: MaintainerScripts,
     /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
     pub date: Option<i64>,
@@ -115,6 +120,7 @@ pub struct SubPackage {
     pub files: Vec<String>,
     pub config_files: Vec<String>,
     pub relations: Relations,
+    pub system: System,
     pub scripts: MaintainerScripts,
 }
 

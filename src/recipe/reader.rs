@@ -46,11 +46,24 @@ pub(crate) static PACKAGE: Schema = Schema {
         "provides",
         "conflicts",
         "replaces",
+        "files",
         "config-files",
+        "services",
+        "users",
+        "groups",
+        "tmpfiles",
+        "alternatives",
         "date",
         "scripts",
     ],
 };
+pub(crate) static SERVICE: Schema = Schema { title: "[package.services.NAME]", keys: &["enable", "start", "restart"] };
+pub(crate) static USER: Schema =
+    Schema { title: "[package.users.NAME]", keys: &["comment", "home", "shell", "groups"] };
+pub(crate) static ALTERNATIVE: Schema =
+    Schema { title: "[package.alternatives.NAME]", keys: &["link", "path", "priority", "dependents"] };
+pub(crate) static ALTERNATIVE_LINK: Schema =
+    Schema { title: "[package.alternatives.NAME.dependents.NAME]", keys: &["link", "path"] };
 pub(crate) static SCRIPTS: Schema =
     Schema { title: "[package.scripts]", keys: &["pre-install", "post-install", "pre-remove", "post-remove"] };
 pub(crate) static SOURCE: Schema = Schema {
@@ -76,6 +89,11 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "provides",
         "conflicts",
         "replaces",
+        "services",
+        "users",
+        "groups",
+        "tmpfiles",
+        "alternatives",
         "scripts",
     ],
 };
@@ -85,10 +103,24 @@ pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "re
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
 
 /// Where a misplaced key may belong, most likely first.
-static PLACES: [&Schema; 9] = [&PACKAGE, &BUILD, &SOURCE, &TEST, &LIMITS, &MATRIX, &PACKAGING, &SUB_PACKAGE, &SCRIPTS];
+static PLACES: [&Schema; 13] = [
+    &PACKAGE,
+    &BUILD,
+    &SOURCE,
+    &TEST,
+    &LIMITS,
+    &MATRIX,
+    &PACKAGING,
+    &SUB_PACKAGE,
+    &SCRIPTS,
+    &SERVICE,
+    &USER,
+    &ALTERNATIVE,
+    &ALTERNATIVE_LINK,
+];
 
 /// What other packaging tools call these things, with the table where that is not the one it stands in.
-static FOREIGN_NAMES: [(&str, &str, Option<&Schema>); 19] = [
+static FOREIGN_NAMES: [(&str, &str, Option<&Schema>); 26] = [
     ("architectures", "arches", None),
     ("author", "maintainer", None),
     ("authors", "maintainer", None),
@@ -100,14 +132,21 @@ static FOREIGN_NAMES: [(&str, &str, Option<&Schema>); 19] = [
     ("dependencies", "requires", None),
     ("depends", "requires", None),
     ("environment", "env", None),
+    ("followers", "dependents", None),
+    ("gecos", "comment", None),
     ("obsoletes", "replaces", None),
     ("postinst", "post-install", None),
     ("postrm", "post-remove", None),
     ("preinst", "pre-install", None),
     ("prerm", "pre-remove", None),
     ("rev", "commit", None),
+    ("slave", "dependents", None),
+    ("slaves", "dependents", None),
+    ("systemd", "services", None),
+    ("sysusers", "users", None),
     ("targets", "distros", None),
     ("timeouts", "timeout", None),
+    ("units", "services", None),
 ];
 
 /// Problems found so far; shared by all sections of one file.

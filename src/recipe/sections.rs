@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::document::{Entry, Node, Table, Value};
 use super::reader::{self, Problems, Section, Text};
+use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
     Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations,
@@ -116,7 +117,9 @@ fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
         group: section.line("group").map(|text| text.value.to_owned()),
         architecture: read_architecture(section).unwrap_or(PackageArch::Any),
         relations: read_relations(section),
+        files: section.strings("files", values::installed_path),
         config_files: section.strings("config-files", values::installed_path),
+        system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
         date: section.time("date"),
     }
@@ -313,6 +316,7 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
             files: section.strings("files", values::installed_path),
             config_files: section.strings("config-files", values::installed_path),
             relations: read_relations(&section),
+            system: read_system(&section),
             scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]")),
         };
         packages.insert(key.to_string(), sub_package);

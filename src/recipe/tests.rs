@@ -346,6 +346,10 @@ fn the_reference_names_every_key() {
     for schema in [
         &reader::PACKAGE,
         &reader::SCRIPTS,
+        &reader::SERVICE,
+        &reader::USER,
+        &reader::ALTERNATIVE,
+        &reader::ALTERNATIVE_LINK,
         &reader::SOURCE,
         &reader::BUILD,
         &reader::SUB_PACKAGE,

@@ -16,28 +16,28 @@ pub(crate) struct Complaint {
 }
 
 impl Complaint {
-    fn new(message: impl Into<String>, label: impl Into<String>) -> Complaint {
+    pub(crate) fn new(message: impl Into<String>, label: impl Into<String>) -> Complaint {
         Complaint { message: message.into(), label: label.into(), help: None, part: None }
     }
 
-    fn help(self, help: impl Into<String>) -> Complaint {
+    pub(crate) fn help(self, help: impl Into<String>) -> Complaint {
         Complaint { help: Some(help.into()), ..self }
     }
 
-    fn at(self, part: Range<usize>) -> Complaint {
+    pub(crate) fn at(self, part: Range<usize>) -> Complaint {
         Complaint { part: Some(part), ..self }
     }
 }
 
-type Check = Result<(), Complaint>;
+pub(crate) type Check = Result<(), Complaint>;
 
 /// The place of the first character that `allowed` refuses.
-fn first_wrong(value: &str, allowed: impl Fn(char) -> bool) -> Option<(Range<usize>, char)> {
+pub(crate) fn first_wrong(value: &str, allowed: impl Fn(char) -> bool) -> Option<(Range<usize>, char)> {
     value.char_indices().find(|(_, c)| !allowed(*c)).map(|(at, c)| (at..at + c.len_utf8(), c))
 }
 
 /// How a character is named in a message.
-fn named(c: char) -> String {
+pub(crate) fn named(c: char) -> String {
     match c {
         ' ' => "a space".to_owned(),
         c if c.is_control() => format!("the control character U+{:04X}", c as u32),
@@ -316,6 +316,33 @@ pub(crate) fn installed_path(value: &str) -> Check {
     Ok(())
 }
 
+/// An absolute path that stands in scripts and configuration of the installed system, where nothing of it may need
+/// quotes: `/var/lib/greetd`.
+pub(crate) fn plain_path(value: &str) -> Check {
+    installed_path(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
+    match first_wrong(value, plain) {
+        None if value.ends_with('/') => Err(Complaint::new("is no path of a file", "must not end with `/`")),
+        None => Ok(()),
+        Some((part, c)) => Err(Complaint::new("must be a plain path", format!("{} is not allowed", named(c))).at(part)),
+    }
+}
+
+/// A user or group as every distribution allows it (useradd(8), sysusers.d(5)).
+pub(crate) fn system_name(value: &str) -> Check {
+    let right = value.len() <= 31
+        && value.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_'));
+    if right {
+        Ok(())
+    } else {
+        Err(Complaint::new(
+            "is no name of a user or group",
+            "lower-case letters, digits, `-` and `_`, at most 31, beginning with a letter or `_`",
+        ))
+    }
+}
+
 /// A name, with or without a version, of one package. A comma would smuggle in a second one.
 pub(crate) fn relation(value: &str) -> Check {
     let mut depth = 0usize;
@@ -507,6 +534,17 @@ mod tests {
         good(relative_path, &["..", "../src", "."]);
         good(installed_path, &["/etc/x.conf", "${libdir}/*.so", "/usr/include/**"]);
         bad(installed_path, &["etc/x", "/usr/../etc", "/", "/*", "/**", ""]);
+    }
+
+    #[test]
+    fn what_stands_in_scripts_needs_no_quotes() {
+        good(plain_path, &["/usr/bin/editor", "/var/lib/greetd", "/usr/share/man/man1/c++.1.gz"]);
+        bad(
+            plain_path,
+            &["usr/bin", "/usr/bin/*", "/usr/bin/a b", "/usr/bin/$(x)", "/usr/../etc/x", "/var/lib/x/", "/"],
+        );
+        good(system_name, &["greetd", "_apt", "systemd-network"]);
+        bad(system_name, &["", "Greetd", "0x", "a b", "a:b", "-a", &"a".repeat(32)]);
     }
 
     #[test]

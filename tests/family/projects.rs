@@ -7,7 +7,7 @@ use std::time::Duration;
 use farm::distro::{Catalogue, Distro};
 use farm::recipe::{
     Build, MaintainerScripts, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations, Source,
-    SubPackage, Test,
+    SubPackage, System, Test,
 };
 
 use crate::lab::Tree;
@@ -43,7 +43,9 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             group: None,
             architecture: PackageArch::Any,
             relations: Relations::default(),
+            files: vec![],
             config_files: vec![],
+            system: System::default(),
             scripts: MaintainerScripts::default(),
             date: None,
         },
@@ -97,6 +99,7 @@ pub fn greet() -> (Recipe, Tree) {
         files: files.iter().map(|f| (*f).to_owned()).collect(),
         config_files: vec![],
         relations: Relations { requires: requires.iter().map(|r| (*r).to_owned()).collect(), ..Relations::default() },
+        system: System::default(),
         scripts: MaintainerScripts::default(),
     };
     recipe.packages.insert(

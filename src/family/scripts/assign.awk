@@ -2,12 +2,22 @@
 #
 # awk -v format=deb|rpm -v main=NAME -v libdir=DIR -v out=PREFIX -f assign.awk PACKAGES LISTING
 #
-# PACKAGES has lines "PACKAGE files PATTERN" and "PACKAGE config PATH"; LISTING is "TYPE PATH" as `find -printf
-# '%y /%P\n'` writes it. In a pattern ** stands for any path, * and ? stay within one path component, and a pattern
-# that names a directory takes all below it. What no pattern takes belongs to the package NAME.
+# LISTING is "TYPE PATH" as `find -printf '%y /%P\n'` writes it; PACKAGES has lines
+#
+#   PACKAGE files PATTERN      takes what matches
+#   PACKAGE config PATH        a configuration file, which must be in the package
+#   PACKAGE has PATH           a file that the recipe names elsewhere, which must be in the package
+#   PACKAGE own PATH SOURCE    a file that farm adds to the package, and nobody else installs
+#   PACKAGE link PATH NAME     a link that update-alternatives makes, and nobody installs
+#
+# In a pattern ** stands for any path, * and ? stay within one path component, and a pattern that names a directory
+# takes all below it. What no pattern takes belongs to the package NAME, unless that has patterns itself: then it is a
+# mistake.
 #
 # deb: PREFIX<package> lists paths relative to the staged tree, for every package but NAME, which keeps the rest.
 # rpm: PREFIX<package> is a list for %files -f.
+#
+# Mistakes go to the standard error: as findings to whoever set FARM_PHASE_TOKEN, as sentences to others.
 
 function pattern_to_regex(glob,    i, c, regex) {
     regex = "^"
@@ -24,9 +34,37 @@ function pattern_to_regex(glob,    i, c, regex) {
     return regex "(/.*)?$"
 }
 
-function fail(message) {
-    print "farm: " message > "/dev/stderr"
-    failed = 1
+function tell(rule, message) {
+    if (ENVIRON["FARM_PHASE_TOKEN"] != "") message = ENVIRON["FARM_PHASE_TOKEN"] " finding " rule " " message
+    else message = "farm: " message
+    print message > "/dev/stderr"
+}
+
+# Many files are often wrong for one reason: some of each kind are named, the others counted.
+function mistake(rule, message) {
+    if (!(rule in mistakes)) rules[++rule_count] = rule
+    if (++mistakes[rule] <= 20) tell(rule, message)
+}
+
+# Other names under which patterns may know a path: rpmbuild lists compressed man pages and compiled Python, which a
+# .deb gets later. Sets other[1] to other[N] and returns N.
+function other_names(path,    n) {
+    n = 0
+    if (path ~ /^\/usr\/share\/(man|info)\//) {
+        if (sub(/\.(gz|bz2|xz|zst)$/, "", path)) other[++n] = path
+        other[++n] = path ".gz"
+    } else if (path ~ /\/__pycache__\/[^\/.]+\.[^\/]*pyc$/) {
+        sub(/\/__pycache__\//, "/", path)
+        sub(/\.[^\/]*$/, ".py", path)
+        other[++n] = path
+    }
+    return n
+}
+
+function matches(path, count, regex,    n) {
+    if (path ~ regex) return 1
+    for (n = 1; n <= count; n++) if (other[n] ~ regex) return 1
+    return 0
 }
 
 # Directories that belong to the system: no package owns them. Every other directory is owned by all packages with
@@ -39,7 +77,7 @@ function is_shared(path) {
     if (path ~ /^\/usr\/share\/(man|man\/[^\/]+|man\/[^\/]+\/man[^\/]+|doc|licenses|info|locale|locale\/[^\/]+|locale\/[^\/]+\/LC_[^\/]+|misc|pkgconfig|aclocal|applications|pixmaps|metainfo|appdata|mime|mime\/packages|mime-info|sounds|themes|fonts|xml|sgml|dict|empty|backgrounds|desktop-directories|autostart|games|help|omf|idl|wayland-sessions|xsessions|vala|vala\/vapi|gir-1.0|glib-2.0|glib-2.0\/schemas|dbus-1|dbus-1\/[^\/]+|polkit-1|polkit-1\/[^\/]+|zsh|zsh\/site-functions|zsh\/vendor-completions|fish|fish\/vendor_[^\/]+|bash-completion|bash-completion\/completions|emacs|emacs\/site-lisp|vim|vim\/vimfiles|perl5|perl5\/vendor_perl|gtk-doc|gtk-doc\/html|icons|icons\/hicolor|icons\/hicolor\/[^\/]+|icons\/hicolor\/[^\/]+\/[^\/]+|cmake)$/) return 1
     if (path ~ /^\/usr\/lib\/(systemd|systemd\/[^\/]+|tmpfiles.d|sysusers.d|sysctl.d|modules|modules-load.d|modprobe.d|environment.d|binfmt.d|udev|udev\/(rules.d|hwdb.d)|firmware|locale|rpm|rpm\/macros.d|girepository-1.0|games|locale|python[0-9.]+|python[0-9.]+\/(site|dist)-packages|python3\/dist-packages|python3)$/) return 1
     if (path ~ /^\/usr\/lib64\/(girepository-1.0|perl5|perl5\/vendor_perl|python[0-9.]+|python[0-9.]+\/site-packages)$/) return 1
-    if (path ~ /^\/etc\/(default|sysconfig|opt|skel|ld.so.conf.d|profile.d|cron.d|cron.hourly|cron.daily|cron.weekly|cron.monthly|logrotate.d|init.d|pam.d|rc.d|rc.d\/init.d|security|security\/limits.d|ssl|sudoers.d|sysctl.d|tmpfiles.d|udev|udev\/rules.d|X11|xdg|xdg\/autostart|xinetd.d|yum.repos.d|apt|apt\/[^\/]+|bash_completion.d|systemd|systemd\/system|modprobe.d|modules-load.d|binfmt.d|dbus-1|dbus-1\/[^\/]+)$/) return 1
+    if (path ~ /^\/etc\/(default|sysconfig|opt|skel|ld.so.conf.d|profile.d|cron.d|cron.hourly|cron.daily|cron.weekly|cron.monthly|logrotate.d|init.d|pam.d|rc.d|rc.d\/init.d|security|security\/limits.d|ssl|alternatives|sudoers.d|sysctl.d|tmpfiles.d|udev|udev\/rules.d|X11|xdg|xdg\/autostart|xinetd.d|yum.repos.d|apt|apt\/[^\/]+|bash_completion.d|systemd|systemd\/system|modprobe.d|modules-load.d|binfmt.d|dbus-1|dbus-1\/[^\/]+)$/) return 1
     if (path ~ /^\/var\/(adm|cache|db|empty|games|lib\/games|lib\/misc|local|lock|log|mail|nis|opt|preserve|run|spool|spool\/(cron|mail|lpd)|tmp|yp)$/) return 1
     return 0
 }
@@ -54,7 +92,7 @@ function rpm_path(path) {
 
 function rpm_line(package, path, type,    attribute) {
     attribute = ""
-    if ((package, path) in config) { attribute = "%config(noreplace) "; found_config[package, path] = 1 }
+    if ((package, path) in config) attribute = "%config(noreplace) "
     else if (type == "d") attribute = "%dir "
     else if (path ~ /^\/usr\/share\/licenses\//) attribute = "%license "
     else if (path ~ /^\/usr\/share\/(doc|info|gtk-doc)\//) attribute = "%doc "
@@ -77,9 +115,22 @@ FILENAME == ARGV[1] {
         at = index(rest, "${libdir}")
     }
     if (!(word[1] in known)) { known[word[1]] = 1; package_name[++package_count] = word[1] }
-    if (word[2] == "config") config[word[1], rest] = 1
-    else if (word[2] == "files") {
+    if (word[2] == "config") { config[word[1], rest] = 1; wanted[++wanted_count] = word[1] SUBSEP rest }
+    else if (word[2] == "has") { wanted[++wanted_count] = word[1] SUBSEP rest; declared[rest] = 1 }
+    else if (word[2] == "own" || word[2] == "link") {
+        what = rest
+        sub(/^.* /, "", what)
+        sub(/ [^ ]*$/, "", rest)
+        added[rest] = word[2]
+        if (format == "deb") next
+        if (word[2] == "own") added_line[++added_count] = word[1] SUBSEP rest
+        else {
+            added_line[++added_count] = word[1] SUBSEP "%ghost " rest
+            added_line[++added_count] = word[1] SUBSEP "%ghost /etc/alternatives/" what
+        }
+    } else if (word[2] == "files") {
         pattern_count++
+        if (word[1] == main) strict = 1
         sub(/\/$/, "", rest)
         pattern[pattern_count] = rest
         regex[pattern_count] = pattern_to_regex(rest)
@@ -99,6 +150,10 @@ FILENAME == ARGV[1] {
 END {
     if (!(main in known)) { known[main] = 1; package_name[++package_count] = main }
     for (p = 1; p <= package_count; p++) printf "" > (out package_name[p])
+    for (i = 1; i <= added_count; i++) {
+        split(added_line[i], part, SUBSEP)
+        print part[2] > (out part[1])
+    }
     for (i = 1; i <= count; i++) {
         path = name[i]
         if (path == "/") continue
@@ -106,14 +161,27 @@ END {
         if (format == "rpm" && path ~ /^\/usr\/(lib\/debug|src\/debug)(\/|$)/) continue
         if (format == "rpm" && path ~ /^\/usr\/(lib|src)$/) continue
         if (type[i] == "d" && path in has_children) continue
-        package = ""
-        for (p = 1; p <= pattern_count; p++) {
-            if (path !~ regex[p]) continue
-            matched[p] = 1
-            if (package == "") package = owner[p]
-            else if (package != owner[p]) fail(path " belongs to two packages, " package " and " owner[p] ": change their patterns")
+        if (path in added) {
+            if (added[path] == "link") mistake("file-at-link", path " was installed, and is the link of an alternative: install the file under another name")
+            else mistake("file-written-twice", path " was installed, and is where farm writes what the recipe declares: leave out one of the two")
+            continue
         }
-        if (package == "") package = main
+        package = ""
+        other_count = other_names(path)
+        for (p = 1; p <= pattern_count; p++) {
+            if (!matches(path, other_count, regex[p])) continue
+            matched[p] = 1
+            if (package == "") { package = owner[p]; by = pattern[p] }
+            else if (package != owner[p]) mistake("file-in-two-packages", path " is in two packages: " package " takes it by " by ", " owner[p] " by " pattern[p])
+        }
+        if (package == "") {
+            package = main
+            if (strict && !(type[i] == "d" && is_shared(path))) mistake("file-in-no-package", path " is in no package: no pattern takes it")
+        }
+        holder[path] = package
+        for (p = 1; p <= other_count; p++) holder[other[p]] = package
+        if (path ~ /^\/usr\/lib\/systemd\/system\/[^\/]+\.(service|socket|timer|path)$/ && !(path in declared))
+            print "farm: note: " path " is in no table of services: it is neither enabled nor started" > "/dev/stderr"
         if (format == "deb") {
             if (package != main) print "." path > (out package)
             continue
@@ -133,12 +201,14 @@ END {
             for (p = 1; p <= package_count; p++)
                 if ((package_name[p], name[i]) in directory) rpm_line(package_name[p], name[i], "d")
     for (p = 1; p <= pattern_count; p++)
-        if (!(p in matched)) fail("nothing that was installed matches " pattern[p] " of package " owner[p])
-    if (format == "rpm")
-        for (key in config)
-            if (!(key in found_config)) {
-                split(key, part, SUBSEP)
-                fail("configuration file " part[2] " of package " part[1] " was not installed")
-            }
-    if (failed) exit 1
+        if (!(p in matched)) mistake("pattern-without-files", "nothing that was installed matches " pattern[p] " of package " owner[p])
+    for (i = 1; i <= wanted_count; i++) {
+        split(wanted[i], part, SUBSEP)
+        what = (part[1], part[2]) in config ? "configuration file " : ""
+        if (!(part[2] in holder)) mistake("file-not-installed", what part[2] " of package " part[1] " was not installed")
+        else if (holder[part[2]] != part[1]) mistake("file-in-other-package", what part[2] " of package " part[1] " is in package " holder[part[2]] ": change their patterns")
+    }
+    for (i = 1; i <= rule_count; i++)
+        if (mistakes[rules[i]] > 20) tell(rules[i], "and " (mistakes[rules[i]] - 20) " more of this kind")
+    if (rule_count) exit 1
 }

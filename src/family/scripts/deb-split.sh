@@ -1,7 +1,7 @@
 #!/bin/sh
-# Moves files out of the main package's tree into those of the packages that ask for them: split MAIN LIBDIR
+# Moves files out of the main package's tree into those of the packages that ask for them: split MAIN LIBDIR UNITDIR
 set -eu
-main=$1 libdir=$2
+main=$1 libdir=$2 units=$3
 here=${0%/*}
 lists=$(mktemp -d)
 trap 'rm -rf "$lists"' EXIT
@@ -11,6 +11,18 @@ if [ -n "$(find "debian/$main" -name '*
     echo "farm: a file name with a line feed was installed" >&2
     exit 1
 fi
+# Every package would have this index of info pages: it is made on the user's machine.
+rm -f "debian/$main"/usr/share/info/dir "debian/$main"/usr/share/info/dir.*
+# move_units PACKAGE FROM TO: what lies in FROM/systemd, relative to the package's tree, goes to TO/systemd.
+move_units() {
+    [ -d "debian/$1/$2/systemd" ] || return 0
+    mkdir -p "debian/$1/$3"
+    cp -a "debian/$1/$2/systemd" "debian/$1/$3/"
+    rm -rf "debian/$1/$2/systemd"
+    rmdir --ignore-fail-on-non-empty -p "debian/$1/$2"
+}
+# Units have one place while patterns are matched, whatever the project's own build thinks.
+move_units "$main" lib usr/lib
 find "debian/$main" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >"$lists/.listing"
 awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
     -f "$here/assign.awk" "$here/packages" "$lists/.listing"
@@ -33,3 +45,8 @@ for list in "$lists"/*; do
         (cd "debian/$main" && [ "$folder" = . ] || rmdir -p --ignore-fail-on-non-empty "$folder" 2>/dev/null) || true
     done
 done
+
+# In the end they lie where the release's helpers look for them.
+if [ "$units" = lib/systemd/system ]; then
+    for tree in "debian/$main" "$lists"/*; do move_units "${tree##*/}" usr/lib lib; done
+fi

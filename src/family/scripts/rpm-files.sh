@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes what %files -f reads, from the installed tree: rpm-files.sh MAIN LIBDIR
+# Writes what %files -f reads, from the installed tree, and adds what farm itself puts there: rpm-files.sh MAIN LIBDIR
 set -eu
 main=$1 libdir=$2
 here=${0%/*}
@@ -11,6 +11,25 @@ if [ -n "$(find "$RPM_BUILD_ROOT" -name '*
     echo "farm: a file name with a line feed was installed" >&2
     exit 1
 fi
+# Units have one place, whatever the project's own build thinks.
+if [ -d "$RPM_BUILD_ROOT/lib/systemd" ] && [ ! -L "$RPM_BUILD_ROOT/lib" ]; then
+    mkdir -p "$RPM_BUILD_ROOT/usr/lib"
+    cp -a "$RPM_BUILD_ROOT/lib/systemd" "$RPM_BUILD_ROOT/usr/lib/"
+    rm -rf "$RPM_BUILD_ROOT/lib/systemd"
+    rmdir --ignore-fail-on-non-empty "$RPM_BUILD_ROOT/lib"
+fi
 find "$RPM_BUILD_ROOT" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >farm-listing
 awk -v format=rpm -v main="$main" -v libdir="$libdir" -v out=farm-files/ \
     -f "$here/farm-files.awk" "$here/farm-packages" farm-listing
+
+while read -r _ kind path what; do
+    case $kind in
+    own) install -D -p -m 0644 "$here/$what" "$RPM_BUILD_ROOT$path" ;;
+    link)
+        # rpm wants to see what it is told of: a link to a link to nothing, until the package is installed.
+        mkdir -p "$RPM_BUILD_ROOT${path%/*}" "$RPM_BUILD_ROOT/etc/alternatives"
+        ln -s "/etc/alternatives/$what" "$RPM_BUILD_ROOT$path"
+        ln -s "$path" "$RPM_BUILD_ROOT/etc/alternatives/$what"
+        ;;
+    esac
+done <"$here/farm-packages"

@@ -12,12 +12,17 @@ shim=$(mktemp -d)
     find /lib /usr/lib /lib64 /usr/lib64 -name '*.so*' -type f 2>/dev/null | sort -u | /usr/lib/rpm/elfdeps --provides || true
     echo 'rtld(GNU_HASH)'
     find /bin/ /usr/bin/ /sbin/ /usr/sbin/ -maxdepth 1 ! -type d | sed 's|//*|/|g'
+    # Debian has it in another folder of the path.
+    echo /usr/sbin/update-alternatives
     if [ -x /usr/bin/python3 ]; then
         python3 -c 'import sys; print("python(abi) = %d.%d" % sys.version_info[:2])'
     fi
     if command -v perl >/dev/null && [ -x /usr/lib/rpm/perl.prov ]; then
         perl -e 'print map { "$_\n" } grep { m{^/} && -d } @INC' | xargs -I@ find @ -name '*.pm' | sort -u \
             | /usr/lib/rpm/perl.prov 2>/dev/null || true
+    fi
+    if command -v pkg-config >/dev/null && [ -x /usr/lib/rpm/pkgconfigdeps.sh ]; then
+        find /usr/lib /usr/share -path '*/pkgconfig/*.pc' | /usr/lib/rpm/pkgconfigdeps.sh --provides
     fi
     # Debian's revision says nothing to an RPM: what is left is the upstream version, with its epoch.
     dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' \

@@ -1,0 +1,108 @@
+//! What a package asks of the installed system, as files that are the same in both formats: sysusers.d(5), tmpfiles.d(5)
+//! and systemd.preset(5). The maintainer scripts around them are in `deb` and `scriptlets`.
+
+use crate::recipe::{Service, System};
+use crate::types::Format;
+
+use super::members::Member;
+
+/// Where units lie, whatever the release: packages for older ones are told by `deb`.
+pub(super) const UNITS: &str = "/usr/lib/systemd/system";
+
+/// The home of a user that has none: a folder that does not exist (Debian Policy 9.2.3).
+pub(super) const NO_HOME: &str = "/nonexistent";
+
+/// A file that farm writes into a package.
+#[derive(Debug)]
+pub(super) struct OwnFile {
+    /// In the installed system.
+    pub(super) path: String,
+    /// What debhelper calls such a file, and the ending of its name among the sources of a .spec.
+    pub(super) kind: &'static str,
+    pub(super) content: String,
+}
+
+pub(super) fn own_files(member: &Member<'_>, format: Format) -> Vec<OwnFile> {
+    let (name, system) = (&member.name, member.system);
+    let sysusers =
+        OwnFile { path: format!("/usr/lib/sysusers.d/{name}.conf"), kind: "sysusers", content: sysusers(system) };
+    let tmpfiles =
+        OwnFile { path: format!("/usr/lib/tmpfiles.d/{name}.conf"), kind: "tmpfiles", content: tmpfiles(system) };
+    let mut files = vec![sysusers, tmpfiles];
+    // Debian asks no presets: its helpers are told in the maintainer scripts.
+    if format == Format::Rpm {
+        let path = format!("/usr/lib/systemd/system-preset/50-{name}.preset");
+        files.push(OwnFile { path, kind: "preset", content: presets(system) });
+    }
+    files.retain(|file| !file.content.is_empty());
+    files
+}
+
+fn sysusers(system: &System) -> String {
+    let mut lines: Vec<String> = system.groups.iter().map(|group| format!("g {group} -\n")).collect();
+    for (name, user) in &system.users {
+        let comment = user.comment.as_ref().map_or("-".to_owned(), |comment| format!("\"{comment}\""));
+        let home = user.home.as_deref().unwrap_or(NO_HOME);
+        let shell = user.shell.as_ref().map(|shell| format!(" {shell}")).unwrap_or_default();
+        lines.push(format!("u {name} - {comment} {home}{shell}\n"));
+        lines.extend(user.groups.iter().map(|group| format!("m {name} {group}\n")));
+    }
+    lines.concat()
+}
+
+fn tmpfiles(system: &System) -> String {
+    system.tmpfiles.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Units for which the recipe wants something else than the distribution's policy.
+fn presets(system: &System) -> String {
+    let verb = |service: &Service| service.enable.map(|enable| if enable { "enable" } else { "disable" });
+    system.services.iter().filter_map(|(unit, service)| verb(service).map(|verb| format!("{verb} {unit}\n"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::recipe::SystemUser;
+
+    #[test]
+    fn users_become_lines_of_sysusers() {
+        let user = SystemUser {
+            comment: Some("Greeting daemon".to_owned()),
+            home: None,
+            shell: None,
+            groups: vec!["audio".to_owned()],
+        };
+        let other = SystemUser {
+            comment: None,
+            home: Some("/var/lib/other".to_owned()),
+            shell: Some("/bin/sh".to_owned()),
+            groups: vec![],
+        };
+        let system = System {
+            users: BTreeMap::from([("greetd".to_owned(), user), ("other".to_owned(), other)]),
+            groups: vec!["greeters".to_owned()],
+            ..System::default()
+        };
+        assert_eq!(
+            sysusers(&system),
+            "g greeters -\nu greetd - \"Greeting daemon\" /nonexistent\nm greetd audio\nu other - - /var/lib/other /bin/sh\n"
+        );
+    }
+
+    #[test]
+    fn presets_are_written_only_against_the_distributions_policy() {
+        let service = |enable| Service { enable, start: None, restart: true };
+        let system = System {
+            services: BTreeMap::from([
+                ("a.service".to_owned(), service(None)),
+                ("b.service".to_owned(), service(Some(true))),
+                ("c.timer".to_owned(), service(Some(false))),
+            ]),
+            ..System::default()
+        };
+        assert_eq!(presets(&system), "enable b.service\ndisable c.timer\n");
+    }
+}

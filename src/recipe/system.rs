@@ -1,0 +1,302 @@
+//! What a package asks of the system that it is installed on: units, users and groups, temporary files, alternatives.
+//! Types, keys and what single values must look like; how each package format does it is said by `family`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::document::{Table, Value};
+use super::reader::{self, Schema, Section};
+use super::values::{self, Check, Complaint};
+
+/// The part of `[package]` and `[packages.KEY]` that is about the installed system.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct System {
+    /// Units of systemd that the package's files hold, by their full name: `greetd.service`.
+    pub services: BTreeMap<String, Service>,
+    /// System users by name, each with a group of that name.
+    pub users: BTreeMap<String, SystemUser>,
+    /// System groups.
+    pub groups: Vec<String>,
+    /// Lines of tmpfiles.d(5).
+    pub tmpfiles: Vec<String>,
+    /// Alternatives by name, as update-alternatives(1) knows them.
+    pub alternatives: BTreeMap<String, Alternative>,
+}
+
+/// What is done with a unit; where a choice is `None`, the distribution's own policy holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Service {
+    /// At first installation.
+    pub enable: Option<bool>,
+    /// At first installation.
+    pub start: Option<bool>,
+    /// After an upgrade, if it runs.
+    pub restart: bool,
+}
+
+/// A user without a password and a login shell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SystemUser {
+    pub comment: Option<String>,
+    /// Not made by whatever makes the user.
+    pub home: Option<String>,
+    pub shell: Option<String>,
+    /// Beside the user's own one.
+    pub groups: Vec<String>,
+}
+
+/// One of several files that can stand behind a common name.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alternative {
+    pub link: AlternativeLink,
+    pub priority: u32,
+    /// Links that go where the first one goes, by name: man pages.
+    pub dependents: BTreeMap<String, AlternativeLink>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AlternativeLink {
+    /// The common name: `/usr/bin/editor`.
+    pub link: String,
+    /// The package's own file: `/usr/bin/nano`.
+    pub path: String,
+}
+
+impl System {
+    pub fn is_empty(&self) -> bool {
+        *self == System::default()
+    }
+}
+
+/// The keys of [`System`] in a package's table.
+pub(crate) fn read_system(section: &Section<'_>) -> System {
+    let users: BTreeMap<String, SystemUser> = named(section, "users", "NAME", &reader::USER, values::system_name)
+        .into_iter()
+        .map(|(name, user)| (name.to_owned(), read_user(&user)))
+        .collect();
+    System {
+        services: read_services(section),
+        users,
+        groups: section.strings("groups", values::system_name),
+        tmpfiles: section.strings("tmpfiles", tmpfiles_line),
+        alternatives: named(section, "alternatives", "NAME", &reader::ALTERNATIVE, alternative_name)
+            .into_iter()
+            .map(|(name, alternative)| (name.to_owned(), read_alternative(&alternative)))
+            .collect(),
+    }
+}
+
+/// The tables in the table `key`, by name.
+fn named<'a>(
+    section: &Section<'a>,
+    key: &str,
+    example: &str,
+    schema: &'static Schema,
+    check: fn(&str) -> Check,
+) -> Vec<(&'a str, Section<'a>)> {
+    let Some(table): Option<&'a Table> = section.plain_table(key) else { return Vec::new() };
+    let inner = section.title.trim_matches(['[', ']']);
+    let mut sections = Vec::new();
+    for (name, entry) in &table.entries {
+        let shown = crate::types::printable(name);
+        if let Err(complaint) = check(name) {
+            let message = format!("`{shown}` in [{inner}.{key}] {}", complaint.message);
+            section.problems.add(message, &entry.key_span, complaint.label, complaint.help);
+            continue;
+        }
+        let bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let title = if bare { format!("[{inner}.{key}.{shown}]") } else { format!("[{inner}.{key}.\"{shown}\"]") };
+        match &entry.node.value {
+            Value::Table(table) => {
+                let span = entry.node.span.clone();
+                sections.push((&**name, Section::open(schema, title, span, table, section.problems)));
+            }
+            other => section.problems.add(
+                format!("`{shown}` in [{inner}.{key}] must be a table"),
+                &entry.node.span,
+                format!("this is {}", other.kind()),
+                Some(format!("each has a table of its own: [{inner}.{key}.{example}]")),
+            ),
+        }
+    }
+    sections
+}
+
+fn read_services(section: &Section<'_>) -> BTreeMap<String, Service> {
+    let mut services = BTreeMap::new();
+    for (name, service) in named(section, "services", "NAME", &reader::SERVICE, unit_name) {
+        let unit = full_unit_name(name);
+        let start = service.boolean("start");
+        let value =
+            Service { enable: service.boolean("enable"), start, restart: service.boolean("restart").unwrap_or(true) };
+        if services.insert(unit.clone(), value).is_some() {
+            let message = format!("{} is there a second time", service.title);
+            service.problems.add(message, &service.span, format!("this is `{unit}`, too"), None);
+        }
+    }
+    services
+}
+
+fn read_user(section: &Section<'_>) -> SystemUser {
+    let path = |key| section.checked_line(key, values::plain_path).map(|text| text.value.to_owned());
+    SystemUser {
+        comment: section.checked_line("comment", user_comment).map(|text| text.value.to_owned()),
+        home: path("home"),
+        shell: path("shell"),
+        groups: section.strings("groups", values::system_name),
+    }
+}
+
+fn read_alternative(section: &Section<'_>) -> Alternative {
+    section.require(&["link", "path", "priority"]);
+    Alternative {
+        link: read_link(section),
+        priority: section.integer("priority", 0..=1_000_000).unwrap_or_default(),
+        dependents: named(section, "dependents", "NAME", &reader::ALTERNATIVE_LINK, alternative_name)
+            .into_iter()
+            .map(|(name, link)| {
+                link.require(&["link", "path"]);
+                (name.to_owned(), read_link(&link))
+            })
+            .collect(),
+    }
+}
+
+fn read_link(section: &Section<'_>) -> AlternativeLink {
+    let link = AlternativeLink {
+        link: section.required_line("link", values::plain_path),
+        path: section.required_line("path", values::plain_path),
+    };
+    if !link.link.is_empty() && link.link == link.path {
+        section.problems.add(
+            format!("`link` and `path` in {} are the same", section.title),
+            &section.span,
+            "the link would point to itself",
+            Some("install the file under a name of its own, such as /usr/bin/editor-plain".to_owned()),
+        );
+    }
+    link
+}
+
+/// The kinds of units that packages enable or start.
+const UNIT_KINDS: [&str; 6] = ["service", "socket", "timer", "path", "target", "mount"];
+
+/// `greetd` is short for `greetd.service`.
+fn full_unit_name(name: &str) -> String {
+    if is_kind_of_unit(name) { name.to_owned() } else { format!("{name}.service") }
+}
+
+fn is_kind_of_unit(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, kind)| UNIT_KINDS.contains(&kind))
+}
+
+/// systemd.unit(5): letters, digits and `:-_.\@`; here without `\`, which only units for paths have.
+fn unit_name(value: &str) -> Check {
+    let help = "NAME is a service, `NAME.socket` and the like other units, `NAME@` a template";
+    if let Some((part, c)) =
+        values::first_wrong(value, |c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.' | '@'))
+    {
+        return Err(Complaint::new("is no name of a unit", format!("{} is not allowed", values::named(c)))
+            .at(part)
+            .help(help));
+    }
+    let stem = if is_kind_of_unit(value) { value.rsplit_once('.').map_or(value, |(stem, _)| stem) } else { value };
+    if stem.trim_end_matches('@').is_empty() || value.len() > 200 {
+        return Err(Complaint::new("is no name of a unit", "must have 1 to 200 characters").help(help));
+    }
+    if stem.trim_end_matches('@').contains('@') {
+        return Err(Complaint::new(
+            "is no name of a unit",
+            "an instance of a template is the administrator's to choose",
+        )
+        .help(help));
+    }
+    Ok(())
+}
+
+/// What sysusers.d(5), adduser(8) and useradd(8) take without quoting rules of their own.
+fn user_comment(value: &str) -> Check {
+    match values::first_wrong(value, |c| !matches!(c, ':' | '"' | '\\' | '%' | ',')) {
+        None => Ok(()),
+        Some((part, c)) => {
+            Err(Complaint::new("is no comment of a user", format!("{} is not allowed", values::named(c))).at(part))
+        }
+    }
+}
+
+fn alternative_name(value: &str) -> Check {
+    let wrong = values::first_wrong(value, |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'));
+    match wrong {
+        None if !value.is_empty() && !value.starts_with(['-', '.']) => Ok(()),
+        _ => Err(Complaint::new(
+            "is no name of an alternative",
+            "letters, digits, `-`, `_`, `.` and `+`, beginning with a letter or digit",
+        )),
+    }
+}
+
+/// One line of tmpfiles.d(5), as far as a mistake in it can be told without systemd.
+fn tmpfiles_line(value: &str) -> Check {
+    let help = "TYPE PATH MODE USER GROUP AGE ARGUMENT, of which the end may be left out: \"d /run/greetd 0755 greetd \
+                greetd -\"";
+    let complaint = |label: &str| Err(Complaint::new("has a line that is not one of tmpfiles.d", label).help(help));
+    let mut fields = value.split_whitespace();
+    let (kind, path, mode) = (fields.next().unwrap_or_default(), fields.next(), fields.next());
+    let (letter, modifiers) = kind.split_at(kind.chars().next().map_or(0, char::len_utf8));
+    if !letter.starts_with(|c: char| c.is_ascii_alphabetic())
+        || !modifiers.chars().all(|c| matches!(c, '+' | '!' | '-' | '=' | '~' | '^' | '$'))
+    {
+        return complaint("must begin with a type, such as `d`");
+    }
+    if !path.is_some_and(|path| path.starts_with('/') && !path.split('/').any(|part| part == "..")) {
+        return complaint("its second word must be an absolute path");
+    }
+    let is_mode = |mode: &str| {
+        let digits = mode.trim_start_matches(['~', ':']);
+        mode == "-" || ((3..=5).contains(&digits.len()) && digits.chars().all(|c| matches!(c, '0'..='7')))
+    };
+    if !mode.is_none_or(is_mode) {
+        return complaint("its third word must be a mode, such as 0755, or `-`");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn good(check: fn(&str) -> Check, values: &[&str]) {
+        for value in values {
+            assert_eq!(check(value), Ok(()), "{value}");
+        }
+    }
+
+    fn bad(check: fn(&str) -> Check, values: &[&str]) {
+        for value in values {
+            assert!(check(value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn units_are_services_unless_they_say_otherwise() {
+        good(unit_name, &["greetd", "greetd.socket", "org.example.greet", "greet@", "greet@.timer"]);
+        bad(unit_name, &["", "@", ".service", "greet@tty1", "greet d", "greet/d", "greet\n"]);
+        assert_eq!(full_unit_name("greetd"), "greetd.service");
+        assert_eq!(full_unit_name("org.example.greet"), "org.example.greet.service");
+        assert_eq!(full_unit_name("greet@.timer"), "greet@.timer");
+    }
+
+    #[test]
+    fn nothing_gets_out_of_its_field() {
+        good(user_comment, &["Greeting daemon"]);
+        bad(user_comment, &["a:b", "a\"b", "100%", "a\\b"]);
+        good(alternative_name, &["greet", "greet.1.gz", "c++"]);
+        bad(alternative_name, &["", "a b", "a/b", "-x", "../x"]);
+        good(
+            tmpfiles_line,
+            &["d /run/greetd 0755 greetd greetd -", "L+ /etc/x - - - - ../y", "d! /run/x", "r /run/x.pid"],
+        );
+        bad(tmpfiles_line, &["/run/greetd", "d run/greetd", "d", "d /run/../etc 0755", "d /run/x rwx", "1 /run/x"]);
+    }
+}

@@ -1,0 +1,2 @@
+/* A greeting that no two people share. */
+const char *greet(void);
