@@ -40,6 +40,11 @@ pub(crate) enum Command {
     ///
     /// They are written for people to read: `farm build` makes its own.
     Render(RenderArgs),
+    /// Print the JSON Schema of farm.toml
+    ///
+    /// For editors: completion, descriptions and checks while typing. docs/recipe.md says how one is set up. Values are
+    /// checked more closely by every command that reads a recipe.
+    Schema,
     /// List the distributions that farm knows
     Distros(DistrosArgs),
     /// List, make and remove the images that farm keeps in the engine

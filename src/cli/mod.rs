@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod render;
 mod reporter;
+mod schema;
 mod screen;
 mod select;
 mod signals;
@@ -81,6 +82,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Build(args) => build::run(args, color).await,
         Command::Plan(args) => plan::run(args, color).await,
         Command::Render(args) => render::run(args, color).await,
+        Command::Schema => Ok(schema::run()),
         Command::Distros(args) => distros::run(args.command.as_ref(), color),
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,

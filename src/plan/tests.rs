@@ -40,10 +40,14 @@ requires = ["gettext-base"]
 "#;
 
 fn cells_at(root: &str, text: &str) -> Vec<Cell> {
+    cells_of(root, text, "default")
+}
+
+fn cells_of(root: &str, text: &str, matrix: &str) -> Vec<Cell> {
     let path = Path::new(root).join("farm.toml");
     let file = RecipeFile::parse(&path, text.as_bytes()).unwrap_or_else(|error| panic!("{error:#?}"));
     let catalogue = &*BUILT_IN;
-    matrix::expand(&file, "default", catalogue, Arch::Amd64)
+    matrix::expand(&file, matrix, catalogue, Arch::Amd64)
         .unwrap_or_else(|error| panic!("{error:#?}"))
         .into_iter()
         .map(|target| {
@@ -82,6 +86,26 @@ fn changed(text: &str, index: usize) -> Vec<String> {
         Reason::UpToDate => Vec::new(),
         Reason::Changed { inputs } => inputs.into_iter().map(|change| change.input).collect(),
         other => panic!("{other:?}"),
+    }
+}
+
+/// Every example of the reference, in all its matrices; without one, for every distribution.
+#[test]
+fn the_examples_of_the_reference_plan() {
+    for example in crate::recipe::tests::examples() {
+        let example = match example.contains("[matrix") {
+            true => example,
+            false => format!("{example}\n[matrix]\ndistros = [\"*\"]\n"),
+        };
+        let file = RecipeFile::parse(Path::new("recipes/hello/farm.toml"), example.as_bytes()).unwrap();
+        for matrix in file.matrices.keys() {
+            let cells = cells_of("recipes/hello", &example, matrix);
+            let count = cells.len();
+            let plan =
+                plan(&Inputs { cells, ..inputs(RECIPE) }).unwrap_or_else(|error| panic!("{example}\n{error:#?}"));
+            assert_eq!(plan.jobs.len(), count);
+            assert!(count > 0, "{example}");
+        }
     }
 }
 

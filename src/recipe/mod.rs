@@ -3,13 +3,14 @@
 //! fetches sources nor knows which distributions exist.
 //!
 //! Inside: `document` makes a tree with places from the text and merges tables; `reader` takes tables apart key by key
-//! and collects problems; `values` checks single values; `sections` and `system` know the keys; `overrides` the
-//! selectors; `file` puts them together. The reference for people is `docs/recipe.md`.
+//! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
+//! hold, for editors; `overrides` the selectors; `file` puts them together. The reference for people is `docs/recipe.md`.
 
 mod document;
 mod file;
 mod overrides;
 mod reader;
+mod schema;
 mod sections;
 mod system;
 mod values;
@@ -25,6 +26,7 @@ pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
 pub(crate) use overrides::glob_matches;
 pub(crate) use reader::{Problems, Schema, Section};
+pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 
 /// A recipe for one target: every override that matches it is applied.
@@ -258,4 +260,4 @@ pub struct Problem {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

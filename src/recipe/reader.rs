@@ -103,7 +103,7 @@ pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "re
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
 
 /// Where a misplaced key may belong, most likely first.
-static PLACES: [&Schema; 13] = [
+pub(crate) static PLACES: [&Schema; 13] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,

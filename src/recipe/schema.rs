@@ -1,0 +1,375 @@
+//! The shape of a recipe as a JSON Schema, for editors: which keys there are comes from the reader's own lists, and what
+//! each holds, with a line on what it means, stands here and nowhere else. The schema knows types and spellings; what
+//! else makes a value wrong (a version with a hyphen, a short hash) is said by the reader alone.
+
+use serde_json::{Map, Value, json};
+
+use super::reader::{
+    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE, PACKAGING, SCRIPTS, SERVICE, SOURCE,
+    SUB_PACKAGE, Schema, TEST, USER,
+};
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shape {
+    Text,
+    OneOf(&'static [&'static str]),
+    Integer(u32, u32),
+    Boolean,
+    /// An array of strings.
+    Texts,
+    /// A date, or seconds.
+    Time,
+    /// An integer in the base unit, or a string with a unit.
+    Quantity,
+    /// A table of strings under names that are up to the writer.
+    TextMap,
+    Table(&'static Schema),
+    /// An array of tables.
+    Tables(&'static Schema),
+    /// Tables under names that are up to the writer.
+    Named(&'static Schema),
+    /// Tables of strings under such names.
+    NamedTextMaps,
+    /// A table of this kind, in which every name that is no key is one more of its kind.
+    WithNamed(&'static Schema),
+}
+
+use Shape::{
+    Boolean, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, Texts, Time, WithNamed,
+};
+
+/// A kind of table: its keys with their shape and meaning, and which of them a recipe cannot do without.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) schema: &'static Schema,
+    /// In `$defs`.
+    name: &'static str,
+    meaning: &'static str,
+    pub(crate) keys: &'static [(&'static str, Shape, &'static str)],
+    required: &'static [&'static str],
+}
+
+const ARCHITECTURE: Shape = OneOf(&["any", "all"]);
+
+pub(crate) static DESCRIBED: &[Described] = &[
+    Described {
+        schema: &FILE,
+        name: "recipe",
+        meaning: "How one source becomes native packages, for every distribution.",
+        keys: &[
+            ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
+            ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
+            ("build", Table(&BUILD), "Requirements and scripts."),
+            ("packages", Named(&SUB_PACKAGE), "Split packages; what no pattern takes belongs to the main package."),
+            ("packaging", Table(&PACKAGING), "The project's own packaging, used as it is."),
+            ("matrix", WithNamed(&MATRIX), "Which targets the recipe is built for; [matrix.NAME] is a further matrix."),
+            ("override", Named(&OVERRIDE), "What differs for the targets that a selector matches."),
+            ("test", Table(&TEST), "Tried in a fresh container in which the packages are installed."),
+            ("limits", Table(&LIMITS), "What a job may take."),
+        ],
+        required: &["package"],
+    },
+    Described {
+        schema: &OVERRIDE,
+        name: "override",
+        meaning: "Tables merge key by key; arrays and single values are replaced.",
+        keys: &[
+            ("package", Table(&PACKAGE), "As [package], where it differs."),
+            ("sources", Tables(&SOURCE), "Sources instead of all others."),
+            ("build", Table(&BUILD), "As [build], where it differs."),
+            ("packages", Named(&SUB_PACKAGE), "As [packages.KEY], where they differ."),
+            ("packaging", Table(&PACKAGING), "As [packaging], where it differs."),
+            ("test", Table(&TEST), "As [test], where it differs."),
+            ("limits", Table(&LIMITS), "As [limits], where they differ."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &PACKAGE,
+        name: "package",
+        meaning: "Name, version, metadata and relations of the package.",
+        keys: &[
+            ("name", Text, "Source and main package: lower-case letters, digits, `+`, `-`, `.`."),
+            ("version", Text, "Upstream version; a pre-release is `1.0~rc1`, which sorts before `1.0`."),
+            ("release", Integer(1, 999_999), "Revision of the packaging; the distribution's tag is added by farm."),
+            ("epoch", Integer(0, 999_999), "Sorts before the version; needed only when a version must go down."),
+            ("summary", Text, "One line, without the package's name and a full stop."),
+            ("description", Text, "Paragraphs, separated by blank lines; the summary when there is none."),
+            ("license", Text, "An SPDX expression: `MIT OR Apache-2.0`; others are `LicenseRef-NAME`."),
+            ("homepage", Text, "An http or https address."),
+            ("maintainer", Text, "`Name <address>`"),
+            ("section", Text, "Debian section; `misc` when there is none."),
+            ("group", Text, "RPM group; only openSUSE and old tools look at it."),
+            ("architecture", ARCHITECTURE, "`all` is built once per distribution and installs everywhere."),
+            ("requires", Texts, "Packages that must be installed, beside the libraries that are found by themselves."),
+            ("recommends", Texts, "Packages that are usually wanted beside it."),
+            ("suggests", Texts, "Packages that may be of use beside it."),
+            ("provides", Texts, "Names that this package stands in for."),
+            ("conflicts", Texts, "Packages that cannot be installed beside it."),
+            ("replaces", Texts, "Packages whose files it takes over."),
+            ("files", Texts, "What the main package holds; without it, all that no other package takes."),
+            ("config-files", Texts, "Absolute paths of files that users edit."),
+            ("services", Named(&SERVICE), "Units of systemd that the package's files hold."),
+            ("users", Named(&USER), "System users, each with a group of its own."),
+            ("groups", Texts, "System groups."),
+            ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
+            ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
+            ("date", Time, "Date of the changelog entry, and SOURCE_DATE_EPOCH; else the newest time in the sources."),
+            ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
+        ],
+        required: &["name", "version", "summary", "license", "maintainer"],
+    },
+    Described {
+        schema: &SCRIPTS,
+        name: "scripts",
+        meaning: "Shell that the package manager runs on the user's machine.",
+        keys: &[
+            ("pre-install", Text, "Before the files are there."),
+            ("post-install", Text, "When the files are there."),
+            ("pre-remove", Text, "Before the files are removed."),
+            ("post-remove", Text, "When the files are gone."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &SERVICE,
+        name: "service",
+        meaning: "What is done with a unit; where nothing is said, the distribution's own policy holds.",
+        keys: &[
+            ("enable", Boolean, "Whether it is enabled when first installed."),
+            ("start", Boolean, "Whether it is started when first installed."),
+            ("restart", Boolean, "Whether it is restarted after an upgrade, when it runs."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &USER,
+        name: "user",
+        meaning: "A user without a password, by sysusers.d(5).",
+        keys: &[
+            ("comment", Text, "Who it is, in a few words."),
+            ("home", Text, "Its home, which is not made: that is for `tmpfiles`."),
+            ("shell", Text, "None to log in with unless given."),
+            ("groups", Texts, "Groups beside its own."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &ALTERNATIVE,
+        name: "alternative",
+        meaning: "One of several files that can stand behind a common name, by update-alternatives(1).",
+        keys: &[
+            ("link", Text, "The common name: /usr/bin/editor."),
+            ("path", Text, "The file of this package behind it."),
+            ("priority", Integer(0, 1_000_000), "The highest is chosen unless the administrator chooses."),
+            ("dependents", Named(&ALTERNATIVE_LINK), "Links that go with the first one, mostly man pages."),
+        ],
+        required: &["link", "path", "priority"],
+    },
+    Described {
+        schema: &ALTERNATIVE_LINK,
+        name: "alternative-link",
+        meaning: "A link that goes where another one goes.",
+        keys: &[
+            ("link", Text, "The common name: /usr/share/man/man1/editor.1.gz."),
+            ("path", Text, "The file of this package behind it."),
+        ],
+        required: &["link", "path"],
+    },
+    Described {
+        schema: &SOURCE,
+        name: "source",
+        meaning: "One of: url (or urls) and sha256; path; git and commit.",
+        keys: &[
+            ("url", Text, "Where the file is: https://, http://, file:/// or mirror://NAME/path."),
+            ("urls", Texts, "Places of one file, tried in order."),
+            ("sha256", Text, "SHA-256 sum of the file: 64 hexadecimal digits."),
+            ("path", Text, "A file or folder beside the recipe; .gitignore is honoured."),
+            ("git", Text, "Address of a git repository."),
+            ("commit", Text, "The full id of a commit."),
+            ("strip", Integer(0, 16), "Leading folders to drop from the paths in an archive."),
+            ("into", Text, "Folder of the source tree to unpack into."),
+            ("patches", Texts, "Patch files beside the recipe, applied in order."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &BUILD,
+        name: "build",
+        meaning: "Requirements and scripts: POSIX shell, run with -e in the source tree.",
+        keys: &[
+            ("requires", Texts, "Packages needed to build, beside the distribution's own toolchain."),
+            ("env", TextMap, "Environment of the scripts."),
+            ("build", Text, "Compiles."),
+            ("check", Text, "Runs the test suite."),
+            ("install", Text, "Installs below $DESTDIR."),
+            ("network", Boolean, "Leaves the network on while building."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &SUB_PACKAGE,
+        name: "split-package",
+        meaning: "A package split off from what was installed.",
+        keys: &[
+            ("name", Text, "The package's name; `<name>-KEY` when there is none."),
+            ("summary", Text, "That of [package] unless given."),
+            ("description", Text, "That of [package] unless given."),
+            ("section", Text, "Debian section; that of [package] unless given."),
+            ("group", Text, "RPM group; that of [package] unless given."),
+            ("architecture", ARCHITECTURE, "That of [package] unless given."),
+            ("files", Texts, "Absolute paths and globs: `*` within a folder, `**` across folders; `${libdir}`."),
+            ("config-files", Texts, "Absolute paths of files that users edit."),
+            ("requires", Texts, "Packages that must be installed; `${self-version}` is the version of this build."),
+            ("recommends", Texts, "Packages that are usually wanted beside it."),
+            ("suggests", Texts, "Packages that may be of use beside it."),
+            ("provides", Texts, "Names that this package stands in for."),
+            ("conflicts", Texts, "Packages that cannot be installed beside it."),
+            ("replaces", Texts, "Packages whose files it takes over."),
+            ("services", Named(&SERVICE), "Units of systemd that the package's files hold."),
+            ("users", Named(&USER), "System users, each with a group of its own."),
+            ("groups", Texts, "System groups."),
+            ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
+            ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
+            ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
+        ],
+        required: &["files"],
+    },
+    Described {
+        schema: &PACKAGING,
+        name: "packaging",
+        meaning: "The project's own packaging, used as it is.",
+        keys: &[
+            ("debian", Text, "The debian/ folder, as a path in the source tree."),
+            ("spec", Text, "The .spec file, as a path in the source tree."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &MATRIX,
+        name: "matrix",
+        meaning: "Which targets the recipe is built for.",
+        keys: &[
+            ("distros", Texts, "Ids of distributions, or globs: `debian-12`, `fedora-*`."),
+            ("arches", Texts, "Architectures under any of their names; the engine's own when there is none."),
+            ("exclude", Texts, "Target patterns to leave out: `fedora-*/arm64`."),
+            ("variants", NamedTextMaps, "Each target is built once for each variant; its values are given to scripts."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &TEST,
+        name: "test",
+        meaning: "Tried in a fresh container in which the packages are installed.",
+        keys: &[
+            ("script", Text, "Run as root, with -e."),
+            ("requires", Texts, "Packages to install beside the built ones."),
+        ],
+        required: &["script"],
+    },
+    Described {
+        schema: &LIMITS,
+        name: "limits",
+        meaning: "What a job may take; no input of its key.",
+        keys: &[
+            ("memory", Quantity, "At most this much memory: \"8 GiB\", or bytes."),
+            ("pids", Integer(16, 4_194_304), "Processes and threads at once."),
+            ("timeout", Quantity, "For each step: \"4 h\", or seconds."),
+            ("stall", Quantity, "Without any output: \"20 min\", or seconds."),
+            ("log", Quantity, "Output of the whole job: \"256 MiB\", or bytes."),
+        ],
+        required: &[],
+    },
+];
+
+/// The JSON Schema of `farm.toml`, draft 2020-12.
+pub fn json_schema() -> Value {
+    let (file, tables) = DESCRIBED.split_first().map_or((None, DESCRIBED), |(first, rest)| (Some(first), rest));
+    let mut root = file.map(object).unwrap_or_default();
+    root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    root.insert("title".to_owned(), json!("farm.toml"));
+    if let Some(file) = file {
+        root.insert("required".to_owned(), json!(file.required));
+    }
+    let tables: Map<String, Value> =
+        tables.iter().map(|table| (table.name.to_owned(), Value::Object(object(table)))).collect();
+    root.insert("$defs".to_owned(), tables.into());
+    root.into()
+}
+
+/// A table without its required keys: overrides hold parts.
+fn object(table: &Described) -> Map<String, Value> {
+    // Below the recipe itself, a table may be a part that an override lays on top.
+    let whole = std::ptr::eq(table.schema, &FILE);
+    let properties: Map<String, Value> = table
+        .keys
+        .iter()
+        .map(|(key, shape, meaning)| {
+            let mut value = shape_of(*shape, whole);
+            value.insert("description".to_owned(), json!(meaning));
+            ((*key).to_owned(), value.into())
+        })
+        .collect();
+    let object = json!({
+        "type": "object",
+        "description": table.meaning,
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    match object {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// `whole`: the table stands for itself, and must have its required keys.
+fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
+    let texts = || json!({"type": "object", "additionalProperties": {"type": "string"}});
+    let value = match shape {
+        Shape::Text => json!({"type": "string"}),
+        // An empty string counts as not given, so that an override can take a value away.
+        Shape::OneOf(words) => json!({"enum": ([words, &[""]].concat())}),
+        Shape::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Shape::Boolean => json!({"type": "boolean"}),
+        Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        // Editors see a date of TOML as a string.
+        Shape::Time => {
+            json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"},
+            {"type": "integer", "minimum": 0}]})
+        }
+        Shape::Quantity => json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}),
+        Shape::TextMap => texts(),
+        Shape::NamedTextMaps => json!({"type": "object", "additionalProperties": texts()}),
+        Shape::Table(schema) => part(schema, whole),
+        Shape::Tables(schema) => json!({"type": "array", "items": part(schema, whole)}),
+        Shape::Named(schema) => json!({"type": "object", "additionalProperties": part(schema, whole)}),
+        Shape::WithNamed(schema) => {
+            let mut with = described(schema).map(object).unwrap_or_default();
+            with.insert("additionalProperties".to_owned(), part(schema, whole));
+            with.into()
+        }
+    };
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+fn part(schema: &'static Schema, whole: bool) -> Value {
+    let Some(table) = described(schema) else { return json!({"type": "object"}) };
+    let reference = json!({"$ref": format!("#/$defs/{}", table.name)});
+    if whole && !table.required.is_empty() {
+        json!({"allOf": [reference], "required": table.required})
+    } else {
+        // Beside a reference older readers of schemas see nothing else.
+        json!({"allOf": [reference]})
+    }
+}
+
+fn described(schema: &Schema) -> Option<&'static Described> {
+    DESCRIBED.iter().find(|table| std::ptr::eq(table.schema, schema))
+}
+
+#[cfg(test)]
+mod tests;
