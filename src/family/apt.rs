@@ -7,7 +7,7 @@ use crate::types::Format;
 
 use super::relation;
 use super::text::{quote, quote_all};
-use super::{BUILD_ROOT, BuilderSetup, Requirements, TEST_PACKAGES, rpm_generic};
+use super::{BUILD_ROOT, BuilderSetup, Requirements, TEST_PACKAGES, deb, rpm_generic};
 
 const LIBRARY: &str = include_str!("scripts/apt.sh");
 const USER: &str = include_str!("scripts/user.sh");
@@ -23,7 +23,10 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         Format::Deb if recipe.packaging.debian.is_some() => {
             packages.extend(["build-essential", "fakeroot"].map(str::to_owned));
         }
-        Format::Deb => packages.extend(["build-essential".to_owned(), super::deb::debhelper_compat(distro)]),
+        Format::Deb => {
+            packages.extend(["build-essential".to_owned(), deb::debhelper_compat(distro)]);
+            packages.extend(deb::dh_python(recipe).map(str::to_owned));
+        }
         // find-debuginfo needs cpio, file and eu-strip, the generator of pkgconfig(…) pkg-config: Debian's rpm does not
         // depend on them.
         Format::Rpm => packages.extend(

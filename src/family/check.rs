@@ -37,6 +37,7 @@ pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
             patterns(&format!("[packages.{key}]"), &sub.files, &mut problems);
         }
         config_files(recipe, &mut problems);
+        alternatives(recipe, &mut problems);
         if distro.format == Format::Rpm {
             rpm_only(recipe, &mut problems);
         }
@@ -214,6 +215,22 @@ fn config_files(recipe: &Recipe, problems: &mut Vec<String>) {
                 problems.push(format!("[{place}] config-files: `{path}` {problem}"));
             } else if path.contains(['*', '?']) {
                 problems.push(format!("[{place}] config-files: `{path}` is a pattern: name each file"));
+            }
+        }
+    }
+}
+
+fn alternatives(recipe: &Recipe, problems: &mut Vec<String>) {
+    let all = std::iter::once(("package".to_owned(), &recipe.package.system))
+        .chain(recipe.packages.iter().map(|(key, sub)| (format!("packages.{key}"), &sub.system)));
+    for (place, system) in all {
+        let links = system
+            .alternatives
+            .values()
+            .flat_map(|alternative| std::iter::once(&alternative.link).chain(alternative.dependents.values()));
+        for path in links.flat_map(|link| [&link.link, &link.path]) {
+            if let Some(problem) = path_problem(path) {
+                problems.push(format!("[{place}.alternatives] `{path}` {problem}"));
             }
         }
     }

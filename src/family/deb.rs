@@ -175,6 +175,7 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
     // build-essential is implied (Policy 4.2).
     let requires = recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok());
     build_depends.extend(requires.filter(|r| r != "build-essential"));
+    build_depends.extend(dh_python(recipe).map(str::to_owned));
     build_depends[1..].sort();
     build_depends.dedup();
 
@@ -217,7 +218,7 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
     depends.push("${misc:Depends}".to_owned());
     depends.push("${perl:Depends}".to_owned());
     depends.push("${pkgconfig:Depends}".to_owned());
-    if uses_dh_python(recipe) {
+    if dh_python(recipe).is_some() {
         depends.push("${python3:Depends}".to_owned());
     }
     depends.extend(write(requires));
@@ -244,8 +245,13 @@ fn list_field(text: &mut String, name: &str, values: &[String]) {
     }
 }
 
-fn uses_dh_python(recipe: &Recipe) -> bool {
-    recipe.build.requires.iter().any(|r| r == "dh-python" || r == "dh-sequence-python3")
+/// What finds the dependencies of Python code, for a recipe that has Python in its build: the build requirement by which
+/// dh_python3(1) becomes a part of the sequence.
+pub(super) fn dh_python(recipe: &Recipe) -> Option<&'static str> {
+    const SEQUENCE: &str = "dh-sequence-python3";
+    let is_python = |requirement: &String| requirement.starts_with("python3") || requirement == "dh-python";
+    let requires = &recipe.build.requires;
+    (requires.iter().any(is_python) || requires.iter().any(|r| r == SEQUENCE)).then_some(SEQUENCE)
 }
 
 /// The extended description (Policy 5.6.13): lines begin with a blank, ` .` is an empty one, two blanks keep a line.
@@ -288,12 +294,11 @@ fn suite(distro: &Distro) -> String {
 
 fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_complete: bool) -> String {
     let name = &recipe.package.name;
-    let with = if recipe.build.requires.iter().any(|r| r == "dh-python") { " --with python3" } else { "" };
     let mut rules = format!(
         "#!/usr/bin/make -f\n# Written by farm from the recipe of {name}: its scripts are in {SCRIPTS}.\n\
          DPKG_EXPORT_BUILDFLAGS = 1\ninclude /usr/share/dpkg/default.mk\n\
          export PREFIX = /usr\nexport LIBDIR = /usr/lib/$(DEB_HOST_MULTIARCH)\n\n\
-         %:\n\tdh $@{with}\n\n\
+         %:\n\tdh $@\n\n\
          override_dh_auto_configure override_dh_auto_clean:\n\n\
          override_dh_auto_build:\n\t{SCRIPTS}/build\n\n\
          override_dh_auto_test:\n"

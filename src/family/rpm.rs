@@ -417,6 +417,7 @@ pub(super) fn test_requires(recipe: &Recipe) -> Vec<String> {
 pub(super) fn removal_preamble() -> String {
     format!(
         "set -eu\nexport LC_ALL=C\nnames=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
-         files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n"
+         files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n\
+         dangling=$(mktemp)\nfind /etc -xtype l | sort >\"$dangling\"\n"
     )
 }

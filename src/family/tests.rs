@@ -224,6 +224,27 @@ fn macros_of_systemd_are_installed_where_they_exist() {
     }
 }
 
+/// A recipe with Python in its build gets the dependencies of Python code.
+#[test]
+fn python_is_looked_at_where_it_is_used() {
+    let distro = distro(Format::Deb, PackageManager::Apt);
+    for (requires, expected) in [
+        (&["python3-setuptools"][..], true),
+        (&["python3dist(setuptools)"], true),
+        (&["dh-python"], true),
+        (&["dh-sequence-python3", "python3"], true),
+        (&["zlib1g-dev"], false),
+    ] {
+        let mut recipe = recipe();
+        recipe.build.requires = strings(requires);
+        let Requirements::Listed(listed) = builder(&recipe, &distro).requirements else { panic!("a list") };
+        assert_eq!(listed.iter().filter(|name| *name == "dh-sequence-python3").count(), usize::from(expected));
+        let control = packaging(&recipe, &distro, 0).files.into_iter().find(|f| f.path == "debian/control").unwrap();
+        assert_eq!(control.content.matches("dh-sequence-python3,\n").count(), usize::from(expected), "{requires:?}");
+        assert_eq!(control.content.contains("${python3:Depends}"), expected, "{requires:?}");
+    }
+}
+
 /// Units lie where a release's debhelper looks for them.
 #[test]
 fn old_releases_have_units_in_the_old_place() {
@@ -369,6 +390,13 @@ fn what_a_format_cannot_say_is_a_problem() {
     problem(Deb, |r| r.sources[0].into = "../up".to_owned(), "into");
     problem(Deb, |r| r.packaging.debian = Some("/debian".to_owned()), "inside the source tree");
     problem(Deb, |r| r.package.config_files = strings(&["/etc/*"]), "is a pattern");
+    problem(Deb, |r| r.package.files = strings(&["/usr/**"]), "[package] files: `/usr/**` takes all of /usr");
+    let alternative = |r: &mut Recipe| {
+        let link = AlternativeLink { link: "/usr/local/bin/x".to_owned(), path: "/usr/bin/x".to_owned() };
+        let alternative = Alternative { link, priority: 1, dependents: BTreeMap::new() };
+        r.package.system.alternatives.insert("x".to_owned(), alternative);
+    };
+    problem(Rpm, alternative, "[package.alternatives] `/usr/local/bin/x` is in /usr/local");
     for (pattern, expect) in [
         ("usr/include/**", "is not absolute"),
         ("/usr/**", "takes all of /usr"),

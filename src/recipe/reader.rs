@@ -520,8 +520,10 @@ impl<'a> Section<'a> {
         match &node.value {
             Value::Table(table) => Some(table),
             _ => {
-                let help = matches!(node.value, Value::Array(_))
-                    .then(|| format!("a table has single brackets and a name: [{key}.NAME]"));
+                let above = self.title.strip_prefix('[').map(|title| title.replace(']', "."));
+                let help = matches!(node.value, Value::Array(_)).then(|| {
+                    format!("a table has single brackets and a name: [{}{key}.NAME]", above.unwrap_or_default())
+                });
                 self.wrong_type(key, node, "a table", help);
                 None
             }

@@ -22,7 +22,7 @@ fn greetd() -> Option<&'static Lab> {
     static LAB: OnceLock<Option<Lab>> = OnceLock::new();
     LAB.get_or_init(|| {
         let lab = cfg!(target_os = "linux").then(|| Lab::new("greetd", &store()))?;
-        lab.farm_in(&recipe(), &["build", "--matrix"]).expect(0).says("2 succeeded");
+        lab.farm_in(&recipe(), &["build", "--matrix"]).expect(0).says("3 succeeded");
         Some(lab)
     })
     .as_ref()
@@ -60,6 +60,10 @@ fn a_deb_does_it_with_debhelpers_helpers() {
     ] {
         assert!(contents.contains(&format!(" .{path}\n")), "{path} is missing in:\n{contents}");
     }
+    // The release after it has them where they are to stay.
+    let file = lab.dist().join("greetd/debian-13-amd64/greetd_1.2-1~deb13_amd64.deb");
+    let Some(newer) = tool("dpkg-deb", &["-c", file.to_str().unwrap()]) else { return };
+    newer.expect(0).says(" ./usr/lib/systemd/system/greetd.service\n");
     for path in ["/usr/bin/greet\n", "libgreet", "manual"] {
         assert!(!contents.contains(path), "{path} is in:\n{contents}");
     }
@@ -202,7 +206,8 @@ fn files_in_two_packages_or_in_none_are_named_in_both_formats() {
                 "files = [\"/usr/share/greet/**\", \"/usr/include/*\"]",
             )
     });
-    let run = lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(11).says("2 rejected");
+    let arguments = ["build", "-t", "debian-12", "-t", "rpm-generic", "--no-test"];
+    let run = lab.farm_in(&project, &arguments).expect(11).says("2 rejected");
     for rule in ["[file-in-two-packages]", "[file-in-no-package]", "[pattern-without-files]"] {
         assert_eq!(run.text.matches(rule).count(), 2, "{rule}:\n{}", run.text);
     }
@@ -275,4 +280,43 @@ script = 'test "$(edges)" = edges && test -f /usr/share/corners/data'
     lab.farm_in(&project, &["build", "-t", "rpm-generic"]).expect(4);
     fs::write(project.join("farm.toml"), recipe.replace("debian-12", "rpm-generic")).unwrap();
     lab.farm_in(&project, &["build", "--matrix"]).expect(3).says("[override.rpm.package] architecture = \"any\"");
+}
+
+#[test]
+fn python_code_brings_its_dependencies() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let lab = Lab::new("python", &store());
+    let project = lab.folder.join("project");
+    fs::create_dir_all(&project).unwrap();
+    let recipe = r#"
+[package]
+name = "pymod"
+version = "1.0"
+summary = "Module in Python"
+license = "MIT"
+maintainer = "farm maintainers <farm@example.org>"
+architecture = "all"
+section = "python"
+
+[build]
+requires = ["python3"]
+install = """
+modules=$DESTDIR$PREFIX/lib/python3/dist-packages
+mkdir -p $modules/pymod-1.0.egg-info
+echo 'import six' >$modules/pymod.py
+printf 'Metadata-Version: 2.1\\nName: pymod\\nVersion: 1.0\\n' >$modules/pymod-1.0.egg-info/PKG-INFO
+echo six >$modules/pymod-1.0.egg-info/requires.txt
+"""
+
+[matrix]
+distros = ["debian-12"]
+"#;
+    fs::write(project.join("farm.toml"), recipe).unwrap();
+    lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0).says("1 succeeded");
+    let file = lab.dist().join("pymod/debian-12-amd64/pymod_1.0-1~deb12_all.deb");
+    let Some(run) = tool("dpkg-deb", &["-f", file.to_str().unwrap(), "Depends"]) else { return };
+    let depends = run.expect(0).text;
+    assert!(depends.contains("python3-six") && depends.contains("python3:any"), "{depends}");
 }

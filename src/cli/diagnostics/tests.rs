@@ -76,6 +76,18 @@ const WRONG: &[(&str, &str)] = &[
         "split_package",
         "[build]\ninstall = 'x'\n[packages.dev]\nname = 'jq'\nsummary = 'headers'\n[packages.doc]\nfiles = ['usr/share/doc']\narchitecture = 'noarch'\n",
     ),
+    (
+        "services",
+        "services = ['jqd.service']\n[build]\ninstall = 'x'\n[packages.a]\nfiles = ['/usr/a']\n[packages.a.services.jqd]\nenabled = true\nrestart = 'after'\n[packages.a.services.'jqd.service']\n[packages.a.services.'jqd@tty1']\n",
+    ),
+    (
+        "users",
+        "tmpfiles = ['/run/jqd 0755 jqd jqd']\n[package.users.Jqd]\n[package.users.jqd]\ncomment = 'JSON: fast'\nhome = '~/jq'\ngroup = 'json'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "alternatives",
+        "[package.alternatives.jq]\nlink = '/usr/bin/jq'\npath = '/usr/bin/jq'\n[package.alternatives.jq.slaves.'jq.1.gz']\nlink = '/usr/share/man/man1/jq.1.gz'\n[build]\ninstall = 'x'\n",
+    ),
     ("limits", "[build]\ninstall = 'x'\n[limits]\nmemory = '4 gigs'\ntimeout = '0 s'\npids = 1\nstall = true\n"),
     ("syntax", "[build]\ninstall = make install\n"),
     ("syntax_unclosed_string", "[build]\ninstall = 'make install\n[test]\nscript = 'x'\n"),

@@ -15,6 +15,8 @@ done
 [ $# -gt 0 ] || exit 0
 files=$(mktemp)
 dpkg-query -L "$@" | sort -u >"$files"
+dangling=$(mktemp)
+find /etc -xtype l | sort >"$dangling"
 dpkg --remove "$@"
 dpkg --purge "$@"
 left=0
@@ -33,5 +35,11 @@ while IFS= read -r path; do
         left=1
     fi
 done <"$files"
-rm -f "$files"
+# Links that scripts made: of alternatives, of units that were enabled.
+find /etc -xtype l | sort | comm -13 "$dangling" - >"$files"
+while IFS= read -r path; do
+    echo "farm: $path is left behind by the removal: a link to $(readlink "$path"), which is gone" >&2
+    left=1
+done <"$files"
+rm -f "$files" "$dangling"
 exit "$left"
