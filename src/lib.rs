@@ -17,6 +17,7 @@ pub mod image;
 pub mod matrix;
 pub mod plan;
 pub mod recipe;
+pub mod repo;
 pub mod report;
 pub mod runner;
 pub mod source;

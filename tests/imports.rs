@@ -11,6 +11,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("distro", &[]),
     ("engine", &[]),
     ("artifact", &[]),
+    ("repo", &["artifact"]),
     ("archive", &["distro"]),
     ("image", &["distro", "archive", "engine"]),
     ("source", &["recipe"]),
@@ -20,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["recipe", "distro", "matrix", "family", "source", "archive", "image", "engine"]),
     ("event", &["plan", "artifact", "matrix", "family"]),
     ("store", &["plan", "artifact", "event", "matrix"]),
-    ("runner", &["plan", "engine", "image", "source", "artifact", "event", "store", "matrix", "family"]),
+    ("runner", &["plan", "engine", "image", "source", "artifact", "repo", "event", "store", "matrix", "family"]),
     ("report", &["event", "artifact", "matrix", "family"]),
 ];
 

@@ -38,7 +38,8 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
     while let Some((name, size)) = member(&mut ar)? {
         match &facts {
             None if name.starts_with("control.tar") => {
-                facts = Some(whole_member(&mut ar, size, |member| control(&name, member))?);
+                let text = whole_member(&mut ar, size, |member| control(&name, member))?;
+                facts = Some(self::facts(&text)?);
             }
             Some(_) if name.starts_with("data.tar") => {
                 let folder = path.parent().unwrap_or(Path::new("."));
@@ -55,6 +56,11 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
 
 /// Only what the control file says.
 pub(super) fn describe(path: &Path) -> Result<Facts, String> {
+    facts(&control_text(path)?)
+}
+
+/// The control file itself.
+pub(super) fn control_text(path: &Path) -> Result<String, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut ar = BufReader::new(file);
     let mut magic = [0; 8];
@@ -114,7 +120,7 @@ fn decompressed<'a>(name: &str, member: &'a mut dyn Read) -> Result<Box<dyn Read
     )
 }
 
-fn control(name: &str, member: &mut dyn Read) -> Result<Facts, String> {
+fn control(name: &str, member: &mut dyn Read) -> Result<String, String> {
     let damaged = |error: io::Error| format!("its control.tar is damaged: {error}");
     let (reader, allowance) = Bounded::new(decompressed(name, member)?);
     allowance.set(2 * LARGEST_CONTROL);
@@ -127,7 +133,7 @@ fn control(name: &str, member: &mut dyn Read) -> Result<Facts, String> {
         }
         let mut text = String::new();
         entry.take(LARGEST_CONTROL).read_to_string(&mut text).map_err(damaged)?;
-        return facts(&text);
+        return Ok(text);
     }
     Err("it has no control file".to_owned())
 }

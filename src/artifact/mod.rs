@@ -152,6 +152,62 @@ pub fn describe(path: &Path) -> Result<PackageSummary, ArtifactError> {
     })
 }
 
+/// What a package says of itself that decides which others it is installed with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageHead {
+    pub name: String,
+    /// As the format writes it: `1:2.10-1`.
+    pub version: String,
+    /// deb: names of packages in Depends and Pre-Depends, alternatives included. rpm: names of capabilities, and paths.
+    pub requires: Vec<String>,
+    /// Its own name, too; of an RPM the programs in it.
+    pub provides: Vec<String>,
+}
+
+/// Reads the header of one binary package, not its contents.
+pub fn head(path: &Path) -> Result<PackageHead, ArtifactError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let read = match package_format(&name) {
+        Some(Format::Deb) => deb::describe(path).map(|facts| (facts, Vec::new())),
+        Some(Format::Rpm) => rpm::describe_with_programs(path),
+        None => Err("its name does not end in .deb or .rpm".to_owned()),
+    };
+    let (facts, programs) = read.map_err(|reason| malformed(path, reason))?;
+    let Facts { name, version, requires, mut provides, .. } = facts;
+    provides.push(name.clone());
+    provides.extend(programs);
+    Ok(PackageHead { name, version, requires, provides })
+}
+
+/// The control file of a .deb, one stanza (deb-control(5)).
+pub fn deb_control(path: &Path) -> Result<String, ArtifactError> {
+    deb::control_text(path).map_err(|reason| malformed(path, reason))
+}
+
+/// The header of an .rpm.
+pub struct RpmHeader {
+    pub metadata: ::rpm::PackageMetadata,
+    /// Where the main header begins and ends in the file.
+    pub range: std::ops::Range<u64>,
+}
+
+impl std::fmt::Debug for RpmHeader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RpmHeader").field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+/// Whether a file of an RPM is named in the main part of an index, where it is found without asking for all files:
+/// programs, and configuration.
+pub fn is_primary_file(path: &str) -> bool {
+    path.contains("bin/") || path.starts_with("/etc/") || path == "/usr/lib/sendmail"
+}
+
+/// Reads the header of an .rpm, not its contents.
+pub fn rpm_header(path: &Path) -> Result<RpmHeader, ArtifactError> {
+    rpm::header(path).map_err(|reason| malformed(path, reason))
+}
+
 fn malformed(path: &Path, reason: String) -> ArtifactError {
     ArtifactError::Malformed { path: path.to_owned(), reason: printable(&reason) }
 }
@@ -211,6 +267,11 @@ fn kind_of(file_name: &str, facts: Option<&Facts>) -> ArtifactKind {
             if is_source { ArtifactKind::Source } else { ArtifactKind::Metadata }
         }
     }
+}
+
+/// Whether a file still is what it was when it became this artifact.
+pub fn is_intact(path: &Path, artifact: &Artifact) -> io::Result<bool> {
+    Ok(measure(path)? == (artifact.size_bytes, artifact.sha256.clone()))
 }
 
 /// Size and hex sha256.

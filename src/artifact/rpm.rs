@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
+use std::ops::Range;
 use std::path::Path;
 
 use ::rpm::{FileFlags, FileType, IndexTag, PackageMetadata};
 
+use super::RpmHeader;
 use super::contents::{self, Entry, EntryKind, Facts, Visit};
 use super::elf::{self, Looked};
 use crate::types::{Format, printable};
@@ -28,7 +30,7 @@ const LONGEST_NAME: u64 = 4096 + 8;
 /// A sentence about what is wrong with it.
 pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
     let mut reader = BufReader::with_capacity(128 * 1024, File::open(path).map_err(|error| error.to_string())?);
-    let metadata = headers(&mut reader)?;
+    let (metadata, _) = headers(&mut reader)?;
     let facts = facts(&metadata)?;
     let mut entries = entries(&metadata)?;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -51,11 +53,41 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
 /// Only what the header says.
 pub(super) fn describe(path: &Path) -> Result<Facts, String> {
     let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    facts(&headers(&mut reader)?)
+    facts(&headers(&mut reader)?.0)
 }
 
-/// Reads up to the payload.
-fn headers(reader: &mut impl Read) -> Result<PackageMetadata, String> {
+/// As [`describe`], with the files that others may require by their paths.
+pub(super) fn describe_with_programs(path: &Path) -> Result<(Facts, Vec<String>), String> {
+    let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
+    let (metadata, _) = headers(&mut reader)?;
+    let mut facts = facts(&metadata)?;
+    // `(foo or bar)` is one capability to rpm, and each of its words one to whoever looks for what may be needed.
+    facts.requires = facts
+        .requires
+        .into_iter()
+        .flat_map(|name| match name.strip_prefix('(') {
+            Some(rich) => rich.split_whitespace().map(|word| word.trim_matches(['(', ')']).to_owned()).collect(),
+            None => vec![name],
+        })
+        .collect();
+    let mut programs: Vec<String> = entries(&metadata)?
+        .into_iter()
+        .filter_map(|(entry, _)| String::from_utf8(entry.path).ok())
+        .filter(|path| super::is_primary_file(path))
+        .collect();
+    programs.sort_unstable();
+    Ok((facts, programs))
+}
+
+/// The whole header, and where it is.
+pub(super) fn header(path: &Path) -> Result<RpmHeader, String> {
+    let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
+    let (metadata, range) = headers(&mut reader)?;
+    Ok(RpmHeader { metadata, range })
+}
+
+/// Reads up to the payload; also says where the main header is.
+fn headers(reader: &mut impl Read) -> Result<(PackageMetadata, Range<u64>), String> {
     let mut bytes = vec![0; LEAD_BYTES];
     reader.read_exact(&mut bytes).map_err(|_| "it is too short for an RPM package".to_owned())?;
     let signature = checked_header(reader, &mut bytes)?;
@@ -64,9 +96,11 @@ fn headers(reader: &mut impl Read) -> Result<PackageMetadata, String> {
     let padding = &mut padding[..(8 - signature % 8) % 8];
     reader.read_exact(padding).map_err(|_| "it ends after its signature".to_owned())?;
     bytes.extend_from_slice(padding);
+    let start = bytes.len() as u64;
     checked_header(reader, &mut bytes)?;
-    PackageMetadata::parse(&mut bytes.as_slice())
-        .map_err(|error| format!("its header is damaged: {}", printable(&error.to_string())))
+    let metadata = PackageMetadata::parse(&mut bytes.as_slice())
+        .map_err(|error| format!("its header is damaged: {}", printable(&error.to_string())))?;
+    Ok((metadata, start..bytes.len() as u64))
 }
 
 /// Appends one header structure to `bytes` when every entry of its index lies inside its data (RPM format, "header").
