@@ -329,6 +329,8 @@ fn planner() {
                 distro: catalogue.get(&target.distro).unwrap().clone(),
                 source_digest: "0".repeat(64),
                 source_date_epoch: Some(0),
+                set: Default::default(),
+                only_needed: false,
                 target,
             });
             if cells.len() == 10_000 {

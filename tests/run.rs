@@ -139,6 +139,8 @@ impl Lab {
                 log_bytes: 4 * MIB,
             },
             source_date_epoch: Some(1_767_312_000),
+            needs: Vec::new(),
+            only_needed: false,
             key: Key::new(BTreeMap::new()),
         }
     }

@@ -148,6 +148,9 @@ pub(crate) struct PlanArgs {
     /// For each target that changed, the inputs with their digests before and after
     #[arg(long, conflicts_with = "json")]
     pub explain: bool,
+    /// The order of building: what needs what, as text or for Graphviz
+    #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true, conflicts_with_all = ["json", "explain"])]
+    pub graph: Option<GraphChoice>,
     /// Plan without the tests of the packages
     #[arg(long)]
     pub no_test: bool,
@@ -264,6 +267,14 @@ pub(crate) enum ColorChoice {
     Auto,
     Always,
     Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphChoice {
+    /// A table
+    Text,
+    /// A graph for Graphviz
+    Dot,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

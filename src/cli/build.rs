@@ -20,6 +20,7 @@ use crate::event::{Event, JobReport};
 use crate::family;
 use crate::fetch::Fetcher;
 use crate::matrix::Target;
+use crate::plan::Cell;
 use crate::report::count;
 use crate::report::summary::{Run, summary};
 use crate::runner::{self, Request, RunOptions};
@@ -35,8 +36,9 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     let connected = context::connect(&args.engine.engine, &config).await;
     let info = connected.as_ref().ok().map(|connected| &connected.info);
     // What is wrong with the command line comes before what is wrong with the engine.
-    let chosen = select::choose(&loaded, &args.selection, context::default_arch(info))?;
-    let cells = select::cells(&loaded, &chosen)?;
+    let arch = context::default_arch(info);
+    let chosen = select::choose(&loaded, &args.selection, arch)?;
+    let cells: Vec<Cell> = select::cells(&loaded, &chosen, arch)?.into_iter().map(|(_, cell)| cell).collect();
     let Connected { engine, info } = connected?;
 
     let id = context::new_run();

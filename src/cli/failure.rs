@@ -1,7 +1,10 @@
 //! Why a command could not do its work, before or beside any job: each with its exit code and what to do next.
 //! How a job ended is an `Outcome` and not here.
 
+use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::config::ConfigError;
 use super::diagnostics;
@@ -10,7 +13,7 @@ use crate::distro::DistroError;
 use crate::engine::EngineError;
 use crate::fetch::FetchError;
 use crate::image::ImageError;
-use crate::matrix::MatrixError;
+use crate::matrix::{MatrixError, Target};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
 use crate::report::{Style, Tone};
@@ -32,6 +35,8 @@ pub(crate) enum Failure {
     Matrix(#[from] MatrixError),
     #[error(transparent)]
     Plan(#[from] PlanError),
+    #[error("{0}")]
+    Circle(Circle),
     #[error("{}: {source}", .recipe.display())]
     Source { recipe: PathBuf, source: SourceError },
     #[error("{message}")]
@@ -50,6 +55,31 @@ pub(crate) enum Failure {
     System { action: &'static str, source: std::io::Error },
 }
 
+/// Targets that need each other, so that none can be the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Circle {
+    /// Each goes to the target from which the next one comes, the last to that of the first.
+    pub(crate) links: Vec<Link>,
+}
+
+/// That a target needs another, and the place in a recipe that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) path: PathBuf,
+    pub(crate) text: Arc<str>,
+    pub(crate) span: Range<usize>,
+    pub(crate) from: Target,
+    pub(crate) to: Target,
+}
+
+impl fmt::Display for Circle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut way: Vec<String> = self.links.iter().map(|link| link.from.to_string()).collect();
+        way.extend(way.first().cloned());
+        write!(f, "these need each other, so none can be built first: {}", way.join(" -> "))
+    }
+}
+
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Failure {
         Failure::Usage { message: message.into(), help: None }
@@ -62,6 +92,7 @@ impl Failure {
             | Failure::Config(_)
             | Failure::Distro(_)
             | Failure::Plan(_)
+            | Failure::Circle(_)
             | Failure::Source { .. }
             | Failure::Matrix(MatrixError::Invalid { .. }) => Exit::Invalid,
             Failure::Matrix(MatrixError::UnknownMatrix { .. }) | Failure::NothingMatched { .. } => Exit::NothingMatched,
@@ -98,6 +129,7 @@ impl Failure {
             Failure::Distro(error) => diagnostics::distro(error, style),
             Failure::Matrix(error) => diagnostics::matrix(error, style),
             Failure::Plan(error) => diagnostics::plan(error, style),
+            Failure::Circle(circle) => diagnostics::circle(circle, style),
             _ => self.render_plainly(style),
         }
     }

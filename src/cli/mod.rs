@@ -13,6 +13,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod gc;
+mod graph;
 mod images;
 mod memory;
 mod output;
@@ -22,6 +23,7 @@ mod reporter;
 mod schema;
 mod screen;
 mod select;
+mod set;
 mod signals;
 
 use std::panic::PanicHookInfo;

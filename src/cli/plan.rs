@@ -5,19 +5,21 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::{ColorChoice, PlanArgs};
+use super::args::{ColorChoice, GraphChoice, PlanArgs};
 use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::select;
+use super::{graph, select};
 use crate::engine::{EngineInfo, Network};
 use crate::fetch::Fetcher;
 use crate::image::Images;
-use crate::plan::{self, Cell, Change, Inputs, Job, Plan, Reason};
+use crate::matrix::Target;
+use crate::plan::{self, Cell, Change, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, Reason};
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
+use crate::runner::Supplies;
 use crate::store::Store;
 
 /// Hex digits of a digest that a person needs to see.
@@ -28,8 +30,9 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let loaded = select::load(&args.selection.recipes, Path::new("."))?;
     let connected = context::connect(&args.engine.engine, &config).await;
     let info = connected.as_ref().ok().map(|connected| &connected.info);
-    let chosen = select::choose(&loaded, &args.selection, context::default_arch(info))?;
-    let cells = select::cells(&loaded, &chosen)?;
+    let arch = context::default_arch(info);
+    let chosen = select::choose(&loaded, &args.selection, arch)?;
+    let (chosen, cells): (Vec<_>, Vec<_>) = select::cells(&loaded, &chosen, arch)?.into_iter().unzip();
 
     let surroundings = Surroundings::of_this_process();
     let style = surroundings.style(color, false);
@@ -55,7 +58,8 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     };
     // Planning changes nothing: a folder that is not there is not made.
     let store = if args.output.is_dir() { Some(Store::open(&args.output)?) } else { None };
-    let reasons: Vec<Reason> = plan.jobs.iter().map(|job| reason(job, store.as_ref())).collect();
+    let supplies = Supplies::new(&plan.jobs);
+    let reasons = reasons(&plan.jobs, &supplies, store.as_ref());
 
     // Jobs are in the order of what was chosen.
     let origin = |job: usize, input: &str| {
@@ -63,7 +67,12 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
         let selection = crate::matrix::selection(&chosen.target, &loaded.catalogue);
         loaded.recipes[chosen.recipe].set_by(&selection, input.strip_prefix("recipe.")?)
     };
-    let text = if args.json { json(&plan, &reasons) } else { table(&plan, &reasons, args.explain, &style, &origin) };
+    let text = match args.graph {
+        _ if args.json => json(&plan, &reasons),
+        Some(GraphChoice::Text) => graph::text(&plan, &reasons, &style),
+        Some(GraphChoice::Dot) => graph::dot(&plan, &reasons),
+        None => table(&plan, &reasons, args.explain, &style, &origin),
+    };
     output::out(&text);
     Ok(Exit::Success)
 }
@@ -100,6 +109,39 @@ fn host_cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Why each job is to be built, or that it is not, in the order of the plan: each after what it needs.
+fn reasons(jobs: &[Job], supplies: &Supplies, store: Option<&Store>) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::with_capacity(jobs.len());
+    for (number, job) in jobs.iter().enumerate() {
+        let needs = supplies.needs(number);
+        let unsettled: Vec<Target> = needs
+            .iter()
+            .filter(|need| reasons.get(**need) != Some(&Reason::UpToDate))
+            .map(|need| jobs[*need].target.clone())
+            .collect();
+        let decided = match store {
+            Some(store) if !needs.is_empty() && unsettled.is_empty() => match supplies.of(jobs, number, store) {
+                Ok(supply) => reason(&job.with_set(supply.inputs(job.test.is_some())), Some(store)),
+                Err(_) => Reason::Needs { targets: needs.iter().map(|need| jobs[*need].target.clone()).collect() },
+            },
+            _ if unsettled.is_empty() => reason(job, store),
+            _ => match reason(&with_last_set(job, store), store) {
+                Reason::UpToDate => Reason::Needs { targets: unsettled },
+                reason => reason,
+            },
+        };
+        reasons.push(decided);
+    }
+    reasons
+}
+
+/// The job with what it took from others when it was last built: then only what is its own can differ.
+fn with_last_set(job: &Job, store: Option<&Store>) -> Job {
+    let last = store.and_then(|store| store.record(&job.target)).map(|record| record.key.inputs).unwrap_or_default();
+    let of_set = |name: &String| name.starts_with(INPUT_OF_SET) || name.starts_with(INPUT_OF_TEST_SET);
+    job.with_set(last.into_iter().filter(|(name, _)| of_set(name)).collect())
+}
+
 fn reason(job: &Job, store: Option<&Store>) -> Reason {
     let last = store.and_then(|store| store.record(&job.target));
     match plan::reason(job, last.as_ref().map(|record| &record.key)) {
@@ -133,8 +175,11 @@ type Origin<'a> = &'a dyn Fn(usize, &str) -> Option<String>;
 fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style, origin: Origin<'_>) -> String {
     let mut table = Table::new(&["TARGET", "ACTION", "BECAUSE"]);
     for (number, (job, reason)) in plan.jobs.iter().zip(reasons).enumerate() {
-        let action = if *reason == Reason::UpToDate { "up-to-date" } else { "build" };
-        table.row(vec![job.target.to_string(), action.to_owned(), because(reason, &|input| origin(number, input))]);
+        let mut because = because(reason, &|input| origin(number, input));
+        if job.only_needed && *reason != Reason::UpToDate {
+            because.push_str(&format!("; needed by {}", needed_by(plan, job)));
+        }
+        table.row(vec![job.target.to_string(), action(reason).to_owned(), because]);
     }
     let mut text = table.render(style);
     if explain {
@@ -156,23 +201,45 @@ fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style, origin: 
     text
 }
 
+/// What the plan has decided. A job that may be built or not is decided when what it needs is done.
+pub(crate) fn action(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::UpToDate => "up-to-date",
+        Reason::Needs { .. } => "build if",
+        _ => "build",
+    }
+}
+
+/// The first target that needs a job.
+fn needed_by(plan: &Plan, job: &Job) -> String {
+    let needs = |other: &&Job| other.needs.iter().any(|need| need.target == job.target);
+    plan.jobs.iter().find(needs).map(|other| other.target.to_string()).unwrap_or_default()
+}
+
 fn because(reason: &Reason, origin: &dyn Fn(&str) -> Option<String>) -> String {
     // `[override.debian-13] build.env`: where to look, and for what.
     let named = |input: &str| match (origin(input), input.strip_prefix("recipe.")) {
         (Some(header), Some(key)) => format!("{header} {key}"),
-        _ => input.to_owned(),
+        _ => match input.strip_prefix(INPUT_OF_SET).or(input.strip_prefix(INPUT_OF_TEST_SET)) {
+            Some(package) => format!("{package} of the set"),
+            None => input.to_owned(),
+        },
     };
     match reason {
         Reason::UpToDate => String::new(),
         Reason::NeverBuilt => "never built".to_owned(),
         Reason::NotTested => "built, but never tested".to_owned(),
         Reason::Forced => "forced".to_owned(),
+        Reason::Needs { targets } => {
+            let targets: Vec<String> = targets.iter().map(Target::to_string).collect();
+            format!("the packages of {} change", targets.join(" or "))
+        }
         Reason::Changed { inputs } => match inputs.as_slice() {
             [Change { input, before: Some(before), after: Some(after) }] if input == "base" => {
                 format!("base image is another ({} -> {})", shorten(before), shorten(after))
             }
             [Change { input, before: None, .. }] => format!("{} is new", named(input)),
-            [Change { input, after: None, .. }] => format!("{input} is gone"),
+            [Change { input, after: None, .. }] => format!("{} is gone", named(input)),
             changes => {
                 let names: Vec<String> = changes.iter().map(|change| named(&change.input)).collect();
                 format!("{} changed", names.join(", "))

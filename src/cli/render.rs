@@ -23,8 +23,9 @@ pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, F
             help: Some(format!("name one of them: {}{}", some.join(", "), if chosen.len() > 3 { ", ..." } else { "" })),
         });
     }
-    let plan = make_plan(select::cells(&loaded, &chosen)?, None, 1, true).await?;
-    for job in &plan.jobs {
+    let cells = select::cells(&loaded, &chosen, context::default_arch(None))?;
+    let plan = make_plan(cells.into_iter().map(|(_, cell)| cell).collect(), None, 1, true).await?;
+    for job in plan.jobs.iter().filter(|job| !job.only_needed) {
         let files = files(job);
         match &args.output {
             Some(folder) => write(folder, &files)?,

@@ -2,12 +2,18 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::args::SelectionArgs;
 use super::failure::Failure;
+use super::output;
+use super::set::{self, Member};
 use crate::distro::Catalogue;
 use crate::matrix::{self, Filter, MatrixError, Target};
 use crate::plan::Cell;
+use crate::plan::set::seen_by_manager;
 use crate::recipe::{Recipe, RecipeError, RecipeFile};
 use crate::source;
 use crate::types::{Arch, nearest};
@@ -20,7 +26,10 @@ const SUGGESTIONS: usize = 3;
 /// Recipes as written, and the distributions that are known beside them.
 #[derive(Debug)]
 pub(crate) struct Loaded {
+    /// First those that are meant, then the others of their set.
     pub recipes: Vec<RecipeFile>,
+    /// How many are meant.
+    pub meant: usize,
     pub catalogue: Catalogue,
 }
 
@@ -60,7 +69,47 @@ pub(crate) fn load(names: &[PathBuf], folder: &Path) -> Result<Loaded, Failure> 
             });
         }
     }
-    Ok(Loaded { catalogue: catalogue(folder, &paths)?, recipes })
+    let meant = recipes.len();
+    let others = siblings(&paths, folder);
+    let others: Vec<Result<RecipeFile, RecipeError>> = others.par_iter().map(|path| RecipeFile::load(path)).collect();
+    for other in others {
+        match other {
+            Ok(other) if recipes.iter().any(|recipe| recipe.name == other.name) => {}
+            Ok(other) => recipes.push(other),
+            // Nobody asked for it: what is wrong with it is told when somebody does.
+            Err(RecipeError::Read { path, .. } | RecipeError::Invalid { path, .. }) => output::err(&format!(
+                "note: {} is not valid, and so takes no part in the set: farm plan {} says why\n",
+                path.display(),
+                path.display()
+            )),
+        }
+    }
+    Ok(Loaded { catalogue: catalogue(folder, &paths)?, recipes, meant })
+}
+
+/// The recipes that belong to the same set as those of `paths` without being among them: what else lies in the same
+/// folder `recipes/`.
+fn siblings(paths: &[PathBuf], folder: &Path) -> Vec<PathBuf> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let known: Vec<PathBuf> = paths.iter().filter_map(|path| real(path)).collect();
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut seen: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        let own = path.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(folder);
+        let Some(set) = real(own).and_then(|own| Some(own.parent()?.to_owned())) else { continue };
+        if set.file_name().is_none_or(|name| name != "recipes") || seen.contains(&set) {
+            continue;
+        }
+        // Shown as near to what was written as can be.
+        let shown = match own.parent() {
+            Some(parent) if own.file_name().is_some() && !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => own.join(".."),
+        };
+        let others = farm_files(&shown).into_iter().map(|name| shown.join(name).join("farm.toml"));
+        found.extend(others.filter(|other| real(other).is_some_and(|other| !known.contains(&other))));
+        seen.push(set);
+    }
+    found
 }
 
 /// The built-in distributions, and those of `distros/` in `folder` and beside each of `recipes`.
@@ -122,7 +171,12 @@ fn near_recipe(name: &Path, folder: &Path) -> String {
 
 /// Names under `recipes/` that have a farm.toml, sorted.
 fn recipe_names(folder: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(folder.join("recipes")) else { return Vec::new() };
+    farm_files(&folder.join("recipes"))
+}
+
+/// Names of the folders in `folder` that have a farm.toml, sorted.
+fn farm_files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<String> = entries
         .filter_map(Result::ok)
         .filter(|entry| entry.path().join("farm.toml").is_file())
@@ -141,10 +195,11 @@ pub(crate) fn choose(loaded: &Loaded, args: &SelectionArgs, engine_arch: Arch) -
         }
     }
     let filter = Filter { targets: args.targets.clone(), formats: args.formats.clone(), arches: args.arches.clone() };
-    let known_somewhere = |name: &str| loaded.recipes.iter().any(|recipe| recipe.matrices.contains_key(name));
+    let meant = &loaded.recipes[..loaded.meant];
+    let known_somewhere = |name: &str| meant.iter().any(|recipe| recipe.matrices.contains_key(name));
     let mut all = Vec::new();
     let mut chosen = Vec::new();
-    for (index, recipe) in loaded.recipes.iter().enumerate() {
+    for (index, recipe) in meant.iter().enumerate() {
         let names: Vec<&str> = match &args.matrix {
             // Of several recipes, those without the matrix take no part in it.
             Some(name) if known_somewhere(name) && !recipe.matrices.contains_key(name) => Vec::new(),
@@ -245,44 +300,54 @@ fn suggestions(patterns: &[String], all: &[Target]) -> Vec<String> {
     near
 }
 
-/// What the planner needs of each chosen target: overrides applied, sources fingerprinted.
-pub(crate) fn cells(loaded: &Loaded, chosen: &[Chosen]) -> Result<Vec<Cell>, Failure> {
-    let mut cells = Vec::with_capacity(chosen.len());
-    let mut errors: Vec<RecipeError> = Vec::new();
+/// What the planner needs of each chosen target, and of those that they need: overrides applied, sources fingerprinted.
+/// In the order of building, with the targets.
+pub(crate) fn cells(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) -> Result<Vec<(Chosen, Cell)>, Failure> {
+    let members = set::complete(loaded, chosen, engine_arch)?;
+    let mut cells = Vec::with_capacity(members.len());
     // Targets of one recipe share their sources unless an override says otherwise.
     let mut fingerprints: Vec<(usize, Vec<crate::recipe::Source>, String)> = Vec::new();
-    for Chosen { target, recipe: index } in chosen {
-        let file = &loaded.recipes[*index];
-        let Some(distro) = loaded.catalogue.get(&target.distro) else {
-            return Err(Failure::usage(format!("{target}: unknown distribution")));
-        };
-        let recipe = match file.resolve_shared(&matrix::selection(target, &loaded.catalogue), &variant(file, target)) {
-            Ok(recipe) => recipe,
-            Err(error) => {
-                if !errors.contains(&error) {
-                    errors.push(error);
-                }
-                continue;
-            }
-        };
-        let known = fingerprints.iter().find(|(of, sources, _)| of == index && *sources == recipe.sources);
+    // Targets for which the same of a recipe comes from its set share a recipe, too.
+    let mut seen: HashMap<Taking, Arc<Recipe>> = HashMap::new();
+    for Member { chosen, recipe, distro, set, only_needed } in members {
+        let index = chosen.recipe;
+        let file = &loaded.recipes[index];
+        let known = fingerprints.iter().find(|(of, sources, _)| *of == index && *sources == recipe.sources);
         let source_digest = match known {
             Some((.., digest)) => digest.clone(),
             None => {
                 let digest = fingerprint(file, &recipe)?;
-                fingerprints.push((*index, recipe.sources.clone(), digest.clone()));
+                fingerprints.push((index, recipe.sources.clone(), digest.clone()));
                 digest
             }
         };
-        cells.push(Cell {
-            target: target.clone(),
+        let recipe = if set.needs.is_empty() {
+            recipe
+        } else {
+            let taken = set.needs.iter().map(|need| (need.requirement.clone(), need.package.clone())).collect();
+            let key = Taking { recipe: Arc::as_ptr(&recipe).addr(), distro: Arc::as_ptr(&distro).addr(), taken };
+            seen.entry(key).or_insert_with(|| seen_by_manager(&recipe, &distro, &set.needs)).clone()
+        };
+        let cell = Cell {
+            target: chosen.target.clone(),
             source_date_epoch: recipe.package.date,
             recipe,
-            distro: distro.clone(),
+            distro,
             source_digest,
-        });
+            set,
+            only_needed,
+        };
+        cells.push((chosen, cell));
     }
-    if errors.is_empty() { Ok(cells) } else { Err(Failure::Recipes(errors)) }
+    Ok(cells)
+}
+
+/// A recipe on a distribution, by identity, and what it takes of its set: requirement and package.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Taking {
+    recipe: usize,
+    distro: usize,
+    taken: Vec<(String, String)>,
 }
 
 fn fingerprint(file: &RecipeFile, recipe: &Recipe) -> Result<String, Failure> {
@@ -291,7 +356,7 @@ fn fingerprint(file: &RecipeFile, recipe: &Recipe) -> Result<String, Failure> {
 }
 
 /// The values of the target's variant; a name means the same in every matrix of a recipe.
-fn variant(file: &RecipeFile, target: &Target) -> BTreeMap<String, String> {
+pub(crate) fn variant(file: &RecipeFile, target: &Target) -> BTreeMap<String, String> {
     let declared = |name: &String| file.matrices.values().find_map(|matrix| matrix.variants.get(name));
     target.variant.as_ref().and_then(declared).cloned().unwrap_or_default()
 }

@@ -7,7 +7,7 @@ use crate::types::Format;
 
 use super::relation;
 use super::text::{quote, quote_all};
-use super::{BUILD_ROOT, BuilderSetup, Requirements, TEST_PACKAGES, deb, rpm_generic};
+use super::{BUILD_ROOT, BuilderSetup, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb, rpm_generic};
 
 const LIBRARY: &str = include_str!("scripts/apt.sh");
 const USER: &str = include_str!("scripts/user.sh");
@@ -48,6 +48,9 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
     script.push_str(USER);
     script.push_str("apt_begin\napt_update\n");
     script.push_str(&format!("apt_install {}\n", quote_all(listed.iter().map(String::as_str))));
+    if distro.format == Format::Rpm {
+        script.push_str("apt_set_rpms\n");
+    }
     if control.is_some() {
         script.push_str(&format!("apt_build_dep {BUILD_ROOT}/requirements/control\n"));
         script.push_str(&format!("rm -rf {BUILD_ROOT}/requirements\n"));
@@ -61,7 +64,8 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 
 /// Variables and functions that every script with apt begins with.
 pub(super) fn preamble(distro: &Distro) -> String {
-    let mut variables: Vec<(&str, String)> = vec![("farm_cache", CACHE.to_owned())];
+    let mut variables: Vec<(&str, String)> =
+        vec![("farm_cache", CACHE.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
     let bootstrap = distro.bootstrap.as_ref();
     let suites = bootstrap.map(|b| {
         let mut suites = vec![b.suite.clone()];

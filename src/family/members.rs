@@ -90,7 +90,7 @@ fn group(section: &str) -> &'static str {
     }
 }
 
-fn default_name(main: &str, key: &str, format: Format) -> String {
+pub(super) fn default_name(main: &str, key: &str, format: Format) -> String {
     match (key, format) {
         ("dev", Format::Rpm) => format!("{main}-devel"),
         ("devel", Format::Deb) => format!("{main}-dev"),

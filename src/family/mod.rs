@@ -13,6 +13,7 @@ mod copyright;
 mod deb;
 mod dnf;
 mod members;
+mod offers;
 mod relation;
 mod rpm;
 mod rpm_generic;
@@ -30,12 +31,19 @@ use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
 use crate::types::Format;
 
+pub use offers::{Offer, Wish, names_in, offers};
+
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
 pub const BUILD_UID: u32 = 2000;
 /// `/build`: the build user's home and the root of all that a job does. Sources are unpacked to
 /// `/build/<name>-<version>` (deb) or lie as one tar in `/build/rpmbuild/SOURCES` (rpm).
 pub const BUILD_ROOT: &str = "/build";
+
+/// Where a local repository lies, in builder images while they are made and in test containers: packages of the set that
+/// the job belongs to, flat, with an index for the distribution's package manager. Its file `direct` names what is to be
+/// installed, a name and a version per line. Without the folder, scripts leave it out.
+pub const SET_REPOSITORY: &str = "/tmp/farm-set";
 
 /// The parts of a job that a person follows. One exec can go through several: see [`Step::phases`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -279,6 +287,12 @@ pub fn test(recipe: &Recipe, distro: &Distro) -> TestSetup {
         remove,
         env,
     }
+}
+
+/// Whether packages of a set need an index for a distribution: rpm itself, which installs them on a Debian base, reads
+/// none.
+pub fn reads_indexes(distro: &Distro) -> bool {
+    !(distro.manager == PackageManager::Apt && distro.format == Format::Rpm)
 }
 
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.

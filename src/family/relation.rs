@@ -1,7 +1,7 @@
 //! Relations between packages, read in Debian's syntax (`foo (>= 1.2) | bar`) or RPM's (`foo >= 1.2`, `(foo or bar)`)
 //! and written in either. It knows nothing of which packages exist.
 
-use crate::types::Format;
+use crate::types::{Arch, Format};
 
 /// Stands for the version of the very build that a relation is part of: `libfoo1 (= ${self-version})` becomes
 /// `${binary:Version}` in Debian's substitution variables, and `%{version}-%{release}` with the epoch in RPM's macros.
@@ -15,8 +15,36 @@ struct Term {
     restrictions: String,
 }
 
+/// One of the ways to meet a relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alternative {
+    /// Without a qualifier such as `:any`.
+    pub(crate) name: String,
+    pub(crate) constraint: Option<(Operator, String)>,
+    restrictions: String,
+}
+
+impl Alternative {
+    /// Whether Debian's restrictions, if there are any, leave it in force: `[amd64 arm64]`, `[!amd64]`, `<!nocheck>`.
+    /// No build profile is set.
+    pub(crate) fn applies_to(&self, arch: Arch) -> bool {
+        let named = |word: &str| word == arch.deb() || word == "any" || word == "linux-any";
+        let architectures = self.restrictions.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+        let here = architectures.is_none_or(|(list, _)| {
+            let mut words = list.split_whitespace().peekable();
+            match words.peek().is_some_and(|word| word.starts_with('!')) {
+                true => !words.any(|word| named(&word[1..])),
+                false => words.any(named),
+            }
+        });
+        let mut profiles = self.restrictions.split('<').skip(1).peekable();
+        here && (profiles.peek().is_none()
+            || profiles.any(|list| list.trim_end_matches([' ', '>']).split_whitespace().all(|w| w.starts_with('!'))))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operator {
+pub(crate) enum Operator {
     Less,
     LessOrEqual,
     Equal,
@@ -90,6 +118,20 @@ pub(crate) fn write(relation: &str, format: Format, self_version: &str) -> Resul
 /// The names in a relation, without versions; none when it cannot be read.
 pub(crate) fn names(relation: &str) -> Vec<String> {
     parse(relation.trim()).map(|terms| terms.into_iter().map(|term| term.name).collect()).unwrap_or_default()
+}
+
+/// The ways to meet a relation, in order; none when it cannot be read.
+pub(crate) fn alternatives(relation: &str) -> Vec<Alternative> {
+    let bare = |name: String| match name.split_once(':') {
+        Some((bare, _)) if !name.contains('(') => bare.to_owned(),
+        _ => name,
+    };
+    let alternative = |term: Term| Alternative {
+        name: bare(term.name),
+        constraint: term.constraint,
+        restrictions: term.restrictions,
+    };
+    parse(relation.trim()).map(|terms| terms.into_iter().map(alternative).collect()).unwrap_or_default()
 }
 
 fn is_substvar(relation: &str) -> bool {

@@ -18,7 +18,7 @@ use super::{
 const TOP: &str = "/build/rpmbuild";
 
 /// `[epoch:]version-release<tag>`
-fn version(recipe: &Recipe, distro: &Distro) -> String {
+pub(super) fn version(recipe: &Recipe, distro: &Distro) -> String {
     let package = &recipe.package;
     let epoch = if package.epoch > 0 { format!("{}:", package.epoch) } else { String::new() };
     format!("{epoch}{}-{}{}", package.version, package.release, distro.release_tag)

@@ -3,9 +3,9 @@
 
 use crate::recipe::Recipe;
 
-use super::TEST_PACKAGES;
 use super::relation;
 use super::text::quote;
+use super::{SET_REPOSITORY, TEST_PACKAGES};
 
 /// The end of the tester's setup script, after apt has installed `rpm`.
 pub(super) fn shim(recipe: &Recipe) -> String {
@@ -23,7 +23,10 @@ pub(super) fn shim(recipe: &Recipe) -> String {
 
 /// Install and remove scripts. Debian's rpm wants to be told that it is meant.
 pub(super) fn test() -> (String, String) {
-    let install = format!("set -eu\nexport LC_ALL=C\nrpm --force-debian -Uv --nosignature {TEST_PACKAGES}/*.rpm\n");
+    let install = format!(
+        "set -eu\nexport LC_ALL=C\nset -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
+         rpm --force-debian -Uv --nosignature \"$@\"\n"
+    );
     let remove = format!(
         "{}rpm --force-debian -ev $names\n{}",
         super::rpm::removal_preamble(),

@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::workshop::{self, Made, Work};
-use super::{Base, Derivation, ImageError, Images};
+use super::{Base, Derivation, FileContent, ImageError, Images};
 use crate::engine::{CommitSpec, GuestPath, ImageInfo, NamedCache, OutputSink, labels};
 
 /// What a derivation's script exits with when its mirror or network failed.
@@ -13,8 +13,11 @@ const EXIT_NETWORK: i32 = 12;
 /// `sha256:…`. Mirrors and proxies take no part: they change where packages come from, not which.
 pub(super) fn key(base: &Base, derivation: &Derivation) -> String {
     let env: Vec<_> = derivation.env.iter().filter(|(name, _)| !is_transport(name)).collect();
-    let files: Vec<_> =
-        derivation.files.iter().map(|(path, content)| (path, hex::encode(Sha256::digest(content)))).collect();
+    let digest = |content: &FileContent| match content {
+        FileContent::Bytes(bytes) => hex::encode(Sha256::digest(bytes)),
+        FileContent::OnHost { sha256, .. } => sha256.clone(),
+    };
+    let files: Vec<_> = derivation.files.iter().map(|(path, content)| (path, digest(content))).collect();
     let parts = serde_json::json!([
         base.identity,
         derivation.kind,
@@ -91,7 +94,7 @@ mod tests {
             arch: Arch::Amd64,
             script: "apt-get install x".to_owned(),
             env: [("A".to_owned(), "1".to_owned())].into(),
-            files: vec![("tmp/x".to_owned(), b"x".to_vec())],
+            files: vec![("tmp/x".to_owned(), b"x".to_vec().into())],
             cache: None,
             description: "x".to_owned(),
             inputs: vec!["sha256:1".to_owned()],
@@ -111,7 +114,13 @@ mod tests {
         assert!(changed(&|other| other.kind = "tester"));
         assert!(changed(&|other| other.arch = Arch::Arm64));
         assert!(changed(&|other| other.env.clear()));
-        assert!(changed(&|other| other.files[0].1.push(0)));
+        assert!(changed(&|other| other.files[0].1 = b"y".to_vec().into()));
+        let on_host = |digest: &[u8]| FileContent::OnHost {
+            path: "/somewhere".into(),
+            sha256: hex::encode(Sha256::digest(digest)),
+        };
+        assert!(!changed(&|other| other.files[0].1 = on_host(b"x")), "the same bytes");
+        assert!(changed(&|other| other.files[0].1 = on_host(b"y")));
         assert!(changed(&|other| other.inputs.clear()));
         assert!(!changed(&|other| other.description.clear()));
         assert!(!changed(&|other| drop(other.env.insert("https_proxy".to_owned(), "p".to_owned()))));

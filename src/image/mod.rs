@@ -53,12 +53,29 @@ pub struct Derivation {
     pub script: String,
     pub env: BTreeMap<String, String>,
     /// Uploaded to `/` first: paths relative to it.
-    pub files: Vec<(String, Vec<u8>)>,
+    pub files: Vec<(String, FileContent)>,
     pub cache: Option<(String, String)>,
     /// What it holds, for `farm images`.
     pub description: String,
     /// What the script's result depends on beside the base and the script itself.
     pub inputs: Vec<String>,
+}
+
+/// What a file holds that a derivation starts from.
+#[derive(Debug, Clone)]
+pub enum FileContent {
+    Bytes(Vec<u8>),
+    /// A file of this host, of any size.
+    OnHost {
+        path: PathBuf,
+        sha256: String,
+    },
+}
+
+impl From<Vec<u8>> for FileContent {
+    fn from(bytes: Vec<u8>) -> FileContent {
+        FileContent::Bytes(bytes)
+    }
 }
 
 /// Makes and finds images in one engine. Cheap to clone; callers that want the same image at the same time share one

@@ -226,7 +226,7 @@ fn derivation(script: &str) -> Derivation {
         arch: Arch::Amd64,
         script: script.to_owned(),
         env: BTreeMap::new(),
-        files: vec![("tmp/list".to_owned(), b"gcc".to_vec())],
+        files: vec![("tmp/list".to_owned(), b"gcc".to_vec().into())],
         cache: Some(("farm-apt".to_owned(), "/var/cache/apt/archives".to_owned())),
         description: "gcc".to_owned(),
         inputs: Vec::new(),

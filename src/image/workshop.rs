@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::{ImageError, Images};
+use super::{FileContent, ImageError, Images};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, ExecSpec, GuestPath, ImageInfo, NamedCache, Network, OutputSink,
     OutputStream, labels,
@@ -31,7 +31,7 @@ pub(super) struct Work<'a> {
     pub(super) caches: Vec<NamedCache>,
     pub(super) env: &'a BTreeMap<String, String>,
     /// Paths relative to `/`, and contents.
-    pub(super) files: &'a [(String, Vec<u8>)],
+    pub(super) files: &'a [(String, FileContent)],
     /// Run by `sh -c` as root, one after the other, as long as they exit with 0. None: the image is only given its tag and labels.
     pub(super) scripts: &'a [&'a str],
     pub(super) commit: CommitSpec,
@@ -109,7 +109,7 @@ async fn run_and_commit(
     Ok(Made::Image(container.commit(&work.commit).await?))
 }
 
-fn add_files(tar: &mut tar::Builder<&mut dyn std::io::Write>, files: &[(String, Vec<u8>)]) -> std::io::Result<()> {
+fn add_files(tar: &mut tar::Builder<&mut dyn std::io::Write>, files: &[(String, FileContent)]) -> std::io::Result<()> {
     let mut folders = std::collections::BTreeSet::new();
     for (path, content) in files {
         // Engines want every folder named, and set the mode that is named: `/tmp` must stay what it is.
@@ -124,8 +124,17 @@ fn add_files(tar: &mut tar::Builder<&mut dyn std::io::Write>, files: &[(String, 
                 )?;
             }
         }
-        let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
-        tar.append_data(&mut header(tar::EntryType::Regular, mode, content.len() as u64), path, &content[..])?;
+        match content {
+            FileContent::Bytes(bytes) => {
+                let mode = if bytes.starts_with(b"#!") { 0o755 } else { 0o644 };
+                tar.append_data(&mut header(tar::EntryType::Regular, mode, bytes.len() as u64), path, &bytes[..])?;
+            }
+            FileContent::OnHost { path: place, .. } => {
+                let file = std::fs::File::open(place)?;
+                let mut header = header(tar::EntryType::Regular, 0o644, file.metadata()?.len());
+                tar.append_data(&mut header, path, file)?;
+            }
+        }
     }
     Ok(())
 }
@@ -202,7 +211,8 @@ mod tests {
     #[test]
     fn uploaded_files_bring_their_folders_and_leave_tmp_open() {
         let mut out = Vec::new();
-        let files = [("tmp/a/x".to_owned(), b"#!/bin/sh".to_vec()), ("tmp/a/y".to_owned(), b"y".to_vec())];
+        let files = [("tmp/a/x", "#!/bin/sh"), ("tmp/a/y", "y")]
+            .map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec().into()));
         {
             let mut tar = tar::Builder::new(&mut out as &mut dyn std::io::Write);
             add_files(&mut tar, &files).unwrap();

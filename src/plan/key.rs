@@ -16,6 +16,10 @@ use crate::recipe::Recipe;
 /// that farm itself makes something else of the same recipe.
 const GENERATED: [&str; 3] = ["builder", "packaging", "test"];
 
+/// What inputs are called that are packages of other jobs: installed for the build, or only for the test.
+pub const INPUT_OF_SET: &str = "set.";
+pub const INPUT_OF_TEST_SET: &str = "test.set.";
+
 /// Longer values are shown as a digest.
 const MAX_SHOWN: usize = 64;
 
@@ -182,5 +186,5 @@ pub fn reason(job: &Job, last: Option<&Key>) -> Reason {
 }
 
 pub(super) fn is_of_test(name: &str) -> bool {
-    name == "test" || name.starts_with("recipe.test.")
+    name == "test" || name.starts_with("recipe.test.") || name.starts_with(INPUT_OF_TEST_SET)
 }

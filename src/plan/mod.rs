@@ -2,6 +2,7 @@
 //! plan, and the build never decides what the plan could have.
 
 mod key;
+pub mod set;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,7 +15,8 @@ use crate::family::{self, BuilderSetup, Packaging, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::Recipe;
 
-pub use key::reason;
+pub use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
+pub use set::Need;
 
 /// How long before a distribution's end of life a plan begins to warn.
 const END_OF_LIFE_NOTICE_DAYS: i64 = 90;
@@ -47,6 +49,11 @@ pub struct Job {
     pub limits: JobLimits,
     /// The value of SOURCE_DATE_EPOCH when the recipe fixes it.
     pub source_date_epoch: Option<i64>,
+    /// What it takes from other jobs of its set, all of which are in the plan.
+    pub needs: Vec<Need>,
+    /// Nobody asked for it: it is here because others need it.
+    pub only_needed: bool,
+    /// Without the packages that it takes from others: they are known when those are done. See [`Job::with_set`].
     pub key: Key,
 }
 
@@ -96,9 +103,20 @@ pub struct Cell {
     pub source_digest: String,
     /// SOURCE_DATE_EPOCH as far as it is known without fetching.
     pub source_date_epoch: Option<i64>,
+    /// What [`set::resolve`] found, with the recipe as [`set::seen_by_manager`] gives it.
+    pub set: set::Resolution,
+    /// See [`Job::only_needed`].
+    pub only_needed: bool,
 }
 
 impl Job {
+    /// This job with the packages that it takes from others, as inputs of its key.
+    pub fn with_set(&self, packages: BTreeMap<String, String>) -> Job {
+        let mut inputs = self.key.inputs.clone();
+        inputs.extend(packages);
+        Job { key: Key::new(inputs), ..self.clone() }
+    }
+
     /// The packaging with the real date: `newest` is the newest time in the sources, used when the recipe fixes none.
     /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
     pub fn packaging_at(&self, newest: i64) -> Arc<Packaging> {
@@ -158,7 +176,13 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
         }
     }
     if problems.is_empty() {
-        Ok(Plan { jobs: planned, warnings: end_of_life_warnings(inputs) })
+        let mut warnings = end_of_life_warnings(inputs);
+        warnings.extend(inputs.cells.iter().flat_map(|cell| {
+            let warning =
+                |message: &String| PlanWarning { target: Some(cell.target.clone()), message: message.clone() };
+            cell.set.warnings.iter().map(warning)
+        }));
+        Ok(Plan { jobs: planned, warnings })
     } else {
         Err(PlanError { problems })
     }
@@ -242,6 +266,8 @@ fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
         test: generated.test.clone(),
         limits: limits(inputs, &cell.recipe),
         source_date_epoch: cell.source_date_epoch,
+        needs: cell.set.needs.clone(),
+        only_needed: cell.only_needed,
         key: Key::new(key_inputs),
     }
 }
@@ -318,6 +344,10 @@ pub enum Reason {
     },
     NotTested,
     Forced,
+    /// Of its own inputs none has changed; what it takes from these targets, which are to be built, may.
+    Needs {
+        targets: Vec<Target>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

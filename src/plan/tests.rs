@@ -55,7 +55,15 @@ fn cells_of(root: &str, text: &str, matrix: &str) -> Vec<Cell> {
             let recipe = file.resolve_shared(&matrix::selection(&target, catalogue), &variant).unwrap();
             let source_date_epoch = recipe.package.date;
             let distro = Arc::clone(catalogue.get(&target.distro).unwrap());
-            Cell { target, recipe, distro, source_digest: "tree".to_owned(), source_date_epoch }
+            Cell {
+                target,
+                recipe,
+                distro,
+                source_digest: "tree".to_owned(),
+                source_date_epoch,
+                set: Default::default(),
+                only_needed: false,
+            }
         })
         .collect()
 }

@@ -225,6 +225,15 @@ impl RecipeFile {
         Some(before.matches('\n').count() + 1)
     }
 
+    /// Where the array that gives a target its value of `key`, such as `build.requires`, holds a string.
+    pub fn place_of(&self, selection: &Selection, key: &str, string: &str) -> Option<Range<usize>> {
+        let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
+        let entry = overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key))?;
+        let Value::Array(items) = &entry.node.value else { return None };
+        let item = items.iter().find(|item| matches!(&item.value, Value::String(text) if **text == *string))?;
+        Some(item.span.clone())
+    }
+
     /// The overrides that apply, in the order in which they are merged: by weight, then as they stand in the file.
     fn matching(&self, selection: &Selection) -> Vec<usize> {
         let mut matching: Vec<(u32, usize)> = self

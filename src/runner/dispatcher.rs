@@ -1,7 +1,10 @@
 //! Decides what a run does next: which job starts when, what a signal means, when it is over. A state machine without
 //! I/O and without a clock: events go in, actions come out, and whoever drives it carries them out.
+//!
+//! A job starts when all that it needs has ended well, and never when one of them has not. What a job needs must be
+//! known to it: `plan::set` sees to it that nothing needs itself; jobs that do so all the same are abandoned.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Request;
@@ -49,6 +52,16 @@ pub(crate) enum Abandoned {
     Cancelled,
     /// The job of this index failed, and the run was to stop at that.
     FailFast(usize),
+    /// It needs the job of this index, which did not end well or was abandoned itself.
+    Needs(usize),
+}
+
+/// A job that has to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) memory_bytes: u64,
+    /// Indices of the jobs that must end well first. Those that are not in the run have done so already.
+    pub(crate) needs: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,19 +79,24 @@ enum State {
 pub(crate) struct Dispatcher {
     capacity: Capacity,
     state: State,
-    /// Index and memory limit, in the plan's order, which is the order of starting.
-    waiting: VecDeque<(usize, u64)>,
+    /// By index: the plan's order, which is the order of starting among those whose needs are met.
+    waiting: BTreeMap<usize, Waiting>,
     running: BTreeMap<usize, u64>,
     worked: Duration,
 }
 
 impl Dispatcher {
-    /// `jobs`: index and memory limit of each job that has to run.
-    pub(crate) fn new(capacity: Capacity, jobs: impl IntoIterator<Item = (usize, u64)>) -> Dispatcher {
+    /// `jobs`: each job that has to run, by its index in the plan.
+    pub(crate) fn new(capacity: Capacity, jobs: impl IntoIterator<Item = (usize, Waiting)>) -> Dispatcher {
+        let mut waiting: BTreeMap<usize, Waiting> = jobs.into_iter().collect();
+        let present: BTreeSet<usize> = waiting.keys().copied().collect();
+        for job in waiting.values_mut() {
+            job.needs.retain(|need| present.contains(need));
+        }
         Dispatcher {
             capacity: Capacity { slots: capacity.slots.max(1), ..capacity },
             state: State::Ready,
-            waiting: jobs.into_iter().collect(),
+            waiting,
             running: BTreeMap::new(),
             worked: Duration::ZERO,
         }
@@ -95,6 +113,14 @@ impl Dispatcher {
                     return actions;
                 }
                 self.worked += elapsed;
+                if good {
+                    for job in self.waiting.values_mut() {
+                        job.needs.remove(&index);
+                    }
+                } else {
+                    // Before all others are: what needed it has a reason of its own.
+                    self.abandon_dependents(index, &mut actions);
+                }
                 if !good && self.capacity.fail_fast && self.state == State::Running {
                     self.state = State::Draining;
                     self.abandon(Abandoned::FailFast(index), &mut actions);
@@ -124,18 +150,42 @@ impl Dispatcher {
         if available > 0.0 { (self.worked.as_secs_f64() / available).min(1.0) } else { 0.0 }
     }
 
-    /// Starts jobs strictly in order: a job that waits for memory is not overtaken, or it could wait for all others.
+    /// Starts what is ready, strictly in order: a job that waits for memory is not overtaken, or it could wait for all
+    /// others. One that waits for what it needs is.
     fn start(&mut self, actions: &mut Vec<Action>) {
-        while let Some(&(index, memory)) = self.waiting.front() {
+        while let Some((index, memory)) = self.ready() {
             let used = self.running.values().fold(0u64, |sum, memory| sum.saturating_add(*memory));
             let fits =
                 self.running.len() < self.capacity.slots && used.saturating_add(memory) <= self.capacity.memory_bytes;
             if !fits && !self.running.is_empty() {
                 break;
             }
-            self.waiting.pop_front();
+            self.waiting.remove(&index);
             self.running.insert(index, memory);
             actions.push(Action::Start(index));
+        }
+        if self.running.is_empty() {
+            // They need each other.
+            let stuck = std::mem::take(&mut self.waiting);
+            let need = |job: &Waiting| job.needs.first().copied().unwrap_or_default();
+            actions.extend(stuck.iter().map(|(index, job)| Action::Abandon(*index, Abandoned::Needs(need(job)))));
+        }
+    }
+
+    /// The first job whose needs are met.
+    fn ready(&self) -> Option<(usize, u64)> {
+        let (index, job) = self.waiting.iter().find(|(_, job)| job.needs.is_empty())?;
+        Some((*index, job.memory_bytes))
+    }
+
+    /// Abandons what needs a job that did not end well, and what needs that in turn, each with its own reason.
+    fn abandon_dependents(&mut self, failed: usize, actions: &mut Vec<Action>) {
+        let mut lost = vec![failed];
+        while let Some(need) = lost.pop() {
+            for (index, _) in self.waiting.extract_if(.., |_, job| job.needs.contains(&need)) {
+                actions.push(Action::Abandon(index, Abandoned::Needs(need)));
+                lost.push(index);
+            }
         }
     }
 
@@ -148,7 +198,8 @@ impl Dispatcher {
     }
 
     fn abandon(&mut self, why: Abandoned, actions: &mut Vec<Action>) {
-        actions.extend(self.waiting.drain(..).map(|(index, _)| Action::Abandon(index, why)));
+        let waiting = std::mem::take(&mut self.waiting);
+        actions.extend(waiting.into_keys().map(|index| Action::Abandon(index, why)));
     }
 }
 
@@ -162,7 +213,17 @@ mod tests {
     const KILL: Input = Input::Request(Request::Kill);
 
     fn dispatcher(slots: usize, memory_bytes: u64, fail_fast: bool, jobs: &[u64]) -> Dispatcher {
-        Dispatcher::new(Capacity { slots, memory_bytes, fail_fast }, jobs.iter().copied().enumerate())
+        let jobs: Vec<(u64, &[usize])> = jobs.iter().map(|memory| (*memory, &[] as &[usize])).collect();
+        with_needs(Capacity { slots, memory_bytes, fail_fast }, &jobs)
+    }
+
+    /// Jobs with their memory limits and what they need.
+    fn with_needs(capacity: Capacity, jobs: &[(u64, &[usize])]) -> Dispatcher {
+        let waiting = |(memory_bytes, needs): &(u64, &[usize])| Waiting {
+            memory_bytes: *memory_bytes,
+            needs: needs.iter().copied().collect(),
+        };
+        Dispatcher::new(capacity, jobs.iter().map(waiting).enumerate())
     }
 
     fn ended(index: usize, good: bool) -> Input {
@@ -266,6 +327,37 @@ mod tests {
     }
 
     #[test]
+    fn jobs_wait_for_what_they_need_and_others_go_first() {
+        let capacity = Capacity { slots: 2, memory_bytes: 100, fail_fast: false };
+        // A library, another on it, a tool on both, and something on its own.
+        let mut dispatcher = with_needs(capacity, &[(1, &[]), (1, &[0]), (1, &[0, 1]), (1, &[])]);
+        assert_eq!(dispatcher.handle(Input::Begin), [Action::Start(0), Action::Start(3)]);
+        assert_eq!(dispatcher.handle(ended(3, true)), []);
+        assert_eq!(dispatcher.handle(ended(0, true)), [Action::Start(1)]);
+        assert_eq!(dispatcher.handle(ended(1, true)), [Action::Start(2)]);
+        assert_eq!(dispatcher.handle(ended(2, true)), [Action::Finish]);
+    }
+
+    #[test]
+    fn what_needs_a_failed_job_is_skipped_with_the_reason() {
+        let capacity = Capacity { slots: 1, memory_bytes: 100, fail_fast: false };
+        let mut dispatcher = with_needs(capacity, &[(1, &[]), (1, &[0]), (1, &[1]), (1, &[])]);
+        dispatcher.handle(Input::Begin);
+        let needs = |index, need| Action::Abandon(index, Abandoned::Needs(need));
+        assert_eq!(dispatcher.handle(ended(0, false)), [needs(1, 0), needs(2, 1), Action::Start(3)]);
+        assert_eq!(dispatcher.handle(ended(3, true)), [Action::Finish]);
+    }
+
+    #[test]
+    fn what_needs_itself_is_abandoned_and_holds_nothing_up() {
+        let capacity = Capacity { slots: 1, memory_bytes: 100, fail_fast: false };
+        let mut dispatcher = with_needs(capacity, &[(1, &[1]), (1, &[0]), (1, &[])]);
+        assert_eq!(dispatcher.handle(Input::Begin), [Action::Start(2)]);
+        let needs = |index, need| Action::Abandon(index, Abandoned::Needs(need));
+        assert_eq!(dispatcher.handle(ended(2, true)), [needs(0, 1), needs(1, 0), Action::Finish]);
+    }
+
+    #[test]
     fn nothing_to_do_is_finished_at_once() {
         assert_eq!(dispatcher(2, 100, false, &[]).handle(Input::Begin), [Action::Finish]);
     }
@@ -300,16 +392,33 @@ mod tests {
         proptest::collection::vec(one, 0..60)
     }
 
+    /// Jobs that need some of the others, circles and jobs outside of the run included.
+    fn jobs() -> impl Strategy<Value = Vec<(u64, Vec<usize>)>> {
+        let needs = prop_oneof![2 => Just(Vec::new()), 1 => proptest::collection::vec(0usize..22, 0..4)];
+        let any_order = proptest::collection::vec((0u64..30, needs), 0..20);
+        // Mostly without circles: each needs only what stands before it.
+        (any_order, prop::bool::weighted(0.8)).prop_map(|(mut jobs, ordered)| {
+            let count = jobs.len();
+            for (index, (_, needs)) in jobs.iter_mut().enumerate() {
+                needs.retain(|need| !ordered || *need < index || *need >= count);
+            }
+            jobs
+        })
+    }
+
     proptest! {
         #[test]
         fn every_job_ends_once_and_the_run_finishes_once(
             slots in 0usize..5,
             memory in 0u64..40,
             fail_fast: bool,
-            jobs in proptest::collection::vec(0u64..30, 0..20),
+            jobs in jobs(),
             moves in moves(),
         ) {
-            let mut dispatcher = dispatcher(slots, memory, fail_fast, &jobs);
+            let lent: Vec<(u64, &[usize])> = jobs.iter().map(|(memory, needs)| (*memory, needs.as_slice())).collect();
+            let mut dispatcher = with_needs(Capacity { slots, memory_bytes: memory, fail_fast }, &lent);
+            let mut good_ones: Vec<usize> = Vec::new();
+            let mut bad_ones: Vec<usize> = Vec::new();
             let mut running: Vec<usize> = Vec::new();
             let mut ends = vec![0; jobs.len()];
             let mut starts = Vec::new();
@@ -328,6 +437,7 @@ mod tests {
                         }
                         let index = running.remove(which % running.len());
                         ends[index] += 1;
+                        if good { good_ones.push(index) } else { bad_ones.push(index) }
                         ended(index, good)
                     }
                 };
@@ -337,10 +447,19 @@ mod tests {
                     match action {
                         Action::Start(index) => {
                             prop_assert!(!stopped);
+                            let met = |need: &usize| good_ones.contains(need) || *need >= jobs.len();
+                            prop_assert!(jobs[index].1.iter().all(met), "{} started before what it needs", index);
                             running.push(index);
                             starts.push(index);
                         }
-                        Action::Abandon(index, _) => ends[index] += 1,
+                        Action::Abandon(index, why) => {
+                            ends[index] += 1;
+                            if let Abandoned::Needs(need) = why {
+                                prop_assert!(jobs[index].1.contains(&need), "{} does not need {}", index, need);
+                                prop_assert!(bad_ones.contains(&need) || running.is_empty());
+                                bad_ones.push(index);
+                            }
+                        }
                         Action::CancelAll | Action::KillAll => prop_assert!(!running.is_empty()),
                         Action::Finish => {
                             prop_assert!(running.is_empty());
@@ -349,13 +468,15 @@ mod tests {
                     }
                 }
                 prop_assert!(running.len() <= slots.max(1));
-                let used: u64 = running.iter().map(|index| jobs[*index]).sum();
+                let used: u64 = running.iter().map(|index| jobs[*index].0).sum();
                 prop_assert!(used <= memory || running.len() == 1);
                 if finished == 0 {
                     prop_assert!(!running.is_empty(), "nothing runs and nothing is finished");
                 }
             }
-            prop_assert!(starts.is_sorted());
+            if jobs.iter().all(|(_, needs)| needs.is_empty()) {
+                prop_assert!(starts.is_sorted());
+            }
             prop_assert_eq!(ends, vec![1; jobs.len()]);
             prop_assert_eq!(finished, 1);
         }

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use super::journal::Journal;
 use super::outcome::{self, Stop};
+use super::set::{Supplies, Supply};
 use super::watch::Patience;
 use super::{Adviser, RunOptions, build, hints, install_test, prepare, summary};
 use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Severity};
@@ -22,7 +23,7 @@ use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
 use crate::event::{Event, JobReport, Outcome};
 use crate::family::StepKind;
 use crate::image::Images;
-use crate::plan::{Job, Key};
+use crate::plan::{self, Job, Key, Reason};
 use crate::source::Sources;
 use crate::store::{RECORD_SCHEMA, Record, Staging, Store};
 use crate::types::Format;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) sources: Sources,
     pub(crate) store: Arc<Store>,
     pub(crate) adviser: Arc<dyn Adviser>,
+    pub(crate) supplies: Supplies,
     pub(crate) options: RunOptions,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     /// Containers on their way out: the run waits for them.
@@ -80,6 +82,8 @@ impl Shared {
 pub(crate) struct Work<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) job: &'a Job,
+    /// What it can take from others of its set.
+    pub(crate) supply: &'a Supply,
     /// Its place in the plan, for names.
     pub(crate) index: usize,
     pub(crate) cancel: &'a CancellationToken,
@@ -95,15 +99,74 @@ struct Built {
     key: Key,
 }
 
-/// Runs a job to its end.
-pub(crate) async fn execute(shared: &Shared, index: usize, job: &Job, cancel: &CancellationToken) -> JobReport {
+/// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
+pub(crate) async fn begin(
+    shared: &Arc<Shared>,
+    index: usize,
+    jobs: &Arc<[Job]>,
+    cancel: &CancellationToken,
+) -> JobReport {
+    let job = &jobs[index];
+    if job.needs.is_empty() {
+        return execute(shared, index, job, &Supply::default(), cancel).await;
+    }
+    let (settling, all) = (shared.clone(), jobs.clone());
+    let settled = blocking(move || settle(&settling, &all, index)).await;
+    match settled {
+        Ok(Settled::Kept(report)) => report,
+        Ok(Settled::Build(job, supply)) => execute(shared, index, &job, &supply, cancel).await,
+        Ok(Settled::Impossible(requirements)) => {
+            let outcome = Outcome::DepWait { requirements };
+            empty_report(&shared.store, job, outcome, Duration::ZERO)
+        }
+        Err(outcome) => empty_report(&shared.store, job, outcome, Duration::ZERO),
+    }
+}
+
+/// What is to be done for a job, all that it needs being done.
+pub(crate) enum Settled {
+    Kept(JobReport),
+    /// The job with what it takes in its key.
+    Build(Box<Job>, Supply),
+    /// What others made is not what the job needs of them.
+    Impossible(Vec<String>),
+}
+
+/// Looks at what the others made. Blocks.
+pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
+    let job = &jobs[index];
+    let supply = match shared.supplies.of(jobs, index, &shared.store) {
+        Ok(supply) => supply,
+        Err(problems) => return Settled::Impossible(problems),
+    };
+    let job = job.with_set(supply.inputs(job.test.is_some()));
+    let forced = shared.options.force && !job.only_needed;
+    if !forced
+        && let Some(record) = shared.store.record(&job.target)
+        && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
+    {
+        return Settled::Kept(kept_report(&shared.store, &job, record));
+    }
+    Settled::Build(Box::new(job), supply)
+}
+
+/// The report of a job whose results are in the store already.
+fn kept_report(store: &Store, job: &Job, record: Record) -> JobReport {
+    let mut report = empty_report(store, job, Outcome::UpToDate, Duration::ZERO);
+    let log = report.folder.join("build.log");
+    report.log = log.exists().then_some(log);
+    report.artifacts = record.artifacts;
+    report
+}
+
+async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, cancel: &CancellationToken) -> JobReport {
     let started = Instant::now();
     shared.emit(Event::JobStarted { target: job.target.clone() });
     let (staging, journal) = match open(shared, job).await {
         Ok(opened) => opened,
         Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()),
     };
-    let mut work = Work { shared, job, index, cancel, journal, memory_peak_bytes: None };
+    let mut work = Work { shared, job, supply, index, cancel, journal, memory_peak_bytes: None };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
     let result = AssertUnwindSafe(work.run(&staging)).catch_unwind().await;

@@ -1,13 +1,14 @@
 //! The last part of a job: its packages in a fresh container of the base, installed, tried by the recipe's test and
 //! removed again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::build::{Content, create, evidence, put, run_watched, small_files};
-use super::executor::Work;
+use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
-use super::prepare::{Ready, derive, network_env};
-use crate::artifact::{Artifact, ArtifactKind};
+use super::prepare::{Ready, derive, network_env, shipped};
+use super::set::{Shipment, ShippedFile};
+use crate::artifact::{self, Artifact, ArtifactKind};
 use crate::engine::{Container, ExecSpec, GuestPath};
 use crate::event::Outcome;
 use crate::family::{EXIT_NETWORK, StepKind, TestSetup};
@@ -25,7 +26,9 @@ pub(crate) async fn test(
 ) -> Result<(), Stop> {
     work.enter(StepKind::Test).await?;
     let image = match &setup.tester {
-        Some(tester) => derive(work, "tester", tester, &ready.base, Some(&ready.sources), work.cancel).await?,
+        Some(tester) => {
+            derive(work, "tester", tester, &ready.base, Some(&ready.sources), Vec::new(), work.cancel).await?
+        }
         None => ready.base.image.clone(),
     };
     let container = create(work, &image, "test", attempt, work.shared.network()).await?;
@@ -41,14 +44,22 @@ async fn in_container(
     artifacts: &[Artifact],
     folder: &Path,
 ) -> Result<(), Stop> {
-    let files = artifacts
-        .iter()
-        .filter(|artifact| artifact.kind == ArtifactKind::Binary)
+    let tried = || artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary);
+    let mut files: Vec<(String, Content)> = tried()
         .map(|artifact| {
             let place = folder.join(&artifact.file_name);
             (format!("{}/{}", setup.packages, artifact.file_name), Content::File(place))
         })
         .collect();
+    let paths: Vec<PathBuf> = tried().map(|artifact| folder.join(&artifact.file_name)).collect();
+    let shipment = shipment(work, paths).await?;
+    if !shipment.is_empty() {
+        work.note(&format!("packages of the set: {}", shipment.text())).await?;
+    }
+    files.extend(shipped(work, shipment).await?.into_iter().map(|(path, file)| match file {
+        ShippedFile::Bytes(bytes) => (path, Content::Bytes(bytes, 0o644)),
+        ShippedFile::Package(package) => (path, Content::File(package.path)),
+    }));
     put(work, container, &GuestPath::new("/"), small_files(files, 0, 0)).await?;
     container.start().await.map_err(|error| outcome::engine(error, StepKind::Test))?;
     let phases = [("install", Some(&setup.install)), ("test", setup.test.as_ref()), ("remove", Some(&setup.remove))];
@@ -58,6 +69,16 @@ async fn in_container(
         }
     }
     Ok(())
+}
+
+/// What of its set a job's packages are tried with.
+async fn shipment(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Shipment, Stop> {
+    if work.job.needs.is_empty() {
+        return Ok(Shipment::default());
+    }
+    let heads = move || packages.iter().map(|path| artifact::head(path)).collect::<Result<Vec<_>, _>>();
+    let heads = blocking(heads).await?.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
+    Ok(work.supply.for_test(&heads))
 }
 
 async fn run_phase(

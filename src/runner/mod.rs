@@ -13,6 +13,7 @@
 //! outcome        what an error or an end means
 //! hints          what a failure may lack, by what it printed
 //! results        the tar that a build leaves, unpacked safely
+//! set            what a job takes from others of its set
 //! ```
 //!
 //! What it does not do: it takes no lock on the store (the caller holds it over the run), chooses no engine and no
@@ -29,6 +30,7 @@ mod outcome;
 mod phases;
 mod prepare;
 mod results;
+mod set;
 mod summary;
 mod tail;
 mod watch;
@@ -46,14 +48,15 @@ use tokio_util::task::TaskTracker;
 use crate::engine::Engine;
 use crate::event::{Event, JobReport, Outcome};
 use crate::image::Images;
-use crate::plan::{self, Job, Plan, Reason};
+use crate::plan::{Job, Plan};
 use crate::source::Sources;
-use crate::store::{Record, Store};
+use crate::store::Store;
 
-use dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input};
-use executor::{EngineHandle, Shared, empty_report, internal_error};
+use dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input, Waiting};
+use executor::{EngineHandle, Settled, Shared, empty_report, internal_error};
 
 pub use hints::{Adviser, NoAdviser};
+pub use set::{Supplies, Supply};
 
 /// How long killed jobs may take to notice; then their tasks are dropped.
 const KILL_GRACE: Duration = Duration::from_secs(5);
@@ -135,6 +138,7 @@ async fn run_at_pace(
         sources: context.sources,
         store: store.clone(),
         adviser: context.adviser,
+        supplies: Supplies::new(&plan.jobs),
         options: context.options,
         events,
         removals: TaskTracker::new(),
@@ -159,8 +163,12 @@ async fn run_at_pace(
         finish_job(&shared, &mut reports, index, report);
     }
 
-    let waiting = (0..jobs.len()).filter(|index| reports[*index].is_none());
-    let mut dispatcher = Dispatcher::new(capacity, waiting.map(|index| (index, jobs[index].limits.memory_bytes)));
+    let waiting = |index: usize| Waiting {
+        memory_bytes: jobs[index].limits.memory_bytes,
+        needs: shared.supplies.needs(index).iter().copied().collect(),
+    };
+    let left = (0..jobs.len()).filter(|index| reports[*index].is_none());
+    let mut dispatcher = Dispatcher::new(capacity, left.map(|index| (index, waiting(index))));
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, (usize, Instant)> = HashMap::new();
@@ -174,8 +182,7 @@ async fn run_at_pace(
                 match action {
                     Action::Start(index) => {
                         let (shared, jobs, cancel) = (shared.clone(), jobs.clone(), cancel.child_token());
-                        let task =
-                            tasks.spawn(async move { executor::execute(&shared, index, &jobs[index], &cancel).await });
+                        let task = tasks.spawn(async move { executor::begin(&shared, index, &jobs, &cancel).await });
                         running.insert(task.id(), (index, Instant::now()));
                     }
                     Action::Abandon(index, why) => {
@@ -184,6 +191,7 @@ async fn run_at_pace(
                             Abandoned::FailFast(failed) => {
                                 Outcome::Skipped { because: format!("{} failed", jobs[failed].target) }
                             }
+                            Abandoned::Needs(need) => lacks(&jobs, &reports, need),
                         };
                         let report = empty_report(&store, &jobs[index], outcome, Duration::ZERO);
                         finish_job(&shared, &mut reports, index, report);
@@ -254,30 +262,39 @@ fn finish_job(shared: &Shared, reports: &mut [Option<JobReport>], index: usize, 
     reports[index] = Some(report);
 }
 
-/// Reports of the jobs whose results are in the store already. The engine is not asked.
+/// Reports of the jobs whose results are in the store already, as far as that is known before anything is built. The
+/// engine is not asked.
 async fn up_to_date(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<(usize, JobReport)> {
-    if shared.options.force {
-        return Vec::new();
-    }
-    let (store, jobs) = (shared.store.clone(), jobs.clone());
+    let (settling, jobs) = (shared.clone(), jobs.clone());
     let look = move || {
-        let report = |(index, job): (usize, &Job)| {
-            let record = store.record(&job.target)?;
-            let current = plan::reason(job, Some(&record.key)) == Reason::UpToDate;
-            current.then(|| (index, kept_report(&store, job, record)))
-        };
-        jobs.iter().enumerate().filter_map(report).collect()
+        let mut kept = BTreeMap::new();
+        // In the plan, each comes after what it needs.
+        for index in 0..jobs.len() {
+            let known = settling.supplies.needs(index).iter().all(|need| kept.contains_key(need));
+            if known && let Settled::Kept(report) = executor::settle(&settling, &jobs, index) {
+                kept.insert(index, report);
+            }
+        }
+        kept.into_iter().collect()
     };
     // A store that makes this panic says so again in the job that builds.
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
-fn kept_report(store: &Store, job: &Job, record: Record) -> JobReport {
-    let mut report = empty_report(store, job, Outcome::UpToDate, Duration::ZERO);
-    let log = report.folder.join("build.log");
-    report.log = log.exists().then_some(log);
-    report.artifacts = record.artifacts;
-    report
+/// Why a job was never started: what it needs did not end well.
+fn lacks(jobs: &[Job], reports: &[Option<JobReport>], need: usize) -> Outcome {
+    let target = &jobs[need].target;
+    let because = match reports[need].as_ref().map(|report| &report.outcome) {
+        // Through a chain of needs, the reason at its end is what a person wants.
+        Some(Outcome::Skipped { because }) => match because.rsplit_once(": ") {
+            Some((_, root)) => format!("it needs {target}: {root}"),
+            None => format!("it needs {target}: {because}"),
+        },
+        Some(Outcome::Failed { .. }) => format!("it needs {target}: {target} failed"),
+        Some(outcome) => format!("it needs {target}: {target} ended as {}", outcome.word()),
+        None => format!("it needs {target}, which needs it"),
+    };
+    Outcome::Skipped { because }
 }
 
 /// What a task that did not return a report died of.

@@ -10,9 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::executor::{Work, blocking};
 use super::outcome::{self, NO_SPACE, Stop};
+use super::set::{Shipment, ShippedFile};
 use crate::event::{Event, Outcome};
-use crate::family::{BuilderSetup, Requirements, StepKind};
-use crate::image::{Base, Derivation};
+use crate::family::{self, BuilderSetup, Requirements, StepKind};
+use crate::image::{Base, Derivation, FileContent};
 use crate::source::{self, Prepared};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
@@ -81,23 +82,42 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let base = base.map_err(|error| image_stop(work, error))?;
     let how = if work.journal.take_printed() { "made" } else { "was there" };
     work.note(&format!("base image {} ({how})", base.identity)).await?;
-    let builder = derive(work, "builder", &job.builder, &base, Some(&sources), cancel).await?;
+    let shipment = work.supply.for_build();
+    if !shipment.is_empty() {
+        work.note(&format!("packages of the set: {}", shipment.text())).await?;
+    }
+    let from_set = shipped(work, shipment).await?;
+    let from_set = from_set.into_iter().map(|(path, file)| match file {
+        ShippedFile::Bytes(bytes) => (path, bytes.into()),
+        ShippedFile::Package(package) => {
+            (path, FileContent::OnHost { path: package.path, sha256: package.artifact.sha256 })
+        }
+    });
+    let from_set: Vec<(String, FileContent)> = from_set.collect();
+    let builder = derive(work, "builder", &job.builder, &base, Some(&sources), from_set, cancel).await?;
     Ok(Ready { sources, base, builder })
 }
 
-/// The image that `setup` makes from a base: builder or tester.
+/// A shipment as files for a container of this job.
+pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(String, ShippedFile)>, Stop> {
+    let (format, indexed) = (work.job.target.format, family::reads_indexes(&work.job.distro));
+    let files = blocking(move || shipment.files(format, indexed)).await?;
+    files.map_err(|reason| Outcome::Infrastructure { reason }.into())
+}
+
+/// The image that `setup` makes from a base: builder or tester. `files` are uploaded first.
 pub(crate) async fn derive(
     work: &mut Work<'_>,
     kind: &'static str,
     setup: &BuilderSetup,
     base: &Base,
     sources: Option<&Prepared>,
+    mut files: Vec<(String, FileContent)>,
     cancel: &CancellationToken,
 ) -> Result<String, Stop> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
     let mut inputs = vec![job.distro.digest.clone()];
-    let mut files = Vec::new();
     let description = match &setup.requirements {
         Requirements::Listed(requirements) => {
             inputs.extend(requirements.iter().cloned());
@@ -108,7 +128,7 @@ pub(crate) async fn derive(
             inputs.push(hex::encode(Sha256::digest(&content)));
             inputs.extend(toolchain.iter().cloned());
             let name = path.rsplit('/').next().unwrap_or(path);
-            files.push((format!("build/requirements/{name}"), content));
+            files.push((format!("build/requirements/{name}"), content.into()));
             format!("{} {path}", job.recipe.package.name)
         }
     };

@@ -26,6 +26,8 @@ use crate::plan::{JobLimits, Key};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
 use crate::types::{Arch, Format, Progress};
 
+mod set;
+
 const RECIPE: &str = r#"
 [package]
 name = "NAME"
@@ -145,6 +147,8 @@ impl Bench {
                 log_bytes: 1 << 20,
             },
             source_date_epoch: Some(1_767_312_000),
+            needs: Vec::new(),
+            only_needed: false,
             key: Key { digest: "sha256:key".to_owned(), inputs: BTreeMap::new() },
         }
     }
@@ -297,9 +301,14 @@ fn recipe(path: &std::path::Path) -> Recipe {
 
 /// A whole .deb (deb(5)) that holds one documentation file.
 fn deb(name: &str, version: &str) -> Vec<u8> {
+    deb_with(name, version, "")
+}
+
+/// `fields` are whole lines of the control file.
+fn deb_with(name: &str, version: &str, fields: &str) -> Vec<u8> {
     let control = format!(
         "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: Tester <tester@example.org>\n\
-         Description: A package\n It holds nothing.\n"
+         {fields}Description: A package\n It holds nothing.\n"
     );
     let tar = |entries: &[(String, Option<&str>)]| {
         let mut tar = tar::Builder::new(Vec::new());

@@ -14,6 +14,7 @@ use miette::{
 };
 
 use crate::cli::config::ConfigError;
+use crate::cli::failure::Circle;
 use crate::distro::DistroError;
 use crate::matrix::MatrixError;
 use crate::plan::PlanError;
@@ -101,6 +102,23 @@ pub(crate) fn plan(error: &PlanError, style: &Style) -> String {
     text
 }
 
+/// Each requirement that is part of a circle, at its place.
+pub(crate) fn circle(circle: &Circle, style: &Style) -> String {
+    let mut page = headline(&circle.to_string(), style);
+    for link in &circle.links {
+        let problem = Problem {
+            message: String::new(),
+            span: link.span.clone(),
+            label: format!("{} needs {} for this", link.from, link.to),
+            help: None,
+        };
+        page.push_str(&shown(&printable(&link.path.to_string_lossy()), &harmless(&link.text), &problem, style));
+    }
+    let advice = "one of them has to do without the other: move what is needed of it into a recipe of its own, or make a \
+                  requirement that is none a wish (recommends)";
+    page + &help(advice, style)
+}
+
 fn problems_in(path: &Path, text: &str, problems: &[Problem], style: &Style) -> String {
     let path = printable(&path.to_string_lossy());
     let text = harmless(text);
@@ -113,17 +131,18 @@ fn problems_in(path: &Path, text: &str, problems: &[Problem], style: &Style) -> 
 
 fn one_problem(path: &str, text: &str, problem: &Problem, style: &Style) -> String {
     let mut page = headline(&problem.message, style);
-    match snippet(path, text, problem, style) {
-        Some(lines) => page.push_str(&lines),
-        None => {
-            page.push_str(&style.wrap(&format!("{}: {}", place(path, text, problem.span.start), problem.label), "  "));
-            page.push('\n');
-        }
-    }
+    page.push_str(&shown(path, text, problem, style));
     if let Some(advice) = &problem.help {
         page.push_str(&help(advice, style));
     }
     page
+}
+
+/// Where a problem is, as a line with a caret or, where there is no such line, in words.
+fn shown(path: &str, text: &str, problem: &Problem, style: &Style) -> String {
+    snippet(path, text, problem, style).unwrap_or_else(|| {
+        style.wrap(&format!("{}: {}", place(path, text, problem.span.start), problem.label), "  ") + "\n"
+    })
 }
 
 fn headline(message: &str, style: &Style) -> String {

@@ -2,6 +2,10 @@
 # Minimal images tell dpkg to leave out documentation: a test must see all that is in the packages.
 apt_begin
 printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
+if [ -e "$farm_set/Packages" ]; then
+    apt_set_update
+    while read -r name version; do set -- "$@" "$name=$version"; done <"$farm_set/direct"
+fi
 set -- "$@" "$farm_packages"/*.deb
 if ! apt-get -qq -s --no-download install "$@" >/dev/null 2>&1; then
     apt_update

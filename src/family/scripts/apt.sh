@@ -1,6 +1,6 @@
 # Functions for apt that leave nothing behind in the image: lists, packages and configuration live in a folder of
 # their own. Expects the variables farm_archive, farm_suites, farm_components, farm_security_archive,
-# farm_security_suite, farm_tolerate_expired and farm_cache; the mirrors are in the environment.
+# farm_security_suite, farm_tolerate_expired, farm_cache and farm_set; the mirrors are in the environment.
 
 apt_begin() {
     umask 022
@@ -45,7 +45,31 @@ END
         [ -z "$security" ] || apt_source "$farm_security_archive" "$security" "$farm_security_suite"
         echo "Dir::Etc::sourcelist \"/dev/null\"; Dir::Etc::sourceparts \"$apt_home/sources\";" >>"$apt_home/apt.conf"
     fi
+    [ ! -e "$farm_set/Packages" ] || apt_set
     export APT_CONFIG="$apt_home/apt.conf"
+}
+
+# Packages of the set in farm_set go before all others, whatever their version.
+apt_set() {
+    mkdir -p "$apt_home/set"
+    echo "deb [trusted=yes] file:$farm_set ./" >"$apt_home/set/farm-set.list"
+    if [ -z "$mirror" ]; then
+        cp -R /etc/apt/sources.list.d/. "$apt_home/sources/" 2>/dev/null || true
+        echo "Dir::Etc::sourceparts \"$apt_home/sources\";" >>"$apt_home/apt.conf"
+    fi
+    cp "$apt_home/set/farm-set.list" "$apt_home/sources/"
+    {
+        [ ! -f /etc/apt/preferences ] || cat /etc/apt/preferences
+        printf '\nPackage: *\nPin: release o=farm-set\nPin-Priority: 1001\n'
+    } >"$apt_home/preferences/farm-set"
+    echo "Dir::Etc::preferences \"$apt_home/preferences/farm-set\"; APT::Get::allow-downgrades \"true\";" \
+        >>"$apt_home/apt.conf"
+}
+
+# The index of the set alone: needs no network.
+apt_set_update() {
+    apt-get -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt_home/set" update \
+        || { echo "farm: apt cannot read the packages of the set" >&2; exit 1; }
 }
 
 # The mirror of an archive, from FARM_MIRROR_<ARCHIVE>; nothing when the image's own sources are to be used.
@@ -76,8 +100,11 @@ apt_update() {
     fi
 }
 
-# Installs relations in Debian's syntax, one per argument.
+# Installs relations in Debian's syntax, one per argument, and what is wanted of the set.
 apt_install() {
+    if [ -e "$farm_set/Packages" ]; then
+        while read -r name version; do set -- "$@" "$name (= $version)"; done <"$farm_set/direct"
+    fi
     [ $# -gt 0 ] || return 0
     apt_all=
     for requirement; do apt_all="$apt_all${apt_all:+, }$requirement"; done
@@ -159,5 +186,16 @@ apt_keep() {
 }
 
 apt_end() {
-    rm -rf "$apt_home" "$apt_archives"
+    rm -rf "$apt_home" "$apt_archives" "$farm_set"
+}
+
+# Installs the RPMs of the set where rpm is a Debian package. rpm knows nothing of Debian's packages, so nothing is
+# resolved: all that is needed of the set is there. pkg-config and the loader are told where RPMs have their libraries.
+apt_set_rpms() {
+    [ -d "$farm_set" ] || return 0
+    rpm --force-debian -U --nosignature --nodeps "$farm_set"/*.rpm
+    printf '/lib64\n/usr/lib64\n' >/etc/ld.so.conf.d/farm-lib64.conf
+    ldconfig
+    mkdir -p /usr/local/lib
+    [ -e /usr/local/lib/pkgconfig ] || ln -s /usr/lib64/pkgconfig /usr/local/lib/pkgconfig
 }

@@ -1,4 +1,4 @@
-# Functions for dnf 4 and dnf 5. Expects the variables farm_cache and farm_repositories.
+# Functions for dnf 4 and dnf 5. Expects the variables farm_cache, farm_set and farm_repositories.
 
 dnf_begin() {
     umask 022
@@ -30,6 +30,16 @@ dnf_begin() {
     *) dnf_options="$dnf_options --disableplugin=local" ;;
     esac
     for repository in $farm_repositories; do dnf_options="$dnf_options --enablerepo=$repository"; done
+    # Packages of the set go before all others.
+    if [ -d "$farm_set" ]; then
+        dnf_options="$dnf_options --repofrompath=farm-set,file://$farm_set --setopt=farm-set.gpgcheck=False"
+        dnf_options="$dnf_options --setopt=farm-set.priority=1 --setopt=farm-set.metadata_expire=0"
+    fi
+}
+
+# What is wanted of the set, as `name-version`, a line each.
+dnf_set() {
+    [ ! -d "$farm_set" ] || sed 's/ /-/' "$farm_set/direct"
 }
 
 # Images set tsflags=nodocs; a build may need what that leaves out.
@@ -43,8 +53,9 @@ dnf_update() {
     dnf_run makecache || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
 }
 
-# Installs packages, files or capabilities (`pkgconfig(foo) >= 1.2`), one per argument.
+# Installs packages, files or capabilities (`pkgconfig(foo) >= 1.2`), one per argument, and what is wanted of the set.
 dnf_install() {
+    for package in $(dnf_set); do set -- "$@" "$package"; done
     [ $# -gt 0 ] || return 0
     { dnf_run install --allowerasing "$@" && echo 0 >"$dnf_home/status" || echo $? >"$dnf_home/status"; } 2>&1 \
         | tee "$dnf_home/install.log"
@@ -91,5 +102,5 @@ dnf_keep() {
 }
 
 dnf_end() {
-    rm -rf "$dnf_home" "$dnf_packages"
+    rm -rf "$dnf_home" "$dnf_packages" "$farm_set"
 }

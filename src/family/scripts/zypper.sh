@@ -1,4 +1,4 @@
-# Functions for zypper. Expects the variables farm_cache and farm_repositories.
+# Functions for zypper. Expects the variables farm_cache, farm_set and farm_repositories.
 
 zypper_begin() {
     umask 022
@@ -24,6 +24,17 @@ zypper_begin() {
             >"$zypper_repositories/${repository##*/}"
     done
     for repository in $farm_repositories; do zypper_run modifyrepo --enable "$repository"; done
+    # Packages of the set go before all others.
+    for folder in "$zypper_repositories" "$zypper_home/none"; do
+        [ -d "$farm_set" ] || break
+        printf '[farm-set]\nname=farm-set\nbaseurl=dir:%s\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\npriority=1\n' \
+            "$farm_set" >"$folder/farm-set.repo"
+    done
+}
+
+# What is wanted of the set, as arguments of `install`: `name=version`, a line each.
+zypper_set() {
+    [ ! -d "$farm_set" ] || sed 's/ /=/' "$farm_set/direct"
 }
 
 zypper_run() {
@@ -36,9 +47,10 @@ zypper_update() {
     zypper_run refresh || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
 }
 
-# Installs capabilities (`foo`, `pkgconfig(foo) >= 1.2`), one per argument. 100 to 103 are zypper's ways to say that
+# Installs capabilities (`foo`, `pkgconfig(foo) >= 1.2`), one per argument, and what is wanted of the set. 100 to 103 are zypper's ways to say that
 # something else is to be done, too.
 zypper_install() {
+    for package in $(zypper_set); do set -- "$@" "$package"; done
     [ $# -gt 0 ] || return 0
     status=0
     zypper_run install --no-recommends --capability -- "$@" || status=$?
@@ -82,5 +94,5 @@ zypper_keep() {
 }
 
 zypper_end() {
-    rm -rf "$zypper_home" "$zypper_packages"
+    rm -rf "$zypper_home" "$zypper_packages" "$farm_set"
 }

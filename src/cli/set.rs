@@ -1,0 +1,288 @@
+//! The set that the recipes of a command line are part of: which of its targets must come in because others need them,
+//! and in which order they are built.
+//!
+//! A need is met by the other recipe's target of the same distribution and variant, and of the same architecture unless
+//! that recipe is built for one only. Which targets a recipe has is said by all its matrices together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::failure::{Circle, Failure, Link};
+use super::select::{Chosen, Loaded, variant};
+use crate::distro::Distro;
+use crate::matrix::{self, Target};
+use crate::plan::set::{self, Provider, Providers, Resolution};
+use crate::recipe::Recipe;
+use crate::types::Arch;
+
+/// A target with its recipe, and what its set means for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) chosen: Chosen,
+    pub(crate) recipe: Arc<Recipe>,
+    pub(crate) distro: Arc<Distro>,
+    pub(crate) set: Resolution,
+    /// Nobody asked for it.
+    pub(crate) only_needed: bool,
+}
+
+/// The chosen targets and those that they need, each after what it needs.
+///
+/// # Errors
+/// Recipes that are wrong for a target, and circles.
+pub(crate) fn complete(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) -> Result<Vec<Member>, Failure> {
+    let mut set = Set { loaded, engine_arch, targets: vec![None; loaded.recipes.len()], places: HashMap::new() };
+    let mut numbers: HashMap<Target, usize> = HashMap::new();
+    let mut members: Vec<Member> = Vec::with_capacity(chosen.len());
+    let mut errors = Vec::new();
+    let mut queue: Vec<(Chosen, bool)> = chosen.iter().rev().map(|chosen| (chosen.clone(), false)).collect();
+    while let Some((chosen, only_needed)) = queue.pop() {
+        if let Some(number) = numbers.get(&chosen.target) {
+            members[*number].only_needed &= only_needed;
+            continue;
+        }
+        let target = &chosen.target;
+        let Some(distro) = loaded.catalogue.get(&target.distro) else {
+            return Err(Failure::usage(format!("{target}: unknown distribution")));
+        };
+        let recipe = match resolved(loaded, &chosen) {
+            Ok(recipe) => recipe,
+            Err(error) => {
+                if !errors.contains(&error) {
+                    errors.push(error);
+                }
+                continue;
+            }
+        };
+        let resolution = if loaded.recipes.len() > 1 {
+            let providers = set.providers(target, distro)?;
+            set::resolve(target, &recipe, distro, providers)
+        } else {
+            Resolution::default()
+        };
+        for need in resolution.needs.iter().rev() {
+            let of = loaded.recipes.iter().position(|file| file.name == need.target.recipe);
+            queue.extend(of.map(|recipe| (Chosen { target: need.target.clone(), recipe }, true)));
+        }
+        numbers.insert(chosen.target.clone(), members.len());
+        members.push(Member { chosen, recipe, distro: distro.clone(), set: resolution, only_needed });
+    }
+    if !errors.is_empty() {
+        return Err(Failure::Recipes(errors));
+    }
+    // Those that came in because of others stand where they were found, chosen ones in their own order.
+    let edges = set::edges(members.iter().map(|member| (&member.chosen.target, member.set.needs.as_slice())));
+    match set::order(&edges) {
+        Ok(order) => {
+            let mut placed: Vec<Option<Member>> = members.into_iter().map(Some).collect();
+            Ok(order.into_iter().filter_map(|at| placed[at].take()).collect())
+        }
+        Err(circle) => Err(Failure::Circle(named(loaded, &members, &circle))),
+    }
+}
+
+fn resolved(loaded: &Loaded, chosen: &Chosen) -> Result<Arc<Recipe>, crate::recipe::RecipeError> {
+    let file = &loaded.recipes[chosen.recipe];
+    let target = &chosen.target;
+    file.resolve_shared(&matrix::selection(target, &loaded.catalogue), &variant(file, target))
+}
+
+/// What of a set has been looked at.
+struct Set<'a> {
+    loaded: &'a Loaded,
+    engine_arch: Arch,
+    /// All targets of each recipe, over all its matrices.
+    targets: Vec<Option<Vec<Target>>>,
+    /// By distribution, architecture and variant.
+    places: HashMap<(String, Arch, Option<String>), Providers>,
+}
+
+impl<'a> Set<'a> {
+    /// The recipes of the set as a target sees them.
+    fn providers(&mut self, target: &Target, distro: &Distro) -> Result<&Providers, Failure> {
+        let place = (target.distro.clone(), target.arch, target.variant.clone());
+        if !self.places.contains_key(&place) {
+            let mut providers = Vec::with_capacity(self.loaded.recipes.len());
+            for number in 0..self.loaded.recipes.len() {
+                providers.extend(self.provider(number, target, distro)?);
+            }
+            self.places.insert(place.clone(), Providers::new(providers));
+        }
+        Ok(&self.places[&place])
+    }
+
+    /// A recipe as a target sees it; none when it can make no packages there.
+    fn provider(&mut self, number: usize, seen_from: &Target, distro: &Distro) -> Result<Option<Provider>, Failure> {
+        let loaded: &'a Loaded = self.loaded;
+        let file = &loaded.recipes[number];
+        let here = |target: &&Target| target.distro == seen_from.distro;
+        let of_arch = |target: &&Target| target.arch == seen_from.arch;
+        let targets = self.targets(number)?;
+        let all: Vec<&Target> = targets.iter().filter(here).collect();
+        // A recipe that is built once is built for whatever architecture its matrix gives it.
+        let mut fits: Vec<&Target> = all.iter().copied().filter(of_arch).collect();
+        let elsewhere = Chosen {
+            target: all.first().map_or_else(
+                || Target { recipe: file.name.clone(), variant: None, ..seen_from.clone() },
+                |target| (*target).clone(),
+            ),
+            recipe: number,
+        };
+        if fits.is_empty() && file.built_once(&matrix::selection(&elsewhere.target, &loaded.catalogue)) {
+            fits = all;
+        }
+        let same_variant = fits.iter().find(|target| target.variant == seen_from.variant);
+        let target = same_variant.or(fits.iter().find(|target| target.variant.is_none())).or(fits.first());
+        let target = target.map(|target| (*target).clone());
+        let chosen = target.clone().map_or(elsewhere, |target| Chosen { target, recipe: number });
+        // What is wrong with it is told when it is to be built.
+        let Ok(recipe) = resolved(loaded, &chosen) else { return Ok(None) };
+        Ok(Some(Provider { recipe: file.name.clone(), target, offers: set::offers(&recipe, distro) }))
+    }
+
+    fn targets(&mut self, number: usize) -> Result<&[Target], Failure> {
+        let file = &self.loaded.recipes[number];
+        let known = match self.targets[number].take() {
+            Some(known) => known,
+            None => {
+                let mut all: Vec<Target> = Vec::new();
+                for name in file.matrices.keys() {
+                    let expanded = matrix::expand(file, name, &self.loaded.catalogue, self.engine_arch)?;
+                    all.extend(expanded.into_iter().filter(|target| !all.contains(target)).collect::<Vec<_>>());
+                }
+                all
+            }
+        };
+        Ok(self.targets[number].insert(known))
+    }
+}
+
+/// The circle with the places that make it.
+fn named(loaded: &Loaded, members: &[Member], circle: &[usize]) -> Circle {
+    let links = circle.iter().enumerate().filter_map(|(at, number)| {
+        let member = &members[*number];
+        let next = &members[circle[(at + 1) % circle.len()]].chosen.target;
+        let need = member.set.needs.iter().find(|need| need.target == *next)?;
+        let file = &loaded.recipes[member.chosen.recipe];
+        let selection = matrix::selection(&member.chosen.target, &loaded.catalogue);
+        Some(Link {
+            path: file.path.clone(),
+            text: file.text.clone(),
+            span: file.place_of(&selection, &need.key, &need.requirement).unwrap_or_default(),
+            from: member.chosen.target.clone(),
+            to: next.clone(),
+        })
+    });
+    Circle { links: links.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::super::args::SelectionArgs;
+    use super::super::select;
+    use super::*;
+    use crate::report::Style;
+
+    const STYLE: Style = Style { unicode: true, color: false, width: 80, cuts: false };
+
+    /// A folder of recipes, each with what it adds to the least that a recipe says.
+    fn folder(recipes: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, rest) in recipes {
+            let place = folder.path().join("recipes").join(name);
+            std::fs::create_dir_all(&place).unwrap();
+            let matrix =
+                if rest.contains("[matrix") { "" } else { "[matrix]\ndistros = [\"debian-12\", \"debian-13\"]\n" };
+            let build = if rest.contains("[build]") { "" } else { "[build]\n" };
+            let text = format!(
+                "[package]\nname = \"{name}\"\nversion = \"1.0\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
+                 maintainer = \"T <t@example.org>\"\n{build}{rest}\n{matrix}"
+            );
+            std::fs::write(place.join("farm.toml"), text.replace("[build]\n", "[build]\ninstall = \"x\"\n")).unwrap();
+        }
+        folder
+    }
+
+    fn complete_in(folder: &Path, recipes: &[&str], targets: &[&str]) -> Result<Vec<String>, Failure> {
+        let recipes: Vec<PathBuf> = recipes.iter().map(PathBuf::from).collect();
+        let loaded = select::load(&recipes, folder)?;
+        let args = SelectionArgs {
+            targets: targets.iter().map(|target| (*target).to_owned()).collect(),
+            ..SelectionArgs::default()
+        };
+        let chosen = select::choose(&loaded, &args, Arch::Amd64)?;
+        let members = complete(&loaded, &chosen, Arch::Amd64)?;
+        let shown = |member: &Member| {
+            format!("{}{}", member.chosen.target, if member.only_needed { " for others" } else { "" })
+        };
+        Ok(members.iter().map(shown).collect())
+    }
+
+    const NEEDS_POND: &str = "requires = [\"pond\"]";
+
+    #[test]
+    fn choosing_one_recipe_takes_in_what_it_needs_of_its_set_and_nothing_else() {
+        let folder = folder(&[("heron", "requires = [\"reed\"]"), ("pond", ""), ("reed", NEEDS_POND), ("words", "")]);
+        let all = ["pond@debian-12/amd64 for others", "reed@debian-12/amd64 for others", "heron@debian-12/amd64"];
+        assert_eq!(complete_in(folder.path(), &["heron"], &["debian-12"]).unwrap(), all);
+        assert_eq!(complete_in(folder.path(), &[], &["heron@debian-12"]).unwrap(), all);
+        // The recipe of the folder that one stands in has the same set.
+        let own = folder.path().join("recipes/heron");
+        assert_eq!(complete_in(&own, &[], &["debian-12"]).unwrap(), all);
+        // Asked for, too: it comes where it is needed, and is what was asked for.
+        assert_eq!(
+            complete_in(folder.path(), &[], &["heron@debian-12", "pond@*"]).unwrap(),
+            [
+                "pond@debian-12/amd64",
+                "reed@debian-12/amd64 for others",
+                "heron@debian-12/amd64",
+                "pond@debian-13/amd64"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_recipe_that_is_built_once_or_has_the_variant_serves_its_like() {
+        let arches = "[matrix]\ndistros = [\"debian-12\"]\narches = [\"amd64\", \"arm64\"]\n";
+        let variants = format!("{arches}[matrix.variants.a]\nx = \"1\"\n[matrix.variants.b]\nx = \"2\"\n");
+        let folder = folder(&[
+            ("heron", &format!("requires = [\"pond\", \"words\", \"reed\"]\n{variants}")),
+            ("pond", &variants),
+            ("reed", arches),
+            ("words", arches),
+        ]);
+        let words = folder.path().join("recipes/words/farm.toml");
+        let text = std::fs::read_to_string(&words).unwrap();
+        std::fs::write(&words, text.replace("[build]", "architecture = \"all\"\n[build]")).unwrap();
+        assert_eq!(
+            complete_in(folder.path(), &["heron"], &["*/arm64+b"]).unwrap(),
+            [
+                "pond+b@debian-12/arm64 for others",
+                "words@debian-12/amd64 for others",
+                "reed@debian-12/arm64 for others",
+                "heron+b@debian-12/arm64"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_recipe_of_the_set_that_is_wrong_harms_only_those_who_ask_for_it() {
+        let folder = folder(&[("heron", ""), ("pond", "nonsense = 1")]);
+        assert_eq!(complete_in(folder.path(), &["heron"], &["debian-12"]).unwrap(), ["heron@debian-12/amd64"]);
+        assert!(matches!(complete_in(folder.path(), &[], &["heron@*"]), Err(Failure::Recipes(_))));
+    }
+
+    #[test]
+    fn a_circle_is_named_with_every_place_that_makes_it() {
+        let folder = folder(&[
+            ("heron", "requires = [\"bison\", \"reed\"]"),
+            ("pond", "[packages.dev]\nfiles = [\"/usr/include/**\"]\nrequires = [\"heron\"]"),
+            ("reed", "[override.deb.build]\nrequires = [\"pond-dev\"]"),
+        ]);
+        let failure = complete_in(folder.path(), &[], &["debian-12"]).unwrap_err();
+        let place = folder.path().to_str().unwrap().to_owned();
+        insta::assert_snapshot!(failure.render(&STYLE).replace(&place, "."));
+    }
+}
