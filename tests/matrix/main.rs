@@ -13,6 +13,7 @@ mod native;
 mod packages;
 mod podman;
 mod rpm_families;
+mod set;
 mod split;
 #[cfg(target_os = "linux")]
 #[path = "../engine/stranger.rs"]

@@ -1,0 +1,6 @@
+#include <pond.h>
+
+int fish_count(void)
+{
+    return 3 * pond_depth();
+}

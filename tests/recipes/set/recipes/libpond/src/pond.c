@@ -1,0 +1,6 @@
+#include "pond.h"
+
+int pond_depth(void)
+{
+    return 3;
+}

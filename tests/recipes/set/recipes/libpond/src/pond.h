@@ -1,0 +1,1 @@
+int pond_depth(void);

@@ -1,0 +1,8 @@
+#include <pond.h>
+
+#include "reed.h"
+
+int reed_height(void)
+{
+    return 2 * pond_depth();
+}

@@ -1,0 +1,2 @@
+/* How high reed grows in this pond. */
+int reed_height(void);
