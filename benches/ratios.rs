@@ -27,6 +27,7 @@ const ROUNDS: usize = 7;
 /// A build that is next to nothing: what is measured is the engine.
 const SCRIPT: &str = "cd /srv/in && sha256sum source > result && mkdir /srv/out && mv result /srv/out/";
 
+#[cfg(target_os = "linux")]
 const TRIVIAL: &str = r#"
 [package]
 name = "trivial"
@@ -44,6 +45,7 @@ distros = ["debian-12"]
 "#;
 
 fn main() -> std::process::ExitCode {
+    #[cfg(target_os = "linux")]
     if let Some(code) = farm::engine::run_helper() {
         return code;
     }
@@ -73,12 +75,14 @@ fn measure() {
         if chosen("build") {
             bench.container().await;
         }
+        #[cfg(target_os = "linux")]
         if chosen("native") {
             bench.native().await;
         }
         if chosen("bootstrap") {
             bench.bootstrap().await;
         }
+        #[cfg(target_os = "linux")]
         if chosen("cold") {
             bench.cold();
         }
@@ -169,6 +173,7 @@ impl Bench {
 
     /// The same work of the same driver calls, in farm's own engine and in the one that was found: a container alone,
     /// created to removed, and a trivial build in one.
+    #[cfg(target_os = "linux")]
     async fn native(&self) {
         let store = self.folder.path().join("store");
         let options = farm::engine::NativeOptions { store, program: PathBuf::from(env!("CARGO_BIN_EXE_farm")) };
@@ -192,6 +197,7 @@ impl Bench {
         builds.print("native: one trivial build in a container", &name);
     }
 
+    #[cfg(target_os = "linux")]
     async fn bare(&self, image: &str) -> Duration {
         let spec = self.spec(image);
         let start = Instant::now();
@@ -203,6 +209,7 @@ impl Bench {
 
     /// From nothing, with farm's own engine, to the first package, installed and tested; against the making of a base
     /// alone by `mmdebstrap`. Whole processes.
+    #[cfg(target_os = "linux")]
     fn cold(&self) {
         let mirrors = mirror::choose(&[&self.debian], &BTreeMap::new());
         let mirror = mirrors["debian"].url.clone();

@@ -28,7 +28,7 @@ cargo xtask COMMAND
   test                  all tests: format, lints, unit, engine conformance, end to end; in CI nothing is skipped
   test --fast           format, lints and what needs no engine
   test -- ARGS...       cargo test ARGS... with the engines at hand: test -- --test matrix
-  bench [NAME...]       benchmarks, as ratios against peers run beside: build, bootstrap, no-op, planner
+  bench [NAME...]       benchmarks, as ratios against peers run beside: build, native, bootstrap, cold, no-op, planner
 ";
 
 fn main() -> ExitCode {
