@@ -349,6 +349,7 @@ fn planner() {
     let inputs = farm::plan::Inputs {
         cells,
         bases: BTreeMap::new(),
+        answers: BTreeMap::new(),
         cpus: 2,
         memory_bytes: 8 << 30,
         slots: 2,

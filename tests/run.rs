@@ -108,6 +108,7 @@ impl Lab {
             },
             recipe: Arc::new(recipe),
             distro: self.distro.clone(),
+            resolved: Arc::from([]),
             builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(Vec::new()),
                 script: USER.to_owned(),

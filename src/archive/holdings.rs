@@ -22,6 +22,7 @@ use crate::types::{Arch, Progress};
 pub struct Archives {
     reader: Reader,
     mirrors: Arc<BTreeMap<String, Mirror>>,
+    stale_contents: bool,
     read: Arc<Mutex<HashMap<Place, Reading>>>,
 }
 
@@ -54,7 +55,14 @@ pub struct Candidate {
 
 impl Archives {
     pub fn new(reader: Reader, mirrors: BTreeMap<String, Mirror>) -> Archives {
-        Archives { reader, mirrors: Arc::new(mirrors), read: Arc::default() }
+        Archives { reader, mirrors: Arc::new(mirrors), stale_contents: false, read: Arc::default() }
+    }
+
+    /// Whether to use Contents indexes that are not the signed ones, for a mirror that has only such: an answer may then
+    /// name another package of the archive than it should.
+    #[must_use]
+    pub fn with_stale_contents(self, stale_contents: bool) -> Archives {
+        Archives { stale_contents, ..self }
     }
 
     pub fn reader(&self) -> &Reader {
@@ -102,11 +110,19 @@ impl Archives {
         let mut components = bootstrap.components.clone();
         components
             .extend(distro.enable_repositories.iter().filter(|name| !bootstrap.components.contains(name)).cloned());
-        Ok(suites(bootstrap, &self.mirrors, &components, &keyrings))
+        let mut suites = suites(bootstrap, &self.mirrors, &components, &keyrings);
+        suites.iter_mut().for_each(|suite| suite.tolerate_stale_contents = self.stale_contents);
+        Ok(suites)
     }
 }
 
 impl Holdings {
+    /// Of the texts of a Contents and a Packages index for amd64.
+    #[cfg(test)]
+    pub(super) fn for_test(contents: &str, packages: &str) -> Holdings {
+        Holdings { contents: Contents::for_test(contents), packages: super::packages::tests::index(packages) }
+    }
+
     /// Every package that provides this, whatever its version, by name; of one in several versions the newest. Blocks: it
     /// reads the index.
     pub fn candidates(&self, capability: &Capability) -> Result<Vec<Candidate>, ArchiveError> {
@@ -163,6 +179,7 @@ pub fn suites(
         components: components.to_vec(),
         keyrings: keyrings.to_vec(),
         tolerate_expired: bootstrap.tolerate_expired,
+        tolerate_stale_contents: false,
     };
     let names = std::iter::once(&bootstrap.suite).chain(&bootstrap.updates);
     let mut suites: Vec<Suite> = names.map(|name| suite(&bootstrap.archive, &bootstrap.mirror, name)).collect();

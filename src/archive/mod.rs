@@ -6,6 +6,7 @@ pub mod contents;
 pub mod mirror;
 
 mod advice;
+mod choice;
 pub(crate) mod control;
 mod holdings;
 mod packages;
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 pub use advice::Advice;
+pub use choice::{Choice, Chosen};
 pub use holdings::{Archives, Candidate, Holdings, keyrings, suites};
 pub use packages::{Index, Package};
 pub use resolve::minimal_system;
@@ -48,6 +50,8 @@ pub struct Suite {
     /// Public keys, each file binary or armored.
     pub keyrings: Vec<Vec<u8>>,
     pub tolerate_expired: bool,
+    /// Use Contents indexes that are not those of the signed Release file, when a mirror has only such.
+    pub tolerate_stale_contents: bool,
 }
 
 /// Where the read side of archives keeps files, and what fetches them.
@@ -436,6 +440,7 @@ pub(crate) mod tests {
             components: vec!["main".to_owned()],
             keyrings: vec![archive.signer.keyring()],
             tolerate_expired: tolerate,
+            tolerate_stale_contents: false,
         };
         let reader = Reader { fetcher: Fetcher::new()?, cache: cache.to_owned() };
         let (cancel, warnings) = (CancellationToken::new(), Mutex::new(Vec::new()));

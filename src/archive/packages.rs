@@ -56,6 +56,10 @@ pub struct Package {
     pub sha256: String,
     /// Where the .deb is.
     pub url: String,
+    /// Of the source package that it is built from; mostly its own name.
+    pub(super) source: String,
+    /// Without an area: `libdevel`
+    pub(super) section: String,
     pub(super) essential: bool,
     /// 0 required, 1 important, 2 standard, 3 optional, 4 extra or unknown.
     pub(super) priority: u8,
@@ -239,6 +243,8 @@ fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
         size: 0,
         sha256: String::new(),
         url: String::new(),
+        source: String::new(),
+        section: String::new(),
         essential: false,
         priority: 4,
         depends: Vec::new(),
@@ -250,6 +256,9 @@ fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
             "Package" => name = Some(value),
             "Version" => version = value.parse().ok(),
             "Architecture" => arch = value,
+            // With its version in parentheses where that is another.
+            "Source" => package.source = value.split([' ', '(']).next().unwrap_or_default().to_owned(),
+            "Section" => package.section = value.rsplit('/').next().unwrap_or_default().to_owned(),
             "Essential" => package.essential = value == "yes",
             "Priority" => {
                 let priorities = ["required", "important", "standard", "optional"];
@@ -275,6 +284,9 @@ fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
         .ok_or("a stanza without a proper Package field")?
         .to_owned();
     let bad = |field: &str| format!("package {} without a proper {field} field", package.name);
+    if package.source.is_empty() {
+        package.source.clone_from(&package.name);
+    }
     package.version = version.ok_or_else(|| bad("Version"))?;
     if arch.is_empty() || !arch.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return Err(bad("Architecture"));

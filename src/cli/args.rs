@@ -36,6 +36,11 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Show what would be built, and why
     Plan(PlanArgs),
+    /// Show which packages the capabilities of a recipe come to, on each distribution
+    ///
+    /// Capabilities are what a package can be required by without its name: `pkgconfig(zlib)`, `/usr/bin/help2man`. On apt
+    /// they are looked up in the distribution's archive; RPM's package managers are asked for them as they are.
+    Requires(RequiresArgs),
     /// Write the packaging files and scripts that a target is built with
     ///
     /// They are written for people to read: `farm build` makes its own.
@@ -99,9 +104,21 @@ pub(crate) struct OriginArgs {
     /// Where base images may come from; auto: the engine's store, the registry, then the distribution's own archive
     #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
     pub base: BaseArg,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
+}
+
+/// How the archives of distributions are read.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ArchiveArgs {
     /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
     #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
     pub mirrors: Vec<(String, String)>,
+    /// Look capabilities up in indexes that are older than the archive's signed Release file, where a mirror has only such
+    ///
+    /// They are not verified then. The packages that they name are, as ever.
+    #[arg(long, env = "FARM_STALE_CONTENTS", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub stale_contents: bool,
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +181,17 @@ pub(crate) struct PlanArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct RequiresArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// The table as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
     /// The target, or a pattern that matches one: `hello@debian-12`
     #[arg(value_name = "TARGET")]
@@ -174,6 +202,8 @@ pub(crate) struct RenderArgs {
     /// Write a folder instead of a listing
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
 }
 
 #[derive(Debug, Args)]

@@ -14,13 +14,12 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::plan::make_plan;
 use super::reporter::{FRAME, Reporter};
-use super::{output, select, signals};
+use super::{output, resolve, select, signals};
 use crate::engine::Network;
 use crate::event::{Event, JobReport};
 use crate::family;
 use crate::fetch::Fetcher;
 use crate::matrix::Target;
-use crate::plan::Cell;
 use crate::report::count;
 use crate::report::summary::{Run, summary};
 use crate::runner::{self, Request, RunOptions};
@@ -38,23 +37,27 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     // What is wrong with the command line comes before what is wrong with the engine.
     let arch = context::default_arch(info);
     let chosen = select::choose(&loaded, &args.selection, arch)?;
-    let cells: Vec<Cell> = select::cells(&loaded, &chosen, arch)?.into_iter().map(|(_, cell)| cell).collect();
+    let (chosen, cells): (Vec<_>, Vec<_>) = select::cells(&loaded, &chosen, arch)?.into_iter().unzip();
     let Connected { engine, info } = connected?;
 
     let id = context::new_run();
     let fetcher = Fetcher::new()?;
     let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
-    let mirrors = context::mirrors(&distros, &args.origin.mirrors, &config);
     let network = match args.network {
         NetworkArg::Default => Network::Default,
         NetworkArg::Host => Network::Host,
     };
-    let archives = context::archives(fetcher.clone(), mirrors.clone())?;
+    let archives = context::archives_of(fetcher.clone(), &distros, &args.origin.archive, &config)?;
+    let mirrors = archives.mirrors().iter();
+    let mirrors: family::Mirrors = mirrors.map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
+    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
+    if let Some(open) = open.into_iter().next() {
+        return Err(open.into());
+    }
     let images = context::images(engine.clone(), args.origin.base.into(), archives.clone(), &id, network);
     let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
-    let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
     let network_env = distros.iter().map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();
-    let plan = make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?;
+    let plan = make_plan(cells, answers, Some((&images, &info)), slots, !args.no_test).await?;
 
     let store = Store::open(&args.output)?;
     let _lock = store.lock()?;
@@ -186,8 +189,11 @@ fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> Str
     if args.output != Path::new("dist") {
         option("-o", &args.output.to_string_lossy());
     }
-    for (name, url) in &args.origin.mirrors {
+    for (name, url) in &args.origin.archive.mirrors {
         option("--mirror", &format!("{name}={url}"));
+    }
+    if args.origin.archive.stale_contents {
+        words.push("--stale-contents".to_owned());
     }
     if args.no_test {
         words.push("--no-test".to_owned());

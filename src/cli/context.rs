@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::args::ArchiveArgs;
 use super::config::Config;
 use super::failure::Failure;
 use crate::archive::mirror::{self, Mirror};
@@ -83,6 +84,16 @@ pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> B
 /// What this process reads of the distributions' archives.
 pub(crate) fn archives(fetcher: Fetcher, mirrors: BTreeMap<String, Mirror>) -> Result<Archives, Failure> {
     Ok(Archives::new(Reader { fetcher, cache: cache_folder()? }, mirrors))
+}
+
+pub(crate) fn archives_of(
+    fetcher: Fetcher,
+    distros: &[&Distro],
+    args: &ArchiveArgs,
+    config: &Config,
+) -> Result<Archives, Failure> {
+    let archives = archives(fetcher, mirrors(distros, &args.mirrors, config))?;
+    Ok(archives.with_stale_contents(args.stale_contents))
 }
 
 pub(crate) fn images(

@@ -17,7 +17,7 @@ mod tests {
 
     use crate::cli::args::Arguments;
 
-    const ENVIRONMENT: [(&str, &str); 10] = [
+    const ENVIRONMENT: [(&str, &str); 11] = [
         ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman`, `native` or a URL."),
         (
             "`DOCKER_HOST`, `DOCKER_CONTEXT`",
@@ -28,6 +28,7 @@ mod tests {
             "Mirror of an archive, `FARM_MIRROR_DEBIAN_SECURITY` for `debian-security`; `--mirror` goes before it.",
         ),
         ("`FARM_NETWORK`", "The network of containers when `--network` does not say: `default` or `host`."),
+        ("`FARM_STALE_CONTENTS`", "As `--stale-contents`, unless it is empty, `0`, `no` or `false`."),
         ("`FARM_CACHE`", "Folder for downloads and prepared sources; else `$XDG_CACHE_HOME/farm` or `~/.cache/farm`."),
         (
             "`FARM_CONFIG`",

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use super::config::ConfigError;
 use super::diagnostics;
 use super::exit::Exit;
+use super::resolve::Open;
+use crate::archive::ArchiveError;
 use crate::distro::DistroError;
 use crate::engine::EngineError;
 use crate::fetch::FetchError;
@@ -41,6 +43,8 @@ pub(crate) enum Failure {
     Source { recipe: PathBuf, source: SourceError },
     #[error("{message}")]
     NothingMatched { message: String, help: Option<String> },
+    #[error(transparent)]
+    Open(#[from] Open),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -96,9 +100,12 @@ impl Failure {
             | Failure::Source { .. }
             | Failure::Matrix(MatrixError::Invalid { .. }) => Exit::Invalid,
             Failure::Matrix(MatrixError::UnknownMatrix { .. }) | Failure::NothingMatched { .. } => Exit::NothingMatched,
-            Failure::Engine(EngineError::Cancelled) | Failure::Image(ImageError::Cancelled) => Exit::Interrupted,
+            Failure::Engine(EngineError::Cancelled)
+            | Failure::Image(ImageError::Cancelled)
+            | Failure::Open(Open { source: ArchiveError::Cancelled, .. }) => Exit::Interrupted,
             Failure::Engine(_) | Failure::Image(ImageError::Engine(_)) => Exit::NoEngine,
             Failure::Image(_)
+            | Failure::Open(_)
             | Failure::Store(_)
             | Failure::Fetch(_)
             | Failure::Write { .. }
@@ -112,6 +119,11 @@ impl Failure {
             Failure::Engine(EngineError::NoEngine { .. } | EngineError::Unreachable { .. }) => Some(
                 "start Docker or Podman, or name another engine with --engine, --engine native for farm's own; \
                  `farm doctor` says what each lacks, and `farm plan` needs none"
+                    .to_owned(),
+            ),
+            Failure::Open(_) => Some(
+                "which package has a capability is looked up in the distribution's archive: choose another mirror with \
+                 --mirror NAME=URL, or name packages"
                     .to_owned(),
             ),
             Failure::Store(StoreError::Locked(_)) => {

@@ -20,6 +20,8 @@ mod output;
 mod plan;
 mod render;
 mod reporter;
+mod requires;
+mod resolve;
 mod schema;
 mod screen;
 mod select;
@@ -83,6 +85,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Build(args) => build::run(args, color).await,
         Command::Plan(args) => plan::run(args, color).await,
+        Command::Requires(args) => requires::run(args, color).await,
         Command::Render(args) => render::run(args, color).await,
         Command::Schema => Ok(schema::run()),
         Command::Distros(args) => distros::run(args.command.as_ref(), color),

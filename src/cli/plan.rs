@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -11,8 +12,9 @@ use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::{graph, select};
+use super::{graph, resolve, select};
 use crate::engine::{EngineInfo, Network};
+use crate::family::Answers;
 use crate::fetch::Fetcher;
 use crate::image::Images;
 use crate::matrix::Target;
@@ -37,13 +39,14 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let surroundings = Surroundings::of_this_process();
     let style = surroundings.style(color, false);
     let slots = context::default_slots(info.map_or_else(host_cpus, |info| info.cpus)).min(cells.len());
+    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
+    let archives = context::archives_of(Fetcher::new()?, &distros, &args.origin.archive, &config)?;
+    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
+    resolve::tell(&open, &surroundings.style(color, true));
     let plan = match connected {
         Ok(Connected { engine, info }) => {
-            let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
-            let mirrors = context::mirrors(&distros, &args.origin.mirrors, &config);
-            let archives = context::archives(Fetcher::new()?, mirrors)?;
             let images = context::images(engine, args.origin.base.into(), archives, "plan", Network::Default);
-            make_plan(cells, Some((&images, &info)), slots, !args.no_test).await?
+            make_plan(cells, answers, Some((&images, &info)), slots, !args.no_test).await?
         }
         Err(error) => {
             let style = surroundings.style(color, true);
@@ -53,7 +56,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
                 "{} {reason}: base images are unknown and take no part in this plan\n",
                 style.paint(Tone::Warning, "note:")
             ));
-            make_plan(cells, None, slots, !args.no_test).await?
+            make_plan(cells, answers, None, slots, !args.no_test).await?
         }
     };
     // Planning changes nothing: a folder that is not there is not made.
@@ -80,6 +83,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
 /// The plan of these cells, with what the engine (if there is one) already has.
 pub(crate) async fn make_plan(
     cells: Vec<Cell>,
+    answers: BTreeMap<String, Arc<Answers>>,
     engine: Option<(&Images, &EngineInfo)>,
     slots: usize,
     test: bool,
@@ -96,6 +100,7 @@ pub(crate) async fn make_plan(
     let inputs = Inputs {
         cells,
         bases,
+        answers,
         cpus: engine.map_or_else(host_cpus, |(_, info)| info.cpus),
         memory_bytes: engine.map_or(u64::MAX, |(_, info)| info.memory_bytes),
         slots,

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use super::args::{ColorChoice, RenderArgs, SelectionArgs};
+use super::config::Config;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
 use super::plan::make_plan;
-use super::{context, select};
+use super::{context, resolve, select};
 use crate::family::{BuilderSetup, GuestFile};
+use crate::fetch::Fetcher;
 use crate::plan::Job;
 use crate::report::{Style, Tone};
 
@@ -24,7 +26,12 @@ pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, F
         });
     }
     let cells = select::cells(&loaded, &chosen, context::default_arch(None))?;
-    let plan = make_plan(cells.into_iter().map(|(_, cell)| cell).collect(), None, 1, true).await?;
+    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
+    let archives = context::archives_of(Fetcher::new()?, &distros, &args.archive, &Config::load()?)?;
+    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
+    resolve::tell(&open, &Surroundings::of_this_process().style(color, true));
+    let plan = make_plan(cells, answers, None, 1, true).await?;
     for job in plan.jobs.iter().filter(|job| !job.only_needed) {
         let files = files(job);
         match &args.output {

@@ -115,11 +115,12 @@ pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> (String, String) {
 }
 
 /// The tester image of RPMs on a Debian base: rpm itself, and a package that provides what the base really has.
-pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> BuilderSetup {
     // rpm makes packages with .pc files require pkg-config.
     let mut wanted: Vec<String> = ["pkg-config", "rpm"].map(str::to_owned).to_vec();
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     wanted.extend(requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)));
+    wanted.extend(stand_ins.iter().cloned());
     wanted.sort();
     wanted.dedup();
     let script = format!(

@@ -7,6 +7,7 @@
 //! `CMAKE_BUILD_PARALLEL_LEVEL` are set from it), `FARM_NAME`, `FARM_VERSION`, `FARM_DISTRO`, `FARM_FORMAT`,
 //! `FARM_VARIANT_<NAME>`, and `[build] env`.
 
+mod answers;
 mod apt;
 mod check;
 mod copyright;
@@ -21,6 +22,7 @@ mod scriptlets;
 mod system;
 mod text;
 mod unpack;
+mod words;
 mod zypper;
 
 use std::collections::BTreeMap;
@@ -31,6 +33,7 @@ use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
 use crate::types::Format;
 
+pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use offers::{Offer, Wish, names_in, offers};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
@@ -268,11 +271,11 @@ pub fn parallelism(format: Format, processes: usize) -> (String, String) {
     }
 }
 
-/// The install test of a job.
-pub fn test(recipe: &Recipe, distro: &Distro) -> TestSetup {
+/// The install test of a job. `stand_ins` are those of [`Answered`].
+pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let (tester, (install, remove)) = match (distro.manager, distro.format) {
         (PackageManager::Apt, Format::Deb) => (None, apt::test_deb(recipe, distro)),
-        (PackageManager::Apt, Format::Rpm) => (Some(apt::tester_rpm(recipe, distro)), rpm_generic::test()),
+        (PackageManager::Apt, Format::Rpm) => (Some(apt::tester_rpm(recipe, distro, stand_ins)), rpm_generic::test()),
         (PackageManager::Dnf, _) => (None, dnf::test(recipe, distro)),
         (PackageManager::Zypper, _) => (None, zypper::test(recipe, distro)),
     };

@@ -21,7 +21,10 @@ pub(crate) struct Alternative {
     /// Without a qualifier such as `:any`.
     pub(crate) name: String,
     pub(crate) constraint: Option<(Operator, String)>,
-    restrictions: String,
+    /// `[amd64] <!nocheck>`
+    pub(crate) restrictions: String,
+    /// Name, qualifier and version in RPM's syntax, in which capabilities are written: `pkgconfig(zlib) >= 1.2`.
+    pub(crate) text: String,
 }
 
 impl Alternative {
@@ -126,10 +129,15 @@ pub(crate) fn alternatives(relation: &str) -> Vec<Alternative> {
         Some((bare, _)) if !name.contains('(') => bare.to_owned(),
         _ => name,
     };
-    let alternative = |term: Term| Alternative {
-        name: bare(term.name),
-        constraint: term.constraint,
-        restrictions: term.restrictions,
+    let alternative = |term: Term| {
+        let version = term.constraint.as_ref();
+        let version = version.map(|(operator, version)| format!(" {} {version}", operator.write(Format::Rpm)));
+        Alternative {
+            text: format!("{}{}", term.name, version.unwrap_or_default()),
+            name: bare(term.name),
+            constraint: term.constraint,
+            restrictions: term.restrictions,
+        }
     };
     parse(relation.trim()).map(|terms| terms.into_iter().map(alternative).collect()).unwrap_or_default()
 }

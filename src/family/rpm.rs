@@ -9,7 +9,7 @@ use crate::types::Format;
 
 use super::members::{Member, assignment, members, source_name};
 use super::system::own_files;
-use super::text::{body, paragraphs, quote, quote_all, utc};
+use super::text::{body, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
     Step, StepKind, TEST_PACKAGES, User, relation, script_variables, scriptlets, source_top, unpack,
@@ -383,7 +383,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     listed.sort();
     listed.dedup();
     let mut script = format!("{preamble}{}{manager}_begin\n{manager}_update\n", include_str!("scripts/user.sh"));
-    script.push_str(&format!("{manager}_install {}\n", quote_all(listed.iter().map(String::as_str))));
+    script.push_str(&format!("{manager}_install {}\n", arguments(&listed)));
     let requirements = match &recipe.packaging.spec {
         None => Requirements::Listed(listed),
         Some(path) => {
@@ -405,6 +405,15 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     };
     let cache = (format!("farm-{manager}-{}", distro.id), super::apt::CACHE.to_owned());
     BuilderSetup { requirements, script, cache: Some(cache) }
+}
+
+/// Requirements as words of a shell script. Where one is written with a macro (`%{_libdir}/libssl.so`), rpm expands it.
+pub(super) fn arguments(requirements: &[String]) -> String {
+    let argument = |requirement: &String| match requirement.contains("%{") {
+        true => format!("\"$(rpm --eval {})\"", quote(requirement)),
+        false => quote(requirement),
+    };
+    requirements.iter().map(argument).collect::<Vec<_>>().join(" ")
 }
 
 /// What a test needs beside the packages, in RPM's words.

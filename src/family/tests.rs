@@ -594,7 +594,7 @@ fn scripts_parse() {
             scripts.extend(packaging.steps.into_iter().map(|step| step.script));
             let shell = |file: &GuestFile| file.content.starts_with("#!/bin/sh");
             scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content));
-            let test = test(&recipe, &distro);
+            let test = test(&recipe, &distro, &[]);
             scripts
                 .extend([test.install, test.remove].into_iter().chain(test.test).chain(test.tester.map(|t| t.script)));
         }

@@ -4,7 +4,7 @@
 use crate::distro::Distro;
 use crate::recipe::Recipe;
 
-use super::text::{quote, quote_all};
+use super::text::quote;
 use super::{BuilderSetup, SET_REPOSITORY, TEST_PACKAGES, rpm};
 
 const LIBRARY: &str = include_str!("scripts/zypper.sh");
@@ -27,7 +27,7 @@ pub(super) fn test(recipe: &Recipe, distro: &Distro) -> (String, String) {
     let install = format!(
         "{}farm_packages={TEST_PACKAGES}\nset -- {}\n{}",
         preamble(distro),
-        quote_all(requires.iter().map(String::as_str)),
+        rpm::arguments(&requires),
         include_str!("scripts/zypper-test.sh"),
     );
     let remove = format!(

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distro::Distro;
-use crate::family::{self, BuilderSetup, Packaging, TestSetup};
+use crate::family::{self, Answered, Answers, BuilderSetup, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::Recipe;
 
@@ -37,10 +37,14 @@ pub struct PlanWarning {
 #[derive(Debug, Clone, Serialize)]
 pub struct Job {
     pub target: Target,
+    /// In the words of the distribution.
     #[serde(skip)]
     pub recipe: Arc<Recipe>,
     #[serde(skip)]
     pub distro: Arc<Distro>,
+    /// Capabilities and toolchain words of the recipe, and what stands in their place.
+    #[serde(skip_serializing_if = "<[Replaced]>::is_empty")]
+    pub resolved: Arc<[Replaced]>,
     /// These three are the same for all architectures of a distribution.
     pub builder: Arc<BuilderSetup>,
     pub packaging: Arc<Packaging>,
@@ -84,6 +88,9 @@ pub struct Inputs {
     /// Base image identities that are known, by `debian-12/amd64` (Debian's names of architectures). A base that is not known yet takes no part in
     /// [`Reason`]: nothing can be said about it before it is fetched.
     pub bases: BTreeMap<String, String>,
+    /// What the archives have answered to [`family::questions`], by the same names. A question without an answer is left
+    /// open: [`Replaced::unknown`].
+    pub answers: BTreeMap<String, Arc<Answers>>,
     /// CPUs and memory of the engine, slots of the run.
     pub cpus: usize,
     pub memory_bytes: u64,
@@ -134,21 +141,27 @@ impl Job {
 pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     let mut problems = duplicates(&inputs.cells);
     // Cells share recipes (`RecipeFile::resolve_shared`) and distributions: what only depends on these is made once.
+    let mut capable: HashMap<usize, bool> = HashMap::new();
+    let mut has_capabilities =
+        |recipe: &Arc<Recipe>| *capable.entry(identity(recipe)).or_insert_with(|| family::has_capabilities(recipe));
     let mut kinds: HashMap<Kind, usize> = HashMap::new();
     let mut firsts: Vec<&Cell> = Vec::new();
     let kind_of: Vec<usize> = inputs
         .cells
         .iter()
         .map(|cell| {
-            *kinds.entry(Kind::of(cell)).or_insert_with(|| {
+            let answers = has_capabilities(&cell.recipe).then(|| inputs.answers_for(cell));
+            *kinds.entry(Kind::of(cell, answers)).or_insert_with(|| {
                 firsts.push(cell);
                 firsts.len() - 1
             })
         })
         .collect();
+    let answered: Vec<Answered> =
+        firsts.par_iter().map(|cell| family::answered(&cell.recipe, &cell.distro, inputs.answers_for(cell))).collect();
     let mut recipes: HashMap<usize, &Arc<Recipe>> = HashMap::new();
-    for cell in &firsts {
-        recipes.entry(identity(&cell.recipe)).or_insert(&cell.recipe);
+    for answered in &answered {
+        recipes.entry(identity(&answered.recipe)).or_insert(&answered.recipe);
     }
     let recipe_inputs: HashMap<usize, Result<BTreeMap<String, String>, String>> = recipes
         .into_par_iter()
@@ -156,7 +169,10 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
         .collect();
     let generated: Vec<Result<Generated, Vec<String>>> = firsts
         .par_iter()
-        .map(|cell| Generated::new(cell, inputs.test, &recipe_inputs[&identity(&cell.recipe)]))
+        .zip(&answered)
+        .map(|(cell, answered)| {
+            Generated::new(cell, answered, inputs.test, &recipe_inputs[&identity(&answered.recipe)])
+        })
         .collect();
     let jobs: Vec<Result<Job, Vec<String>>> = inputs
         .cells
@@ -188,13 +204,22 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     }
 }
 
-/// What [`Generated`] depends on: the recipe and the distribution, by identity, and the date.
+/// What [`Generated`] depends on: the recipe and the distribution, by identity, the date, and, if the recipe asks for
+/// anything, the answers: they may differ between architectures.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Kind(usize, usize, i64);
+struct Kind(usize, usize, i64, Option<usize>);
 
 impl Kind {
-    fn of(cell: &Cell) -> Kind {
-        Kind(identity(&cell.recipe), identity(&cell.distro), date(cell))
+    fn of(cell: &Cell, answers: Option<&Answers>) -> Kind {
+        let answers = answers.map(|answers| std::ptr::from_ref(answers).addr());
+        Kind(identity(&cell.recipe), identity(&cell.distro), date(cell), answers)
+    }
+}
+
+impl Inputs {
+    fn answers_for(&self, cell: &Cell) -> &Answers {
+        static NONE: Answers = Answers::new();
+        self.answers.get(&base_id(&cell.distro, &cell.target)).map_or(&NONE, |answers| answers)
     }
 }
 
@@ -210,6 +235,8 @@ fn date(cell: &Cell) -> i64 {
 
 /// What a recipe comes to on a distribution, whatever the architecture.
 struct Generated {
+    recipe: Arc<Recipe>,
+    resolved: Arc<[Replaced]>,
     builder: Arc<BuilderSetup>,
     packaging: Arc<Packaging>,
     test: Option<Arc<TestSetup>>,
@@ -219,17 +246,18 @@ struct Generated {
 impl Generated {
     fn new(
         cell: &Cell,
+        answered: &Answered,
         with_test: bool,
         recipe_inputs: &Result<BTreeMap<String, String>, String>,
     ) -> Result<Generated, Vec<String>> {
-        let (recipe, distro) = (&*cell.recipe, &*cell.distro);
+        let (recipe, distro) = (&*answered.recipe, &*cell.distro);
         let problems = family::check(recipe, distro);
         if !problems.is_empty() {
             return Err(problems);
         }
         let builder = family::builder(recipe, distro);
         let packaging = family::packaging(recipe, distro, date(cell));
-        let test = with_test.then(|| family::test(recipe, distro));
+        let test = with_test.then(|| family::test(recipe, distro, &answered.stand_ins));
 
         let mut key_inputs = recipe_inputs.clone().map_err(|error| vec![error])?;
         if test.is_none() {
@@ -241,7 +269,14 @@ impl Generated {
         if let Some(test) = &test {
             key_inputs.insert("test".to_owned(), key::digest(test));
         }
+        let unknown: Vec<&str> =
+            answered.replaced.iter().filter(|one| one.unknown).map(|one| one.wanted.as_str()).collect();
+        if !unknown.is_empty() {
+            key_inputs.insert("unresolved".to_owned(), unknown.join(", "));
+        }
         Ok(Generated {
+            recipe: Arc::clone(&answered.recipe),
+            resolved: answered.replaced.as_slice().into(),
             builder: Arc::new(builder),
             packaging: Arc::new(packaging),
             test: test.map(Arc::new),
@@ -259,8 +294,9 @@ fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
     }
     Job {
         target: cell.target.clone(),
-        recipe: Arc::clone(&cell.recipe),
+        recipe: Arc::clone(&generated.recipe),
         distro: Arc::clone(&cell.distro),
+        resolved: Arc::clone(&generated.resolved),
         builder: Arc::clone(&generated.builder),
         packaging: Arc::clone(&generated.packaging),
         test: generated.test.clone(),

@@ -72,6 +72,7 @@ fn inputs(text: &str) -> Inputs {
     Inputs {
         cells: cells_at("recipes/hello", text),
         bases: BTreeMap::new(),
+        answers: BTreeMap::new(),
         cpus: 8,
         memory_bytes: 16 << 30,
         slots: 2,

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::capability::{Capability, CapabilityError, Kind};
 use crate::types::nearest;
 
 /// What is wrong with a value. Reads after the value's name: "`version` must not contain `-`".
@@ -361,7 +362,38 @@ pub(crate) fn relation(value: &str) -> Check {
     if depth != 0 {
         return Err(Complaint::new("is no relation", "a parenthesis is not closed"));
     }
-    Ok(())
+    value.split('|').try_for_each(capability)
+}
+
+/// What looks like a capability must be one. Kinds that only RPM distributions have (`font(…)`, `golang(…)`) are theirs.
+fn capability(alternative: &str) -> Check {
+    let text = alternative.trim();
+    let end = match text.starts_with('/') {
+        true => text.find(char::is_whitespace).unwrap_or(text.len()),
+        false => text.find(')').map_or(text.len(), |at| at + 1),
+    };
+    let (head, version) = text.split_at(end);
+    let (kind, name) = head.split_once('(').unwrap_or(("/", head));
+    // `foo (>= 1)`, `(a or b)`, and `perl(:MODULE_COMPAT_5.36)`, which RPM's own generators write.
+    let other =
+        kind.is_empty() || kind.contains(char::is_whitespace) || name.trim_start().starts_with(['<', '>', '=', ':']);
+    if other {
+        return Ok(());
+    }
+    match Capability::parse(head) {
+        Ok(Capability { kind: Kind::Path | Kind::Library, .. })
+            if version.contains(['<', '>', '=']) && !version.contains("<!") =>
+        {
+            Err(Complaint::new("asks for the version of a file", "a file has no version")
+                .help("pkgconfig(), cmake(), python3dist(), perl() and rubygem() have versions; so have packages"))
+        }
+        // `python3.12dist(…)` is one of RPM's.
+        Err(CapabilityError::Kind { nearest: Some(nearest), .. }) if !kind.contains('.') => {
+            Err(Complaint::new("names no known kind of capability", format!("did you mean `{nearest}(…)`?")))
+        }
+        Err(CapabilityError::Name { reason, .. }) => Err(Complaint::new("names no capability", reason)),
+        _ => Ok(()),
+    }
 }
 
 /// An environment variable that recipes may set.
@@ -571,7 +603,41 @@ mod tests {
 
     #[test]
     fn one_relation_to_a_string() {
-        good(relation, &["libc6 (>= 2.36)", "a | b", "(a or b)", "perl(A,B)", "foo [amd64]"]);
+        good(relation, &["libc6 (>= 2.36)", "a | b", "(a or b)", "foo(A,B)", "foo [amd64]"]);
         bad(relation, &["a, b", "a (>= 1"]);
+    }
+
+    #[test]
+    fn what_looks_like_a_capability_is_one() {
+        good(
+            relation,
+            &[
+                "pkgconfig(zlib) >= 1.2",
+                "pkgconfig(zlib) (>= 1.2) | zlib1g-dev",
+                "python3dist(x) <!nocheck>",
+                "/usr/bin/x <!nocheck>",
+                "font(:lang=de)",
+                "golang(a.org/b)",
+                "python3.12dist(x)",
+                "perl(:MODULE_COMPAT_5.36)",
+                "perl(>= 5.10)",
+                "perl (>= 5.10)",
+                "libx.so.1()(64bit)",
+                "pkgconfig(x)(64bit)",
+                "(pkgconfig(a) or b)",
+            ],
+        );
+        bad(
+            relation,
+            &[
+                "pkgconf(zlib)",
+                "a | pkgconfig()",
+                "perl(A:::B)",
+                "/usr/../x",
+                "/usr/bin/x >= 1",
+                "lib(ssl) (>= 3)",
+                "/",
+            ],
+        );
     }
 }

@@ -113,6 +113,7 @@ impl Bench {
             target: target(name),
             recipe: Arc::new(recipe(&root.join("farm.toml"))),
             distro: self.distro.clone(),
+            resolved: Arc::from([]),
             builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(vec!["make".to_owned()]),
                 script: "install requirements".to_owned(),

@@ -313,7 +313,7 @@ impl Job<'_> {
 
     /// The install test, in the order that the runner has.
     pub fn test(&self, results: &Path) -> Vec<(&'static str, Ran)> {
-        let setup = family::test(self.recipe, self.distro);
+        let setup = family::test(self.recipe, self.distro, &[]);
         test_packages(self.base, self.distro, &setup, results)
     }
 }

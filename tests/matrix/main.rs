@@ -4,6 +4,7 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod capabilities;
 mod docker;
 mod edges;
 mod hints;

@@ -13,7 +13,7 @@
 //! | `perl(A::B)` | `A/B.pm` in `usr/share/perl5`, `usr/share/perl/<version>`, or `perl-base`, `perl5/<version>` or `perl/<version>` of `usr/lib/<triplet>` |
 //! | `rubygem(x)` | `x[-<version>].gemspec` in `rubygems-integration/*/specifications` of `usr/share` or `usr/lib/<triplet>`, or in Ruby's own `usr/lib/ruby/gems/*/specifications` |
 //! | `lib(x)` | `libx.so` in `usr/lib/<triplet>` or `usr/lib`; only where no package has it, `libx.a` |
-//! | `/path` | exactly this path: one of those above, or one in `usr/include`, `usr/bin`, `usr/sbin`, `usr/games` |
+//! | `/path` | exactly this path: one of those above, or one in `usr/include`, `usr/bin`, `usr/sbin`, `usr/games`; what is asked for in `usr/include` is first looked for in `usr/include/<triplet>` |
 //!
 //! A Python distribution's metadata is known by its folder or file alone, not by what the folder holds.
 
@@ -87,13 +87,23 @@ impl Contents {
                 let shared = named(NameOf::SharedLibrary, name);
                 if shared.is_empty() { named(NameOf::StaticLibrary, name) } else { shared }
             }
-            Kind::Path => self.rules.kept(name).map_or_else(Vec::new, |path| self.of_path(&path)),
+            Kind::Path => {
+                let of_path = |path: &[u8]| self.rules.kept(path).map_or_else(Vec::new, |path| self.of_path(&path));
+                // A compiler looks there first; and an application of 32 bits has its headers in the plain folder.
+                let of_arch = self.rules.of_arch(name).map_or_else(Vec::new, |path| of_path(&path));
+                if of_arch.is_empty() { of_path(name) } else { of_arch }
+            }
         }
     }
 
     /// Whether files of this kind are kept at all: no provider of `/etc/passwd` means nothing.
     pub fn covers(&self, capability: &Capability) -> bool {
         capability.kind != Kind::Path || self.rules.kept(capability.name.as_bytes()).is_some()
+    }
+
+    /// Whether CMake finds this file by itself for a package of this name.
+    pub(super) fn cmake_finds(&self, path: &str, name: &str) -> bool {
+        self.rules.cmake_finds(path.as_bytes(), name.as_bytes())
     }
 
     /// At most `count` capabilities of the same kind that have providers and look like this one, the nearest first:
@@ -166,6 +176,12 @@ impl Contents {
         let names = packages.iter().filter_map(|number| self.packages.at(*number));
         let provider = |name: Vec<u8>| Provider { package: String::from_utf8_lossy(&name).into(), path: path.clone() };
         names.map(|(name, _)| provider(name)).collect()
+    }
+
+    /// Of the text of a Contents index for amd64.
+    #[cfg(test)]
+    pub(super) fn for_test(text: &str) -> Contents {
+        Contents::from_bytes(build::tests::built(text.as_bytes()), "amd64").unwrap()
     }
 
     /// The index that a file holds; `None` if there is none or it is not whole. Blocks.
@@ -261,7 +277,7 @@ usr/lib/x86_64-linux-gnu/libonly.a                      libdevel/libonly-dev
 ";
 
     fn contents() -> Contents {
-        Contents::from_bytes(built(TEXT.as_bytes()), "amd64").unwrap()
+        Contents::for_test(TEXT)
     }
 
     fn capability(text: &str) -> Capability {
@@ -295,6 +311,7 @@ usr/lib/x86_64-linux-gnu/libonly.a                      libdevel/libonly-dev
             ("/lib/x86_64-linux-gnu/libssl.a", "libssl-static"),
             ("/usr/lib/python3/dist-packages/Foo_Bar-1.0.egg-info/PKG-INFO", "python3-foo"),
             ("/usr/include/x86_64-linux-gnu/curl/curl.h", "libcurl4-gnutls-dev libcurl4-openssl-dev"),
+            ("/usr/include/curl/curl.h", "libcurl4-gnutls-dev libcurl4-openssl-dev"),
             ("/curl/curl.h", ""),
             ("/usr/include", ""),
         ] {

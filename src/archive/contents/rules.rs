@@ -81,6 +81,13 @@ impl Rules {
         Some(path)
     }
 
+    /// Where a header of `usr/include` is when it differs between architectures.
+    pub(super) fn of_arch(&self, path: &[u8]) -> Option<Vec<u8>> {
+        let include = &b"/usr/include/"[..];
+        let below = path.strip_prefix(include)?;
+        (!below.starts_with(&self.triplet)).then(|| [include, &self.triplet, b"/", below].concat())
+    }
+
     /// The name that a path gives its packages, and how much of the path it is of.
     pub(super) fn name<'a>(&self, path: &'a [u8]) -> Option<(NameOf, Cow<'a, [u8]>, usize)> {
         let (base, below) = self.base(path)?;

@@ -1,0 +1,132 @@
+//! `farm requires`: what capabilities and toolchain words come to, distribution by distribution.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::{ColorChoice, RequiresArgs};
+use super::config::Config;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Surroundings};
+use super::{context, resolve, select};
+use crate::family::{self, Answers, Replaced};
+use crate::fetch::Fetcher;
+use crate::matrix::Target;
+use crate::report::table::Table;
+use crate::report::{Style, Tone};
+
+/// One requirement of one target.
+#[derive(Debug, Serialize)]
+struct Row {
+    #[serde(skip)]
+    target: Target,
+    id: String,
+    #[serde(flatten)]
+    replaced: Replaced,
+}
+
+pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let config = Config::load()?;
+    let loaded = select::load(&args.selection.recipes, Path::new("."))?;
+    let arch = context::default_arch(None);
+    let chosen = select::choose(&loaded, &args.selection, arch)?;
+    let (chosen, cells): (Vec<_>, Vec<_>) = select::cells(&loaded, &chosen, arch)?.into_iter().unzip();
+    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
+    let archives = context::archives_of(Fetcher::new()?, &distros, &args.archive, &config)?;
+    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
+    let surroundings = Surroundings::of_this_process();
+    resolve::tell(&open, &surroundings.style(color, true));
+
+    let none = Answers::new();
+    let rows: Vec<Row> = cells
+        .iter()
+        .filter(|cell| !cell.only_needed)
+        .flat_map(|cell| {
+            let answers = answers.get(&resolve::name(&cell.target)).map_or(&none, |answers| answers);
+            let row = |replaced| Row { target: cell.target.clone(), id: cell.target.to_string(), replaced };
+            family::answered(&cell.recipe, &cell.distro, answers).replaced.into_iter().map(row)
+        })
+        .collect();
+    if args.json {
+        output::out(&format!("{:#}\n", serde_json::json!({"schema": 1, "requires": rows})));
+    } else if rows.is_empty() {
+        output::out("no capabilities: every requirement is the name of a package\n");
+    } else {
+        output::out(&tables(&rows, &surroundings.style(color, false)));
+    }
+    Ok(Exit::Success)
+}
+
+/// What one requirement comes to, and where.
+struct Line<'a> {
+    key: &'a str,
+    wanted: &'a str,
+    becomes: String,
+    version: &'a str,
+    targets: Vec<&'a Target>,
+}
+
+/// A table per recipe. Targets for which a requirement comes to the same share a line.
+fn tables(rows: &[Row], style: &Style) -> String {
+    let mut text = String::new();
+    for of_recipe in rows.chunk_by(|a, b| a.target.recipe == b.target.recipe) {
+        let mut lines: Vec<Line<'_>> = Vec::new();
+        for Row { target, replaced, .. } in of_recipe {
+            let Replaced { key, wanted, becomes, found, unknown } = replaced;
+            let becomes = match (unknown, becomes.is_empty()) {
+                (true, _) => "not known".to_owned(),
+                (false, true) => "always there".to_owned(),
+                (false, false) => becomes.join(", "),
+            };
+            let version = found.as_ref().map_or("-", |found| found.version.as_str());
+            let same = |line: &&mut Line<'_>| {
+                (line.key, line.wanted, line.version) == (key, wanted, version) && line.becomes == becomes
+            };
+            match lines.iter_mut().find(same) {
+                Some(line) => line.targets.push(target),
+                None => lines.push(Line { key, wanted, becomes, version, targets: vec![target] }),
+            }
+        }
+        // As they stand in the recipe, each with its distributions below.
+        let mut order: Vec<(&str, &str)> = Vec::new();
+        for line in &lines {
+            if !order.contains(&(line.key, line.wanted)) {
+                order.push((line.key, line.wanted));
+            }
+        }
+        lines.sort_by_key(|line| order.iter().position(|one| *one == (line.key, line.wanted)));
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&format!("{}\n", style.paint(Tone::Strong, &of_recipe[0].target.recipe)));
+        let mut table = Table::new(&["KEY", "REQUIREMENT", "PACKAGE", "VERSION", "ON"]);
+        let several = of_recipe.iter().any(|row| row.target.arch != of_recipe[0].target.arch);
+        let mut before = None;
+        for line in &lines {
+            let (key, wanted) =
+                if before == Some((line.key, line.wanted)) { ("", "") } else { (line.key, line.wanted) };
+            before = Some((line.key, line.wanted));
+            let cells = [key, wanted, &line.becomes, line.version, &places(&line.targets, several)];
+            table.row(cells.map(str::to_owned).to_vec());
+        }
+        text.push_str(&table.render(style));
+    }
+    text
+}
+
+/// `debian-12, debian-13`, with their architectures where there are several.
+fn places(targets: &[&Target], several: bool) -> String {
+    let mut places: Vec<String> = Vec::new();
+    for target in targets {
+        let place = match several {
+            true => format!("{}/{}", target.distro, target.arch.for_format(target.format)),
+            false => target.distro.clone(),
+        };
+        // Variants require the same here.
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places.join(", ")
+}

@@ -1,0 +1,418 @@
+//! From the capabilities of recipes to the packages of apt distributions, before anything is planned: asks each archive
+//! once, and says where in a recipe something stands that has no answer, or more than one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+use super::select::{Chosen, Loaded};
+use crate::archive::{ArchiveError, Archives, Candidate, Choice};
+use crate::capability::{Capability, Relation};
+use crate::distro::Distro;
+use crate::family::{self, Answer, Answers, Question};
+use crate::matrix::{self, Target};
+use crate::plan::Cell;
+use crate::recipe::{Problem, RecipeError};
+use crate::report::{Style, Tone};
+use crate::types::{Arch, NoProgress, printable};
+
+/// Candidates that are named.
+const NAMED: usize = 4;
+
+/// Answers by `debian-12/amd64`.
+pub(crate) type ByPlace = BTreeMap<String, Arc<Answers>>;
+
+/// What is asked of an archive that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {} cannot be looked up: {source}", .capabilities.join(", "))]
+pub(crate) struct Open {
+    /// `debian-12/amd64`
+    pub place: String,
+    pub capabilities: Vec<String>,
+    pub source: ArchiveError,
+}
+
+/// A distribution for one architecture, and all that is asked of its archive.
+struct Place {
+    distro: Arc<Distro>,
+    arch: Arch,
+    capabilities: BTreeMap<String, Capability>,
+}
+
+/// What the archives answer to all that these cells ask, and what stays open because an archive
+/// cannot be read. Nothing is read for cells that ask nothing.
+///
+/// # Errors
+/// What is wrong with recipes: nothing provides a capability, or several packages do.
+pub(crate) async fn answers(
+    loaded: &Loaded,
+    chosen: &[Chosen],
+    cells: &[Cell],
+    archives: &Archives,
+) -> Result<(ByPlace, Vec<Open>), Failure> {
+    let asked: Vec<(usize, Vec<Question>)> = questions(cells);
+    let mut places: BTreeMap<String, Place> = BTreeMap::new();
+    for (number, questions) in &asked {
+        let Cell { target, distro, .. } = &cells[*number];
+        let new = || Place { distro: Arc::clone(distro), arch: target.arch, capabilities: BTreeMap::new() };
+        let place = places.entry(name(target)).or_insert_with(new);
+        let named = questions.iter().map(|question| (question.capability.to_string(), question.capability.clone()));
+        place.capabilities.extend(named);
+    }
+    let read = futures_util::future::join_all(places.iter().map(|(name, place)| ask(name, place, archives))).await;
+    let mut choices: BTreeMap<&str, BTreeMap<String, Choice>> = BTreeMap::new();
+    let mut open = Vec::new();
+    for ((name, place), read) in places.iter().zip(read) {
+        match read {
+            Ok(found) => {
+                choices.insert(name, found);
+            }
+            Err(source) => {
+                let capabilities = place.capabilities.keys().cloned().collect();
+                open.push(Open { place: name.clone(), capabilities, source });
+            }
+        }
+    }
+    let errors = problems(loaded, chosen, cells, &asked, &choices);
+    if !errors.is_empty() {
+        return Err(Failure::Recipes(errors));
+    }
+    let answered = |found: &BTreeMap<String, Choice>| -> Answers {
+        let answer = |(capability, choice): (&String, &Choice)| match choice {
+            Choice::Package(chosen) => Some((
+                capability.clone(),
+                Answer {
+                    package: chosen.name.clone(),
+                    version: chosen.version.clone(),
+                    path: chosen.path.clone(),
+                    relation: chosen.relation.clone(),
+                },
+            )),
+            _ => None,
+        };
+        found.iter().filter_map(answer).collect()
+    };
+    Ok((choices.iter().map(|(name, found)| ((*name).to_owned(), Arc::new(answered(found)))).collect(), open))
+}
+
+/// Says what stays open, for commands that can go on without.
+pub(crate) fn tell(open: &[Open], style: &Style) {
+    for open in open {
+        super::output::err(&format!("{} {}\n", style.paint(Tone::Warning, "note:"), printable(&open.to_string())));
+    }
+}
+
+/// The cells that ask something, by their numbers. Cells that share recipe and distribution ask the same.
+fn questions(cells: &[Cell]) -> Vec<(usize, Vec<Question>)> {
+    let mut known: BTreeMap<(usize, usize), Vec<Question>> = BTreeMap::new();
+    let mut asked = Vec::new();
+    for (number, cell) in cells.iter().enumerate() {
+        let identity = (Arc::as_ptr(&cell.recipe).addr(), Arc::as_ptr(&cell.distro).addr());
+        let questions = known.entry(identity).or_insert_with(|| family::questions(&cell.recipe, &cell.distro));
+        if !questions.is_empty() {
+            asked.push((number, questions.clone()));
+        }
+    }
+    asked
+}
+
+/// `debian-12/amd64`, as in `plan::Inputs`.
+pub(crate) fn name(target: &Target) -> String {
+    format!("{}/{}", target.distro, target.arch.deb())
+}
+
+async fn ask(name: &str, place: &Place, archives: &Archives) -> Result<BTreeMap<String, Choice>, ArchiveError> {
+    let warnings = std::sync::Mutex::new(BTreeSet::new());
+    let warn = |warning: String| {
+        warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(warning);
+    };
+    let holdings = archives.holdings(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
+    for warning in warnings.into_inner().unwrap_or_default() {
+        super::output::err(&format!("warning: {name}: {}\n", printable(&warning)));
+    }
+    let capabilities = place.capabilities.clone();
+    let chosen = tokio::task::spawn_blocking(move || {
+        let each = capabilities.into_iter();
+        each.map(|(text, capability)| Ok((text, holdings.choose(&capability)?))).collect()
+    });
+    match chosen.await {
+        Ok(chosen) => chosen,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        Err(_) => Err(ArchiveError::Cancelled),
+    }
+}
+
+/// A question that has no one answer, with the distributions where that is so.
+struct Unanswered {
+    recipe: usize,
+    span: std::ops::Range<usize>,
+    key: String,
+    capability: Capability,
+    /// `debian-12`, what was found there.
+    places: Vec<(String, Choice)>,
+}
+
+fn problems(
+    loaded: &Loaded,
+    chosen: &[Chosen],
+    cells: &[Cell],
+    asked: &[(usize, Vec<Question>)],
+    choices: &BTreeMap<&str, BTreeMap<String, Choice>>,
+) -> Vec<RecipeError> {
+    let mut unanswered: Vec<Unanswered> = Vec::new();
+    for (number, questions) in asked {
+        let (cell, Chosen { target, recipe }) = (&cells[*number], &chosen[*number]);
+        let Some(found) = choices.get(name(&cell.target).as_str()) else { continue };
+        let selection = matrix::selection(target, &loaded.catalogue);
+        for question in
+            questions.iter().filter(|question| !question.optional || has_exact_version(&question.capability))
+        {
+            let choice_of = |question: &Question| found.get(&question.capability.to_string());
+            let Some(choice) = choice_of(question) else { continue };
+            // It, or an alternative to it.
+            let is_answered = questions.iter().any(|other| {
+                let same = (&other.key, &other.written) == (&question.key, &question.written);
+                same && !other.optional && matches!(choice_of(other), Some(Choice::Package(_)))
+            });
+            if is_answered && !has_exact_version(&question.capability) {
+                continue;
+            }
+            let file = &loaded.recipes[*recipe];
+            let span = file.place_of(&selection, &question.key, &question.written).unwrap_or_default();
+            let same = |known: &&mut Unanswered| {
+                known.recipe == *recipe && known.span == span && known.capability == question.capability
+            };
+            let place = (target.distro.clone(), choice.clone());
+            match unanswered.iter_mut().find(same) {
+                Some(known) if known.places.iter().any(|(distro, _)| *distro == place.0) => {}
+                Some(known) => known.places.push(place),
+                None => unanswered.push(Unanswered {
+                    recipe: *recipe,
+                    span,
+                    key: question.key.clone(),
+                    capability: question.capability.clone(),
+                    places: vec![place],
+                }),
+            }
+        }
+    }
+    let mut by_recipe: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
+    for one in unanswered {
+        by_recipe.entry(one.recipe).or_default().push(problem(&one));
+    }
+    by_recipe
+        .into_iter()
+        .map(|(recipe, mut problems)| {
+            let file = &loaded.recipes[recipe];
+            problems.sort_by_key(|problem| problem.span.start);
+            RecipeError::Invalid { path: file.path.clone(), text: Arc::clone(&file.text), problems }
+        })
+        .collect()
+}
+
+/// Debian's versions end in a revision: `= 1.2` is never true of `1.2-1`, `<= 1.2` neither, and `> 1.2` always.
+fn has_exact_version(capability: &Capability) -> bool {
+    let allowed = |relation| matches!(relation, Relation::GreaterOrEqual | Relation::Less);
+    capability.version.as_ref().is_some_and(|constraint| !allowed(constraint.relation))
+}
+
+fn problem(unanswered: &Unanswered) -> Problem {
+    let Unanswered { span, key, capability, places, .. } = unanswered;
+    let names: Vec<&str> = places.iter().map(|(distro, _)| distro.as_str()).collect();
+    let names = listed(&names);
+    let (first, choice) = &places[0];
+    let (table, key) = key.rsplit_once('.').unwrap_or(("", key));
+    let instead = |selector: &str, package: &str| {
+        let selector = if selector.contains('.') { format!("\"{selector}\"") } else { selector.to_owned() };
+        format!("[override.{selector}.{table}] {key} = [\"{package}\", …]")
+    };
+    let (message, label, help) = match choice {
+        _ if has_exact_version(capability) => (
+            format!("`{capability}` cannot be said of Debian packages"),
+            "their versions end in a revision".to_owned(),
+            "write >= or <, or name the package and its version in [override.apt]".to_owned(),
+        ),
+        Choice::Several(candidates) => (
+            format!("`{capability}` is in several packages"),
+            format!("which of them is meant, on {names}?"),
+            format!("{first} has {}; name one: {}", shown(candidates), instead("apt", &candidates[0].package.name)),
+        ),
+        Choice::Unfit(candidates) => (
+            format!("no package has `{capability}`"),
+            format!("not in this version, on {names}"),
+            format!(
+                "{first} has {}; a package's own version is compared, which may not be that of what it provides: then \
+                 name the package: {}",
+                shown(candidates),
+                instead(first, &candidates[0].package.name)
+            ),
+        ),
+        Choice::Absent { similar, .. } if !similar.is_empty() => {
+            let similar: Vec<String> = similar.iter().map(|one| format!("`{one}`")).collect();
+            (
+                format!("no package has `{capability}`"),
+                format!("nothing on {names} has it"),
+                format!("did you mean {}?", similar.join(" or ")),
+            )
+        }
+        Choice::Absent { covered: true, .. } => (
+            format!("no package has `{capability}`"),
+            format!("nothing on {names} has it"),
+            format!("name a package, if one goes by another name there: {}", instead(first, "PACKAGE")),
+        ),
+        Choice::Absent { .. } => (
+            format!("`{capability}` cannot be looked up"),
+            "neither a command nor a header".to_owned(),
+            format!("name the package: {}", instead("apt", "PACKAGE")),
+        ),
+        // Only with a version that is refused above.
+        Choice::Package(_) => Default::default(),
+    };
+    Problem { message, span: span.clone(), label, help: Some(help) }
+}
+
+/// `debian-11`, `debian-11 and debian-12`, `debian-11, debian-12 and 3 more`
+fn listed(names: &[&str]) -> String {
+    match names {
+        [one] => (*one).to_owned(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+        [] => String::new(),
+    }
+}
+
+fn shown(candidates: &[Candidate]) -> String {
+    let mut shown: Vec<String> = candidates.iter().take(NAMED).map(Candidate::to_string).collect();
+    if candidates.len() > NAMED {
+        shown.push(format!("{} more", candidates.len() - NAMED));
+    }
+    printable(&shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::archive::Package;
+    use crate::cli::args::SelectionArgs;
+    use crate::cli::{diagnostics, select};
+    use crate::distro::Catalogue;
+    use crate::recipe::RecipeFile;
+
+    const RECIPE: &str = r#"[package]
+name = "jq"
+version = "1.7.1"
+summary = "command-line JSON processor"
+license = "MIT"
+maintainer = "Ada Lovelace <ada@example.org>"
+requires = ["perl(JSON) = 4"]
+
+[build]
+requires = [
+    "pkgconfig(zlib) >= 9",
+    "pkgconfig(libcurl)",
+    "pkgconfig(zlb)",
+    "lib(nowhere)",
+    "/etc/passwd",
+    "cmake(Nowhere) | foo",
+    "lib(nowhere) | pkgconfig(here)",
+    "cmake(Nowhere) | lib(nowhere)",
+]
+install = "make install DESTDIR=$DESTDIR"
+
+[matrix]
+distros = ["debian-11", "debian-12", "debian-13", "fedora-43"]
+
+[override.debian-13.build]
+requires = ["lib(other)"]
+"#;
+
+    fn loaded() -> (Loaded, Vec<Chosen>, Vec<Cell>) {
+        let file = RecipeFile::parse(Path::new("farm.toml"), RECIPE.as_bytes()).unwrap();
+        let loaded = Loaded { recipes: vec![file], meant: 1, catalogue: Catalogue::load(&[]).unwrap() };
+        let args = SelectionArgs { matrix: Some("default".to_owned()), ..SelectionArgs::default() };
+        let chosen = select::choose(&loaded, &args, Arch::Amd64).unwrap();
+        let (chosen, cells) = select::cells(&loaded, &chosen, Arch::Amd64).unwrap().into_iter().unzip();
+        (loaded, chosen, cells)
+    }
+
+    fn candidates(packages: &[(&str, &str)]) -> Vec<Candidate> {
+        let path = "/usr/lib/x86_64-linux-gnu/pkgconfig/x.pc".to_owned();
+        packages
+            .iter()
+            .map(|(name, version)| Candidate { package: Package::for_test(name, version), paths: vec![path.clone()] })
+            .collect()
+    }
+
+    #[test]
+    fn what_has_no_one_answer_is_shown_where_it_stands() {
+        let (loaded, chosen, cells) = loaded();
+        let asked = questions(&cells);
+        assert_eq!(asked.len(), 3, "Fedora's package manager knows itself");
+        let absent = |similar: &[&str], covered| Choice::Absent {
+            similar: similar.iter().map(|text| Capability::parse(text).unwrap()).collect(),
+            covered,
+        };
+        let here = Choice::Package(crate::archive::Chosen {
+            name: "libhere-dev".to_owned(),
+            version: "1".to_owned(),
+            path: String::new(),
+            relation: "libhere-dev".to_owned(),
+        });
+        let found: BTreeMap<String, Choice> = [
+            ("perl(JSON) = 4", Choice::Unfit(candidates(&[("libjson-perl", "4.10000-1")]))),
+            ("pkgconfig(zlib) >= 9", Choice::Unfit(candidates(&[("zlib1g-dev", "1:1.2.13.dfsg-1")]))),
+            (
+                "pkgconfig(libcurl)",
+                Choice::Several(candidates(&[
+                    ("libcurl4-gnutls-dev", "7.88.1-10"),
+                    ("libcurl4-openssl-dev", "7.88.1-10"),
+                ])),
+            ),
+            ("pkgconfig(zlb)", absent(&["pkgconfig(zlib)", "pkgconfig(zdb)"], true)),
+            ("lib(nowhere)", absent(&[], true)),
+            ("lib(other)", absent(&[], true)),
+            ("/etc/passwd", absent(&[], false)),
+            ("cmake(Nowhere)", absent(&[], true)),
+            ("pkgconfig(here)", here),
+        ]
+        .map(|(text, choice)| (text.to_owned(), choice))
+        .into();
+        let places = ["debian-11/amd64", "debian-12/amd64", "debian-13/amd64"];
+        let choices = places.into_iter().map(|place| (place, found.clone())).collect();
+        let errors = problems(&loaded, &chosen, &cells, &asked, &choices);
+        let style = Style { color: false, unicode: true, width: 100, cuts: false };
+        let text: String = errors.iter().map(|error| diagnostics::recipe(error, &style)).collect();
+        insta::assert_snapshot!(text);
+    }
+
+    #[tokio::test]
+    async fn an_archive_that_cannot_be_read_leaves_its_questions_open() {
+        let (loaded, chosen, cells) = loaded();
+        let cache = tempfile::tempdir().unwrap();
+        let fetcher = crate::fetch::Fetcher::new().unwrap();
+        let reader = crate::archive::Reader { fetcher, cache: cache.path().to_owned() };
+        let nowhere = crate::archive::mirror::Mirror {
+            url: format!("file://{}/none", cache.path().display()),
+            origin: crate::archive::mirror::Origin::Configured,
+        };
+        let mirrors = BTreeMap::from(["debian", "debian-security"].map(|name| (name.to_owned(), nowhere.clone())));
+        let archives = Archives::new(reader, mirrors);
+        let (answers, open) = answers(&loaded, &chosen, &cells, &archives).await.unwrap();
+        assert!(answers.is_empty());
+        let places: Vec<&str> = open.iter().map(|open| open.place.as_str()).collect();
+        assert_eq!(places, ["debian-11/amd64", "debian-12/amd64", "debian-13/amd64"]);
+        assert!(open[2].to_string().starts_with("debian-13/amd64: lib(other), perl(JSON) = 4 cannot be looked up: "));
+        // Fedora is not even asked.
+        let only = |id: &str| -> (Vec<Chosen>, Vec<Cell>) {
+            let pairs = chosen.iter().cloned().zip(cells.iter().cloned());
+            pairs.filter(|(chosen, _)| chosen.target.distro == id).unzip()
+        };
+        let (chosen, cells) = only("fedora-43");
+        let (answers, open) = super::answers(&loaded, &chosen, &cells, &archives).await.unwrap();
+        assert!(answers.is_empty() && open.is_empty());
+    }
+}

@@ -1,0 +1,496 @@
+//! A recipe in the words of one distribution: capabilities and toolchain words become what its package manager takes and
+//! its packagers write. RPM's managers know capabilities themselves. For apt the answers come from the distribution's
+//! archive: here are the questions, and the places that the answers go to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::relation::{self, Alternative};
+use super::words::Word;
+use crate::capability::{Capability, Kind};
+use crate::distro::{Distro, PackageManager};
+use crate::recipe::{Recipe, Relations};
+use crate::types::Format;
+
+/// What a -dev package's .pc file needs to be read. RPM's -devel packages bring it along, Debian's do not.
+const PKG_CONFIG: &str = "/usr/bin/pkg-config";
+
+/// By capability, as it is written out.
+pub type Answers = BTreeMap<String, Answer>;
+
+/// The package that a capability comes to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Answer {
+    pub package: String,
+    pub version: String,
+    /// The file that it is provided by.
+    pub path: String,
+    /// What is written: `zlib1g-dev (>= 1:1.2)`
+    #[serde(skip)]
+    pub relation: String,
+}
+
+/// What only an archive can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// Where it stands in the recipe: `build.requires`, `packages.dev.requires`.
+    pub key: String,
+    /// The string that it is part of.
+    pub written: String,
+    pub capability: Capability,
+    /// It can do without an answer: a package is named beside it, or nobody has written it.
+    pub optional: bool,
+}
+
+/// A capability or word of the recipe, and what stands in its place.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Replaced {
+    pub key: String,
+    /// As in the recipe: `pkgconfig(zlib) >= 1.2`
+    pub wanted: String,
+    /// In the distribution's words. Nothing: every build has it, or it is not known.
+    pub becomes: Vec<String>,
+    /// On apt: what it was found by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<Answer>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
+}
+
+/// A recipe for one distribution.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The recipe itself when there is nothing to replace.
+    pub recipe: Arc<Recipe>,
+    pub replaced: Vec<Replaced>,
+    /// Debian packages that stand in for what an RPM made on Debian requires at runtime.
+    pub stand_ins: Vec<String>,
+}
+
+/// Whose words a list of relations is to be in.
+#[derive(Debug, Clone, Copy)]
+struct Speech {
+    format: Format,
+    manager: PackageManager,
+    /// What is installed to build: there build-essential is installed anyway.
+    build: bool,
+    /// Installed where something is built or tried, and so where pkg-config runs.
+    installed_here: bool,
+}
+
+/// What the archive of an apt distribution must be asked before a recipe can be planned for it; nothing for others.
+pub fn questions(recipe: &Recipe, distro: &Distro) -> Vec<Question> {
+    let mut questions = Vec::new();
+    if distro.manager != PackageManager::Apt {
+        return questions;
+    }
+    for (key, list, speech) in lists(recipe, distro) {
+        // Of what an RPM requires at runtime only the stand-ins are asked for, which a test can do without.
+        let stand_in = speech.format == Format::Rpm;
+        let mut pkg_config = None;
+        for written in list {
+            let alternatives = relation::alternatives(written);
+            let named = alternatives.iter().any(|one| !matches!(Meant::of(one), Meant::Capability(_)));
+            for alternative in &alternatives {
+                let Ok(capability) = Capability::parse(&alternative.text) else { continue };
+                if capability.kind == Kind::PkgConfig && speech.installed_here {
+                    pkg_config.get_or_insert(written);
+                }
+                let optional = named || stand_in;
+                questions.push(Question { key: key.clone(), written: written.clone(), capability, optional });
+            }
+        }
+        if let (Some(written), Ok(capability)) = (pkg_config, Capability::parse(PKG_CONFIG)) {
+            questions.push(Question { key, written: written.clone(), capability, optional: true });
+        }
+    }
+    questions
+}
+
+/// Whether a recipe has anything that [`answered`] replaces, on whatever distribution.
+pub fn has_capabilities(recipe: &Recipe) -> bool {
+    let test = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
+    let relations =
+        std::iter::once(&recipe.package.relations).chain(recipe.packages.values().map(|sub| &sub.relations));
+    let runtime = relations.flat_map(|relations| [&relations.requires, &relations.recommends, &relations.suggests]);
+    let mut all = recipe.build.requires.iter().chain(test).chain(runtime.flatten());
+    all.any(|written| {
+        relation::alternatives(written)
+            .iter()
+            .any(|alternative| Word::find(&alternative.text).is_some() || Capability::parse(&alternative.text).is_ok())
+    })
+}
+
+/// The recipe with answers in place of its questions. What has no answer is left out, and said in `replaced`.
+pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Answered {
+    let mut writer = Writer { answers, replaced: Vec::new(), stand_ins: Vec::new() };
+    let mut changed = Vec::new();
+    for (key, list, speech) in lists(recipe, distro) {
+        let new = writer.list(&key, list, speech);
+        if new != list {
+            changed.push((key, new));
+        }
+    }
+    let Writer { replaced, mut stand_ins, .. } = writer;
+    stand_ins.sort();
+    stand_ins.dedup();
+    if changed.is_empty() {
+        return Answered { recipe: Arc::clone(recipe), replaced, stand_ins };
+    }
+    let mut new = Recipe::clone(recipe);
+    for (key, list) in changed {
+        if let Some(place) = place(&mut new, &key) {
+            *place = list;
+        }
+    }
+    Answered { recipe: Arc::new(new), replaced, stand_ins }
+}
+
+struct Writer<'a> {
+    answers: &'a Answers,
+    replaced: Vec<Replaced>,
+    stand_ins: Vec<String>,
+}
+
+impl Writer<'_> {
+    fn list(&mut self, key: &str, list: &[String], speech: Speech) -> Vec<String> {
+        let mut written = Vec::new();
+        let mut pkg_config = false;
+        for relation in list {
+            let alternatives = relation::alternatives(relation);
+            let parsed: Vec<_> = alternatives.iter().map(|one| (one, Meant::of(one))).collect();
+            pkg_config |= parsed
+                .iter()
+                .any(|(_, meant)| matches!(meant, Meant::Capability(capability) if capability.kind == Kind::PkgConfig));
+            if parsed.iter().all(|(_, meant)| matches!(meant, Meant::Name)) {
+                written.push(relation.clone());
+            } else {
+                written.extend(self.relation(key, &parsed, speech));
+            }
+        }
+        if pkg_config
+            && speech.installed_here
+            && speech.manager == PackageManager::Apt
+            && let Some(answer) = self.answers.get(PKG_CONFIG)
+            && !list.contains(&answer.package)
+        {
+            written.push(answer.relation.clone());
+            self.note(key, PKG_CONFIG, vec![answer.relation.clone()], Some(answer));
+        }
+        written
+    }
+
+    fn relation(&mut self, key: &str, alternatives: &[(&Alternative, Meant)], speech: Speech) -> Vec<String> {
+        let only = alternatives.len() == 1;
+        let mut texts: Vec<String> = Vec::new();
+        for (alternative, meant) in alternatives {
+            let restricted = |text: &str| format!("{text} {}", alternative.restrictions).trim_end().to_owned();
+            match meant {
+                Meant::Name => texts.push(restricted(&alternative.text)),
+                Meant::Word(word) => {
+                    // On Debian, RPMs are written in the words of the Fedora family.
+                    let manager = match (speech.format, speech.manager) {
+                        (Format::Rpm, PackageManager::Apt) => PackageManager::Dnf,
+                        (_, manager) => manager,
+                    };
+                    let there = speech.build && manager == PackageManager::Apt && word.essential_on_apt && only;
+                    let packages = if there { &[] } else { word.packages(manager) };
+                    let packages = if only { packages } else { &packages[..1] };
+                    let becomes: Vec<String> = packages.iter().map(|name| restricted(name)).collect();
+                    self.note(key, &alternative.text, becomes.clone(), None);
+                    texts.extend(becomes);
+                }
+                Meant::Capability(capability) if speech.format == Format::Rpm => {
+                    if let Some(answer) = self.answers.get(&capability.to_string()) {
+                        self.stand_ins.push(answer.package.clone());
+                    }
+                    let text = in_rpm(capability);
+                    self.note(key, &alternative.text, vec![text.clone()], None);
+                    texts.push(restricted(&text));
+                }
+                Meant::Capability(capability) => {
+                    let answer = self.answers.get(&capability.to_string());
+                    let becomes: Vec<String> = answer.iter().map(|answer| restricted(&answer.relation)).collect();
+                    self.note(key, &alternative.text, becomes.clone(), answer);
+                    texts.extend(becomes);
+                }
+            }
+        }
+        if only {
+            return texts;
+        }
+        texts.dedup();
+        match texts.len() {
+            0 => Vec::new(),
+            1 => texts,
+            _ if speech.format == Format::Rpm => vec![format!("({})", texts.join(" or "))],
+            _ => vec![texts.join(" | ")],
+        }
+    }
+
+    fn note(&mut self, key: &str, wanted: &str, becomes: Vec<String>, found: Option<&Answer>) {
+        let unknown = becomes.is_empty() && Capability::parse(wanted).is_ok();
+        let replaced =
+            Replaced { key: key.to_owned(), wanted: wanted.to_owned(), becomes, found: found.cloned(), unknown };
+        self.replaced.push(replaced);
+    }
+}
+
+/// What an alternative is.
+enum Meant {
+    Capability(Capability),
+    Word(&'static Word),
+    Name,
+}
+
+impl Meant {
+    fn of(alternative: &Alternative) -> Meant {
+        match (Word::find(&alternative.text), Capability::parse(&alternative.text)) {
+            (Some(word), _) => Meant::Word(word),
+            (None, Ok(capability)) => Meant::Capability(capability),
+            (None, Err(_)) => Meant::Name,
+        }
+    }
+}
+
+/// RPM has no capability for a library to link with: it is the file that the linker looks for.
+fn in_rpm(capability: &Capability) -> String {
+    match capability.kind {
+        Kind::Library => format!("%{{_libdir}}/lib{}.so", capability.name),
+        _ => capability.to_string(),
+    }
+}
+
+/// Every list of relations in which capabilities are understood, with its key.
+fn lists<'a>(recipe: &'a Recipe, distro: &Distro) -> Vec<(String, &'a [String], Speech)> {
+    let manager = distro.manager;
+    let format = match manager {
+        PackageManager::Apt => Format::Deb,
+        PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
+    };
+    let building = Speech { format, manager, build: true, installed_here: true };
+    let mut lists = vec![("build.requires".to_owned(), recipe.build.requires.as_slice(), building)];
+    if let Some(test) = &recipe.test {
+        let testing = Speech { build: false, ..building };
+        lists.push(("test.requires".to_owned(), test.requires.as_slice(), testing));
+    }
+    let own = match distro.format {
+        Format::Deb => &recipe.packaging.debian,
+        Format::Rpm => &recipe.packaging.spec,
+    };
+    if own.is_some() {
+        return lists;
+    }
+    let runtime = Speech { format: distro.format, manager, build: false, installed_here: false };
+    let mut of_package = |key: &str, relations: &'a Relations| {
+        let Relations { requires, recommends, suggests, .. } = relations;
+        for (name, list) in [("requires", requires), ("recommends", recommends), ("suggests", suggests)] {
+            lists.push((format!("{key}.{name}"), list.as_slice(), runtime));
+        }
+    };
+    of_package("package", &recipe.package.relations);
+    for (key, sub) in &recipe.packages {
+        of_package(&format!("packages.{key}"), &sub.relations);
+    }
+    lists
+}
+
+/// The list with a key that [`lists`] has given.
+fn place<'a>(recipe: &'a mut Recipe, key: &str) -> Option<&'a mut Vec<String>> {
+    let (table, name) = key.rsplit_once('.')?;
+    let relations = match table {
+        "build" => return Some(&mut recipe.build.requires),
+        "test" => return recipe.test.as_mut().map(|test| &mut test.requires),
+        "package" => &mut recipe.package.relations,
+        table => &mut recipe.packages.get_mut(table.strip_prefix("packages.")?)?.relations,
+    };
+    match name {
+        "requires" => Some(&mut relations.requires),
+        "recommends" => Some(&mut relations.recommends),
+        _ => Some(&mut relations.suggests),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::{GuestFile, Packaging, builder, check, packaging, test};
+    use super::*;
+    use crate::distro::Catalogue;
+    use crate::recipe::{RecipeFile, Selection};
+
+    /// Without a line for any distribution; `tests/matrix` builds it.
+    const CAPABLE: &str = include_str!("../../tests/capabilities/farm.toml");
+
+    fn recipe_of(text: &str, distro: &Distro) -> Arc<Recipe> {
+        let file =
+            RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()).unwrap_or_else(|error| panic!("{error:#?}"));
+        let selection = Selection {
+            format: distro.format.to_string(),
+            manager: distro.manager.as_str().to_owned(),
+            distro: distro.family.clone(),
+            distro_version: distro.id.clone(),
+            arch: "amd64".to_owned(),
+            variant: None,
+        };
+        file.resolve_shared(&selection, &BTreeMap::new()).unwrap()
+    }
+
+    fn recipe(requires: &str, more: &str, distro: &Distro) -> Arc<Recipe> {
+        let text =
+            CAPABLE.replace("requires = [\"perl(JSON)\", \"python3dist(pyyaml) >= 5\", \"/usr/bin/xsltproc\"]", more);
+        let (start, rest) = text.split_once("requires = [\n").unwrap();
+        let (_, end) = rest.split_once("]\n").unwrap();
+        recipe_of(&format!("{start}requires = [{requires}]\n{end}"), distro)
+    }
+
+    fn distro(id: &str) -> Arc<Distro> {
+        Arc::clone(Catalogue::load(&[]).unwrap().get(id).unwrap())
+    }
+
+    fn answers(of: &[(&str, &str)]) -> Answers {
+        let answer = |relation: &str| Answer {
+            package: relation.split(' ').next().unwrap().to_owned(),
+            version: "1.2-3".to_owned(),
+            path: "/usr/x".to_owned(),
+            relation: relation.to_owned(),
+        };
+        of.iter().map(|(capability, relation)| ((*capability).to_owned(), answer(relation))).collect()
+    }
+
+    /// As Ubuntu 24.04 has them.
+    fn of_ubuntu() -> Answers {
+        answers(&[
+            ("pkgconfig(zlib) >= 1.2", "zlib1g-dev (>= 1:1.2)"),
+            ("/usr/include/popt.h", "libpopt-dev"),
+            ("python3dist(pyyaml)", "python3-yaml"),
+            ("python3dist(pyyaml) >= 5", "python3-yaml (>= 5)"),
+            ("perl(JSON) >= 4", "libjson-perl (>= 4)"),
+            ("perl(JSON)", "libjson-perl"),
+            ("/usr/bin/help2man", "help2man"),
+            ("/usr/bin/xsltproc", "xsltproc"),
+            ("/usr/bin/pkg-config", "pkgconf"),
+            ("lib(z)", "zlib1g-dev"),
+        ])
+    }
+
+    /// What the files and scripts of a distribution say of other packages.
+    fn packaged(id: &str) -> String {
+        let distro = distro(id);
+        let answered = answered(&recipe_of(CAPABLE, &distro), &distro, &of_ubuntu());
+        let recipe = &answered.recipe;
+        assert_eq!(check(recipe, &distro), Vec::<String>::new());
+        let Packaging { files, .. } = packaging(recipe, &distro, 0);
+        let control = files.iter().find(|GuestFile { path, .. }| path.ends_with("control") || path.ends_with(".spec"));
+        let mut in_field = false;
+        let mut lines: Vec<&str> = control.unwrap().content.lines().collect();
+        lines.retain(|line| {
+            in_field =
+                ["Build-Depends", "Depends", "BuildRequires", "Requires"].iter().any(|field| line.starts_with(field))
+                    || (in_field && line.starts_with(' '));
+            in_field
+        });
+        let builder = builder(recipe, &distro).script;
+        let installs = builder.lines().filter(|line| line.contains("_install ")).filter(|line| !line.contains("()"));
+        let install = test(recipe, &distro, &answered.stand_ins).install;
+        let tested = install.lines().filter(|line| line.starts_with("set -- ") && !line.contains("$@"));
+        let all: Vec<&str> = lines.into_iter().chain(installs).chain(tested).collect();
+        format!("== {id}\n{}\n", all.join("\n"))
+    }
+
+    #[test]
+    fn each_distribution_gets_what_its_packagers_write() {
+        let ids = ["ubuntu-24.04", "fedora-43", "rocky-9", "opensuse-tumbleweed"];
+        insta::assert_snapshot!(ids.map(packaged).join("\n"));
+    }
+
+    /// The build requirements that these become on `id`.
+    fn written(requires: &str, id: &str, answers: &Answers) -> String {
+        let distro = distro(id);
+        answered(&recipe(requires, "", &distro), &distro, answers).recipe.build.requires.join(", ")
+    }
+
+    #[test]
+    fn alternatives_restrictions_and_names_stay() {
+        let answers = answers(&[("pkgconfig(a)", "liba-dev"), ("pkgconfig(a) >= 2", "liba-dev (>= 1:2)")]);
+        for (requires, debian, fedora) in [
+            ("'foo', 'python3:any'", "foo, python3:any", "foo, python3:any"),
+            ("'pkgconfig(a) (>= 2)'", "liba-dev (>= 1:2)", "pkgconfig(a) >= 2"),
+            ("'pkgconfig(a) | pkgconfig(b)'", "liba-dev", "(pkgconfig(a) or pkgconfig(b))"),
+            ("'pkgconfig(b) | foo (>= 1)'", "foo >= 1", "(pkgconfig(b) or foo >= 1)"),
+            ("'lib(a) | foo'", "foo", "(%{_libdir}/liba.so or foo)"),
+            ("'pkgconfig(b)'", "", "pkgconfig(b)"),
+            ("'cc', 'c++', 'go', 'ninja'", "golang-go, ninja-build", "gcc, gcc-c++, golang, ninja-build"),
+            ("'cc | clang'", "gcc | clang", "(gcc or clang)"),
+            ("'font(x)', '(a if b)'", "font(x), (a if b)", "font(x), (a if b)"),
+        ] {
+            assert_eq!(written(requires, "debian-12", &answers), debian, "{requires}");
+            assert_eq!(written(requires, "fedora-43", &answers), fedora, "{requires}");
+        }
+        assert_eq!(written("'go', 'ninja', 'fortran'", "opensuse-tumbleweed", &answers), "go, ninja, gcc-fortran");
+        assert_eq!(written("'pkgconfig(a) <!nocheck>'", "debian-12", &answers), "liba-dev <!nocheck>");
+    }
+
+    #[test]
+    fn only_apt_is_asked_and_a_recipe_of_names_is_not_touched() {
+        let asked = |requires: &str, more: &str, id: &str| -> Vec<String> {
+            let distro = distro(id);
+            let questions = questions(&recipe(requires, more, &distro), &distro);
+            let shown = |question: Question| {
+                format!("{} {}{}", question.key, question.capability, if question.optional { "?" } else { "" })
+            };
+            questions.into_iter().map(shown).collect()
+        };
+        let more = "requires = ['perl(A)']\nconflicts = ['foo']";
+        assert_eq!(asked("'pkgconfig(a)'", more, "fedora-43"), Vec::<String>::new());
+        assert_eq!(
+            asked("'pkgconfig(a)', 'cmake(B) | c', 'cmake(B) | cmake(C)'", more, "debian-12"),
+            [
+                "build.requires pkgconfig(a)",
+                "build.requires cmake(B)?",
+                "build.requires cmake(B)",
+                "build.requires cmake(C)",
+                "build.requires /usr/bin/pkg-config?",
+                "test.requires lib(z)",
+                "package.requires perl(A)",
+            ]
+        );
+        let generic = asked("", more, "rpm-generic");
+        assert_eq!(generic, ["test.requires lib(z)", "package.requires perl(A)?"], "runtime relations are RPM's");
+        let debian = distro("debian-12");
+        let text = CAPABLE.replace("\"cc\", \"lib(z)\"", "'gcc'");
+        let (start, rest) = text.split_once("requires = [\"perl").unwrap();
+        let names = format!("{start}requires = ['foo']\n{}", rest.split_once('\n').unwrap().1);
+        let (start, rest) = names.split_once("requires = [\n").unwrap();
+        let names = recipe_of(&format!("{start}requires = ['make']\n{}", rest.split_once("]\n").unwrap().1), &debian);
+        assert!(!has_capabilities(&names));
+        let same = answered(&names, &debian, &Answers::new());
+        assert!(Arc::ptr_eq(&same.recipe, &names) && same.replaced.is_empty());
+    }
+
+    #[test]
+    fn what_an_rpm_made_on_debian_requires_stays_and_is_stood_in_for() {
+        let generic = distro("rpm-generic");
+        let recipe = recipe("'pkgconfig(a)', 'cc'", "requires = ['perl(A)', 'go', 'perl(B)']", &generic);
+        let answers = answers(&[("pkgconfig(a)", "liba-dev"), ("perl(A)", "liba-perl"), ("lib(z)", "zlib1g-dev")]);
+        let answered = answered(&recipe, &generic, &answers);
+        assert_eq!(answered.recipe.build.requires, ["liba-dev"]);
+        assert_eq!(answered.recipe.package.relations.requires, ["perl(A)", "golang", "perl(B)"]);
+        assert_eq!(answered.stand_ins, ["liba-perl"]);
+        let tester = test(&answered.recipe, &generic, &answered.stand_ins).tester.unwrap();
+        assert!(tester.script.contains(" liba-perl ") && tester.script.contains(" zlib1g-dev"), "{}", tester.script);
+    }
+
+    #[test]
+    fn what_is_not_answered_is_said() {
+        let debian = distro("debian-12");
+        let answered = answered(&recipe("'pkgconfig(a)'", "", &debian), &debian, &Answers::new());
+        let unknown: Vec<_> =
+            answered.replaced.iter().filter(|one| one.unknown).map(|one| one.wanted.as_str()).collect();
+        assert_eq!(unknown, ["pkgconfig(a)", "lib(z)"]);
+        assert!(answered.recipe.build.requires.is_empty());
+    }
+}
