@@ -211,7 +211,17 @@ fn unknown_distro(written: &str, span: &Range<usize>, catalogue: &Catalogue, wha
     let family = |name: &str| catalogue.iter().any(|distro| distro.family == name);
     let stem = written.trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.' | '*' | '?'));
     let releases: Vec<&str> = catalogue.iter().filter(|d| d.family == stem).map(|d| d.id.as_str()).collect();
-    let label = if family(written) && what != "selector" {
+    // `Debian 12 (bookworm)`, and spellings with other signs.
+    let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphanumeric(), "");
+    let spelt = |distro: &&Arc<Distro>| {
+        let suite = distro.bootstrap.as_ref().is_some_and(|bootstrap| bootstrap.suite == written);
+        let alike = !written.is_empty() && plain(&distro.id) == plain(written);
+        suite || alike
+    };
+    let other = catalogue.iter().find(spelt).map(|distro| distro.id.as_str());
+    let label = if let Some(id) = other.filter(|_| !family(written)) {
+        format!("did you mean `{id}`?")
+    } else if family(written) && what != "selector" {
         format!("a family of distributions: did you mean `{written}-*`?")
     } else if !releases.is_empty() {
         "no such release of it is known".to_owned()

@@ -8,10 +8,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Problem;
-
-/// A syntax error often causes others after it: more than these only hide the first.
-const MAX_SYNTAX_PROBLEMS: usize = 5;
+use super::{Problem, syntax};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
@@ -39,7 +36,8 @@ impl Value {
         match self {
             Value::String(_) => "a string",
             Value::Integer(_) => "an integer",
-            Value::Time(_) => "a date",
+            Value::Time(Some(_)) => "a date",
+            Value::Time(None) => "a time without a date",
             Value::Boolean(_) => "a boolean",
             Value::Float => "a float",
             Value::Array(_) => "an array",
@@ -88,30 +86,9 @@ impl Table {
 /// The first few syntax errors, each at its place.
 pub(crate) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let mut problems: Vec<Problem> =
-        errors.iter().take(MAX_SYNTAX_PROBLEMS).map(|error| syntax_problem(text, error)).collect();
+    let mut problems = if errors.is_empty() { Vec::new() } else { syntax::problems(text, &errors) };
     let table = convert_table(document.into_inner(), &mut problems);
     if problems.is_empty() { Ok(table) } else { Err(problems) }
-}
-
-fn syntax_problem(text: &str, error: &toml::de::Error) -> Problem {
-    let span = error.span().unwrap_or(0..0);
-    let message = error.message().lines().collect::<Vec<_>>().join(", ");
-    if message.starts_with("duplicate key") {
-        let key = text.get(span.clone()).unwrap_or_default();
-        return Problem {
-            message: format!("`{key}` is written twice"),
-            span,
-            label: "a second time here".to_owned(),
-            help: Some("a key, and a table's header, may stand only once: join the two".to_owned()),
-        };
-    }
-    Problem {
-        message: format!("not valid TOML: {message}"),
-        span,
-        label: "here".to_owned(),
-        help: Some("strings stand in quotes, scripts of several lines between ''' and ''': https://toml.io".to_owned()),
-    }
 }
 
 fn convert_table(table: DeTable<'_>, problems: &mut Vec<Problem>) -> Table {

@@ -2,7 +2,8 @@
 //! Strict: an unknown key is an error with file, line, caret and a suggestion. This module reads one file; it neither
 //! fetches sources nor knows which distributions exist.
 //!
-//! Inside: `document` makes a tree with places from the text and merges tables; `reader` takes tables apart key by key
+//! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
+//! is no TOML; `reader` takes tables apart key by key
 //! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
 //! hold, for editors; `overrides` the selectors; `file` puts them together. The reference for people is `docs/recipe.md`.
 
@@ -12,6 +13,7 @@ mod overrides;
 mod reader;
 mod schema;
 mod sections;
+mod syntax;
 mod system;
 mod values;
 

@@ -142,6 +142,12 @@ fn parse_term(
             format!("did you mean `variant:{name}`?")
         } else if word.is_empty() {
             "there is an empty term".to_owned()
+        } else if let Some(name) = word.strip_prefix("variant=").filter(|name| variants.contains(name)) {
+            format!("did you mean `variant:{name}`?")
+        } else if word.to_ascii_lowercase().chars().all(plain) {
+            format!("did you mean `{}`?", word.to_ascii_lowercase())
+        } else if word.contains([',', ' ']) {
+            "alternatives get an override each".to_owned()
         } else {
             "this is no term".to_owned()
         };

@@ -17,6 +17,16 @@ pub(crate) struct Schema {
     pub(crate) keys: &'static [&'static str],
 }
 
+/// Of a table with more keys than these, an error lists them only when it cannot say which one is meant.
+const MANY_KEYS: usize = 16;
+
+impl Schema {
+    /// `title` is that of the very table.
+    fn key_list(&self, title: &str) -> String {
+        format!("the keys of {title} are {}", self.keys.join(", "))
+    }
+}
+
 pub(crate) static FILE: Schema = Schema {
     title: "a recipe",
     keys: &["package", "sources", "build", "packages", "packaging", "matrix", "override", "test", "limits"],
@@ -120,30 +130,40 @@ pub(crate) static PLACES: [&Schema; 13] = [
 ];
 
 /// What other packaging tools call these things, with the table where that is not the one it stands in.
-static FOREIGN_NAMES: [(&str, &str, Option<&Schema>); 26] = [
+static FOREIGN_NAMES: &[(&str, &str, Option<&Schema>)] = &[
     ("architectures", "arches", None),
     ("author", "maintainer", None),
     ("authors", "maintainer", None),
+    ("branch", "commit", None),
     ("build-depends", "requires", Some(&BUILD)),
     ("build-dependencies", "requires", Some(&BUILD)),
     ("build-requires", "requires", Some(&BUILD)),
     ("buildrequires", "requires", Some(&BUILD)),
+    ("checksum", "sha256", None),
+    ("command", "script", None),
+    ("compile", "build", Some(&BUILD)),
     ("conffiles", "config-files", None),
+    ("configure", "build", Some(&BUILD)),
     ("dependencies", "requires", None),
     ("depends", "requires", None),
     ("environment", "env", None),
     ("followers", "dependents", None),
     ("gecos", "comment", None),
+    ("md5", "sha256", None),
     ("obsoletes", "replaces", None),
     ("postinst", "post-install", None),
     ("postrm", "post-remove", None),
     ("preinst", "pre-install", None),
+    ("prepare", "build", Some(&BUILD)),
     ("prerm", "pre-remove", None),
     ("rev", "commit", None),
     ("slave", "dependents", None),
     ("slaves", "dependents", None),
     ("systemd", "services", None),
     ("sysusers", "users", None),
+    ("run", "script", None),
+    ("sha512", "sha256", None),
+    ("tag", "commit", None),
     ("targets", "distros", None),
     ("timeouts", "timeout", None),
     ("units", "services", None),
@@ -232,6 +252,10 @@ impl<'a> Section<'a> {
     }
 
     pub(crate) fn unknown_key(&self, key: &str, entry: &Entry) {
+        if let Some(problem) = self.table_elsewhere(key, entry) {
+            self.problems.found.borrow_mut().push(problem);
+            return;
+        }
         let meant = self.meant(key);
         let label = match &meant[..] {
             [] => "not a key here".to_owned(),
@@ -250,7 +274,12 @@ impl<'a> Section<'a> {
                 [(schema, _), ..] if !std::ptr::eq(*schema, self.schema) => (schema.title, *schema),
                 _ => (self.title.as_str(), self.schema),
             };
-            format!("the keys of {title} are {}", schema.keys.join(", "))
+            match &meant[..] {
+                // What it means says more than many names.
+                [(schema, name)] if schema.keys.len() > MANY_KEYS => super::schema::meaning(schema, name)
+                    .map_or_else(|| schema.key_list(title), |meaning| format!("`{name}`, in {title}: {meaning}")),
+                _ => schema.key_list(title),
+            }
         };
         let key = crate::types::printable(key);
         let message = match (std::ptr::eq(self.schema, &FILE), &entry.node.value) {
@@ -260,6 +289,39 @@ impl<'a> Section<'a> {
             _ => format!("unknown key `{key}` in {}", self.title),
         };
         self.problems.add(message, &entry.key_span, label, Some(help));
+    }
+
+    /// A table that stands under another name, or elsewhere: no key of this one would be meant by it.
+    fn table_elsewhere(&self, key: &str, entry: &Entry) -> Option<Problem> {
+        let is = |schema: &Schema| std::ptr::eq(self.schema, schema);
+        let inner: Vec<&str> = match &entry.node.value {
+            Value::Table(table) => table.entries.keys().map(|key| &**key).collect(),
+            _ => Vec::new(),
+        };
+        let shown = crate::types::printable(key);
+        let (message, header, help) = if is(&FILE) {
+            // Named after what it is for, with what only overrides hold.
+            let overrides = !inner.is_empty() && inner.iter().all(|key| OVERRIDE.keys.contains(key));
+            if !overrides || nearest(key, FILE.keys.iter().copied()).is_some() {
+                return None;
+            }
+            let help = "what differs for some targets stands in an override for them";
+            (format!("unknown table [{shown}]"), format!("[override.{shown}]"), help)
+        } else if is(&PACKAGE) && inner.contains(&"files") {
+            let help = "each split package has a table of its own";
+            (format!("unknown table [package.{shown}]"), format!("[packages.{shown}]"), help)
+        } else if !is(&OVERRIDE) && self.is_of_a_recipe() && FILE.keys.contains(&key) && inner.is_empty() {
+            if PLACES.iter().any(|schema| schema.keys.contains(&key)) {
+                return None;
+            }
+            let header = if key == "sources" { "[[sources]]".to_owned() } else { format!("[{shown}]") };
+            let help = "a line belongs to the header above it, and this one has a header of its own";
+            (format!("`{shown}` is no key of {}", self.title), header, help)
+        } else {
+            return None;
+        };
+        let label = format!("did you mean {header}?");
+        Some(Problem { message, span: entry.key_span.clone(), label, help: Some(help.to_owned()) })
     }
 
     fn is_of_a_recipe(&self) -> bool {
@@ -309,7 +371,7 @@ impl<'a> Section<'a> {
             format!("missing {word} {names} in {}", self.title),
             &self.span,
             format!("{names} {verb} required here"),
-            Some(format!("the keys of {} are {}", self.title, self.schema.keys.join(", "))),
+            (self.schema.keys.len() <= MANY_KEYS).then(|| self.schema.key_list(&self.title)),
         );
     }
 
@@ -328,7 +390,21 @@ impl<'a> Section<'a> {
             other => {
                 let written = self.problems.text.get(node.span.clone()).unwrap_or_default();
                 let quotable = matches!(other, Value::Integer(_) | Value::Float | Value::Boolean(_) | Value::Time(_));
-                let help = quotable.then(|| format!("write it in quotes: \"{written}\""));
+                let plural = format!("{key}s");
+                let help = match other {
+                    _ if quotable => Some(format!("write it in quotes: \"{written}\"")),
+                    Value::Array(_) if self.schema.keys.contains(&plural.as_str()) => {
+                        Some(format!("several stand in `{plural}`"))
+                    }
+                    Value::Array(_) if key == "architecture" => {
+                        Some("\"any\" is built for each architecture; [matrix] arches says which those are".to_owned())
+                    }
+                    Value::Array(items) if items.len() == 1 => Some("write it without brackets".to_owned()),
+                    Value::Array(_) if ["build", "check", "install", "script"].contains(&key) => {
+                        Some("a script is one string; its lines stand between ''' and '''".to_owned())
+                    }
+                    _ => None,
+                };
                 self.wrong_type(key, node, expected, help);
                 None
             }
@@ -387,7 +463,14 @@ impl<'a> Section<'a> {
         let Some(Entry { node, .. }) = self.table.get(key) else { return Vec::new() };
         let Value::Array(items) = &node.value else {
             let written = self.problems.text.get(node.span.clone()).unwrap_or_default();
-            let help = matches!(node.value, Value::String(_)).then(|| format!("write it in brackets: [{written}]"));
+            let help = match &node.value {
+                Value::String(_) => Some(format!("write it in brackets: [{written}]")),
+                Value::Table(table) => {
+                    let names: Vec<String> = table.entries.keys().take(3).map(|name| format!("{name:?}")).collect();
+                    Some(format!("write a string for each: {key} = [{}]", names.join(", ")))
+                }
+                _ => None,
+            };
             self.wrong_type(key, node, "an array of strings", help);
             return Vec::new();
         };
@@ -407,7 +490,14 @@ impl<'a> Section<'a> {
     pub(crate) fn integer(&self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let node = &self.table.get(key)?.node;
         let Value::Integer(number) = node.value else {
-            self.wrong_type(key, node, "an integer", None);
+            let help = match &node.value {
+                Value::String(text) => {
+                    let digits = text.split(|c: char| !c.is_ascii_digit()).next().filter(|digits| !digits.is_empty());
+                    digits.map(|digits| format!("write the number alone, without quotes: {digits}"))
+                }
+                _ => None,
+            };
+            self.wrong_type(key, node, "an integer", help);
             return None;
         };
         let fitting = u32::try_from(number).ok().filter(|number| range.contains(number));
@@ -427,7 +517,9 @@ impl<'a> Section<'a> {
         match node.value {
             Value::Boolean(boolean) => Some(boolean),
             _ => {
-                self.wrong_type(key, node, "true or false", None);
+                let help =
+                    matches!(node.value, Value::String(_)).then(|| "write true or false, without quotes".to_owned());
+                self.wrong_type(key, node, "true or false", help);
                 None
             }
         }
@@ -520,11 +612,15 @@ impl<'a> Section<'a> {
         match &node.value {
             Value::Table(table) => Some(table),
             _ => {
-                let above = self.title.strip_prefix('[').map(|title| title.replace(']', "."));
-                let help = matches!(node.value, Value::Array(_)).then(|| {
-                    format!("a table has single brackets and a name: [{}{key}.NAME]", above.unwrap_or_default())
-                });
-                self.wrong_type(key, node, "a table", help);
+                let inner = self.title.trim_matches(['[', ']']);
+                let help = match (std::ptr::eq(self.schema, &FILE), key) {
+                    (true, "packages" | "override") => format!("each one has single brackets and a name: [{key}.NAME]"),
+                    (true, _) => format!("write the header [{key}], and its keys in the lines below"),
+                    (false, "env" | "args") => format!("write it as {key} = {{ NAME = \"value\" }}"),
+                    (false, "scripts") => format!("write the header [{inner}.{key}], and its keys in the lines below"),
+                    (false, _) => format!("each one has a table of its own: [{inner}.{key}.NAME]"),
+                };
+                self.wrong_type(key, node, "a table", Some(help));
                 None
             }
         }

@@ -367,6 +367,11 @@ fn part(schema: &'static Schema, whole: bool) -> Value {
     }
 }
 
+/// What a key means, in a line.
+pub(super) fn meaning(schema: &Schema, key: &str) -> Option<&'static str> {
+    described(schema)?.keys.iter().find(|(known, ..)| *known == key).map(|(_, _, meaning)| *meaning)
+}
+
 fn described(schema: &Schema) -> Option<&'static Described> {
     DESCRIBED.iter().find(|table| std::ptr::eq(table.schema, schema))
 }

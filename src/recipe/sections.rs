@@ -376,7 +376,7 @@ pub(crate) fn read_matrices(table: &Table, problems: &Problems<'_>) -> BTreeMap<
                 None,
             );
         } else if let Err(complaint) = values::label(name) {
-            let message = format!("{title} {}", complaint.message);
+            let message = format!("`{}` {} of a matrix", crate::types::printable(name), complaint.message);
             problems.add(message, &entry.key_span, complaint.label, complaint.help);
         } else {
             let span = entry.node.span.clone();

@@ -154,11 +154,17 @@ pub(crate) fn license(value: &str) -> Check {
     if let Some(canonical) = spdx::Expression::canonicalize(value).ok().flatten().filter(|text| text != value) {
         return Err(complaint(format!("did you mean `{canonical}`?")));
     }
+    if value.contains([',', ';', '/']) {
+        return Err(complaint("licences are joined by AND or OR".to_owned()));
+    }
     let wrong = value.get(error.span.clone()).unwrap_or_default();
     let known = spdx::imprecise_license_id(wrong).map(|(id, _)| id.name);
     let ids = spdx::identifiers::LICENSES.iter().map(|license| license.name);
     let label = match known.or_else(|| nearest(wrong, ids)).filter(|near| *near != wrong) {
         Some(near) => format!("did you mean `{near}`?"),
+        None if wrong == value && wrong.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')) => {
+            format!("no licence of the list: one's own is `LicenseRef-{wrong}`")
+        }
         None => reason_text(&error.reason),
     };
     Err(complaint(label).at(error.span))
@@ -199,6 +205,9 @@ pub(crate) fn web_address(value: &str) -> Check {
     let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.starts_with('/') && !value.contains(char::is_whitespace) => Ok(()),
+        _ if value.contains('.') && !value.contains(':') && !value.contains(char::is_whitespace) => {
+            Err(Complaint::new("is no web address", format!("did you mean `https://{value}`?")))
+        }
         _ => Err(Complaint::new("is no web address", "must begin with https:// or http://")),
     }
 }
@@ -252,6 +261,12 @@ pub(crate) fn git_url(value: &str) -> Check {
 
 fn hexadecimal(value: &str, lengths: &[usize], what: &str, help: &str) -> Check {
     let wrong = first_wrong(value, |c| c.is_ascii_hexdigit());
+    if let Some((label, digits)) = value.split_once(':')
+        && lengths.contains(&digits.len())
+        && digits.chars().all(|c| c.is_ascii_hexdigit())
+    {
+        return Err(Complaint::new(format!("is no {what}"), format!("leave `{label}:` out")).at(0..label.len() + 1));
+    }
     if let Some((part, c)) = wrong.clone().filter(|_| lengths.contains(&value.len())) {
         return Err(Complaint::new(format!("is no {what}"), format!("{} is no hexadecimal digit", named(c)))
             .at(part)
@@ -360,7 +375,8 @@ pub(crate) fn relation(value: &str) -> Check {
         }
     }
     if depth != 0 {
-        return Err(Complaint::new("is no relation", "a parenthesis is not closed"));
+        return Err(Complaint::new("is no relation", "a parenthesis is not closed")
+            .help("a version stands after the name: \"libfoo (>= 1.2)\""));
     }
     value.split('|').try_for_each(capability)
 }

@@ -17,7 +17,8 @@ maintainer = "Ada Lovelace <ada@example.org>"
 "#;
 const BUILD: &str = "[build]\ninstall = \"make install DESTDIR=$DESTDIR\"\n";
 
-/// Name, and what is wrong: a whole recipe if it begins with `!`, otherwise what follows a good beginning.
+/// Name, and what is wrong: a whole recipe if it begins with `!`, or with a key in capitals the value of that key in a
+/// good one; otherwise what follows a good beginning.
 const WRONG: &[(&str, &str)] = &[
     ("unknown_key_near", "[build]\ninstal = 'make install'\ninstall = 'x'\n"),
     ("unknown_key_of_another_table", "build-requires = ['oniguruma']\n[build]\ninstall = 'x'\n"),
@@ -103,6 +104,174 @@ const WRONG: &[(&str, &str)] = &[
     ("override_value", "[build]\ninstall = 'x'\n[override.rpm.build]\nrequires = 'oniguruma-devel'\n"),
     ("matrix_keys", "[build]\ninstall = 'x'\n[matrix]\ndistro = ['debian-12']\n[matrix.full]\narches = ['amd64']\n"),
     ("terminal_steering", "[build]\ninstall = 'x' # \u{1b}[31m\u{202e}\n\"\\u001b[2Jkey\" = 1\n"),
+    // Written as other tools want it.
+    ("yaml_for_toml", "!name: jq\nversion: 1.7.1\n"),
+    ("json_for_toml", "!{ \"package\": { \"name\": \"jq\" } }\n"),
+    ("pkgbuild_for_toml", "!pkgname=jq\npkgver=1.7.1\nbuild() {\n  make\n}\n"),
+    ("spec_for_toml", "!Name:    jq\nVersion: 1.7.1\n%description\nA processor.\n"),
+    ("cargo_authors", "authors = ['Ada Lovelace <ada@example.org>']\n[build]\ninstall = 'x'\n"),
+    ("cargo_dependencies", "[build]\ninstall = 'x'\n[dependencies]\noniguruma = '6.9'\n"),
+    ("dependencies_as_a_table", "[build]\nrequires = { oniguruma = '6.9' }\ninstall = 'x'\n"),
+    ("control_fields", "Depends = ['libonig5']\nBuild-Depends = ['bison']\n[build]\ninstall = 'x'\n"),
+    ("spec_tags", "BuildRequires = ['bison']\nObsoletes = ['jq-old']\n[build]\ninstall = 'x'\n"),
+    ("conffiles", "conffiles = ['/etc/jq.conf']\n[build]\ninstall = 'x'\n"),
+    ("configure_as_a_step", "[build]\nconfigure = './configure'\ncompile = 'make'\ninstall = 'x'\n"),
+    ("commands_as_an_array", "[build]\nbuild = ['./configure', 'make']\ninstall = 'x'\n"),
+    ("postinst_beside_the_build", "[build]\ninstall = 'x'\npostinst = 'ldconfig'\n"),
+    ("scripts_at_the_top", "[build]\ninstall = 'x'\n[scripts]\npost-install = 'ldconfig'\n"),
+    ("underscores_for_hyphens", "[package.scripts]\npost_install = 'ldconfig'\n[build]\ninstall = 'x'\n"),
+    ("environment_as_an_array", "[build]\nenv = ['CFLAGS=-O3']\ninstall = 'x'\n"),
+    ("targets_for_distros", "[build]\ninstall = 'x'\n[matrix]\ntargets = ['debian-12']\n"),
+    ("distribution_for_a_table", "[build]\ninstall = 'x'\n[debian-12.build]\ncheck = ''\n"),
+    // Slips in TOML.
+    ("typographic_quotes", "homepage = “https://example.org”\n[build]\ninstall = 'x'\n"),
+    ("backslash_in_quotes", "[build]\ninstall = \"sed -i s/\\d+// Makefile\"\n"),
+    ("line_break_in_quotes", "[build]\ninstall = \"make\nmake install\"\n"),
+    ("unclosed_long_string", "[build]\ninstall = \"\"\"\nmake install\n[test]\nscript = 'x'\n"),
+    ("missing_equals_sign", "[build]\ninstall 'make install'\n"),
+    ("unclosed_header", "[build\ninstall = 'make install'\n"),
+    ("missing_comma", "[build]\nrequires = ['bison' 'flex']\ninstall = 'x'\n"),
+    ("unclosed_array", "[build]\nrequires = ['bison', 'flex'\ninstall = 'x'\n"),
+    ("capitalised_boolean", "[build]\nnetwork = True\ninstall = 'x'\n"),
+    ("no_value", "[build]\ncheck =\ninstall = 'x'\n"),
+    ("integer_too_large", "release = 99999999999999999999\n[build]\ninstall = 'x'\n"),
+    ("double_brackets_for_package", "![[package]]\nname = 'jq'\n"),
+    (
+        "double_brackets_for_packages",
+        "[build]\ninstall = 'x'\n[[packages]]\nname = 'jq-doc'\nfiles = ['/usr/share/doc/**']\n",
+    ),
+    ("package_for_packages", "[package.dev]\nfiles = ['/usr/include/**']\n[build]\ninstall = 'x'\n"),
+    ("split_package_without_a_key", "[build]\ninstall = 'x'\n[packages]\nfiles = ['/usr/include/**']\n"),
+    // Values.
+    ("version_of_a_pre_release", "!VERSION1.8-rc1"),
+    ("version_with_an_epoch", "!VERSION2:1.7.1"),
+    ("version_is_a_word", "!VERSIONlatest"),
+    ("version_is_empty", "!VERSION"),
+    ("name_with_an_underscore", "!NAMEmy_tool"),
+    ("name_of_a_scope", "!NAME@example/tool"),
+    ("name_of_one_letter", "!NAMEr"),
+    ("licence_of_other_spelling", "!LICENSEGPLv3"),
+    ("licence_with_a_plus", "!LICENSEGPL-2.0+"),
+    ("licence_of_ones_own", "!LICENSEProprietary"),
+    ("licence_of_several", "!LICENSEMIT, Apache-2.0"),
+    ("maintainer_without_a_name", "!MAINTAINER<ada@example.org>"),
+    ("maintainer_without_brackets", "!MAINTAINERAda Lovelace ada@example.org"),
+    ("maintainer_obfuscated", "!MAINTAINERAda <ada at example.org>"),
+    ("homepage_without_a_scheme", "homepage = 'www.example.org/jq'\n[build]\ninstall = 'x'\n"),
+    ("architecture_of_a_machine", "architecture = 'amd64'\n[build]\ninstall = 'x'\n"),
+    ("architectures_as_an_array", "architecture = ['amd64', 'arm64']\n[build]\ninstall = 'x'\n"),
+    ("release_in_quotes", "release = '1'\nepoch = -1\n[build]\ninstall = 'x'\n"),
+    ("release_with_a_tag", "release = '1.el9'\n[build]\ninstall = 'x'\n"),
+    ("date_in_quotes", "date = '2026-11-22'\n[build]\ninstall = 'x'\n"),
+    ("date_without_a_day", "date = 08:30:00\n[build]\ninstall = 'x'\n"),
+    ("date_before_1970", "date = 1969-07-20\n[build]\ninstall = 'x'\n"),
+    ("description_with_colours", "description = \"\\u001b[1mbold\"\n[build]\ninstall = 'x'\n"),
+    ("nul_in_a_script", "[build]\ninstall = \"printf 'a\\u0000b'\"\n"),
+    ("section_of_words", "section = 'Development Tools'\n[build]\ninstall = 'x'\n"),
+    ("relation_unclosed", "requires = ['libonig5 (>= 6.9']\n[build]\ninstall = 'x'\n"),
+    ("relation_is_blank", "requires = ['', 'libonig5']\n[build]\ninstall = 'x'\n"),
+    ("date_of_the_build", "[build]\nenv = { SOURCE_DATE_EPOCH = '0', DESTDIR = '/tmp' }\ninstall = 'x'\n"),
+    // Sources.
+    ("sources_as_addresses", "sources = ['https://example.org/jq.tar.gz']\n[build]\ninstall = 'x'\n"),
+    (
+        "source_with_several_addresses",
+        "[[sources]]\nurl = ['https://a.example/jq.tar.gz', 'https://b.example/jq.tar.gz']\nsha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_with_a_labelled_hash",
+        "[[sources]]\nurl = 'https://example.org/jq.tar.gz'\nsha256 = 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_with_another_hash",
+        "[[sources]]\nurl = 'https://example.org/jq.tar.gz'\nmd5 = 'd41d8cd98f00b204e9800998ecf8427e'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_without_a_scheme",
+        "[[sources]]\nurl = 'example.org/jq.tar.gz'\nsha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_over_ftp",
+        "[[sources]]\nurl = 'ftp://example.org/jq.tar.gz'\nsha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_of_an_unnamed_mirror",
+        "[[sources]]\nurl = 'mirror:///pool/main/j/jq.tar.gz'\nsha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_of_no_place",
+        "[[sources]]\nurls = []\nsha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_git_with_a_branch",
+        "[[sources]]\ngit = 'https://example.org/jq'\nbranch = 'main'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_git_with_a_short_commit",
+        "[[sources]]\ngit = 'https://example.org/jq'\ncommit = 'da39a3e'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "source_path_with_a_hash",
+        "[[sources]]\npath = 'jq.tar.gz'\nsha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'\n[build]\ninstall = 'x'\n",
+    ),
+    ("source_with_one_patch", "[[sources]]\npath = '.'\npatches = 'fix.patch'\nstrip = '1'\n[build]\ninstall = 'x'\n"),
+    ("source_with_a_windows_path", "[[sources]]\npath = '..\\src'\n[build]\ninstall = 'x'\n"),
+    // Split packages, tests, limits.
+    (
+        "split_package_of_everything",
+        "[build]\ninstall = 'x'\n[packages.all]\nfiles = ['/**']\n[packages.lib]\nfiles = ['/usr/../lib']\n",
+    ),
+    ("split_package_with_an_upper_case_key", "[build]\ninstall = 'x'\n[packages.Dev]\nfiles = ['/usr/include/**']\n"),
+    ("own_packaging_on_the_host", "[packaging]\ndebian = '/home/ada/jq/debian'\nspec = '../jq.spec'\n"),
+    ("test_without_a_script", "[build]\ninstall = 'x'\n[test]\nrun = 'jq --version'\n"),
+    (
+        "test_as_a_string",
+        "!test = 'jq --version'\n[package]\nname = 'jq'\nversion = '1.7.1'\nsummary = 'x'\nlicense = 'MIT'\nmaintainer = 'A <a@b.c>'\n[build]\ninstall = 'x'\n",
+    ),
+    ("limits_of_other_tools", "[build]\ninstall = 'x'\n[limits]\nmemory = '8G'\ncpus = 4\ntimeout = '1.5 h'\n"),
+    ("limit_without_a_unit", "[build]\ninstall = 'x'\n[limits]\nmemory = '4096'\nlog = 1\n"),
+    // Matrices and overrides.
+    ("matrix_of_a_string", "[build]\ninstall = 'x'\n[matrix]\ndistros = 'debian-12'\n"),
+    ("matrix_named_default", "[build]\ninstall = 'x'\n[matrix.default]\ndistros = ['debian-12']\n"),
+    ("matrix_with_an_upper_case_name", "[build]\ninstall = 'x'\n[matrix.Full]\ndistros = ['debian-12']\n"),
+    (
+        "variants_as_an_array",
+        "[build]\ninstall = 'x'\n[matrix]\ndistros = ['debian-12']\nvariants = ['full', 'minimal']\n",
+    ),
+    (
+        "variant_of_numbers",
+        "[build]\ninstall = 'x'\n[matrix]\ndistros = ['debian-12']\n[matrix.variants.full]\nfeatures = 3\n",
+    ),
+    (
+        "variant_of_two_meanings",
+        "[build]\ninstall = 'x'\n[matrix]\ndistros = ['debian-12']\n[matrix.variants.full]\na = '1'\n[matrix.more]\ndistros = ['debian-13']\n[matrix.more.variants.full]\na = '2'\n",
+    ),
+    ("override_in_the_plural", "[build]\ninstall = 'x'\n[overrides.rpm.build]\ncheck = ''\n"),
+    ("override_with_a_comma", "[build]\ninstall = 'x'\n[override.'debian,ubuntu'.build]\ncheck = ''\n"),
+    ("override_with_capitals", "[build]\ninstall = 'x'\n[override.Debian-12.build]\ncheck = ''\n"),
+    (
+        "override_of_a_variant_with_an_equals_sign",
+        "[build]\ninstall = 'x'\n[matrix]\ndistros = ['*']\n[matrix.variants.minimal]\n[override.'variant=minimal'.build]\ncheck = ''\n",
+    ),
+    ("override_of_a_matrix", "[build]\ninstall = 'x'\n[override.rpm.matrix]\ndistros = ['fedora-*']\n"),
+    ("override_is_no_table", "[build]\ninstall = 'x'\n[override]\nrpm = 'oniguruma-devel'\n"),
+    ("override_breaks_what_was_good", "[build]\ninstall = 'x'\n[override.debian-12.package]\nversion = 'bookworm'\n"),
+    // What a package asks of the system.
+    ("services_as_an_array", "services = ['greetd.service']\n[build]\ninstall = 'x'\n"),
+    ("service_enabled_with_a_word", "[package.services.greetd]\nenable = 'yes'\n[build]\ninstall = 'x'\n"),
+    ("service_of_an_instance", "[package.services.'greet@tty1']\n[build]\ninstall = 'x'\n"),
+    ("systemd_for_services", "systemd = ['greetd.service']\n[build]\ninstall = 'x'\n"),
+    ("users_as_an_array", "users = ['greetd']\n[build]\ninstall = 'x'\n"),
+    ("user_with_an_id", "[package.users.greetd]\nuid = 999\n[build]\ninstall = 'x'\n"),
+    ("user_with_a_colon", "[package.users.greetd]\ncomment = 'Greeting: daemon'\n[build]\ninstall = 'x'\n"),
+    ("tmpfiles_without_a_type", "tmpfiles = ['/run/greetd 0755 greetd greetd']\n[build]\ninstall = 'x'\n"),
+    (
+        "alternative_without_a_priority",
+        "[package.alternatives.greet]\nlink = '/usr/bin/greet'\npath = '/usr/bin/greet-plain'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "alternative_of_itself",
+        "[package.alternatives.greet]\nlink = '/usr/bin/greet'\npath = '/usr/bin/greet'\npriority = 10\n[build]\ninstall = 'x'\n",
+    ),
 ];
 
 /// Wrong only in the light of the catalogue.
@@ -110,6 +279,8 @@ const WRONG_MATRIX: &[(&str, &str)] = &[
     ("matrix_unknown_distributions", "[matrix]\ndistros = ['debain-12', 'debian', 'debian-7']\n"),
     ("matrix_unknown_architecture", "[matrix]\ndistros = ['debian-12']\narches = ['amd65', 'riscv64']\n"),
     ("matrix_exclude", "[matrix]\ndistros = ['debian-*']\nexclude = ['fedoar-43', 'debian-12/vax']\n"),
+    ("matrix_of_code_names", "[matrix]\ndistros = ['bookworm', 'jammy', 'debian:12', 'el9']\n"),
+    ("matrix_of_other_spellings", "[matrix]\ndistros = ['Debian-12', 'debian12', 'ubuntu-2404', 'fedora']\n"),
     (
         "override_of_an_unknown_distribution",
         "[matrix]\ndistros = ['debian-*']\n[override.debain-12.build]\ncheck = ''\n",
@@ -117,6 +288,15 @@ const WRONG_MATRIX: &[(&str, &str)] = &[
 ];
 
 fn whole(wrong: &str) -> String {
+    let with = |good: &str, wrong: &str| {
+        format!("{PACKAGE}{BUILD}").replacen(&format!("\"{good}\""), &format!("\"{wrong}\""), 1)
+    };
+    let of = |key: &str| wrong.strip_prefix('!')?.strip_prefix(key);
+    let values =
+        [("NAME", "jq"), ("VERSION", "1.7.1"), ("LICENSE", "MIT"), ("MAINTAINER", "Ada Lovelace <ada@example.org>")];
+    if let Some((value, good)) = values.iter().find_map(|(key, good)| Some((of(key)?, *good))) {
+        return with(good, value);
+    }
     match wrong.strip_prefix('!') {
         Some(text) => text.to_owned(),
         None => format!("{PACKAGE}{wrong}"),
