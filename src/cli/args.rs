@@ -131,6 +131,12 @@ pub(crate) struct BuildArgs {
     /// Build again what is up to date
     #[arg(long)]
     pub force: bool,
+    /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
+    ///
+    /// The version sorts after the last release, which is the last tag that has a number in it, and before the next.
+    /// The recipe is not changed.
+    #[arg(long)]
+    pub snapshot: bool,
     /// Start no new job once one has failed
     #[arg(long, overrides_with = "keep_going")]
     pub fail_fast: bool,
@@ -168,6 +174,9 @@ pub(crate) struct PlanArgs {
     /// The order of building: what needs what, as text or for Graphviz
     #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true, conflicts_with_all = ["json", "explain"])]
     pub graph: Option<GraphChoice>,
+    /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
+    #[arg(long)]
+    pub snapshot: bool,
     /// Plan without the tests of the packages
     #[arg(long)]
     pub no_test: bool,
@@ -199,6 +208,9 @@ pub(crate) struct RenderArgs {
     /// A farm.toml, its folder, or a name under recipes/ [default: as for build]
     #[arg(long = "recipe", value_name = "RECIPE")]
     pub recipes: Vec<PathBuf>,
+    /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
+    #[arg(long)]
+    pub snapshot: bool,
     /// Write a folder instead of a listing
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,

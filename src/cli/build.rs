@@ -37,7 +37,8 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     // What is wrong with the command line comes before what is wrong with the engine.
     let arch = context::default_arch(info);
     let chosen = select::choose(&loaded, &args.selection, arch)?;
-    let (chosen, cells): (Vec<_>, Vec<_>) = select::cells(&loaded, &chosen, arch)?.into_iter().unzip();
+    let cells = select::cells(&loaded, &chosen, arch, args.snapshot).await?;
+    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
     let Connected { engine, info } = connected?;
 
     let id = context::new_run();
@@ -192,11 +193,15 @@ fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> Str
     for (name, url) in &args.origin.archive.mirrors {
         option("--mirror", &format!("{name}={url}"));
     }
-    if args.origin.archive.stale_contents {
-        words.push("--stale-contents".to_owned());
-    }
-    if args.no_test {
-        words.push("--no-test".to_owned());
+    let flags = [
+        (args.origin.archive.stale_contents, "--stale-contents"),
+        (args.snapshot, "--snapshot"),
+        (args.no_test, "--no-test"),
+    ];
+    for (given, flag) in flags {
+        if given {
+            words.push(flag.to_owned());
+        }
     }
     words.extend(["-t".to_owned(), target.to_string()]);
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
@@ -235,8 +240,8 @@ mod tests {
         };
         assert_eq!(again(&["farm", "build", "--matrix", "-j4", "--force"]), "farm build -t jq@debian-12/amd64");
         assert_eq!(
-            again(&["farm", "build", "hello", "jq", "-t", "debian-*", "-o", "out", "--no-test"]),
-            "farm build 'my recipes/jq' -o out --no-test -t jq@debian-12/amd64"
+            again(&["farm", "build", "hello", "jq", "-t", "debian-*", "-o", "out", "--no-test", "--snapshot"]),
+            "farm build 'my recipes/jq' -o out --snapshot --no-test -t jq@debian-12/amd64"
         );
     }
 

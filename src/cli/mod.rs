@@ -26,6 +26,7 @@ mod schema;
 mod screen;
 mod select;
 mod set;
+mod settle;
 mod signals;
 
 use std::panic::PanicHookInfo;

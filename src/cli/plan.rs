@@ -34,7 +34,8 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let info = connected.as_ref().ok().map(|connected| &connected.info);
     let arch = context::default_arch(info);
     let chosen = select::choose(&loaded, &args.selection, arch)?;
-    let (chosen, cells): (Vec<_>, Vec<_>) = select::cells(&loaded, &chosen, arch)?.into_iter().unzip();
+    let cells = select::cells(&loaded, &chosen, arch, args.snapshot).await?;
+    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
 
     let surroundings = Surroundings::of_this_process();
     let style = surroundings.style(color, false);
@@ -178,13 +179,14 @@ fn json(plan: &Plan, reasons: &[Reason]) -> String {
 type Origin<'a> = &'a dyn Fn(usize, &str) -> Option<String>;
 
 fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style, origin: Origin<'_>) -> String {
-    let mut table = Table::new(&["TARGET", "ACTION", "BECAUSE"]);
+    let mut table = Table::new(&["TARGET", "VERSION", "ACTION", "BECAUSE"]);
     for (number, (job, reason)) in plan.jobs.iter().zip(reasons).enumerate() {
         let mut because = because(reason, &|input| origin(number, input));
         if job.only_needed && *reason != Reason::UpToDate {
             because.push_str(&format!("; needed by {}", needed_by(plan, job)));
         }
-        table.row(vec![job.target.to_string(), action(reason).to_owned(), because]);
+        let version = job.recipe.package.version.clone();
+        table.row(vec![job.target.to_string(), version, action(reason).to_owned(), because]);
     }
     let mut text = table.render(style);
     if explain {

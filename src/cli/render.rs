@@ -25,7 +25,7 @@ pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, F
             help: Some(format!("name one of them: {}{}", some.join(", "), if chosen.len() > 3 { ", ..." } else { "" })),
         });
     }
-    let cells = select::cells(&loaded, &chosen, context::default_arch(None))?;
+    let cells = select::cells(&loaded, &chosen, context::default_arch(None), args.snapshot).await?;
     let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
     let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
     let archives = context::archives_of(Fetcher::new()?, &distros, &args.archive, &Config::load()?)?;

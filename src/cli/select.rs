@@ -10,6 +10,7 @@ use super::args::SelectionArgs;
 use super::failure::Failure;
 use super::output;
 use super::set::{self, Member};
+use super::settle::Settler;
 use crate::distro::Catalogue;
 use crate::matrix::{self, Filter, MatrixError, Target};
 use crate::plan::Cell;
@@ -300,10 +301,16 @@ fn suggestions(patterns: &[String], all: &[Target]) -> Vec<String> {
     near
 }
 
-/// What the planner needs of each chosen target, and of those that they need: overrides applied, sources fingerprinted.
-/// In the order of building, with the targets.
-pub(crate) fn cells(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) -> Result<Vec<(Chosen, Cell)>, Failure> {
-    let members = set::complete(loaded, chosen, engine_arch)?;
+/// What the planner needs of each chosen target, and of those that they need: overrides applied, the project asked for
+/// what recipes leave to it, sources fingerprinted. In the order of building, with the targets. With `snapshot`,
+/// versions are those of the trees as they are now.
+pub(crate) async fn cells(
+    loaded: &Loaded,
+    chosen: &[Chosen],
+    engine_arch: Arch,
+    snapshot: bool,
+) -> Result<Vec<(Chosen, Cell)>, Failure> {
+    let members = set::complete(loaded, chosen, engine_arch, &mut Settler::new(snapshot)).await?;
     let mut cells = Vec::with_capacity(members.len());
     // Targets of one recipe share their sources unless an override says otherwise.
     let mut fingerprints: Vec<(usize, Vec<crate::recipe::Source>, String)> = Vec::new();

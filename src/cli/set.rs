@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::failure::{Circle, Failure, Link};
-use super::select::{Chosen, Loaded, variant};
+use super::select::{Chosen, Loaded};
+use super::settle::Settler;
 use crate::distro::Distro;
 use crate::matrix::{self, Target};
 use crate::plan::set::{self, Provider, Providers, Resolution};
@@ -30,8 +31,14 @@ pub(crate) struct Member {
 ///
 /// # Errors
 /// Recipes that are wrong for a target, and circles.
-pub(crate) fn complete(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) -> Result<Vec<Member>, Failure> {
-    let mut set = Set { loaded, engine_arch, targets: vec![None; loaded.recipes.len()], places: HashMap::new() };
+pub(crate) async fn complete(
+    loaded: &Loaded,
+    chosen: &[Chosen],
+    engine_arch: Arch,
+    settler: &mut Settler,
+) -> Result<Vec<Member>, Failure> {
+    let mut set =
+        Set { loaded, engine_arch, settler, targets: vec![None; loaded.recipes.len()], places: HashMap::new() };
     let mut numbers: HashMap<Target, usize> = HashMap::new();
     let mut members: Vec<Member> = Vec::with_capacity(chosen.len());
     let mut errors = Vec::new();
@@ -45,7 +52,7 @@ pub(crate) fn complete(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) ->
         let Some(distro) = loaded.catalogue.get(&target.distro) else {
             return Err(Failure::usage(format!("{target}: unknown distribution")));
         };
-        let recipe = match resolved(loaded, &chosen) {
+        let recipe = match set.settler.recipe(loaded, &chosen).await? {
             Ok(recipe) => recipe,
             Err(error) => {
                 if !errors.contains(&error) {
@@ -55,7 +62,7 @@ pub(crate) fn complete(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) ->
             }
         };
         let resolution = if loaded.recipes.len() > 1 {
-            let providers = set.providers(target, distro)?;
+            let providers = set.providers(target, distro).await?;
             set::resolve(target, &recipe, distro, providers)
         } else {
             Resolution::default()
@@ -81,16 +88,11 @@ pub(crate) fn complete(loaded: &Loaded, chosen: &[Chosen], engine_arch: Arch) ->
     }
 }
 
-fn resolved(loaded: &Loaded, chosen: &Chosen) -> Result<Arc<Recipe>, crate::recipe::RecipeError> {
-    let file = &loaded.recipes[chosen.recipe];
-    let target = &chosen.target;
-    file.resolve_shared(&matrix::selection(target, &loaded.catalogue), &variant(file, target))
-}
-
 /// What of a set has been looked at.
 struct Set<'a> {
     loaded: &'a Loaded,
     engine_arch: Arch,
+    settler: &'a mut Settler,
     /// All targets of each recipe, over all its matrices.
     targets: Vec<Option<Vec<Target>>>,
     /// By distribution, architecture and variant.
@@ -99,12 +101,12 @@ struct Set<'a> {
 
 impl<'a> Set<'a> {
     /// The recipes of the set as a target sees them.
-    fn providers(&mut self, target: &Target, distro: &Distro) -> Result<&Providers, Failure> {
+    async fn providers(&mut self, target: &Target, distro: &Distro) -> Result<&Providers, Failure> {
         let place = (target.distro.clone(), target.arch, target.variant.clone());
         if !self.places.contains_key(&place) {
             let mut providers = Vec::with_capacity(self.loaded.recipes.len());
             for number in 0..self.loaded.recipes.len() {
-                providers.extend(self.provider(number, target, distro)?);
+                providers.extend(self.provider(number, target, distro).await?);
             }
             self.places.insert(place.clone(), Providers::new(providers));
         }
@@ -112,7 +114,12 @@ impl<'a> Set<'a> {
     }
 
     /// A recipe as a target sees it; none when it can make no packages there.
-    fn provider(&mut self, number: usize, seen_from: &Target, distro: &Distro) -> Result<Option<Provider>, Failure> {
+    async fn provider(
+        &mut self,
+        number: usize,
+        seen_from: &Target,
+        distro: &Distro,
+    ) -> Result<Option<Provider>, Failure> {
         let loaded: &'a Loaded = self.loaded;
         let file = &loaded.recipes[number];
         let here = |target: &&Target| target.distro == seen_from.distro;
@@ -136,7 +143,7 @@ impl<'a> Set<'a> {
         let target = target.map(|target| (*target).clone());
         let chosen = target.clone().map_or(elsewhere, |target| Chosen { target, recipe: number });
         // What is wrong with it is told when it is to be built.
-        let Ok(recipe) = resolved(loaded, &chosen) else { return Ok(None) };
+        let Ok(Ok(recipe)) = self.settler.recipe(loaded, &chosen).await else { return Ok(None) };
         Ok(Some(Provider { recipe: file.name.clone(), target, offers: set::offers(&recipe, distro) }))
     }
 
@@ -213,7 +220,9 @@ mod tests {
             ..SelectionArgs::default()
         };
         let chosen = select::choose(&loaded, &args, Arch::Amd64)?;
-        let members = complete(&loaded, &chosen, Arch::Amd64)?;
+        let mut settler = Settler::new(false);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let members = runtime.block_on(complete(&loaded, &chosen, Arch::Amd64, &mut settler))?;
         let shown = |member: &Member| {
             format!("{}{}", member.chosen.target, if member.only_needed { " for others" } else { "" })
         };

@@ -9,10 +9,10 @@ use crate::types::Format;
 
 use super::members::{Member, assignment, members};
 use super::system::own_files;
-use super::text::{body, paragraphs, quote, utc};
+use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
-    copyright, relation, script_variables, source_folder, unpack,
+    changelog_entries, copyright, relation, script_variables, source_folder, unpack,
 };
 
 /// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
@@ -272,12 +272,11 @@ fn description(text: &str, summary: &str) -> String {
 fn changelog(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
     let package = &recipe.package;
     format!(
-        "{name} ({version}) {suite}; urgency=medium\n\n  * {name} {upstream} built for {distro}.\n\n -- {maintainer}  {date}\n",
+        "{name} ({version}) {suite}; urgency=medium\n\n{entries}\n -- {maintainer}  {date}\n",
         name = package.name,
         version = version(recipe, distro),
         suite = suite(distro),
-        upstream = package.version,
-        distro = distro.name,
+        entries = bullets(&changelog_entries(recipe, distro), "  * ", 80),
         maintainer = package.maintainer,
         date = utc(source_date_epoch, "%a, %d %b %Y %H:%M:%S +0000"),
     )

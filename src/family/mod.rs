@@ -100,8 +100,9 @@ impl std::fmt::Display for StepKind {
 }
 
 /// The environment variable that holds a random token per exec. A script announces that it enters another phase by
-/// printing, on a line of its own, the token, a space and the phase's name (`$FARM_PHASE_TOKEN check`). The executor
-/// takes such lines out of the log; where the variable is unset, scripts print nothing.
+/// printing, on a line of its own, the token, a space and the phase's name (`$FARM_PHASE_TOKEN check`). `$FARM_PHASE_TOKEN
+/// finding RULE SENTENCE` says what is wrong, with `warning` in place of `finding` what people should be told all the
+/// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing.
 pub const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
 
 /// One exec in the job's container.
@@ -317,6 +318,15 @@ fn script_variables(recipe: &Recipe, distro: &Distro) -> BTreeMap<String, String
         variables.insert(format!("FARM_VARIANT_{name}"), value.clone());
     }
     variables
+}
+
+/// What the changelog says of this build.
+fn changelog_entries(recipe: &Recipe, distro: &Distro) -> Vec<String> {
+    let package = &recipe.package;
+    match package.changelog.is_empty() {
+        true => vec![format!("{} {} built for {}.", package.name, package.version, distro.name)],
+        false => package.changelog.clone(),
+    }
 }
 
 /// `/build/<name>-<version>`

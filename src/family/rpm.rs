@@ -9,10 +9,10 @@ use crate::types::Format;
 
 use super::members::{Member, assignment, members, source_name};
 use super::system::own_files;
-use super::text::{body, paragraphs, quote, utc};
+use super::text::{body, bullets, paragraphs, quote, quote_all, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
-    Step, StepKind, TEST_PACKAGES, User, relation, script_variables, scriptlets, source_top, unpack,
+    Step, StepKind, TEST_PACKAGES, User, changelog_entries, relation, script_variables, scriptlets, source_top, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -229,12 +229,12 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
         );
     }
     spec.push_str("\n%prep\n%setup -q\n");
+    if !patches.is_empty() {
+        spec.push_str(&escape(unpack::PATCH_FUNCTION));
+    }
     for (index, patch) in patches.iter().enumerate() {
-        let apply = format!("%patch -P {} -p1", index + 1);
-        match patch.into.trim_matches('/') {
-            "." | "" => spec.push_str(&format!("{apply}\n")),
-            folder => spec.push_str(&format!("pushd {}\n{apply}\npopd\n", escape(&quote(folder)))),
-        }
+        // The path is a macro, so it is put in when the rest has been escaped.
+        spec.push_str(&escape(&patch.apply("FILE")).replace("-i FILE\n", &format!("-i %{{PATCH{}}}\n", index + 1)));
     }
     let build = &recipe.build;
     let environment = environment(recipe, distro);
@@ -258,13 +258,11 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
         spec.push_str(&format!("\n%files {name}-f farm-files/{}\n", member.name));
     }
     spec.push_str(&format!(
-        "\n%changelog\n* {} {} - {}\n- {} {} built for {}\n",
+        "\n%changelog\n* {} {} - {}\n{}",
         utc(source_date_epoch, "%a %b %d %Y"),
         escape(&package.maintainer),
         version(recipe, distro),
-        package.name,
-        package.version,
-        escape(&distro.name),
+        escape(&bullets(&changelog_entries(recipe, distro), "- ", 80)),
     ));
     spec
 }

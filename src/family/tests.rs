@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Security};
 use crate::recipe::{
-    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, RecipeLimits,
-    Relations, Service, Source, SubPackage, System, SystemUser, Test,
+    Alternative, AlternativeLink, Build, FromProject, MaintainerScripts, Origin, Package, Packaging as OwnPackaging,
+    Patch, RecipeLimits, Relations, Service, Source, SubPackage, System, SystemUser, Test,
 };
 use crate::types::Arch;
 
@@ -82,12 +82,17 @@ fn recipe() -> Recipe {
                 ..MaintainerScripts::default()
             },
             date: None,
+            changelog: vec![],
+            from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
             strip: 0,
             into: "sub dir".to_owned(),
-            patches: strings(&["patches/fix it.diff"]),
+            unpack: true,
+            series: None,
+            patches: vec![Patch { path: "patches/fix it.diff".to_owned(), strip: 1 }],
+            fuzz: 0,
         }],
         build: Build {
             requires: strings(&["zlib >= 1.2", "make"]),

@@ -47,6 +47,20 @@ pub(crate) fn paragraphs(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// The entries of a changelog as lines: `first` before each, as many blanks before what does not fit into `width`.
+pub(crate) fn bullets(entries: &[String], first: &str, width: usize) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let mut lines = Vec::new();
+        fill(entry, width - first.len(), &mut lines);
+        for (number, line) in lines.iter().enumerate() {
+            let lead = if number == 0 { first.to_owned() } else { " ".repeat(first.len()) };
+            text.push_str(&format!("{lead}{line}\n"));
+        }
+    }
+    text
+}
+
 fn fill(text: &str, width: usize, lines: &mut Vec<String>) {
     let mut line = String::new();
     for word in text.split_whitespace() {
@@ -93,6 +107,12 @@ mod tests {
         let text = "\nThe quick brown fox\njumps.\n\n\n* one\n* two\n\nend\n";
         assert_eq!(paragraphs(text, 12), ["The quick", "brown fox", "jumps.", "", "* one", "* two", "", "end"]);
         assert!(paragraphs("", 70).is_empty());
+    }
+
+    #[test]
+    fn entries_of_changelogs_are_filled_below_their_bullet() {
+        let entries = ["Greets in forty languages.".to_owned(), "* odd".to_owned()];
+        assert_eq!(bullets(&entries, "  * ", 20), "  * Greets in forty\n    languages.\n  * * odd\n");
     }
 
     #[test]

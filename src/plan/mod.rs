@@ -14,6 +14,7 @@ use crate::distro::Distro;
 use crate::family::{self, Answered, Answers, BuilderSetup, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::Recipe;
+use crate::types::Arch as Architecture;
 
 pub use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
 pub use set::Need;
@@ -137,7 +138,8 @@ impl Job {
 /// Makes the plan, jobs in the order of the cells.
 ///
 /// # Errors
-/// Everything in every recipe that its target's format cannot express, and targets that two recipes claim.
+/// Everything in every recipe that its target's format cannot express, targets that two recipes claim, and packages
+/// that two variants make.
 pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     let mut problems = duplicates(&inputs.cells);
     // Cells share recipes (`RecipeFile::resolve_shared`) and distributions: what only depends on these is made once.
@@ -184,13 +186,14 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
         })
         .collect();
 
-    let mut planned = Vec::with_capacity(jobs.len());
+    let mut planned: Vec<Job> = Vec::with_capacity(jobs.len());
     for (cell, job) in inputs.cells.iter().zip(jobs) {
         match job {
             Ok(job) => planned.push(job),
             Err(found) => problems.extend(found.into_iter().map(|problem| (cell.target.clone(), problem))),
         }
     }
+    problems.extend(collisions(&planned));
     if problems.is_empty() {
         let mut warnings = end_of_life_warnings(inputs);
         warnings.extend(inputs.cells.iter().flat_map(|cell| {
@@ -338,6 +341,32 @@ fn duplicates(cells: &[Cell]) -> Vec<(Target, String)> {
             let (one, two) = (owner.recipe.root.display(), cell.recipe.root.display());
             let message = format!("the recipes in {one} and {two} have the same name: give one of them another");
             problems.push((cell.target.clone(), message));
+        }
+    }
+    problems
+}
+
+/// Variants of one recipe that make the same package for one distribution and architecture: nothing tells them apart
+/// where they are published, and neither can be installed beside the other.
+fn collisions(jobs: &[Job]) -> Vec<(Target, String)> {
+    let mut owners: HashMap<(&str, Architecture, &str, &str), &Target> = HashMap::new();
+    let mut problems = Vec::new();
+    for Job { target, packaging, .. } in jobs.iter().filter(|job| job.target.variant.is_some()) {
+        let same = packaging.expected.iter().find_map(|package| {
+            let (name, version) = (package.name.as_str(), package.version.as_str());
+            let owner = *owners.entry((&target.distro, target.arch, name, version)).or_insert(target);
+            let is_variant = owner.recipe == target.recipe && owner.variant != target.variant;
+            is_variant.then_some((package, owner))
+        });
+        if let (Some((package, owner)), Some(variant)) = (same, &target.variant) {
+            problems.push((
+                target.clone(),
+                format!(
+                    "makes {} {}, as {owner} does: give the variant a name or version of its own, \
+                     [override.\"variant:{variant}\".package] name = \"{}-{variant}\"",
+                    package.name, package.version, package.name
+                ),
+            ));
         }
     }
     problems

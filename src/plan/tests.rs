@@ -368,6 +368,31 @@ proptest! {
 }
 
 #[test]
+fn variants_may_not_make_the_same_package() {
+    let with = |override_: &str| {
+        let text =
+            format!("{RECIPE}\n[matrix.variants.full]\nx = 'y'\n[matrix.variants.minimal]\nx = 'n'\n{override_}\n");
+        let text = text.replace("\"ubuntu-24.04\"]", "\"fedora-43\"]");
+        plan(&inputs(&text)).map(|plan| plan.jobs.len()).map_err(|error| error.problems)
+    };
+    let problems = with("").unwrap_err();
+    assert_eq!(problems.len(), 3, "{problems:?}");
+    let (target, message) = &problems[0];
+    assert_eq!(target.to_string(), "hello+minimal@debian-12/amd64");
+    assert_eq!(
+        message,
+        "makes hello 2.10-1~deb12, as hello+full@debian-12/amd64 does: give the variant a name or version of its own, \
+         [override.\"variant:minimal\".package] name = \"hello-minimal\""
+    );
+    assert!(problems[2].1.starts_with("makes hello 2.10-1.fc43, as hello+full@fedora-43/x86_64 does"), "{problems:?}");
+    for apart in ["name = 'hello-minimal'", "version = '2.10+minimal'", "release = 2"] {
+        assert_eq!(with(&format!("[override.'variant:minimal'.package]\n{apart}")), Ok(6), "{apart}");
+    }
+    let only_rpm = with("[override.'rpm/variant:minimal'.package]\nname = 'hello-minimal'").unwrap_err();
+    assert_eq!(only_rpm.len(), 2, "{only_rpm:?}");
+}
+
+#[test]
 fn digests_do_not_depend_on_where_parts_end() {
     let key = |name: &str, value: &str| Key::new(BTreeMap::from([(name.to_owned(), value.to_owned())])).digest;
     assert_ne!(key("ab", "c"), key("a", "bc"));

@@ -5,11 +5,13 @@
 //! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
 //! is no TOML; `reader` takes tables apart key by key
 //! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
-//! hold, for editors; `overrides` the selectors; `file` puts them together. The reference for people is `docs/recipe.md`.
+//! hold, for editors; `overrides` the selectors; `project` what is left to the project itself; `file` puts them together.
+//! The reference for people is `docs/recipe.md`.
 
 mod document;
 mod file;
 mod overrides;
+mod project;
 mod reader;
 mod schema;
 mod sections;
@@ -27,9 +29,11 @@ use serde::Serialize;
 pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
 pub(crate) use overrides::glob_matches;
+pub use project::{ChangelogFrom, FromProject, Place, VersionFrom};
 pub(crate) use reader::{Problems, Schema, Section};
 pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
+pub(crate) use values::{git_url_reason, version_reason};
 
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,7 +56,7 @@ pub struct Recipe {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Package {
     pub name: String,
-    /// Upstream version; no `-`.
+    /// Upstream version; no `-`. As long as it is left to the project, what it is given later is not known: `0`.
     pub version: String,
     pub release: u32,
     pub epoch: u32,
@@ -77,6 +81,11 @@ pub struct Package {
     pub scripts: MaintainerScripts,
     /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
     pub date: Option<i64>,
+    /// What the changelog says of this version; empty: only that it was built.
+    pub changelog: Vec<String>,
+    /// What `source::settle` has still to ask the project for.
+    #[serde(skip)]
+    pub from_project: FromProject,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
@@ -136,25 +145,57 @@ pub struct Source {
     pub strip: u32,
     /// Folder below the source tree to unpack into; `.` is its top.
     pub into: String,
-    /// Patch files relative to the recipe, applied in order with `patch -p1`.
-    pub patches: Vec<String>,
+    /// Whether an archive is unpacked; a file that is none is copied anyway.
+    pub unpack: bool,
+    /// A quilt series beside the recipe; `source::settle` puts what it lists in front of `patches`.
+    pub series: Option<Series>,
+    /// Applied in order, in `into`.
+    pub patches: Vec<Patch>,
+    /// Lines of context that a hunk may do without.
+    pub fuzz: u32,
+}
+
+/// A list of patches that is still to be read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Series {
+    /// Relative to the recipe.
+    pub path: String,
+    /// Where the recipe names it.
+    #[serde(skip)]
+    pub span: std::ops::Range<usize>,
+}
+
+/// One patch of a source.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Patch {
+    /// Relative to the recipe.
+    pub path: String,
+    /// Leading folders to drop from the names in it: `patch -pN`.
+    pub strip: u32,
+}
+
+impl Patch {
+    /// The name under which it lies among the patches of a build, as the `number`th of all: `0001-fix-build.patch`.
+    pub fn file_name(&self, number: usize) -> String {
+        let name = self.path.rsplit('/').next().unwrap_or(&self.path);
+        let stem = name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name);
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
+        format!("{number:04}-{}.patch", stem.chars().map(plain).collect::<String>())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Places to get one file from, tried in order; `mirror://NAME/path` goes through the mirror choice.
-    Urls {
-        urls: Vec<String>,
-        sha256: String,
-    },
+    Urls { urls: Vec<String>, sha256: String },
     /// A file or folder relative to the recipe; `.gitignore` is honoured.
-    Path {
-        path: String,
-    },
+    Path { path: String },
     Git {
         url: String,
         commit: String,
+        /// Each at the commit that this one records.
+        submodules: bool,
     },
 }
 

@@ -63,6 +63,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "groups",
         "tmpfiles",
         "alternatives",
+        "changelog",
         "date",
         "scripts",
     ],
@@ -74,11 +75,29 @@ pub(crate) static ALTERNATIVE: Schema =
     Schema { title: "[package.alternatives.NAME]", keys: &["link", "path", "priority", "dependents"] };
 pub(crate) static ALTERNATIVE_LINK: Schema =
     Schema { title: "[package.alternatives.NAME.dependents.NAME]", keys: &["link", "path"] };
+/// What a value may be taken from: the tables that stand in place of it.
+pub(crate) static VERSION: Schema = Schema { title: "[package.version]", keys: &["from", "file", "tags", "suffix"] };
+pub(crate) static CHANGELOG: Schema = Schema { title: "[package.changelog]", keys: &["from", "file"] };
+pub(crate) static DATE: Schema = Schema { title: "[package.date]", keys: &["from"] };
 pub(crate) static SCRIPTS: Schema =
     Schema { title: "[package.scripts]", keys: &["pre-install", "post-install", "pre-remove", "post-remove"] };
 pub(crate) static SOURCE: Schema = Schema {
     title: "[[sources]]",
-    keys: &["url", "urls", "sha256", "path", "git", "commit", "strip", "into", "patches"],
+    keys: &[
+        "url",
+        "urls",
+        "sha256",
+        "path",
+        "git",
+        "commit",
+        "submodules",
+        "unpack",
+        "strip",
+        "into",
+        "series",
+        "patches",
+        "fuzz",
+    ],
 };
 pub(crate) static BUILD: Schema =
     Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network"] };
@@ -604,6 +623,11 @@ impl<'a> Section<'a> {
             map.insert(name.to_string(), text.value.to_owned());
         }
         map
+    }
+
+    /// Whether a key that may hold a plain value or a table holds a table.
+    pub(crate) fn is_table(&self, key: &str) -> bool {
+        matches!(self.table.get(key).map(|entry| &entry.node.value), Some(Value::Table(_)))
     }
 
     /// A table whose keys are up to the writer.

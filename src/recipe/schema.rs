@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::reader::{
-    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE, PACKAGING, SCRIPTS, SERVICE, SOURCE,
-    SUB_PACKAGE, Schema, TEST, USER,
+    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE, PACKAGING, SCRIPTS,
+    SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -18,12 +18,14 @@ pub(crate) enum Shape {
     Boolean,
     /// An array of strings.
     Texts,
-    /// A date, or seconds.
-    Time,
     /// An integer in the base unit, or a string with a unit.
     Quantity,
     /// A table of strings under names that are up to the writer.
     TextMap,
+    /// A string, or a table that says where to look for it.
+    TextOr(&'static Schema),
+    /// A date, or seconds, or such a table.
+    TimeOr(&'static Schema),
     Table(&'static Schema),
     /// An array of tables.
     Tables(&'static Schema),
@@ -36,7 +38,8 @@ pub(crate) enum Shape {
 }
 
 use Shape::{
-    Boolean, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, Texts, Time, WithNamed,
+    Boolean, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, TextOr, Texts, TimeOr,
+    WithNamed,
 };
 
 /// A kind of table: its keys with their shape and meaning, and which of them a recipe cannot do without.
@@ -91,7 +94,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         meaning: "Name, version, metadata and relations of the package.",
         keys: &[
             ("name", Text, "Source and main package: lower-case letters, digits, `+`, `-`, `.`."),
-            ("version", Text, "Upstream version; a pre-release is `1.0~rc1`, which sorts before `1.0`."),
+            ("version", TextOr(&VERSION), "Upstream version; a pre-release is `1.0~rc1`, which sorts before `1.0`."),
             ("release", Integer(1, 999_999), "Revision of the packaging; the distribution's tag is added by farm."),
             ("epoch", Integer(0, 999_999), "Sorts before the version; needed only when a version must go down."),
             ("summary", Text, "One line, without the package's name and a full stop."),
@@ -115,10 +118,44 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("groups", Texts, "System groups."),
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
-            ("date", Time, "Date of the changelog entry, and SOURCE_DATE_EPOCH; else the newest time in the sources."),
+            ("changelog", Table(&CHANGELOG), "What the packages' changelogs say of this version."),
+            (
+                "date",
+                TimeOr(&DATE),
+                "Date of the changelog entry, and SOURCE_DATE_EPOCH; else the newest time in the sources.",
+            ),
             ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
         ],
         required: &["name", "version", "summary", "license", "maintainer"],
+    },
+    Described {
+        schema: &VERSION,
+        name: "version",
+        meaning: "Where in the project the version stands.",
+        keys: &[
+            ("from", OneOf(&["git", "file"]), "The last tag and the commits since, or a file of the project."),
+            ("file", Text, "The file; without it, the first of those that usually say the version."),
+            ("tags", Text, "Glob over the tags that are releases: `v*`."),
+            ("suffix", Text, "Put behind what was found: `+minimal`."),
+        ],
+        required: &["from"],
+    },
+    Described {
+        schema: &CHANGELOG,
+        name: "changelog",
+        meaning: "Where in the project it stands what has changed.",
+        keys: &[
+            ("from", OneOf(&["git", "file"]), "Subjects of the commits since the last tag, or a file of the project."),
+            ("file", Text, "The file; without it, the first of those that usually are changelogs."),
+        ],
+        required: &["from"],
+    },
+    Described {
+        schema: &DATE,
+        name: "date",
+        meaning: "Where in the project the date stands.",
+        keys: &[("from", OneOf(&["git"]), "When the commit was made.")],
+        required: &["from"],
     },
     Described {
         schema: &SCRIPTS,
@@ -188,9 +225,13 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("path", Text, "A file or folder beside the recipe; .gitignore is honoured."),
             ("git", Text, "Address of a git repository."),
             ("commit", Text, "The full id of a commit."),
+            ("submodules", Boolean, "Whether the commit's submodules are fetched too."),
+            ("unpack", Boolean, "Whether an archive is unpacked; `false` copies it as the file that it is."),
             ("strip", Integer(0, 16), "Leading folders to drop from the paths in an archive."),
             ("into", Text, "Folder of the source tree to unpack into."),
+            ("series", Text, "A quilt series beside the recipe, applied before `patches`."),
             ("patches", Texts, "Patch files beside the recipe, applied in order."),
+            ("fuzz", Integer(0, 2), "How many lines of context around a hunk need not match."),
         ],
         required: &[],
     },
@@ -333,11 +374,14 @@ fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
         Shape::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        Shape::TextOr(schema) => json!({"anyOf": [{"type": "string"}, part(schema, whole)]}),
         // Editors see a date of TOML as a string.
-        Shape::Time => {
-            json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"},
-            {"type": "integer", "minimum": 0}]})
-        }
+        Shape::TimeOr(schema) => json!({"anyOf": [
+            {"type": "string", "format": "date"},
+            {"type": "string", "format": "date-time"},
+            {"type": "integer", "minimum": 0},
+            part(schema, whole),
+        ]}),
         Shape::Quantity => json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}),
         Shape::TextMap => texts(),
         Shape::NamedTextMaps => json!({"type": "object", "additionalProperties": texts()}),

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::document::{Entry, Node, Table, Value};
+use super::project;
 use super::reader::{self, Problems, Section, Text};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations,
-    Source, SubPackage, Test,
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
+    Relations, Series, Source, SubPackage, Test,
 };
 use crate::types::{Arch, Format, nearest};
 
@@ -24,6 +25,9 @@ pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
     stall: Duration::from_secs(20 * 60),
     log_bytes: 256 << 20,
 };
+
+/// A diff has three lines of context: a hunk that needs none of them could go anywhere.
+const MOST_FUZZ: u32 = 2;
 
 /// Reads everything but `[matrix]` and `[override]`, from a table that overrides may have been merged into. Always
 /// gives a recipe; it is worth something only when no problem was added. `format` is that of the target, if known.
@@ -101,9 +105,13 @@ fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems
 fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
     section.require(&["name", "version", "summary", "license", "maintainer"]);
     let summary = section.required_line("summary", values::anything);
+    let from_project = project::read(section);
     Package {
         name: section.required_line("name", name_rule.check()),
-        version: section.required_line("version", values::version),
+        version: match section.is_table("version") {
+            true => project::UNKNOWN_VERSION.to_owned(),
+            false => section.required_line("version", values::version),
+        },
         release: section.integer("release", 1..=999_999).unwrap_or(1),
         epoch: section.integer("epoch", 0..=999_999).unwrap_or(0),
         description: read_description(section).unwrap_or_else(|| summary.clone()),
@@ -121,7 +129,9 @@ fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
-        date: section.time("date"),
+        date: if section.is_table("date") { None } else { section.time("date") },
+        changelog: Vec::new(),
+        from_project,
     }
 }
 
@@ -199,20 +209,21 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
                 }
                 urls
             };
-            stray(section, &["commit"], key, help);
+            stray(section, &["commit", "submodules"], key, help);
             section.require(&["sha256"]);
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
-            stray(section, &["sha256", "commit"], "path", help);
+            stray(section, &["sha256", "commit", "submodules"], "path", help);
             Origin::Path { path: section.required_line("path", values::relative_path) }
         }
         [_] => {
-            stray(section, &["sha256"], "git", help);
+            stray(section, &["sha256", "unpack"], "git", help);
             section.require(&["commit"]);
             Origin::Git {
                 url: section.required_line("git", values::git_url),
                 commit: section.required_line("commit", values::commit).to_ascii_lowercase(),
+                submodules: section.boolean("submodules").unwrap_or(false),
             }
         }
         [] => {
@@ -238,14 +249,34 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             return None;
         }
     };
-    let default_strip = u32::from(matches!(origin, Origin::Urls { .. }));
+    let unpack = section.boolean("unpack").unwrap_or(true);
+    if !unpack {
+        stray(section, &["strip"], "unpack = false", "an archive that is not unpacked keeps all of its paths");
+    }
+    let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
+    let patches = section.strings("patches", values::relative_path);
+    let series = section
+        .checked_line("series", values::relative_path)
+        .map(|text| Series { path: text.value.to_owned(), span: text.span.clone() });
+    let has_patches = ["patches", "series"].iter().any(|key| section.table.get(key).is_some());
+    if let Some(entry) = section.table.get("fuzz").filter(|_| !has_patches) {
+        section.problems.add(
+            "`fuzz` without patches",
+            &entry.key_span,
+            "says how exactly patches must fit",
+            Some("name them in `patches`, or their list in `series`".to_owned()),
+        );
+    }
     Some(Source {
         origin,
         strip: section.integer("strip", 0..=16).unwrap_or(default_strip),
         into: section
             .checked_line("into", values::inner_path)
             .map_or_else(|| ".".to_owned(), |text| text.value.to_owned()),
-        patches: section.strings("patches", values::relative_path),
+        unpack,
+        series,
+        patches: patches.into_iter().map(|path| Patch { path, strip: 1 }).collect(),
+        fuzz: section.integer("fuzz", 0..=MOST_FUZZ).unwrap_or(0),
     })
 }
 

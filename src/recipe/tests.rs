@@ -129,7 +129,10 @@ log = 1048576
     assert!(recipe.build.network);
     let [urls, path, git] = &recipe.sources[..] else { panic!("three sources") };
     assert!(matches!(&urls.origin, Origin::Urls { urls, sha256 } if urls.len() == 2 && *sha256 == "ab".repeat(32)));
-    assert_eq!((urls.strip, urls.into.as_str(), urls.patches.as_slice()), (1, ".", &["fix.patch".to_owned()][..]));
+    assert_eq!(
+        (urls.strip, urls.into.as_str(), urls.patches.as_slice()),
+        (1, ".", &[Patch { path: "fix.patch".to_owned(), strip: 1 }][..])
+    );
     assert_eq!((path.strip, path.into.as_str()), (0, "own"));
     assert_eq!(git.strip, 2);
     assert_eq!(recipe.packages["dev"].files.len(), 2);

@@ -143,6 +143,29 @@ pub(crate) fn version(value: &str) -> Check {
     Ok(())
 }
 
+/// Why a text that did not come from a recipe is no version: "`_` is not allowed".
+pub(crate) fn version_reason(value: &str) -> Option<String> {
+    version(value).err().map(|complaint| complaint.label)
+}
+
+/// What may be put behind a version.
+pub(crate) fn version_suffix(value: &str) -> Check {
+    if !value.starts_with(['+', '.', '~']) {
+        return Err(Complaint::new("is no end of a version", "must begin with `+`, `.` or `~`")
+            .help("what begins with `+` sorts after the version, with `~` before it: \"+minimal\""));
+    }
+    version(&format!("0{value}")).map_err(|complaint| Complaint { part: None, ..complaint })
+}
+
+/// A glob over names of tags: what git takes, less what it could take for an option.
+pub(crate) fn tag_glob(value: &str) -> Check {
+    if value.starts_with('-') || value.contains(char::is_whitespace) {
+        return Err(Complaint::new("is no pattern of tags", "must not begin with `-` or hold white space")
+            .help("`*` and `?` are globs: \"v*\", \"release-*\""));
+    }
+    Ok(())
+}
+
 /// An SPDX licence expression.
 pub(crate) fn license(value: &str) -> Check {
     let Err(error) = spdx::Expression::parse(value) else { return Ok(()) };
@@ -257,6 +280,11 @@ pub(crate) fn git_url(value: &str) -> Check {
             if host_path.is_some() { Ok(()) } else { complaint("this is no address") }
         }
     }
+}
+
+/// Why an address that did not come from a recipe may not be handed to git.
+pub(crate) fn git_url_reason(value: &str) -> Option<String> {
+    git_url(value).err().map(|complaint| complaint.label)
 }
 
 fn hexadecimal(value: &str, lengths: &[usize], what: &str, help: &str) -> Check {

@@ -319,7 +319,9 @@ impl Work<'_> {
                 }
             }
         };
-        let (artifacts, warnings) = self.inspect(files).await?;
+        let (artifacts, found) = self.inspect(files).await?;
+        let mut warnings = self.journal.take_warnings();
+        warnings.extend(found);
         if let Some(setup) = &self.job.test {
             let mut attempt = 0;
             loop {
@@ -375,6 +377,10 @@ impl Work<'_> {
 
     pub(crate) async fn note(&mut self, text: &str) -> Result<(), Outcome> {
         self.journal.note(text).await.map_err(|error| log_failed(&error))
+    }
+
+    pub(crate) async fn warning(&mut self, rule: &str, message: &str) -> Result<(), Outcome> {
+        self.journal.warning(rule, message.to_owned()).await.map_err(|error| log_failed(&error))
     }
 
     pub(crate) fn patience(&self) -> Patience {

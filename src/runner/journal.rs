@@ -15,7 +15,7 @@ use super::log::JobLog;
 use super::outcome;
 use super::phases::{PhaseScanner, Piece};
 use super::tail::LastLine;
-use crate::artifact::Finding;
+use crate::artifact::{Finding, Severity};
 use crate::engine::{OutputSink, OutputStream};
 use crate::event::{Event, Tail};
 use crate::family::StepKind;
@@ -23,6 +23,8 @@ use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::types::{Progress, printable};
 
+/// Warnings of one job that its report holds.
+const MOST_WARNINGS: usize = 100;
 /// Droppable events are sent at most this often per job.
 const SHOW_EVERY: Duration = Duration::from_millis(100);
 
@@ -93,6 +95,7 @@ pub(crate) struct Journal {
     entered: Option<(StepKind, Instant)>,
     printed: bool,
     findings: Vec<Finding>,
+    warnings: Vec<Finding>,
 }
 
 impl Journal {
@@ -122,6 +125,7 @@ impl Journal {
             entered: None,
             printed: false,
             findings: Vec::new(),
+            warnings: Vec::new(),
         })
     }
 
@@ -227,6 +231,26 @@ impl Journal {
         let result = self.note(&message).await;
         self.emit(Event::Warning { target: Some(self.target.clone()), message });
         result
+    }
+
+    /// A warning that stands in the job's report when it has succeeded, and in the log now. Each is told once, however
+    /// often an attempt is repeated, and not more than a person can read.
+    pub(crate) async fn warning(&mut self, rule: &str, message: String) -> io::Result<()> {
+        let finding = Finding {
+            severity: Severity::Warning,
+            artifact: String::new(),
+            rule: rule.to_owned(),
+            message: message.clone(),
+        };
+        if self.warnings.len() >= MOST_WARNINGS || self.warnings.contains(&finding) {
+            return Ok(());
+        }
+        self.warnings.push(finding);
+        self.note(&format!("warning: {message}")).await
+    }
+
+    pub(crate) fn take_warnings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// Why output was refused, if it was.
@@ -356,7 +380,10 @@ impl OutputSink for JobSink<'_> {
             match piece {
                 Piece::Bytes(bytes) => self.journal.output(bytes.into()).await?,
                 Piece::Phase(step) => self.journal.enter(step).await?,
-                Piece::Finding(rule, message) => self.journal.finding(&rule, &message).await?,
+                Piece::Finding(Severity::Error, rule, message) => self.journal.finding(&rule, &message).await?,
+                Piece::Finding(Severity::Warning, rule, message) => {
+                    self.journal.warning(&printable(&rule), printable(&message)).await?;
+                }
             }
         }
         Ok(())

@@ -1,15 +1,17 @@
-//! Finds the lines by which a script announces the phase that it enters, or a mistake that it has found, in output that
-//! arrives cut anywhere, and takes them out. What it lets through is the same for every way of cutting.
+//! Finds the lines by which a script announces the phase that it enters, a mistake that it has found, or what people
+//! should be told when all is done, in output that arrives cut anywhere, and takes them out. What it lets through is the
+//! same for every way of cutting.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
+use crate::artifact::Severity;
 use crate::family::StepKind;
 
 /// What a script may announce; the other phases are farm's own.
 const ANNOUNCED: [StepKind; 4] = [StepKind::Unpack, StepKind::Build, StepKind::Check, StepKind::Package];
 
-/// The word that says that a rule and a sentence follow.
-const FINDING: &[u8] = b" finding ";
+/// The words that say that a rule and a sentence follow.
+const FINDINGS: [(&[u8], Severity); 2] = [(b" finding ", Severity::Error), (b" warning ", Severity::Warning)];
 /// A longer line is no finding of a script of farm's.
 const LONGEST_FINDING: usize = 4096;
 
@@ -18,8 +20,9 @@ const LONGEST_FINDING: usize = 4096;
 pub(crate) enum Piece {
     Bytes(Vec<u8>),
     Phase(StepKind),
-    /// What is wrong, by a script that looked for it: the rule's name and a sentence. Not made printable.
-    Finding(String, String),
+    /// What is wrong, or worth a warning, by a script that looked for it: the rule's name and a sentence. Not made
+    /// printable.
+    Finding(Severity, String, String),
 }
 
 /// Reads one stream of one process.
@@ -105,13 +108,17 @@ impl PhaseScanner {
             }
             partial |= expected.starts_with(after);
         }
-        if let Some(text) = after.strip_prefix(FINDING) {
+        for (word, severity) in FINDINGS {
+            let Some(text) = after.strip_prefix(word) else {
+                partial |= word.starts_with(after);
+                continue;
+            };
             let room = &text[..text.len().min(LONGEST_FINDING)];
             return match room.iter().position(|byte| *byte == b'\n') {
                 Some(end) => match String::from_utf8_lossy(&text[..end]).split_once(' ') {
                     Some((rule, message)) => Marker::Complete(
-                        Piece::Finding(rule.to_owned(), message.to_owned()),
-                        self.token.len() + FINDING.len() + end + 1,
+                        Piece::Finding(severity, rule.to_owned(), message.to_owned()),
+                        self.token.len() + word.len() + end + 1,
                     ),
                     None => Marker::None,
                 },
@@ -119,7 +126,6 @@ impl PhaseScanner {
                 None => Marker::None,
             };
         }
-        partial |= FINDING.starts_with(after);
         if partial { Marker::Partial } else { Marker::None }
     }
 }
@@ -186,7 +192,8 @@ mod tests {
     #[test]
     fn findings_are_taken_out_whole() {
         let text = format!("ls\n{TOKEN} finding file-in-two-packages /usr/bin/a b is in two\nend\n");
-        let finding = Piece::Finding("file-in-two-packages".to_owned(), "/usr/bin/a b is in two".to_owned());
+        let finding =
+            Piece::Finding(Severity::Error, "file-in-two-packages".to_owned(), "/usr/bin/a b is in two".to_owned());
         assert_eq!(scan(&[text.as_bytes()]), [bytes("ls\n"), finding, bytes("end\n")]);
         for text in [
             format!("{TOKEN} finding rule\n"),
@@ -201,6 +208,15 @@ mod tests {
     fn a_marker_behind_an_unfinished_line_is_found() {
         let text = format!("no newline{TOKEN} check\nnext");
         assert_eq!(scan(&[text.as_bytes()]), [bytes("no newline"), Piece::Phase(StepKind::Check), bytes("next")]);
+    }
+
+    #[test]
+    fn a_warning_is_a_finding_that_lets_the_build_go_on() {
+        let text = format!("a\n{TOKEN} warning patch-moved a hunk\nb\n");
+        let warning = || Piece::Finding(Severity::Warning, "patch-moved".to_owned(), "a hunk".to_owned());
+        assert_eq!(scan(&[text.as_bytes()]), [bytes("a\n"), warning(), bytes("b\n")]);
+        let (one, other) = text.as_bytes().split_at(text.len() - 8);
+        assert_eq!(scan(&[one, other]), [bytes("a\n"), warning(), bytes("b\n")]);
     }
 
     #[test]
@@ -227,6 +243,7 @@ mod tests {
         let part = prop_oneof![
             Just(format!("{TOKEN} build\n").into_bytes()),
             Just(format!("{TOKEN} check\n").into_bytes()),
+            Just(format!("{TOKEN} warning a b\n").into_bytes()),
             Just(format!("{TOKEN} nothing\n").into_bytes()),
             Just(format!("{TOKEN} finding rule text\n").into_bytes()),
             Just(format!("{TOKEN} finding ").into_bytes()),

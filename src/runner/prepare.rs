@@ -79,6 +79,9 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     };
     let (sources, base) = tokio::join!(fetched, base);
     let sources = sources.map_err(outcome::source)?;
+    for (rule, message) in &sources.warnings {
+        work.warning(rule, message).await?;
+    }
     let base = base.map_err(|error| image_stop(work, error))?;
     let how = if work.journal.take_printed() { "made" } else { "was there" };
     work.note(&format!("base image {} ({how})", base.identity)).await?;

@@ -2,7 +2,7 @@
 //! .gitignore, stripped, owners and modes fixed. Patches are carried beside, applied in the container.
 //!
 //! Entries stand in the order of the recipe's sources; within a path source sorted, within an archive or commit as it
-//! has them. Nothing here runs what it fetched, and git submodules are not fetched.
+//! has them. `project` completes a recipe with what it leaves to the project before that. Nothing here runs what it fetched.
 //!
 //! ```text
 //! <cache>/downloads/<sha256>/<file name>   verified files, shared by all recipes
@@ -13,10 +13,13 @@
 //! makes it, and released by the operating system if it dies.
 
 mod git;
+mod project;
+mod series;
 mod tree;
 mod unpack;
 mod upload;
 mod walk;
+mod zip;
 
 use std::fs::{self, File, TryLockError};
 use std::io::Read;
@@ -32,6 +35,7 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::recipe::{Origin, Source};
 use crate::types::Progress;
 
+pub use project::{SettleError, is_settled, settle};
 use tree::{FIXED_TIME, TreeWriter, refused, tree_name};
 pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};
 use walk::{Found, Local, What};
@@ -60,11 +64,14 @@ pub struct Prepared {
     /// recipe's own folder and single downloads have no time that hosts agree on, and count as 1980-01-01; times in
     /// the future are passed over.
     pub newest: i64,
-    /// Patch files in order, as `NNNN-` with its own file name, and path on this host, with the `into` folder they apply in.
+    /// Patch files in order, named as [`crate::recipe::Patch::file_name`] does, and path on this host, with the `into`
+    /// folder they apply in.
     pub patches: Vec<PreparedPatch>,
     /// Each source as fetched: file name and path. Path and git sources are tars with a top folder `<name>-<version>`,
     /// the second of them `<name>-<version>-2`; a path that is a file is itself.
     pub originals: Vec<(String, PathBuf)>,
+    /// What people should know of the sources, as a rule's name and a sentence; they can be built all the same.
+    pub warnings: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +96,10 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
             Origin::Urls { urls, sha256 } => {
                 add(&mut whole, &[b"url", file_name(urls).as_bytes(), sha256.to_ascii_lowercase().as_bytes()]);
             }
-            Origin::Git { commit, .. } => add(&mut whole, &[b"git", commit.to_ascii_lowercase().as_bytes()]),
+            Origin::Git { commit, submodules, .. } => {
+                let kind: &[u8] = if *submodules { b"git with submodules" } else { b"git" };
+                add(&mut whole, &[kind, commit.to_ascii_lowercase().as_bytes()]);
+            }
             Origin::Path { path } => {
                 let full = root.join(path);
                 match walk::look(&full)? {
@@ -108,7 +118,17 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
         }
         add(&mut whole, &[&source.strip.to_le_bytes(), source.into.as_bytes(), &source.patches.len().to_le_bytes()]);
         for patch in &source.patches {
-            add(&mut whole, &[patch.as_bytes(), &content(&root.join(patch))?]);
+            add(&mut whole, &[patch.path.as_bytes(), &content(&root.join(&patch.path))?]);
+            // Only what is not as usual, so that digests of older recipes stay what they were.
+            if patch.strip != 1 {
+                add(&mut whole, &[b"strip", &patch.strip.to_le_bytes()]);
+            }
+        }
+        if source.fuzz > 0 {
+            add(&mut whole, &[b"fuzz", &source.fuzz.to_le_bytes()]);
+        }
+        if !source.unpack {
+            add(&mut whole, &[b"packed"]);
         }
     }
     Ok(hex::encode(whole.finalize()))
@@ -189,11 +209,11 @@ impl Sources {
             }
             let part = match &source.origin {
                 Origin::Urls { urls, sha256 } => self.download(urls, sha256, progress, cancel).await?,
-                Origin::Git { url, commit } => {
+                Origin::Git { url, commit, submodules } => {
                     let top = top_name(name, version, &mut tops);
                     let original = Original { name: format!("{top}.tar"), download: None };
                     let to = staging.path().join("originals").join(&original.name);
-                    git::archive(&self.cache, root, (url, commit), &top, &to, cancel).await?;
+                    git::archive(&self.cache, root, (url, commit, *submodules), &top, &to, cancel).await?;
                     Part::Git { original }
                 }
                 Origin::Path { path } => {
@@ -284,7 +304,14 @@ impl Sources {
             .collect();
         let there = |path: &Path| path.is_file();
         let complete = patches.iter().all(|patch| there(&patch.path)) && originals.iter().all(|(_, path)| there(path));
-        complete.then_some(Prepared { tree, digest: entry.digest, newest: entry.newest, patches, originals })
+        complete.then_some(Prepared {
+            tree,
+            digest: entry.digest,
+            newest: entry.newest,
+            patches,
+            originals,
+            warnings: entry.warnings,
+        })
     }
 }
 
@@ -298,6 +325,9 @@ struct Entry {
     /// Name and `into`.
     patches: Vec<(String, String)>,
     originals: Vec<Original>,
+    /// Not in folders of older versions.
+    #[serde(default)]
+    warnings: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -342,7 +372,7 @@ fn build(
         match part {
             Part::File { path, original } => {
                 let name = &original.name;
-                unpack::add_file(&mut tree, path, (name, name, false), into, source.strip)?;
+                add_one(&mut tree, path, (name, name, false), source)?;
                 originals.push(original.clone());
             }
             Part::Git { original } => {
@@ -358,8 +388,8 @@ fn build(
             }
         }
         for patch in &source.patches {
-            let from = root.join(patch);
-            let name = patch_name(patches.len() + 1, patch);
+            let from = root.join(&patch.path);
+            let name = patch.file_name(patches.len() + 1);
             fs::copy(&from, folder.join("patches").join(&name))
                 .map_err(|source| SourceError::Io { path: from, source })?;
             patches.push((name, into.clone()));
@@ -369,7 +399,18 @@ fn build(
         return Err(refused(&originals[twice].name, "is the file name of two sources".to_owned()));
     }
     let finished = tree.finish()?;
-    Ok(Entry { digest: finished.digest, size: finished.size, newest: finished.newest, patches, originals })
+    let warnings = finished.pointers.iter().map(|(first, count)| lfs_warning(first, *count)).collect();
+    Ok(Entry { digest: finished.digest, size: finished.size, newest: finished.newest, patches, originals, warnings })
+}
+
+fn lfs_warning(first: &str, count: usize) -> (String, String) {
+    let others = match count {
+        1 => "is a Git LFS pointer".to_owned(),
+        2 => "and one more file are Git LFS pointers".to_owned(),
+        n => format!("and {} more files are Git LFS pointers", n - 1),
+    };
+    let sentence = format!("{first} {others}, which farm does not follow: the build sees a few lines of text instead");
+    ("lfs-pointer".to_owned(), sentence)
 }
 
 /// Adds a path source to the tree, and makes the original of it.
@@ -394,13 +435,26 @@ fn add_local(
         }
         (Local::File { executable }, Part::LocalFile) => {
             let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            unpack::add_file(tree, &full, (path, &name, executable), &source.into, source.strip)?;
+            add_one(tree, &full, (path, &name, executable), source)?;
             let original = Original { name, download: None };
             let to = folder.join("originals").join(&original.name);
             fs::copy(&full, to).map_err(|source| SourceError::Io { path: full, source })?;
             Ok(original)
         }
         _ => Err(refused(path, "changed while it was read".to_owned())),
+    }
+}
+
+/// Adds one file, unpacked if the source wants that.
+fn add_one(
+    tree: &mut TreeWriter<'_>,
+    path: &Path,
+    about: (&str, &str, bool),
+    source: &Source,
+) -> Result<(), SourceError> {
+    match source.unpack {
+        true => unpack::add_file(tree, path, about, &source.into, source.strip),
+        false => unpack::copy_file(tree, path, about, &source.into),
     }
 }
 
@@ -433,11 +487,6 @@ fn top_name(name: &str, version: &str, so_far: &mut u32) -> String {
         1 => format!("{name}-{version}"),
         n => format!("{name}-{version}-{n}"),
     }
-}
-
-/// `0001-fix-build.patch`: what `family`'s scripts ask for.
-fn patch_name(number: usize, path: &str) -> String {
-    format!("{number:04}-{}", path.rsplit('/').next().unwrap_or(path))
 }
 
 /// The last component of the first place, without query and fragment.

@@ -4,7 +4,11 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
+mod git;
+mod kinds;
+
 use super::*;
+use crate::recipe::Patch;
 use crate::stream::{ByteStream, into_reader};
 use crate::types::NoProgress;
 
@@ -52,7 +56,11 @@ impl Place {
 }
 
 fn source(origin: Origin, strip: u32) -> Source {
-    Source { origin, strip, into: ".".to_owned(), patches: Vec::new() }
+    Source { origin, strip, into: ".".to_owned(), unpack: true, series: None, patches: Vec::new(), fuzz: 0 }
+}
+
+fn patch(path: &str) -> Patch {
+    Patch { path: path.to_owned(), strip: 1 }
 }
 
 fn path(path: &str) -> Source {
@@ -159,7 +167,7 @@ async fn what_is_no_archive_is_one_file() {
 
     place.write("a.zip", b"PK\x03\x04rest");
     let error = place.prepare(&[place.url("a.zip", 1)]).await.unwrap_err();
-    assert!(error.to_string().contains("zip archive"), "{error}");
+    assert!(error.to_string().contains("damaged or unusual zip archive"), "{error}");
 }
 
 #[tokio::test]
@@ -247,10 +255,14 @@ fn a_fingerprint_sees_every_part_of_a_source() {
         base.clone(),
         Source { strip: 0, ..base.clone() },
         Source { into: "x".to_owned(), ..base.clone() },
-        Source { patches: vec!["a.patch".to_owned()], ..base.clone() },
+        Source { patches: vec![patch("a.patch")], ..base.clone() },
+        Source { patches: vec![Patch { strip: 0, ..patch("a.patch") }], ..base.clone() },
+        Source { patches: vec![patch("a.patch")], fuzz: 2, ..base.clone() },
+        Source { unpack: false, ..base.clone() },
+        source(Origin::Git { url: "https://x/a.git".to_owned(), commit: "0".repeat(40), submodules: true }, 1),
         source(Origin::Urls { urls: vec!["https://x/b.tar".to_owned()], sha256: "0".repeat(64) }, 1),
         source(Origin::Urls { urls: vec!["https://x/a.tar".to_owned()], sha256: "1".repeat(64) }, 1),
-        source(Origin::Git { url: "https://x/a.git".to_owned(), commit: "0".repeat(40) }, 1),
+        source(Origin::Git { url: "https://x/a.git".to_owned(), commit: "0".repeat(40), submodules: false }, 1),
     ];
     let distinct: std::collections::BTreeSet<String> = variants.iter().map(digest).collect();
     assert_eq!(distinct.len(), variants.len());
@@ -270,7 +282,7 @@ async fn what_is_missing_is_named() {
     let error = fingerprint(&place.root(), &[path("nowhere")]).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read {}", place.root().join("nowhere").display()));
     place.write("x", b"x");
-    let patched = Source { patches: vec!["no.patch".to_owned()], ..place.url("x", 0) };
+    let patched = Source { patches: vec![patch("no.patch")], ..place.url("x", 0) };
     let error = place.prepare(&[patched]).await.unwrap_err();
     assert!(error.to_string().ends_with("no.patch"), "{error}");
     let mut wrong = place.url("x", 0);
@@ -290,19 +302,19 @@ async fn patches_are_numbered_and_kept() {
     place.write("patches/fix build.diff", b"1");
     place.write("z.patch", b"2");
     let sources = [
-        Source { patches: vec!["patches/fix build.diff".to_owned()], ..place.url("x", 0) },
-        Source { patches: vec!["z.patch".to_owned()], into: "sub".to_owned(), ..place.url("y", 0) },
+        Source { patches: vec![patch("patches/fix build.diff")], ..place.url("x", 0) },
+        Source { patches: vec![patch("z.patch")], into: "sub".to_owned(), ..place.url("y", 0) },
     ];
     let prepared = place.prepare(&sources).await.unwrap();
     let patches: Vec<(&str, &str)> = prepared.patches.iter().map(|p| (p.name.as_str(), p.into.as_str())).collect();
-    assert_eq!(patches, [("0001-fix build.diff", "."), ("0002-z.patch", "sub")]);
+    assert_eq!(patches, [("0001-fix-build.patch", "."), ("0002-z.patch", "sub")]);
     assert_eq!(fs::read(&prepared.patches[1].path).unwrap(), b"2");
     assert_eq!(
         stream_listing(upload(&prepared, Upload::Patches { folder: "/build/patches".to_owned() }, 7)).await,
         [
             "build/ 755 0 7",
             "build/patches/ 755 0 7",
-            "build/patches/0001-fix build.diff 644 1 7",
+            "build/patches/0001-fix-build.patch 644 1 7",
             "build/patches/0002-z.patch 644 1 7"
         ]
     );
@@ -520,53 +532,6 @@ proptest! {
             }
         }
     }
-}
-
-fn git(folder: &Path, args: &[&str]) -> String {
-    let output = Command::new("git")
-        .args(["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
-        .args(args)
-        .current_dir(folder)
-        .env("GIT_COMMITTER_DATE", "2020-01-02T03:04:05Z")
-        .env("GIT_AUTHOR_DATE", "2020-01-02T03:04:05Z")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-#[tokio::test]
-async fn commits_are_fetched_shallow_or_whole_and_missing_ones_named() {
-    let place = Place::new();
-    let upstream = place.root().join("upstream");
-    fs::create_dir(&upstream).unwrap();
-    git(&upstream, &["init", "--quiet"]);
-    let mut commits = Vec::new();
-    for content in ["one", "two", "three"] {
-        place.write("upstream/src/file", content.as_bytes());
-        git(&upstream, &["add", "."]);
-        git(&upstream, &["commit", "--quiet", "-m", content]);
-        commits.push(git(&upstream, &["rev-parse", "HEAD"]));
-    }
-    let at = |commit: &str| source(Origin::Git { url: "upstream".to_owned(), commit: commit.to_owned() }, 0);
-    // The tip first: after that, the history behind it is cut off, and the oldest must still be found.
-    for (commit, content) in [(&commits[2], "three"), (&commits[0], "one"), (&commits[1], "two")] {
-        let prepared = place.prepare(&[at(commit)]).await.unwrap();
-        assert_eq!(tree_of(&prepared), ["src/ 755 0 0", &format!("src/file 644 {} 0", content.len())]);
-        assert_eq!(read_file(&prepared, "src/file", 10).unwrap().unwrap(), content.as_bytes());
-        assert_eq!(prepared.newest, 1_577_934_245);
-        assert_eq!(prepared.originals[0].0, "hello-1.0.tar");
-        let original = listing(File::open(&prepared.originals[0].1).unwrap());
-        assert!(original.iter().any(|line| line.starts_with("hello-1.0/src/file ")), "{original:?}");
-    }
-    let error = place.prepare(&[at(&"0".repeat(40))]).await.unwrap_err();
-    assert!(matches!(&error, SourceError::Git(_)), "{error}");
-    let error = place.prepare(&[at("main")]).await.unwrap_err().to_string();
-    assert!(error.contains("full commit id"), "{error}");
-    let nowhere = source(Origin::Git { url: "./nowhere".to_owned(), commit: commits[0].clone() }, 0);
-    fs::remove_dir_all(place.temp.path().join("cache")).unwrap();
-    let error = place.prepare(&[nowhere]).await.unwrap_err().to_string();
-    assert!(error.starts_with("git: fetch failed: fatal:"), "{error}");
 }
 
 #[tokio::test]

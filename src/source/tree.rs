@@ -21,7 +21,7 @@ pub(super) const LARGEST_TREE: u64 = 64 << 30;
 /// Twice the entries of chromium. What a writer remembers of each is about 40 bytes.
 pub(super) const MOST_ENTRIES: usize = 1_000_000;
 /// PATH_MAX of Linux.
-const LONGEST_NAME: usize = 4096;
+pub(super) const LONGEST_NAME: usize = 4096;
 /// Time of what has none that two hosts agree on: files of the recipe's own folder, single downloads.
 /// 1980-01-01, the oldest that every archive format can hold.
 pub(super) const FIXED_TIME: i64 = 315_532_800;
@@ -34,7 +34,13 @@ pub(super) struct Finished {
     pub(super) digest: String,
     pub(super) size: u64,
     pub(super) newest: i64,
+    /// The first of the files that only stand for others in Git LFS, and how many there are.
+    pub(super) pointers: Option<(String, usize)>,
 }
+
+/// How a file begins that git keeps in place of a large one (git-lfs-pointer). Such a file is shorter than this.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+const LARGEST_LFS_POINTER: u64 = 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -47,8 +53,12 @@ enum Kind {
 pub(super) struct TreeWriter<'a> {
     path: PathBuf,
     tar: tar::Builder<Hashing<BufWriter<File>>>,
-    /// By the first half of the name's sha256: names themselves could be gigabytes.
-    seen: HashMap<[u8; 16], Kind>,
+    /// By the first half of the name's sha256: names themselves could be gigabytes. With the number of the source
+    /// that it came from.
+    seen: HashMap<[u8; 16], (Kind, u32)>,
+    /// Names of the sources so far.
+    origins: Vec<String>,
+    pointers: Option<(String, usize)>,
     bytes: u64,
     newest: i64,
     /// Times after this one are of no use for SOURCE_DATE_EPOCH.
@@ -66,6 +76,8 @@ impl<'a> TreeWriter<'a> {
             path: path.to_owned(),
             tar,
             seen: HashMap::new(),
+            origins: Vec::new(),
+            pointers: None,
             bytes: 0,
             newest: 0,
             now: chrono::Utc::now().timestamp(),
@@ -84,7 +96,8 @@ impl<'a> TreeWriter<'a> {
         };
         let hashing = close().map_err(|source| SourceError::Io { path, source })?;
         let newest = if self.newest == 0 { FIXED_TIME } else { self.newest };
-        Ok(Finished { digest: hex::encode(hashing.hasher.finalize()), size: hashing.size, newest })
+        let digest = hex::encode(hashing.hasher.finalize());
+        Ok(Finished { digest, size: hashing.size, newest, pointers: self.pointers })
     }
 
     /// A folder; one that is there already is no matter.
@@ -109,6 +122,15 @@ impl<'a> TreeWriter<'a> {
             return Err(refused(origin, format!("unpacks to more than {LARGEST_TREE} bytes")));
         }
         self.admit(origin, name, Kind::File, time)?;
+        let mut content = content;
+        let mut start = Vec::new();
+        if size <= LARGEST_LFS_POINTER {
+            (&mut content).take(size).read_to_end(&mut start).map_err(|error| self.failed(origin, error))?;
+            if start.starts_with(LFS_POINTER) {
+                self.pointers.get_or_insert_with(|| (shown(name), 0)).1 += 1;
+            }
+        }
+        let content = start.as_slice().chain(content);
         let mut header = header(tar::EntryType::Regular, size, if executable { 0o755 } else { 0o644 }, time);
         let mut content = Counting { inner: content.take(size), count: 0, cancel: self.cancel };
         let written = self.tar.append_data(&mut header, os_path(name), &mut content);
@@ -145,7 +167,7 @@ impl<'a> TreeWriter<'a> {
     }
 
     fn kind(&self, name: &[u8]) -> Option<Kind> {
-        self.seen.get(&key(name)).copied()
+        self.seen.get(&key(name)).map(|(kind, _)| *kind)
     }
 
     /// Remembers a name that is new and whose parents are folders; missing parents are made.
@@ -181,10 +203,18 @@ impl<'a> TreeWriter<'a> {
         if self.seen.len() >= MOST_ENTRIES {
             return Err(refused(origin, format!("has more than {MOST_ENTRIES} entries")));
         }
-        match self.seen.insert(key(name), kind) {
-            None => Ok(()),
-            Some(_) => Err(refused(origin, format!("{} is in the tree twice", shown(name)))),
+        if self.origins.last().is_none_or(|last| last != origin) {
+            self.origins.push(origin.to_owned());
         }
+        let source = u32::try_from(self.origins.len()).unwrap_or(u32::MAX);
+        let Some((_, other)) = self.seen.insert(key(name), (kind, source)) else { return Ok(()) };
+        let reason = match self.origins.get((other as usize).wrapping_sub(1)) {
+            Some(other) if other != origin => {
+                format!("{} is in the tree already, from {other}: give one of them another `into`", shown(name))
+            }
+            _ => format!("{} is in the tree twice", shown(name)),
+        };
+        Err(refused(origin, reason))
     }
 
     fn write_folder(&mut self, origin: &str, name: &[u8], time: i64) -> Result<(), SourceError> {

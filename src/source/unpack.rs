@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::SourceError;
 use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
+use super::zip;
 use crate::stream::Bounded;
 
 /// What one entry's own description may take: GNU tar's longest names and generous extended headers.
@@ -25,11 +26,10 @@ pub(super) fn add_file(
 ) -> Result<(), SourceError> {
     let io = |source| SourceError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
-    let size = file.metadata().map_err(io)?.len();
     let mut reader = BufReader::with_capacity(128 * 1024, file);
     let start = reader.fill_buf().map_err(io)?;
-    if start.starts_with(b"PK\x03\x04") {
-        return Err(refused(origin, "is a zip archive, which farm does not unpack: name a tar archive".to_owned()));
+    if start.starts_with(zip::MAGIC) {
+        return zip::add_zip(tree, reader.into_inner(), origin, into, strip);
     }
     let decompressed: Box<dyn Read> = match start {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
@@ -45,12 +45,23 @@ pub(super) fn add_file(
     match is_tar(decompressed) {
         Ok(Some(archive)) => add_tar(tree, archive, origin, into, strip),
         // What cannot be decompressed is not our concern: it is copied as it is, like any other single file.
-        Ok(None) | Err(_) => {
-            let name = tree_name(into, file_name.as_bytes(), 0).map_err(|reason| refused(origin, reason))?;
-            let name = name.ok_or_else(|| refused(origin, "has no file name".to_owned()))?;
-            tree.file(origin, &name, (size, executable, FIXED_TIME), File::open(path).map_err(io)?)
-        }
+        Ok(None) | Err(_) => copy_file(tree, path, (origin, file_name, executable), into),
     }
+}
+
+/// Adds a file as it is, archive or not.
+pub(super) fn copy_file(
+    tree: &mut TreeWriter<'_>,
+    path: &Path,
+    (origin, file_name, executable): (&str, &str, bool),
+    into: &str,
+) -> Result<(), SourceError> {
+    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
+    let name = tree_name(into, file_name.as_bytes(), 0).map_err(|reason| refused(origin, reason))?;
+    let name = name.ok_or_else(|| refused(origin, "has no file name".to_owned()))?;
+    tree.file(origin, &name, (size, executable, FIXED_TIME), file)
 }
 
 /// The reader from its beginning, when it is a tar: its first block's checksum is right.

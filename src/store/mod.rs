@@ -65,7 +65,13 @@ impl Store {
     /// Opens `root` (`dist/`), making it if need be. Takes no lock: reading is always allowed.
     pub fn open(root: &Path) -> Result<Store, StoreError> {
         let work = root.join(WORK_FOLDER);
+        let is_new = !root.exists();
         fs::create_dir_all(work.join("stage")).map_err(at(&work))?;
+        if is_new {
+            // What is built is no source of the next build, and makes no work tree dirty.
+            let ignore = root.join(".gitignore");
+            fs::write(&ignore, "*\n").map_err(at(&ignore))?;
+        }
         Ok(Store { root: root.to_owned() })
     }
 

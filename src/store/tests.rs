@@ -292,3 +292,16 @@ fn killed_in_mid_accept_leaves_the_old_or_the_new_whole() {
     }
     assert!(generations.len() > 1, "the child was never caught at work");
 }
+
+/// A project that is its own source must not be built from what was built of it.
+#[test]
+fn a_new_store_is_ignored_by_the_work_tree_it_lies_in() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().join("dist");
+    Store::open(&root).unwrap();
+    assert_eq!(fs::read_to_string(root.join(".gitignore")).unwrap(), "*\n");
+    let own = place.path().join("own");
+    fs::create_dir(&own).unwrap();
+    Store::open(&own).unwrap();
+    assert!(!own.join(".gitignore").exists(), "somebody's own folder is left as it is");
+}

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use farm::distro::{Catalogue, Distro};
 use farm::recipe::{
-    Build, MaintainerScripts, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations, Source,
-    SubPackage, System, Test,
+    Build, FromProject, MaintainerScripts, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations,
+    Source, SubPackage, System, Test,
 };
 
 use crate::lab::Tree;
@@ -48,12 +48,17 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             system: System::default(),
             scripts: MaintainerScripts::default(),
             date: None,
+            changelog: vec![],
+            from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
             strip: 0,
             into: ".".to_owned(),
+            unpack: true,
+            series: None,
             patches: vec![],
+            fuzz: 0,
         }],
         build: Build::default(),
         packages: BTreeMap::new(),

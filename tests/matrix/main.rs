@@ -15,6 +15,7 @@ mod packages;
 mod podman;
 mod rpm_families;
 mod set;
+mod sources;
 mod split;
 #[cfg(target_os = "linux")]
 #[path = "../engine/stranger.rs"]

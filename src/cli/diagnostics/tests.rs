@@ -53,6 +53,21 @@ const WRONG: &[(&str, &str)] = &[
     ("number_in_an_array", "[build]\nrequires = ['bison', 3]\nnetwork = 'no'\ninstall = 'x'\n"),
     ("two_relations_in_one", "requires = ['libonig5, libc6']\n[build]\ninstall = 'x'\n"),
     ("environment", "[build]\nenv = { 'A B' = 'x', FARM_X = 'y', N = 4 }\ninstall = 'x'\n"),
+    (
+        "taken_from_nowhere",
+        "![package]\nname = 'jq'\nversion = { from = 'gti', tag = 'v*' }\nchangelog = 'NEWS'\ndate = { from = 'file' }\nsummary = 'x'\n\
+         license = 'MIT'\nmaintainer = 'A <a@b.c>'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "taken_from_both",
+        "![package]\nname = 'jq'\nversion = { from = 'file', tags = 'v*', suffix = '-1' }\nchangelog = { from = 'git', file = 'NEWS' }\n\
+         date = {}\nsummary = 'x'\nlicense = 'MIT'\nmaintainer = 'A <a@b.c>'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "sources_of_another_kind",
+        "[[sources]]\npath = '.'\nsubmodules = true\nfuzz = 1\n[[sources]]\npath = 'x.tar'\nunpack = false\nstrip = 1\n\
+         series = '/series'\nfuzz = 3\n[build]\ninstall = 'x'\n",
+    ),
     ("source_without_hash", "[[sources]]\nurl = 'https://example.org/jq.tar.gz'\n[build]\ninstall = 'x'\n"),
     (
         "source_with_short_hash",

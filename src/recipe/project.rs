@@ -1,0 +1,139 @@
+//! What a recipe leaves to the project that it packages: `version`, `changelog` and `date` as tables that say where to
+//! look. Read here; looked up by `source`, which knows the project.
+
+use std::ops::Range;
+
+use super::reader::{self, Section};
+use super::values;
+use crate::types::nearest;
+
+/// The version of a recipe that leaves it to the project, until the project was asked.
+pub(super) const UNKNOWN_VERSION: &str = "0";
+
+/// What is still to be asked for. Each with its place in the recipe, for what is wrong with the answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FromProject {
+    pub version: Option<VersionFrom>,
+    pub changelog: Option<ChangelogFrom>,
+    /// The date of the commit.
+    pub date: Option<Range<usize>>,
+}
+
+impl FromProject {
+    pub fn is_nothing(&self) -> bool {
+        *self == FromProject::default()
+    }
+}
+
+/// `version = { from = … }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct VersionFrom {
+    pub place: Place,
+    /// Glob over the names of the tags that count.
+    pub tags: Option<String>,
+    /// Put behind what was found.
+    pub suffix: String,
+    pub span: Range<usize>,
+}
+
+/// `changelog = { from = … }`
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChangelogFrom {
+    pub place: Place,
+    pub span: Range<usize>,
+}
+
+/// Where in the project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Tags and commits.
+    Git,
+    /// A file of the project; none: the first of those that usually have it.
+    File(Option<String>),
+}
+
+/// Reads the three keys of `[package]` as far as they are tables.
+pub(super) fn read(package: &Section<'_>) -> FromProject {
+    FromProject { version: version(package), changelog: changelog(package), date: date(package) }
+}
+
+fn version(package: &Section<'_>) -> Option<VersionFrom> {
+    let section = package.is_table("version").then(|| open(package, "version", &reader::VERSION)).flatten()?;
+    let place = place(&section)?;
+    let tags = section.checked_line("tags", values::tag_glob).map(|text| text.value.to_owned());
+    if let Some(entry) = section.table.get("tags").filter(|_| place != Place::Git) {
+        only_beside(&section, "tags", "git", &entry.key_span);
+    }
+    let suffix = section.checked_line("suffix", values::version_suffix).map(|text| text.value.to_owned());
+    Some(VersionFrom { place, tags, suffix: suffix.unwrap_or_default(), span: section.span.clone() })
+}
+
+fn changelog(package: &Section<'_>) -> Option<ChangelogFrom> {
+    if let Some(entry) = package.table.get("changelog").filter(|_| !package.is_table("changelog")) {
+        package.problems.add(
+            "`changelog` in [package] must be a table",
+            &entry.node.span,
+            "says where to look",
+            Some("changelog = { from = \"git\" }, or { from = \"file\", file = \"NEWS\" }".to_owned()),
+        );
+        return None;
+    }
+    let section = open(package, "changelog", &reader::CHANGELOG)?;
+    Some(ChangelogFrom { place: place(&section)?, span: section.span.clone() })
+}
+
+fn date(package: &Section<'_>) -> Option<Range<usize>> {
+    let section = package.is_table("date").then(|| open(package, "date", &reader::DATE)).flatten()?;
+    from(&section, &["git"])?;
+    Some(section.span)
+}
+
+fn open<'a>(package: &Section<'a>, key: &str, schema: &'static reader::Schema) -> Option<Section<'a>> {
+    package.sub(key, schema, schema.title)
+}
+
+fn place(section: &Section<'_>) -> Option<Place> {
+    let word = from(section, &["git", "file"])?;
+    let file = section.checked_line("file", values::inner_path).map(|text| text.value.to_owned());
+    if word == "file" {
+        return Some(Place::File(file));
+    }
+    if let Some(entry) = section.table.get("file") {
+        only_beside(section, "file", "file", &entry.key_span);
+    }
+    Some(Place::Git)
+}
+
+fn only_beside(section: &Section<'_>, key: &str, word: &str, span: &Range<usize>) {
+    section.problems.add(
+        format!("`{key}` in {} has no meaning here", section.title),
+        span,
+        format!("belongs to from = \"{word}\""),
+        None,
+    );
+}
+
+/// The word of `from`, one of `words`.
+fn from(section: &Section<'_>, words: &'static [&'static str]) -> Option<&'static str> {
+    section.require(&["from"]);
+    let Some(text) = section.line("from") else {
+        // An empty word would leave open where to look.
+        section.required_line("from", values::anything);
+        return None;
+    };
+    let known = words.iter().copied().find(|word| *word == text.value);
+    if known.is_none() {
+        let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        let label = match nearest(text.value, words.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("must be {}", quoted.join(" or ")),
+        };
+        let help = match words {
+            ["git"] => "git: when the commit was made",
+            _ => "git: tags and commits; file: a file of the project",
+        };
+        let message = format!("`from` in {} names no place", section.title);
+        section.problems.add(message, text.span, label, Some(help.to_owned()));
+    }
+    known
+}

@@ -1,0 +1,364 @@
+//! What a recipe leaves to the project: its version, its changelog, its date, the patches of a series. Looked up before
+//! anything is planned, so that all of it is an input of keys.
+//!
+//! The project is the recipe's first source that is a folder or a commit. Of a commit that is not here yet, as much is
+//! fetched as the answer takes. Nothing of a project is ever run.
+
+mod changelog;
+mod files;
+mod version;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use tokio_util::sync::CancellationToken;
+
+use super::git::{self, Depth, Repository};
+use super::{SourceError, series};
+use crate::recipe::{Origin, Place, Problem, Recipe, Source, VersionFrom, version_reason};
+use crate::types::printable;
+
+use version::Standing;
+
+/// No list of patches, changelog or build file that is read for a version is near this.
+const LARGEST_FILE: u64 = 1 << 20;
+/// Commits that a changelog takes from git.
+const MOST_COMMITS: &str = "--max-count=40";
+/// Tags that name a version when the recipe does not say which do.
+const TAGS: &str = "*[0-9]*";
+
+/// Why a recipe could not be completed.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// What the recipe asks for is not there: at a place in its text.
+    #[error("{}", .0.message)]
+    Problem(Problem),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+}
+
+/// Whether a recipe needs [`settle`].
+pub fn is_settled(recipe: &Recipe) -> bool {
+    recipe.package.from_project.is_nothing() && recipe.sources.iter().all(|source| source.series.is_none())
+}
+
+/// The recipe with everything in it that it left to the project; with `snapshot`, its version and date are those of the
+/// tree as it is now, whatever the recipe says. A recipe of downloads alone has no such tree.
+///
+/// `cache` is that of [`super::Sources`].
+pub async fn settle(
+    cache: &Path,
+    recipe: &Recipe,
+    snapshot: bool,
+    cancel: &CancellationToken,
+) -> Result<Recipe, SettleError> {
+    let mut settled = recipe.clone();
+    for source in &mut settled.sources {
+        if let Some(list) = source.series.take() {
+            let content = read(&recipe.root.join(&list.path))?
+                .ok_or_else(|| problem(&list.span, "there is no such series", "no file here".to_owned(), None))?;
+            let listed = series::parse(&list.path, &content)
+                .map_err(|reason| problem(&list.span, "the series cannot be read", reason, None))?;
+            source.patches.splice(0..0, listed);
+        }
+    }
+    let asked = &recipe.package.from_project;
+    if asked.is_nothing() && !snapshot {
+        return Ok(settled);
+    }
+    let project = Project::of(cache, recipe, snapshot, cancel).await?;
+    let standing = async |span: &Range<usize>, tags: Option<&str>| project.standing(span, tags, cancel).await;
+
+    let mut released = recipe.package.version.clone();
+    if let Some(from) = &asked.version {
+        let found = match &from.place {
+            Place::Git => {
+                let known = standing(&from.span, from.tags.as_deref()).await?;
+                let tag =
+                    known.tag.as_deref().ok_or_else(|| no_tag(&from.span, from.tags.as_deref(), known.shallow))?;
+                released = version_of(tag, recipe, from)?;
+                known.standing.after(&released)
+            }
+            Place::File(name) => {
+                released = project.version_in_files(&from.span, name.as_deref(), cancel).await?;
+                released.clone()
+            }
+        };
+        settled.package.version = format!("{found}{}", from.suffix);
+    }
+    if snapshot && !matches!(project, Project::Nowhere) {
+        let nowhere = 0..0;
+        let from = asked.version.as_ref();
+        let span = from.map_or(&nowhere, |from| &from.span);
+        let tags = from.and_then(|from| from.tags.as_deref());
+        let known = standing(span, tags).await?;
+        let suffix = from.map_or("", |from| from.suffix.as_str());
+        let tag = known.tag.as_deref().map(|tag| version::of_tag(tag, &recipe.package.name, tags));
+        settled.package.version = match tag.filter(|version| version_reason(version).is_none()) {
+            Some(last) => known.standing.after(&last),
+            None if known.shallow => return Err(no_tag(span, tags, true)),
+            None => known.standing.before(&released),
+        } + suffix;
+        if settled.package.date.is_none() {
+            settled.package.date = Some(known.date);
+        }
+    }
+    if let Some(span) = &asked.date {
+        settled.package.date = Some(standing(span, None).await?.date);
+    }
+    if let Some(from) = &asked.changelog {
+        settled.package.changelog = match &from.place {
+            Place::Git => {
+                let tags = asked.version.as_ref().and_then(|version| version.tags.as_deref());
+                project.subjects(&from.span, tags, cancel).await?
+            }
+            Place::File(name) => {
+                let names = name.as_deref().map_or_else(|| changelog::FILES.to_vec(), |name| vec![name]);
+                let (name, content) = project.first_file(&from.span, &names, "changelog", cancel).await?;
+                changelog::entries(&name, &content, &settled.package.version)
+            }
+        };
+    }
+    settled.package.from_project = Default::default();
+    Ok(settled)
+}
+
+fn problem(span: &Range<usize>, message: &str, label: String, help: Option<&str>) -> SettleError {
+    let (message, help) = (message.to_owned(), help.map(str::to_owned));
+    SettleError::Problem(Problem { message, span: span.clone(), label, help })
+}
+
+fn no_tag(span: &Range<usize>, tags: Option<&str>, shallow: bool) -> SettleError {
+    let label = match tags {
+        Some(tags) => format!("no tag before this commit matches {}", printable(tags)),
+        None => "no tag before this commit holds a number".to_owned(),
+    };
+    let help = match shallow {
+        true => "the clone is shallow: `git fetch --unshallow --tags` gets the rest of it",
+        false => "tag a release, or write the version: version = \"0.1.0\"",
+    };
+    problem(span, "there is no tag to take a version from", label, Some(help))
+}
+
+/// The version that a tag names, or why it names none.
+fn version_of(tag: &str, recipe: &Recipe, from: &VersionFrom) -> Result<String, SettleError> {
+    let version = version::of_tag(tag, &recipe.package.name, from.tags.as_deref());
+    match version_reason(&version) {
+        None => Ok(version),
+        Some(reason) => {
+            let label = format!("`{}` comes from the tag `{}`: {reason}", printable(&version), printable(tag));
+            let help = "say which tags are releases: version = { from = \"git\", tags = \"v*\" }";
+            Err(problem(&from.span, "a tag gives no version", label, Some(help)))
+        }
+    }
+}
+
+/// Where the project is.
+enum Project {
+    /// A folder, which may lie in somebody's work tree.
+    Folder(PathBuf),
+    /// A commit in farm's cache, and the lock of the repository.
+    Commit(Repository, String, #[allow(dead_code, reason = "held, not read")] File),
+    /// All sources are downloads, which planning does not fetch.
+    Nowhere,
+}
+
+/// What git knows of a tree.
+struct Known {
+    /// Commits since the tag, or all of them.
+    standing: Standing,
+    tag: Option<String>,
+    date: i64,
+    /// Whether the clone has only the newest commits.
+    shallow: bool,
+}
+
+impl Project {
+    async fn of(
+        cache: &Path,
+        recipe: &Recipe,
+        snapshot: bool,
+        cancel: &CancellationToken,
+    ) -> Result<Project, SourceError> {
+        for Source { origin, .. } in &recipe.sources {
+            match origin {
+                Origin::Path { path } if recipe.root.join(path).is_dir() => {
+                    return Ok(Project::Folder(recipe.root.join(path)));
+                }
+                Origin::Git { url, commit, .. } => {
+                    let asked = &recipe.package.from_project;
+                    let by_tags = asked.version.as_ref().is_some_and(|version| version.place == Place::Git)
+                        || asked.changelog.as_ref().is_some_and(|changelog| changelog.place == Place::Git);
+                    let depth = if snapshot || by_tags { Depth::History } else { Depth::Commit };
+                    let (repository, lock) = git::fetch(cache, &recipe.root, (url, commit), depth, cancel).await?;
+                    return Ok(Project::Commit(repository, commit.clone(), lock));
+                }
+                _ => {}
+            }
+        }
+        Ok(Project::Nowhere)
+    }
+
+    /// The repository and the commit in it.
+    async fn repository(
+        &self,
+        span: &Range<usize>,
+        cancel: &CancellationToken,
+    ) -> Result<(Repository, String), SettleError> {
+        const HELP: &str = "a source that is a folder of a git work tree, or a git commit, is needed for this";
+        match self {
+            Project::Commit(repository, commit, _) => Ok((repository.clone(), commit.clone())),
+            Project::Folder(folder) => {
+                let repository = Repository::WorkTree { folder: folder.clone() };
+                let head = repository.text(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"], cancel);
+                match head.await {
+                    Ok(commit) => Ok((repository, commit)),
+                    Err(SourceError::Git(reason)) => {
+                        let message = "the project is in no git repository that can be read";
+                        Err(problem(span, message, format!("{}: {reason}", folder.display()), Some(HELP)))
+                    }
+                    Err(error) => Err(error.into()),
+                }
+            }
+            Project::Nowhere => Err(problem(span, "no source is in git", "nothing here to ask".to_owned(), Some(HELP))),
+        }
+    }
+
+    async fn standing(
+        &self,
+        span: &Range<usize>,
+        tags: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<Known, SettleError> {
+        let (repository, commit) = self.repository(span, cancel).await?;
+        let tag = last_tag(&repository, &commit, tags, cancel).await?;
+        let number = |text: &str| text.parse().map_err(|_| SourceError::Git(format!("unexpected answer {text}")));
+        let (tag, commits) = match tag {
+            Some((tag, commits)) => (Some(tag), commits),
+            None => {
+                let count = repository.text(&["rev-list", "--count", &commit], cancel).await?;
+                (None, u64::try_from(number(&count)?).unwrap_or(0))
+            }
+        };
+        let date = repository.text(&["log", "--max-count=1", "--format=%ct", &commit], cancel).await?;
+        let shallow = repository.text(&["rev-parse", "--is-shallow-repository"], cancel).await? == "true";
+        let dirty = match &repository {
+            Repository::Bare { .. } => false,
+            Repository::WorkTree { .. } => {
+                let status = ["status", "--porcelain", "--untracked-files=normal", "--", "."];
+                !repository.text(&status, cancel).await?.is_empty()
+            }
+        };
+        Ok(Known { standing: Standing { commits, commit, dirty }, tag, date: number(&date)?, shallow })
+    }
+
+    /// Subjects of the commits since the last tag; at a tag, of those since the one before it.
+    async fn subjects(
+        &self,
+        span: &Range<usize>,
+        tags: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<String>, SettleError> {
+        let (repository, commit) = self.repository(span, cancel).await?;
+        let since = match last_tag(&repository, &commit, tags, cancel).await? {
+            Some((_, 0)) => last_tag(&repository, &format!("{commit}^"), tags, cancel).await?,
+            last => last,
+        };
+        let since = since.map(|(tag, _)| format!("^refs/tags/{tag}"));
+        let mut log = vec!["log", "--no-merges", "--no-decorate", MOST_COMMITS, "--format=%s", &commit];
+        log.extend(since.as_deref());
+        Ok(changelog::subjects(&repository.text(&log, cancel).await?))
+    }
+
+    async fn version_in_files(
+        &self,
+        span: &Range<usize>,
+        name: Option<&str>,
+        cancel: &CancellationToken,
+    ) -> Result<String, SettleError> {
+        if let Some(name) = name {
+            let (_, content) = self.first_file(span, &[name], "version", cancel).await?;
+            return files::version(name, &content).ok_or_else(|| {
+                let help = "farm reads files and runs nothing: what a macro or variable holds is not known to it";
+                let label = format!("{} says none in plain words", printable(name));
+                problem(span, "the file holds no version", label, Some(help))
+            });
+        }
+        for name in files::FILES {
+            if let Some(version) = self.file(name, cancel).await?.and_then(|content| files::version(name, &content)) {
+                return Ok(version);
+            }
+        }
+        let label = format!("none in {}", files::FILES.join(", "));
+        Err(problem(span, "no file of the project says its version", label, self.help()))
+    }
+
+    /// The first of these files that is there.
+    async fn first_file(
+        &self,
+        span: &Range<usize>,
+        names: &[&str],
+        what: &str,
+        cancel: &CancellationToken,
+    ) -> Result<(String, String), SettleError> {
+        for name in names {
+            if let Some(content) = self.file(name, cancel).await? {
+                return Ok(((*name).to_owned(), content));
+            }
+        }
+        let label = format!("there is no {}", printable(&names.join(", ")));
+        Err(problem(span, &format!("the project has no {what} to read"), label, self.help()))
+    }
+
+    fn help(&self) -> Option<&'static str> {
+        matches!(self, Project::Nowhere)
+            .then_some("it is looked for in a source with `path` or `git`; downloads are not fetched for a plan")
+    }
+
+    /// A file of the project as text, if it is there.
+    async fn file(&self, name: &str, cancel: &CancellationToken) -> Result<Option<String>, SourceError> {
+        match self {
+            Project::Nowhere => Ok(None),
+            Project::Folder(folder) => read(&folder.join(name)),
+            Project::Commit(repository, commit, _) => {
+                let blob = format!("{commit}:{name}");
+                match repository.text(&["cat-file", "blob", &blob], cancel).await {
+                    Ok(content) => Ok(Some(content)),
+                    // Not there, or a folder.
+                    Err(SourceError::Git(_)) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+}
+
+/// The last tag before a commit, and how many commits came after it.
+async fn last_tag(
+    repository: &Repository,
+    commit: &str,
+    tags: Option<&str>,
+    cancel: &CancellationToken,
+) -> Result<Option<(String, u64)>, SourceError> {
+    let matching = format!("--match={}", tags.unwrap_or(TAGS));
+    match repository.text(&["describe", "--tags", "--long", "--abbrev=40", &matching, commit], cancel).await {
+        Ok(text) => Ok(version::described(&text).map(|(tag, commits)| (tag.to_owned(), commits))),
+        // No tag, or, for the parent of the first commit, no commit.
+        Err(SourceError::Git(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A regular file of this host, at most [`LARGEST_FILE`] of it; none when there is none.
+fn read(path: &Path) -> Result<Option<String>, SourceError> {
+    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => {}
+        _ => return Ok(None),
+    }
+    let mut content = Vec::new();
+    File::open(path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut content).map_err(io)?;
+    Ok(Some(String::from_utf8_lossy(&content).into_owned()))
+}
