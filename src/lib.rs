@@ -14,6 +14,7 @@ pub mod family;
 pub mod fetch;
 pub mod hint;
 pub mod image;
+pub mod init;
 pub mod matrix;
 pub mod plan;
 pub mod recipe;

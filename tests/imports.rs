@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("archive", &["distro"]),
     ("image", &["distro", "archive", "engine"]),
     ("source", &["recipe"]),
+    ("init", &["recipe"]),
     ("matrix", &["recipe", "distro"]),
     ("family", &["recipe", "distro"]),
     // Of `engine` only its specs: see `plan_takes_only_specs_of_engine`.

@@ -41,6 +41,12 @@ pub(crate) enum Command {
     /// Capabilities are what a package can be required by without its name: `pkgconfig(zlib)`, `/usr/bin/help2man`. On apt
     /// they are looked up in the distribution's archive; RPM's package managers are asked for them as they are.
     Requires(RequiresArgs),
+    /// Write a farm.toml for a project
+    ///
+    /// Looks at the project's build files (Cargo, CMake, Meson, autotools, Make, Go, Python, Perl, Ruby, Node, an own
+    /// debian/ or .spec) and takes from them what it needs, what it is called and how it is built; nothing of the project
+    /// is run. What is not certain is said, as a comment in the file, too.
+    Init(InitArgs),
     /// Write the packaging files and scripts that a target is built with
     ///
     /// They are written for people to read: `farm build` makes its own.
@@ -198,6 +204,28 @@ pub(crate) struct RequiresArgs {
     pub json: bool,
     #[command(flatten)]
     pub archive: ArchiveArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The project's folder
+    #[arg(value_name = "PATH", default_value = ".", conflicts_with_all = ["url", "from"])]
+    pub path: PathBuf,
+    /// An archive of the project: https://, http://, file:/// or mirror://NAME/path
+    #[arg(long, value_name = "URL", conflicts_with = "from", value_parser = source_url)]
+    pub url: Option<String>,
+    /// An archive of the project, as a file
+    #[arg(long, value_name = "TARBALL")]
+    pub from: Option<PathBuf>,
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", default_value = "farm.toml")]
+    pub output: PathBuf,
+    /// Overwrite what is there
+    #[arg(long)]
+    pub force: bool,
+    /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+    pub mirrors: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -363,6 +391,11 @@ pub(crate) enum NetworkArg {
     Default,
     /// The network of the engine's host: quicker to set up, nothing in between
     Host,
+}
+
+/// An address that a recipe may have, checked before it is fetched.
+fn source_url(text: &str) -> Result<String, String> {
+    crate::recipe::check_source_url(text).map(|()| text.to_owned())
 }
 
 fn format_parser() -> impl TypedValueParser<Value = Format> {

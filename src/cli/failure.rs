@@ -15,6 +15,7 @@ use crate::distro::DistroError;
 use crate::engine::EngineError;
 use crate::fetch::FetchError;
 use crate::image::ImageError;
+use crate::init::InitError;
 use crate::matrix::{MatrixError, Target};
 use crate::plan::PlanError;
 use crate::recipe::RecipeError;
@@ -53,6 +54,10 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Init(#[from] InitError),
+    #[error("cannot read {}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
     #[error("cannot write {}", .path.display())]
     Write { path: PathBuf, source: std::io::Error },
     #[error("cannot {action}")]
@@ -91,13 +96,16 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Failure::Usage { .. } => Exit::Usage,
+            Failure::Usage { .. } | Failure::Read { .. } => Exit::Usage,
+            // That a recipe was written which is none is our own mistake.
+            Failure::Init(InitError::Invalid(_)) => Exit::Bug,
             Failure::Recipes(_)
             | Failure::Config(_)
             | Failure::Distro(_)
             | Failure::Plan(_)
             | Failure::Circle(_)
             | Failure::Source { .. }
+            | Failure::Init(_)
             | Failure::Matrix(MatrixError::Invalid { .. }) => Exit::Invalid,
             Failure::Matrix(MatrixError::UnknownMatrix { .. }) | Failure::NothingMatched { .. } => Exit::NothingMatched,
             Failure::Engine(EngineError::Cancelled)
@@ -142,6 +150,7 @@ impl Failure {
             Failure::Matrix(error) => diagnostics::matrix(error, style),
             Failure::Plan(error) => diagnostics::plan(error, style),
             Failure::Circle(circle) => diagnostics::circle(circle, style),
+            Failure::Init(InitError::Invalid(error)) => diagnostics::recipe(error, style),
             _ => self.render_plainly(style),
         }
     }

@@ -15,6 +15,7 @@ mod failure;
 mod gc;
 mod graph;
 mod images;
+mod init;
 mod memory;
 mod output;
 mod plan;
@@ -87,6 +88,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Build(args) => build::run(args, color).await,
         Command::Plan(args) => plan::run(args, color).await,
         Command::Requires(args) => requires::run(args, color).await,
+        Command::Init(args) => init::run(args, color).await,
         Command::Render(args) => render::run(args, color).await,
         Command::Schema => Ok(schema::run()),
         Command::Distros(args) => distros::run(args.command.as_ref(), color),

@@ -35,6 +35,14 @@ pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use values::{git_url_reason, version_reason};
 
+/// Whether `[[sources]] url` takes this address.
+///
+/// # Errors
+/// What is wrong with it, as a person is told.
+pub(crate) fn check_source_url(url: &str) -> Result<(), String> {
+    values::source_url(url).map_err(|complaint| format!("it {}: {}", complaint.message, complaint.label))
+}
+
 /// A recipe for one target: every override that matches it is applied.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {

@@ -269,6 +269,35 @@ impl Sources {
         Ok(Part::File { path, original: Original { name, download: Some(sha256) } })
     }
 
+    /// Downloads a file whose hash nobody has written down yet, and keeps it as a download of that hash, which is
+    /// returned: a source with this address and hash is then not fetched again.
+    pub async fn first_download(
+        &self,
+        url: &str,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<String, SourceError> {
+        let parent = self.cache.join("downloads");
+        let io = |path: &Path| {
+            let path = path.to_owned();
+            move |source| SourceError::Io { path, source }
+        };
+        tokio::fs::create_dir_all(&parent).await.map_err(io(&parent))?;
+        let staging = tempfile::Builder::new().prefix(".new-").tempdir_in(&parent).map_err(io(&parent))?;
+        let name = file_name(&[url.to_owned()]);
+        let fetched = staging.path().join(&name);
+        self.fetcher.to_file(&[self.expand(url)?], None, &fetched, progress, cancel).await?;
+        blocking(move || {
+            let sha256 = hex::encode(content(&fetched)?);
+            let folder = parent.join(&sha256);
+            fs::create_dir_all(&folder).map_err(io(&folder))?;
+            fs::rename(&fetched, folder.join(&name)).map_err(io(&folder))?;
+            drop(staging);
+            Ok(sha256)
+        })
+        .await
+    }
+
     /// `mirror://NAME/path` as a real address.
     fn expand(&self, url: &str) -> Result<String, SourceError> {
         let Some(rest) = url.strip_prefix("mirror://") else { return Ok(url.to_owned()) };

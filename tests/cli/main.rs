@@ -7,6 +7,7 @@ mod config;
 mod doctor;
 #[cfg(target_os = "linux")]
 mod gc;
+mod init;
 mod lab;
 
 use lab::{RECIPE, Test};
@@ -32,6 +33,7 @@ fn help_and_version_go_to_stdout_and_fit_in_80_columns() {
         &["reap", "--help"],
         &["gc", "--help"],
         &["doctor", "--help"],
+        &["init", "--help"],
         &["--version"],
     ] {
         let ran = Test::new().run(arguments);

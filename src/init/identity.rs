@@ -1,0 +1,280 @@
+//! Name, version, summary and maintainer: from what is the project's archive or folder called, its metadata, and its
+//! README. What cannot be known is a placeholder and a sentence that says so.
+
+use super::Request;
+use super::draft::Draft;
+use super::text::{is_version, one_line};
+use super::tree::{Tree, base_name};
+
+/// What stands where nobody is known.
+pub(super) const NOBODY: &str = "Your Name <you@example.org>";
+
+/// Systems whose names follow a rule of the distributions, which the name of an archive need not follow.
+const NAMED_BY_RULE: [&str; 4] = ["Perl", "Python", "Ruby", "Node"];
+
+pub(super) fn complete(tree: &Tree, request: &Request, draft: &mut Draft) {
+    let (file_name, file_version) = split_name(&request.file_name);
+    let of_archive = file_version.is_some();
+    let own = draft.name.as_deref().and_then(package_name);
+    let of_file = package_name(&file_name);
+    let by_rule = NAMED_BY_RULE.contains(&draft.system);
+    let name = if of_archive && !by_rule { of_file.or(own) } else { own.or(of_file) };
+    draft.name = Some(name.unwrap_or_else(|| {
+        draft.check("no name was found: `project` stands in [package] name");
+        "project".to_owned()
+    }));
+    draft.rpm_name =
+        draft.rpm_name.take().filter(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || "+-._".contains(c)));
+
+    // An archive's name is what its makers say that it holds; in a folder, the build files know.
+    let own = draft.version.as_deref().and_then(package_version);
+    let of_top = tree.top().and_then(|top| split_name(top).1);
+    let of_file = ["VERSION", ".version", "version.txt", ".tarball-version"]
+        .iter()
+        .filter_map(|path| tree.text(path))
+        .find_map(|text| package_version(text.lines().next().unwrap_or_default().trim()));
+    let version = file_version.or(own).or(of_top).or(of_file);
+    draft.version = Some(version.unwrap_or_else(|| {
+        draft.check("no version was found: 0 stands in [package] version");
+        "0".to_owned()
+    }));
+
+    let readme = Readme::of(tree, draft.name.as_deref().unwrap_or_default());
+    let name = draft.name.clone().unwrap_or_default();
+    let summary =
+        draft.summary.take().or(readme.summary).map(|text| summary(&text, &name)).filter(|text| !text.is_empty());
+    draft.summary = Some(summary.unwrap_or_else(|| {
+        draft.check("no summary was found: say in [package] summary what it is, in one line");
+        format!("Software called {name}")
+    }));
+    let description = draft.description.take().or(readme.description);
+    draft.description = description.map(|text| plain_paragraphs(&text)).filter(|text| !text.is_empty());
+    draft.homepage = draft.homepage.take().filter(|url| is_web_address(url));
+    let known =
+        [request.maintainer.clone(), draft.maintainer.take()].into_iter().flatten().find(|text| is_maintainer(text));
+    draft.maintainer = Some(known.unwrap_or_else(|| {
+        draft.check("nobody is known as maintainer: write your name and address in [package] maintainer");
+        NOBODY.to_owned()
+    }));
+}
+
+/// `jq_1.7.1.orig.tar.gz`, `jq-1.7.1.tar.gz`, `jq`: the name and the version.
+pub(super) fn split_name(file: &str) -> (String, Option<String>) {
+    let mut stem = base_name(file);
+    for ending in [".gz", ".xz", ".bz2", ".zst", ".tgz", ".txz", ".tar", ".orig", ".crate", ".gem"] {
+        stem = stem.strip_suffix(ending).unwrap_or(stem);
+    }
+    let digit = |text: &str| text.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+    let split = stem.rsplit_once('_').filter(|(_, version)| digit(version));
+    // The first part that looks like a version: `foo-1.0-rc1`.
+    let split = split.or_else(|| {
+        let at = stem.match_indices('-').find(|(at, _)| digit(&stem[at + 1..]))?.0;
+        Some((&stem[..at], &stem[at + 1..]))
+    });
+    match split {
+        Some((name, version)) if package_version(version).is_some() => (name.to_owned(), package_version(version)),
+        _ if package_version(stem).is_some() => (String::new(), package_version(stem)),
+        _ => (stem.to_owned(), None),
+    }
+}
+
+/// As [`crate::recipe`] wants a name; none when nothing is left of it.
+fn package_name(text: &str) -> Option<String> {
+    let plain: String = text
+        .to_ascii_lowercase()
+        .chars()
+        .map(|c| if c == '_' || c.is_whitespace() || c == '/' { '-' } else { c })
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        .take(100)
+        .collect();
+    let plain = plain.trim_start_matches(|c: char| !c.is_ascii_alphanumeric()).trim_end_matches(['-', '.']);
+    (plain.len() >= 2).then(|| plain.to_owned())
+}
+
+/// As [`crate::recipe`] wants a version: pre-releases with `~`, what Debian adds to repacked archives left out.
+fn package_version(text: &str) -> Option<String> {
+    let mut version = text.strip_prefix(['v', 'V']).unwrap_or(text).to_owned();
+    for repacked in ["+dfsg", "+ds", "+repack", ".dfsg"] {
+        if let Some(at) = version.find(repacked) {
+            version.truncate(at);
+        }
+    }
+    for word in ["rc", "alpha", "beta", "pre"] {
+        for sign in ["-", ".", "_"] {
+            version = version.replace(&format!("{sign}{word}"), &format!("~{word}"));
+        }
+    }
+    let version = version.replace(['-', '_'], ".");
+    is_version(&version).then_some(version)
+}
+
+/// One line without the name in front, a full stop, and more than lists of packages show.
+fn summary(text: &str, name: &str) -> String {
+    let text = one_line(text);
+    let mut text = text.as_str();
+    let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '_', ':'], "-").replace("--", "-");
+    for separator in [" - ", " -- ", ": ", " – ", " — ", " is ", " are "] {
+        let Some((before, after)) = text.split_once(separator) else { continue };
+        let module = before.contains("::") && !before.contains(' ');
+        // `The Foo library is a …`, for foo.
+        let subject = before.split(' ').count() <= 4
+            && plain(before).split('-').any(|word| plain(name).contains(word) && word.len() > 2);
+        if module || plain(before) == plain(name) || (subject && separator.starts_with(" i")) {
+            text = after;
+            break;
+        }
+    }
+    for article in ["this is ", "a ", "an ", "the "] {
+        if text.get(..article.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(article)) {
+            text = &text[article.len()..];
+        }
+    }
+    // The first sentence.
+    let text = text.split(". ").next().unwrap_or_default();
+    let mut words: Vec<&str> = Vec::new();
+    let mut length = 0;
+    let mut whole = true;
+    for word in text.split(' ') {
+        if length + word.len() > 74 {
+            whole = false;
+            break;
+        }
+        length += word.len() + 1;
+        words.push(word);
+    }
+    if !whole {
+        // Back to where one could stop: before what only says more.
+        let more = ["that", "which", "with", "for", "to", "and", "or", "from", "in", "of", "by", "using", "(the", "as"];
+        let stop = words.iter().rposition(|word| more.contains(word)).filter(|at| *at >= 3);
+        words.truncate(stop.unwrap_or(words.len()));
+    }
+    let short = words.join(" ");
+    let short = short.trim_end_matches(['.', ' ', ':', ',', '!', '(']);
+    let mut chars = short.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+fn plain_paragraphs(text: &str) -> String {
+    let paragraphs = text.split("\n\n").map(one_line).filter(|paragraph| !paragraph.is_empty());
+    paragraphs.take(4).collect::<Vec<_>>().join("\n\n")
+}
+
+fn is_web_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        && text.len() < 300
+        && text.chars().all(|c| c.is_ascii_graphic() && !"\"'<>${}\\".contains(c))
+}
+
+/// `Name <address>`
+pub(super) fn is_maintainer(text: &str) -> bool {
+    let Some((name, address)) = text.strip_suffix('>').and_then(|text| text.split_once('<')) else { return false };
+    let plain = address.chars().all(|c| c.is_ascii_alphanumeric() || "@.+-_".contains(c));
+    let address = address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && host.contains('.'));
+    !name.trim().is_empty()
+        && plain
+        && address
+        && text.len() < 200
+        && one_line(text) == text
+        && !name.contains(['<', '>', ','])
+}
+
+/// What the README begins with.
+#[derive(Default)]
+struct Readme {
+    summary: Option<String>,
+    description: Option<String>,
+}
+
+impl Readme {
+    fn of(tree: &Tree, name: &str) -> Readme {
+        let files = tree.texts(|path| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme"));
+        let Some((_, text)) = files.first() else { return Readme::default() };
+        let mut readme = Readme::default();
+        let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
+        // The title may say what it is: `foo - does things`.
+        let title =
+            text.lines().map(|line| line.trim_start_matches(['#', '=', '*', ' '])).find(|line| !line.trim().is_empty());
+        let described = |line: &str| {
+            [" - ", " -- ", ": ", " – ", " — "].iter().find_map(|separator| {
+                let (before, after) = line.split_once(separator)?;
+                let first = before.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+                (first.starts_with(&name.to_ascii_lowercase()) && before.len() < 40 && is_prose(after))
+                    .then(|| after.to_owned())
+            })
+        };
+        readme.summary = title.and_then(described);
+        let prose = paragraphs
+            .by_ref()
+            .take(6)
+            .find(|paragraph| is_prose(paragraph) && paragraph.split_whitespace().count() > 4);
+        if let Some(prose) = prose {
+            let flat = one_line(&prose.replace(['`', '*'], ""));
+            readme.summary = readme.summary.take().or_else(|| Some(flat.clone()));
+            readme.description = Some(flat).filter(|flat| flat.len() > 80);
+        }
+        readme
+    }
+}
+
+/// Sentences, as against markup, links, lists and commands.
+fn is_prose(paragraph: &str) -> bool {
+    let about_itself = [
+        "this is the readme",
+        "this file",
+        "this directory",
+        "please",
+        "see ",
+        "for ",
+        "to ",
+        "if ",
+        "copyright",
+        "depending",
+    ];
+    let begin = paragraph.to_ascii_lowercase();
+    let marks = ["](", "![", "<", "http", "::", "```", "----", "====", "$ ", "|", ".. ", "Copyright", "(c)"];
+    let legal = ["free software", "redistribute", "all rights reserved"].iter().any(|words| begin.contains(words));
+    let letters = paragraph.chars().filter(|c| c.is_alphabetic() || c.is_whitespace()).count();
+    paragraph.starts_with(|c: char| c.is_alphanumeric() || c == '`' || c == '*')
+        && !about_itself.iter().any(|words| begin.starts_with(words))
+        && !legal
+        && !marks.iter().any(|mark| paragraph.contains(mark))
+        && letters * 10 > paragraph.chars().count() * 8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_are_called_after_what_is_in_them() {
+        let split = |file: &str| {
+            let (name, version) = split_name(file);
+            format!("{name} {}", version.unwrap_or_default())
+        };
+        assert_eq!(split("jq_1.7.1.orig.tar.gz"), "jq 1.7.1");
+        assert_eq!(split("https://a.org/x/foo-bar-1.0-rc1.tar.xz"), "foo-bar 1.0~rc1");
+        assert_eq!(split("v2.3.tar.gz"), " 2.3");
+        assert_eq!(split("lib_foo_2.0+dfsg1.orig.tar.xz"), "lib_foo 2.0");
+        assert_eq!(split("my-project"), "my-project ");
+    }
+
+    #[test]
+    fn summaries_are_short_and_without_the_name() {
+        assert_eq!(summary("jq is a lightweight JSON processor. It is fast.", "jq"), "Lightweight JSON processor");
+        assert_eq!(summary("foo - The fast one.", "foo"), "Fast one");
+        assert!(summary(&"word ".repeat(60), "x").len() <= 80);
+    }
+
+    #[test]
+    fn what_is_no_address_is_none() {
+        assert!(is_maintainer("Ada Lovelace <ada@example.org>"));
+        for wrong in ["Ada", "<a@b.c>", "Ada <ada>", "A <a@b.c>, B <b@c.d>", "A\u{1b}[1m <a@b.c>", "A <a@b.c\n>"] {
+            assert!(!is_maintainer(wrong), "{wrong}");
+        }
+        assert!(!is_web_address("javascript:x") && !is_web_address("https://a\"b"));
+    }
+}

@@ -1,0 +1,107 @@
+//! `farm init`: a project's files -> the text of a farm.toml. Reads build files as data, within bounds; runs nothing of the
+//! project, fetches nothing and writes nothing. What it cannot know for certain it says.
+//!
+//! Inside: `tree` reads the files; `system` has one reader per build system, which fill in a `draft`; `identity` and
+//! `licence` complete it; `write` makes the text, which must load as a recipe before anybody sees it.
+
+mod draft;
+mod identity;
+mod licence;
+mod system;
+mod text;
+mod tree;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::recipe::{RecipeError, RecipeFile};
+
+pub use tree::Tree;
+
+/// What a recipe is wanted for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub source: SourceOf,
+    /// `strip` of the source, when it is not the default.
+    pub strip: Option<u32>,
+    /// What the project's archive or folder is called: often its name and version.
+    pub file_name: String,
+    /// Who makes the package, if that is known: `Name <address>`.
+    pub maintainer: Option<String>,
+}
+
+/// Where the recipe gets the project from.
+#[derive(Debug, Clone)]
+pub enum SourceOf {
+    /// A folder or archive, relative to the recipe.
+    Path(String),
+    Url {
+        url: String,
+        sha256: String,
+    },
+}
+
+/// A recipe, and what a person should know of it.
+#[derive(Debug)]
+pub struct Written {
+    pub text: String,
+    pub name: String,
+    pub version: String,
+    /// Facts with where they are from, as pairs of words.
+    pub found: Vec<(&'static str, String)>,
+    /// What could not be known, as sentences without a full stop.
+    pub checks: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    #[error("cannot read {}: {reason}", .path.display())]
+    Read { path: PathBuf, reason: String },
+    #[error("the archive cannot be read: {reason}")]
+    Archive { reason: String },
+    /// A bug of this module, told with what is wrong.
+    #[error("what was found makes no valid recipe")]
+    Invalid(#[source] RecipeError),
+}
+
+/// Looks at a project and writes a recipe for it, which loads.
+///
+/// # Errors
+/// [`InitError::Invalid`] only: anything in the tree is data, and can at most be of no use.
+pub fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitError> {
+    let mut draft = draft::Draft::default();
+    system::read(tree, &mut draft);
+    if draft.system.is_empty() && draft.debian.is_none() && draft.spec.is_none() {
+        draft.check("no build system was found: say in [build] how it is built and installed");
+    }
+    identity::complete(tree, request, &mut draft);
+    let licence = licence::find(tree, &draft);
+    if !licence.certain {
+        draft.check(format!("the licence is not certain: {}", licence.comment));
+    }
+    let text = write::recipe(&draft, &licence, request);
+    RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()).map_err(InitError::Invalid)?;
+
+    let needed = draft.build_requires.iter().chain(&draft.requires).filter(|one| !one.optional).count();
+    let optional = draft.build_requires.iter().filter(|one| one.optional).count();
+    let mut found = Vec::new();
+    if !draft.system.is_empty() {
+        found.push(("build system", format!("{}, {}", draft.system, draft.system_file)));
+    }
+    found.push(("licence", format!("{}: {}", licence.expression, licence.comment)));
+    let more =
+        if optional > 0 { format!(", and {optional} that it can do without, as comments") } else { String::new() };
+    found.push(("requirements", format!("{needed}{more}")));
+    if !draft.programs.is_empty() {
+        found.push(("programs", draft.programs.join(", ")));
+    }
+    if !draft.libraries.is_empty() {
+        let names: Vec<String> = draft.libraries.iter().map(|library| format!("lib{}", library.name)).collect();
+        found.push(("libraries", names.join(", ")));
+    }
+    let (name, version) = (draft.name.unwrap_or_default(), draft.version.unwrap_or_default());
+    Ok(Written { text, name, version, found, checks: draft.checks })
+}

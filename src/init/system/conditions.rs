@@ -1,0 +1,134 @@
+//! `if`, `else`, `endif` in CMake files, as far as they say that something is for another system, or a choice.
+
+use std::collections::BTreeMap;
+
+/// Variables that are true on systems that no .deb or .rpm is for.
+const FOREIGN: [&str; 20] = [
+    "WIN32",
+    "MSVC",
+    "APPLE",
+    "MINGW",
+    "CYGWIN",
+    "ANDROID",
+    "IOS",
+    "MSYS",
+    "WINDOWS",
+    "Windows",
+    "Darwin",
+    "MACOSX",
+    "EMSCRIPTEN",
+    "HAIKU",
+    "BEOS",
+    "OS2",
+    "FreeBSD",
+    "NetBSD",
+    "OpenBSD",
+    "SunOS",
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Branch {
+    Taken,
+    /// May be taken: it depends on a choice.
+    Maybe,
+    Never,
+}
+
+/// Where in nested conditions a file is being read.
+#[derive(Debug, Default)]
+pub(super) struct Condition {
+    stack: Vec<Branch>,
+}
+
+impl Condition {
+    /// Takes in a command when it is one of conditions; says whether it was.
+    pub(super) fn take(&mut self, command: &str, words: &[String], options: &BTreeMap<String, bool>) -> bool {
+        match command {
+            "if" => self.stack.push(branch(words, options)),
+            "elseif" => {
+                let before = self.stack.pop();
+                self.stack.push(if before == Some(Branch::Taken) { Branch::Never } else { branch(words, options) });
+            }
+            "else" => {
+                let turned = match self.stack.pop() {
+                    Some(Branch::Taken) => Branch::Never,
+                    Some(Branch::Never) => Branch::Taken,
+                    _ => Branch::Maybe,
+                };
+                self.stack.push(turned);
+            }
+            "endif" => {
+                self.stack.pop();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// For another system, or switched off.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.stack.contains(&Branch::Never)
+    }
+
+    pub(super) fn is_optional(&self) -> bool {
+        self.stack.contains(&Branch::Maybe)
+    }
+}
+
+fn branch(words: &[String], options: &BTreeMap<String, bool>) -> Branch {
+    let known = |word: &str| match word {
+        "UNIX" | "TRUE" | "ON" | "1" => Some(true),
+        "FALSE" | "OFF" | "0" => Some(false),
+        word if FOREIGN.contains(&word) => Some(false),
+        word => options.get(word).copied(),
+    };
+    let of = |value: Option<bool>| match value {
+        Some(true) => Branch::Taken,
+        Some(false) => Branch::Never,
+        None => Branch::Maybe,
+    };
+    let words: Vec<&str> = words.iter().map(|word| word.trim_matches(['(', ')', '"'])).collect();
+    match words.as_slice() {
+        [word] => of(known(word)),
+        ["NOT", word] => of(known(word).map(|value| !value)),
+        // What is for one foreign system or another, or compares with its name.
+        words
+            if words.iter().any(|word| FOREIGN.contains(word))
+                && !words.contains(&"NOT")
+                && !words.contains(&"UNIX") =>
+        {
+            Branch::Never
+        }
+        _ => Branch::Maybe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state(lines: &[&str]) -> (bool, bool) {
+        let options = BTreeMap::from([("TESTS".to_owned(), true), ("GUI".to_owned(), false)]);
+        let mut condition = Condition::default();
+        for line in lines {
+            let mut words = line.split(' ').map(str::to_owned);
+            let command = words.next().unwrap();
+            assert!(condition.take(&command, &words.collect::<Vec<_>>(), &options), "{line}");
+        }
+        (condition.is_foreign(), condition.is_optional())
+    }
+
+    #[test]
+    fn other_systems_are_left_out_and_choices_are_choices() {
+        assert_eq!(state(&["if WIN32"]), (true, false));
+        assert_eq!(state(&["if WIN32", "else"]), (false, false));
+        assert_eq!(state(&["if NOT WIN32"]), (false, false));
+        assert_eq!(state(&["if WIN32 OR MSVC"]), (true, false));
+        assert_eq!(state(&["if TESTS"]), (false, false));
+        assert_eq!(state(&["if GUI"]), (true, false));
+        assert_eq!(state(&["if SOMETHING"]), (false, true));
+        assert_eq!(state(&["if WIN32", "elseif SOMETHING"]), (false, true));
+        assert_eq!(state(&["if UNIX", "if WIN32", "endif"]), (false, false));
+        assert_eq!(state(&["endif"]), (false, false));
+    }
+}

@@ -1,0 +1,165 @@
+//! Perl distributions: Makefile.PL or Build.PL, with META.json for what they declare; without it, literal arguments of
+//! `WriteMakefile(…)` and the like.
+
+use serde_json::Value;
+
+use crate::init::draft::Draft;
+use crate::init::text::{calls, capability, is_plain_word, is_version, literals, one_line, split_arguments};
+use crate::init::tree::{Tree, ending};
+
+const MAKEFILE: &str = "Makefile.PL";
+const BUILD: &str = "Build.PL";
+
+pub(super) fn file(tree: &Tree) -> Option<String> {
+    // Where both are there, Makefile.PL needs nothing but Perl.
+    super::top(tree, &[MAKEFILE, BUILD])
+}
+
+pub(super) fn read(tree: &Tree, draft: &mut Draft) {
+    let with_build = !tree.has(MAKEFILE);
+    let file = if with_build { BUILD } else { MAKEFILE };
+    let meta: Option<Value> = tree.text("META.json").and_then(|text| serde_json::from_str(text).ok());
+    match &meta {
+        Some(meta) => declared(meta, draft),
+        None => literal_arguments(file, tree.text(file).unwrap_or_default(), draft),
+    }
+    draft.need("/usr/bin/perl", file);
+    if with_build {
+        draft.need("perl(Module::Build)", file);
+    } else {
+        draft.need("perl(ExtUtils::MakeMaker)", file);
+        draft.need("make", file);
+    }
+    let compiled = tree.names().any(|path| matches!(ending(path), "xs" | "c") && !path.starts_with("inc/"));
+    draft.arch_independent = !compiled;
+    if compiled {
+        draft.need("cc", file);
+        draft.need("perl(ExtUtils::ParseXS)", file);
+    }
+    let module = draft.name.take().map(|name| name.replace('-', "::"));
+    let named = module.as_deref().filter(|module| capability("perl", module, None).is_some());
+    if let Some(module) = named {
+        let dashed = module.replace("::", "-");
+        draft.name = Some(format!("lib{}-perl", dashed.to_ascii_lowercase().replace('_', "-")));
+        draft.rpm_name = Some(format!("perl-{dashed}"));
+        draft.test = Some(format!("perl -M{module} -e 1"));
+    }
+    draft.section = Some("perl");
+    for path in tree.names().filter(|path| path.starts_with("bin/") || path.starts_with("script/")) {
+        draft.program(crate::init::tree::base_name(path));
+    }
+    if with_build {
+        draft.build = vec!["perl Build.PL --installdirs vendor --create_packlist 0".to_owned(), "./Build".to_owned()];
+        draft.check = vec!["./Build test".to_owned()];
+        draft.install = vec!["./Build install --destdir $DESTDIR --create_packlist 0".to_owned()];
+    } else {
+        draft.build = vec![
+            "PERL_MM_USE_DEFAULT=1 perl Makefile.PL INSTALLDIRS=vendor NO_PACKLIST=1 NO_PERLLOCAL=1".to_owned(),
+            "make".to_owned(),
+        ];
+        if compiled {
+            draft.build[0].push_str(" \\\n  OPTIMIZE=\"$CFLAGS $CPPFLAGS\" LD=\"cc $CFLAGS $LDFLAGS\"");
+        }
+        draft.check = vec!["make test".to_owned()];
+        draft.install = vec!["make install DESTDIR=$DESTDIR".to_owned()];
+    }
+    // Older tools write one whatever they are told, and it names the build's folder.
+    draft.install.push("find $DESTDIR \\( -name .packlist -o -name perllocal.pod \\) -delete".to_owned());
+    draft.install.push("find $DESTDIR -type d -empty -delete".to_owned());
+}
+
+/// META.json, <https://metacpan.org/pod/CPAN::Meta::Spec>.
+fn declared(meta: &Value, draft: &mut Draft) {
+    let text = |value: &Value| value.as_str().filter(|text| *text != "unknown" && !text.is_empty()).map(str::to_owned);
+    draft.name = draft.name.take().or_else(|| text(&meta["name"]));
+    let version = text(&meta["version"]).map(|version| version.trim_start_matches('v').to_owned());
+    draft.version = draft.version.take().or(version.filter(|version| is_version(version)));
+    draft.summary = draft.summary.take().or_else(|| text(&meta["abstract"]));
+    draft.homepage = draft.homepage.take().or_else(|| text(&meta["resources"]["homepage"]));
+    draft.maintainer = draft.maintainer.take().or_else(|| text(&meta["author"][0]));
+    for license in meta["license"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if let Some(license) = licence(license) {
+            draft.declared_licenses.push((license.to_owned(), "META.json".to_owned()));
+        }
+    }
+    for (phase, runtime) in [("configure", false), ("build", false), ("test", false), ("runtime", true)] {
+        for (module, _) in meta["prereqs"][phase]["requires"].as_object().into_iter().flatten() {
+            needs(module, &format!("META.json: {phase}"), runtime, draft);
+        }
+    }
+}
+
+/// What a module is needed for at run time is needed for the tests, too. Without its version: modules and packages do not
+/// write them alike, 1.10 may be 1.1.
+fn needs(module: &str, from: &str, runtime: bool, draft: &mut Draft) {
+    const ALWAYS_THERE: [&str; 10] =
+        ["perl", "strict", "warnings", "vars", "utf8", "lib", "integer", "bytes", "overload", "re"];
+    if ALWAYS_THERE.contains(&module) {
+        return;
+    }
+    let Some(what) = capability("perl", module, None) else { return };
+    draft.need(what.clone(), from);
+    if runtime {
+        draft.runtime(what, from);
+    }
+}
+
+fn licence(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "perl_5" => "Artistic-1.0-Perl OR GPL-1.0-or-later",
+        "apache_2_0" => "Apache-2.0",
+        "artistic_2" => "Artistic-2.0",
+        "gpl_2" => "GPL-2.0-only",
+        "gpl_3" => "GPL-3.0-only",
+        "lgpl_2_1" => "LGPL-2.1-only",
+        "lgpl_3_0" => "LGPL-3.0-only",
+        "mit" => "MIT",
+        "mozilla_1_1" => "MPL-1.1",
+        "zlib" => "Zlib",
+        _ => return None,
+    })
+}
+
+fn literal_arguments(file: &str, text: &str, draft: &mut Draft) {
+    // `=>` reads as `=` and a bracket to whoever looks for keywords.
+    let text = text.replace("=>", "= ");
+    let calls = calls(&text, "#", true);
+    let Some(call) = calls.iter().find(|call| call.name == "WriteMakefile" || call.name.ends_with("new")) else {
+        return;
+    };
+    let arguments: Vec<&str> = split_arguments(&call.arguments);
+    let value = |key: &str| {
+        arguments.iter().find_map(|argument| {
+            let (name, value) = argument.split_once('=')?;
+            (name.trim().trim_matches(['\'', '"']) == key).then_some(value.trim())
+        })
+    };
+    let literal = |key: &str| value(key).and_then(|value| literals(value).into_iter().next());
+    let name = literal("NAME").or_else(|| literal("module_name")).map(|name| name.replace("::", "-"));
+    draft.name = draft.name.take().or(name).or_else(|| literal("DISTNAME"));
+    draft.version = draft.version.take().or_else(|| literal("VERSION").filter(|version| is_version(version)));
+    draft.summary = draft.summary.take().or_else(|| literal("ABSTRACT").map(|text| one_line(&text)));
+    match literal("LICENSE").or_else(|| literal("license")).as_deref() {
+        Some("perl") => {
+            let license = "Artistic-1.0-Perl OR GPL-1.0-or-later".to_owned();
+            draft.declared_licenses.push((license, file.to_owned()));
+        }
+        Some(other) => draft.declared_licenses.extend(licence(other).map(|id| (id.to_owned(), file.to_owned()))),
+        None => {}
+    }
+    for (key, runtime) in [
+        ("CONFIGURE_REQUIRES", false),
+        ("BUILD_REQUIRES", false),
+        ("TEST_REQUIRES", false),
+        ("PREREQ_PM", true),
+        ("requires", true),
+    ] {
+        let Some(list) = value(key) else { continue };
+        for part in split_arguments(list.trim_matches(['{', '}', ' ', '\n'])) {
+            let module = part.split('=').next().unwrap_or_default().trim().trim_matches(['\'', '"']);
+            if module.contains(char::is_uppercase) || is_plain_word(module) {
+                needs(module, file, runtime, draft);
+            }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! What a project consists of: the names of its files, and the text of those that say how it is built. Read once, within
+//! bounds, as data: nothing here follows a link, runs anything or keeps what is not looked at.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::Path;
+
+use super::InitError;
+use crate::stream::Bounded;
+
+/// A build file longer than this is cut: nobody wrote more by hand.
+const MAX_FILE: u64 = 1 << 20;
+/// Of a source file, only what stands at its beginning is of interest: licence and includes.
+const MAX_HEAD: u64 = 4 << 10;
+/// All texts together.
+const MAX_TEXT: usize = 64 << 20;
+const MAX_FILES: usize = 200_000;
+/// How deep below the top a build file may lie to be read.
+const MAX_DEPTH: usize = 8;
+/// What a tar may spend on the description of one entry.
+const LARGEST_HEADER: u64 = 4 << 20;
+
+/// A project's files by their path from its top, `/`-separated.
+#[derive(Debug, Default)]
+pub struct Tree {
+    files: BTreeMap<String, File>,
+    /// The folder that all of an archive's files lie in, which was taken off their paths.
+    top: Option<String>,
+    text: usize,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    executable: bool,
+    link: bool,
+    /// Of files that say something; the beginning only, of those that are long.
+    text: Option<String>,
+}
+
+impl Tree {
+    /// The files of a folder that a recipe with `path` would take: `.gitignore` is honoured, links are not followed.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be read, or there are too many.
+    pub fn of_folder(folder: &Path) -> Result<Tree, InitError> {
+        let failed = |reason: String| InitError::Read { path: folder.to_owned(), reason };
+        let mut tree = Tree::default();
+        let walk = ignore::WalkBuilder::new(folder)
+            .standard_filters(false)
+            .git_ignore(true)
+            .require_git(false)
+            .follow_links(false)
+            .filter_entry(|entry| entry.file_name() != ".git")
+            .build();
+        for entry in walk {
+            let entry = entry.map_err(|error| failed(error.to_string()))?;
+            let Ok(path) = entry.path().strip_prefix(folder) else { continue };
+            let Some(kind) = entry.file_type().filter(|kind| kind.is_file() || kind.is_symlink()) else { continue };
+            let parts: Option<Vec<&str>> = path.components().map(|part| part.as_os_str().to_str()).collect();
+            // A name that is no text is no build file's.
+            let Some(name) = parts.map(|parts| parts.join("/")).filter(|name| !name.is_empty()) else { continue };
+            let read = |most: u64| {
+                let mut bytes = Vec::new();
+                std::fs::File::open(entry.path())?.take(most).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            };
+            let executable = entry.metadata().is_ok_and(|metadata| is_executable(&metadata));
+            tree.add(name, (executable, kind.is_symlink()), read).map_err(|error| failed(error.to_string()))?;
+        }
+        Ok(tree)
+    }
+
+    /// The files of an uncompressed tar. When all of them lie in one folder, their paths start in that.
+    ///
+    /// # Errors
+    /// When it is damaged, or has too many files.
+    pub fn of_tar(reader: impl Read) -> Result<Tree, InitError> {
+        let failed = |error: io::Error| InitError::Archive { reason: error.to_string() };
+        let mut tree = Tree::default();
+        let (reader, allowance) = Bounded::new(reader);
+        let mut archive = tar::Archive::new(reader);
+        let mut entries = archive.entries().map_err(failed)?;
+        loop {
+            allowance.set(LARGEST_HEADER);
+            let Some(entry) = entries.next() else { break };
+            allowance.set(u64::MAX);
+            let mut entry = entry.map_err(failed)?;
+            let link = match entry.header().entry_type() {
+                tar::EntryType::Regular | tar::EntryType::Continuous => false,
+                tar::EntryType::Symlink | tar::EntryType::Link => true,
+                _ => continue,
+            };
+            let Ok(name) = String::from_utf8(entry.path_bytes().into_owned()) else { continue };
+            let name = name.trim_start_matches("./").to_owned();
+            let executable = entry.header().mode().is_ok_and(|mode| mode & 0o111 != 0);
+            let read = |most: u64| {
+                let mut bytes = Vec::new();
+                entry.by_ref().take(most).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            };
+            tree.add(name, (executable, link), read).map_err(failed)?;
+        }
+        tree.strip();
+        Ok(tree)
+    }
+
+    /// A project for tests: paths and texts.
+    #[cfg(test)]
+    pub(super) fn of_texts(files: &[(&str, &str)]) -> Tree {
+        let mut tree = Tree::default();
+        for (path, text) in files {
+            let executable = text.starts_with("#!");
+            tree.add((*path).to_owned(), (executable, false), |_| Ok(text.as_bytes().to_vec())).unwrap();
+        }
+        tree
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        (executable, link): (bool, bool),
+        read: impl FnOnce(u64) -> io::Result<Vec<u8>>,
+    ) -> io::Result<()> {
+        if self.files.len() == MAX_FILES {
+            return Err(io::Error::other(format!("it has more than {MAX_FILES} files")));
+        }
+        let wanted = match interest(&name) {
+            Interest::Whole => MAX_FILE,
+            Interest::Head => MAX_HEAD,
+            Interest::None => 0,
+        };
+        let mut text = None;
+        if wanted > 0 && !link && self.text < MAX_TEXT && name.matches('/').count() <= MAX_DEPTH {
+            let bytes = read(wanted)?;
+            self.text += bytes.len();
+            // A byte that is no UTF-8, in a name say, must not hide what stands around it.
+            text = Some(String::from_utf8_lossy(&bytes).replace("\r\n", "\n"));
+        }
+        self.files.insert(name, File { executable, link, text });
+        Ok(())
+    }
+
+    fn strip(&mut self) {
+        let Some(top) = self.files.keys().next().and_then(|name| name.split_once('/')).map(|(top, _)| top.to_owned())
+        else {
+            return;
+        };
+        let prefix = format!("{top}/");
+        if self.files.keys().all(|name| name.starts_with(&prefix)) {
+            let files = std::mem::take(&mut self.files);
+            self.files = files.into_iter().map(|(name, file)| (name[prefix.len()..].to_owned(), file)).collect();
+            self.top = Some(top);
+        }
+    }
+
+    /// Whether all files of an archive lay in one folder.
+    pub fn has_top(&self) -> bool {
+        self.top.is_some()
+    }
+
+    /// Whether `.gitignore` at the top has a line for a folder.
+    pub fn ignores(&self, folder: &str) -> bool {
+        let lines = self.text(".gitignore").unwrap_or_default().lines();
+        lines.map(|line| line.trim().trim_matches('/')).any(|line| line == folder)
+    }
+
+    /// The folder of an archive that all its files lie in.
+    pub(super) fn top(&self) -> Option<&str> {
+        self.top.as_deref()
+    }
+
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    /// Whether anything lies below a folder.
+    pub(super) fn has_folder(&self, folder: &str) -> bool {
+        let prefix = format!("{folder}/");
+        self.files.range(prefix.clone()..).next().is_some_and(|(name, _)| name.starts_with(&prefix))
+    }
+
+    pub(super) fn text(&self, path: &str) -> Option<&str> {
+        self.files.get(path)?.text.as_deref()
+    }
+
+    pub(super) fn is_executable(&self, path: &str) -> bool {
+        self.files.get(path).is_some_and(|file| file.executable && !file.link)
+    }
+
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
+    }
+
+    /// Path and text of all files that were read and whose path is wanted, those nearer to the top first.
+    pub(super) fn texts(&self, wanted: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
+        let mut found: Vec<(&str, &str)> = self
+            .files
+            .iter()
+            .filter(|(name, _)| wanted(name))
+            .filter_map(|(name, file)| Some((name.as_str(), file.text.as_deref()?)))
+            .collect();
+        found.sort_by_key(|(name, _)| name.matches('/').count());
+        found
+    }
+}
+
+enum Interest {
+    Whole,
+    Head,
+    None,
+}
+
+/// The last part of a path.
+pub(super) fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The ending of a file's name, without the dot; empty without one.
+pub(super) fn ending(path: &str) -> &str {
+    base_name(path).rsplit_once('.').map_or("", |(_, ending)| ending)
+}
+
+/// Languages that a compiler turns into machine code: their files make a package depend on the architecture.
+pub(super) const COMPILED: [&str; 16] =
+    ["c", "cc", "cpp", "cxx", "C", "c++", "m", "mm", "s", "S", "asm", "f", "f90", "rs", "go", "xs"];
+
+fn interest(path: &str) -> Interest {
+    const BUILD: [&str; 31] = [
+        "cmakelists.txt",
+        "meson.build",
+        "meson_options.txt",
+        "meson.options",
+        "configure.ac",
+        "configure.in",
+        "configure",
+        "makefile",
+        "gnumakefile",
+        "makefile.am",
+        "makefile.in",
+        "cargo.toml",
+        "cargo.lock",
+        "go.mod",
+        "pyproject.toml",
+        "setup.py",
+        "setup.cfg",
+        "requirements.txt",
+        "makefile.pl",
+        "build.pl",
+        "meta.json",
+        "meta.yml",
+        "package.json",
+        "main.go",
+        "version",
+        ".version",
+        "version.txt",
+        "version.rb",
+        "__init__.py",
+        "__main__.py",
+        ".gitignore",
+    ];
+    const WORDS: [&str; 7] = ["readme", "copying", "license", "licence", "copyright", "authors", "unlicense"];
+    let name = base_name(path).to_ascii_lowercase();
+    let folder = &path[..path.len() - base_name(path).len()];
+    let in_debian = matches!(folder, "debian/" | "debian/source/");
+    if BUILD.contains(&name.as_str())
+        || WORDS.iter().any(|word| name.starts_with(word))
+        || matches!(ending(&name), "cmake" | "m4" | "spec" | "gemspec" | "mk" | "mak" | "pod" | "pm")
+        || in_debian
+    {
+        return Interest::Whole;
+    }
+    match ending(&name) {
+        "sh" | "bash" | "py" | "pl" | "rb" | "h" | "hh" | "hpp" => Interest::Head,
+        ending if COMPILED.contains(&ending) => Interest::Head,
+        // Scripts mostly have no ending.
+        "" => Interest::Head,
+        _ => Interest::None,
+    }
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_metadata: &std::fs::Metadata) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar(files: &[(&str, &str)]) -> Vec<u8> {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (path, text) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            header.set_mode(0o644);
+            builder.append_data(&mut header, path, text.as_bytes()).unwrap();
+        }
+        builder.into_inner().unwrap()
+    }
+
+    #[test]
+    fn the_one_folder_of_an_archive_is_taken_off() {
+        let tree = Tree::of_tar(&tar(&[("a-1/Makefile", "all:"), ("a-1/src/a.c", "int a;")])[..]).unwrap();
+        assert_eq!(tree.names().collect::<Vec<_>>(), ["Makefile", "src/a.c"]);
+        assert_eq!((tree.top(), tree.text("Makefile")), (Some("a-1"), Some("all:")));
+        let tree = Tree::of_tar(&tar(&[("Makefile", "all:"), ("src/a.c", "")])[..]).unwrap();
+        assert_eq!(tree.top(), None);
+        assert!(tree.has_folder("src") && !tree.has_folder("sr"));
+    }
+
+    #[test]
+    fn archives_cut_anywhere_are_errors_or_less_and_never_panics() {
+        let whole = tar(&[("a/Makefile", "all:\n"), ("a/README", "x")]);
+        for end in (0..whole.len()).step_by(37) {
+            let _ = Tree::of_tar(&whole[..end]);
+        }
+    }
+
+    #[test]
+    fn long_files_are_cut_and_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Makefile"), vec![b'x'; 3 << 20]).unwrap();
+        std::fs::write(folder.path().join("a.c"), vec![b'x'; 64 << 10]).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("README")).unwrap();
+        let tree = Tree::of_folder(folder.path()).unwrap();
+        assert_eq!(tree.text("Makefile").unwrap().len() as u64, MAX_FILE);
+        assert_eq!(tree.text("a.c").unwrap().len() as u64, MAX_HEAD);
+        #[cfg(unix)]
+        assert!(tree.has("README") && tree.text("README").is_none());
+    }
+}

@@ -1,0 +1,335 @@
+//! A draft as the text of a farm.toml: values quoted by the `toml` crate, what they are from as comments.
+
+use super::draft::{Draft, Library, Requirement};
+use super::licence::Licence;
+use super::{Request, SourceOf};
+
+/// Distributions that a new recipe is for: those that most people use, of each family.
+pub(super) const DISTROS: [&str; 4] = ["debian-12", "debian-13", "ubuntu-24.04", "fedora-43"];
+
+pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> String {
+    let mut text = String::new();
+    let built = match draft.system {
+        "" if uses_own_packaging(draft) => "built with its own packaging".to_owned(),
+        "" => "no build system was found".to_owned(),
+        system => format!("built with {system} ({})", draft.system_file),
+    };
+    comment(
+        &mut text,
+        &format!(
+            "Written by `farm init`: {built}. It is yours from here on: look through it, and try it with `farm build`."
+        ),
+    );
+    for check in &draft.checks {
+        comment(&mut text, &format!("Check: {check}."));
+    }
+    text.push('\n');
+    package(&mut text, draft, licence);
+    source(&mut text, &request.source, request.strip);
+    build(&mut text, draft);
+    let split = split(draft);
+    split.write(&mut text);
+    packaging(&mut text, draft);
+    if let Some(rpm) = draft.rpm_name.as_ref().filter(|name| Some(*name) != draft.name.as_ref()) {
+        text.push_str(&format!("[override.rpm.package]\nname = {}\n\n", string(rpm)));
+    }
+    // Without a build system, there is nothing but the project's own packaging, which is for one format.
+    let fits = |distro: &str| match (uses_own_packaging(draft), distro.starts_with("fedora")) {
+        (true, rpm) => {
+            if rpm {
+                draft.spec.is_some()
+            } else {
+                draft.debian.is_some()
+            }
+        }
+        (false, _) => true,
+    };
+    let distros: Vec<String> = DISTROS.iter().filter(|distro| fits(distro)).map(|distro| string(distro)).collect();
+    comment(&mut text, "`farm distros` lists what there is; globs are understood: \"debian-*\".");
+    text.push_str(&format!("[matrix]\ndistros = [{}]\n", distros.join(", ")));
+    test(&mut text, draft);
+    text
+}
+
+fn package(text: &mut String, draft: &Draft, licence: &Licence) {
+    let field = |text: &mut String, key: &str, value: &Option<String>| {
+        if let Some(value) = value {
+            text.push_str(&format!("{key} = {}\n", string(value)));
+        }
+    };
+    text.push_str("[package]\n");
+    field(text, "name", &draft.name);
+    field(text, "version", &draft.version);
+    field(text, "summary", &draft.summary);
+    if let Some(description) = &draft.description {
+        text.push_str(&format!("description = {}\n", paragraphs(description)));
+    }
+    let word = if licence.certain { "Licence" } else { "Not certain" };
+    comment(text, &format!("{word}: {}.", licence.comment));
+    text.push_str(&format!("license = {}\n", string(&licence.expression)));
+    field(text, "homepage", &draft.homepage);
+    field(text, "maintainer", &draft.maintainer);
+    let library = !draft.libraries.is_empty() && draft.programs.is_empty();
+    field(text, "section", &draft.section.or(library.then_some("libs")).map(str::to_owned));
+    if draft.arch_independent {
+        text.push_str("# Nothing is compiled: one package for all architectures.\narchitecture = \"all\"\n");
+    }
+    requirements(text, &draft.requires);
+    text.push('\n');
+}
+
+fn source(text: &mut String, source: &SourceOf, strip: Option<u32>) {
+    text.push_str("[[sources]]\n");
+    match source {
+        SourceOf::Path(path) => {
+            text.push_str(&format!("path = {}\n", string(path)));
+        }
+        SourceOf::Url { url, sha256 } => {
+            text.push_str(&format!("url = {}\nsha256 = {}\n", string(url), string(sha256)));
+        }
+    }
+    if let Some(strip) = strip {
+        text.push_str(&format!("strip = {strip}\n"));
+    }
+    text.push('\n');
+}
+
+fn build(text: &mut String, draft: &Draft) {
+    if uses_own_packaging(draft) {
+        return;
+    }
+    text.push_str("[build]\n");
+    requirements(text, &draft.build_requires);
+    if let Some(reason) = &draft.network {
+        comment(text, &format!("{reason}."));
+        text.push_str("network = true\n");
+    }
+    for (key, lines) in [("build", &draft.build), ("check", &draft.check), ("install", &draft.install)] {
+        if !lines.is_empty() {
+            text.push_str(&format!("{key} = {}\n", script(lines)));
+        }
+    }
+    if draft.install.is_empty() {
+        comment(text, "Nothing was found that says how to install it: put files below $DESTDIR here.");
+        text.push_str("install = 'mkdir -p $DESTDIR$PREFIX/bin'\n");
+    }
+    text.push('\n');
+}
+
+/// `requires`, each with where it is from; what is optional as a comment to be taken in.
+fn requirements(text: &mut String, list: &[Requirement]) {
+    if list.is_empty() {
+        return;
+    }
+    let (needed, optional): (Vec<&Requirement>, Vec<&Requirement>) = list.iter().partition(|one| !one.optional);
+    text.push_str("requires = [\n");
+    for one in needed {
+        text.push_str(&format!("  {},{}\n", string(&one.what), trailing(&one.from)));
+    }
+    if !optional.is_empty() {
+        text.push_str("  # Used when they are there:\n");
+    }
+    for one in optional {
+        text.push_str(&format!("  # {},{}\n", string(&one.what), trailing(&one.from)));
+    }
+    text.push_str("]\n");
+}
+
+fn trailing(from: &str) -> String {
+    if from.is_empty() { String::new() } else { format!(" # {}", super::text::one_line(from)) }
+}
+
+/// The packages beside the main one.
+struct Split {
+    libraries: Option<Part>,
+    development: Option<Part>,
+}
+
+struct Part {
+    deb: String,
+    rpm: String,
+    summary: String,
+    files: Vec<String>,
+    requires: Option<(String, String)>,
+}
+
+/// A library and programs are two packages; without programs, the main one is the library's. What is needed to compile
+/// against it is always one of its own.
+fn split(draft: &Draft) -> Split {
+    let name = draft.name.clone().unwrap_or_default();
+    let rpm_name = draft.rpm_name.clone().unwrap_or_else(|| name.clone());
+    let development = draft.development;
+    let Some(first) = draft.libraries.first() else { return Split { libraries: None, development: None } };
+    let alone = draft.programs.is_empty();
+    let libraries = (!alone).then(|| Part {
+        deb: library_package(first),
+        rpm: format!("{rpm_name}-libs"),
+        summary: format!("Shared library of {name}"),
+        files: draft.libraries.iter().map(|library| format!("${{libdir}}/lib{}.so.*", library.name)).collect(),
+        requires: None,
+    });
+    let mut files = Vec::new();
+    for (there, pattern) in [
+        (true, "/usr/include/**"),
+        (true, "${libdir}/*.so"),
+        (development.static_library, "${libdir}/*.a"),
+        (development.pkgconfig, "${libdir}/pkgconfig/**"),
+        (development.cmake, "${libdir}/cmake/**"),
+        (development.manual, "/usr/share/man/man3/**"),
+    ] {
+        if there {
+            files.push(pattern.to_owned());
+        }
+    }
+    let base = first.name.to_ascii_lowercase().replace('_', "-");
+    let needs = match &libraries {
+        Some(part) => (part.deb.clone(), part.rpm.clone()),
+        None => (name.clone(), rpm_name.clone()),
+    };
+    let deb = if alone && !name.starts_with("lib") { format!("{name}-dev") } else { format!("lib{base}-dev") };
+    let development = Part {
+        deb: if deb == name { format!("{name}-devel") } else { deb },
+        rpm: format!("{rpm_name}-devel"),
+        summary: format!("Development files of {name}"),
+        files,
+        requires: Some(needs),
+    };
+    Split { libraries, development: Some(development) }
+}
+
+/// `libfoo1`, `libfoo1-2` where the library's own name ends in a digit, as Debian calls them.
+fn library_package(library: &Library) -> String {
+    let name = library.name.to_ascii_lowercase().replace('_', "-");
+    match &library.soversion {
+        Some(version) if name.ends_with(|c: char| c.is_ascii_digit()) => format!("lib{name}-{version}"),
+        Some(version) => format!("lib{name}{version}"),
+        None => format!("lib{name}"),
+    }
+    .to_ascii_lowercase()
+}
+
+impl Split {
+    fn write(&self, text: &mut String) {
+        let parts = [("libs", "libs", &self.libraries), ("dev", "libdevel", &self.development)];
+        for (key, section, part) in parts {
+            let Some(part) = part else { continue };
+            let files: Vec<String> = part.files.iter().map(|file| string(file)).collect();
+            text.push_str(&format!(
+                "[packages.{key}]\nname = {}\nsummary = {}\n",
+                string(&part.deb),
+                string(&part.summary)
+            ));
+            text.push_str(&format!("section = \"{section}\"\nfiles = [{}]\n", files.join(", ")));
+            if let Some((deb, _)) = &part.requires {
+                text.push_str(&format!("requires = [{}]\n", string(&format!("{deb} = ${{self-version}}"))));
+            }
+            text.push('\n');
+            text.push_str(&format!("[override.rpm.packages.{key}]\nname = {}\n", string(&part.rpm)));
+            if let Some((deb, rpm)) = &part.requires
+                && deb != rpm
+            {
+                text.push_str(&format!("requires = [{}]\n", string(&format!("{rpm} = ${{self-version}}"))));
+            }
+            text.push('\n');
+        }
+    }
+}
+
+/// Where no build system is known, the project's own packaging builds it.
+fn uses_own_packaging(draft: &Draft) -> bool {
+    draft.system.is_empty() && (draft.debian.is_some() || draft.spec.is_some())
+}
+
+/// The project's own packaging, to be chosen.
+fn packaging(text: &mut String, draft: &Draft) {
+    let own: Vec<String> = [("debian", &draft.debian), ("spec", &draft.spec)]
+        .into_iter()
+        .filter_map(|(key, path)| Some(format!("{key} = {}", string(path.as_deref()?))))
+        .collect();
+    if own.is_empty() {
+        return;
+    }
+    let chosen = uses_own_packaging(draft);
+    if !chosen {
+        comment(text, "The project brings packaging of its own. To use it as it is, in place of what farm makes:");
+    }
+    let mark = if chosen { "" } else { "# " };
+    text.push_str(&format!("{mark}[packaging]\n"));
+    own.iter().for_each(|line| text.push_str(&format!("{mark}{line}\n")));
+    text.push('\n');
+}
+
+fn test(text: &mut String, draft: &Draft) {
+    let mut lines: Vec<String> = draft.programs.iter().map(|program| format!("command -v {program}")).collect();
+    lines.extend(draft.test.clone());
+    if lines.is_empty() {
+        return;
+    }
+    text.push('\n');
+    comment(
+        text,
+        "Runs where the packages are installed. That its programs are there is the least; let it do something.",
+    );
+    text.push_str(&format!("[test]\nscript = {}\n", script(&lines)));
+}
+
+/// A comment, filled to 120 columns. No line of it can end the comment.
+fn comment(text: &mut String, words: &str) {
+    let mut line = String::from("#");
+    for word in super::text::full_line(words).split(' ') {
+        if line.len() + 1 + word.len() > 118 && line.len() > 1 {
+            text.push_str(&line);
+            text.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    text.push_str(&line);
+    text.push('\n');
+}
+
+/// A value as the `toml` crate quotes it.
+fn string(value: &str) -> String {
+    toml::Value::String(value.to_owned()).to_string()
+}
+
+/// Longer text, its paragraphs apart.
+fn paragraphs(value: &str) -> String {
+    if value.len() < 100 && !value.contains('\n') {
+        return string(value);
+    }
+    let mut lines = Vec::new();
+    for paragraph in value.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if line.len() + word.len() > 110 {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    let escaped = lines.join("\n").replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"");
+    // A quote at the very end would join those that close the string.
+    let escaped = match escaped.strip_suffix('"') {
+        Some(rest) => format!("{rest}\\\""),
+        None => escaped,
+    };
+    format!("\"\"\"\n{escaped}\"\"\"")
+}
+
+/// A script of several lines, as it is: none of the writers puts three quotes into one.
+fn script(lines: &[String]) -> String {
+    let body = lines.join("\n");
+    if body.contains("'''") || body.chars().any(|c| c.is_control() && c != '\n') {
+        return string(&body);
+    }
+    if lines.len() == 1 && !body.contains(['\n', '\'']) {
+        return format!("'{body}'");
+    }
+    format!("'''\n{body}\n'''")
+}
