@@ -339,6 +339,7 @@ fn planner() {
                 set: Default::default(),
                 only_needed: false,
                 target,
+                environment_distro: None,
             });
             if cells.len() == 10_000 {
                 break 'cells;
@@ -350,6 +351,7 @@ fn planner() {
         cells,
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),
+        environments: BTreeMap::new(),
         cpus: 2,
         memory_bytes: 8 << 30,
         slots: 2,

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod artifact;
+pub mod assemble;
 pub mod capability;
 pub mod cli;
 pub mod distro;

@@ -14,6 +14,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("repo", &["artifact"]),
     ("archive", &["distro"]),
     ("image", &["distro", "archive", "engine"]),
+    // Of `recipe` only what kind of package one is.
+    ("assemble", &["recipe", "distro", "family", "archive", "artifact"]),
     ("source", &["recipe"]),
     ("init", &["recipe"]),
     ("matrix", &["recipe", "distro"]),
@@ -22,7 +24,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("plan", &["recipe", "distro", "matrix", "family", "source", "archive", "image", "engine"]),
     ("event", &["plan", "artifact", "matrix", "family"]),
     ("store", &["plan", "artifact", "event", "matrix"]),
-    ("runner", &["plan", "engine", "image", "source", "artifact", "repo", "event", "store", "matrix", "family"]),
+    (
+        "runner",
+        &[
+            "plan", "engine", "image", "source", "artifact", "repo", "event", "store", "matrix", "family", "recipe",
+            "distro", "assemble",
+        ],
+    ),
     ("report", &["event", "artifact", "matrix", "family"]),
 ];
 

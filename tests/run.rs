@@ -114,6 +114,7 @@ impl Lab {
                 script: USER.to_owned(),
                 cache: None,
             }),
+            environment: None,
             packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: "/build/source".to_owned() },
                 files: Vec::new(),

@@ -102,6 +102,21 @@ impl Archives {
         cell.get_or_try_init(|| read).await.cloned()
     }
 
+    /// The packages alone, for those who know names: it needs no Contents indexes, and is read each time.
+    ///
+    /// # Errors
+    /// As [`Archives::holdings`].
+    pub async fn packages(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Index, ArchiveError> {
+        self.reader.index(&self.suites(distro)?, arch.deb(), progress, warn, cancel).await
+    }
+
     fn suites(&self, distro: &Distro) -> Result<Vec<Suite>, ArchiveError> {
         let undescribed = |reason: String| ArchiveError::Undescribed { distro: distro.id.clone(), reason };
         let bootstrap =
@@ -142,7 +157,7 @@ impl Holdings {
 
     /// The newest package of this name. Blocks.
     pub fn package(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
-        Ok(self.packages.named(name)?.into_iter().next())
+        self.packages.newest(name)
     }
 
     /// The files behind the candidates, for what is not there: what is similar, and what is covered at all.

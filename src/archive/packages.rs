@@ -128,6 +128,11 @@ impl Index {
         Ok(packages)
     }
 
+    /// The newest package of this name. Blocks.
+    pub fn newest(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
+        Ok(self.named(name)?.into_iter().next())
+    }
+
     /// The packages that provide this name: the more important first, then by name.
     pub(super) fn providers(&self, name: &str) -> Result<Vec<Package>, ArchiveError> {
         let provides = |package: &Package| package.provides.iter().any(|(provided, _)| provided == name);

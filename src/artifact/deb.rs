@@ -38,8 +38,8 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
     while let Some((name, size)) = member(&mut ar)? {
         match &facts {
             None if name.starts_with("control.tar") => {
-                let text = whole_member(&mut ar, size, |member| control(&name, member))?;
-                facts = Some(self::facts(&text)?);
+                let text = whole_member(&mut ar, size, |member| control(&name, member, "control"))?;
+                facts = Some(self::facts(&text.ok_or("it has no control file")?)?);
             }
             Some(_) if name.starts_with("data.tar") => {
                 let folder = path.parent().unwrap_or(Path::new("."));
@@ -61,13 +61,18 @@ pub(super) fn describe(path: &Path) -> Result<Facts, String> {
 
 /// The control file itself.
 pub(super) fn control_text(path: &Path) -> Result<String, String> {
+    control_file(path, "control")?.ok_or_else(|| "it has no control file".to_owned())
+}
+
+/// A file of control.tar by its name, as text; none when the package has no such file.
+pub(crate) fn control_file(path: &Path, wanted: &str) -> Result<Option<String>, String> {
     let file = File::open(path).map_err(|error| error.to_string())?;
     let mut ar = BufReader::new(file);
     let mut magic = [0; 8];
     ar.read_exact(&mut magic).map_err(|_| "it is too short for an ar archive".to_owned())?;
     while let Some((name, size)) = member(&mut ar)? {
         if name.starts_with("control.tar") {
-            return whole_member(&mut ar, size, |member| control(&name, member));
+            return whole_member(&mut ar, size, |member| control(&name, member, wanted));
         }
         whole_member(&mut ar, size, |_| Ok(()))?;
     }
@@ -120,22 +125,22 @@ fn decompressed<'a>(name: &str, member: &'a mut dyn Read) -> Result<Box<dyn Read
     )
 }
 
-fn control(name: &str, member: &mut dyn Read) -> Result<String, String> {
+fn control(name: &str, member: &mut dyn Read, wanted: &str) -> Result<Option<String>, String> {
     let damaged = |error: io::Error| format!("its control.tar is damaged: {error}");
     let (reader, allowance) = Bounded::new(decompressed(name, member)?);
     allowance.set(2 * LARGEST_CONTROL);
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries().map_err(damaged)? {
         let entry = entry.map_err(damaged)?;
-        let is_control = matches!(entry.path_bytes().as_ref(), b"./control" | b"control");
-        if !is_control {
+        let path = entry.path_bytes().into_owned();
+        if path.strip_prefix(b"./").unwrap_or(&path) != wanted.as_bytes() {
             continue;
         }
         let mut text = String::new();
         entry.take(LARGEST_CONTROL).read_to_string(&mut text).map_err(damaged)?;
-        return Ok(text);
+        return Ok(Some(text));
     }
-    Err("it has no control file".to_owned())
+    Ok(None)
 }
 
 fn facts(text: &str) -> Result<Facts, String> {

@@ -1,5 +1,6 @@
-//! What an ELF file asks of the system it is installed on: architecture, libraries, search paths. Symbols are not
-//! looked at. Reads only headers and the dynamic section, and never more than [`MOST_READ`] bytes of them.
+//! What an ELF file asks of the system it is installed on: architecture, libraries and their versions, search paths.
+//! Symbols are not looked at. Reads only headers and what the dynamic section names, and never more than [`MOST_READ`]
+//! bytes of them.
 
 use std::cell::Cell;
 use std::fs;
@@ -19,6 +20,8 @@ use crate::types::Arch;
 const IN_MEMORY: usize = 512 * 1024;
 /// Headers and dynamic sections of the largest programs take a tenth of it; a damaged header may ask for anything.
 const MOST_READ: u64 = 4 << 20;
+/// The largest libraries define and need some hundred versions.
+const MOST_VERSIONS: usize = 8192;
 
 /// An ELF file of a package.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +35,12 @@ pub(crate) struct Elf {
     /// DT_NEEDED, in order.
     pub(crate) needed: Vec<String>,
     pub(crate) soname: Option<String>,
+    /// Versions of needed libraries: `libc.so.6`, `GLIBC_2.34` (DT_VERNEED).
+    pub(crate) needed_versions: Vec<(String, String)>,
+    /// Versions that it defines, without that of its own name (DT_VERDEF).
+    pub(crate) versions: Vec<String>,
+    /// Symbols are found by DT_GNU_HASH alone, which the oldest loaders do not know.
+    pub(crate) has_only_gnu_hash: bool,
     /// DT_RPATH and DT_RUNPATH, cut at colons.
     pub(crate) search: Vec<String>,
     /// Whether the symbol table for the linker and debugger is still there.
@@ -118,13 +127,17 @@ fn parse_class<H: FileHeader<Endian = Endianness>>(data: Capped<'_>) -> Option<E
     let dynamic = segment.dynamic(endian, data).ok()??;
     let value = |tag| dynamic.iter().find(|entry| entry.tag(endian) == tag).map(|entry| entry.val(endian));
     let (Some(address), Some(size)) = (value(elf::DT_STRTAB), value(elf::DT_STRSZ)) else { return Some(found) };
-    let strings = segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).find_map(|segment| {
-        let start: u64 = segment.p_vaddr(endian).into();
-        let length: u64 = segment.p_filesz(endian).into();
-        let offset: u64 = segment.p_offset(endian).into();
-        let inside = address.checked_sub(start).filter(|inside| *inside < length)?;
-        offset.checked_add(inside)
-    })?;
+    // Where in the file an address is.
+    let place = |address: u64| {
+        segments.iter().filter(|segment| segment.p_type(endian) == elf::PT_LOAD).find_map(|segment| {
+            let start: u64 = segment.p_vaddr(endian).into();
+            let length: u64 = segment.p_filesz(endian).into();
+            let offset: u64 = segment.p_offset(endian).into();
+            let inside = address.checked_sub(start).filter(|inside| *inside < length)?;
+            offset.checked_add(inside)
+        })
+    };
+    let strings = place(address)?;
     let text = |at: u64| {
         let from = strings.checked_add(at).filter(|_| at < size)?;
         let bytes = data.read_bytes_at_until(from..strings.checked_add(size)?, 0).ok()?;
@@ -141,7 +154,65 @@ fn parse_class<H: FileHeader<Endian = Endianness>>(data: Capped<'_>) -> Option<E
             found.search.extend(text(at)?.split(':').map(str::to_owned));
         }
     }
+    found.has_only_gnu_hash = value(elf::DT_GNU_HASH).is_some() && value(elf::DT_HASH).is_none();
+    if let Some(address) = value(elf::DT_VERNEED) {
+        found.needed_versions = needed_versions(data, endian, place(address)?, &text)?;
+    }
+    if let Some(address) = value(elf::DT_VERDEF) {
+        found.versions = defined_versions(data, endian, place(address)?, &text)?;
+    }
     Some(found)
+}
+
+/// Follows the chain of DT_VERNEED (gabi, "Symbol versioning"); each step goes on, so a chain cannot be a ring.
+fn needed_versions(
+    data: Capped<'_>,
+    endian: Endianness,
+    mut at: u64,
+    text: &dyn Fn(u64) -> Option<String>,
+) -> Option<Vec<(String, String)>> {
+    let mut versions = Vec::new();
+    loop {
+        let need: &elf::Verneed<Endianness> = data.read_at(at).ok()?;
+        let library = text(need.vn_file.get(endian).into())?;
+        let mut aux_at = at.checked_add(need.vn_aux.get(endian).into())?;
+        for _ in 0..need.vn_cnt.get(endian) {
+            let aux: &elf::Vernaux<Endianness> = data.read_at(aux_at).ok()?;
+            versions.push((library.clone(), text(aux.vna_name.get(endian).into())?));
+            if versions.len() > MOST_VERSIONS {
+                return None;
+            }
+            aux_at = aux_at.checked_add(aux.vna_next.get(endian).into())?;
+        }
+        match need.vn_next.get(endian) {
+            0 => return Some(versions),
+            next => at = at.checked_add(next.into())?,
+        }
+    }
+}
+
+/// As [`needed_versions`], of DT_VERDEF.
+fn defined_versions(
+    data: Capped<'_>,
+    endian: Endianness,
+    mut at: u64,
+    text: &dyn Fn(u64) -> Option<String>,
+) -> Option<Vec<String>> {
+    let mut versions = Vec::new();
+    loop {
+        let definition: &elf::Verdef<Endianness> = data.read_at(at).ok()?;
+        let aux_at = at.checked_add(definition.vd_aux.get(endian).into())?;
+        let aux: &elf::Verdaux<Endianness> = data.read_at(aux_at).ok()?;
+        // The base definition is the library's own name.
+        if (definition.vd_flags.get(endian) & elf::VER_FLG_BASE).0 == 0 {
+            versions.push(text(aux.vda_name.get(endian).into())?);
+        }
+        match definition.vd_next.get(endian) {
+            0 => return Some(versions),
+            _ if versions.len() > MOST_VERSIONS => return None,
+            next => at = at.checked_add(next.into())?,
+        }
+    }
 }
 
 /// Reads through a cache that would otherwise make room for whatever size a header claims.

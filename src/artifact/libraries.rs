@@ -149,6 +149,41 @@ fn fits(package: &str, library: &str) -> bool {
     })
 }
 
+/// Names that the Debian package of a library may have, by the same rule: `libfoo1`, `libfoo1t64`. Only one of them, if any,
+/// is there.
+pub(crate) fn package_names(library: &str) -> Vec<String> {
+    if is_glibc(library) {
+        return vec!["libc6".to_owned()];
+    }
+    let Some((stem, version)) = library.split_once(".so") else { return Vec::new() };
+    let version = version.trim_start_matches('.').to_ascii_lowercase();
+    let mut names: Vec<String> = Vec::new();
+    if let Some((_, package)) = SHARED_PACKAGES.iter().find(|(known, _)| stem == *known) {
+        names.extend([(*package).to_owned(), format!("{package}{version}")]);
+        names.push(format!("{}-{version}", package.replace("-2.0", "2.0")));
+    }
+    let stem = stem.to_ascii_lowercase().replace('_', "-");
+    // libglib-2.0 is in libglib2.0-0: a version in the name stands without its hyphen.
+    let joined = match stem.rsplit_once('-') {
+        Some((name, number)) if number.starts_with(|c: char| c.is_ascii_digit()) => format!("{name}{number}"),
+        _ => stem.clone(),
+    };
+    let first = version.split('.').next().unwrap_or_default().to_owned();
+    for stem in [stem, joined] {
+        for version in [&version, &first] {
+            names.extend([stem.clone(), format!("{stem}{version}"), format!("{stem}-{version}")]);
+        }
+    }
+    names.extend(names.clone().iter().map(|name| format!("{name}t64")));
+    // libgcc_s.so.1 was libgcc1 before it was libgcc-s1.
+    if library == "libgcc_s.so.1" {
+        names.push("libgcc1".to_owned());
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// Libraries that nearly everything links to and whose package is named otherwise.
 const SHARED_PACKAGES: &[(&str, &str)] = &[
     ("libcrypto", "libssl"),
@@ -218,6 +253,30 @@ mod tests {
             ("libfoo", "libfoo.so.1"),
         ] {
             assert!(!fits(package, library), "{package} {library}");
+        }
+    }
+
+    #[test]
+    fn libraries_are_looked_for_under_the_names_that_packages_have() {
+        for (package, library) in [
+            ("libxxhash0", "libxxhash.so.0"),
+            ("libssl3t64", "libssl.so.3"),
+            ("libssl3", "libcrypto.so.3"),
+            ("libglib2.0-0", "libglib-2.0.so.0"),
+            ("libglib2.0-0t64", "libgobject-2.0.so.0"),
+            ("libpcre2-8-0", "libpcre2-8.so.0"),
+            ("libgdbm-compat4", "libgdbm_compat.so.4"),
+            ("libstdc++6", "libstdc++.so.6"),
+            ("libgcc-s1", "libgcc_s.so.1"),
+            ("libpython3.11", "libpython3.11.so.1.0"),
+            ("zlib1g", "libz.so.1"),
+            ("libc6", "libm.so.6"),
+        ] {
+            assert!(
+                package_names(library).iter().any(|name| name == package),
+                "{library}: {:?}",
+                package_names(library)
+            );
         }
     }
 

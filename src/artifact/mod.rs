@@ -3,11 +3,11 @@
 
 mod check;
 mod contents;
-mod deb;
-mod elf;
-mod libraries;
+pub(crate) mod deb;
+pub(crate) mod elf;
+pub(crate) mod libraries;
 mod rpm;
-mod shared;
+pub(crate) mod shared;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -123,7 +123,7 @@ const DIRECTORIES: &[&str] = &[
 ];
 
 /// Whether a directory belongs to the distribution.
-pub(super) fn is_shared(path: &str) -> bool {
+pub(crate) fn is_shared(path: &str) -> bool {
     if DIRECTORIES.contains(&path) {
         return true;
     }

@@ -43,7 +43,12 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
 
     let id = context::new_run();
     let fetcher = Fetcher::new()?;
-    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
+    let distros: Vec<_> = cells
+        .iter()
+        .flat_map(|cell| [Some(&cell.distro), cell.environment_distro.as_ref()])
+        .flatten()
+        .map(std::convert::AsRef::as_ref)
+        .collect();
     let network = match args.network {
         NetworkArg::Default => Network::Default,
         NetworkArg::Host => Network::Host,

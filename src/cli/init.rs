@@ -92,7 +92,8 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
             (file.display().to_string(), origin, SourceOf::Path(relative(&full, output)?))
         }
     };
-    let whole = Source { origin, strip: 0, into: ".".to_owned(), patches: Vec::new() };
+    let whole =
+        Source { origin, strip: 0, into: ".".to_owned(), unpack: true, series: None, patches: Vec::new(), fuzz: 0 };
     let prepared =
         sources.prepare(Path::new("."), "project", "0", &[whole], &NoProgress, &cancel).await.map_err(failed(&name))?;
     let tree = blocking(move || {

@@ -19,10 +19,12 @@ use crate::fetch::Fetcher;
 use crate::image::Images;
 use crate::matrix::Target;
 use crate::plan::{self, Cell, Change, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, Reason};
+use crate::recipe::EnvironmentOrigin;
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
 use crate::runner::Supplies;
 use crate::store::Store;
+use crate::types::Arch;
 
 /// Hex digits of a digest that a person needs to see.
 const SHORT_DIGEST: usize = 12;
@@ -91,17 +93,26 @@ pub(crate) async fn make_plan(
 ) -> Result<Plan, Failure> {
     let bases = match engine {
         Some((images, _)) => {
-            let mut distros: Vec<_> = cells.iter().map(|cell| (cell.distro.clone(), cell.target.arch)).collect();
+            let of_cell = |cell: &Cell| {
+                let distros = [Some(&cell.distro), cell.environment_distro.as_ref()];
+                distros.into_iter().flatten().map(|distro| (distro.clone(), cell.target.arch)).collect::<Vec<_>>()
+            };
+            let mut distros: Vec<_> = cells.iter().flat_map(of_cell).collect();
             distros.sort_by(|a, b| (&a.0.id, a.1).cmp(&(&b.0.id, b.1)));
             distros.dedup_by(|a, b| a.0.id == b.0.id && a.1 == b.1);
             images.known_bases(&distros).await?
         }
         None => BTreeMap::new(),
     };
+    let environments = match engine {
+        Some((images, _)) => known_environments(&cells, &bases, images).await?,
+        None => BTreeMap::new(),
+    };
     let inputs = Inputs {
         cells,
         bases,
         answers,
+        environments,
         cpus: engine.map_or_else(host_cpus, |(_, info)| info.cpus),
         memory_bytes: engine.map_or(u64::MAX, |(_, info)| info.memory_bytes),
         slots,
@@ -109,6 +120,36 @@ pub(crate) async fn make_plan(
         today: context::today(),
     };
     Ok(plan::plan(&inputs)?)
+}
+
+/// Identities of the images that the engine has for targets with environments of their own. Each is asked for once.
+async fn known_environments(
+    cells: &[Cell],
+    bases: &BTreeMap<String, String>,
+    images: &Images,
+) -> Result<BTreeMap<Target, String>, Failure> {
+    let mut asked: BTreeMap<(String, Arch), Option<String>> = BTreeMap::new();
+    let mut known = BTreeMap::new();
+    for Cell { target, recipe, environment_distro, .. } in cells {
+        if let Some(distro) = environment_distro {
+            let base = bases.get(&plan::base_id(distro, target.arch));
+            known.extend(base.map(|identity| (target.clone(), identity.clone())));
+        }
+        let Some(EnvironmentOrigin::Image(reference)) = recipe.environment.as_ref().map(|found| &found.origin) else {
+            continue;
+        };
+        let asking = (reference.clone(), target.arch);
+        let identity = match asked.get(&asking) {
+            Some(identity) => identity.clone(),
+            None => {
+                let identity = images.known_environment(reference, target.arch).await?;
+                asked.insert(asking, identity.clone());
+                identity
+            }
+        };
+        known.extend(identity.map(|identity| (target.clone(), identity)));
+    }
+    Ok(known)
 }
 
 fn host_cpus() -> usize {
@@ -244,6 +285,9 @@ fn because(reason: &Reason, origin: &dyn Fn(&str) -> Option<String>) -> String {
         Reason::Changed { inputs } => match inputs.as_slice() {
             [Change { input, before: Some(before), after: Some(after) }] if input == "base" => {
                 format!("base image is another ({} -> {})", shorten(before), shorten(after))
+            }
+            [Change { input, before: Some(before), after: Some(after) }] if input == "environment" => {
+                format!("image of the environment is another ({} -> {})", shorten(before), shorten(after))
             }
             [Change { input, before: None, .. }] => format!("{} is new", named(input)),
             [Change { input, after: None, .. }] => format!("{} is gone", named(input)),

@@ -1,6 +1,7 @@
 //! `farm render`: the packaging files and scripts of one target, for people to read.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::args::{ColorChoice, RenderArgs, SelectionArgs};
 use super::config::Config;
@@ -11,7 +12,8 @@ use super::plan::make_plan;
 use super::{context, resolve, select};
 use crate::family::{BuilderSetup, GuestFile};
 use crate::fetch::Fetcher;
-use crate::plan::Job;
+use crate::plan::{Job, JobEnvironment};
+use crate::recipe::PackagingTools;
 use crate::report::{Style, Tone};
 
 pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, Failure> {
@@ -44,7 +46,11 @@ pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, F
 
 /// All that a job uploads or runs, in order. Scripts are numbered in the order they run in.
 fn files(job: &Job) -> Vec<GuestFile> {
-    let mut files = job.packaging.files.clone();
+    let environment = job.environment.as_deref();
+    // What farm makes itself has no packaging files.
+    let by_farm = environment.is_some_and(|environment| environment.tools == PackagingTools::Farm);
+    let packaging = if by_farm { Arc::new(job.assembly_at(0).0) } else { Arc::clone(&job.packaging) };
+    let mut files = packaging.files.clone();
     let mut number = 0;
     let mut script = |name: &str, content: &str| {
         number += 1;
@@ -54,8 +60,10 @@ fn files(job: &Job) -> Vec<GuestFile> {
             executable: true,
         });
     };
-    script("builder", &job.builder.script);
-    for step in &job.packaging.steps {
+    if environment.is_none_or(JobEnvironment::has_builder) {
+        script("builder", &job.builder.script);
+    }
+    for step in &packaging.steps {
         script(step.kind.as_str(), &step.script);
     }
     if let Some(test) = &job.test {

@@ -31,7 +31,8 @@ pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit,
     let loaded = select::load(&args.selection.recipes, Path::new("."))?;
     let arch = context::default_arch(None);
     let chosen = select::choose(&loaded, &args.selection, arch)?;
-    let (chosen, cells): (Vec<_>, Vec<_>) = select::cells(&loaded, &chosen, arch)?.into_iter().unzip();
+    let cells = select::cells(&loaded, &chosen, arch, false).await?;
+    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
     let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
     let archives = context::archives_of(Fetcher::new()?, &distros, &args.archive, &config)?;
     let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;

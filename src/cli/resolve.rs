@@ -330,12 +330,12 @@ distros = ["debian-11", "debian-12", "debian-13", "fedora-43"]
 requires = ["lib(other)"]
 "#;
 
-    fn loaded() -> (Loaded, Vec<Chosen>, Vec<Cell>) {
+    async fn loaded() -> (Loaded, Vec<Chosen>, Vec<Cell>) {
         let file = RecipeFile::parse(Path::new("farm.toml"), RECIPE.as_bytes()).unwrap();
         let loaded = Loaded { recipes: vec![file], meant: 1, catalogue: Catalogue::load(&[]).unwrap() };
         let args = SelectionArgs { matrix: Some("default".to_owned()), ..SelectionArgs::default() };
         let chosen = select::choose(&loaded, &args, Arch::Amd64).unwrap();
-        let (chosen, cells) = select::cells(&loaded, &chosen, Arch::Amd64).unwrap().into_iter().unzip();
+        let (chosen, cells) = select::cells(&loaded, &chosen, Arch::Amd64, false).await.unwrap().into_iter().unzip();
         (loaded, chosen, cells)
     }
 
@@ -347,9 +347,9 @@ requires = ["lib(other)"]
             .collect()
     }
 
-    #[test]
-    fn what_has_no_one_answer_is_shown_where_it_stands() {
-        let (loaded, chosen, cells) = loaded();
+    #[tokio::test]
+    async fn what_has_no_one_answer_is_shown_where_it_stands() {
+        let (loaded, chosen, cells) = loaded().await;
         let asked = questions(&cells);
         assert_eq!(asked.len(), 3, "Fedora's package manager knows itself");
         let absent = |similar: &[&str], covered| Choice::Absent {
@@ -391,7 +391,7 @@ requires = ["lib(other)"]
 
     #[tokio::test]
     async fn an_archive_that_cannot_be_read_leaves_its_questions_open() {
-        let (loaded, chosen, cells) = loaded();
+        let (loaded, chosen, cells) = loaded().await;
         let cache = tempfile::tempdir().unwrap();
         let fetcher = crate::fetch::Fetcher::new().unwrap();
         let reader = crate::archive::Reader { fetcher, cache: cache.path().to_owned() };

@@ -15,7 +15,7 @@ use crate::distro::Catalogue;
 use crate::matrix::{self, Filter, MatrixError, Target};
 use crate::plan::Cell;
 use crate::plan::set::seen_by_manager;
-use crate::recipe::{Recipe, RecipeError, RecipeFile};
+use crate::recipe::{EnvironmentOrigin, Recipe, RecipeError, RecipeFile};
 use crate::source;
 use crate::types::{Arch, nearest};
 
@@ -328,6 +328,11 @@ pub(crate) async fn cells(
                 digest
             }
         };
+        let environment_distro = match recipe.environment.as_ref().map(|environment| &environment.origin) {
+            // `matrix` has checked that there is one.
+            Some(EnvironmentOrigin::Distro(id)) => loaded.catalogue.get(id).cloned(),
+            _ => None,
+        };
         let recipe = if set.needs.is_empty() {
             recipe
         } else {
@@ -343,6 +348,7 @@ pub(crate) async fn cells(
             source_digest,
             set,
             only_needed,
+            environment_distro,
         };
         cells.push((chosen, cell));
     }

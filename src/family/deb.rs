@@ -207,10 +207,6 @@ fn architecture(architecture: PackageArch) -> &'static str {
 }
 
 fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
-    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = member.relations;
-    let write = |list: &[String]| -> Vec<String> {
-        list.iter().filter_map(|r| relation::write(r, Format::Deb, "${binary:Version}").ok()).collect()
-    };
     let mut depends = Vec::new();
     if member.architecture == PackageArch::Any {
         depends.push("${shlibs:Depends}".to_owned());
@@ -221,20 +217,36 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
     if dh_python(recipe).is_some() {
         depends.push("${python3:Depends}".to_owned());
     }
-    depends.extend(write(requires));
-    depends.dedup();
-    list_field(text, "Depends", &depends);
-    list_field(text, "Recommends", &write(recommends));
-    list_field(text, "Suggests", &write(suggests));
-    list_field(text, "Provides", &write(provides));
+    for (field, mut values) in relation_fields(member.relations, "${binary:Version}") {
+        if field == "Depends" {
+            depends.append(&mut values);
+            depends.dedup();
+            std::mem::swap(&mut depends, &mut values);
+        }
+        list_field(text, field, &values);
+    }
+}
+
+/// What a recipe says of other packages, by field, in Debian's syntax. Fields may be empty.
+pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'static str, Vec<String>); 7] {
+    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+    let write = |list: &[String]| -> Vec<String> {
+        list.iter().filter_map(|r| relation::write(r, Format::Deb, self_version).ok()).collect()
+    };
     // A package that is replaced whole is in conflict (Policy 7.6.2); older versions of one are broken (7.6.1).
     let replaces = write(replaces);
     let (versions, whole): (Vec<String>, Vec<String>) = replaces.iter().cloned().partition(|r| r.contains('('));
     let mut conflicts = write(conflicts);
     conflicts.extend(whole);
-    list_field(text, "Conflicts", &conflicts);
-    list_field(text, "Breaks", &versions);
-    list_field(text, "Replaces", &replaces);
+    [
+        ("Depends", write(requires)),
+        ("Recommends", write(recommends)),
+        ("Suggests", write(suggests)),
+        ("Provides", write(provides)),
+        ("Conflicts", conflicts),
+        ("Breaks", versions),
+        ("Replaces", replaces),
+    ]
 }
 
 fn list_field(text: &mut String, name: &str, values: &[String]) {
@@ -255,7 +267,7 @@ pub(super) fn dh_python(recipe: &Recipe) -> Option<&'static str> {
 }
 
 /// The extended description (Policy 5.6.13): lines begin with a blank, ` .` is an empty one, two blanks keep a line.
-fn description(text: &str, summary: &str) -> String {
+pub(super) fn description(text: &str, summary: &str) -> String {
     let lines = paragraphs(text, 78);
     let lines = if lines.is_empty() { vec![format!("{summary}.")] } else { lines };
     lines
@@ -269,7 +281,7 @@ fn description(text: &str, summary: &str) -> String {
         .collect()
 }
 
-fn changelog(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
+pub(super) fn changelog(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
     let package = &recipe.package;
     format!(
         "{name} ({version}) {suite}; urgency=medium\n\n{entries}\n -- {maintainer}  {date}\n",
@@ -398,7 +410,7 @@ fn recipe_script(phase: &str, script: Option<&str>) -> String {
     )
 }
 
-/// Policy 6.5: which script runs when. A removal script runs on removal only, not on upgrades, as in the .spec.
+/// For debhelper, which adds to them what the files of the package need.
 fn maintainer_scripts(package: &str, scripts: &MaintainerScripts) -> Vec<GuestFile> {
     // A piece of the script that debhelper makes, at the place that `services` gives it.
     let post_install = scripts.post_install.as_ref().map(|script| {

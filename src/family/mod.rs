@@ -9,6 +9,7 @@
 
 mod answers;
 mod apt;
+mod assembly;
 mod check;
 mod copyright;
 mod deb;
@@ -34,6 +35,7 @@ use crate::recipe::{PackageArch, Recipe};
 use crate::types::Format;
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
+pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use offers::{Offer, Wish, names_in, offers};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
@@ -261,6 +263,38 @@ pub fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Pa
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
     }
+}
+
+/// As [`packaging`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
+/// but a shell.
+pub fn staging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+    assembly::packaging(recipe, distro, source_date_epoch)
+}
+
+/// What farm itself cannot do with a recipe's packages, as a sentence.
+pub fn assembly_problem(recipe: &Recipe, format: Format) -> Option<String> {
+    assembly::problem(recipe, format)
+}
+
+/// What to ask of an image that a recipe names, before its steps run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentProbe {
+    /// Run by `sh -c` as root. Prints `farm: has TOOL` for each of the tools below that is there, and gives the build user a
+    /// name.
+    pub script: String,
+    /// What the format's own packaging needs.
+    pub packaging: Vec<&'static str>,
+    /// What the steps of [`staging`] need.
+    pub staging: Vec<&'static str>,
+}
+
+pub fn environment_probe(recipe: &Recipe, format: Format) -> EnvironmentProbe {
+    assembly::probe(recipe, format)
+}
+
+/// The packages to make of the tree that [`staging`] leaves.
+pub fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Assembly {
+    assembly::assembly(recipe, distro, source_date_epoch)
 }
 
 /// How the environment of a build step says that it may run `processes` at a time. Not part of [`Packaging`]: it must

@@ -9,7 +9,7 @@ use crate::types::Format;
 
 use super::members::{Member, assignment, members, source_name};
 use super::system::own_files;
-use super::text::{body, bullets, paragraphs, quote, quote_all, utc};
+use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
     Step, StepKind, TEST_PACKAGES, User, changelog_entries, relation, script_variables, scriptlets, source_top, unpack,
@@ -288,20 +288,25 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro, members: 
 }
 
 fn relations(spec: &mut String, recipe: &Recipe, member: &Member<'_>) {
-    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = member.relations;
     let own = own_version(recipe);
-    for (name, list) in [
+    for (name, list) in relation_tags(member.relations) {
+        for relation in list.iter().filter_map(|r| relation::write(r, Format::Rpm, own).ok()) {
+            tag(spec, name, &relation);
+        }
+    }
+}
+
+/// What a recipe says of other packages, by RPM's tag for it.
+pub(super) fn relation_tags(relations: &Relations) -> [(&'static str, &[String]); 6] {
+    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+    [
         ("Requires", requires),
         ("Recommends", recommends),
         ("Suggests", suggests),
         ("Provides", provides),
         ("Conflicts", conflicts),
         ("Obsoletes", replaces),
-    ] {
-        for relation in list.iter().filter_map(|r| relation::write(r, Format::Rpm, own).ok()) {
-            tag(spec, name, &relation);
-        }
-    }
+    ]
 }
 
 /// The version of this very build.

@@ -102,6 +102,7 @@ fn recipe() -> Recipe {
             install: Some("make install".to_owned()),
             network: false,
         },
+        environment: None,
         packages: BTreeMap::from([("dev".to_owned(), sub)]),
         packaging: OwnPackaging::default(),
         test: Some(Test { script: "pkg --version".to_owned(), requires: strings(&["curl"]) }),

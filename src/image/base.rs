@@ -100,6 +100,40 @@ pub(super) async fn find_or_make(
     Err(if transient { ImageError::Unavailable { distro, reason } } else { ImageError::NoWay { distro, reason } })
 }
 
+/// An image by name in the engine's store; none when its architecture is not known to be the right one.
+pub(super) async fn stored(images: &Images, reference: &str, arch: Arch) -> Result<Option<ImageInfo>, ImageError> {
+    // A name in the store says nothing of the architecture: it is what the engine runs by itself.
+    if images.engine.ping().await?.arch != arch {
+        return Ok(None);
+    }
+    Ok(images.engine.image(reference).await?)
+}
+
+/// An image by name, from wherever it can be had.
+pub(super) async fn named(
+    images: &Images,
+    reference: &str,
+    arch: Arch,
+    progress: &dyn Progress,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    if let Some(image) = stored(images, reference, arch).await? {
+        return Ok(base(&image));
+    }
+    let failed =
+        |reason: String, transient| ImageError::Reference { reference: reference.to_owned(), reason, transient };
+    match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
+        Ok(image) => Ok(base(&image)),
+        Err(PullError::Engine(EngineError::Pull { reason, .. })) => Err(failed(printable(&reason), false)),
+        Err(PullError::Engine(error)) => Err(error.into()),
+        Err(PullError::Unreachable { registry, reason }) => {
+            let reason =
+                format!("the engine has none, and registry {registry} cannot be reached ({})", printable(&reason));
+            Err(failed(reason, true))
+        }
+    }
+}
+
 fn base(image: &ImageInfo) -> Base {
     Base { image: image.id.clone(), identity: image.identity().to_owned() }
 }

@@ -59,6 +59,9 @@ impl ImageError {
             ImageError::NoWay { distro, reason } => {
                 ImageError::NoWay { distro: distro.clone(), reason: reason.clone() }
             }
+            ImageError::Reference { reference, reason, transient } => {
+                ImageError::Reference { reference: reference.clone(), reason: reason.clone(), transient: *transient }
+            }
             ImageError::Script { kind, exit_code, unsatisfiable, oom } => {
                 ImageError::Script { kind, exit_code: *exit_code, unsatisfiable: unsatisfiable.clone(), oom: *oom }
             }

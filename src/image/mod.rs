@@ -157,6 +157,26 @@ impl Images {
         self.shared.flights.run(&base::name(distro, arch), cancel, making).await
     }
 
+    /// The image of a recipe's own environment: in the engine's store, else pulled. Nothing is done with it.
+    ///
+    /// # Errors
+    /// [`ImageError::Reference`] when neither has it.
+    pub async fn environment(
+        &self,
+        reference: &str,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Base, ImageError> {
+        let finding = base::named(self, reference, arch, progress, cancel);
+        self.shared.flights.run(&format!("{reference}/{arch}"), cancel, finding).await
+    }
+
+    /// What identifies an image that the engine has already under this name; a registry is not asked.
+    pub async fn known_environment(&self, reference: &str, arch: Arch) -> Result<Option<String>, ImageError> {
+        Ok(base::stored(self, reference, arch).await?.map(|image| image.identity().to_owned()))
+    }
+
     /// The derived image, made if need be; its id in the engine.
     pub async fn derive(
         &self,
@@ -210,6 +230,9 @@ pub enum ImageError {
     Untrusted { distro: String, reason: String },
     #[error("no way to get a base image for {distro}: {reason}")]
     NoWay { distro: String, reason: String },
+    /// An image that a recipe names.
+    #[error("image {reference} cannot be had: {reason}")]
+    Reference { reference: String, reason: String, transient: bool },
     /// A derivation's script failed: exit code and, for 11, what it named unsatisfiable.
     #[error("{kind} image: script exited with {exit_code}")]
     Script { kind: &'static str, exit_code: i32, unsatisfiable: Vec<String>, oom: bool },

@@ -204,6 +204,11 @@ fn check_overrides(recipe: &RecipeFile, catalogue: &Catalogue, problems: &mut Ve
             problems.push(unknown_distro(name, &span, catalogue, "selector"));
         }
     }
+    for (name, span) in recipe.environment_distros() {
+        if catalogue.get(name).is_none() {
+            problems.push(unknown_distro(name, &span, catalogue, "distribution"));
+        }
+    }
 }
 
 fn unknown_distro(written: &str, span: &Range<usize>, catalogue: &Catalogue, what: &str) -> Problem {

@@ -14,7 +14,9 @@ use crate::recipe::Recipe;
 
 /// Inputs made by farm from others. When one of those has changed too, they say nothing of their own: alone, they mean
 /// that farm itself makes something else of the same recipe.
-const GENERATED: [&str; 3] = ["builder", "packaging", "test"];
+const GENERATED: [&str; 4] = ["assembly", "builder", "packaging", "test"];
+/// Inputs that are known only once their image is there: compared where both sides know them.
+const IMAGES: [&str; 2] = ["base", "environment"];
 
 /// What inputs are called that are packages of other jobs: installed for the build, or only for the test.
 pub const INPUT_OF_SET: &str = "set.";
@@ -152,7 +154,7 @@ fn shortened(hasher: Sha256) -> String {
     hex::encode(&hasher.finalize()[..16])
 }
 
-/// Compares a job with the key of the last good one. An input `base` that is missing on either side is not compared,
+/// Compares a job with the key of the last good one. An image (`base`, `environment`) that is missing on either side is not compared,
 /// inputs of the test only when the job is to be tested. Generated inputs are named only when nothing that they are
 /// made from has changed.
 pub fn reason(job: &Job, last: Option<&Key>) -> Reason {
@@ -164,7 +166,7 @@ pub fn reason(job: &Job, last: Option<&Key>) -> Reason {
     for name in names {
         let (old, new) = (before.get(name), after.get(name));
         let compared = match name.as_str() {
-            "base" => old.is_some() && new.is_some(),
+            name if IMAGES.contains(&name) => old.is_some() && new.is_some(),
             name if is_of_test(name) => job.test.is_some() && was_tested,
             _ => true,
         };
@@ -172,7 +174,8 @@ pub fn reason(job: &Job, last: Option<&Key>) -> Reason {
             changes.push(Change { input: name.clone(), before: old.cloned(), after: new.cloned() });
         }
     }
-    let caused = |change: &Change| change.input != "base" && !GENERATED.contains(&change.input.as_str());
+    let caused =
+        |change: &Change| !IMAGES.contains(&change.input.as_str()) && !GENERATED.contains(&change.input.as_str());
     if changes.iter().any(caused) {
         changes.retain(|change| !GENERATED.contains(&change.input.as_str()));
     }

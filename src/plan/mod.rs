@@ -1,6 +1,7 @@
 //! Targets -> [`Plan`]: what exactly would run, why, and under which content key. Pure: the same inputs give the same
 //! plan, and the build never decides what the plan could have.
 
+mod environment;
 mod key;
 pub mod set;
 
@@ -11,11 +12,12 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distro::Distro;
-use crate::family::{self, Answered, Answers, BuilderSetup, Packaging, Replaced, TestSetup};
+use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
-use crate::recipe::Recipe;
-use crate::types::Arch as Architecture;
+use crate::recipe::{PackagingTools, Recipe};
+use crate::types::Arch;
 
+pub use environment::JobEnvironment;
 pub use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
 pub use set::Need;
 
@@ -49,6 +51,8 @@ pub struct Job {
     /// These three are the same for all architectures of a distribution.
     pub builder: Arc<BuilderSetup>,
     pub packaging: Arc<Packaging>,
+    /// Where the steps run, when that is not the target's own builder.
+    pub environment: Option<Arc<JobEnvironment>>,
     /// None with `--no-test`.
     pub test: Option<Arc<TestSetup>>,
     pub limits: JobLimits,
@@ -74,8 +78,9 @@ pub struct JobLimits {
 }
 
 /// What a job's result depends on: a value or digest per named input, and one digest over them all.
-/// The names are what `--explain` shows: `source`, `base`, `recipe.build.env`, `distro`, `arch`, and, made by farm itself,
-/// `builder`, `packaging`, `test`.
+/// The names are what `--explain` shows: `source`, `base`, `recipe.build.env`, `distro`, `arch`, of an environment of the
+/// recipe's own `environment`, and `environment.distro`, and, made by farm itself, `builder`,
+/// `packaging`, `assembly`, `test`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Key {
     pub digest: String,
@@ -92,6 +97,8 @@ pub struct Inputs {
     /// What the archives have answered to [`family::questions`], by the same names. A question without an answer is left
     /// open: [`Replaced::unknown`].
     pub answers: BTreeMap<String, Arc<Answers>>,
+    /// Identities of the images that targets have as environments of their own, as far as they are known, likewise.
+    pub environments: BTreeMap<Target, String>,
     /// CPUs and memory of the engine, slots of the run.
     pub cpus: usize,
     pub memory_bytes: u64,
@@ -111,6 +118,8 @@ pub struct Cell {
     pub source_digest: String,
     /// SOURCE_DATE_EPOCH as far as it is known without fetching.
     pub source_date_epoch: Option<i64>,
+    /// That of `[environment] distro`.
+    pub environment_distro: Option<Arc<Distro>>,
     /// What [`set::resolve`] found, with the recipe as [`set::seen_by_manager`] gives it.
     pub set: set::Resolution,
     /// See [`Job::only_needed`].
@@ -132,6 +141,13 @@ impl Job {
             Some(_) => Arc::clone(&self.packaging),
             None => Arc::new(family::packaging(&self.recipe, &self.distro, newest)),
         }
+    }
+
+    /// What runs, and what is made of its results, when farm makes the packages; with the real date, as
+    /// [`Job::packaging_at`].
+    pub fn assembly_at(&self, newest: i64) -> (Packaging, Assembly) {
+        let date = self.source_date_epoch.unwrap_or(newest);
+        (family::staging(&self.recipe, &self.distro, date), family::assembly(&self.recipe, &self.distro, date))
     }
 }
 
@@ -222,7 +238,7 @@ impl Kind {
 impl Inputs {
     fn answers_for(&self, cell: &Cell) -> &Answers {
         static NONE: Answers = Answers::new();
-        self.answers.get(&base_id(&cell.distro, &cell.target)).map_or(&NONE, |answers| answers)
+        self.answers.get(&base_id(&cell.distro, cell.target.arch)).map_or(&NONE, |answers| answers)
     }
 }
 
@@ -242,6 +258,7 @@ struct Generated {
     resolved: Arc<[Replaced]>,
     builder: Arc<BuilderSetup>,
     packaging: Arc<Packaging>,
+    environment: Option<Arc<JobEnvironment>>,
     test: Option<Arc<TestSetup>>,
     key_inputs: BTreeMap<String, String>,
 }
@@ -254,11 +271,13 @@ impl Generated {
         recipe_inputs: &Result<BTreeMap<String, String>, String>,
     ) -> Result<Generated, Vec<String>> {
         let (recipe, distro) = (&*answered.recipe, &*cell.distro);
+        let environment = JobEnvironment::of(cell, answered).map_err(|problem| vec![problem])?.map(Arc::new);
         let problems = family::check(recipe, distro);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let builder = family::builder(recipe, distro);
+        let builder_distro = cell.environment_distro.as_deref().unwrap_or(distro);
+        let builder = family::builder(recipe, builder_distro);
         let packaging = family::packaging(recipe, distro, date(cell));
         let test = with_test.then(|| family::test(recipe, distro, &answered.stand_ins));
 
@@ -267,8 +286,15 @@ impl Generated {
             key_inputs.retain(|name, _| !key::is_of_test(name));
         }
         key_inputs.insert("distro".to_owned(), distro.digest.clone());
-        key_inputs.insert("builder".to_owned(), key::digest(&builder));
-        key_inputs.insert("packaging".to_owned(), key::digest(&packaging));
+        if environment.as_ref().is_none_or(|environment| environment.has_builder()) {
+            key_inputs.insert("builder".to_owned(), key::digest(&builder));
+        }
+        if environment.as_ref().is_none_or(|environment| environment.tools != PackagingTools::Farm) {
+            key_inputs.insert("packaging".to_owned(), key::digest(&packaging));
+        }
+        if let Some(environment) = &environment {
+            key_inputs.extend(environment.key_inputs(cell, recipe));
+        }
         if let Some(test) = &test {
             key_inputs.insert("test".to_owned(), key::digest(test));
         }
@@ -282,6 +308,7 @@ impl Generated {
             resolved: answered.replaced.as_slice().into(),
             builder: Arc::new(builder),
             packaging: Arc::new(packaging),
+            environment,
             test: test.map(Arc::new),
             key_inputs,
         })
@@ -292,8 +319,11 @@ fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
     let mut key_inputs = generated.key_inputs.clone();
     key_inputs.insert("arch".to_owned(), cell.target.arch.deb().to_owned());
     key_inputs.insert("source".to_owned(), cell.source_digest.clone());
-    if let Some(base) = inputs.bases.get(&base_id(&cell.distro, &cell.target)) {
+    if let Some(base) = inputs.bases.get(&base_id(&cell.distro, cell.target.arch)) {
         key_inputs.insert("base".to_owned(), base.clone());
+    }
+    if let Some(environment) = inputs.environments.get(&cell.target) {
+        key_inputs.insert("environment".to_owned(), environment.clone());
     }
     Job {
         target: cell.target.clone(),
@@ -302,6 +332,7 @@ fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
         resolved: Arc::clone(&generated.resolved),
         builder: Arc::clone(&generated.builder),
         packaging: Arc::clone(&generated.packaging),
+        environment: generated.environment.clone(),
         test: generated.test.clone(),
         limits: limits(inputs, &cell.recipe),
         source_date_epoch: cell.source_date_epoch,
@@ -312,8 +343,8 @@ fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
 }
 
 /// The name of a base image in [`Inputs::bases`]: `debian-12/amd64`, with Debian's name of the architecture.
-fn base_id(distro: &Distro, target: &Target) -> String {
-    format!("{}/{}", distro.id, target.arch.deb())
+pub fn base_id(distro: &Distro, arch: Arch) -> String {
+    format!("{}/{}", distro.id, arch.deb())
 }
 
 fn limits(inputs: &Inputs, recipe: &Recipe) -> JobLimits {
@@ -349,7 +380,7 @@ fn duplicates(cells: &[Cell]) -> Vec<(Target, String)> {
 /// Variants of one recipe that make the same package for one distribution and architecture: nothing tells them apart
 /// where they are published, and neither can be installed beside the other.
 fn collisions(jobs: &[Job]) -> Vec<(Target, String)> {
-    let mut owners: HashMap<(&str, Architecture, &str, &str), &Target> = HashMap::new();
+    let mut owners: HashMap<(&str, Arch, &str, &str), &Target> = HashMap::new();
     let mut problems = Vec::new();
     for Job { target, packaging, .. } in jobs.iter().filter(|job| job.target.variant.is_some()) {
         let same = packaging.expected.iter().find_map(|package| {

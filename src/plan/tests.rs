@@ -63,6 +63,7 @@ fn cells_of(root: &str, text: &str, matrix: &str) -> Vec<Cell> {
                 source_date_epoch,
                 set: Default::default(),
                 only_needed: false,
+                environment_distro: None,
             }
         })
         .collect()
@@ -73,6 +74,7 @@ fn inputs(text: &str) -> Inputs {
         cells: cells_at("recipes/hello", text),
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),
+        environments: BTreeMap::new(),
         cpus: 8,
         memory_bytes: 16 << 30,
         slots: 2,
@@ -397,4 +399,56 @@ fn digests_do_not_depend_on_where_parts_end() {
     let key = |name: &str, value: &str| Key::new(BTreeMap::from([(name.to_owned(), value.to_owned())])).digest;
     assert_ne!(key("ab", "c"), key("a", "bc"));
     assert_eq!(key("a", "b").len(), 32);
+}
+
+fn with_environment(environment: &str) -> Vec<Job> {
+    let mut inputs = inputs(&RECIPE.replace("[build]", &format!("[environment]\n{environment}\n[build]")));
+    for cell in &mut inputs.cells {
+        if let Some(crate::recipe::EnvironmentOrigin::Distro(id)) = cell.recipe.environment.as_ref().map(|e| &e.origin)
+        {
+            cell.environment_distro = BUILT_IN.get(id).cloned();
+        }
+        inputs.environments.insert(cell.target.clone(), "sha256:image".to_owned());
+    }
+    planned(&inputs)
+}
+
+#[test]
+fn an_environment_and_its_image_are_inputs() {
+    let jobs = with_environment("image = \"debian:12\"");
+    let inputs = &jobs[0].key.inputs;
+    assert_eq!(inputs["recipe.environment.image"], "\"debian:12\"");
+    assert_eq!(inputs["environment"], "sha256:image");
+    assert!(inputs.contains_key("packaging") && inputs.contains_key("assembly"), "either may make the packages");
+    assert!(!inputs.contains_key("builder"), "nothing is installed in it");
+    let Reason::Changed { inputs } = reason(&jobs[0], Some(&jobs[0].key.with("environment", "sha256:older"))) else {
+        panic!("changed")
+    };
+    assert_eq!(inputs.iter().map(|change| change.input.as_str()).collect::<Vec<_>>(), ["environment"]);
+    let fixed = &with_environment("image = \"debian:12\"\ntools = \"farm\"")[0].key.inputs;
+    assert!(!fixed.contains_key("packaging") && fixed.contains_key("assembly"));
+}
+
+#[test]
+fn a_distribution_as_environment_has_its_own_builder_and_tools_for_its_own_kind() {
+    let jobs = with_environment("distro = \"debian-11\"");
+    assert!(jobs.iter().all(|job| job.environment.as_ref().unwrap().tools == PackagingTools::Image));
+    assert!(jobs[1].key.inputs.contains_key("environment.distro") && jobs[1].key.inputs.contains_key("builder"));
+    let jobs = with_environment("distro = \"fedora-43\"");
+    assert!(jobs.iter().all(|job| job.environment.as_ref().unwrap().tools == PackagingTools::Farm));
+}
+
+#[test]
+fn what_an_environment_cannot_do_stops_the_plan() {
+    let mut inputs = inputs(&RECIPE.replace(
+        "[build]",
+        "[environment]\nimage = \"x\"\ntools = \"farm\"\n[packaging]\ndebian = \"debian\"\n[build]",
+    ));
+    let error = plan(&inputs).unwrap_err();
+    assert_eq!(
+        error.problems[0].1,
+        "[packaging] debian needs the packaging tools of an image, and here farm makes the packages"
+    );
+    inputs.cells.clear();
+    assert!(plan(&inputs).is_ok());
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::document::{self, Entry, Table, Value};
+use super::environment;
 use super::overrides::{self, Override, Term};
 use super::reader::{self, Problems, Section};
 use super::sections;
@@ -99,7 +100,7 @@ impl RecipeFile {
 
         // A mistake of the base is not repeated for each override.
         for one in &overrides {
-            let merged = base.merged(&one.body);
+            let merged = environment::merged(&base, &one.body);
             let found = Problems::new(&text);
             let name_rule = if one.format() == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
             sections::read_recipe(&merged, root.clone(), None, name_rule, &found);
@@ -162,7 +163,7 @@ impl RecipeFile {
         let mut merged = None;
         for index in &resolution.overrides {
             let below = merged.as_ref().unwrap_or(&parsed.base);
-            merged = Some(below.merged(&parsed.overrides[*index].body));
+            merged = Some(environment::merged(below, &parsed.overrides[*index].body));
         }
         let problems = Problems::new(&self.text);
         let name_rule = if format == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
@@ -202,6 +203,13 @@ impl RecipeFile {
                 _ => None,
             })
         })
+    }
+
+    /// The distributions that `[environment] distro` names, in the recipe and in overrides, with their places. Only the
+    /// catalogue knows whether they exist.
+    pub fn environment_distros(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+        let tables = [&self.parsed.base].into_iter().chain(self.parsed.overrides.iter().map(|one| &*one.body));
+        tables.filter_map(environment::named_distro)
     }
 
     /// The header of the override that gives a target its value of `key`, such as `build.env`: `[override.debian-13]`.

@@ -9,6 +9,7 @@
 //! The reference for people is `docs/recipe.md`.
 
 mod document;
+mod environment;
 mod file;
 mod overrides;
 mod project;
@@ -51,6 +52,8 @@ pub struct Recipe {
     pub package: Package,
     pub sources: Vec<Source>,
     pub build: Build,
+    /// Where the steps run; none: in the target's own distribution.
+    pub environment: Option<Environment>,
     /// Split packages by key (`dev`, `doc`).
     pub packages: BTreeMap<String, SubPackage>,
     pub packaging: Packaging,
@@ -218,6 +221,33 @@ pub struct Build {
     pub install: Option<String>,
     /// Leave the network on while building. Off by default.
     pub network: bool,
+}
+
+/// `[environment]`
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Environment {
+    #[serde(flatten)]
+    pub origin: EnvironmentOrigin,
+    pub tools: PackagingTools,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvironmentOrigin {
+    /// A tag or digest, in the engine's store or a registry.
+    Image(String),
+    /// The id of a distribution: its base image, with what the build requires installed by its own package manager.
+    Distro(String),
+}
+
+/// Who makes packages of what was installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
+#[serde(rename_all = "lowercase")]
+pub enum PackagingTools {
+    /// The image's own tools where it has them, else farm.
+    Auto,
+    Image,
+    Farm,
 }
 
 /// Packaging that the project brings itself, used as it is; paths in the source tree after unpacking.

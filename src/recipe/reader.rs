@@ -29,11 +29,22 @@ impl Schema {
 
 pub(crate) static FILE: Schema = Schema {
     title: "a recipe",
-    keys: &["package", "sources", "build", "packages", "packaging", "matrix", "override", "test", "limits"],
+    keys: &[
+        "package",
+        "sources",
+        "build",
+        "environment",
+        "packages",
+        "packaging",
+        "matrix",
+        "override",
+        "test",
+        "limits",
+    ],
 };
 pub(crate) static OVERRIDE: Schema = Schema {
     title: "[override.SELECTOR]",
-    keys: &["package", "sources", "build", "packages", "packaging", "test", "limits"],
+    keys: &["package", "sources", "build", "environment", "packages", "packaging", "test", "limits"],
 };
 pub(crate) static PACKAGE: Schema = Schema {
     title: "[package]",
@@ -101,6 +112,7 @@ pub(crate) static SOURCE: Schema = Schema {
 };
 pub(crate) static BUILD: Schema =
     Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network"] };
+pub(crate) static ENVIRONMENT: Schema = Schema { title: "[environment]", keys: &["image", "distro", "tools"] };
 pub(crate) static SUB_PACKAGE: Schema = Schema {
     title: "[packages.KEY]",
     keys: &[
@@ -132,7 +144,7 @@ pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "re
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 13] = [
+pub(crate) static PLACES: [&Schema; 14] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
@@ -140,6 +152,7 @@ pub(crate) static PLACES: [&Schema; 13] = [
     &LIMITS,
     &MATRIX,
     &PACKAGING,
+    &ENVIRONMENT,
     &SUB_PACKAGE,
     &SCRIPTS,
     &SERVICE,

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::reader::{
-    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE, PACKAGING, SCRIPTS,
-    SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE,
+    PACKAGING, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -64,6 +64,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
             ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
             ("build", Table(&BUILD), "Requirements and scripts."),
+            ("environment", Table(&ENVIRONMENT), "Where the steps run, when not in the target's own distribution."),
             ("packages", Named(&SUB_PACKAGE), "Split packages; what no pattern takes belongs to the main package."),
             ("packaging", Table(&PACKAGING), "The project's own packaging, used as it is."),
             ("matrix", WithNamed(&MATRIX), "Which targets the recipe is built for; [matrix.NAME] is a further matrix."),
@@ -81,6 +82,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("package", Table(&PACKAGE), "As [package], where it differs."),
             ("sources", Tables(&SOURCE), "Sources instead of all others."),
             ("build", Table(&BUILD), "As [build], where it differs."),
+            ("environment", Table(&ENVIRONMENT), "Another environment; an empty one is the target's own distribution."),
             ("packages", Named(&SUB_PACKAGE), "As [packages.KEY], where they differ."),
             ("packaging", Table(&PACKAGING), "As [packaging], where it differs."),
             ("test", Table(&TEST), "As [test], where it differs."),
@@ -246,6 +248,17 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("check", Text, "Runs the test suite."),
             ("install", Text, "Installs below $DESTDIR."),
             ("network", Boolean, "Leaves the network on while building."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &ENVIRONMENT,
+        name: "environment",
+        meaning: "Where the steps run: one of image and distro.",
+        keys: &[
+            ("image", Text, "A container image by tag or digest, taken as it is."),
+            ("distro", Text, "The id of a distribution, whose package manager installs what the build requires."),
+            ("tools", OneOf(&["auto", "image", "farm"]), "Who makes the packages: the image's own tools, or farm."),
         ],
         required: &[],
     },

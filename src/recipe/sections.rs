@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::document::{Entry, Node, Table, Value};
+use super::environment;
 use super::project;
 use super::reader::{self, Problems, Section, Text};
 use super::system::read_system;
@@ -60,6 +61,8 @@ pub(crate) fn read_recipe(
     let sources = file.subs("sources", &reader::SOURCE).iter().filter_map(read_source).collect();
     let build_section = file.sub("build", &reader::BUILD, "[build]");
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
+    let environment =
+        file.sub("environment", &reader::ENVIRONMENT, "[environment]").and_then(|section| environment::read(&section));
     let packaging = file
         .sub("packaging", &reader::PACKAGING, "[packaging]")
         .map(|section| Packaging {
@@ -72,7 +75,8 @@ pub(crate) fn read_recipe(
     let limits =
         file.sub("limits", &reader::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
-    let recipe = Recipe { root, package, sources, build, packages, packaging, test, limits, variant: BTreeMap::new() };
+    let variant = BTreeMap::new();
+    let recipe = Recipe { root, package, sources, build, environment, packages, packaging, test, limits, variant };
     if let Some(format) = format {
         let span = build_section.map(|section| section.span).or_else(|| header_of(table, "package"));
         require_install(&recipe, format, span.unwrap_or(0..0), problems);

@@ -57,6 +57,43 @@ fn resolved(file: &RecipeFile, target: &str) -> Recipe {
 }
 
 #[test]
+fn an_override_stands_for_the_whole_environment() {
+    let file = recipe(&format!(
+        "{MINIMAL}\n[environment]\nimage = 'debian:12'\ntools = 'farm'\n[override.rpm.environment]\ndistro = 'debian-12'\n\
+         [override.ubuntu.environment]\n"
+    ));
+    let origin = |target: &str| resolved(&file, target).environment.map(|environment| environment.origin);
+    assert_eq!(origin("debian-12/amd64"), Some(EnvironmentOrigin::Image("debian:12".to_owned())));
+    assert_eq!(origin("fedora-43/amd64"), Some(EnvironmentOrigin::Distro("debian-12".to_owned())));
+    assert_eq!(origin("ubuntu-24.04/amd64"), None);
+    assert_eq!(file.environment_distros().map(|(id, _)| id).collect::<Vec<_>>(), ["debian-12"]);
+}
+
+#[test]
+fn images_are_named_as_registries_do() {
+    let digest = "a".repeat(64);
+    for (reference, good) in [
+        ("debian", true),
+        ("debian:12-slim", true),
+        ("localhost:5000/a/b_c:1", true),
+        ("quay.io/a/b@sha256:DIGEST", true),
+        ("a/b:1@sha256:DIGEST", true),
+        ("a:b:c", false),
+        ("a//b", false),
+        ("a/B", false),
+        ("a@sha256:xyz", false),
+        ("a@md5:00", false),
+        ("-a", false),
+        ("a:", false),
+        ("a b", false),
+        ("https://a/b", false),
+    ] {
+        let text = format!("{MINIMAL}\n[environment]\nimage = '{}'\n", reference.replace("DIGEST", &digest));
+        assert_eq!(RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()).is_ok(), good, "{reference}");
+    }
+}
+
+#[test]
 fn defaults_are_as_documented() {
     let file = recipe(MINIMAL);
     let recipe = resolved(&file, "debian-12/amd64");

@@ -323,6 +323,57 @@ pub(crate) fn commit(value: &str) -> Check {
     hexadecimal(value, &[40, 64], "commit id", "give the full id: `git rev-parse TAG^{commit}` prints it")
 }
 
+/// A container image by name, with or without a tag or digest: `debian:12`, `quay.io/a/b@sha256:…`, in the grammar of the
+/// OCI distribution specification.
+pub(crate) fn image_reference(value: &str) -> Check {
+    const HELP: &str = "for example debian:12, quay.io/fedora/fedora:43, registry.example.org/builder@sha256:…";
+    let complaint = |part: &str, label: String| {
+        let at = value.find(part).unwrap_or(0);
+        Err(Complaint::new("is no image", label).at(at..at + part.len()).help(HELP))
+    };
+    if let Some((scheme, _)) = value.split_once("://") {
+        return complaint(&value[..scheme.len() + 3], "leave this out: an image is a name, no address".to_owned());
+    }
+    let (name, digest) = value.split_once('@').map_or((value, None), |(name, digest)| (name, Some(digest)));
+    if let Some(digest) = digest {
+        let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+        if hex.len() != 64 || !hex.bytes().all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c)) {
+            return complaint(digest, "a digest is sha256: and 64 hexadecimal digits".to_owned());
+        }
+    }
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    let (path, tag) = match name[last..].find(':') {
+        Some(colon) => (&name[..last + colon], Some(&name[last + colon + 1..])),
+        None => (name, None),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if let Some(tag) = tag
+        && (tag.is_empty() || tag.len() > 128 || tag.starts_with(['.', '-']) || !tag.chars().all(plain))
+    {
+        return complaint(tag, "a tag is letters, digits, `_`, `.` and `-`".to_owned());
+    }
+    let (registry, rest) = match path.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest),
+        _ => ("", path),
+    };
+    if let Some((part, c)) = first_wrong(registry, |c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':')) {
+        return complaint(&registry[part], format!("{} is not allowed in the name of a registry", named(c)));
+    }
+    for part in rest.split('/') {
+        if part.is_empty() {
+            return complaint(value, "a part of the name is empty".to_owned());
+        }
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '.' | '-');
+        if let Some((wrong, c)) = first_wrong(part, allowed) {
+            return complaint(&part[wrong], format!("{} is not allowed in a name", named(c)));
+        }
+        if part.starts_with(['_', '.', '-']) || part.ends_with(['_', '.', '-']) {
+            return complaint(part, "begins and ends with a letter or digit".to_owned());
+        }
+    }
+    Ok(())
+}
+
 /// A path that stays below the folder it starts in.
 pub(crate) fn inner_path(value: &str) -> Check {
     relative_path(value)?;

@@ -1,6 +1,7 @@
 //! The middle of a job: its container, from creation to the results in the staging folder. Each attempt is a container
 //! of its own, removed in the background whatever happened in it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::phases::new_token;
 use super::prepare::{Ready, packaging_file};
 use super::results::{self, ReceiveError};
 use super::watch::{self, Ended};
+use super::{assemble, environment};
 use crate::engine::{
     Container, ContainerSpec, EngineError, ExecSpec, GuestPath, Network, OutputSink, OutputStream, labels,
 };
@@ -19,6 +21,7 @@ use crate::event::Outcome;
 use crate::family::{
     self, BUILD_ROOT, BUILD_UID, GuestFile, PHASE_TOKEN, Packaging, SourceLayout, Step, StepKind, User,
 };
+use crate::recipe::PackagingTools;
 use crate::source::{self, Upload};
 use crate::stream::{self, ByteStream};
 
@@ -73,13 +76,48 @@ async fn in_container(
     ready: &Ready,
     folder: &Path,
 ) -> Result<Vec<PathBuf>, Stop> {
+    let started = work.job.environment.clone().filter(|environment| environment.distro.is_none());
+    let by_farm = match &started {
+        // Only a running container says what its image can.
+        Some(environment) => {
+            start(container).await?;
+            environment::made_by_farm(work, container, environment).await?
+        }
+        None => match &work.job.environment {
+            Some(environment) if environment.tools == PackagingTools::Farm => {
+                let name = environment.distro.as_ref().map_or("", |distro| distro.name.as_str()).to_owned();
+                environment::tell(work, &format!("{name} makes no packages of this target's kind")).await?;
+                true
+            }
+            _ => false,
+        },
+    };
+    if by_farm {
+        let (staging, assembly) = work.job.assembly_at(ready.sources.newest);
+        upload(work, container, ready, &staging).await?;
+        if started.is_none() {
+            start(container).await?;
+        }
+        let env = family::assembly_env(assembly.format, work.job.target.arch, work.job.limits.parallel);
+        for step in &staging.steps {
+            run_step(work, container, step, &env).await?;
+        }
+        return assemble::packages(work, container, &staging.results, &assembly, folder).await;
+    }
     let packaging = work.job.packaging_at(ready.sources.newest);
     upload(work, container, ready, &packaging).await?;
-    container.start().await.map_err(|error| outcome::engine(error, StepKind::Unpack))?;
+    if started.is_none() {
+        start(container).await?;
+    }
+    let env = BTreeMap::from([family::parallelism(work.job.distro.format, work.job.limits.parallel)]);
     for step in &packaging.steps {
-        run_step(work, container, step).await?;
+        run_step(work, container, step, &env).await?;
     }
     collect(work, container, &packaging.results, folder).await
+}
+
+async fn start(container: &dyn Container) -> Result<(), Stop> {
+    container.start().await.map_err(|error| outcome::engine(error, StepKind::Unpack))
 }
 
 async fn upload(
@@ -188,16 +226,19 @@ pub(crate) fn small_files(mut files: Vec<(String, Content)>, uid: u32, time: i64
     })
 }
 
-/// Runs one step and takes its end apart.
-async fn run_step(work: &mut Work<'_>, container: &dyn Container, step: &Step) -> Result<(), Stop> {
+/// Runs one step and takes its end apart. Of `env`, what the step itself sets is left out.
+async fn run_step(
+    work: &mut Work<'_>,
+    container: &dyn Container,
+    step: &Step,
+    env: &BTreeMap<String, String>,
+) -> Result<(), Stop> {
     work.enter(step.kind).await?;
     let token = new_token();
-    let mut env: Vec<(String, String)> = step.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-    env.push((PHASE_TOKEN.to_owned(), token.clone()));
-    let (name, value) = family::parallelism(work.job.distro.format, work.job.limits.parallel);
-    if !step.env.contains_key(&name) {
-        env.push((name, value));
-    }
+    let mut all = env.clone();
+    all.extend(step.env.clone());
+    all.insert(PHASE_TOKEN.to_owned(), token.clone());
+    let env = all.into_iter().collect();
     let user = match step.user {
         User::Root => "0:0".to_owned(),
         User::Builder => format!("{BUILD_UID}:{BUILD_UID}"),
@@ -300,9 +341,31 @@ async fn full_disk(work: &Work<'_>, container: &dyn Container) -> Option<String>
     outcome::full_file_system(&all, &root, NEEDED_KIB)
 }
 
+/// Runs a small script of farm's own as root, under the job's limits in time only; its exit code and output.
+pub(crate) async fn run_captured(
+    work: &Work<'_>,
+    container: &dyn Container,
+    script: &str,
+) -> Result<(i32, Captured), Stop> {
+    let step = work.journal.step();
+    let mut output = Captured::default();
+    let spec = ExecSpec {
+        argv: vec!["sh".to_owned(), "-c".to_owned(), format!("{ONE_STREAM}{script}")],
+        user: "0:0".to_owned(),
+        env: Vec::new(),
+        workdir: GuestPath::new("/"),
+    };
+    let limit = work.patience().step;
+    match tokio::time::timeout(limit, container.exec(&spec, &mut output, work.cancel)).await {
+        Ok(Ok(status)) => Ok((status.code, output)),
+        Ok(Err(error)) => Err(outcome::engine(error, step)),
+        Err(_) => Err(Outcome::TimedOut { step, limit }.into()),
+    }
+}
+
 /// The beginning of a process's stdout.
 #[derive(Debug, Default)]
-struct Captured(Vec<u8>);
+pub(crate) struct Captured(pub(crate) Vec<u8>);
 
 #[async_trait::async_trait]
 impl OutputSink for Captured {
@@ -324,42 +387,58 @@ async fn collect(
     let built = work.journal.step();
     work.enter(StepKind::Collect).await?;
     let step = StepKind::Collect;
-    let path = GuestPath::new(results);
     let rejected = |findings| Stop::Final(Outcome::Rejected { step, findings });
     let none = || {
         let message = format!("the build left no packages in {results}");
         rejected(vec![outcome::finding("", "no-results", message)])
     };
-    let download = async {
-        let tar = match container.download(&path).await {
-            Ok(tar) => tar,
-            Err(EngineError::NoSuchPath(_)) => return Err(none()),
-            Err(error) => return Err(outcome::engine(error, step)),
-        };
-        let folder = folder.to_owned();
-        let handle = tokio::runtime::Handle::current();
-        let received = blocking(move || {
-            let reader = tokio_util::io::StreamReader::new(tar);
-            results::receive(SyncIoBridge::new_with_handle(reader, handle), &folder)
-        })
-        .await?;
-        received.map_err(|error| match error {
+    let into = folder.to_owned();
+    let received = download(work, container, results, built, move |tar| results::receive(tar, &into)).await?;
+    let files = match received {
+        None => return Err(none()),
+        Some(received) => received.map_err(|error| match error {
             ReceiveError::Stream(error) => Stop::Transient(format!("{results} could not be downloaded: {error}")),
             ReceiveError::Refused(findings) => rejected(findings),
             ReceiveError::DiskFull(path) => Outcome::DiskFull { step, place: path.display().to_string() }.into(),
             ReceiveError::Io(path, error) => {
                 Outcome::Infrastructure { reason: format!("cannot write {}: {error}", path.display()) }.into()
             }
-        })
+        })?,
     };
-    let (files, killed) = tokio::join!(download, async { container.stats().await });
+    work.alive()?;
+    if files.is_empty() { Err(none()) } else { Ok(files) }
+}
+
+/// Streams a folder out of the container to `receive`, which blocks; none when there is no such folder. `built` is the step
+/// that left it.
+pub(crate) async fn download<T: Send + 'static>(
+    work: &mut Work<'_>,
+    container: &dyn Container,
+    folder: &str,
+    built: StepKind,
+    receive: impl FnOnce(&mut dyn std::io::Read) -> T + Send + 'static,
+) -> Result<Option<T>, Stop> {
+    let step = StepKind::Collect;
+    let path = GuestPath::new(folder);
+    let download = async {
+        let tar = match container.download(&path).await {
+            Ok(tar) => tar,
+            Err(EngineError::NoSuchPath(_)) => return Ok(None),
+            Err(error) => return Err(outcome::engine(error, step)),
+        };
+        let handle = tokio::runtime::Handle::current();
+        let received = blocking(move || {
+            let reader = tokio_util::io::StreamReader::new(tar);
+            receive(&mut SyncIoBridge::new_with_handle(reader, handle))
+        });
+        Ok(Some(received.await?))
+    };
+    let (received, killed) = tokio::join!(download, async { container.stats().await });
     let stats = killed.map_err(|error| outcome::engine(error, step))?;
     work.memory_peak_bytes = work.memory_peak_bytes.max(stats.memory_peak_bytes);
     if stats.oom_kills.unwrap_or(0) > 0 {
         // Something was killed, and a pipe or an `||` hid it: the packages cannot be trusted.
         return Err(Outcome::OutOfMemory { step: built, limit_bytes: Some(work.job.limits.memory_bytes) }.into());
     }
-    let files = files?;
-    work.alive()?;
-    if files.is_empty() { Err(none()) } else { Ok(files) }
+    received
 }

@@ -89,6 +89,8 @@ pub(crate) struct Work<'a> {
     pub(crate) cancel: &'a CancellationToken,
     pub(crate) journal: Journal,
     pub(crate) memory_peak_bytes: Option<u64>,
+    /// What is to be said of a job even when it succeeds.
+    pub(crate) warnings: Vec<Finding>,
 }
 
 /// What a job that succeeded leaves.
@@ -166,7 +168,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
         Ok(opened) => opened,
         Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()),
     };
-    let mut work = Work { shared, job, supply, index, cancel, journal, memory_peak_bytes: None };
+    let mut work = Work { shared, job, supply, index, cancel, journal, memory_peak_bytes: None, warnings: Vec::new() };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
     let result = AssertUnwindSafe(work.run(&staging)).catch_unwind().await;
@@ -332,7 +334,14 @@ impl Work<'_> {
             }
         }
         self.alive()?;
-        Ok(Built { artifacts, warnings, key: self.job.key.with("base", &ready.base.identity) })
+        let warnings = std::mem::take(&mut self.warnings).into_iter().chain(warnings).collect();
+        let mut key = self.job.key.clone();
+        for (input, image) in [("base", &ready.base), ("environment", &ready.environment)] {
+            if let Some(image) = image {
+                key = key.with(input, &image.identity);
+            }
+        }
+        Ok(Built { artifacts, warnings, key })
     }
 
     async fn head(&mut self) -> std::io::Result<()> {

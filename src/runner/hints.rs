@@ -14,6 +14,7 @@ use crate::family::StepKind;
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::plan::Job;
+use crate::recipe::EnvironmentOrigin;
 use crate::types::{Format, Progress};
 
 /// For all hints of a job together: the first look into an archive downloads its index.
@@ -98,6 +99,10 @@ pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
 fn whereto(job: &Job, step: StepKind) -> (String, Option<&'static str>) {
     if step == StepKind::Test {
         return ("[test] requires".to_owned(), Some("test.requires"));
+    }
+    // Nothing is installed in an image that the recipe names.
+    if let Some(EnvironmentOrigin::Image(reference)) = job.environment.as_ref().map(|environment| &environment.origin) {
+        return (format!("the image {reference}"), Some("environment.image"));
     }
     let own = &job.recipe.packaging;
     match (job.target.format, &own.debian, &own.spec) {

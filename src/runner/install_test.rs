@@ -25,11 +25,12 @@ pub(crate) async fn test(
     attempt: u32,
 ) -> Result<(), Stop> {
     work.enter(StepKind::Test).await?;
+    let Some(base) = &ready.base else {
+        return Err(Outcome::Infrastructure { reason: "no base image was prepared for the test".to_owned() }.into());
+    };
     let image = match &setup.tester {
-        Some(tester) => {
-            derive(work, "tester", tester, &ready.base, Some(&ready.sources), Vec::new(), work.cancel).await?
-        }
-        None => ready.base.image.clone(),
+        Some(tester) => derive(work, "tester", tester, base, Some(&ready.sources), Vec::new(), work.cancel).await?,
+        None => base.image.clone(),
     };
     let container = create(work, &image, "test", attempt, work.shared.network()).await?;
     let result = in_container(work, container.as_ref(), setup, artifacts, folder).await;
@@ -89,7 +90,7 @@ async fn run_phase(
     script: &str,
 ) -> Result<(), Stop> {
     work.note(&format!("{phase} …")).await?;
-    let mut env = network_env(work);
+    let mut env = network_env(work, &work.job.distro);
     env.extend(setup.env.clone());
     let spec = ExecSpec {
         argv: super::build::in_order(script),

@@ -6,6 +6,8 @@
 //! executor       one job from its first event to its report; retries
 //!   prepare      sources and images
 //!   build        the job's container: upload, steps, results
+//!   environment  what an image of the recipe's own can do
+//!   assemble     packages of an installed tree, where the image makes none
 //!   install_test the packages in a fresh container
 //! watch          one process under its limits: time, silence, size of the log
 //! journal        what a job says: log, events, step
@@ -19,8 +21,10 @@
 //! What it does not do: it takes no lock on the store (the caller holds it over the run), chooses no engine and no
 //! mirror, and turns no outcome into an exit code.
 
+mod assemble;
 mod build;
 mod dispatcher;
+mod environment;
 mod executor;
 mod hints;
 mod install_test;

@@ -82,7 +82,9 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
     let step = StepKind::Prepare;
     match error {
         ImageError::Engine(error) => engine(error, step),
-        ImageError::Unavailable { .. } => Stop::Transient(chain(&error)),
+        ImageError::Unavailable { .. } | ImageError::Reference { transient: true, .. } => {
+            Stop::Transient(chain(&error))
+        }
         ImageError::Cancelled => Outcome::Cancelled.into(),
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
         ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {
@@ -99,7 +101,10 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
         ImageError::Io { ref path, ref source } if is_disk_full(source.kind()) => {
             Outcome::DiskFull { step, place: path.display().to_string() }.into()
         }
-        ImageError::Untrusted { .. } | ImageError::NoWay { .. } | ImageError::Io { .. } => infrastructure(&error),
+        ImageError::Untrusted { .. }
+        | ImageError::NoWay { .. }
+        | ImageError::Reference { .. }
+        | ImageError::Io { .. } => infrastructure(&error),
     }
 }
 

@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 use super::executor::{Work, blocking};
 use super::outcome::{self, NO_SPACE, Stop};
 use super::set::{Shipment, ShippedFile};
+use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::family::{self, BuilderSetup, Requirements, StepKind};
 use crate::image::{Base, Derivation, FileContent};
+use crate::recipe::EnvironmentOrigin;
 use crate::source::{self, Prepared};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
@@ -25,9 +27,12 @@ const LARGEST_PACKAGING_FILE: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) sources: Prepared,
-    pub(crate) base: Base,
-    /// The builder image's id.
+    /// What the packages are tested in; none when neither builder nor test wants it.
+    pub(crate) base: Option<Base>,
+    /// The id of the image that the steps run in.
     pub(crate) builder: String,
+    /// What that image is, when the recipe names it.
+    pub(crate) environment: Option<Base>,
 }
 
 pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, Stop> {
@@ -72,22 +77,47 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let warn = move |message: String| {
         let _ = events.send(Event::Warning { target: Some(target.clone()), message });
     };
+    let environment = job.environment.as_deref();
     let base_progress = work.journal.progress();
-    let base = async {
+    let bases = async {
         let mut sink = work.journal.sink(None);
-        shared.images.base(&job.distro, job.target.arch, &mut sink, &base_progress, &warn, cancel).await
+        let (arch, progress) = (job.target.arch, &base_progress);
+        let base = match (environment, &job.test) {
+            (Some(_), None) => None,
+            _ => Some(shared.images.base(&job.distro, arch, &mut sink, progress, &warn, cancel).await?),
+        };
+        let own = match environment.map(|environment| (&environment.origin, &environment.distro)) {
+            Some((_, Some(distro))) => {
+                Some(shared.images.base(distro, arch, &mut sink, progress, &warn, cancel).await?)
+            }
+            Some((EnvironmentOrigin::Image(reference), _)) => {
+                Some(shared.images.environment(reference, arch, progress, cancel).await?)
+            }
+            _ => None,
+        };
+        Ok((base, own))
     };
-    let (sources, base) = tokio::join!(fetched, base);
+    let (sources, bases) = tokio::join!(fetched, bases);
     let sources = sources.map_err(outcome::source)?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
     }
-    let base = base.map_err(|error| image_stop(work, error))?;
+    let (base, own) = bases.map_err(|error| image_stop(work, error))?;
     let how = if work.journal.take_printed() { "made" } else { "was there" };
-    work.note(&format!("base image {} ({how})", base.identity)).await?;
+    if let Some(base) = &base {
+        work.note(&format!("base image {} ({how})", base.identity)).await?;
+    }
+    if let Some(own) = &own {
+        work.note(&format!("image of the environment {}", own.identity)).await?;
+    }
     let shipment = work.supply.for_build();
     if !shipment.is_empty() {
         work.note(&format!("packages of the set: {}", shipment.text())).await?;
+        if let Some(environment) = environment.filter(|environment| !environment.installs_for(&job.distro)) {
+            let name = super::environment::name(&environment.origin);
+            let message = format!("{name} cannot have packages of the set installed: {}", shipment.text());
+            return Err(super::environment::unfit(message));
+        }
     }
     let from_set = shipped(work, shipment).await?;
     let from_set = from_set.into_iter().map(|(path, file)| match file {
@@ -97,8 +127,16 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         }
     });
     let from_set: Vec<(String, FileContent)> = from_set.collect();
-    let builder = derive(work, "builder", &job.builder, &base, Some(&sources), from_set, cancel).await?;
-    Ok(Ready { sources, base, builder })
+    let sources_of = Some(&sources);
+    let builder = match (environment, &own, &base) {
+        (Some(environment), Some(own), _) => match &environment.distro {
+            Some(distro) => derive_on(work, distro, "builder", &job.builder, own, sources_of, from_set, cancel).await?,
+            None => own.image.clone(),
+        },
+        (_, _, Some(base)) => derive(work, "builder", &job.builder, base, sources_of, from_set, cancel).await?,
+        _ => return Err(Outcome::Infrastructure { reason: "nothing says where to build".to_owned() }.into()),
+    };
+    Ok(Ready { sources, base, builder, environment: own })
 }
 
 /// A shipment as files for a container of this job.
@@ -108,9 +146,23 @@ pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(
     files.map_err(|reason| Outcome::Infrastructure { reason }.into())
 }
 
-/// The image that `setup` makes from a base: builder or tester. `files` are uploaded first.
+/// The image that `setup` makes from a base of the target's distribution: builder or tester. `files` are uploaded first.
 pub(crate) async fn derive(
     work: &mut Work<'_>,
+    kind: &'static str,
+    setup: &BuilderSetup,
+    base: &Base,
+    sources: Option<&Prepared>,
+    files: Vec<(String, FileContent)>,
+    cancel: &CancellationToken,
+) -> Result<String, Stop> {
+    derive_on(work, &work.job.distro, kind, setup, base, sources, files, cancel).await
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn derive_on(
+    work: &mut Work<'_>,
+    distro: &Distro,
     kind: &'static str,
     setup: &BuilderSetup,
     base: &Base,
@@ -120,7 +172,7 @@ pub(crate) async fn derive(
 ) -> Result<String, Stop> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
-    let mut inputs = vec![job.distro.digest.clone()];
+    let mut inputs = vec![distro.digest.clone()];
     let description = match &setup.requirements {
         Requirements::Listed(requirements) => {
             inputs.extend(requirements.iter().cloned());
@@ -139,7 +191,7 @@ pub(crate) async fn derive(
         kind,
         arch: job.target.arch,
         script: setup.script.clone(),
-        env: network_env(work),
+        env: network_env(work, distro),
         files,
         cache: setup.cache.clone(),
         description,
@@ -168,8 +220,8 @@ pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Re
 }
 
 /// Where the mirrors are, for scripts with network.
-pub(crate) fn network_env(work: &Work<'_>) -> BTreeMap<String, String> {
-    work.shared.options.network_env.get(&work.job.distro.id).cloned().unwrap_or_default()
+pub(crate) fn network_env(work: &Work<'_>, distro: &Distro) -> BTreeMap<String, String> {
+    work.shared.options.network_env.get(&distro.id).cloned().unwrap_or_default()
 }
 
 fn image_stop(work: &Work<'_>, error: crate::image::ImageError) -> Stop {

@@ -119,6 +119,7 @@ impl Bench {
                 script: "install requirements".to_owned(),
                 cache: None,
             }),
+            environment: None,
             packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: format!("/build/{name}-1.0") },
                 files: Vec::new(),

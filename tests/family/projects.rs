@@ -61,6 +61,7 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             fuzz: 0,
         }],
         build: Build::default(),
+        environment: None,
         packages: BTreeMap::new(),
         packaging: Packaging::default(),
         test: None,

@@ -7,6 +7,8 @@
 mod capabilities;
 mod docker;
 mod edges;
+#[cfg(target_os = "linux")]
+mod environment;
 mod hints;
 mod lab;
 mod memory;

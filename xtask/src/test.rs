@@ -10,8 +10,20 @@ use crate::command::{self, Failure, cargo};
 use crate::{docker, podman};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 11] =
-    ["lintian", "rpm", "rpmlint", "createrepo-c", "mmdebstrap", "gpg", "gpgv", "dpkg-dev", "git", "xz-utils", "uidmap"];
+const TOOLS: [&str; 12] = [
+    "lintian",
+    "rpm",
+    "rpmlint",
+    "createrepo-c",
+    "mmdebstrap",
+    "gpg",
+    "gpgv",
+    "dpkg-dev",
+    "git",
+    "xz-utils",
+    "uidmap",
+    "busybox-static",
+];
 
 #[derive(Debug, Default)]
 struct Tally {

@@ -105,6 +105,13 @@ const WRONG: &[(&str, &str)] = &[
         "[package.alternatives.jq]\nlink = '/usr/bin/jq'\npath = '/usr/bin/jq'\n[package.alternatives.jq.slaves.'jq.1.gz']\nlink = '/usr/share/man/man1/jq.1.gz'\n[build]\ninstall = 'x'\n",
     ),
     ("limits", "[build]\ninstall = 'x'\n[limits]\nmemory = '4 gigs'\ntimeout = '0 s'\npids = 1\nstall = true\n"),
+    ("environment_of_two_kinds", "[build]\ninstall = 'x'\n[environment]\nimage = 'debian:12'\ndistro = 'debian-12'\n"),
+    ("environment_of_no_kind", "[build]\ninstall = 'x'\n[environment]\ntools = 'farm'\n"),
+    (
+        "environment_images",
+        "[build]\ninstall = 'x'\n[environment]\nimage = 'Debian:12'\n[override.deb.environment]\nimage = 'debian@sha256:12'\ntools = 'dpkg'\n[override.rpm.environment]\nimage = 'https://example.org/x'\n",
+    ),
+    ("environment_misspelt", "[build]\ninstall = 'x'\n[environment]\nimages = 'debian:12'\n[enviroment]\nx = 1\n"),
     ("syntax", "[build]\ninstall = make install\n"),
     ("syntax_unclosed_string", "[build]\ninstall = 'make install\n[test]\nscript = 'x'\n"),
     ("duplicate_key", "[build]\ninstall = 'x'\ninstall = 'y'\n"),
@@ -296,6 +303,10 @@ const WRONG_MATRIX: &[(&str, &str)] = &[
     ("matrix_exclude", "[matrix]\ndistros = ['debian-*']\nexclude = ['fedoar-43', 'debian-12/vax']\n"),
     ("matrix_of_code_names", "[matrix]\ndistros = ['bookworm', 'jammy', 'debian:12', 'el9']\n"),
     ("matrix_of_other_spellings", "[matrix]\ndistros = ['Debian-12', 'debian12', 'ubuntu-2404', 'fedora']\n"),
+    (
+        "environment_of_an_unknown_distribution",
+        "[matrix]\ndistros = ['debian-12']\n[environment]\ndistro = 'debian-77'\n",
+    ),
     (
         "override_of_an_unknown_distribution",
         "[matrix]\ndistros = ['debian-*']\n[override.debain-12.build]\ncheck = ''\n",

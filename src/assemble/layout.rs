@@ -1,0 +1,284 @@
+//! Which installed file goes into which package, as `family`'s `assign.awk` has it for the distributions' own tools, and
+//! what is done with files on the way: manual pages are compressed, and modes are set right.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use flate2::{Compression, GzBuilder};
+
+use super::AssembleError;
+use super::tree::{Kind, Node, Tree};
+use crate::artifact::shared::is_shared;
+use crate::family::{AssembledPackage, Assembly};
+use crate::types::Format;
+
+/// What each package holds: paths of [`Tree::nodes`], folders included where the format wants them. In the order of
+/// [`Assembly::packages`].
+pub(super) type Layout = Vec<BTreeMap<String, Node>>;
+
+/// # Errors
+/// [`AssembleError::Refused`] with every file that two packages claim, every pattern that nothing matches and every
+/// configuration file that is not there.
+pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<Layout, AssembleError> {
+    let mut problems = Vec::new();
+    let mut layout: Layout = assembly.packages.iter().map(|_| BTreeMap::new()).collect();
+    let patterns: Vec<(usize, String)> = assembly
+        .packages
+        .iter()
+        .enumerate()
+        .flat_map(|(owner, package)| package.patterns.iter().map(move |pattern| (owner, pattern)))
+        .map(|(owner, pattern)| (owner, pattern.replace("${libdir}", libdir).trim_end_matches('/').to_owned()))
+        .collect();
+    let mut matched = vec![false; patterns.len()];
+    let with_children: BTreeSet<&str> =
+        tree.nodes.keys().filter_map(|path| path.rsplit_once('/')).map(|(parent, _)| parent).collect();
+    for (path, node) in &tree.nodes {
+        if node.kind == Kind::Folder && with_children.contains(path.as_str()) {
+            continue;
+        }
+        let mut owner = None;
+        for (number, (package, pattern)) in patterns.iter().enumerate() {
+            // A page is compressed by now, of which a pattern may know or not.
+            let plain = path.strip_suffix(".gz").filter(|plain| is_page(plain));
+            if !takes(pattern, path) && !plain.is_some_and(|plain| takes(pattern, plain)) {
+                continue;
+            }
+            matched[number] = true;
+            match owner {
+                None => owner = Some(*package),
+                Some(other) if other != *package => {
+                    let name = |package: usize| &assembly.packages[package].name;
+                    let (one, two) = (name(other), name(*package));
+                    problems.push(format!("{path} belongs to two packages, {one} and {two}: change their patterns"));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_strict = assembly.packages.first().is_some_and(|main| !main.patterns.is_empty());
+        if owner.is_none() && is_strict && !(node.kind == Kind::Folder && is_shared(path)) {
+            problems.push(format!("{path} is in no package: no pattern takes it"));
+        }
+        let package = &mut layout[owner.unwrap_or(0)];
+        package.insert(path.clone(), node.clone());
+        add_parents(package, path, tree);
+    }
+    for (number, (owner, pattern)) in patterns.iter().enumerate() {
+        if !matched[number] {
+            let package = &assembly.packages[*owner].name;
+            problems.push(format!("nothing that was installed matches {pattern} of package {package}"));
+        }
+    }
+    for (package, contents) in assembly.packages.iter().zip(&layout) {
+        problems.extend(missing_config_files(package, contents));
+    }
+    if !problems.is_empty() {
+        return Err(AssembleError::Refused(problems));
+    }
+    if assembly.format == Format::Rpm {
+        // Folders of the system are no package's; all others belong to every package with files in them.
+        for contents in &mut layout {
+            contents.retain(|path, node| node.kind != Kind::Folder || !is_shared(path));
+        }
+    }
+    Ok(layout)
+}
+
+fn add_parents(package: &mut BTreeMap<String, Node>, path: &str, tree: &Tree) {
+    let mut parent = path;
+    while let Some((above, _)) = parent.rsplit_once('/')
+        && !above.is_empty()
+        && !package.contains_key(above)
+    {
+        if let Some(node) = tree.nodes.get(above) {
+            package.insert(above.to_owned(), node.clone());
+        }
+        parent = above;
+    }
+}
+
+fn missing_config_files(package: &AssembledPackage, contents: &BTreeMap<String, Node>) -> Vec<String> {
+    let is_there = |path: &&String| matches!(contents.get(*path), Some(Node { kind: Kind::File(_), .. }));
+    let missing = package.config_files.iter().filter(|path| !is_there(path));
+    missing.map(|path| format!("configuration file {path} of package {} was not installed", package.name)).collect()
+}
+
+/// Whether a pattern takes a path: `*` and `?` stay within one component, `**` is any path, and a pattern that names a
+/// folder takes all below it.
+fn takes(pattern: &str, path: &str) -> bool {
+    let whole = |end: usize| matches(pattern.as_bytes(), &path.as_bytes()[..end]);
+    whole(path.len()) || path.match_indices('/').any(|(slash, _)| slash > 0 && whole(slash))
+}
+
+/// By a table of which prefixes match which: no pattern takes exponential time.
+fn matches(pattern: &[u8], text: &[u8]) -> bool {
+    let mut reach = vec![false; text.len() + 1];
+    reach[0] = true;
+    let mut rest = pattern;
+    while !rest.is_empty() {
+        let mut next = vec![false; text.len() + 1];
+        if let Some(after) = rest.strip_prefix(b"/**/") {
+            // One slash, and any folders behind it.
+            for start in (0..text.len()).filter(|start| reach[*start] && text[*start] == b'/') {
+                next[start + 1] = true;
+                for at in start + 1..text.len() {
+                    next[at + 1] |= text[at] == b'/';
+                }
+            }
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix(b"**") {
+            let first = reach.iter().position(|reached| *reached).unwrap_or(text.len() + 1);
+            next.iter_mut().skip(first).for_each(|reached| *reached = true);
+            rest = after;
+        } else {
+            match rest[0] {
+                b'*' => {
+                    let mut open = false;
+                    for at in 0..=text.len() {
+                        open |= reach[at];
+                        next[at] = open;
+                        open &= text.get(at) != Some(&b'/');
+                    }
+                }
+                c => {
+                    for at in (0..text.len()).filter(|at| reach[*at]) {
+                        next[at + 1] = text[at] == c || (c == b'?' && text[at] != b'/');
+                    }
+                }
+            }
+            rest = &rest[1..];
+        }
+        reach = next;
+    }
+    reach[text.len()]
+}
+
+/// Compresses manual and info pages where they lie; links to them follow (Policy 12.1; rpm's brp-compress).
+pub(super) fn compress_pages(tree: &mut Tree) -> Result<(), AssembleError> {
+    let pages: Vec<String> = tree.nodes.keys().filter(|path| is_page(path)).cloned().collect();
+    let mut compressed: HashMap<usize, usize> = HashMap::new();
+    for path in &pages {
+        let Some(mut node) = tree.nodes.get(path).cloned() else { continue };
+        match &mut node.kind {
+            Kind::Folder => continue,
+            Kind::File(content) => {
+                let packed = match compressed.get(content) {
+                    Some(packed) => *packed,
+                    None => {
+                        let packed = gzip(tree, *content)?;
+                        compressed.insert(*content, packed);
+                        packed
+                    }
+                };
+                *content = packed;
+            }
+            Kind::Symlink(target) => target.push_str(".gz"),
+        }
+        let packed = format!("{path}.gz");
+        if tree.nodes.contains_key(&packed) {
+            return Err(AssembleError::Refused(vec![format!("{path} was installed, and {packed}, too")]));
+        }
+        tree.nodes.remove(path);
+        tree.nodes.insert(packed, node);
+    }
+    Ok(())
+}
+
+fn is_page(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').skip(1).collect();
+    match parts[..] {
+        ["usr", "share", "man", section, name] | ["usr", "share", "man", _, section, name] => {
+            section.starts_with("man") && is_uncompressed(name)
+        }
+        ["usr", "share", "info", name] => name.contains(".info") && is_uncompressed(name),
+        _ => false,
+    }
+}
+
+fn is_uncompressed(name: &str) -> bool {
+    ![".gz", ".bz2", ".xz", ".zst", ".Z"].iter().any(|end| name.ends_with(end))
+}
+
+fn gzip(tree: &mut Tree, content: usize) -> Result<usize, AssembleError> {
+    let path = tree.contents[content].path.clone();
+    let file = std::fs::File::open(&path).map_err(|error| AssembleError::Io(path, error))?;
+    tree.keep(&mut GzBuilder::new().mtime(0).read(file, Compression::best()))
+}
+
+/// Text as one more content, compressed.
+pub(super) fn keep_gzipped(tree: &mut Tree, text: &str) -> Result<usize, AssembleError> {
+    tree.keep(&mut GzBuilder::new().mtime(0).read(text.as_bytes(), Compression::best()))
+}
+
+pub(super) fn keep_text(tree: &mut Tree, text: &[u8]) -> Result<usize, AssembleError> {
+    tree.keep(&mut &text[..])
+}
+
+/// Modes as Debian (dh_fixperms(1), Policy 10.9) and RPM distributions have them.
+pub(super) fn set_modes(tree: &mut Tree, format: Format) {
+    for (path, node) in &mut tree.nodes {
+        let Kind::File(content) = node.kind else {
+            match node.kind {
+                Kind::Symlink(_) => node.mode = 0o777,
+                _ if format == Format::Deb => node.mode = 0o755,
+                _ => {}
+            }
+            continue;
+        };
+        let is_library = path.contains(".so") && tree.contents[content].elf.as_ref().is_some_and(|elf| elf.is_loaded);
+        match format {
+            // rpm's tools look at executable files only, and so do people who read its listings.
+            Format::Rpm if is_library => node.mode |= 0o111,
+            Format::Rpm => {}
+            Format::Deb => {
+                let is_secret = path.starts_with("/etc/sudoers.d/");
+                let is_data = ["/usr/share/doc/", "/usr/share/man/", "/usr/include/"];
+                let is_data = is_data.iter().any(|folder| path.starts_with(folder));
+                // Policy 8.1, 10.2: a library is run by nobody, unless it is a program too.
+                let elf = tree.contents[content].elf.as_ref();
+                let is_plain_library = is_library && elf.is_some_and(|elf| elf.soname.is_some());
+                node.mode = match node.mode & 0o100 != 0 {
+                    _ if is_secret => 0o440,
+                    true if !is_data && !is_plain_library => 0o755,
+                    _ => 0o644,
+                };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_take_what_assign_awk_takes() {
+        for (pattern, path, expected) in [
+            ("/usr/include/**", "/usr/include/a/b.h", true),
+            ("/usr/include/**", "/usr/include", false),
+            ("/usr/include", "/usr/include/a.h", true),
+            ("/usr/include", "/usr/included/a.h", false),
+            ("/usr/lib/*.so", "/usr/lib/liba.so", true),
+            ("/usr/lib/*.so", "/usr/lib/x/liba.so", false),
+            ("/usr/lib/*.so", "/usr/lib/liba.so.1", false),
+            ("/usr/lib/lib?.so.*", "/usr/lib/liba.so.1.2", true),
+            ("/usr/**/man1/*", "/usr/share/man/man1/a.1", true),
+            ("/usr/**/a", "/usr/a", true),
+            ("/usr/**/a", "/usra", false),
+            ("/usr/**/a", "/usr/b/c/a/d", true),
+            ("/usr/share/[x]", "/usr/share/[x]", true),
+            ("/**", "/a", true),
+        ] {
+            assert_eq!(takes(pattern, path), expected, "{pattern} {path}");
+        }
+        assert!(!takes(&"/*a".repeat(60), &"/aaaaaaaaaaaaaaaaaaab".repeat(60)));
+    }
+
+    #[test]
+    fn pages_are_told_from_other_files() {
+        for path in ["/usr/share/man/man1/a.1", "/usr/share/man/de/man8/a.8", "/usr/share/info/a.info-1"] {
+            assert!(is_page(path), "{path}");
+        }
+        for path in ["/usr/share/man/man1/a.1.gz", "/usr/share/info/dir", "/usr/share/doc/a.1", "/usr/share/man/x.1"] {
+            assert!(!is_page(path), "{path}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Packages that farm makes itself, on this host, of what a build installed: for images that have no packaging tools.
+//! The tree comes as a tar stream that the build controls; names, links, owners and sizes in it are hostile until
+//! checked. What the packages say of themselves comes in as [`Assembly`]: this module reads no recipe, runs nothing and
+//! knows no container. Whether the packages are good is `artifact`'s question, as of any others.
+//!
+//! ```text
+//! tree        the installed tree: names in memory, contents on disk
+//! layout      which file goes into which package; manual pages, modes
+//! libraries   what files need and provide
+//! archive     which Debian packages bring libraries
+//! deb, rpm    one package each
+//! ```
+
+mod archive;
+mod deb;
+mod layout;
+mod libraries;
+mod rpm;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::archive::ArchiveError;
+use crate::family::Assembly;
+use crate::types::{Arch, Format};
+
+pub use archive::providers;
+pub use libraries::Libraries;
+pub use tree::Tree;
+
+/// Why no packages were made.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// The stream from the container broke, or is no tar.
+    #[error("what was installed could not be downloaded")]
+    Stream(#[source] io::Error),
+    /// What was installed is not what the recipe says, or no package may have it.
+    #[error("{}", .0.join("; "))]
+    Refused(Vec<String>),
+    #[error("cannot write {}", .0.display())]
+    Io(PathBuf, #[source] io::Error),
+    /// Which packages bring libraries could not be found out.
+    #[error("the archive cannot be read")]
+    Archive(#[source] ArchiveError),
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl AssembleError {
+    /// Whether another attempt may well succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, AssembleError::Stream(_) | AssembleError::Archive(ArchiveError::Fetch(_)))
+    }
+}
+
+/// A staged tree that is ready to become packages.
+#[derive(Debug)]
+pub struct Staged {
+    tree: Tree,
+    layout: layout::Layout,
+}
+
+impl Staged {
+    /// Gives every installed file to its package. Blocks.
+    ///
+    /// # Errors
+    /// [`AssembleError::Refused`] with all that does not fit the recipe.
+    pub fn new(mut tree: Tree, assembly: &Assembly, libdir: &str) -> Result<Staged, AssembleError> {
+        layout::compress_pages(&mut tree)?;
+        layout::set_modes(&mut tree, assembly.format);
+        let mut layout = layout::layout(&tree, assembly, libdir)?;
+        if assembly.format == Format::Deb {
+            deb::add_documents(&mut tree, assembly, &mut layout)?;
+        }
+        Ok(Staged { tree, layout })
+    }
+
+    /// The libraries that have to come from the distribution.
+    pub fn foreign_libraries(&self) -> BTreeSet<String> {
+        libraries::foreign(&self.tree, &self.layout)
+    }
+
+    /// Writes the packages into `folder` and returns their paths, sorted. Blocks; CPU work runs on rayon.
+    pub fn write(
+        &self,
+        assembly: &Assembly,
+        arch: Arch,
+        libraries: &Libraries,
+        folder: &Path,
+    ) -> Result<Vec<PathBuf>, AssembleError> {
+        let packages: Vec<usize> = (0..assembly.packages.len()).collect();
+        let names: Result<Vec<String>, AssembleError> = packages
+            .into_par_iter()
+            .map(|number| match assembly.format {
+                Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
+                Format::Rpm => {
+                    rpm::write(&self.tree, assembly, &assembly.packages[number], &self.layout[number], arch, folder)
+                }
+            })
+            .collect();
+        let mut paths: Vec<PathBuf> = names?.into_iter().map(|name| folder.join(name)).collect();
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,318 @@
+//! The packages that farm makes itself, of what an image without packaging tools has installed: the steps that run in
+//! it, and all that the packages say of themselves, in the words of their format. How they are put together is
+//! `assemble`'s business; nothing here assumes more of the image than a shell.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::distro::Distro;
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
+use crate::types::{Arch, Format};
+
+use super::members::{Member, members};
+use super::text::{body, paragraphs, quote};
+use super::{
+    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, copyright, deb,
+    relation, rpm, script_variables, source_folder, unpack,
+};
+
+/// Where the recipe installs, and where what else is wanted of the sources lies beside it.
+const STAGED: &str = "/build/staged";
+/// The folder of [`STAGED`] that becomes the packages.
+pub const STAGED_ROOT: &str = "root";
+/// The folder of [`STAGED`] with the licence files that lie on top of the sources.
+pub const STAGED_LICENCES: &str = "licences";
+
+/// Packages to be made of a staged tree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Assembly {
+    pub format: Format,
+    /// Main package first.
+    pub packages: Vec<AssembledPackage>,
+    /// As the format writes it: `1:2.10-1~deb12`.
+    pub version: String,
+    pub epoch: u32,
+    /// RPM keeps the two apart.
+    pub upstream_version: String,
+    pub release: String,
+    pub source: String,
+    pub license: String,
+    pub homepage: Option<String>,
+    pub maintainer: String,
+    /// deb: the whole file; rpm: the text of the one entry.
+    pub changelog: String,
+    /// deb: the copyright file, and whether it is complete without upstream's own texts.
+    pub copyright: Option<(String, bool)>,
+    /// Nothing in the packages is newer.
+    pub source_date_epoch: i64,
+    /// How an .rpm's payload is compressed.
+    pub payload: Payload,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payload {
+    /// Read by every rpm.
+    Gzip,
+    /// rpm 4.14 and later.
+    Zstd,
+}
+
+/// One package.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct AssembledPackage {
+    pub name: String,
+    pub summary: String,
+    /// deb: the lines of the field after its first; rpm: the text.
+    pub description: String,
+    pub section: String,
+    pub group: String,
+    pub architecture: PackageArch,
+    /// Which files it gets; when the main package has none, it gets what no pattern takes.
+    pub patterns: Vec<String>,
+    pub config_files: Vec<String>,
+    /// By field of the format (`Depends`, `Requires`), each relation in the format's syntax.
+    pub relations: BTreeMap<String, Vec<String>>,
+    /// By name: `postinst` (a whole file), `post` (the body of a scriptlet).
+    pub scripts: BTreeMap<String, String>,
+}
+
+/// What runs in the image. Its results are the staged tree, not packages.
+pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+    let folder = source_folder(recipe);
+    let mut env = BTreeMap::from([
+        ("HOME".to_owned(), BUILD_ROOT.to_owned()),
+        ("USER".to_owned(), super::BUILD_USER.to_owned()),
+        ("LOGNAME".to_owned(), super::BUILD_USER.to_owned()),
+        ("SOURCE_DATE_EPOCH".to_owned(), source_date_epoch.to_string()),
+        ("PREFIX".to_owned(), "/usr".to_owned()),
+    ]);
+    env.extend(script_variables(recipe, distro));
+    env.extend(recipe.build.env.clone());
+    let version = version(recipe, distro);
+    let expected = members(recipe, distro.format)
+        .iter()
+        .map(|member| ExpectedPackage {
+            name: member.name.clone(),
+            version: version.clone(),
+            architecture: member.architecture,
+        })
+        .collect();
+    Packaging {
+        sources: SourceLayout::Tree { folder: folder.clone() },
+        files: Vec::new(),
+        steps: vec![Step { kind: StepKind::Unpack, script: script(recipe, &folder), user: User::Builder, env }],
+        results: STAGED.to_owned(),
+        expected,
+    }
+}
+
+/// One exec for everything: unpack, build, check, install.
+fn script(recipe: &Recipe, folder: &str) -> String {
+    let mut script = format!("set -eu\numask 022\n{}cd {}\n", super::PHASE_FUNCTION, quote(folder));
+    script.push_str(&unpack::apply_patches(recipe));
+    // Those of the image, if it has any: scripts may name them in any case.
+    script.push_str(
+        "export CPPFLAGS=\"${CPPFLAGS:-}\" CFLAGS=\"${CFLAGS:-}\" CXXFLAGS=\"${CXXFLAGS:-}\" LDFLAGS=\"${LDFLAGS:-}\"\n",
+    );
+    let build = &recipe.build;
+    for (phase, text) in [("build", &build.build), ("check", &build.check)] {
+        if let Some(text) = text {
+            script.push_str(&format!("phase {phase}\n(\nset -eu\n{})\n", body(text)));
+        }
+    }
+    script.push_str(&format!(
+        "phase package\nrm -rf {STAGED}\nmkdir -p {STAGED}/{STAGED_ROOT} {STAGED}/{STAGED_LICENCES}\n\
+         (\nset -eu\nexport DESTDIR={STAGED}/{STAGED_ROOT} MAKEFLAGS=\n{})\n",
+        body(build.install.as_deref().unwrap_or_default())
+    ));
+    script.push_str(&format!("staged={STAGED}\n{}", include_str!("scripts/staged.sh")));
+    script
+}
+
+pub(super) fn probe(recipe: &Recipe, format: Format) -> EnvironmentProbe {
+    let mut packaging = match format {
+        Format::Deb => vec!["dpkg-buildpackage", "make", "tar"],
+        Format::Rpm => vec!["rpmbuild", "tar", "gzip", "awk", "find"],
+    };
+    // A project's own rules need not use debhelper.
+    if format == Format::Deb && recipe.packaging.debian.is_none() {
+        packaging.push("dh");
+    }
+    let mut staging = vec!["cp", "mkdir", "rm"];
+    if !unpack::patches(recipe).is_empty() {
+        staging.push("patch");
+    }
+    let tools = packaging.iter().chain(&staging).copied();
+    let script =
+        format!("farm_tools={}\n{}", quote(&tools.collect::<Vec<_>>().join(" ")), include_str!("scripts/probe.sh"));
+    EnvironmentProbe { script, packaging, staging }
+}
+
+/// The environment of a step that depends on the architecture and the machine: no part of the plan's packaging.
+pub fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
+    let libdir = match format {
+        Format::Deb => format!("/usr/lib/{}", multiarch(arch)),
+        Format::Rpm if is_64(arch) => "/usr/lib64".to_owned(),
+        Format::Rpm => "/usr/lib".to_owned(),
+    };
+    let processes = processes.to_string();
+    [
+        ("LIBDIR", libdir),
+        ("FARM_PARALLEL", processes.clone()),
+        ("MAKEFLAGS", format!("-j{processes}")),
+        ("CARGO_BUILD_JOBS", processes.clone()),
+        ("CMAKE_BUILD_PARALLEL_LEVEL", processes),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
+}
+
+fn is_64(arch: Arch) -> bool {
+    !matches!(arch, Arch::Armhf | Arch::I386)
+}
+
+/// The multiarch triplet (Debian's `dpkg-architecture -q DEB_HOST_MULTIARCH`).
+fn multiarch(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Amd64 => "x86_64-linux-gnu",
+        Arch::Arm64 => "aarch64-linux-gnu",
+        Arch::Armhf => "arm-linux-gnueabihf",
+        Arch::I386 => "i386-linux-gnu",
+        Arch::Ppc64el => "powerpc64le-linux-gnu",
+        Arch::Riscv64 => "riscv64-linux-gnu",
+        Arch::S390x => "s390x-linux-gnu",
+    }
+}
+
+fn version(recipe: &Recipe, distro: &Distro) -> String {
+    match distro.format {
+        Format::Deb => deb::version(recipe, distro),
+        Format::Rpm => rpm::version(recipe, distro),
+    }
+}
+
+/// What the packages say.
+pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Assembly {
+    let package = &recipe.package;
+    let version = version(recipe, distro);
+    let copyright = (distro.format == Format::Deb).then(|| {
+        let copyright = copyright::debian(recipe);
+        (copyright.text, copyright.complete)
+    });
+    let changelog = match distro.format {
+        Format::Deb => deb::changelog(recipe, distro, source_date_epoch),
+        Format::Rpm => format!("- {} {} built for {}", package.name, package.version, distro.name),
+    };
+    Assembly {
+        format: distro.format,
+        packages: members(recipe, distro.format)
+            .iter()
+            .map(|member| assembled(member, distro.format, &version))
+            .collect(),
+        epoch: package.epoch,
+        upstream_version: package.version.clone(),
+        release: format!("{}{}", package.release, distro.release_tag),
+        version,
+        source: package.name.clone(),
+        license: package.license.clone(),
+        homepage: package.homepage.clone(),
+        maintainer: package.maintainer.clone(),
+        changelog,
+        copyright,
+        source_date_epoch,
+        payload: payload(distro),
+    }
+}
+
+/// zstd where every release of the family that still lives reads it.
+fn payload(distro: &Distro) -> Payload {
+    let newest = matches!(distro.family.as_str(), "fedora" | "opensuse-tumbleweed" | "opensuse-leap");
+    if newest { Payload::Zstd } else { Payload::Gzip }
+}
+
+fn assembled(member: &Member<'_>, format: Format, version: &str) -> AssembledPackage {
+    let description = match format {
+        Format::Deb => deb::description(member.description, &member.summary),
+        Format::Rpm => {
+            let lines = paragraphs(member.description, 76);
+            if lines.is_empty() { format!("{}.", member.summary) } else { lines.join("\n") }
+        }
+    };
+    let (relations, scripts) = match format {
+        Format::Deb => (deb_relations(member.relations, version), maintainer_scripts(member.scripts)),
+        Format::Rpm => (rpm_relations(member.relations, version), scriptlets(member.scripts)),
+    };
+    AssembledPackage {
+        name: member.name.clone(),
+        summary: member.summary.clone(),
+        description,
+        section: member.section.to_owned(),
+        group: member.group.to_owned(),
+        architecture: member.architecture,
+        patterns: member.files.to_vec(),
+        config_files: member.config_files.to_vec(),
+        relations,
+        scripts,
+    }
+}
+
+fn deb_relations(relations: &Relations, version: &str) -> BTreeMap<String, Vec<String>> {
+    let fields = deb::relation_fields(relations, version);
+    fields.into_iter().map(|(field, values)| (field.to_owned(), values)).collect()
+}
+
+fn rpm_relations(relations: &Relations, version: &str) -> BTreeMap<String, Vec<String>> {
+    let fields = rpm::relation_tags(relations);
+    let written = fields.into_iter().map(|(tag, list)| {
+        let list: Vec<String> = list.iter().filter_map(|r| relation::write(r, Format::Rpm, version).ok()).collect();
+        (tag.to_owned(), list)
+    });
+    written.filter(|(_, list)| !list.is_empty()).collect()
+}
+
+/// Removal scripts run when the last version goes (`$1` is 0), not on upgrades, as in Debian's maintainer scripts.
+fn scriptlets(scripts: &MaintainerScripts) -> BTreeMap<String, String> {
+    let sections = [
+        ("pre", &scripts.pre_install, false),
+        ("post", &scripts.post_install, false),
+        ("preun", &scripts.pre_remove, true),
+        ("postun", &scripts.post_remove, true),
+    ];
+    let written = sections.into_iter().filter_map(|(section, script, at_removal)| {
+        let script = body(script.as_deref()?);
+        let text = match at_removal {
+            true => format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n"),
+            false => format!("set -e\n{script}"),
+        };
+        Some((section.to_owned(), text))
+    });
+    written.collect()
+}
+
+/// Policy 6.5: which script runs when. A removal script runs on removal only, not on upgrades, as in an .rpm.
+fn maintainer_scripts(scripts: &MaintainerScripts) -> BTreeMap<String, String> {
+    let scripts = [
+        ("preinst", "install|upgrade", &scripts.pre_install),
+        ("postinst", "configure", &scripts.post_install),
+        ("prerm", "remove", &scripts.pre_remove),
+        ("postrm", "remove", &scripts.post_remove),
+    ];
+    let written = scripts.into_iter().filter_map(|(name, when, script)| {
+        let script = body(script.as_deref()?);
+        let text = format!("#!/bin/sh\nset -e\n\ncase \"$1\" in\n{when})\n    (\nset -e\n{script})\n    ;;\nesac\n");
+        Some((name.to_owned(), text))
+    });
+    written.collect()
+}
+
+/// What only a distribution's own tools do with a package, as a sentence; none when farm can make it.
+pub(super) fn problem(recipe: &Recipe, format: Format) -> Option<String> {
+    let asks = members(recipe, format).into_iter().find(|member| *member.system != System::default())?;
+    Some(format!(
+        "the package {} declares services, users, groups, tmpfiles or alternatives, which the packaging tools of an image \
+         set up, and here farm makes the packages",
+        asks.name
+    ))
+}

@@ -1,0 +1,101 @@
+//! Where a job's steps run when the recipe names an environment of its own, and who makes the packages there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::{Cell, date, key};
+use crate::distro::Distro;
+use crate::family::{self, Answered};
+use crate::recipe::{Environment, EnvironmentOrigin, PackagingTools, Recipe};
+use crate::types::Format;
+
+/// `[environment]` for one target.
+#[derive(Debug, Clone, Serialize)]
+pub struct JobEnvironment {
+    #[serde(flatten)]
+    pub origin: EnvironmentOrigin,
+    /// That of [`EnvironmentOrigin::Distro`].
+    #[serde(skip)]
+    pub distro: Option<Arc<Distro>>,
+    /// Never `Auto` where it can be known without the image.
+    pub tools: PackagingTools,
+}
+
+impl JobEnvironment {
+    /// None when a target is built in its own distribution.
+    ///
+    /// # Errors
+    /// A sentence, when the recipe asks of the environment what it cannot do.
+    pub(super) fn of(cell: &Cell, answered: &Answered) -> Result<Option<JobEnvironment>, String> {
+        let recipe = &*answered.recipe;
+        let Some(Environment { origin, tools }) = &recipe.environment else { return Ok(None) };
+        let foreign = cell.environment_distro.as_ref().filter(|distro| distro.id != cell.distro.id);
+        let replaced = answered.replaced.iter().find(|one| one.key == "build.requires");
+        if let (Some(foreign), Some(replaced)) = (foreign, replaced) {
+            return Err(format!(
+                "[build] requires: `{}` is looked up in {}, and [environment] distro builds in {}: name the package there",
+                replaced.wanted, cell.distro.name, foreign.name
+            ));
+        }
+        let (own, key) = match cell.distro.format {
+            Format::Deb => (recipe.packaging.debian.is_some(), "debian"),
+            Format::Rpm => (recipe.packaging.spec.is_some(), "spec"),
+        };
+        // Another distribution has the tools of its own format, which its builder image gets in any case.
+        let alike = cell
+            .environment_distro
+            .as_ref()
+            .map(|distro| distro.format == cell.distro.format && distro.manager == cell.distro.manager);
+        let tools = match (tools, alike) {
+            (PackagingTools::Auto | PackagingTools::Image, Some(true)) => PackagingTools::Image,
+            (PackagingTools::Auto, Some(false)) => PackagingTools::Farm,
+            (PackagingTools::Image, Some(false)) => {
+                let (name, format) =
+                    (cell.environment_distro.as_ref().map_or("", |distro| &distro.name), cell.distro.format);
+                return Err(format!(
+                    "[environment] tools = \"image\": {name} makes no .{format} packages for {}",
+                    cell.distro.name
+                ));
+            }
+            (PackagingTools::Auto, None) if own => PackagingTools::Image,
+            (tools, _) => *tools,
+        };
+        if own && tools == PackagingTools::Farm {
+            return Err(format!(
+                "[packaging] {key} needs the packaging tools of an image, and here farm makes the packages"
+            ));
+        }
+        if tools == PackagingTools::Farm
+            && let Some(problem) = family::assembly_problem(recipe, cell.distro.format)
+        {
+            return Err(problem);
+        }
+        Ok(Some(JobEnvironment { origin: origin.clone(), distro: cell.environment_distro.clone(), tools }))
+    }
+
+    /// Whether packages of `distro` can be installed in it: when it is a distribution of the same kind.
+    pub fn installs_for(&self, distro: &Distro) -> bool {
+        self.distro.as_ref().is_some_and(|own| own.format == distro.format && own.manager == distro.manager)
+    }
+
+    /// Whether what the build requires is installed: an image is taken as it is.
+    pub fn has_builder(&self) -> bool {
+        self.distro.is_some()
+    }
+
+    pub(super) fn key_inputs(&self, cell: &Cell, recipe: &Recipe) -> BTreeMap<String, String> {
+        let mut inputs = BTreeMap::new();
+        if let Some(distro) = &self.distro {
+            inputs.insert("environment.distro".to_owned(), distro.digest.clone());
+        }
+        if self.tools != PackagingTools::Image {
+            let distro = &*cell.distro;
+            let assembly = family::assembly(recipe, distro, date(cell));
+            let staging = family::staging(recipe, distro, date(cell));
+            inputs.insert("assembly".to_owned(), key::digest(&(staging, assembly)));
+        }
+        inputs
+    }
+}

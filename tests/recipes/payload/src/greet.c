@@ -1,0 +1,6 @@
+int greet(void);
+
+int main(void)
+{
+	return greet();
+}
