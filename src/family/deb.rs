@@ -194,7 +194,7 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
         text.push_str(&format!("Architecture: {}\n", architecture(member.architecture)));
         relations(&mut text, recipe, member);
         text.push_str(&format!("Description: {}\n", member.summary));
-        text.push_str(&description(member.description, &member.summary));
+        text.push_str(&description(member.description, &member.summary, &member.name));
     }
     text
 }
@@ -266,10 +266,11 @@ pub(super) fn dh_python(recipe: &Recipe) -> Option<&'static str> {
     (requires.iter().any(is_python) || requires.iter().any(|r| r == SEQUENCE)).then_some(SEQUENCE)
 }
 
-/// The extended description (Policy 5.6.13): lines begin with a blank, ` .` is an empty one, two blanks keep a line.
-pub(super) fn description(text: &str, summary: &str) -> String {
-    let lines = paragraphs(text, 78);
-    let lines = if lines.is_empty() { vec![format!("{summary}.")] } else { lines };
+/// The extended description (Policy 5.6.13): lines begin with a blank, ` .` is an empty one, two blanks keep a line. It must
+/// say more than the summary does; where the recipe says no more, it names the package.
+pub(super) fn description(text: &str, summary: &str, name: &str) -> String {
+    let more = !text.trim().is_empty() && text.trim().trim_end_matches('.') != summary;
+    let lines = if more { paragraphs(text, 78) } else { paragraphs(&format!("This is {name}: {summary}."), 78) };
     lines
         .iter()
         .map(|line| match line.as_str() {

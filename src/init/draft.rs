@@ -65,16 +65,30 @@ pub(super) struct Requirement {
     /// `configure.ac:12`
     pub(super) from: String,
     pub(super) optional: bool,
+    /// Whether `what` is a template of our own making, to be filled in for each target.
+    pub(super) template: bool,
+}
+
+impl Requirement {
+    pub(super) fn new(what: impl Into<String>, from: impl Into<String>, optional: bool) -> Requirement {
+        Requirement { what: what.into(), from: from.into(), optional, template: false }
+    }
 }
 
 impl Draft {
     pub(super) fn need(&mut self, what: impl Into<String>, from: impl Into<String>) {
-        push(&mut self.build_requires, Requirement { what: what.into(), from: from.into(), optional: false });
+        push(&mut self.build_requires, Requirement::new(what, from, false));
+    }
+
+    /// What only the packaging tools of a format need, by its package names.
+    pub(super) fn need_for_format(&mut self, deb: &str, rpm: &str, from: impl Into<String>) {
+        let what = format!("{{% if format == 'deb' %}}{deb}{{% else %}}{rpm}{{% endif %}}");
+        self.build_requires.push(Requirement { template: true, ..Requirement::new(what, from, false) });
     }
 
     /// Used when it is there.
     pub(super) fn could_use(&mut self, what: impl Into<String>, from: impl Into<String>) {
-        push(&mut self.build_requires, Requirement { what: what.into(), from: from.into(), optional: true });
+        push(&mut self.build_requires, Requirement::new(what, from, true));
     }
 
     pub(super) fn build_requirement(&mut self, requirement: Requirement) {
@@ -82,7 +96,7 @@ impl Draft {
     }
 
     pub(super) fn runtime(&mut self, what: impl Into<String>, from: impl Into<String>) {
-        push(&mut self.requires, Requirement { what: what.into(), from: from.into(), optional: false });
+        push(&mut self.requires, Requirement::new(what, from, false));
     }
 
     pub(super) fn program(&mut self, name: &str) {
@@ -96,6 +110,12 @@ impl Draft {
             let soversion = soversion.filter(|version| super::text::is_plain_word(version));
             self.libraries.push(Library { name: name.to_owned(), soversion });
         }
+    }
+
+    /// The program pkg-config comes along with any module that it is asked for.
+    pub(super) fn leave_out_what_is_implied(&mut self) {
+        let asked = self.build_requires.iter().any(|one| !one.optional && one.what.starts_with("pkgconfig("));
+        self.build_requires.retain(|one| !asked || one.what != "/usr/bin/pkg-config");
     }
 
     pub(super) fn check(&mut self, sentence: impl Into<String>) {

@@ -113,13 +113,13 @@ fn summary(text: &str, name: &str) -> String {
     let text = one_line(text);
     let mut text = text.as_str();
     let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '_', ':'], "-").replace("--", "-");
-    for separator in [" - ", " -- ", ": ", " – ", " — ", " is ", " are "] {
+    for separator in [" - ", " -- ", ": ", " – ", " — ", " is ", " are ", " contains ", " provides "] {
         let Some((before, after)) = text.split_once(separator) else { continue };
         let module = before.contains("::") && !before.contains(' ');
         // `The Foo library is a …`, for foo.
         let subject = before.split(' ').count() <= 4
             && plain(before).split('-').any(|word| plain(name).contains(word) && word.len() > 2);
-        if module || plain(before) == plain(name) || (subject && separator.starts_with(" i")) {
+        if module || plain(before) == plain(name) || (subject && separator.trim().chars().all(char::is_alphabetic)) {
             text = after;
             break;
         }

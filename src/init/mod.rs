@@ -77,6 +77,7 @@ pub fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitError> {
     if draft.system.is_empty() && draft.debian.is_none() && draft.spec.is_none() {
         draft.check("no build system was found: say in [build] how it is built and installed");
     }
+    draft.leave_out_what_is_implied();
     identity::complete(tree, request, &mut draft);
     let licence = licence::find(tree, &draft);
     if !licence.certain {

@@ -25,7 +25,7 @@ pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> Str
     }
     text.push('\n');
     package(&mut text, draft, licence);
-    source(&mut text, &request.source, request.strip);
+    source(&mut text, &request.source, request.strip, draft.version.as_deref().unwrap_or_default());
     build(&mut text, draft);
     let split = split(draft);
     split.write(&mut text);
@@ -78,14 +78,20 @@ fn package(text: &mut String, draft: &Draft, licence: &Licence) {
     text.push('\n');
 }
 
-fn source(text: &mut String, source: &SourceOf, strip: Option<u32>) {
+fn source(text: &mut String, source: &SourceOf, strip: Option<u32>, version: &str) {
     text.push_str("[[sources]]\n");
     match source {
         SourceOf::Path(path) => {
             text.push_str(&format!("path = {}\n", string(path)));
         }
         SourceOf::Url { url, sha256 } => {
-            text.push_str(&format!("url = {}\nsha256 = {}\n", string(url), string(sha256)));
+            // The next release is then a new version and a new sum.
+            let parts: Vec<String> = match version.contains('.') {
+                true => url.split(version).map(crate::recipe::literal).collect(),
+                false => vec![crate::recipe::literal(url)],
+            };
+            let url = quoted(&parts.join("{{ version }}"));
+            text.push_str(&format!("url = {url}\nsha256 = {}\n", string(sha256)));
         }
     }
     if let Some(strip) = strip {
@@ -124,7 +130,8 @@ fn requirements(text: &mut String, list: &[Requirement]) {
     let (needed, optional): (Vec<&Requirement>, Vec<&Requirement>) = list.iter().partition(|one| !one.optional);
     text.push_str("requires = [\n");
     for one in needed {
-        text.push_str(&format!("  {},{}\n", string(&one.what), trailing(&one.from)));
+        let what = if one.template { quoted(&one.what) } else { string(&one.what) };
+        text.push_str(&format!("  {what},{}\n", trailing(&one.from)));
     }
     if !optional.is_empty() {
         text.push_str("  # Used when they are there:\n");
@@ -150,7 +157,6 @@ struct Part {
     rpm: String,
     summary: String,
     files: Vec<String>,
-    requires: Option<(String, String)>,
 }
 
 /// A library and programs are two packages; without programs, the main one is the library's. What is needed to compile
@@ -166,7 +172,6 @@ fn split(draft: &Draft) -> Split {
         rpm: format!("{rpm_name}-libs"),
         summary: format!("Shared library of {name}"),
         files: draft.libraries.iter().map(|library| format!("${{libdir}}/lib{}.so.*", library.name)).collect(),
-        requires: None,
     });
     let mut files = Vec::new();
     for (there, pattern) in [
@@ -182,17 +187,12 @@ fn split(draft: &Draft) -> Split {
         }
     }
     let base = first.name.to_ascii_lowercase().replace('_', "-");
-    let needs = match &libraries {
-        Some(part) => (part.deb.clone(), part.rpm.clone()),
-        None => (name.clone(), rpm_name.clone()),
-    };
     let deb = if alone && !name.starts_with("lib") { format!("{name}-dev") } else { format!("lib{base}-dev") };
     let development = Part {
         deb: if deb == name { format!("{name}-devel") } else { deb },
         rpm: format!("{rpm_name}-devel"),
         summary: format!("Development files of {name}"),
         files,
-        requires: Some(needs),
     };
     Split { libraries, development: Some(development) }
 }
@@ -220,17 +220,8 @@ impl Split {
                 string(&part.summary)
             ));
             text.push_str(&format!("section = \"{section}\"\nfiles = [{}]\n", files.join(", ")));
-            if let Some((deb, _)) = &part.requires {
-                text.push_str(&format!("requires = [{}]\n", string(&format!("{deb} = ${{self-version}}"))));
-            }
             text.push('\n');
-            text.push_str(&format!("[override.rpm.packages.{key}]\nname = {}\n", string(&part.rpm)));
-            if let Some((deb, rpm)) = &part.requires
-                && deb != rpm
-            {
-                text.push_str(&format!("requires = [{}]\n", string(&format!("{rpm} = ${{self-version}}"))));
-            }
-            text.push('\n');
+            text.push_str(&format!("[override.rpm.packages.{key}]\nname = {}\n\n", string(&part.rpm)));
         }
     }
 }
@@ -289,8 +280,12 @@ fn comment(text: &mut String, words: &str) {
     text.push('\n');
 }
 
-/// A value as the `toml` crate quotes it.
+/// A value as the `toml` crate quotes it; in the recipe it is what it is here, and no template.
 fn string(value: &str) -> String {
+    quoted(&crate::recipe::literal(value))
+}
+
+fn quoted(value: &str) -> String {
     toml::Value::String(value.to_owned()).to_string()
 }
 
@@ -313,7 +308,7 @@ fn paragraphs(value: &str) -> String {
         }
         lines.push(line);
     }
-    let escaped = lines.join("\n").replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"");
+    let escaped = crate::recipe::literal(&lines.join("\n")).replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"");
     // A quote at the very end would join those that close the string.
     let escaped = match escaped.strip_suffix('"') {
         Some(rest) => format!("{rest}\\\""),
@@ -326,7 +321,7 @@ fn paragraphs(value: &str) -> String {
 fn script(lines: &[String]) -> String {
     let body = lines.join("\n");
     if body.contains("'''") || body.chars().any(|c| c.is_control() && c != '\n') {
-        return string(&body);
+        return quoted(&body);
     }
     if lines.len() == 1 && !body.contains(['\n', '\'']) {
         return format!("'{body}'");

@@ -12,8 +12,9 @@ use super::environment;
 use super::overrides::{self, Override, Term};
 use super::reader::{self, Problems, Section};
 use super::sections;
+use super::template::{self, Variables};
 use super::values::NameRule;
-use super::{PackageArch, Problem, Recipe, RecipeError, RecipeFile, Selection};
+use super::{MatrixSpec, PackageArch, Problem, Recipe, RecipeError, RecipeFile, Selection};
 use crate::types::Format;
 
 /// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
@@ -30,6 +31,8 @@ pub(crate) struct Parsed {
     architecture_varies: bool,
     /// `architecture` and those of the split packages, without overrides.
     built_once: bool,
+    /// Whether strings are to be filled in for each target.
+    templates: bool,
     resolved: Mutex<HashMap<Resolution, Arc<Recipe>>>,
 }
 
@@ -40,6 +43,8 @@ struct Resolution {
     overrides: Vec<usize>,
     format: Option<Format>,
     variant: BTreeMap<String, String>,
+    /// Of a recipe with templates, all that they may name.
+    target: Option<Selection>,
 }
 
 impl fmt::Debug for Parsed {
@@ -95,13 +100,23 @@ impl RecipeFile {
         let mut base = whole.clone();
         base.entries.remove("matrix");
         base.entries.remove("override");
-        let recipe = sections::read_recipe(&base, root.clone(), None, NameRule::Both, &problems);
+        let templates =
+            template::has_templates(&base) || overrides.iter().any(|one| template::has_templates(&one.body));
+        let filled = |table: &Table, format: Option<Format>, problems: &Problems<'_>| match templates {
+            true => {
+                let (selection, variant) = sample(format, &matrices);
+                template::expand(table, &Variables::new(table, &selection, &variant), problems)
+            }
+            false => table.clone(),
+        };
+        let table = filled(&base, None, &problems);
+        let recipe = sections::read_recipe(&table, root.clone(), None, NameRule::Both, &problems);
         let mut problems = problems.into_sorted();
 
         // A mistake of the base is not repeated for each override.
         for one in &overrides {
-            let merged = environment::merged(&base, &one.body);
             let found = Problems::new(&text);
+            let merged = filled(&environment::merged(&base, &one.body), one.format(), &found);
             let name_rule = if one.format() == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
             sections::read_recipe(&merged, root.clone(), None, name_rule, &found);
             let new: Vec<Problem> =
@@ -132,6 +147,7 @@ impl RecipeFile {
                 overrides,
                 architecture_varies,
                 built_once: built_once(&recipe),
+                templates,
                 resolved: Mutex::default(),
             }),
         })
@@ -153,7 +169,8 @@ impl RecipeFile {
         variant: &BTreeMap<String, String>,
     ) -> Result<Arc<Recipe>, RecipeError> {
         let format = Format::ALL.into_iter().find(|format| format.as_str() == selection.format);
-        let resolution = Resolution { overrides: self.matching(selection), format, variant: variant.clone() };
+        let target = self.parsed.templates.then(|| selection.clone());
+        let resolution = Resolution { overrides: self.matching(selection), format, variant: variant.clone(), target };
         // A panic while the lock is held cannot leave the map half changed.
         let mut resolved = self.parsed.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(recipe) = resolved.get(&resolution) {
@@ -167,6 +184,10 @@ impl RecipeFile {
         }
         let problems = Problems::new(&self.text);
         let name_rule = if format == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
+        if parsed.templates {
+            let table = merged.as_ref().unwrap_or(&parsed.base);
+            merged = Some(template::expand(table, &Variables::new(table, selection, variant), &problems));
+        }
         let table = merged.as_ref().unwrap_or(&parsed.base);
         let mut recipe = sections::read_recipe(table, parsed.root.clone(), format, name_rule, &problems);
         let problems = problems.into_sorted();
@@ -191,7 +212,8 @@ impl RecipeFile {
             return self.parsed.built_once;
         }
         // What is wrong with the recipe for this target is told when it is resolved for the plan.
-        self.resolve_shared(selection, &BTreeMap::new()).is_ok_and(|recipe| built_once(&recipe))
+        let variant = selection.variant.as_deref().and_then(|name| self.variant(name)).cloned().unwrap_or_default();
+        self.resolve_shared(selection, &variant).is_ok_and(|recipe| built_once(&recipe))
     }
 
     /// The distributions that override selectors name, with the place of each selector: `debian`, `debian-12`,
@@ -312,6 +334,26 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
     }
     overrides.sort_by_key(|one| one.span.start);
     overrides
+}
+
+/// What templates are filled in with where no target is known yet: a usual one, and the values of all variants. What they
+/// give for the recipe's own targets is checked when it is resolved for those.
+fn sample(format: Option<Format>, matrices: &BTreeMap<String, MatrixSpec>) -> (Selection, BTreeMap<String, String>) {
+    let (format, manager, distro, distro_version) = match format {
+        Some(Format::Rpm) => ("rpm", "dnf", "fedora", "fedora-43"),
+        _ => ("deb", "apt", "debian", "debian-12"),
+    };
+    let variants = matrices.values().flat_map(|matrix| matrix.variants.values()).flatten();
+    let values = variants.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let selection = Selection {
+        format: format.to_owned(),
+        manager: manager.to_owned(),
+        distro: distro.to_owned(),
+        distro_version: distro_version.to_owned(),
+        arch: "amd64".to_owned(),
+        variant: matrices.values().find_map(|matrix| matrix.variants.keys().next().cloned()),
+    };
+    (selection, values)
 }
 
 /// The entry at a dotted path.

@@ -5,8 +5,8 @@
 //! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
 //! is no TOML; `reader` takes tables apart key by key
 //! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
-//! hold, for editors; `overrides` the selectors; `project` what is left to the project itself; `file` puts them together.
-//! The reference for people is `docs/recipe.md`.
+//! hold, for editors; `overrides` the selectors; `project` what is left to the project itself; `template` fills in strings
+//! for a target; `file` puts them together. The reference for people is `docs/recipe.md`.
 
 mod document;
 mod environment;
@@ -18,6 +18,7 @@ mod schema;
 mod sections;
 mod syntax;
 mod system;
+mod template;
 mod values;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub(crate) use reader::{Problems, Schema, Section};
 pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use values::{git_url_reason, version_reason};
+pub(crate) use template::literal;
 
 /// Whether `[[sources]] url` takes this address.
 ///
@@ -308,7 +310,7 @@ pub struct MatrixSpec {
 }
 
 /// What a target is, for override selectors. Terms are matched by kind; the more specific kind wins.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selection {
     pub format: String,
     pub manager: String,

@@ -327,6 +327,38 @@ fn targets_with_the_same_overrides_share_a_recipe() {
 }
 
 #[test]
+fn templates_are_filled_in_for_each_target() {
+    let text = format!(
+        "{MINIMAL}\n[[sources]]\nurl = 'https://example.org/{{{{ version }}}}-{{{{ arch }}}}-{{{{ variant.set }}}}.tar'\n\
+         sha256 = '{0}'\n[matrix]\ndistros = ['*']\n[matrix.variants.all]\nset = 'a'\n[matrix.variants.few]\nset = 'f'\n\
+         [override.rpm.package]\nversion = '2'\nsummary = 'For {{{{ distro }}}}'\n",
+        "0".repeat(64)
+    );
+    let file = recipe(&text);
+    let of = |target: &str, variant: &str| {
+        let selection = Selection { variant: Some(variant.to_owned()), ..selection(target) };
+        let recipe = file.resolve(&selection, file.variant(variant).unwrap()).unwrap();
+        let Origin::Urls { urls, .. } = &recipe.sources[0].origin else { panic!("an address") };
+        (urls[0].clone(), recipe.package.summary.clone())
+    };
+    let (debian, _) = of("debian-12/amd64", "all");
+    let (fedora, summary) = of("fedora-43/amd64", "few");
+    assert!(debian.ends_with("-amd64-a.tar"), "{debian}");
+    assert_eq!(fedora, "https://example.org/2-x86_64-f.tar");
+    assert_eq!(summary, "For fedora-43");
+}
+
+#[test]
+fn a_shell_keeps_its_braces_and_what_is_not_defined_is_told_at_load() {
+    let with = |build: &str, requires: &str| format!("{MINIMAL}build = '{build}'\nrequires = ['{requires}']\n");
+    let file = recipe(&with("x=${y} awk \"{{print}}\" {% id", "zlib"));
+    assert_eq!(resolved(&file, "debian-12/amd64").build.build.as_deref(), Some("x=${y} awk \"{{print}}\" {% id"));
+    let found = problems(&with("true", "lib{{ versoin }}"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].label, "did you mean `version`?");
+}
+
+#[test]
 fn files_that_are_no_recipes_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let reason = |path: &Path| match RecipeFile::load(path) {

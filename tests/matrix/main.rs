@@ -10,6 +10,8 @@ mod edges;
 #[cfg(target_os = "linux")]
 mod environment;
 mod hints;
+#[cfg(target_os = "linux")]
+mod init;
 mod lab;
 mod memory;
 mod native;

@@ -13,10 +13,10 @@ const SOURCES: [&str; 2] = ["configure.ac", "configure.in"];
 /// What tests of the language's own programs look for, beside the compiler.
 const PROGRAMS: [(&str, &str); 11] = [
     ("AC_PROG_CXX", "c++"),
-    ("AC_PROG_YACC", "/usr/bin/bison"),
-    ("AC_PROG_LEX", "/usr/bin/flex"),
-    ("AM_PROG_LEX", "/usr/bin/flex"),
-    ("AM_PATH_PYTHON", "/usr/bin/python3"),
+    ("AC_PROG_YACC", "bison"),
+    ("AC_PROG_LEX", "flex"),
+    ("AM_PROG_LEX", "flex"),
+    ("AM_PATH_PYTHON", "python3"),
     ("AM_PATH_GLIB_2_0", "pkgconfig(glib-2.0)"),
     ("AM_PATH_LIBGCRYPT", "pkgconfig(libgcrypt)"),
     ("AM_PATH_GPG_ERROR", "pkgconfig(gpg-error)"),
@@ -29,8 +29,8 @@ const PROGRAMS: [(&str, &str); 11] = [
 const MACROS: [(&str, &str); 6] = [
     ("AX_", "/usr/share/aclocal/ax_check_compile_flag.m4"),
     ("PKG_", "/usr/share/aclocal/pkg.m4"),
-    ("LT_", "/usr/bin/libtoolize"),
-    ("AC_PROG_LIBTOOL", "/usr/bin/libtoolize"),
+    ("LT_", "libtool"),
+    ("AC_PROG_LIBTOOL", "libtool"),
     ("AM_GNU_GETTEXT", "/usr/bin/autopoint"),
     ("AM_ICONV", "/usr/bin/autopoint"),
 ];
@@ -61,18 +61,21 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
 
     let mut build = Vec::new();
     if !shipped {
-        draft.need("/usr/bin/autoreconf", source.clone().unwrap_or_default());
-        draft.need("/usr/bin/aclocal", source.clone().unwrap_or_default());
+        draft.need("autoconf", source.clone().unwrap_or_default());
+        draft.need("automake", source.clone().unwrap_or_default());
         let own = ["autogen.sh", "bootstrap", "bootstrap.sh"].into_iter().find(|script| tree.has(script));
         if let Some(script) = own {
             draft.check(format!("there is no configure: autoreconf makes it; the project's own {script} was not used"));
         }
         build.push("autoreconf -fi".to_owned());
     }
+    let libtool = !draft.libraries.is_empty() || uses_libtool(tree, source.as_deref());
     if generated {
+        // Distributions ship shared libraries.
+        let shared = if libtool { " --disable-static" } else { "" };
         build
             .push("./configure --prefix=$PREFIX --libdir=$LIBDIR --sysconfdir=/etc --localstatedir=/var \\".to_owned());
-        build.push("  --mandir=$PREFIX/share/man --infodir=$PREFIX/share/info --disable-silent-rules".to_owned());
+        build.push(format!("  --mandir=$PREFIX/share/man --infodir=$PREFIX/share/info --disable-silent-rules{shared}"));
     } else {
         let text = tree.text("configure").unwrap_or_default();
         let options = [
@@ -108,7 +111,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.check = vec!["make check".to_owned()];
     }
     draft.install = vec!["make install DESTDIR=$DESTDIR".to_owned()];
-    if !draft.libraries.is_empty() || uses_libtool(tree, source.as_deref()) {
+    if libtool {
         draft.install.push("find $DESTDIR -name '*.la' -delete".to_owned());
     }
     if has_info(tree) {
@@ -153,7 +156,9 @@ fn configure(tree: &Tree, path: &str, text: &str, regenerated: bool, draft: &mut
         }
     }
     if regenerated {
-        for (word, what) in [("AC_PROG_LIBTOOL", "/usr/bin/libtoolize"), ("LT_INIT", "/usr/bin/libtoolize")] {
+        // A macro without arguments needs no parentheses.
+        let bare = [("AC_PROG_LIBTOOL", "libtool"), ("LT_INIT", "libtool"), ("AM_GNU_GETTEXT", "/usr/bin/autopoint")];
+        for (word, what) in bare {
             if text.contains(word) {
                 draft.need(what, path);
             }
@@ -259,7 +264,7 @@ fn arguments(text: &str) -> Vec<String> {
 /// Programs, libraries and development files of all Makefile.am.
 fn makefiles(tree: &Tree, draft: &mut Draft) {
     for (_, text) in tree.texts(|path| base_name(path) == "Makefile.am") {
-        for (name, value) in assignments(text) {
+        for (name, value) in assignments(&unconditional(text)) {
             match name.as_str() {
                 "bin_PROGRAMS" | "sbin_PROGRAMS" | "bin_SCRIPTS" | "dist_bin_SCRIPTS" => {
                     value
@@ -271,7 +276,6 @@ fn makefiles(tree: &Tree, draft: &mut Draft) {
                     for library in value.split_whitespace() {
                         if let Some(name) = library.strip_prefix("lib").and_then(|name| name.strip_suffix(".la")) {
                             draft.library(name, None);
-                            draft.development.static_library = true;
                         }
                     }
                 }
@@ -283,6 +287,21 @@ fn makefiles(tree: &Tree, draft: &mut Draft) {
             }
         }
     }
+}
+
+/// What a Makefile.am says outside of its `if … endif`.
+fn unconditional(text: &str) -> String {
+    let mut depth = 0usize;
+    let mut plain = String::new();
+    for line in text.lines() {
+        match line.split_whitespace().next() {
+            Some("if") => depth += 1,
+            Some("endif") => depth = depth.saturating_sub(1),
+            _ if depth == 0 => plain.extend([line, "\n"]),
+            _ => {}
+        }
+    }
+    plain
 }
 
 /// `name = value` and `name += value` of a makefile, continued lines joined.

@@ -39,7 +39,7 @@ const NATIVE: [(&str, &str); 24] = [
 
 /// Crates with code in other languages.
 const COMPILERS: [(&str, &str); 4] =
-    [("cc", "cc"), ("cmake", "/usr/bin/cmake"), ("bindgen", "/usr/bin/clang"), ("nasm-rs", "/usr/bin/nasm")];
+    [("cc", "cc"), ("cmake", "cmake"), ("bindgen", "/usr/bin/clang"), ("nasm-rs", "/usr/bin/nasm")];
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let manifest = tree.text(FILE).and_then(|text| text.parse::<Table>().ok()).unwrap_or_default();

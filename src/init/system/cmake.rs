@@ -13,7 +13,7 @@ const SHARED: &str = "BUILD_SHARED_LIBS";
 /// Find modules that CMake brings itself: no package installs a `…Config.cmake` for them. None: nothing to install.
 const OWN_MODULES: [(&str, Option<&str>); 44] = [
     ("ALSA", Some("pkgconfig(alsa)")),
-    ("BISON", Some("/usr/bin/bison")),
+    ("BISON", Some("bison")),
     ("BLAS", Some("pkgconfig(blas)")),
     ("Backtrace", None),
     ("Boost", Some("/usr/include/boost/version.hpp")),
@@ -23,14 +23,14 @@ const OWN_MODULES: [(&str, Option<&str>); 44] = [
     ("Curses", Some("pkgconfig(ncurses)")),
     ("Doxygen", Some("/usr/bin/doxygen")),
     ("EXPAT", Some("pkgconfig(expat)")),
-    ("FLEX", Some("/usr/bin/flex")),
+    ("FLEX", Some("flex")),
     ("Fontconfig", Some("pkgconfig(fontconfig)")),
     ("Freetype", Some("pkgconfig(freetype2)")),
     ("GIF", Some("/usr/include/gif_lib.h")),
     ("GLUT", Some("pkgconfig(glut)")),
     ("GSL", Some("pkgconfig(gsl)")),
     ("GTest", Some("pkgconfig(gtest)")),
-    ("Gettext", Some("/usr/bin/msgfmt")),
+    ("Gettext", Some("gettext")),
     ("Git", Some("/usr/bin/git")),
     ("GnuTLS", Some("pkgconfig(gnutls)")),
     ("ICU", Some("pkgconfig(icu-uc)")),
@@ -50,7 +50,7 @@ const OWN_MODULES: [(&str, Option<&str>); 44] = [
     ("Perl", Some("/usr/bin/perl")),
     ("PkgConfig", Some("/usr/bin/pkg-config")),
     ("PostgreSQL", Some("pkgconfig(libpq)")),
-    ("Python3", Some("/usr/bin/python3")),
+    ("Python3", Some("python3")),
     ("SQLite3", Some("pkgconfig(sqlite3)")),
     ("TIFF", Some("pkgconfig(libtiff-4)")),
     ("Threads", None),
@@ -80,7 +80,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     project.finish(draft);
 
-    draft.need("/usr/bin/cmake", FILE);
+    draft.need("cmake", FILE);
     let shared = if project.untyped_library { " -DBUILD_SHARED_LIBS=ON" } else { "" };
     draft.build = vec![
         "cmake -S . -B build-farm -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX=$PREFIX \\".to_owned(),
@@ -114,6 +114,7 @@ struct Project {
 struct Target {
     program: bool,
     shared: bool,
+    is_static: bool,
     soversion: Option<String>,
     output: Option<String>,
 }
@@ -188,14 +189,12 @@ impl Project {
                 let untyped = !no_target && kind != "SHARED";
                 let target = self.targets.entry(first.to_owned()).or_default();
                 target.shared |= !no_target;
-                draft.development.static_library |= kind == "STATIC";
+                target.is_static |= kind == "STATIC" && !conditional;
                 self.untyped_library |= untyped;
             }
             "add_executable" => self.targets.entry(first.to_owned()).or_default().program = true,
             "set_target_properties" | "set_property" => self.properties(words),
             "install" => self.install(words, draft),
-            "configure_package_config_file" | "export" => draft.development.cmake = true,
-            "configure_file" if first.contains(".pc.") => draft.development.pkgconfig = true,
             _ => {}
         }
     }
@@ -248,17 +247,17 @@ impl Project {
             Some("TARGETS") => {
                 let names = words[1..].iter().take_while(|word| !is_keyword(word));
                 self.installed.extend(names.cloned());
-                draft.development.cmake |= words.iter().any(|word| word == "EXPORT");
             }
-            Some("EXPORT") => draft.development.cmake = true,
             Some("PROGRAMS") => {
                 let names = words[1..].iter().take_while(|word| !is_keyword(word));
                 names.for_each(|name| draft.program(base_name(name)));
             }
-            Some("FILES" | "DIRECTORY") => {
+            Some("FILES" | "DIRECTORY" | "EXPORT") => {
                 let place = words.iter().position(|word| word == "DESTINATION").and_then(|at| words.get(at + 1));
                 let place = place.map(|place| place.to_ascii_lowercase()).unwrap_or_default();
-                draft.development.pkgconfig |= words.iter().any(|word| word.ends_with(".pc"));
+                let shared = place.contains("share") || place.contains("data");
+                draft.development.pkgconfig |= !shared && words.iter().any(|word| word.ends_with(".pc"));
+                draft.development.cmake |= !shared && place.contains("cmake");
                 draft.development.manual |= place.contains("man3");
             }
             _ => {}
@@ -280,6 +279,8 @@ impl Project {
             let output = target.output.as_deref().unwrap_or(name);
             if target.program {
                 draft.program(output);
+            } else if target.is_static {
+                draft.development.static_library = true;
             } else if target.shared {
                 // A target may have the prefix in its own name, with the automatic one taken off.
                 let library = output.strip_prefix("lib").filter(|_| target.output.is_some()).unwrap_or(output);

@@ -82,24 +82,32 @@ fn branch(words: &[String], options: &BTreeMap<String, bool>) -> Branch {
         word if FOREIGN.contains(&word) => Some(false),
         word => options.get(word).copied(),
     };
-    let of = |value: Option<bool>| match value {
+    let words: Vec<&str> = words.iter().map(|word| word.trim_matches(['(', ')', '"'])).collect();
+    let term = |term: &[&str]| match term {
+        [word] => known(word),
+        ["NOT", word] => known(word).map(|value| !value),
+        // `CMAKE_SYSTEM_NAME STREQUAL Windows`
+        [_, "STREQUAL" | "MATCHES", word] if FOREIGN.contains(word) => Some(false),
+        _ => None,
+    };
+    let (all, any) = (words.contains(&"AND"), words.contains(&"OR"));
+    let mut values = words.split(|word| matches!(*word, "AND" | "OR")).map(term);
+    let value = match (all, any) {
+        // Which of them binds more closely is for CMake to know.
+        (true, true) => None,
+        (true, false) if values.clone().any(|value| value == Some(false)) => Some(false),
+        (false, true) if values.clone().any(|value| value == Some(true)) => Some(true),
+        // All of them decide.
+        (true, false) => values.all(|value| value == Some(true)).then_some(true),
+        (false, _) => values.all(|value| value == Some(false)).then_some(false).or(match words.as_slice() {
+            words if !any => term(words),
+            _ => None,
+        }),
+    };
+    match value {
         Some(true) => Branch::Taken,
         Some(false) => Branch::Never,
         None => Branch::Maybe,
-    };
-    let words: Vec<&str> = words.iter().map(|word| word.trim_matches(['(', ')', '"'])).collect();
-    match words.as_slice() {
-        [word] => of(known(word)),
-        ["NOT", word] => of(known(word).map(|value| !value)),
-        // What is for one foreign system or another, or compares with its name.
-        words
-            if words.iter().any(|word| FOREIGN.contains(word))
-                && !words.contains(&"NOT")
-                && !words.contains(&"UNIX") =>
-        {
-            Branch::Never
-        }
-        _ => Branch::Maybe,
     }
 }
 
@@ -127,6 +135,11 @@ mod tests {
         assert_eq!(state(&["if TESTS"]), (false, false));
         assert_eq!(state(&["if GUI"]), (true, false));
         assert_eq!(state(&["if SOMETHING"]), (false, true));
+        assert_eq!(state(&["if TESTS AND NOT GUI"]), (false, false));
+        assert_eq!(state(&["if SOMETHING AND GUI"]), (true, false));
+        assert_eq!(state(&["if SOMETHING OR TESTS"]), (false, false));
+        assert_eq!(state(&["if SOMETHING AND TESTS"]), (false, true));
+        assert_eq!(state(&["if CMAKE_SYSTEM_NAME STREQUAL Windows"]), (true, false));
         assert_eq!(state(&["if WIN32", "elseif SOMETHING"]), (false, true));
         assert_eq!(state(&["if UNIX", "if WIN32", "endif"]), (false, false));
         assert_eq!(state(&["endif"]), (false, false));

@@ -23,7 +23,7 @@ const SPECIAL: [(&str, Option<&str>); 14] = [
     ("intl", None),
     ("openmp", None),
     ("pcap", Some("pkgconfig(libpcap)")),
-    ("python3", Some("/usr/bin/python3")),
+    ("python3", Some("python3")),
     ("qt5", None),
     ("qt6", None),
     ("threads", None),
@@ -31,7 +31,7 @@ const SPECIAL: [(&str, Option<&str>); 14] = [
 
 /// What a module of Meson's runs.
 const MODULES: [(&str, &[&str]); 3] =
-    [("gnome", &["pkgconfig(glib-2.0)"]), ("i18n", &["/usr/bin/msgfmt"]), ("wayland", &["pkgconfig(wayland-scanner)"])];
+    [("gnome", &["pkgconfig(glib-2.0)"]), ("i18n", &["gettext"]), ("wayland", &["pkgconfig(wayland-scanner)"])];
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let mut project = Project::default();
@@ -52,8 +52,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         }
     }
 
-    draft.need("/usr/bin/meson", FILE);
-    draft.need("/usr/bin/ninja", FILE);
+    draft.need("meson", FILE);
+    draft.need("ninja", FILE);
     if project.languages.iter().any(|language| language == "c") {
         draft.need("cc", FILE);
     }

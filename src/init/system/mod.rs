@@ -71,7 +71,7 @@ fn top(tree: &Tree, names: &[&str]) -> Option<String> {
 }
 
 fn requirement(what: String, from: &str, optional: bool) -> Requirement {
-    Requirement { what, from: from.to_owned(), optional }
+    Requirement::new(what, from, optional)
 }
 
 /// Manual pages that lie ready in the tree, for systems that install none by themselves.

@@ -60,13 +60,13 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     draft.section = Some("ruby");
     let compiled = tree.names().any(|name| name.starts_with("ext/"));
     draft.arch_independent = !compiled;
-    draft.need("/usr/bin/gem", path.clone());
+    draft.need("ruby", path.clone());
     if compiled {
         draft.need("cc", path.clone());
         draft.need("make", path.clone());
         draft.need("pkgconfig(ruby)", path.clone());
     }
-    draft.runtime("/usr/bin/ruby", path.clone());
+    draft.runtime("ruby", path.clone());
     if text.contains("git ls-files") {
         draft.check(format!(
             "{path} asks git for its files, and a source archive has no git: set `files` there by a patch"
