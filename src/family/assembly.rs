@@ -234,7 +234,7 @@ fn payload(distro: &Distro) -> Payload {
 
 fn assembled(member: &Member<'_>, format: Format, version: &str) -> AssembledPackage {
     let description = match format {
-        Format::Deb => deb::description(member.description, &member.summary),
+        Format::Deb => deb::description(member.description, &member.summary, &member.name),
         Format::Rpm => {
             let lines = paragraphs(member.description, 76);
             if lines.is_empty() { format!("{}.", member.summary) } else { lines.join("\n") }

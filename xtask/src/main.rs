@@ -7,6 +7,7 @@
 mod apt;
 mod bench;
 mod command;
+mod corpus;
 mod docker;
 mod podman;
 mod service;
@@ -28,6 +29,8 @@ cargo xtask COMMAND
   test                  all tests: format, lints, unit, engine conformance, end to end; in CI nothing is skipped
   test --fast           format, lints and what needs no engine
   test -- ARGS...       cargo test ARGS... with the engines at hand: test -- --test matrix
+  corpus [--farm PROGRAM] [NAME...]
+                        real packages: `farm init`, a few edits, a build and a test for Debian 12, lintian; as a table
   bench [NAME...]       benchmarks, as ratios against peers run beside: build, native, bootstrap, cold, no-op, planner
 ";
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         "farm" => farm(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "corpus" => corpus::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

@@ -1,0 +1,153 @@
+//! The list of packages, and the edits that a person makes in what `farm init` writes.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::command::{self, Failure};
+
+/// An edit changes at most so many lines of a recipe.
+pub(super) const MOST_EDITS: usize = 5;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Manifest {
+    pub(super) package: Vec<Entry>,
+}
+
+/// An upstream archive, as Debian has it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    /// Debian's name of the source package.
+    pub(super) name: String,
+    /// What it is in the list for: `CMake, library`.
+    pub(super) kind: String,
+    pub(super) url: String,
+    pub(super) sha256: String,
+    /// Hunks, with a blank line between: lines that begin with a blank are there and stay, with `-` are there and go,
+    /// with `+` are new.
+    #[serde(default)]
+    pub(super) edits: String,
+}
+
+pub(super) fn load() -> Result<Manifest, Failure> {
+    let path = command::root().join("benches/corpus/manifest.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::io("read", &path, &error))?;
+    let manifest: Manifest =
+        toml::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    for entry in &manifest.package {
+        entry.check().map_err(|reason| Failure::new(format!("{}: {}: {reason}", path.display(), entry.name)))?;
+    }
+    Ok(manifest)
+}
+
+impl Entry {
+    fn hunks(&self) -> impl Iterator<Item = Vec<&str>> {
+        let hunks = self.edits.trim_matches('\n').split("\n\n");
+        hunks.map(|hunk| hunk.lines().collect::<Vec<_>>()).filter(|lines: &Vec<&str>| !lines.is_empty())
+    }
+
+    /// How many lines are written anew, or go without another in their place.
+    pub(super) fn edited_lines(&self) -> usize {
+        let count = |hunk: &[&str], sign: char| hunk.iter().filter(|line| line.starts_with(sign)).count();
+        self.hunks().map(|hunk| count(&hunk, '+').max(count(&hunk, '-'))).sum()
+    }
+
+    /// The recipe with its edits.
+    ///
+    /// # Errors
+    /// When a hunk's place is not there exactly once: `farm init` writes something else than when it was written.
+    pub(super) fn apply(&self, recipe: &str) -> Result<String, Failure> {
+        let mut lines: Vec<&str> = recipe.lines().collect();
+        for hunk in self.hunks() {
+            let side = |sign: char| -> Vec<&str> {
+                hunk.iter().filter(|line| line.starts_with([' ', sign])).map(|line| &line[1..]).collect()
+            };
+            let (before, after) = (side('-'), side('+'));
+            let places: Vec<usize> =
+                (0..=lines.len().saturating_sub(before.len())).filter(|at| lines[*at..].starts_with(&before)).collect();
+            let ([at], false) = (&places[..], before.is_empty()) else {
+                return Err(Failure::new(format!(
+                    "{}: this hunk fits in {} places of the recipe:\n{}",
+                    self.name,
+                    places.len(),
+                    hunk.join("\n")
+                )));
+            };
+            lines.splice(*at..at + before.len(), after);
+        }
+        Ok(lines.join("\n") + "\n")
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.edited_lines() > MOST_EDITS {
+            return Err(format!("{} lines are edited", self.edited_lines()));
+        }
+        if let Some(line) = self.edits.lines().find(|line| !line.is_empty() && !line.starts_with([' ', '-', '+'])) {
+            return Err(format!("`{line}` begins with no sign"));
+        }
+        if self.hunks().any(|hunk| hunk.iter().all(|line| line.starts_with('+'))) {
+            return Err("a hunk does not say where it goes".to_owned());
+        }
+        let archive = self.url.starts_with("mirror://debian/pool/main/") && self.url.contains(".orig.tar.");
+        if !archive {
+            return Err(format!("{} is no upstream archive of Debian's main", self.url));
+        }
+        let sum = self.sha256.len() == 64 && self.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if sum { Ok(()) } else { Err("its sha256 is none".to_owned()) }
+    }
+}
+
+impl Manifest {
+    /// The entries of these names, or all.
+    pub(super) fn choose(self, names: &[String]) -> Result<Vec<Entry>, Failure> {
+        let known: BTreeSet<&str> = self.package.iter().map(|entry| entry.name.as_str()).collect();
+        if let Some(unknown) = names.iter().find(|name| !known.contains(name.as_str())) {
+            let known: Vec<&str> = known.into_iter().collect();
+            return Err(Failure::new(format!("no package `{unknown}` in the corpus: {}", known.join(", "))));
+        }
+        Ok(self.package.into_iter().filter(|entry| names.is_empty() || names.contains(&entry.name)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(edits: &str) -> Entry {
+        Entry {
+            name: "x".into(),
+            kind: String::new(),
+            url: "mirror://debian/pool/main/x/x/x_1.orig.tar.gz".into(),
+            sha256: "0".repeat(64),
+            edits: edits.to_owned(),
+        }
+    }
+
+    #[test]
+    fn twenty_packages_with_at_most_five_edited_lines_each() {
+        let manifest = load().unwrap();
+        assert!(manifest.package.len() >= 20, "only {} packages", manifest.package.len());
+        let names: BTreeSet<&str> = manifest.package.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names.len(), manifest.package.len(), "a package is listed twice");
+    }
+
+    #[test]
+    fn edits_go_where_they_fit_once() {
+        let edits = " a\n-b\n+B\n+C\n\n-d\n";
+        assert_eq!(entry(edits).apply("a\nb\nc\nd\n").unwrap(), "a\nB\nC\nc\n");
+        assert_eq!(entry(edits).edited_lines(), 3);
+        assert!(entry("-b\n").apply("b\na\nb\n").is_err());
+        assert!(entry("-z\n").apply("a\n").is_err());
+        assert_eq!(entry("").apply("a\n").unwrap(), "a\n");
+    }
+
+    #[test]
+    fn a_wrong_entry_is_told() {
+        assert!(entry("-a\n+1\n+2\n+3\n+4\n+5\n+6\n").check().is_err());
+        assert!(entry("a\n").check().is_err());
+        assert!(entry("+a\n").check().is_err());
+        assert!(Entry { url: "https://example.org/x.tar.gz".into(), ..entry("") }.check().is_err());
+    }
+}

@@ -1,0 +1,209 @@
+//! `cargo xtask corpus`: real packages from upstream's archives, to see how far `farm init` takes a person. For each:
+//! a recipe is written, the few edits of the manifest are made, the package is built and tested for Debian 12, and
+//! lintian looks at it. What comes out is a table and a count.
+
+mod manifest;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use crate::apt;
+use crate::command::{self, Failure};
+use manifest::{Entry, MOST_EDITS};
+
+const TARGET: &str = "debian-12";
+
+/// How far a package came.
+#[derive(Debug, Default)]
+struct Row {
+    init: bool,
+    built: bool,
+    tested: bool,
+    /// None: nothing was there to look at.
+    lintian_errors: Option<usize>,
+    /// What stopped it.
+    note: String,
+}
+
+/// `--farm PROGRAM` takes one that is built already; then the names of packages, or none for all.
+pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
+    let (program, names) = match arguments {
+        [flag, program, names @ ..] if flag == "--farm" => (PathBuf::from(program), names),
+        names => (command::build_farm()?, names),
+    };
+    let entries = manifest::load()?.choose(names)?;
+    if apt::can_install() {
+        apt::install(&["lintian"])?;
+    }
+    let lab = Lab { program, folder: command::target().join("corpus") };
+    std::fs::create_dir_all(&lab.folder).map_err(|error| Failure::io("make", &lab.folder, &error))?;
+
+    let mut rows: Vec<Row> = Vec::new();
+    for entry in &entries {
+        command::stop_if_interrupted()?;
+        rows.push(match lab.init(entry) {
+            Ok(()) => Row { init: true, ..Row::default() },
+            Err(failure) => Row { note: failure.to_string(), ..Row::default() },
+        });
+    }
+    lab.build(&entries, &mut rows)?;
+    for (entry, row) in entries.iter().zip(&mut rows).filter(|(_, row)| row.built) {
+        row.lintian_errors = Some(lab.lintian(entry, row)?);
+    }
+    print!("{}", table(&entries, &rows));
+    let good = rows.iter().filter(|row| row.is_good()).count();
+    Ok(if good == rows.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Row {
+    fn is_good(&self) -> bool {
+        self.tested && self.lintian_errors == Some(0)
+    }
+}
+
+/// Where recipes and packages are.
+struct Lab {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+impl Lab {
+    fn recipe(&self, entry: &Entry) -> PathBuf {
+        self.folder.join("recipes").join(&entry.name).join("farm.toml")
+    }
+
+    fn dist(&self) -> PathBuf {
+        self.folder.join("dist")
+    }
+
+    fn farm(&self) -> Command {
+        let mut farm = Command::new(&self.program);
+        farm.current_dir(&self.folder).stdin(Stdio::null());
+        // The same maintainer for everybody, and an engine that needs nothing to be installed.
+        farm.env("DEBFULLNAME", "Corpus Maintainers").env("DEBEMAIL", "corpus@farm.invalid");
+        if std::env::var_os("FARM_ENGINE").is_none() {
+            farm.env("FARM_ENGINE", format!("native://{}", self.folder.join("store").display()));
+        }
+        farm
+    }
+
+    /// Writes the recipe and makes its edits.
+    fn init(&self, entry: &Entry) -> Result<(), Failure> {
+        let recipe = self.recipe(entry);
+        command::output(self.farm().args(["init", "--force", "--url", &entry.url, "-o"]).arg(&recipe))?;
+        let written = std::fs::read_to_string(&recipe).map_err(|error| Failure::io("read", &recipe, &error))?;
+        if !written.contains(&entry.sha256) {
+            return Err(Failure::new(format!("{}: its archive has another sha256 than the manifest", entry.name)));
+        }
+        let edited = entry.apply(&written)?;
+        std::fs::write(&recipe, edited).map_err(|error| Failure::io("write", &recipe, &error))
+    }
+
+    /// Builds all that have a recipe, in one run; its events say how each ended.
+    fn build(&self, entries: &[Entry], rows: &mut [Row]) -> Result<(), Failure> {
+        let recipes = entries.iter().zip(&*rows).filter(|(_, row)| row.init).map(|(entry, _)| self.recipe(entry));
+        let recipes: Vec<PathBuf> = recipes.collect();
+        if recipes.is_empty() {
+            return Ok(());
+        }
+        let mut farm = self.farm();
+        farm.arg("build").args(&recipes).args(["-t", TARGET, "--force", "--progress", "json", "-o"]).arg(self.dist());
+        let cannot = |error: std::io::Error| Failure::new(format!("farm cannot be run: {error}"));
+        let mut child = farm.stdout(Stdio::piped()).spawn().map_err(cannot)?;
+        let stdout = child.stdout.take().ok_or_else(|| Failure::new("farm has no output"))?;
+        let mut finished = 0;
+        for line in BufReader::new(stdout).lines() {
+            let event: serde_json::Value = serde_json::from_str(&line.map_err(cannot)?).unwrap_or_default();
+            if event["event"] != "job-finished" {
+                continue;
+            }
+            finished += 1;
+            // Results lie in the folder of their recipe's name, which need not be that of the archive.
+            let folder = event["folder"].as_str().unwrap_or_default();
+            let outcome = event["outcome"]["outcome"].as_str().unwrap_or_default();
+            let step = event["outcome"]["step"].as_str().unwrap_or_default();
+            eprintln!("  {finished} of {}: {folder}: {outcome} {step}", recipes.len());
+            let named = |entry: &Entry| {
+                self.name(entry).is_some_and(|name| Path::new(folder).ends_with(format!("{name}/{}", last(folder))))
+            };
+            let Some((_, row)) = entries.iter().zip(&mut *rows).find(|(entry, _)| named(entry)) else { continue };
+            row.tested = matches!(outcome, "succeeded" | "up-to-date");
+            row.built = row.tested || outcome == "rejected" || step == "test";
+            if !row.tested {
+                let log = event["log"].as_str().unwrap_or("no log");
+                row.note = format!("{outcome} {step}: {log}");
+            }
+        }
+        child.wait().map_err(cannot)?;
+        command::stop_if_interrupted()?;
+        if finished == 0 { Err(Failure::new("farm built nothing: see above")) } else { Ok(()) }
+    }
+
+    /// `[package] name` of a recipe.
+    fn name(&self, entry: &Entry) -> Option<String> {
+        let text = std::fs::read_to_string(self.recipe(entry)).ok()?;
+        let recipe: toml::Table = text.parse().ok()?;
+        Some(recipe.get("package")?.get("name")?.as_str()?.to_owned())
+    }
+
+    /// How many errors lintian finds; the first of them is noted.
+    fn lintian(&self, entry: &Entry, row: &mut Row) -> Result<usize, Failure> {
+        let name = self.name(entry).unwrap_or_default();
+        let parent = self.dist().join(name);
+        let mut changes = Vec::new();
+        for folder in std::fs::read_dir(&parent).map_err(|error| Failure::io("read", &parent, &error))?.flatten() {
+            let files = std::fs::read_dir(folder.path()).into_iter().flatten().flatten().map(|file| file.path());
+            changes.extend(files.filter(|path| path.extension().is_some_and(|ending| ending == "changes")));
+        }
+        let mut lintian = Command::new("lintian");
+        // Rules for uploads to Debian itself do not concern a package of somebody else.
+        lintian.args(["--allow-root", "--suppress-tags", "bad-distribution-in-changes-file"]).args(&changes);
+        let output = lintian.output().map_err(|error| Failure::new(format!("lintian cannot be run: {error}")))?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("E: ")).collect();
+        if let Some(first) = errors.first() {
+            row.note = (*first).to_owned();
+        }
+        Ok(errors.len())
+    }
+}
+
+/// The last part of a path.
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn table(entries: &[Entry], rows: &[Row]) -> String {
+    let word = |yes: bool| if yes { "yes" } else { "NO" };
+    let mut text = format!(
+        "{:26} {:26} {:>4} {:>5} {:>5} {:>6} {:>7}\n",
+        "PACKAGE", "KIND", "INIT", "EDITS", "BUILT", "TESTED", "LINTIAN"
+    );
+    for (entry, row) in entries.iter().zip(rows) {
+        let errors = row.lintian_errors.map_or_else(|| "-".to_owned(), |errors| errors.to_string());
+        text.push_str(&format!(
+            "{:26} {:26} {:>4} {:>5} {:>5} {:>6} {:>7}\n",
+            entry.name,
+            entry.kind,
+            word(row.init),
+            entry.edited_lines(),
+            word(row.built),
+            word(row.tested),
+            errors
+        ));
+        if !row.note.is_empty() {
+            text.push_str(&format!("  {}\n", row.note));
+        }
+    }
+    let count = |is: fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count();
+    text.push_str(&format!(
+        "{} packages, at most {MOST_EDITS} edited lines each: {} written, {} built, {} tested, {} of them without errors of lintian\n",
+        rows.len(),
+        count(|row| row.init),
+        count(|row| row.built),
+        count(|row| row.tested),
+        count(Row::is_good),
+    ));
+    text
+}
