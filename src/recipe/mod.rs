@@ -35,8 +35,8 @@ pub use project::{ChangelogFrom, FromProject, Place, VersionFrom};
 pub(crate) use reader::{Problems, Schema, Section};
 pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
-pub(crate) use values::{git_url_reason, version_reason};
 pub(crate) use template::literal;
+pub(crate) use values::{git_url_reason, version_reason};
 
 /// Whether `[[sources]] url` takes this address.
 ///
