@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::document::{self, Entry, Table, Value};
 use super::environment;
+use super::keys;
 use super::overrides::{self, Override, Term};
-use super::reader::{self, Problems, Section};
+use super::reader::{Problems, Section};
 use super::sections;
 use super::template::{self, Variables};
 use super::values::NameRule;
@@ -92,7 +93,7 @@ impl RecipeFile {
         };
 
         let problems = Problems::new(&text);
-        Section::open(&reader::FILE, "a recipe", 0..0, &whole, &problems);
+        Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
         let matrices = sections::read_matrices(&whole, &problems);
         let variants: Vec<&str> =
             matrices.values().flat_map(|matrix| matrix.variants.keys()).map(String::as_str).collect();
@@ -302,7 +303,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<String, (String, Problem)> {
 }
 
 fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> Vec<Override> {
-    let file = Section { schema: &reader::FILE, title: "a recipe".into(), span: 0..0, table: whole, problems };
+    let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table: whole, problems };
     let Some(table) = file.plain_table("override") else { return Vec::new() };
     let mut overrides = Vec::new();
     for (selector, Entry { key_span, node }) in &table.entries {
@@ -313,7 +314,7 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
             problems.add(format!("{title} must be a table"), &node.span, label, Some(help));
             continue;
         };
-        let looks_like_table = reader::OVERRIDE.keys.contains(&&**selector);
+        let looks_like_table = keys::OVERRIDE.keys.contains(&&**selector);
         if looks_like_table || **selector == *"variant" {
             let name = body.entries.keys().next().map_or("NAME", |name| name);
             let (label, example) = if looks_like_table {
@@ -327,7 +328,7 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
             problems.add(format!("{title} selects no targets"), key_span, label, Some(format!("write {example}")));
             continue;
         }
-        Section::open(&reader::OVERRIDE, title, node.span.clone(), body, problems);
+        Section::open(&keys::OVERRIDE, title, node.span.clone(), body, problems);
         let terms = overrides::parse_selector(selector, key_span, variants, problems);
         let body = Arc::clone(body);
         overrides.push(Override { selector: selector.to_string(), span: key_span.clone(), terms, body });

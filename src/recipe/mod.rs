@@ -3,7 +3,7 @@
 //! fetches sources nor knows which distributions exist.
 //!
 //! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
-//! is no TOML; `reader` takes tables apart key by key
+//! is no TOML; `keys` lists what they may hold; `reader` takes them apart key by key
 //! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
 //! hold, for editors; `overrides` the selectors; `project` what is left to the project itself; `template` fills in strings
 //! for a target; `file` puts them together. The reference for people is `docs/recipe.md`.
@@ -11,6 +11,7 @@
 mod document;
 mod environment;
 mod file;
+mod keys;
 mod overrides;
 mod project;
 mod reader;
@@ -30,9 +31,10 @@ use serde::Serialize;
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
+pub(crate) use keys::Schema;
 pub(crate) use overrides::glob_matches;
 pub use project::{ChangelogFrom, FromProject, Place, VersionFrom};
-pub(crate) use reader::{Problems, Schema, Section};
+pub(crate) use reader::{Problems, Section};
 pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::reader::{self, Section};
+use super::keys;
+use super::reader::Section;
 use super::values;
 use crate::types::nearest;
 
@@ -58,7 +59,7 @@ pub(super) fn read(package: &Section<'_>) -> FromProject {
 }
 
 fn version(package: &Section<'_>) -> Option<VersionFrom> {
-    let section = package.is_table("version").then(|| open(package, "version", &reader::VERSION)).flatten()?;
+    let section = package.is_table("version").then(|| open(package, "version", &keys::VERSION)).flatten()?;
     let place = place(&section)?;
     let tags = section.checked_line("tags", values::tag_glob).map(|text| text.value.to_owned());
     if let Some(entry) = section.table.get("tags").filter(|_| place != Place::Git) {
@@ -78,17 +79,17 @@ fn changelog(package: &Section<'_>) -> Option<ChangelogFrom> {
         );
         return None;
     }
-    let section = open(package, "changelog", &reader::CHANGELOG)?;
+    let section = open(package, "changelog", &keys::CHANGELOG)?;
     Some(ChangelogFrom { place: place(&section)?, span: section.span.clone() })
 }
 
 fn date(package: &Section<'_>) -> Option<Range<usize>> {
-    let section = package.is_table("date").then(|| open(package, "date", &reader::DATE)).flatten()?;
+    let section = package.is_table("date").then(|| open(package, "date", &keys::DATE)).flatten()?;
     from(&section, &["git"])?;
     Some(section.span)
 }
 
-fn open<'a>(package: &Section<'a>, key: &str, schema: &'static reader::Schema) -> Option<Section<'a>> {
+fn open<'a>(package: &Section<'a>, key: &str, schema: &'static keys::Schema) -> Option<Section<'a>> {
     package.sub(key, schema, schema.title)
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::reader::{
+use super::keys::{
     ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE,
     PACKAGING, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };

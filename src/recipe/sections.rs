@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::document::{Entry, Node, Table, Value};
 use super::environment;
+use super::keys;
 use super::project;
-use super::reader::{self, Problems, Section, Text};
+use super::reader::{Problems, Section, Text};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
@@ -39,8 +40,8 @@ pub(crate) fn read_recipe(
     name_rule: NameRule,
     problems: &Problems<'_>,
 ) -> Recipe {
-    let file = Section { schema: &reader::FILE, title: "a recipe".into(), span: 0..0, table, problems };
-    let package = match file.sub("package", &reader::PACKAGE, "[package]") {
+    let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table, problems };
+    let package = match file.sub("package", &keys::PACKAGE, "[package]") {
         Some(section) => read_package(&section, name_rule),
         None => {
             if table.get("package").is_none() {
@@ -55,25 +56,24 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(&Section::open(&reader::PACKAGE, "[package]", span, &nothing, &unheard), name_rule)
+            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule)
         }
     };
-    let sources = file.subs("sources", &reader::SOURCE).iter().filter_map(read_source).collect();
-    let build_section = file.sub("build", &reader::BUILD, "[build]");
+    let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
+    let build_section = file.sub("build", &keys::BUILD, "[build]");
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
     let environment =
-        file.sub("environment", &reader::ENVIRONMENT, "[environment]").and_then(|section| environment::read(&section));
+        file.sub("environment", &keys::ENVIRONMENT, "[environment]").and_then(|section| environment::read(&section));
     let packaging = file
-        .sub("packaging", &reader::PACKAGING, "[packaging]")
+        .sub("packaging", &keys::PACKAGING, "[packaging]")
         .map(|section| Packaging {
             debian: section.checked_line("debian", values::inner_path).map(|text| text.value.to_owned()),
             spec: section.checked_line("spec", values::inner_path).map(|text| text.value.to_owned()),
         })
         .unwrap_or_default();
     let packages = read_packages(&file, &package, name_rule);
-    let test = file.sub("test", &reader::TEST, "[test]").and_then(|section| read_test(&section));
-    let limits =
-        file.sub("limits", &reader::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
+    let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
+    let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
     let variant = BTreeMap::new();
     let recipe = Recipe { root, package, sources, build, environment, packages, packaging, test, limits, variant };
@@ -187,7 +187,7 @@ fn read_relations(section: &Section<'_>) -> Relations {
 }
 
 fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
-    let Some(scripts) = section.sub("scripts", &reader::SCRIPTS, title) else { return MaintainerScripts::default() };
+    let Some(scripts) = section.sub("scripts", &keys::SCRIPTS, title) else { return MaintainerScripts::default() };
     MaintainerScripts {
         pre_install: scripts.script("pre-install"),
         post_install: scripts.script("post-install"),
@@ -330,7 +330,7 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
             continue;
         };
         let span = entry.node.span.clone();
-        let section = Section::open(&reader::SUB_PACKAGE, title.clone(), span, inner, file.problems);
+        let section = Section::open(&keys::SUB_PACKAGE, title.clone(), span, inner, file.problems);
         let name = section.checked_line("name", name_rule.check());
         if let Some(name) = name.filter(|name| name.value == package.name) {
             file.problems.add(
@@ -383,25 +383,25 @@ fn read_limits(section: &Section<'_>) -> RecipeLimits {
 /// `[matrix]` and every `[matrix.NAME]`.
 pub(crate) fn read_matrices(table: &Table, problems: &Problems<'_>) -> BTreeMap<String, MatrixSpec> {
     let mut matrices = BTreeMap::new();
-    let file = Section { schema: &reader::FILE, title: "a recipe".into(), span: 0..0, table, problems };
+    let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table, problems };
     let Some(matrix) = file.plain_table("matrix") else { return matrices };
     let span = header_of(table, "matrix").unwrap_or_default();
     // Not `open`: what is no key may be the name of a further matrix.
-    let section = Section { schema: &reader::MATRIX, title: "[matrix]".into(), span, table: matrix, problems };
-    if reader::MATRIX.keys.iter().any(|key| matrix.get(key).is_some()) {
+    let section = Section { schema: &keys::MATRIX, title: "[matrix]".into(), span, table: matrix, problems };
+    if keys::MATRIX.keys.iter().any(|key| matrix.get(key).is_some()) {
         matrices.insert("default".to_owned(), read_matrix(&section));
     }
     for (name, entry) in &matrix.entries {
-        if reader::MATRIX.keys.contains(&&**name) {
+        if keys::MATRIX.keys.contains(&&**name) {
             continue;
         }
-        let misspelt = nearest(name, reader::MATRIX.keys.iter().copied()).is_some();
+        let misspelt = nearest(name, keys::MATRIX.keys.iter().copied()).is_some();
         let Value::Table(inner) = &entry.node.value else {
             section.unknown_key(name, entry);
             continue;
         };
         let title = format!("[matrix.{}]", crate::types::printable(name));
-        if misspelt && !reader::MATRIX.keys.iter().any(|key| inner.get(key).is_some()) {
+        if misspelt && !keys::MATRIX.keys.iter().any(|key| inner.get(key).is_some()) {
             section.unknown_key(name, entry);
         } else if **name == *"default" {
             problems.add(
@@ -415,7 +415,7 @@ pub(crate) fn read_matrices(table: &Table, problems: &Problems<'_>) -> BTreeMap<
             problems.add(message, &entry.key_span, complaint.label, complaint.help);
         } else {
             let span = entry.node.span.clone();
-            let inner = Section::open(&reader::MATRIX, title, span, inner, problems);
+            let inner = Section::open(&keys::MATRIX, title, span, inner, problems);
             matrices.insert(name.to_string(), read_matrix(&inner));
         }
     }
@@ -431,7 +431,7 @@ fn read_matrix(section: &Section<'_>) -> MatrixSpec {
     let mut variants = BTreeMap::new();
     if let Some(table) = section.plain_table("variants") {
         let names = Section {
-            schema: &reader::MATRIX,
+            schema: &keys::MATRIX,
             title: section.title.replace(']', ".variants]"),
             span: section.span.clone(),
             table,

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::document::{Table, Value};
-use super::reader::{self, Schema, Section};
+use super::keys::{self, Schema};
+use super::reader::Section;
 use super::values::{self, Check, Complaint};
 
 /// The part of `[package]` and `[packages.KEY]` that is about the installed system.
@@ -71,7 +72,7 @@ impl System {
 
 /// The keys of [`System`] in a package's table.
 pub(crate) fn read_system(section: &Section<'_>) -> System {
-    let users: BTreeMap<String, SystemUser> = named(section, "users", "NAME", &reader::USER, values::system_name)
+    let users: BTreeMap<String, SystemUser> = named(section, "users", "NAME", &keys::USER, values::system_name)
         .into_iter()
         .map(|(name, user)| (name.to_owned(), read_user(&user)))
         .collect();
@@ -80,7 +81,7 @@ pub(crate) fn read_system(section: &Section<'_>) -> System {
         users,
         groups: section.strings("groups", values::system_name),
         tmpfiles: section.strings("tmpfiles", tmpfiles_line),
-        alternatives: named(section, "alternatives", "NAME", &reader::ALTERNATIVE, alternative_name)
+        alternatives: named(section, "alternatives", "NAME", &keys::ALTERNATIVE, alternative_name)
             .into_iter()
             .map(|(name, alternative)| (name.to_owned(), read_alternative(&alternative)))
             .collect(),
@@ -125,7 +126,7 @@ fn named<'a>(
 
 fn read_services(section: &Section<'_>) -> BTreeMap<String, Service> {
     let mut services = BTreeMap::new();
-    for (name, service) in named(section, "services", "NAME", &reader::SERVICE, unit_name) {
+    for (name, service) in named(section, "services", "NAME", &keys::SERVICE, unit_name) {
         let unit = full_unit_name(name);
         let start = service.boolean("start");
         let value =
@@ -153,7 +154,7 @@ fn read_alternative(section: &Section<'_>) -> Alternative {
     Alternative {
         link: read_link(section),
         priority: section.integer("priority", 0..=1_000_000).unwrap_or_default(),
-        dependents: named(section, "dependents", "NAME", &reader::ALTERNATIVE_LINK, alternative_name)
+        dependents: named(section, "dependents", "NAME", &keys::ALTERNATIVE_LINK, alternative_name)
             .into_iter()
             .map(|(name, link)| {
                 link.require(&["link", "path"]);

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
-use crate::recipe::{RecipeError, RecipeFile, reader, tests::examples};
+use crate::recipe::{RecipeError, RecipeFile, keys, tests::examples};
 
 /// What is wrong with an instance by a schema: enough of draft 2020-12 for ours, written anew so that the schema is not
 /// checked against itself. An unknown keyword is a bug of this test.
@@ -105,7 +105,7 @@ fn by_reader(text: &str) -> Vec<String> {
 /// A key that is added to a table of the reader has to say here what it holds and means.
 #[test]
 fn every_key_of_the_reader_is_described_and_none_is_invented() {
-    let tables: Vec<&Schema> = [&FILE, &OVERRIDE].into_iter().chain(reader::PLACES).collect();
+    let tables: Vec<&Schema> = [&FILE, &OVERRIDE].into_iter().chain(keys::PLACES).collect();
     for table in &tables {
         let known: BTreeSet<&str> = table.keys.iter().copied().collect();
         let described = described(table).unwrap_or_else(|| panic!("{} is not described", table.title));

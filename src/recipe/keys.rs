@@ -1,0 +1,190 @@
+//! The keys that each table of a recipe may have, where a misplaced one may belong, and what other tools call them. Types
+//! and meanings are in `schema`.
+
+/// The keys of one kind of table, in the order in which people write them.
+#[derive(Debug)]
+pub(crate) struct Schema {
+    pub(crate) title: &'static str,
+    pub(crate) keys: &'static [&'static str],
+}
+
+impl Schema {
+    /// `title` is that of the very table.
+    pub(super) fn key_list(&self, title: &str) -> String {
+        format!("the keys of {title} are {}", self.keys.join(", "))
+    }
+}
+
+pub(crate) static FILE: Schema = Schema {
+    title: "a recipe",
+    keys: &[
+        "package",
+        "sources",
+        "build",
+        "environment",
+        "packages",
+        "packaging",
+        "matrix",
+        "override",
+        "test",
+        "limits",
+    ],
+};
+pub(crate) static OVERRIDE: Schema = Schema {
+    title: "[override.SELECTOR]",
+    keys: &["package", "sources", "build", "environment", "packages", "packaging", "test", "limits"],
+};
+pub(crate) static PACKAGE: Schema = Schema {
+    title: "[package]",
+    keys: &[
+        "name",
+        "version",
+        "release",
+        "epoch",
+        "summary",
+        "description",
+        "license",
+        "homepage",
+        "maintainer",
+        "section",
+        "group",
+        "architecture",
+        "requires",
+        "recommends",
+        "suggests",
+        "provides",
+        "conflicts",
+        "replaces",
+        "files",
+        "config-files",
+        "services",
+        "users",
+        "groups",
+        "tmpfiles",
+        "alternatives",
+        "changelog",
+        "date",
+        "scripts",
+    ],
+};
+pub(crate) static SERVICE: Schema = Schema { title: "[package.services.NAME]", keys: &["enable", "start", "restart"] };
+pub(crate) static USER: Schema =
+    Schema { title: "[package.users.NAME]", keys: &["comment", "home", "shell", "groups"] };
+pub(crate) static ALTERNATIVE: Schema =
+    Schema { title: "[package.alternatives.NAME]", keys: &["link", "path", "priority", "dependents"] };
+pub(crate) static ALTERNATIVE_LINK: Schema =
+    Schema { title: "[package.alternatives.NAME.dependents.NAME]", keys: &["link", "path"] };
+/// What a value may be taken from: the tables that stand in place of it.
+pub(crate) static VERSION: Schema = Schema { title: "[package.version]", keys: &["from", "file", "tags", "suffix"] };
+pub(crate) static CHANGELOG: Schema = Schema { title: "[package.changelog]", keys: &["from", "file"] };
+pub(crate) static DATE: Schema = Schema { title: "[package.date]", keys: &["from"] };
+pub(crate) static SCRIPTS: Schema =
+    Schema { title: "[package.scripts]", keys: &["pre-install", "post-install", "pre-remove", "post-remove"] };
+pub(crate) static SOURCE: Schema = Schema {
+    title: "[[sources]]",
+    keys: &[
+        "url",
+        "urls",
+        "sha256",
+        "path",
+        "git",
+        "commit",
+        "submodules",
+        "unpack",
+        "strip",
+        "into",
+        "series",
+        "patches",
+        "fuzz",
+    ],
+};
+pub(crate) static BUILD: Schema =
+    Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network"] };
+pub(crate) static ENVIRONMENT: Schema = Schema { title: "[environment]", keys: &["image", "distro", "tools"] };
+pub(crate) static SUB_PACKAGE: Schema = Schema {
+    title: "[packages.KEY]",
+    keys: &[
+        "name",
+        "summary",
+        "description",
+        "section",
+        "group",
+        "architecture",
+        "files",
+        "config-files",
+        "requires",
+        "recommends",
+        "suggests",
+        "provides",
+        "conflicts",
+        "replaces",
+        "services",
+        "users",
+        "groups",
+        "tmpfiles",
+        "alternatives",
+        "scripts",
+    ],
+};
+pub(crate) static PACKAGING: Schema = Schema { title: "[packaging]", keys: &["debian", "spec"] };
+pub(crate) static MATRIX: Schema = Schema { title: "[matrix]", keys: &["distros", "arches", "exclude", "variants"] };
+pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires"] };
+pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
+
+/// Where a misplaced key may belong, most likely first.
+pub(crate) static PLACES: [&Schema; 14] = [
+    &PACKAGE,
+    &BUILD,
+    &SOURCE,
+    &TEST,
+    &LIMITS,
+    &MATRIX,
+    &PACKAGING,
+    &ENVIRONMENT,
+    &SUB_PACKAGE,
+    &SCRIPTS,
+    &SERVICE,
+    &USER,
+    &ALTERNATIVE,
+    &ALTERNATIVE_LINK,
+];
+
+/// What other packaging tools call these things, with the table where that is not the one it stands in.
+pub(super) static FOREIGN_NAMES: &[(&str, &str, Option<&Schema>)] = &[
+    ("architectures", "arches", None),
+    ("author", "maintainer", None),
+    ("authors", "maintainer", None),
+    ("branch", "commit", None),
+    ("build-depends", "requires", Some(&BUILD)),
+    ("build-dependencies", "requires", Some(&BUILD)),
+    ("build-requires", "requires", Some(&BUILD)),
+    ("buildrequires", "requires", Some(&BUILD)),
+    ("checksum", "sha256", None),
+    ("command", "script", None),
+    ("compile", "build", Some(&BUILD)),
+    ("conffiles", "config-files", None),
+    ("configure", "build", Some(&BUILD)),
+    ("dependencies", "requires", None),
+    ("depends", "requires", None),
+    ("environment", "env", None),
+    ("followers", "dependents", None),
+    ("gecos", "comment", None),
+    ("md5", "sha256", None),
+    ("obsoletes", "replaces", None),
+    ("postinst", "post-install", None),
+    ("postrm", "post-remove", None),
+    ("preinst", "pre-install", None),
+    ("prepare", "build", Some(&BUILD)),
+    ("prerm", "pre-remove", None),
+    ("rev", "commit", None),
+    ("slave", "dependents", None),
+    ("slaves", "dependents", None),
+    ("systemd", "services", None),
+    ("sysusers", "users", None),
+    ("run", "script", None),
+    ("sha512", "sha256", None),
+    ("tag", "commit", None),
+    ("targets", "distros", None),
+    ("timeouts", "timeout", None),
+    ("units", "services", None),
+];
