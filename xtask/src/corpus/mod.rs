@@ -162,6 +162,11 @@ impl Lab {
         let output = lintian.output().map_err(|error| Failure::new(format!("lintian cannot be run: {error}")))?;
         let said = String::from_utf8_lossy(&output.stdout);
         let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("E: ")).collect();
+        // Nothing said is good news only from a lintian that looked at something.
+        if changes.is_empty() || (errors.is_empty() && !output.status.success()) {
+            let said = String::from_utf8_lossy(&output.stderr);
+            return Err(Failure::new(format!("{}: lintian did not come to its end: {said}", entry.name)));
+        }
         if let Some(first) = errors.first() {
             row.note = (*first).to_owned();
         }
