@@ -124,7 +124,7 @@ impl<'a> Set<'a> {
         let file = &loaded.recipes[number];
         let here = |target: &&Target| target.distro == seen_from.distro;
         let of_arch = |target: &&Target| target.arch == seen_from.arch;
-        let targets = self.targets(number)?;
+        let targets = self.targets(number);
         let all: Vec<&Target> = targets.iter().filter(here).collect();
         // A recipe that is built once is built for whatever architecture its matrix gives it.
         let mut fits: Vec<&Target> = all.iter().copied().filter(of_arch).collect();
@@ -147,20 +147,24 @@ impl<'a> Set<'a> {
         Ok(Some(Provider { recipe: file.name.clone(), target, offers: set::offers(&recipe, distro) }))
     }
 
-    fn targets(&mut self, number: usize) -> Result<&[Target], Failure> {
+    fn targets(&mut self, number: usize) -> &[Target] {
         let file = &self.loaded.recipes[number];
         let known = match self.targets[number].take() {
             Some(known) => known,
             None => {
                 let mut all: Vec<Target> = Vec::new();
                 for name in file.matrices.keys() {
-                    let expanded = matrix::expand(file, name, &self.loaded.catalogue, self.engine_arch)?;
+                    // What is wrong with a matrix is told when it is asked for; a recipe that merely lies beside another may
+                    // name distributions that are unknown here.
+                    let Ok(expanded) = matrix::expand(file, name, &self.loaded.catalogue, self.engine_arch) else {
+                        continue;
+                    };
                     all.extend(expanded.into_iter().filter(|target| !all.contains(target)).collect::<Vec<_>>());
                 }
                 all
             }
         };
-        Ok(self.targets[number].insert(known))
+        self.targets[number].insert(known)
     }
 }
 
