@@ -355,7 +355,12 @@ impl Store {
         let mut annotations = BTreeMap::from([(REFERENCE.to_owned(), tag.to_owned())]);
         annotations.extend(repo_digest.map(|digest| (REPO_DIGEST.to_owned(), digest.to_owned())));
         let mut index = self.index()?;
-        index.manifests.retain(|entry| entry.annotations.get(REFERENCE).map(String::as_str) != Some(tag));
+        // Who has looked the former image up goes on with it: it stays, without a name, until it is pruned.
+        for entry in &mut index.manifests {
+            if entry.annotations.get(REFERENCE).map(String::as_str) == Some(tag) {
+                entry.annotations.remove(REFERENCE);
+            }
+        }
         index.manifests.push(Descriptor {
             media_type: MANIFEST.to_owned(),
             digest,
