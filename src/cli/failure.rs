@@ -111,6 +111,8 @@ impl Failure {
             Failure::Engine(EngineError::Cancelled)
             | Failure::Image(ImageError::Cancelled)
             | Failure::Open(Open { source: ArchiveError::Cancelled, .. }) => Exit::Interrupted,
+            Failure::Engine(EngineError::Build { .. })
+            | Failure::Image(ImageError::Engine(EngineError::Build { .. })) => Exit::JobFailed,
             Failure::Engine(_) | Failure::Image(ImageError::Engine(_)) => Exit::NoEngine,
             Failure::Image(_)
             | Failure::Open(_)

@@ -1,6 +1,7 @@
 //! Registry credentials from the Docker configuration (`config.json`, its helpers and stores), as `docker login` left
 //! them, for every driver. Nothing is cached and nothing is written.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,34 @@ pub(super) async fn for_reference(reference: &str) -> Result<Option<DockerCreden
     tokio::task::spawn_blocking(move || look_up(&registry, &config))
         .await
         .unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// The credentials for every registry that the configuration names, under the name that it gives, and why others cannot
+/// be had.
+pub(super) async fn all() -> (Vec<(String, DockerCredential)>, Vec<String>) {
+    let Some(config) = config_file() else { return (Vec::new(), Vec::new()) };
+    tokio::task::spawn_blocking(move || look_up_all(&config))
+        .await
+        .unwrap_or_else(|error| (Vec::new(), vec![error.to_string()]))
+}
+
+fn look_up_all(config: &Path) -> (Vec<(String, DockerCredential)>, Vec<String>) {
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    // What cannot be read is reported for the registry that asks for it.
+    let text = std::fs::read(config).unwrap_or_default();
+    let document: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+    // A store's credentials have an entry in `auths`, without content.
+    let names = ["auths", "credHelpers"].map(|table| document[table].as_object()).into_iter().flatten();
+    let names: BTreeSet<&str> = names.flat_map(|table| table.keys().map(String::as_str)).collect();
+    for name in names {
+        let registry = if name == DOCKER_HUB_ACCOUNT { DOCKER_HUB } else { name };
+        match look_up(registry, config) {
+            Ok(Some(credential)) => found.push((name.to_owned(), credential)),
+            Ok(None) => {}
+            Err(problem) => problems.push(problem),
+        }
+    }
+    (found, problems)
 }
 
 /// The same file that `docker login` writes.
@@ -116,5 +145,8 @@ mod tests {
         assert_eq!(look_up("quay.io", &config), Ok(Some(password)));
         assert_eq!(look_up("docker.io", &config), Ok(Some(DockerCredential::IdentityToken("t".to_owned()))));
         assert_eq!(look_up("ghcr.io", &config), Ok(None));
+        let (all, problems) = look_up_all(&config);
+        let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!((names, problems), (vec!["https://index.docker.io/v1/", "quay.io"], Vec::new()));
     }
 }

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    CommitSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo,
-    ImportSpec, OutputSink, OutputStream, Stats, labels,
+    BuildSpec, CommitSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ExecSpec, ExitStatus, GuestPath,
+    ImageInfo, ImportSpec, OutputSink, OutputStream, Stats, labels,
 };
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
@@ -147,7 +148,8 @@ impl FakeEngine {
         self
     }
 
-    /// Lets calls fail. `failure` sees the text that [`FakeEngine::calls`] would record.
+    /// Lets calls fail. `failure` sees the text that [`FakeEngine::calls`] would record; one of `build TAG` with
+    /// [`EngineError::Build`] is what a Dockerfile that cannot be built gives.
     pub fn fail(&self, failure: impl Fn(&str) -> Option<EngineError> + Send + Sync + 'static) -> &FakeEngine {
         self.state().failures.push(Arc::new(failure));
         self
@@ -188,11 +190,22 @@ impl FakeEngine {
 }
 
 impl State {
-    fn add_image(&mut self, tag: &str, mut labels: BTreeMap<String, String>, files: FileSystem) -> ImageInfo {
+    fn add_image(&mut self, tag: &str, labels: BTreeMap<String, String>, files: FileSystem) -> ImageInfo {
+        let id = Sha256::digest(format!("{tag} {}", self.made + 1));
+        self.add_known(&id, tag, labels, files)
+    }
+
+    fn add_known(
+        &mut self,
+        id: &[u8],
+        tag: &str,
+        mut labels: BTreeMap<String, String>,
+        files: FileSystem,
+    ) -> ImageInfo {
         self.made += 1;
         labels.insert(labels::OWNED.to_owned(), String::new());
         let image = ImageInfo {
-            id: format!("sha256:{}", hex::encode(Sha256::digest(format!("{tag} {}", self.made)))),
+            id: format!("sha256:{}", hex::encode(id)),
             tags: vec![tag.to_owned()],
             repo_digests: Vec::new(),
             labels,
@@ -266,6 +279,29 @@ impl Engine for FakeEngine {
         self.call(format!("import {}", spec.tag))?;
         let files = unpack("", layer).await?;
         Ok(self.state().add_image(&spec.tag, spec.labels.clone(), files))
+    }
+
+    /// Runs nothing: the image has no file, and is the same for the same request and context.
+    async fn build(
+        &self,
+        spec: &BuildSpec,
+        context: ByteStream,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError> {
+        let mut context = context;
+        let mut hash = Sha256::new();
+        hash.update(format!("{:?}", (&spec.dockerfile, &spec.target, &spec.args, spec.arch)));
+        while let Some(chunk) = context.next().await {
+            hash.update(chunk.map_err(EngineError::Source)?);
+        }
+        let line = format!("built {}\n", spec.dockerfile);
+        sink.write(OutputStream::Stdout, line.into()).await.map_err(EngineError::Sink)?;
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        self.call(format!("build {}", spec.tag))?;
+        Ok(self.state().add_known(&hash.finalize(), &spec.tag, spec.labels.clone(), FileSystem::new()))
     }
 
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 #[cfg(target_os = "linux")]
 pub use native::{NativeOptions, run_helper};
 pub use spec::{
-    CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits, NamedCache,
-    Network, Stats, labels,
+    BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
+    NamedCache, Network, Stats, labels,
 };
 pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
 
@@ -71,6 +71,17 @@ pub trait Engine: Send + Sync {
 
     /// Makes an image of one layer from an uncompressed tar stream of a root file system.
     async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError>;
+
+    /// Makes an image by a Dockerfile. `context` is an uncompressed tar stream of the build context, the Dockerfile in it;
+    /// `sink` takes what the build prints. Images that it begins with are pulled where the store has none. Can be
+    /// cancelled: no container of it is left, then or after a failure.
+    async fn build(
+        &self,
+        spec: &BuildSpec,
+        context: ByteStream,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError>;
 
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError>;
 
@@ -193,7 +204,8 @@ pub async fn connect_native(options: NativeOptions) -> Result<Arc<dyn Engine>, E
     Ok(Arc::new(native::open(options).await?))
 }
 
-/// What goes wrong between farm and an engine. Never the fault of what runs inside: that is an [`ExitStatus`].
+/// What goes wrong between farm and an engine. Not the fault of what runs inside, which is an [`ExitStatus`], but for
+/// [`EngineError::Build`]: there the engine alone knows what ran.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("no container engine answers{}", tried_list(.tried))]
@@ -206,6 +218,9 @@ pub enum EngineError {
     Lost { action: String, reason: String },
     #[error("image {reference} is not to be had: {reason}")]
     Pull { reference: String, reason: String },
+    /// The Dockerfile is wrong, or one of its steps failed: never farm's or the engine's fault.
+    #[error("the Dockerfile cannot be built: {reason}")]
+    Build { reason: String },
     #[error("no such file in the container: {0}")]
     NoSuchPath(GuestPath),
     #[error("no space left on the engine's disk while it had to {action}")]

@@ -15,7 +15,7 @@ pub mod labels {
     pub const RUN: &str = "io.farm.run";
     /// The target that a container works for.
     pub const TARGET: &str = "io.farm.target";
-    /// `base`, `builder` or `tester`.
+    /// `base`, `environment`, `builder` or `tester`.
     pub const KIND: &str = "io.farm.kind";
     /// The content key of a builder or tester image.
     pub const KEY: &str = "io.farm.key";
@@ -31,6 +31,9 @@ pub mod labels {
     pub const DISTRO: &str = "io.farm.distro";
     /// What a builder holds, for people.
     pub const REQUIRES: &str = "io.farm.requires";
+    /// All of them.
+    pub const ALL: [&str; 11] =
+        [OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES];
 }
 
 /// An absolute path inside a container. Not a path of this host.
@@ -114,6 +117,25 @@ pub struct ImportSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitSpec {
     pub tag: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// An image made from a Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildSpec {
+    /// The Dockerfile's name in the context: `packaging/Dockerfile`.
+    pub dockerfile: String,
+    /// The stage to build; none: the last.
+    pub target: Option<String>,
+    /// Values for the `ARG`s that the Dockerfile declares.
+    pub args: BTreeMap<String, String>,
+    pub arch: Arch,
+    pub network: Network,
+    /// Of each step. Not every engine limits the processes of a build.
+    pub limits: Limits,
+    /// `farm/environment:<key>`
+    pub tag: String,
+    /// Beside [`labels::OWNED`], which the driver adds. Those of ours that a parent image carries are not inherited.
     pub labels: BTreeMap<String, String>,
 }
 

@@ -59,6 +59,7 @@ pub(crate) fn is_disk_full(kind: io::ErrorKind) -> bool {
 pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
     match error {
         EngineError::Cancelled => Outcome::Cancelled.into(),
+        EngineError::Build { .. } => Outcome::Failed { step, exit_code: 1 }.into(),
         EngineError::DiskFull { .. } => Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into(),
         EngineError::Unreachable { .. }
         | EngineError::Lost { .. }

@@ -76,7 +76,7 @@ fn readable(file: &Path) -> std::io::Result<()> {
 /// - it leaves the negotiated version out of the path, so that an engine would answer in whatever version is its newest;
 /// - it encodes credentials in the standard base64 alphabet, where the API wants the URL-safe one. Engine 20.10 then
 ///   drops them without a word whenever a `+` or `/` occurs.
-fn adjust(mut request: BollardRequest, version: &ClientVersion) -> BollardRequest {
+pub(super) fn adjust(mut request: BollardRequest, version: &ClientVersion) -> BollardRequest {
     let uri = request.uri();
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     if !path.starts_with("/v1.") && path != "/version" {

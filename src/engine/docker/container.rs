@@ -72,19 +72,22 @@ async fn create_cache(engine: &Docker, cache: &NamedCache) -> Result<(), EngineE
     Ok(())
 }
 
+pub(super) fn network_mode(network: Network) -> &'static str {
+    match network {
+        Network::None => "none",
+        Network::Default => "default",
+        Network::Host => "host",
+    }
+}
+
 fn body(spec: &ContainerSpec) -> ContainerCreateBody {
     let mut labels: HashMap<String, String> = spec.labels.clone().into_iter().collect();
     labels.insert(labels::OWNED.to_owned(), String::new());
     let memory = spec.limits.memory_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-    let network = match spec.network {
-        Network::None => "none",
-        Network::Default => "default",
-        Network::Host => "host",
-    };
     let binds = spec.caches.iter().map(|cache| format!("{}:{}", cache.name, cache.path)).collect();
     let host_config = HostConfig {
         auto_remove: Some(true),
-        network_mode: Some(network.to_owned()),
+        network_mode: Some(network_mode(spec.network).to_owned()),
         cpuset_cpus: spec.limits.cpuset.clone(),
         memory,
         // Equal to the memory limit: no swap beside it. A build that swaps is a build that hangs.

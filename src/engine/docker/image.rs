@@ -20,7 +20,7 @@ use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
 
 /// What the names of all labels of ours begin with.
-const OURS: &str = "io.farm.";
+pub(super) const OURS: &str = "io.farm.";
 
 /// One lock for each reference that is being pulled: an engine's store has one image under a tag, so a pull for
 /// another architecture between a pull and its look-up would return the wrong one.
@@ -46,7 +46,7 @@ pub(super) async fn inspect(engine: &Docker, reference: &str) -> Result<Option<I
     Ok(inspect_raw(&engine.client, &engine.endpoint, reference).await?.map(|image| info(&image)))
 }
 
-async fn inspect_raw(
+pub(super) async fn inspect_raw(
     client: &bollard::Docker,
     endpoint: &str,
     reference: &str,
@@ -79,7 +79,7 @@ pub(super) async fn list(engine: &Docker, label: &str) -> Result<Vec<ImageInfo>,
     Ok(images.filter(|image| image.labels.contains_key(key)).collect())
 }
 
-fn info(image: &ImageInspect) -> ImageInfo {
+pub(super) fn info(image: &ImageInspect) -> ImageInfo {
     let config = image.config.clone().unwrap_or_default();
     ImageInfo {
         id: content_id(image.id.as_deref().unwrap_or_default()),

@@ -5,6 +5,7 @@
 //! engine, mounts nothing of this host, and does not retry: whether a failure is worth another try is the runner's.
 
 mod archive;
+mod build;
 mod client;
 mod container;
 mod credentials;
@@ -28,7 +29,9 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use endpoint::{Surroundings, choice, is_configured};
 
 use super::survey::Asked;
-use super::{Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, labels};
+use super::{
+    BuildSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, OutputSink, labels,
+};
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 use probe::Quirks;
@@ -136,6 +139,16 @@ impl Engine for Docker {
 
     async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError> {
         image::import(self, spec, layer).await
+    }
+
+    async fn build(
+        &self,
+        spec: &BuildSpec,
+        context: ByteStream,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError> {
+        build::build(self, spec, context, sink, cancel).await
     }
 
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {

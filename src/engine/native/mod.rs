@@ -40,7 +40,10 @@ use self::ids::IdMap;
 use self::keeper::Helpers;
 use self::protocol::{Answer, Order, Setup};
 use self::store::{ContainerRecord, Staging, Store, Swept};
-use super::{Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, Network, labels};
+use super::{
+    BuildSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, Network, OutputSink,
+    labels,
+};
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
@@ -256,6 +259,18 @@ impl Engine for Native {
             made
         });
         made.await.map_err(failed)
+    }
+
+    async fn build(
+        &self,
+        _spec: &BuildSpec,
+        _context: ByteStream,
+        _sink: &mut dyn OutputSink,
+        _cancel: &CancellationToken,
+    ) -> Result<ImageInfo, EngineError> {
+        Err(EngineError::Config(
+            "farm's own engine builds no Dockerfiles: choose Docker or Podman with --engine".to_owned(),
+        ))
     }
 
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
