@@ -2,7 +2,7 @@
 //! write never stands whole in memory. It knows nothing of engines or packages.
 
 use std::cell::Cell;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Cursor, Read, Write};
 use std::pin::Pin;
 use std::rc::Rc;
 
@@ -15,6 +15,8 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 const CHUNK: usize = 128 * 1024;
+/// `xz -9` needs 64 MiB to decompress; what asks for more than twice that is no archive of sources.
+const XZ_MEMORY: u64 = 128 << 20;
 const CHUNKS_IN_FLIGHT: usize = 8;
 
 /// A stream of what `write` writes on a blocking thread. The thread waits when the reader is slow, and gets
@@ -63,6 +65,54 @@ pub fn from_file(path: std::path::PathBuf) -> ByteStream {
         io::copy(&mut file, writer)?;
         Ok(())
     })
+}
+
+/// What a reader gives, decompressed where it begins as gzip, xz, bzip2 and Zstandard data do.
+///
+/// # Errors
+/// When it cannot be read, or not be decompressed.
+pub fn decompressed<'a>(mut reader: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut start = Vec::new();
+    reader.by_ref().take(6).read_to_end(&mut start)?;
+    let whole = Cursor::new(start.clone()).chain(reader);
+    Ok(match start[..] {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => {
+            let stream = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY, xz2::stream::CONCATENATED)?;
+            Box::new(xz2::bufread::XzDecoder::new_stream(whole, stream))
+        }
+        [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(whole)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(whole)?),
+        _ => Box::new(whole),
+    })
+}
+
+/// The reader from its beginning, when it is a tar: its first block's checksum is right.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn tar_from_beginning<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<Option<Box<dyn Read + 'a>>> {
+    let mut block = [0_u8; 512];
+    let mut filled = 0;
+    while filled < block.len() {
+        match reader.read(&mut block[filled..]) {
+            Ok(0) => return Ok(None),
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let header = tar::Header::from_byte_slice(&block);
+    let sum: u32 =
+        block.iter().enumerate().map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) }).sum();
+    let is_tar = header.cksum().is_ok_and(|written| written == sum);
+    Ok(is_tar.then(|| Box::new(Cursor::new(block).chain(reader)) as Box<dyn Read + 'a>))
+}
+
+/// Whether an entry is one of GNU tar's sparse files in the pax format, which the tar library does not fill up.
+pub fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
+    let Ok(Some(extensions)) = entry.pax_extensions() else { return false };
+    extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse."))
 }
 
 /// A reader that fails once it has given as many bytes as the [`Allowance`] says. A tar reader keeps long names and

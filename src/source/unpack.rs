@@ -1,18 +1,16 @@
 //! One file that was fetched -> entries of the tree. What it is, its content says, never its name.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use super::SourceError;
 use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
 use super::zip;
-use crate::stream::Bounded;
+use crate::stream::{self, Bounded};
 
 /// What one entry's own description may take: GNU tar's longest names and generous extended headers.
 const LARGEST_HEADER: u64 = 4 << 20;
-/// `xz -9` needs 64 MiB to decompress; what asks for more than twice that is no source archive.
-const XZ_MEMORY: u64 = 128 << 20;
 
 /// Adds an archive's entries, or the file itself when it is none.
 ///
@@ -31,20 +29,9 @@ pub(super) fn add_file(
     if start.starts_with(zip::MAGIC) {
         return zip::add_zip(tree, reader.into_inner(), origin, into, strip);
     }
-    let decompressed: Box<dyn Read> = match start {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-        [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            let stream = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY, xz2::stream::CONCATENATED)
-                .map_err(|error| refused(origin, error.to_string()))?;
-            Box::new(xz2::bufread::XzDecoder::new_stream(reader, stream))
-        }
-        [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(reader)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(reader).map_err(io)?),
-        _ => Box::new(reader),
-    };
-    match is_tar(decompressed) {
+    // What cannot be decompressed is not our concern: it is copied as it is, like any other single file.
+    match stream::decompressed(reader).and_then(stream::tar_from_beginning) {
         Ok(Some(archive)) => add_tar(tree, archive, origin, into, strip),
-        // What cannot be decompressed is not our concern: it is copied as it is, like any other single file.
         Ok(None) | Err(_) => copy_file(tree, path, (origin, file_name, executable), into),
     }
 }
@@ -62,25 +49,6 @@ pub(super) fn copy_file(
     let name = tree_name(into, file_name.as_bytes(), 0).map_err(|reason| refused(origin, reason))?;
     let name = name.ok_or_else(|| refused(origin, "has no file name".to_owned()))?;
     tree.file(origin, &name, (size, executable, FIXED_TIME), file)
-}
-
-/// The reader from its beginning, when it is a tar: its first block's checksum is right.
-fn is_tar(mut reader: Box<dyn Read>) -> io::Result<Option<Box<dyn Read>>> {
-    let mut block = [0_u8; 512];
-    let mut filled = 0;
-    while filled < block.len() {
-        match reader.read(&mut block[filled..]) {
-            Ok(0) => return Ok(None),
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    let header = tar::Header::from_byte_slice(&block);
-    let sum: u32 =
-        block.iter().enumerate().map(|(at, b)| if (148..156).contains(&at) { 32 } else { u32::from(*b) }).sum();
-    let is_tar = header.cksum().is_ok_and(|written| written == sum);
-    Ok(is_tar.then(|| Box::new(Cursor::new(block).chain(reader)) as Box<dyn Read>))
 }
 
 /// Adds the entries of a tar in their order.
@@ -105,7 +73,7 @@ pub(super) fn add_tar(
             io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
             continue;
         }
-        if has_pax_sparse(&mut entry) {
+        if stream::has_pax_sparse(&mut entry) {
             return Err(refused(origin, "has sparse files in the pax format, which farm does not unpack".to_owned()));
         }
         let place = |name: &[u8]| tree_name(into, name, strip).map_err(|reason| refused(origin, reason));
@@ -136,9 +104,4 @@ pub(super) fn add_tar(
         }
         io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
     }
-}
-
-fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
-    let Ok(Some(extensions)) = entry.pax_extensions() else { return false };
-    extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse."))
 }

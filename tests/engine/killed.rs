@@ -12,10 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use farm::engine::{
-    self, CommitSpec, ContainerSpec, Engine, EngineError, GuestPath, NamedCache, NativeOptions, labels,
+    self, BuildSpec, CommitSpec, ContainerSpec, Engine, EngineError, GuestPath, Limits, NamedCache, NativeOptions,
+    Network, labels,
 };
+use farm::types::Arch;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, Kept, Kind, NATIVE, exec, files, guest_image, import, native_options, sh, until};
 use crate::lease::child;
@@ -24,7 +27,7 @@ use crate::lease::child;
 const KILLED: &str = "FARM_TEST_KILLED";
 const ROUNDS: usize = 200;
 /// What a child says, each of which a round waits for: however slow the machine, each stage is come to.
-const SIGNS: [&str; 6] = ["alive", "open", "created", "filled", "committed", "removed"];
+const SIGNS: [&str; 7] = ["alive", "open", "created", "filled", "committed", "removed", "built"];
 /// From the sign to the kill.
 const LONGEST: Duration = Duration::from_millis(60);
 const SOON: Duration = Duration::from_secs(20);
@@ -179,7 +182,30 @@ async fn child_never_rests() {
             }
         }
     };
-    tokio::join!(image(), container());
+    let dockerfile = async || {
+        let text = format!(
+            "FROM {} AS first\nRUN echo x >/x; {} &\nFROM first AS second\nRUN echo y >/y\nFROM scratch\n\
+             COPY --from=second /y /\nCOPY a /\n",
+            bench.image,
+            asleep(&bench.run)
+        );
+        for number in 0.. {
+            let spec = BuildSpec {
+                dockerfile: "Dockerfile".to_owned(),
+                target: None,
+                args: BTreeMap::new(),
+                arch: Arch::host().unwrap(),
+                network: Network::None,
+                limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+                tag: format!("farm-test/built:{}", number % 3),
+                labels: BTreeMap::new(),
+            };
+            let context = files(&[("Dockerfile", &text), ("a", "1")]);
+            bench.engine.build(&spec, context, &mut Kept::default(), &CancellationToken::new()).await.unwrap();
+            println!("built");
+        }
+    };
+    tokio::join!(image(), container(), dockerfile());
 }
 
 /// A xorshift generator: the moments of a run that failed can be had again.
@@ -238,7 +264,8 @@ pub(crate) async fn at_any_moment(bench: Bench) {
     assert!(groups.is_empty(), "{groups:?}");
     let images = own.is_whole().await.images(labels::OWNED).await.unwrap();
     let tags: Vec<String> = images.into_iter().flat_map(|image| image.tags).collect();
-    for made in ["farm-test/layer:", "farm-test/commit:"] {
+    assert!(tags.iter().all(|tag| !tag.starts_with("farm/stage:")), "what builds kept for themselves: {tags:?}");
+    for made in ["farm-test/layer:", "farm-test/commit:", "farm-test/built:"] {
         assert!(tags.iter().any(|tag| tag.starts_with(made)), "they were killed before they did anything: {tags:?}");
     }
 }

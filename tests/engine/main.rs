@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bench;
+mod build;
 mod cases;
 #[cfg(target_os = "linux")]
 mod escape;
@@ -97,7 +98,13 @@ conformance! {
         isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
-        memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process;
+        memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process,
+        build::a_dockerfile_is_an_image as a_dockerfile_is_an_image,
+        build::a_stage_is_built_alone as a_stage_is_built_alone,
+        build::what_is_wrong_with_a_dockerfile_is_its_own_error as what_is_wrong_with_a_dockerfile_is_its_own_error,
+        build::a_build_has_the_network_and_the_limits_it_was_given as a_build_has_the_network_and_the_limits_it_was_given,
+        build::a_cancelled_build_leaves_nothing as a_cancelled_build_leaves_nothing,
+        build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error;
     own:
         user::an_ordinary_user_passes_the_same as an_ordinary_user_passes_the_same,
         escape::refused_system_calls as escape_refused_system_calls,
@@ -116,6 +123,8 @@ conformance! {
         hostile::links_in_the_image as hostile_links_in_the_image,
         hostile::downloads_hold_no_other_names as hostile_downloads_hold_no_other_names,
         hostile::sparse_files_end as hostile_sparse_files_end,
+        build::files_are_copied_by_the_rules as build_files_are_copied_by_the_rules,
+        build::refusals_say_where_and_what_instead as build_refusals_say_where_and_what_instead,
         killed::at_any_moment as killed_at_any_moment,
         killed::keepers_are_missed as killed_keepers_are_missed,
         killed::rot_is_found as rot_is_found;

@@ -269,6 +269,17 @@ impl Container for NativeContainer {
     }
 
     async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
+        self.commit_with(spec, self.image.env.clone()).await
+    }
+
+    async fn remove(self: Box<Self>) -> Result<(), EngineError> {
+        self.end().await
+    }
+}
+
+impl NativeContainer {
+    /// [`Container::commit`], the image with another environment than the container's own image has.
+    pub(super) async fn commit_with(&self, spec: &CommitSpec, env: Vec<String>) -> Result<ImageInfo, EngineError> {
         let action = "commit a container";
         let (answer, answer_end) = incoming().map_err(|error| self.failed(action, &error))?;
         self.send(Request::Quiesce, vec![answer_end]).await?;
@@ -281,12 +292,13 @@ impl Container for NativeContainer {
         // The files that the container wrote become the layer: they are moved, not copied.
         let committed = blocking(move || {
             let layer = folder.join("layer");
-            shared.add_layer(&layer, Some(&image), &spec.tag, arch, &spec.labels)
+            shared.add_layer(&layer, Some(&image), &spec.tag, arch, &spec.labels, env)
         });
         committed.await.map_err(|error| self.failed(action, &error))
     }
 
-    async fn remove(self: Box<Self>) -> Result<(), EngineError> {
+    /// [`Container::remove`], for who shares it.
+    pub(super) async fn end(&self) -> Result<(), EngineError> {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
         let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut keeper) = keeper else { return Ok(()) };
@@ -345,12 +357,14 @@ impl Shared {
         tag: &str,
         arch: Arch,
         labels: &BTreeMap<String, String>,
+        env: Vec<String>,
     ) -> io::Result<ImageInfo> {
         let layer = self.seal(folder)?;
-        let config = serde_json::to_vec(&Store::config(parent, arch, labels, &layer.diff_id))?;
+        let config = serde_json::to_vec(&Store::config(parent, arch, labels, env, &layer.diff_id))?;
         let manifest = self.store.manifest(parent, &config, &layer)?;
         self.store.add_image(tag, None, &manifest, &config, vec![(folder.to_owned(), layer.diff_id)])
     }
+
     /// What the tree of a finished layer is, written down beside it.
     pub(super) fn seal(&self, folder: &std::path::Path) -> io::Result<Layer> {
         let (diff_id, bytes) = self.helpers.digest(&folder.join(super::store::TREE))?;

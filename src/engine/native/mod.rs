@@ -4,10 +4,12 @@
 //!
 //! It is the one part of farm with `unsafe`: each block says why it is sound.
 
+mod build;
 mod cgroup;
 mod clear;
 mod confine;
 mod container;
+mod dockerfile;
 mod health;
 mod helper;
 mod ids;
@@ -254,7 +256,8 @@ impl Engine for Native {
         self.unpack_layer(&staging, layer, action).await?;
         let (shared, spec) = (self.shared.clone(), spec.clone());
         let made = blocking(move || {
-            let made = shared.add_layer(&staging.folder.join("layer"), None, &spec.tag, spec.arch, &spec.labels);
+            let made =
+                shared.add_layer(&staging.folder.join("layer"), None, &spec.tag, spec.arch, &spec.labels, Vec::new());
             shared.helpers.remove(staging.into_rubbish())?;
             made
         });
@@ -263,14 +266,12 @@ impl Engine for Native {
 
     async fn build(
         &self,
-        _spec: &BuildSpec,
-        _context: ByteStream,
-        _sink: &mut dyn OutputSink,
-        _cancel: &CancellationToken,
+        spec: &BuildSpec,
+        context: ByteStream,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
     ) -> Result<ImageInfo, EngineError> {
-        Err(EngineError::Config(
-            "farm's own engine builds no Dockerfiles: choose Docker or Podman with --engine".to_owned(),
-        ))
+        build::build(self, spec, context, sink, cancel).await
     }
 
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {

@@ -76,12 +76,7 @@ fn unpack_entry(
 ) -> io::Result<()> {
     let relative = relative(name)?;
     let header = entry.header().clone();
-    // An empty field is nothing, as to every other tar.
     let raw = header.as_old();
-    let field = |value: io::Result<u64>, raw: &[u8]| match value {
-        Err(_) if raw.iter().all(|byte| matches!(byte, 0 | b' ')) => Ok(0),
-        value => value,
-    };
     let mode = field(header.mode().map(u64::from), &raw.mode)? as u32 & 0o7777;
     let time = i64::try_from(field(header.mtime(), &raw.mtime)?).unwrap_or(i64::MAX);
     let id = |id: u64, what: &str| {
@@ -148,6 +143,14 @@ fn unpack_entry(
         return Ok(());
     }
     set_time(&path, time)
+}
+
+/// A number of a header. An empty field is nothing, as to every other tar.
+pub(super) fn field(value: io::Result<u64>, raw: &[u8]) -> io::Result<u64> {
+    match value {
+        Err(_) if raw.iter().all(|byte| matches!(byte, 0 | b' ')) => Ok(0),
+        value => value,
+    }
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write, buffer: &mut [u8]) -> io::Result<()> {

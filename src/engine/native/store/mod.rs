@@ -29,6 +29,9 @@ const SEAL: &str = "seal";
 pub(super) const KEEPER: &str = "keeper";
 /// Names of layers: as many digits of their digest as keep a mount's options short and collisions out of reach.
 const NAME_DIGITS: usize = 32;
+/// What the tags of images begin with that a build needs for itself: the name of its folder in `staging` follows, and a
+/// number. They go with that folder.
+const OF_BUILD: &str = "farm/stage:";
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 const REPO_DIGEST: &str = "io.farm.repo-digest";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -79,6 +82,18 @@ pub(super) struct Image {
     manifest: String,
 }
 
+impl Image {
+    /// Something of what its configuration gives to processes (OCI image configuration, `config`).
+    pub(super) fn setting(&self, name: &str) -> &Value {
+        &self.config["config"][name]
+    }
+
+    /// Whether it is for an architecture. One that says nothing is for any.
+    pub(super) fn is_for(&self, arch: Arch) -> bool {
+        self.config["architecture"].as_str().is_none_or(|said| said == arch.oci().0)
+    }
+}
+
 /// One layer of an image to be added.
 #[derive(Debug, Clone)]
 pub(super) struct Layer {
@@ -102,6 +117,11 @@ impl Staging {
     /// For a helper that works in the folder: it may outlive this process, and is not to be swept away under.
     pub(super) fn lock(&self) -> io::Result<OwnedFd> {
         Ok(self.lock.try_clone()?.into())
+    }
+
+    /// A tag for an image that is needed as long as this is held.
+    pub(super) fn tag(&self, number: usize) -> String {
+        format!("{OF_BUILD}{}.{number}", self.folder.file_name().unwrap_or_default().display())
     }
 
     /// For the helper to remove.
@@ -284,6 +304,7 @@ impl Store {
         parent: Option<&Image>,
         arch: Arch,
         image_labels: &BTreeMap<String, String>,
+        env: Vec<String>,
         diff_id: &str,
     ) -> Value {
         let mut diff_ids: Vec<Value> =
@@ -296,7 +317,7 @@ impl Store {
             "created": chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             "architecture": architecture,
             "os": "linux",
-            "config": { "Env": parent.map(|image| image.env.clone()).unwrap_or_default(), "Labels": labels },
+            "config": { "Env": env, "Labels": labels },
             "rootfs": { "type": "layers", "diff_ids": diff_ids },
         });
         if let Some(variant) = variant {

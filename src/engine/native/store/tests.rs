@@ -16,7 +16,7 @@ fn add(store: &Store, tag: &str, content: &str) -> ImageInfo {
     fs::write(staging.tree().join("file"), content).unwrap();
     let diff_id = format!("sha256:{}", hex::encode(Sha256::digest(content)));
     let labels = BTreeMap::from([("name".to_owned(), content.to_owned())]);
-    let config = Store::config(None, Arch::Amd64, &labels, &diff_id).to_string().into_bytes();
+    let config = Store::config(None, Arch::Amd64, &labels, Vec::new(), &diff_id).to_string().into_bytes();
     let layer = Layer { diff_id: diff_id.clone(), bytes: 7 };
     let manifest = store.manifest(None, &config, &layer).unwrap();
     let layers = vec![(staging.folder.join("layer"), diff_id)];
@@ -80,7 +80,7 @@ fn an_image_is_not_added_without_all_of_its_layers() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     let gone = Layer { diff_id: format!("sha256:{}", "0".repeat(64)), bytes: 1 };
-    let config = Store::config(None, Arch::Amd64, &BTreeMap::new(), &gone.diff_id).to_string().into_bytes();
+    let config = Store::config(None, Arch::Amd64, &BTreeMap::new(), Vec::new(), &gone.diff_id).to_string().into_bytes();
     let manifest = store.manifest(None, &config, &gone).unwrap();
     let error = store.add_image("half:1", None, &manifest, &config, Vec::new()).unwrap_err();
     assert!(error.to_string().contains("removed meanwhile"), "{error}");

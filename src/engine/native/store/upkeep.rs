@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, read_record};
+use super::{Descriptor, OF_BUILD, REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, read_record};
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -44,6 +44,7 @@ impl Store {
                 }
             }
         }
+        self.forget_stages(&rubbish)?;
         let images = self.images()?;
         let mut layers: BTreeSet<String> = images.iter().flat_map(|image| image.layers.clone()).collect();
         layers.extend(self.running()?.into_iter().flat_map(|container| container.record.layers));
@@ -66,6 +67,19 @@ impl Store {
             }
         }
         Ok(Swept { rubbish, cgroups, bytes })
+    }
+
+    /// Takes away what builds kept for themselves that are over. Under [`Store::exclusive`].
+    fn forget_stages(&self, rubbish: &[Rubbish]) -> io::Result<()> {
+        let is_over = |entry: &Descriptor| {
+            let tag = entry.annotations.get(REFERENCE).and_then(|tag| tag.strip_prefix(OF_BUILD));
+            let build = tag.and_then(|tag| tag.split_once('.')).map(|(build, _)| self.root.join("staging").join(build));
+            build.is_some_and(|build| !build.exists() || rubbish.iter().any(|one| one.folder == build))
+        };
+        let mut index = self.index()?;
+        let before = index.manifests.len();
+        index.manifests.retain(|entry| !is_over(entry));
+        if index.manifests.len() < before { self.write_index(&index) } else { Ok(()) }
     }
 
     /// What is wrong with the store. `seal` digests a layer's tree, which takes long: it runs for several at a time, and
