@@ -9,6 +9,7 @@ use super::AssembleError;
 use super::tree::{Kind, Node, Tree};
 use crate::artifact::shared::is_shared;
 use crate::family::{AssembledPackage, Assembly};
+use crate::recipe::AlternativeLink;
 use crate::types::Format;
 
 /// What each package holds: paths of [`Tree::nodes`], folders included where the format wants them. In the order of
@@ -31,8 +32,13 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     let mut matched = vec![false; patterns.len()];
     let with_children: BTreeSet<&str> =
         tree.nodes.keys().filter_map(|path| path.rsplit_once('/')).map(|(parent, _)| parent).collect();
+    let reserved = reserved(assembly);
     for (path, node) in &tree.nodes {
         if node.kind == Kind::Folder && with_children.contains(path.as_str()) {
+            continue;
+        }
+        if let Some(why) = reserved.get(path.as_str()) {
+            problems.push(format!("{path} was installed, and is {why}"));
             continue;
         }
         let mut owner = None;
@@ -70,6 +76,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     for (package, contents) in assembly.packages.iter().zip(&layout) {
         problems.extend(missing_config_files(package, contents));
     }
+    problems.extend(missing_declared_files(assembly, &layout));
     if !problems.is_empty() {
         return Err(AssembleError::Refused(problems));
     }
@@ -93,6 +100,52 @@ fn add_parents(package: &mut BTreeMap<String, Node>, path: &str, tree: &Tree) {
         }
         parent = above;
     }
+}
+
+/// Paths at which nothing may be installed, and why.
+fn reserved(assembly: &Assembly) -> HashMap<&str, &'static str> {
+    let mut reserved = HashMap::new();
+    for package in &assembly.packages {
+        for (path, _) in &package.own_files {
+            reserved.insert(path.as_str(), "where farm writes what the recipe declares: leave out one of the two");
+        }
+        for (_, link) in links(package) {
+            reserved.insert(link.link.as_str(), "the link of an alternative: install the file under another name");
+        }
+    }
+    reserved
+}
+
+/// The links that update-alternatives makes for a package, with their names.
+pub(super) fn links(package: &AssembledPackage) -> impl Iterator<Item = (&str, &AlternativeLink)> {
+    package.system.alternatives.iter().flat_map(|(name, alternative)| {
+        let dependents = alternative.dependents.iter().map(|(name, link)| (name.as_str(), link));
+        std::iter::once((name.as_str(), &alternative.link)).chain(dependents)
+    })
+}
+
+/// Files that a recipe names must be in the package that names them: units, and what is behind alternatives.
+fn missing_declared_files(assembly: &Assembly, layout: &Layout) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (number, package) in assembly.packages.iter().enumerate() {
+        let units = package.system.services.keys().map(|unit| format!("/usr/lib/systemd/system/{unit}"));
+        for path in units.chain(links(package).map(|(_, link)| link.path.clone())) {
+            // Pages are compressed by now.
+            let names = [path.clone(), format!("{path}.gz")];
+            let has = |contents: &BTreeMap<String, Node>| {
+                names.iter().any(|name| contents.get(name).is_some_and(|node| node.kind != Kind::Folder))
+            };
+            match layout.iter().position(has) {
+                Some(holder) if holder == number => {}
+                Some(holder) => problems.push(format!(
+                    "{path} of package {} is in package {}: change their patterns",
+                    package.name, assembly.packages[holder].name
+                )),
+                None => problems.push(format!("{path} of package {} was not installed", package.name)),
+            }
+        }
+    }
+    problems
 }
 
 fn missing_config_files(package: &AssembledPackage, contents: &BTreeMap<String, Node>) -> Vec<String> {

@@ -6,16 +6,20 @@
 //! ```text
 //! tree        the installed tree: names in memory, contents on disk
 //! layout      which file goes into which package; manual pages, modes
+//! system      units, users, temporary files and alternatives
 //! libraries   what files need and provide
 //! archive     which Debian packages bring libraries
 //! deb, rpm    one package each
+//! payload     the files of an .rpm, as a stream
 //! ```
 
 mod archive;
 mod deb;
 mod layout;
 mod libraries;
+mod payload;
 mod rpm;
+mod system;
 mod tree;
 
 use std::collections::BTreeSet;
@@ -71,8 +75,11 @@ impl Staged {
     /// [`AssembleError::Refused`] with all that does not fit the recipe.
     pub fn new(mut tree: Tree, assembly: &Assembly, libdir: &str) -> Result<Staged, AssembleError> {
         layout::compress_pages(&mut tree)?;
+        system::gather_units(&mut tree);
         layout::set_modes(&mut tree, assembly.format);
         let mut layout = layout::layout(&tree, assembly, libdir)?;
+        system::add_own_files(&mut tree, assembly, &mut layout)?;
+        system::place_units(assembly, &mut layout);
         if assembly.format == Format::Deb {
             deb::add_documents(&mut tree, assembly, &mut layout)?;
         }
@@ -82,6 +89,11 @@ impl Staged {
     /// The libraries that have to come from the distribution.
     pub fn foreign_libraries(&self) -> BTreeSet<String> {
         libraries::foreign(&self.tree, &self.layout)
+    }
+
+    /// Units that are packed, and neither enabled nor started, as the recipe does not name them.
+    pub fn undeclared_units(&self, assembly: &Assembly) -> Vec<String> {
+        system::undeclared_units(assembly, &self.layout)
     }
 
     /// Writes the packages into `folder` and returns their paths, sorted. Blocks; CPU work runs on rayon.

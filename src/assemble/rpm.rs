@@ -1,27 +1,31 @@
-//! Writes an .rpm with the `rpm` crate: version 4 packages, which every rpm reads. The contents are read from disk; the
-//! compressed payload stands in memory while a package is written, which is the crate's way.
+//! Writes an .rpm: version 4 packages, which every rpm reads. The `rpm` crate makes lead, signature and header, of files that
+//! it takes to be empty, as it would keep what is in them in memory; what the header says of contents and payload is put
+//! in when `payload` has streamed them to disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Seek};
 use std::path::Path;
 
 use ::rpm::{
-    BuildConfig, CompressionWithLevel, Dependency, FileMode, FileOptions, FileOptionsBuilder, PackageBuilder,
-    Scriptlet, Timestamp,
+    BuildConfig, CompressionWithLevel, Dependency, FileFlags, FileMode, FileOptions, FileOptionsBuilder, Header,
+    HeaderEntry, IndexData, IndexTag, PackageBuilder, PackageMetadata, RpmFormat, Scriptlet, SignatureHeaderBuilder,
+    Timestamp,
 };
 
 use super::AssembleError;
 use super::deb::is_public;
+use super::layout::links;
 use super::libraries::{elves, rpm_provides, rpm_requires};
-use super::tree::{Kind, Node, Tree};
+use super::payload::{self, Entry, GZIP_LEVEL, Written, ZSTD_LEVEL};
+use super::tree::{Content, Kind, Node, Tree};
 use crate::family::{AssembledPackage, Assembly, Payload};
 use crate::recipe::PackageArch;
 use crate::types::{Arch, printable};
 
-/// As rpmbuild compresses by itself, and between size and time.
-const GZIP_LEVEL: u32 = 6;
-const ZSTD_LEVEL: i32 = 12;
+/// The crate reads users from files here.
+const SYSUSERS: &str = "/usr/lib/sysusers.d/";
+const LARGEST_SYSUSERS: u64 = 1 << 20;
 const DOCUMENTATION: [&str; 4] = ["/usr/share/doc/", "/usr/share/man/", "/usr/share/info/", "/usr/share/gtk-doc/"];
 
 /// Writes one package into `folder` and returns its file name.
@@ -64,14 +68,70 @@ pub(super) fn write(
     builder.add_changelog_entry(author, &assembly.changelog, noon(assembly.source_date_epoch));
     relations(&mut builder, tree, package, contents);
     scripts(&mut builder, tree, package, contents);
-    add_files(&mut builder, tree, package, contents, time).map_err(&cannot)?;
+    let files = Files::new(tree, package, contents, time);
+    files.add_to(&mut builder, tree, assembly.rpm_makes_users).map_err(&cannot)?;
+    if files.are_large() {
+        builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
+    }
 
-    let built = builder.build().map_err(&cannot)?;
+    let mut metadata = builder.build().map_err(&cannot)?.metadata;
     let failed = |error| AssembleError::Io(path.clone(), error);
+    let mut spool = tempfile::tempfile_in(folder).map_err(failed)?;
+    let entries = files.entries(&metadata).map_err(&cannot)?;
+    let written = payload::write(&entries, files.are_large(), assembly.payload, &mut spool).map_err(failed)?;
+    finish(&mut metadata, &files, &entries, &written).map_err(&cannot)?;
+
     let mut out = BufWriter::new(File::create_new(&path).map_err(failed)?);
-    built.write(&mut out).map_err(&cannot)?;
-    out.flush().map_err(failed)?;
+    metadata.write(&mut out).map_err(&cannot)?;
+    let mut out = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    spool.rewind().map_err(failed)?;
+    io::copy(&mut spool, &mut out).map_err(failed)?;
     Ok(name)
+}
+
+/// Puts into the header what is known of the contents and the payload, and signs it with its digests.
+fn finish(
+    metadata: &mut PackageMetadata,
+    files: &Files<'_>,
+    entries: &[Entry<'_>],
+    written: &Written,
+) -> Result<(), ::rpm::Error> {
+    let narrow = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
+    let mut replaced: BTreeMap<u32, IndexData> = BTreeMap::new();
+    let mut replace = |tag: IndexTag, data: IndexData| replaced.insert(tag as u32, data);
+    let sizes = entries.iter().map(|entry| entry.size);
+    if files.are_large() {
+        replace(IndexTag::RPMTAG_LONGSIZE, IndexData::Int64(vec![files.size]));
+        replace(IndexTag::RPMTAG_LONGFILESIZES, IndexData::Int64(sizes.collect()));
+    } else {
+        replace(IndexTag::RPMTAG_SIZE, IndexData::Int32(vec![narrow(files.size)]));
+        if !entries.is_empty() {
+            replace(IndexTag::RPMTAG_FILESIZES, IndexData::Int32(sizes.map(narrow).collect()));
+        }
+    }
+    if !entries.is_empty() {
+        let digest = |entry: &Entry<'_>| match entry.content {
+            Some(content) => written.digests.get(&content).cloned().unwrap_or_default(),
+            None => String::new(),
+        };
+        replace(IndexTag::RPMTAG_FILEDIGESTS, IndexData::StringArray(entries.iter().map(digest).collect()));
+    }
+    replace(IndexTag::RPMTAG_PAYLOADSHA256, IndexData::StringArray(vec![written.sha256.clone()]));
+    replace(IndexTag::RPMTAG_PAYLOADSHA256ALT, IndexData::StringArray(vec![written.archive_sha256.clone()]));
+
+    let region = IndexTag::RPMTAG_HEADERIMMUTABLE;
+    let sizes_of_files = [IndexTag::RPMTAG_SIZE, IndexTag::RPMTAG_FILESIZES].map(|tag| tag as u32);
+    let kept = metadata.header.get_all_entries()?.into_iter().filter(|(tag, _)| {
+        *tag != region as u32 && !replaced.contains_key(tag) && !(files.are_large() && sizes_of_files.contains(tag))
+    });
+    let kept: Vec<HeaderEntry> = kept.map(|(tag, data)| HeaderEntry::new(tag, data)).collect();
+    let new = replaced.into_iter().map(|(tag, data)| HeaderEntry::new(tag, data));
+    metadata.header = Header::from_entries(kept.into_iter().chain(new), region);
+    let header = metadata.header_bytes()?;
+    let signature = SignatureHeaderBuilder::new().format(RpmFormat::V4);
+    let signature = signature.set_content_length(header.len() as u64 + written.size).calculate_digests(&header);
+    metadata.signature = signature.build()?;
+    Ok(())
 }
 
 /// Changelogs have days, no times; rpm takes them to be at noon.
@@ -89,7 +149,11 @@ fn relations(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPacka
                 "Suggests" => builder.suggests(dependency),
                 "Provides" => builder.provides(dependency),
                 "Conflicts" => builder.conflicts(dependency),
-                _ => builder.obsoletes(dependency),
+                "Obsoletes" => builder.obsoletes(dependency),
+                "Requires(pre)" => builder.requires(Dependency::script_pre(dependency.name)),
+                "Requires(post)" => builder.requires(Dependency::script_post(dependency.name)),
+                "Requires(preun)" => builder.requires(Dependency::script_preun(dependency.name)),
+                _ => builder.requires(Dependency::script_postun(dependency.name)),
             };
         }
     }
@@ -119,7 +183,7 @@ fn scripts(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPackage
         .any(|(path, content)| is_public(path) && content.elf.as_ref().is_some_and(|elf| elf.soname.is_some()));
     for section in ["pre", "post", "preun", "postun"] {
         let ldconfig = has_libraries && section.starts_with("post");
-        let scriptlet = match package.scripts.get(section) {
+        let scriptlet = match package.scriptlets.get(section) {
             Some(body) => {
                 let before = if ldconfig { "/sbin/ldconfig\n" } else { "" };
                 Scriptlet::new(format!("{before}{body}")).prog(vec!["/bin/sh"])
@@ -136,53 +200,144 @@ fn scripts(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPackage
     }
 }
 
-fn add_files(
-    builder: &mut PackageBuilder,
-    tree: &Tree,
-    package: &AssembledPackage,
-    contents: &BTreeMap<String, Node>,
+/// What a package holds, as a header describes it.
+struct Files<'a> {
+    package: &'a AssembledPackage,
+    contents: &'a BTreeMap<String, Node>,
+    /// By path in the payload, which is what headers are sorted by.
+    sources: HashMap<&'a str, (usize, &'a Content)>,
+    /// How many files there are of a content that are alike in all else, too: hard links to each other.
+    links: HashMap<Link, usize>,
+    /// When the package was made: nothing is newer.
     time: Timestamp,
-) -> Result<(), ::rpm::Error> {
-    let mut links: HashMap<usize, usize> = HashMap::new();
-    for node in contents.values() {
-        if let Kind::File(content) = node.kind {
-            *links.entry(content).or_default() += 1;
-        }
-    }
-    for (path, node) in contents {
-        let permissions = u16::try_from(node.mode & 0o7777).unwrap_or(0o644);
-        let modified = Timestamp(u32::try_from(node.mtime).unwrap_or(u32::MAX).min(time.0));
-        match &node.kind {
-            Kind::Folder => {
-                let options = FileOptions::dir(path).permissions(permissions).modified_at(modified);
-                builder.with_dir_entry(options)?;
-            }
-            Kind::Symlink(target) => {
-                let options = FileOptions::symlink(path, target).modified_at(modified);
-                builder.with_symlink(marked(options, path, package))?;
-            }
-            Kind::File(content) => {
-                let mut options = FileOptions::new(path).mode(FileMode::regular(permissions)).modified_at(modified);
-                if links.get(content).is_some_and(|count| *count > 1) {
-                    options = options.hardlink(content.to_string());
+    /// Of all files, those with hard links once.
+    size: u64,
+}
+
+/// A file as far as it must be the same to be a hard link: content, mode and what kind of file the package says it is.
+type Link = (usize, u32, &'static str);
+
+impl<'a> Files<'a> {
+    fn new(
+        tree: &'a Tree,
+        package: &'a AssembledPackage,
+        contents: &'a BTreeMap<String, Node>,
+        time: Timestamp,
+    ) -> Files<'a> {
+        let mut files = Files { package, contents, sources: HashMap::new(), links: HashMap::new(), time, size: 0 };
+        for (path, node) in contents {
+            match &node.kind {
+                Kind::File(content) => {
+                    files.sources.insert(path, (*content, &tree.contents[*content]));
+                    let count = files.links.entry(files.link(path, *content, node.mode)).or_default();
+                    *count += 1;
+                    if *count == 1 {
+                        files.size += tree.contents[*content].size;
+                    }
                 }
-                builder.with_file(&tree.contents[*content].path, marked(options, path, package))?;
+                Kind::Symlink(target) => files.size += target.len() as u64,
+                Kind::Folder => {}
             }
         }
+        files
     }
-    Ok(())
+
+    fn link(&self, path: &str, content: usize, mode: u32) -> Link {
+        (content, mode, mark(path, self.package))
+    }
+
+    /// Sizes are 32 bits wide where they all fit: older rpms read nothing else.
+    fn are_large(&self) -> bool {
+        self.size > u32::MAX.into()
+    }
+
+    /// Files go in empty, but for those that rpm reads users from.
+    fn add_to(&self, builder: &mut PackageBuilder, tree: &Tree, rpm_makes_users: bool) -> Result<(), ::rpm::Error> {
+        for (path, node) in self.contents {
+            let permissions = u16::try_from(node.mode & 0o7777).unwrap_or(0o644);
+            let modified = Timestamp(u32::try_from(node.mtime).unwrap_or(u32::MAX).min(self.time.0));
+            match &node.kind {
+                Kind::Folder => {
+                    let options = FileOptions::dir(path).permissions(permissions).modified_at(modified);
+                    builder.with_dir_entry(options)?;
+                }
+                Kind::Symlink(target) => {
+                    let options = FileOptions::symlink(path, target).modified_at(modified);
+                    builder.with_symlink(marked(options, path, self.package))?;
+                }
+                Kind::File(content) => {
+                    let mut options = FileOptions::new(path).mode(FileMode::regular(permissions)).modified_at(modified);
+                    let (_, mode, mark) = self.link(path, *content, node.mode);
+                    if self.links.get(&(*content, mode, mark)).is_some_and(|count| *count > 1) {
+                        options = options.hardlink(format!("{content} {mode} {mark}"));
+                    }
+                    let is_read = rpm_makes_users && path.starts_with(SYSUSERS) && path.ends_with(".conf");
+                    let source = &tree.contents[*content];
+                    let text =
+                        if is_read && source.size <= LARGEST_SYSUSERS { tree.read(*content)? } else { Vec::new() };
+                    builder.with_file_contents(text, marked(options, path, self.package))?;
+                }
+            }
+        }
+        for (name, link) in links(self.package) {
+            let behind = format!("/etc/alternatives/{name}");
+            builder.with_ghost(FileOptions::symlink(&link.link, &behind).modified_at(self.time).ghost())?;
+            builder.with_ghost(FileOptions::symlink(&behind, &link.path).modified_at(self.time).ghost())?;
+        }
+        Ok(())
+    }
+
+    /// All files in the header's order.
+    fn entries<'b>(&'b self, metadata: &PackageMetadata) -> Result<Vec<Entry<'b>>, ::rpm::Error> {
+        let header = &metadata.header;
+        if !header.entry_is_present(IndexTag::RPMTAG_BASENAMES as u32) {
+            return Ok(Vec::new());
+        }
+        let inodes = header.get_entry_data_as_u32_array(IndexTag::RPMTAG_FILEINODES)?;
+        let files = metadata.get_file_entries()?.into_iter().zip(inodes);
+        let entry = |(file, inode): (::rpm::FileEntry<'_>, u32)| {
+            let name = file.path().to_string_lossy().into_owned();
+            let source = self.sources.get(name.as_str());
+            let is_ghost = file.flags().contains(FileFlags::GHOST);
+            let link = file.linkto().filter(|link| !link.is_empty()).map(str::to_owned);
+            let size = match (&link, source) {
+                (_, Some((_, content))) => content.size,
+                (Some(link), None) if !is_ghost => link.len() as u64,
+                _ => 0,
+            };
+            Entry {
+                size,
+                content: source.map(|(number, _)| *number),
+                source: source.map(|(_, content)| content.path.as_path()),
+                mode: u32::from(file.mode().raw_mode()),
+                mtime: file.modified_at().0,
+                is_ghost,
+                name,
+                link,
+                inode,
+            }
+        };
+        Ok(files.map(entry).collect())
+    }
 }
 
 /// What the file is, as `assign.awk` says it to rpmbuild.
-fn marked(options: FileOptionsBuilder, path: &str, package: &AssembledPackage) -> FileOptionsBuilder {
+fn mark(path: &str, package: &AssembledPackage) -> &'static str {
     if package.config_files.iter().any(|config| config == path) {
-        return options.config().noreplace();
+        return "config";
     }
     if path.starts_with("/usr/share/licenses/") {
-        return options.license();
+        return "license";
     }
-    if DOCUMENTATION.iter().any(|folder| path.starts_with(folder)) {
-        return options.doc();
+    if DOCUMENTATION.iter().any(|folder| path.starts_with(folder)) { "doc" } else { "" }
+}
+
+fn marked(options: FileOptionsBuilder, path: &str, package: &AssembledPackage) -> FileOptionsBuilder {
+    match mark(path, package) {
+        "config" => return options.config().noreplace(),
+        "license" => return options.license(),
+        "doc" => return options.doc(),
+        _ => {}
     }
     match path.strip_prefix("/usr/share/locale/").and_then(|rest| rest.split_once('/')) {
         Some((language, _)) => options.language(language),

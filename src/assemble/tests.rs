@@ -5,7 +5,7 @@ use tar::EntryType;
 use super::*;
 use crate::artifact;
 use crate::family::{AssembledPackage, Payload};
-use crate::recipe::PackageArch;
+use crate::recipe::{Alternative, AlternativeLink, MaintainerScripts, PackageArch, Service, System};
 
 /// A tar with entries under exactly these names, which tar's own writer would refuse.
 fn tar_of(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {
@@ -101,7 +101,10 @@ fn package(name: &str, patterns: &[&str]) -> AssembledPackage {
         patterns: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
         config_files: Vec::new(),
         relations: BTreeMap::new(),
-        scripts: BTreeMap::new(),
+        system: System::default(),
+        own_files: Vec::new(),
+        scriptlets: BTreeMap::new(),
+        maintainer_scripts: MaintainerScripts::default(),
     }
 }
 
@@ -121,6 +124,8 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         copyright: (format == Format::Deb).then(|| ("Format: x\n".to_owned(), false)),
         source_date_epoch: 1_700_000_000,
         payload: Payload::Zstd,
+        rpm_makes_users: false,
+        unit_folder: "usr/lib/systemd/system",
     }
 }
 
@@ -209,6 +214,149 @@ fn what_does_not_fit_the_recipe_is_refused_with_names() {
         refusals(made(Format::Deb, vec![config])),
         ["configuration file /etc/other.conf of package greet was not installed"]
     );
+}
+
+/// rpm's own rules for what it reads are held by the tests with containers; here, by another reader of the format.
+#[test]
+fn an_rpm_holds_what_its_header_says() {
+    for payload in [Payload::Gzip, Payload::Zstd] {
+        let (_spool, tree) = receive(TREE);
+        let mut assembly = assembly(Format::Rpm, vec![package("greet", &[])]);
+        assembly.payload = payload;
+        let staged = Staged::new(tree.unwrap(), &assembly, "/usr/lib").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let files = staged.write(&assembly, Arch::Amd64, &Libraries::new(), folder.path()).unwrap();
+        let read = ::rpm::Package::open(&files[0]).unwrap();
+        read.verify_digests().unwrap();
+        let entries = read.metadata.get_file_entries().unwrap();
+        let shown: Vec<String> = entries
+            .iter()
+            .map(|entry| {
+                let digest = entry.digest().map_or("-".to_owned(), |digest| digest.to_string()[..6].to_owned());
+                let link = entry.linkto().filter(|link| !link.is_empty()).unwrap_or("-");
+                format!("{} {} {digest} {link}", entry.path().display(), entry.size())
+            })
+            .collect();
+        insta::assert_snapshot!("files_of_an_rpm", shown.join("\n"));
+        // With hard links once, and the pages as they are compressed.
+        let size = read.metadata.get_installed_size().unwrap();
+        assert_eq!(
+            size,
+            6 + 22 + 10 + entries.iter().find(|e| e.path().ends_with("greet.1.gz")).unwrap().size() as u64
+        );
+        let contents: Vec<(String, Vec<u8>)> = read
+            .files()
+            .unwrap()
+            .map(|file| file.unwrap())
+            .filter(|file| file.metadata.path().starts_with("/usr/bin"))
+            .map(|file| (file.metadata.path().display().to_string(), file.content().unwrap_or_default().to_vec()))
+            .collect();
+        // The last of two hard links has the content.
+        let script = b"#!/usr/bin/python3 -s\n".to_vec();
+        assert_eq!(contents, [("/usr/bin/greet".to_owned(), Vec::new()), ("/usr/bin/hail".to_owned(), script)]);
+    }
+}
+
+/// Docker keeps the owners of files in what it sends, Podman makes them root's: neither is asked.
+#[test]
+fn owners_do_not_come_with_the_tree() {
+    for format in Format::ALL {
+        let made = |owner| {
+            let mut archive = tar::Builder::new(Vec::new());
+            for entry in tar::Archive::new(tar_of(TREE).as_slice()).entries().unwrap() {
+                let entry = entry.unwrap();
+                let mut header = entry.header().clone();
+                header.set_uid(owner);
+                header.set_gid(owner);
+                header.set_cksum();
+                archive.append(&header, entry).unwrap();
+            }
+            let spool = tempfile::tempdir().unwrap();
+            let tar = archive.into_inner().unwrap();
+            let tree = Tree::receive(tar.as_slice(), spool.path(), "root", "licences").unwrap();
+            let assembly = assembly(format, vec![package("greet", &[])]);
+            let folder = tempfile::tempdir().unwrap();
+            let staged = Staged::new(tree, &assembly, "/usr/lib").unwrap();
+            let files = staged.write(&assembly, Arch::Amd64, &Libraries::new(), folder.path()).unwrap();
+            std::fs::read(&files[0]).unwrap()
+        };
+        assert!(made(0) == made(2000), "{format}");
+    }
+}
+
+/// A package with a unit, an alternative and a file of farm's own.
+fn service() -> AssembledPackage {
+    let mut package = package("greet", &[]);
+    let link = |link: &str, path: &str| AlternativeLink { link: link.to_owned(), path: path.to_owned() };
+    package.system = System {
+        services: BTreeMap::from([("greet.service".to_owned(), Service { enable: None, start: None, restart: true })]),
+        alternatives: BTreeMap::from([(
+            "hello".to_owned(),
+            Alternative {
+                link: link("/usr/bin/hello", "/usr/bin/greet"),
+                priority: 10,
+                dependents: BTreeMap::from([(
+                    "hello.1.gz".to_owned(),
+                    link("/usr/share/man/man1/hello.1.gz", "/usr/share/man/man1/greet.1.gz"),
+                )]),
+            },
+        )]),
+        ..System::default()
+    };
+    package.own_files = vec![("/usr/lib/tmpfiles.d/greet.conf".to_owned(), "d /run/greet\n".to_owned())];
+    package
+}
+
+#[test]
+fn units_are_found_in_either_place_and_go_where_the_release_has_them() {
+    let unit = "[Unit]\nDescription=x\n[Install]\nWantedBy=multi-user.target\n";
+    let mut entries = TREE.to_vec();
+    entries.push(("staged/root/lib/systemd/system/greet.service", EntryType::Regular, unit));
+    entries.push(("staged/root/usr/lib/systemd/system/other.timer", EntryType::Regular, unit));
+    for folder in ["usr/lib/systemd/system", "lib/systemd/system"] {
+        let (_spool, tree) = receive(&entries);
+        let mut assembly = assembly(Format::Deb, vec![service()]);
+        assembly.unit_folder = folder;
+        let staged = Staged::new(tree.unwrap(), &assembly, "/usr/lib").unwrap();
+        assert_eq!(staged.undeclared_units(&assembly), [format!("/{folder}/other.timer")]);
+        let into = tempfile::tempdir().unwrap();
+        let files = staged.write(&assembly, Arch::Amd64, &Libraries::new(), into.path()).unwrap();
+        let control = |name: &str| artifact::deb::control_file(&files[0], name).unwrap().unwrap_or_default();
+        let sums = control("md5sums");
+        for path in
+            [&format!("{folder}/greet.service"), &format!("{folder}/other.timer"), "usr/lib/tmpfiles.d/greet.conf"]
+        {
+            assert!(sums.contains(&format!("  {path}\n")), "{path} is missing in:\n{sums}");
+        }
+        let script = control("postinst");
+        for line in
+            ["--create greet.conf", "--install /usr/bin/hello hello /usr/bin/greet 10", "enable 'greet.service'"]
+        {
+            assert!(script.contains(line), "{line} is missing in:\n{script}");
+        }
+        assert!(!script.contains("other.timer"), "{script}");
+    }
+}
+
+#[test]
+fn what_is_declared_must_be_there_and_nothing_may_be_in_its_place() {
+    let mut entries = TREE.to_vec();
+    entries.push(("staged/root/usr/bin/hello", EntryType::Regular, "x"));
+    entries.push(("staged/root/usr/lib/tmpfiles.d/greet.conf", EntryType::Regular, "d /run/x\n"));
+    for format in Format::ALL {
+        let (_spool, tree) = receive(&entries);
+        let assembly = assembly(format, vec![service(), package("other", &["/usr/bin/greet"])]);
+        assert_eq!(
+            refusals(Staged::new(tree.unwrap(), &assembly, "/usr/lib")),
+            [
+                "/usr/bin/hello was installed, and is the link of an alternative: install the file under another name",
+                "/usr/lib/tmpfiles.d/greet.conf was installed, and is where farm writes what the recipe declares: leave out \
+                 one of the two",
+                "/usr/lib/systemd/system/greet.service of package greet was not installed",
+                "/usr/bin/greet of package greet is in package other: change their patterns",
+            ]
+        );
+    }
 }
 
 #[test]

@@ -230,8 +230,12 @@ impl Tree {
 
     /// A licence's text.
     pub(super) fn text(&self, content: usize) -> Result<Vec<u8>, AssembleError> {
-        let path = &self.contents[content].path;
-        fs::read(path).map_err(|error| AssembleError::Io(path.clone(), error))
+        self.read(content).map_err(|error| AssembleError::Io(self.contents[content].path.clone(), error))
+    }
+
+    /// A whole content, for small ones.
+    pub(super) fn read(&self, content: usize) -> io::Result<Vec<u8>> {
+        fs::read(&self.contents[content].path)
     }
 }
 

@@ -11,10 +11,11 @@ use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::{Arch, Format};
 
 use super::members::{Member, members};
+use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
     BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, copyright, deb,
-    relation, rpm, script_variables, source_folder, unpack,
+    relation, rpm, script_variables, scriptlets, source_folder, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -48,6 +49,10 @@ pub struct Assembly {
     pub source_date_epoch: i64,
     /// How an .rpm's payload is compressed.
     pub payload: Payload,
+    /// Whether rpm makes users itself, of what a package provides.
+    pub rpm_makes_users: bool,
+    /// Where units lie in the packages.
+    pub unit_folder: &'static str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -72,10 +77,16 @@ pub struct AssembledPackage {
     /// Which files it gets; when the main package has none, it gets what no pattern takes.
     pub patterns: Vec<String>,
     pub config_files: Vec<String>,
-    /// By field of the format (`Depends`, `Requires`), each relation in the format's syntax.
+    /// By field of the format (`Depends`, `Requires(post)`), each relation in the format's syntax.
     pub relations: BTreeMap<String, Vec<String>>,
-    /// By name: `postinst` (a whole file), `post` (the body of a scriptlet).
-    pub scripts: BTreeMap<String, String>,
+    /// What the recipe asks of the installed system.
+    pub system: System,
+    /// Files that it gets for that, beside what was installed: path and content.
+    pub own_files: Vec<(String, String)>,
+    /// rpm: the bodies of scriptlets by section: `post`.
+    pub scriptlets: BTreeMap<String, String>,
+    /// deb: the recipe's own, for [`super::maintainer_scripts`].
+    pub maintainer_scripts: MaintainerScripts,
 }
 
 /// What runs in the image. Its results are the staged tree, not packages.
@@ -207,10 +218,7 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
     };
     Assembly {
         format: distro.format,
-        packages: members(recipe, distro.format)
-            .iter()
-            .map(|member| assembled(member, distro.format, &version))
-            .collect(),
+        packages: members(recipe, distro.format).iter().map(|member| assembled(member, distro, &version)).collect(),
         epoch: package.epoch,
         upstream_version: package.version.clone(),
         release: format!("{}{}", package.release, distro.release_tag),
@@ -223,6 +231,11 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         copyright,
         source_date_epoch,
         payload: payload(distro),
+        rpm_makes_users: scriptlets::rpm_makes_users(distro),
+        unit_folder: match distro.format {
+            Format::Deb => deb::unit_folder(distro),
+            Format::Rpm => UNITS.trim_start_matches('/'),
+        },
     }
 }
 
@@ -232,7 +245,8 @@ fn payload(distro: &Distro) -> Payload {
     if newest { Payload::Zstd } else { Payload::Gzip }
 }
 
-fn assembled(member: &Member<'_>, format: Format, version: &str) -> AssembledPackage {
+fn assembled(member: &Member<'_>, distro: &Distro, version: &str) -> AssembledPackage {
+    let format = distro.format;
     let description = match format {
         Format::Deb => deb::description(member.description, &member.summary, &member.name),
         Format::Rpm => {
@@ -240,10 +254,11 @@ fn assembled(member: &Member<'_>, format: Format, version: &str) -> AssembledPac
             if lines.is_empty() { format!("{}.", member.summary) } else { lines.join("\n") }
         }
     };
-    let (relations, scripts) = match format {
-        Format::Deb => (deb_relations(member.relations, version), maintainer_scripts(member.scripts)),
-        Format::Rpm => (rpm_relations(member.relations, version), scriptlets(member.scripts)),
+    let (relations, scriptlets) = match format {
+        Format::Deb => (deb_relations(member.relations, version), BTreeMap::new()),
+        Format::Rpm => (rpm_relations(member, distro, version), scriptlets::assembled(member, distro)),
     };
+    let own_files = own_files(member, format).into_iter().map(|file| (file.path, file.content)).collect();
     AssembledPackage {
         name: member.name.clone(),
         summary: member.summary.clone(),
@@ -254,7 +269,10 @@ fn assembled(member: &Member<'_>, format: Format, version: &str) -> AssembledPac
         patterns: member.files.to_vec(),
         config_files: member.config_files.to_vec(),
         relations,
-        scripts,
+        system: member.system.clone(),
+        own_files,
+        scriptlets,
+        maintainer_scripts: member.scripts.clone(),
     }
 }
 
@@ -263,56 +281,15 @@ fn deb_relations(relations: &Relations, version: &str) -> BTreeMap<String, Vec<S
     fields.into_iter().map(|(field, values)| (field.to_owned(), values)).collect()
 }
 
-fn rpm_relations(relations: &Relations, version: &str) -> BTreeMap<String, Vec<String>> {
-    let fields = rpm::relation_tags(relations);
-    let written = fields.into_iter().map(|(tag, list)| {
-        let list: Vec<String> = list.iter().filter_map(|r| relation::write(r, Format::Rpm, version).ok()).collect();
-        (tag.to_owned(), list)
-    });
-    written.filter(|(_, list)| !list.is_empty()).collect()
-}
-
-/// Removal scripts run when the last version goes (`$1` is 0), not on upgrades, as in Debian's maintainer scripts.
-fn scriptlets(scripts: &MaintainerScripts) -> BTreeMap<String, String> {
-    let sections = [
-        ("pre", &scripts.pre_install, false),
-        ("post", &scripts.post_install, false),
-        ("preun", &scripts.pre_remove, true),
-        ("postun", &scripts.post_remove, true),
-    ];
-    let written = sections.into_iter().filter_map(|(section, script, at_removal)| {
-        let script = body(script.as_deref()?);
-        let text = match at_removal {
-            true => format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n"),
-            false => format!("set -e\n{script}"),
-        };
-        Some((section.to_owned(), text))
-    });
-    written.collect()
-}
-
-/// Policy 6.5: which script runs when. A removal script runs on removal only, not on upgrades, as in an .rpm.
-fn maintainer_scripts(scripts: &MaintainerScripts) -> BTreeMap<String, String> {
-    let scripts = [
-        ("preinst", "install|upgrade", &scripts.pre_install),
-        ("postinst", "configure", &scripts.post_install),
-        ("prerm", "remove", &scripts.pre_remove),
-        ("postrm", "remove", &scripts.post_remove),
-    ];
-    let written = scripts.into_iter().filter_map(|(name, when, script)| {
-        let script = body(script.as_deref()?);
-        let text = format!("#!/bin/sh\nset -e\n\ncase \"$1\" in\n{when})\n    (\nset -e\n{script})\n    ;;\nesac\n");
-        Some((name.to_owned(), text))
-    });
-    written.collect()
-}
-
-/// What only a distribution's own tools do with a package, as a sentence; none when farm can make it.
-pub(super) fn problem(recipe: &Recipe, format: Format) -> Option<String> {
-    let asks = members(recipe, format).into_iter().find(|member| *member.system != System::default())?;
-    Some(format!(
-        "the package {} declares services, users, groups, tmpfiles or alternatives, which the packaging tools of an image \
-         set up, and here farm makes the packages",
-        asks.name
-    ))
+fn rpm_relations(member: &Member<'_>, distro: &Distro, version: &str) -> BTreeMap<String, Vec<String>> {
+    let mut relations: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (tag, list) in rpm::relation_tags(member.relations) {
+        let written = list.iter().filter_map(|r| relation::write(r, Format::Rpm, version).ok());
+        relations.entry(tag.to_owned()).or_default().extend(written);
+    }
+    for (tag, tool) in scriptlets::assembled_requirements(member, distro) {
+        relations.entry(tag.to_owned()).or_default().push(tool);
+    }
+    relations.retain(|_, list| !list.is_empty());
+    relations
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::distro::Distro;
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations};
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, Service};
 use crate::types::Format;
 
 use super::members::{Member, assignment, members};
@@ -37,7 +37,7 @@ fn standards_version(distro: &Distro) -> &'static str {
 
 /// Where the helpers of a release look for units: debhelper before 13.11.6 knows the old place only, newer releases
 /// forbid it.
-fn unit_folder(distro: &Distro) -> &'static str {
+pub(super) fn unit_folder(distro: &Distro) -> &'static str {
     match (distro.family.as_str(), distro.version.as_str()) {
         ("debian", "10" | "11" | "12") | ("ubuntu", "20.04" | "22.04") => "lib/systemd/system",
         _ => "usr/lib/systemd/system",
@@ -342,6 +342,18 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
     rules
 }
 
+/// What is done with a unit, Debian's policy filled in: what is installed is enabled, and what is enabled is started.
+pub(super) struct Choices {
+    pub(super) enable: bool,
+    pub(super) start: bool,
+    pub(super) restart: bool,
+}
+
+pub(super) fn service_choices(service: &Service) -> Choices {
+    let enable = service.enable.unwrap_or(true);
+    Choices { enable, start: service.start.unwrap_or(enable), restart: service.restart }
+}
+
 /// What stands in for dh_installsystemd: only units that the recipe names are touched, each as it says. The recipe's
 /// `post-install` comes before: it finds users and temporary files made and services not yet started.
 fn services(members: &[Member<'_>]) -> String {
@@ -352,16 +364,15 @@ fn services(members: &[Member<'_>]) -> String {
             rules.push_str(&format!("\tcat {SCRIPTS}/{name}.postinst >>debian/{name}.postinst.debhelper\n"));
         }
         for (unit, service) in &member.system.services {
-            let enable = service.enable.unwrap_or(true);
+            let Choices { enable, start, restart } = service_choices(service);
             let mut options = String::new();
             if !enable {
                 options.push_str(" --no-enable");
             }
-            let start = service.start.unwrap_or(enable);
             if !start {
                 options.push_str(" --no-start");
             }
-            match service.restart {
+            match restart {
                 false => options.push_str(" --no-stop-on-upgrade"),
                 // With --no-start it is not the default: the unit would only be stopped.
                 true if !start => options.push_str(" --restart-after-upgrade"),

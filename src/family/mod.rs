@@ -14,6 +14,7 @@ mod check;
 mod copyright;
 mod deb;
 mod dnf;
+mod maintainer;
 mod members;
 mod offers;
 mod relation;
@@ -36,6 +37,7 @@ use crate::types::Format;
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
+pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub use offers::{Offer, Wish, names_in, offers};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
@@ -269,11 +271,6 @@ pub fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Pa
 /// but a shell.
 pub fn staging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     assembly::packaging(recipe, distro, source_date_epoch)
-}
-
-/// What farm itself cannot do with a recipe's packages, as a sentence.
-pub fn assembly_problem(recipe: &Recipe, format: Format) -> Option<String> {
-    assembly::problem(recipe, format)
 }
 
 /// What to ask of an image that a recipe names, before its steps run.

@@ -1,6 +1,8 @@
-//! The scriptlets of a .spec: the recipe's maintainer scripts, and what units, users, temporary files and alternatives need
-//! around them. A distribution's own macros are used where it has them; on Debian, whose rpm has none, their meaning is
-//! written out.
+//! The scriptlets of an .rpm: the recipe's maintainer scripts, and what units, users, temporary files and alternatives need
+//! around them. In a .spec, a distribution's own macros are used where it has them; on Debian, whose rpm has none, and in
+//! packages that farm makes itself, their meaning is written out.
+
+use std::collections::BTreeMap;
 
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{Alternative, System};
@@ -28,7 +30,7 @@ fn uses_macros(system: &System) -> bool {
 }
 
 /// rpm from 4.19 on makes the users of sysusers.d files itself, before it unpacks, where the distribution lets it.
-fn rpm_makes_users(distro: &Distro) -> bool {
+pub(super) fn rpm_makes_users(distro: &Distro) -> bool {
     match distro.family.as_str() {
         "fedora" => true,
         "centos-stream" | "almalinux" | "rocky" | "oracle" => !matches!(distro.version.as_str(), "8" | "9"),
@@ -38,19 +40,42 @@ fn rpm_makes_users(distro: &Distro) -> bool {
 
 /// What the scriptlets of a member need, for its part of the preamble.
 pub(super) fn requirements(spec: &mut String, member: &Member<'_>, distro: &Distro) {
-    let (system, has_macros) = (member.system, distro.manager != PackageManager::Apt);
-    if has_macros && uses_macros(system) {
+    if needs_systemd(member, distro) {
         spec.push_str("%{?systemd_requires}\n");
     }
+    for (name, tool) in tools(member, distro, "%{_sbindir}") {
+        tag(spec, name, &tool);
+    }
+}
+
+/// The same, written out for a package without a .spec.
+pub(super) fn assembled_requirements(member: &Member<'_>, distro: &Distro) -> Vec<(&'static str, String)> {
+    let phases = ["Requires(post)", "Requires(preun)", "Requires(postun)"];
+    let systemd = phases.iter().filter(|_| needs_systemd(member, distro)).map(|phase| (*phase, "systemd".to_owned()));
+    systemd.chain(tools(member, distro, sbin(distro))).collect()
+}
+
+fn needs_systemd(member: &Member<'_>, distro: &Distro) -> bool {
+    distro.manager != PackageManager::Apt && uses_macros(member.system)
+}
+
+/// Fedora made the two folders one in release 42.
+fn sbin(distro: &Distro) -> &'static str {
+    let is_merged = distro.family == "fedora" && distro.version.parse::<u32>().is_ok_and(|version| version >= 42);
+    if is_merged { "/usr/bin" } else { "/usr/sbin" }
+}
+
+/// The programs that scriptlets run, with the tag that says when. `sbin` is how the place of alternatives is written.
+fn tools(member: &Member<'_>, distro: &Distro, sbin: &str) -> Vec<(&'static str, String)> {
+    let mut tools = Vec::new();
     if !rpm_makes_users(distro) {
-        for tool in user_tools(system) {
-            tag(spec, "Requires(pre)", &format!("/usr/sbin/{tool}"));
-        }
+        tools.extend(user_tools(member.system).into_iter().map(|tool| ("Requires(pre)", format!("/usr/sbin/{tool}"))));
     }
-    if !system.alternatives.is_empty() {
-        tag(spec, "Requires(post)", "%{_sbindir}/update-alternatives");
-        tag(spec, "Requires(postun)", "%{_sbindir}/update-alternatives");
+    if !member.system.alternatives.is_empty() {
+        let program = format!("{sbin}/update-alternatives");
+        tools.extend([("Requires(post)", program.clone()), ("Requires(postun)", program)]);
     }
+    tools
 }
 
 fn user_tools(system: &System) -> Vec<&'static str> {
@@ -89,104 +114,145 @@ fn own<'a>(text: String) -> Option<Part<'a>> {
     (!text.is_empty()).then_some(Part::Own(text))
 }
 
-/// All scriptlets of a member. `libraries`: new glibc has a file trigger that runs ldconfig, others have none; where it is,
-/// the scriptlet does no harm.
-///
+/// All scriptlets of a member, for a .spec. `libraries`: new glibc has a file trigger that runs ldconfig, others have
+/// none; where it is, the scriptlet does no harm.
+pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool) {
+    for (section, mut parts) in sections(member, distro, Systemd::in_spec(distro)) {
+        let name = &member.name;
+        let ldconfig = libraries && section.starts_with("post");
+        match (&parts[..], ldconfig) {
+            ([], false) => {}
+            ([], true) => spec.push_str(&format!("\n%{section} -n {name} -p /sbin/ldconfig\n")),
+            (_, ldconfig) => {
+                if ldconfig {
+                    // What is installed comes first, and what is removed after the recipe's own script.
+                    let at = usize::from(section == "postun" && matches!(parts[0], Part::Recipe(..)));
+                    parts.insert(at, Part::Own("/sbin/ldconfig\n".to_owned()));
+                }
+                spec.push_str(&format!("\n%{section} -n {name}\n{}", text(&parts, escape)));
+            }
+        }
+    }
+}
+
+/// The same for a package that has no .spec: nothing in it is a macro. ldconfig is not in it.
+pub(super) fn assembled(member: &Member<'_>, distro: &Distro) -> BTreeMap<String, String> {
+    let sections = sections(member, distro, Systemd::written(distro)).into_iter();
+    let written = sections.filter(|(_, parts)| !parts.is_empty());
+    written.map(|(section, parts)| (section.to_owned(), text(&parts, str::to_owned))).collect()
+}
+
 /// The order is that of the .deb: `post-install` finds users and temporary files made and services not yet started;
 /// `pre-remove` finds all as it was.
-pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool) {
+fn sections<'a>(member: &'a Member<'_>, distro: &Distro, systemd: Systemd) -> [(&'static str, Vec<Part<'a>>); 4] {
     let (system, scripts) = (member.system, member.scripts);
-    let systemd =
-        Systemd { macros: distro.manager != PackageManager::Apt, suse: distro.manager == PackageManager::Zypper };
-    let ldconfig = || own(if libraries { "/sbin/ldconfig\n".to_owned() } else { String::new() });
     let users = if rpm_makes_users(distro) { String::new() } else { make_users(system) };
-    for (section, parts) in [
+    let install = system.alternatives.iter().map(|(name, value)| install_alternative(name, value)).collect();
+    [
         ("pre", vec![own(users), own(systemd.pre(system)), recipe(&scripts.pre_install, false)]),
         (
             "post",
             vec![
-                ldconfig(),
                 own(systemd.tmpfiles(member)),
                 recipe(&scripts.post_install, false),
-                own(system.alternatives.iter().map(|(name, value)| install_alternative(name, value)).collect()),
+                own(install),
                 own(systemd.post(system)),
             ],
         ),
         ("preun", vec![recipe(&scripts.pre_remove, true), own(systemd.preun(system))]),
         (
             "postun",
-            vec![
-                recipe(&scripts.post_remove, true),
-                ldconfig(),
-                own(remove_alternatives(system)),
-                own(systemd.postun(system)),
-            ],
+            vec![recipe(&scripts.post_remove, true), own(remove_alternatives(system)), own(systemd.postun(system))],
         ),
-    ] {
-        write(spec, section, &member.name, &parts.into_iter().flatten().collect::<Vec<_>>());
-    }
+    ]
+    .map(|(section, parts)| (section, parts.into_iter().flatten().collect()))
 }
 
-fn write(spec: &mut String, section: &str, member: &str, parts: &[Part<'_>]) {
-    match parts {
-        [] => return,
-        [Part::Own(only)] if only == "/sbin/ldconfig\n" => {
-            spec.push_str(&format!("\n%{section} -n {member} -p /sbin/ldconfig\n"));
-            return;
-        }
-        _ => spec.push_str(&format!("\n%{section} -n {member}\n")),
-    }
+fn text(parts: &[Part<'_>], escape: impl Fn(&str) -> String) -> String {
+    let mut text = String::new();
     for (index, part) in parts.iter().enumerate() {
         match part {
-            Part::Own(text) => spec.push_str(text),
+            Part::Own(own) => text.push_str(own),
             Part::Recipe(script, at_removal) => {
                 let script = escape(&body(script));
                 match at_removal {
-                    true => spec.push_str(&format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n")),
-                    false => spec.push_str(&format!("(\nset -e\n{script})\n")),
+                    true => text.push_str(&format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n")),
+                    false => text.push_str(&format!("(\nset -e\n{script})\n")),
                 }
                 // An `||` behind the parentheses would switch `set -e` off within them.
                 if index + 1 < parts.len() {
-                    spec.push_str("[ $? -eq 0 ] || exit 1\n");
+                    text.push_str("[ $? -eq 0 ] || exit 1\n");
                 }
             }
         }
     }
+    text
 }
 
-/// The words in which a distribution speaks to systemd.
-struct Systemd {
-    macros: bool,
-    suse: bool,
+/// What systemd's macros run where there is one, from release 249 on.
+const HELPER: &str = "/usr/lib/systemd/systemd-update-helper";
+
+/// The words in which a package speaks to systemd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Systemd {
+    /// Macros that the Fedora family has.
+    Macros,
+    SuseMacros,
+    /// What those of the Fedora family come to: systemd's helper where it is, which leaves restarts to the end of the
+    /// transaction, else systemctl.
+    Helper,
+    /// systemctl alone. openSUSE's helper asks for a mark that only its own macros make.
+    Systemctl,
 }
 
 impl Systemd {
-    fn pre(&self, system: &System) -> String {
+    fn in_spec(distro: &Distro) -> Systemd {
+        match distro.manager {
+            PackageManager::Apt => Systemd::Systemctl,
+            PackageManager::Dnf => Systemd::Macros,
+            PackageManager::Zypper => Systemd::SuseMacros,
+        }
+    }
+
+    fn written(distro: &Distro) -> Systemd {
+        match distro.manager {
+            PackageManager::Dnf => Systemd::Helper,
+            PackageManager::Apt | PackageManager::Zypper => Systemd::Systemctl,
+        }
+    }
+
+    fn pre(self, system: &System) -> String {
         match units(system, |_| true) {
-            Some(units) if self.suse => format!("%service_add_pre {units}\n"),
+            Some(units) if self == Systemd::SuseMacros => format!("%service_add_pre {units}\n"),
             _ => String::new(),
         }
     }
 
-    fn tmpfiles(&self, member: &Member<'_>) -> String {
+    fn tmpfiles(self, member: &Member<'_>) -> String {
         if member.system.tmpfiles.is_empty() {
             return String::new();
         }
         let file = format!("{}.conf", member.name);
-        if self.macros {
-            return format!("%tmpfiles_create %{{_tmpfilesdir}}/{file}\n");
+        match self {
+            Systemd::Macros | Systemd::SuseMacros => format!("%tmpfiles_create %{{_tmpfilesdir}}/{file}\n"),
+            Systemd::Helper | Systemd::Systemctl => format!(
+                "if command -v systemd-tmpfiles >/dev/null; then\n    systemd-tmpfiles --create {file} || :\nfi\n"
+            ),
         }
-        format!("if command -v systemd-tmpfiles >/dev/null; then\n    systemd-tmpfiles --create {file} || :\nfi\n")
     }
 
     /// Presets say what is enabled; the package has one for units that the recipe enables or disables by name.
-    fn post(&self, system: &System) -> String {
+    fn post(self, system: &System) -> String {
         let Some(all) = units(system, |_| true) else { return String::new() };
-        let mut text = match (self.macros, self.suse) {
-            (true, true) => format!("%service_add_post {all}\n"),
-            (true, false) => format!("%systemd_post {all}\n"),
-            (false, _) => format!(
-                "if [ \"$1\" -eq 1 ] && command -v systemctl >/dev/null; then\n    systemctl --no-reload preset {all} || :\nfi\n"
+        let mut text = match self {
+            Systemd::SuseMacros => format!("%service_add_post {all}\n"),
+            Systemd::Macros => format!("%systemd_post {all}\n"),
+            Systemd::Helper | Systemd::Systemctl => self.or_helper(
+                "-eq 1",
+                &format!("install-system-units {all}"),
+                format!(
+                    "if [ \"$1\" -eq 1 ] && command -v systemctl >/dev/null; then\n    systemctl --no-reload preset {all} || :\nfi\n"
+                ),
             ),
         };
         if let Some(started) = units(system, |service| service.start == Some(true)) {
@@ -198,36 +264,60 @@ impl Systemd {
         text
     }
 
-    fn preun(&self, system: &System) -> String {
+    fn preun(self, system: &System) -> String {
         let Some(all) = units(system, |_| true) else { return String::new() };
-        match (self.macros, self.suse) {
-            (true, true) => format!("%service_del_preun {all}\n"),
-            (true, false) => format!("%systemd_preun {all}\n"),
-            (false, _) => format!(
-                "if [ \"$1\" -eq 0 ] && command -v systemctl >/dev/null; then\n    now=\n    \
-                 [ ! -d /run/systemd/system ] || now=--now\n    systemctl --no-reload disable $now {all} || :\nfi\n"
+        match self {
+            Systemd::SuseMacros => format!("%service_del_preun {all}\n"),
+            Systemd::Macros => format!("%systemd_preun {all}\n"),
+            Systemd::Helper | Systemd::Systemctl => self.or_helper(
+                "-eq 0",
+                &format!("remove-system-units {all}"),
+                format!(
+                    "if [ \"$1\" -eq 0 ] && command -v systemctl >/dev/null; then\n    now=\n    \
+                     [ ! -d /run/systemd/system ] || now=--now\n    systemctl --no-reload disable $now {all} || :\nfi\n"
+                ),
             ),
         }
     }
 
-    fn postun(&self, system: &System) -> String {
+    fn postun(self, system: &System) -> String {
         let kept = units(system, |service| !service.restart);
         let restarted = units(system, |service| service.restart);
-        if self.macros {
-            let (kept_macro, restarted_macro) = match self.suse {
-                true => ("service_del_postun_without_restart", "service_del_postun"),
-                false => ("systemd_postun", "systemd_postun_with_restart"),
-            };
-            let line = |name: &str, units: Option<String>| units.map(|units| format!("%{name} {units}\n"));
-            return [line(kept_macro, kept), line(restarted_macro, restarted)].into_iter().flatten().collect();
-        }
+        let (kept_macro, restarted_macro) = match self {
+            Systemd::SuseMacros => ("service_del_postun_without_restart", "service_del_postun"),
+            Systemd::Macros => ("systemd_postun", "systemd_postun_with_restart"),
+            Systemd::Helper | Systemd::Systemctl => return self.written_postun(kept, restarted),
+        };
+        let line = |name: &str, units: Option<String>| units.map(|units| format!("%{name} {units}\n"));
+        [line(kept_macro, kept), line(restarted_macro, restarted)].into_iter().flatten().collect()
+    }
+
+    fn written_postun(self, kept: Option<String>, restarted: Option<String>) -> String {
         if kept.is_none() && restarted.is_none() {
             return String::new();
         }
-        let restart = restarted
-            .map(|units| format!("    [ \"$1\" -eq 0 ] || systemctl try-restart {units} || :\n"))
-            .unwrap_or_default();
-        format!("if [ -d /run/systemd/system ]; then\n    systemctl daemon-reload || :\n{restart}fi\n")
+        let Some(restarted) = restarted else {
+            return "if [ -d /run/systemd/system ]; then\n    systemctl daemon-reload || :\nfi\n".to_owned();
+        };
+        self.or_helper(
+            "-ge 1",
+            &format!("mark-restart-system-units {restarted}"),
+            format!(
+                "if [ -d /run/systemd/system ]; then\n    systemctl daemon-reload || :\n    \
+                 [ \"$1\" -eq 0 ] || systemctl try-restart {restarted} || :\nfi\n"
+            ),
+        )
+    }
+
+    /// An `if` that comes second to systemd's helper. Whether there is one is known on the user's machine only: it came
+    /// into the distributions in the middle of their releases.
+    fn or_helper(self, when: &str, command: &str, without: String) -> String {
+        match self {
+            Systemd::Helper => {
+                format!("if [ \"$1\" {when} ] && [ -x {HELPER} ]; then\n    {HELPER} {command} || :\nel{without}")
+            }
+            _ => without,
+        }
     }
 }
 

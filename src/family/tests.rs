@@ -12,6 +12,8 @@ use crate::recipe::{
 };
 use crate::types::Arch;
 
+mod assembled;
+
 fn distro(format: Format, manager: PackageManager) -> Distro {
     Distro {
         id: "some-1".to_owned(),
@@ -605,8 +607,11 @@ fn scripts_parse() {
                 .extend([test.install, test.remove].into_iter().chain(test.test).chain(test.tester.map(|t| t.script)));
         }
     }
-    for script in scripts {
-        let output = std::process::Command::new("sh").args(["-n", "-c", &script]).output().unwrap();
-        assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
-    }
+    scripts.iter().for_each(|script| parses(script));
+}
+
+#[track_caller]
+fn parses(script: &str) {
+    let output = std::process::Command::new("sh").args(["-n", "-c", script]).output().unwrap();
+    assert!(output.status.success(), "{}\n{script}", String::from_utf8_lossy(&output.stderr));
 }

@@ -67,11 +67,6 @@ impl JobEnvironment {
                 "[packaging] {key} needs the packaging tools of an image, and here farm makes the packages"
             ));
         }
-        if tools == PackagingTools::Farm
-            && let Some(problem) = family::assembly_problem(recipe, cell.distro.format)
-        {
-            return Err(problem);
-        }
         Ok(Some(JobEnvironment { origin: origin.clone(), distro: cell.environment_distro.clone(), tools }))
     }
 

@@ -126,7 +126,7 @@ pub struct Relations {
 }
 
 /// Shell run by the package manager on the user's machine.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct MaintainerScripts {
     pub pre_install: Option<String>,
     pub post_install: Option<String>,

@@ -11,7 +11,7 @@ use super::reader::Section;
 use super::values::{self, Check, Complaint};
 
 /// The part of `[package]` and `[packages.KEY]` that is about the installed system.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct System {
     /// Units of systemd that the package's files hold, by their full name: `greetd.service`.
     pub services: BTreeMap<String, Service>,
@@ -26,7 +26,7 @@ pub struct System {
 }
 
 /// What is done with a unit; where a choice is `None`, the distribution's own policy holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Service {
     /// At first installation.
     pub enable: Option<bool>,
@@ -37,7 +37,7 @@ pub struct Service {
 }
 
 /// A user without a password and a login shell.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct SystemUser {
     pub comment: Option<String>,
     /// Not made by whatever makes the user.
@@ -48,7 +48,7 @@ pub struct SystemUser {
 }
 
 /// One of several files that can stand behind a common name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Alternative {
     pub link: AlternativeLink,
     pub priority: u32,
@@ -56,7 +56,7 @@ pub struct Alternative {
     pub dependents: BTreeMap<String, AlternativeLink>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct AlternativeLink {
     /// The common name: `/usr/bin/editor`.
     pub link: String,

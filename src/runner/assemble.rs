@@ -37,6 +37,10 @@ pub(crate) async fn packages(
     let libdir = family::assembly_env(assembly.format, arch, 1).remove("LIBDIR").unwrap_or_default();
     let plan = assembly.clone();
     let staged = blocking(move || Staged::new(tree, &plan, &libdir)).await?.map_err(stop)?;
+    for unit in staged.undeclared_units(assembly) {
+        let unit = crate::types::printable(&unit);
+        work.note(&format!("{unit} is in no table of services: it is neither enabled nor started")).await?;
+    }
     let mut libraries = assemble::Libraries::new();
     if assembly.format == Format::Deb {
         let wanted = staged.foreign_libraries();

@@ -10,6 +10,7 @@ use crate::event::Outcome;
 use crate::family::{self, StepKind};
 use crate::plan::JobEnvironment;
 use crate::recipe::{EnvironmentOrigin, PackagingTools};
+use crate::types::Format;
 
 /// Exit codes by which a program that cannot be run is told from one that failed.
 const NOT_RUN: [i32; 2] = [126, 127];
@@ -43,9 +44,6 @@ pub(crate) async fn made_by_farm(
         }
     };
     if by_farm {
-        if let Some(problem) = family::assembly_problem(&work.job.recipe, work.job.distro.format) {
-            return Err(unfit(format!("{image} has no {}: {problem}", missing_tools.join(", "))));
-        }
         let missing: Vec<&str> = probe.staging.iter().copied().filter(|tool| !has(tool)).collect();
         if !missing.is_empty() {
             return Err(unfit(format!("{image} has no {}, which the steps need", missing.join(", "))));
@@ -64,7 +62,12 @@ pub(crate) async fn made_by_farm(
 
 /// Says in log and report that the packages are farm's own work.
 pub(crate) async fn tell(work: &mut Work<'_>, why: &str) -> Result<(), Stop> {
-    let message = format!("farm itself made the packages, with what it read in the files: {why}");
+    let debug = match work.job.distro.format {
+        Format::Deb => "-dbgsym",
+        Format::Rpm => "-debuginfo",
+    };
+    let message =
+        format!("farm itself made the packages, with what it read in the files and without {debug} packages: {why}");
     work.note(&message).await?;
     let finding = Finding { severity: Severity::Warning, ..outcome::finding("", "made-by-farm", message) };
     work.warnings = vec![finding];

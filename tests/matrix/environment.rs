@@ -185,3 +185,51 @@ distros = ["debian-12", "debian-13", "rpm-generic"]
     assert_eq!(errors_of_rpmlint(&rpms), Vec::<String>::new());
     lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 cached");
 }
+
+/// The daemon of `split`, with all that it asks of the system: its own test passes, whoever makes the packages.
+#[test]
+fn what_packages_ask_of_the_system_is_done_when_farm_makes_them() {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return;
+    }
+    let lab = Lab::new("environment-system", &store());
+    let project = lab.folder.join("project");
+    copy(&repository().join("tests/recipes/greetd"), &project);
+    let recipe = fs::read_to_string(project.join("farm.toml")).unwrap();
+    let environment = "[environment]\ndistro = \"debian-12\"\ntools = \"farm\"\n\n[build]\n";
+    fs::write(project.join("farm.toml"), recipe.replace("[build]\n", environment)).unwrap();
+    lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 succeeded");
+
+    for (distro, units) in [("debian-12", "./lib/systemd/system"), ("debian-13", "./usr/lib/systemd/system")] {
+        let debs = lab.files(&format!("greetd/{distro}-amd64"), ".deb");
+        let main = debs.iter().find(|deb| deb.to_str().unwrap().contains("/greetd_")).unwrap().to_str().unwrap();
+        tool("dpkg", &["-c", main]).unwrap().expect(0).says(&format!(" {units}/greetd.service\n"));
+        let scripts = tool("dpkg", &["-I", main, "postinst", "prerm", "postrm"]).unwrap().expect(0);
+        scripts
+            .says("systemd-sysusers ${DPKG_ROOT:+--root=\"$DPKG_ROOT\"} greetd.conf")
+            .says("deb-systemd-helper enable 'greetd.service'")
+            .says("deb-systemd-helper debian-installed 'greetd-tidy.timer'")
+            .says("deb-systemd-invoke stop 'greetd.service'")
+            .says("deb-systemd-helper purge 'greetd-tidy.timer' 'greetd.service'");
+        assert_eq!(errors_of_lintian(&debs), Vec::<String>::new(), "{distro}");
+    }
+
+    let rpms = lab.files("greetd/rpm-generic-x86_64", ".rpm");
+    let main = rpms.iter().find(|rpm| rpm.to_str().unwrap().contains("/greetd-1.2")).unwrap().to_str().unwrap();
+    let format = "[%{FILEFLAGS:fflags} %{FILENAMES} %{FILELINKTOS}\n]";
+    tool("rpm", &["-qp", "--nosignature", "--qf", format, main])
+        .unwrap()
+        .expect(0)
+        .says("cn /etc/greetd.conf \n")
+        .says("g /usr/bin/greet /etc/alternatives/greet\n")
+        .says("g /etc/alternatives/greet /usr/bin/greet-plain\n")
+        .says(" /usr/lib/systemd/system-preset/50-greetd.preset \n");
+    tool("rpm", &["-qp", "--nosignature", "--scripts", main])
+        .unwrap()
+        .expect(0)
+        .says("useradd -r -g greetd -d /var/lib/greetd")
+        .says("update-alternatives --install /usr/bin/greet greet /usr/bin/greet-plain 40")
+        .says("systemctl --no-reload preset greetd-tidy.service greetd-tidy.timer greetd.service");
+    tool("rpm", &["-qRp", "--nosignature", main]).unwrap().expect(0).says("/usr/sbin/useradd\n");
+    assert_eq!(errors_of_rpmlint(&[PathBuf::from(main)]), Vec::<String>::new());
+}

@@ -1,10 +1,12 @@
-//! farm's memory does not grow with what it moves: a source and a package of 2 GiB each, through the whole of a build.
+//! farm's memory does not grow with what it moves: a source and a package of 2 GiB each, through the whole of a build, and a
+//! package of 512 MiB that farm makes itself.
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use crate::lab::{Lab, engine};
+use crate::native::store;
 
 const BLOCK: usize = 1 << 20;
 const BLOCKS: usize = 2048;
@@ -51,7 +53,77 @@ fn two_gibibytes_through_a_build_stay_under_64_mib() {
     let mut command = lab.command(&["build", "--matrix", "--no-test"]);
     // A cache of its own: what it keeps of the source goes with the rest.
     command.env("FARM_CACHE", lab.folder.join("cache"));
-    let mut child = command.current_dir(&project).stdout(Stdio::null()).spawn().unwrap();
+    let peak = peak_of(command.current_dir(&project));
+    let package = &lab.files("moved/debian-12-amd64", ".deb")[0];
+    let moved = fs::metadata(package).unwrap().len();
+    fs::remove_dir_all(&lab.folder).unwrap();
+    assert!(moved > (BLOCK * BLOCKS) as u64, "the package has only {moved} bytes");
+    assert_bounded(peak, moved);
+}
+
+/// In a shell and nothing else, as an image without packaging tools has: noise, which compresses to itself, and a hole.
+const ASSEMBLED: &str = r#"
+[package]
+name = "large"
+version = "1.0"
+summary = "A large file"
+license = "MIT"
+homepage = "https://example.org"
+maintainer = "T <t@example.org>"
+architecture = "all"
+
+[environment]
+distro = "debian-12"
+tools = "farm"
+
+[build]
+install = """
+mkdir -p "$DESTDIR/usr/share/large"
+head -c $((NOISE << 20)) /dev/urandom >"$DESTDIR/usr/share/large/noise"
+head -c $(((512 - NOISE) << 20)) /dev/zero >"$DESTDIR/usr/share/large/hole"
+"""
+
+[matrix]
+distros = ["debian-12", "rpm-generic"]
+
+[override.rpm.build]
+env = { NOISE = "256" }
+
+# xz takes its time over noise.
+[override.deb.build]
+env = { NOISE = "16" }
+"#;
+
+#[test]
+fn packages_that_farm_makes_itself_are_streams_too() {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
+        return;
+    }
+    let lab = Lab::new("memory-assembled", &store());
+    let project = lab.folder.join("project");
+    fs::create_dir_all(&project).unwrap();
+    // The base is made by a first build.
+    fs::write(project.join("farm.toml"), ASSEMBLED.replace("512 - NOISE", "0").replace("NOISE <<", "1 <<")).unwrap();
+    lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0);
+    fs::write(project.join("farm.toml"), ASSEMBLED).unwrap();
+    for (target, ending, least) in [("debian-12", ".deb", 16), ("rpm-generic", ".rpm", 256)] {
+        let mut command = lab.command(&["build", "-t", target, "--no-test"]);
+        let peak = peak_of(command.current_dir(&project));
+        let arch = if ending == ".deb" { "amd64" } else { "x86_64" };
+        let package = &lab.files(&format!("large/{target}-{arch}"), ending)[0];
+        let size = fs::metadata(package).unwrap().len();
+        assert!(size > least << 20, "{} has only {size} bytes", package.display());
+        if ending == ".rpm" {
+            crate::lab::tool("rpm", &["-K", package.to_str().unwrap()]).unwrap().expect(0).says("digests OK");
+        }
+        assert_bounded(peak, size);
+    }
+    fs::remove_dir_all(&lab.folder).unwrap();
+}
+
+/// Runs farm to its good end and returns the most memory that it had, in KiB.
+fn peak_of(command: &mut Command) -> Option<u64> {
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = None;
     let ended = loop {
@@ -63,10 +135,10 @@ fn two_gibibytes_through_a_build_stay_under_64_mib() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     };
     assert!(ended.success(), "{ended}");
-    let package = &lab.files("moved/debian-12-amd64", ".deb")[0];
-    let moved = fs::metadata(package).unwrap().len();
-    fs::remove_dir_all(&lab.folder).unwrap();
-    assert!(moved > (BLOCK * BLOCKS) as u64, "the package has only {moved} bytes");
+    peak
+}
+
+fn assert_bounded(peak: Option<u64>, moved: u64) {
     if cfg!(target_os = "linux") {
         let peak = peak.expect("the peak of the child was read");
         let _ = writeln!(std::io::stderr().lock(), "          memory: peak of {peak} KiB");
