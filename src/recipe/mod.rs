@@ -244,6 +244,19 @@ pub enum EnvironmentOrigin {
     Distro(String),
 }
 
+/// A Dockerfile and how it is built.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Dockerfile {
+    /// Relative to the recipe; the file lies in `context`.
+    pub path: String,
+    /// The folder whose files it can copy, relative to the recipe.
+    pub context: String,
+    /// The stage to build; none: the last.
+    pub target: Option<String>,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+}
+
 /// Who makes packages of what was installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "lowercase")]

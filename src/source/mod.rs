@@ -1,5 +1,6 @@
 //! Sources -> one deterministic tar per recipe, in a cache keyed by what went in: fetched, verified, filtered by
-//! .gitignore, stripped, owners and modes fixed. Patches are carried beside, applied in the container.
+//! .gitignore, stripped, owners and modes fixed. Patches are carried beside, applied in the container. Build contexts of
+//! Dockerfiles go by the same rules (`context`).
 //!
 //! Entries stand in the order of the recipe's sources; within a path source sorted, within an archive or commit as it
 //! has them. `project` completes a recipe with what it leaves to the project before that. Nothing here runs what it fetched.
@@ -12,6 +13,8 @@
 //! A folder below `sources` gets its name by an atomic rename when it is complete. `<key>.lock` is held by whoever
 //! makes it, and released by the operating system if it dies.
 
+mod context;
+mod dockerignore;
 mod git;
 mod project;
 mod series;
@@ -35,6 +38,7 @@ use crate::fetch::{FetchError, Fetcher};
 use crate::recipe::{Origin, Source};
 use crate::types::Progress;
 
+pub use context::Context;
 pub use project::{SettleError, is_settled, settle};
 use tree::{FIXED_TIME, TreeWriter, refused, tree_name};
 pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};
@@ -108,8 +112,7 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
                         add(&mut whole, &[b"file", name.as_encoded_bytes(), &[u8::from(executable)], &content(&full)?]);
                     }
                     Local::Folder(found) => {
-                        let digests: Vec<[u8; 32]> =
-                            found.par_iter().map(found_digest).collect::<Result<_, SourceError>>()?;
+                        let digests = found_digests(&found)?;
                         add(&mut whole, &[b"folder", &digests.len().to_le_bytes()]);
                         digests.iter().for_each(|digest| add(&mut whole, &[digest]));
                     }
@@ -142,15 +145,24 @@ fn add(hasher: &mut Sha256, parts: &[&[u8]]) {
     }
 }
 
-fn found_digest(found: &Found) -> Result<[u8; 32], SourceError> {
+fn found_digests(found: &[Found]) -> Result<Vec<[u8; 32]>, SourceError> {
+    let digest = |found: &Found| match &found.what {
+        What::File { .. } => Ok(found_digest(found, &content(&found.path)?)),
+        What::Link { .. } => Ok(found_digest(found, &[])),
+    };
+    found.par_iter().map(digest).collect()
+}
+
+/// `content` is the sha256 of a file's content; links have none.
+fn found_digest(found: &Found, content: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     match &found.what {
         What::File { executable, .. } => {
-            add(&mut hasher, &[b"file", &found.name, &[u8::from(*executable)], &content(&found.path)?]);
+            add(&mut hasher, &[b"file", &found.name, &[u8::from(*executable)], content]);
         }
         What::Link { target } => add(&mut hasher, &[b"link", &found.name, target]),
     }
-    Ok(hasher.finalize().into())
+    hasher.finalize().into()
 }
 
 fn content(path: &Path) -> Result<[u8; 32], SourceError> {

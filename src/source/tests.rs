@@ -4,6 +4,7 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
+mod context;
 mod git;
 mod kinds;
 

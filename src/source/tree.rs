@@ -267,7 +267,7 @@ pub(super) fn tree_name(into: &str, name: &[u8], strip: u32) -> Result<Option<Ve
 
 /// Whether a link at `name` stays inside the tree. `..` may only lead: after a component that is itself a link, it
 /// would go up from somewhere else than the text says.
-fn stays_inside(name: &[u8], target: &[u8]) -> bool {
+pub(super) fn stays_inside(name: &[u8], target: &[u8]) -> bool {
     if target.is_empty() || target.first() == Some(&b'/') || target.contains(&0) || target.len() > LONGEST_NAME {
         return false;
     }

@@ -7,18 +7,30 @@ use ignore::WalkBuilder;
 
 use super::SourceError;
 
-/// One file or link below a path source. Folders are implied: an empty one, or one that holds only ignored files, is
+/// One file or link below a folder. Folders are implied: an empty one, or one that holds only ignored files, is
 /// not part of what a version control system knows either.
+#[derive(Debug)]
 pub(super) struct Found {
-    /// `/`-separated bytes, relative to the source.
+    /// `/`-separated bytes, relative to the folder.
     pub(super) name: Vec<u8>,
     pub(super) path: PathBuf,
     pub(super) what: What,
 }
 
+#[derive(Debug)]
 pub(super) enum What {
     File { size: u64, executable: bool },
     Link { target: Vec<u8> },
+}
+
+impl Found {
+    /// Bytes of content.
+    pub(super) fn size(&self) -> u64 {
+        match self.what {
+            What::File { size, .. } => size,
+            What::Link { .. } => 0,
+        }
+    }
 }
 
 /// What a path source is.
@@ -27,16 +39,26 @@ pub(super) enum Local {
     Folder(Vec<Found>),
 }
 
-/// Looks at a path source. `.gitignore` files are honoured, those above it too as far as the repository it lies in
-/// goes; hidden files are taken; `.git` never is. What the user's own git configuration ignores plays no part: it
-/// differs between hosts.
+/// Looks at a path source.
 pub(super) fn look(path: &Path) -> Result<Local, SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
-    let metadata = fs::metadata(path).map_err(io)?;
-    if metadata.is_file() {
-        return Ok(Local::File { executable: is_executable(&metadata) });
+    match file(path)? {
+        Some(What::File { executable, .. }) => Ok(Local::File { executable }),
+        _ => Ok(Local::Folder(files(path, &mut |_| true)?)),
     }
-    let top = fs::canonicalize(path).map_err(io)?;
+}
+
+/// A file, or the one that a link leads to; `None` for all else.
+pub(super) fn file(path: &Path) -> Result<Option<What>, SourceError> {
+    let metadata = fs::metadata(path).map_err(|source| SourceError::Io { path: path.to_owned(), source })?;
+    let file = || What::File { size: metadata.len(), executable: is_executable(&metadata) };
+    Ok(metadata.is_file().then(file))
+}
+
+/// The files and links below a folder, as far as `wanted` takes them by their names. `.gitignore` files are honoured,
+/// those above it too as far as the repository it lies in goes; hidden files are taken; `.git` never is. What the user's
+/// own git configuration ignores plays no part: it differs between hosts.
+pub(super) fn files(path: &Path, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Vec<Found>, SourceError> {
+    let top = fs::canonicalize(path).map_err(|source| SourceError::Io { path: path.to_owned(), source })?;
     let in_repository = top.ancestors().any(|folder| folder.join(".git").exists());
     let walk = WalkBuilder::new(&top)
         .standard_filters(false)
@@ -60,7 +82,8 @@ pub(super) fn look(path: &Path) -> Result<Local, SourceError> {
         }
         let io = |source| SourceError::Io { path: entry.path().to_owned(), source };
         let metadata = fs::symlink_metadata(entry.path()).map_err(io)?;
-        let what = if metadata.is_dir() {
+        let name = bytes(relative);
+        let what = if metadata.is_dir() || !wanted(&name) {
             continue;
         } else if metadata.is_file() {
             What::File { size: metadata.len(), executable: is_executable(&metadata) }
@@ -70,9 +93,9 @@ pub(super) fn look(path: &Path) -> Result<Local, SourceError> {
             let reason = "is no file, folder or link: let .gitignore name it, or remove it".to_owned();
             return Err(SourceError::Archive { name: entry.path().display().to_string(), reason });
         };
-        found.push(Found { name: bytes(relative), path: entry.path().to_owned(), what });
+        found.push(Found { name, path: entry.path().to_owned(), what });
     }
-    Ok(Local::Folder(found))
+    Ok(found)
 }
 
 #[cfg(unix)]
