@@ -340,6 +340,7 @@ fn planner() {
                 only_needed: false,
                 target,
                 environment_distro: None,
+                context_digest: None,
             });
             if cells.len() == 10_000 {
                 break 'cells;

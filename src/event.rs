@@ -97,6 +97,8 @@ pub struct Hint {
     pub requirement: String,
     /// What to add it to: `[build] requires`, `Build-Depends in debian/control`.
     pub to: String,
+    /// That is a Dockerfile: a command of its own installs it there, whatever distribution that may be.
+    pub in_dockerfile: bool,
     /// Where that stands, if it is in the recipe.
     pub place: Option<RecipePlace>,
     /// The target's packages that meet it, any one of which will do; none of them where nobody could be asked.
@@ -167,6 +169,12 @@ pub enum Outcome {
         because: String,
     },
     Cancelled,
+    /// The Dockerfile of the recipe's environment is wrong, or one of its steps failed.
+    DockerfileFailed {
+        /// As the recipe names it.
+        dockerfile: String,
+        reason: String,
+    },
     /// The sources cannot be had: unreachable, or not the bytes that the recipe names.
     SourceUnavailable {
         reason: String,
@@ -201,6 +209,7 @@ impl Outcome {
             Outcome::Rejected { .. } => "rejected",
             Outcome::Skipped { .. } => "skipped",
             Outcome::Cancelled => "cancelled",
+            Outcome::DockerfileFailed { .. } => "dockerfile-failed",
             Outcome::SourceUnavailable { .. } => "source-unavailable",
             Outcome::Infrastructure { .. } => "infrastructure",
         }

@@ -130,19 +130,26 @@ async fn known_environments(
 ) -> Result<BTreeMap<Target, String>, Failure> {
     let mut asked: BTreeMap<(String, Arch), Option<String>> = BTreeMap::new();
     let mut known = BTreeMap::new();
-    for Cell { target, recipe, environment_distro, .. } in cells {
+    for cell in cells {
+        let Cell { target, recipe, environment_distro, .. } = cell;
         if let Some(distro) = environment_distro {
             let base = bases.get(&plan::base_id(distro, target.arch));
             known.extend(base.map(|identity| (target.clone(), identity.clone())));
         }
-        let Some(EnvironmentOrigin::Image(reference)) = recipe.environment.as_ref().map(|found| &found.origin) else {
-            continue;
+        let dockerfile = cell.dockerfile_image();
+        let name = match (recipe.environment.as_ref().map(|found| &found.origin), &dockerfile) {
+            (Some(EnvironmentOrigin::Image(reference)), _) => reference.clone(),
+            (Some(EnvironmentOrigin::Dockerfile(_)), Some(image)) => image.key(),
+            _ => continue,
         };
-        let asking = (reference.clone(), target.arch);
+        let asking = (name, target.arch);
         let identity = match asked.get(&asking) {
             Some(identity) => identity.clone(),
             None => {
-                let identity = images.known_environment(reference, target.arch).await?;
+                let identity = match &dockerfile {
+                    Some(image) => images.known_built(image).await?.map(|base| base.identity),
+                    None => images.known_environment(&asking.0, target.arch).await?,
+                };
                 asked.insert(asking, identity.clone());
                 identity
             }

@@ -15,8 +15,8 @@ use crate::distro::Catalogue;
 use crate::matrix::{self, Filter, MatrixError, Target};
 use crate::plan::Cell;
 use crate::plan::set::seen_by_manager;
-use crate::recipe::{EnvironmentOrigin, Recipe, RecipeError, RecipeFile};
-use crate::source;
+use crate::recipe::{Dockerfile, EnvironmentOrigin, Recipe, RecipeError, RecipeFile};
+use crate::source::{self, Context};
 use crate::types::{Arch, nearest};
 
 /// `[matrix]` itself.
@@ -314,6 +314,7 @@ pub(crate) async fn cells(
     let mut cells = Vec::with_capacity(members.len());
     // Targets of one recipe share their sources unless an override says otherwise.
     let mut fingerprints: Vec<(usize, Vec<crate::recipe::Source>, String)> = Vec::new();
+    let mut contexts: Vec<(usize, Dockerfile, String)> = Vec::new();
     // Targets for which the same of a recipe comes from its set share a recipe, too.
     let mut seen: HashMap<Taking, Arc<Recipe>> = HashMap::new();
     for Member { chosen, recipe, distro, set, only_needed } in members {
@@ -328,11 +329,24 @@ pub(crate) async fn cells(
                 digest
             }
         };
-        let environment_distro = match recipe.environment.as_ref().map(|environment| &environment.origin) {
-            // `matrix` has checked that there is one.
-            Some(EnvironmentOrigin::Distro(id)) => loaded.catalogue.get(id).cloned(),
-            _ => None,
-        };
+        let (environment_distro, context_digest) =
+            match recipe.environment.as_ref().map(|environment| &environment.origin) {
+                // `matrix` has checked that there is one.
+                Some(EnvironmentOrigin::Distro(id)) => (loaded.catalogue.get(id).cloned(), None),
+                Some(EnvironmentOrigin::Dockerfile(dockerfile)) => {
+                    let known = contexts.iter().find(|(of, other, _)| *of == index && other == dockerfile);
+                    let digest = match known {
+                        Some((.., digest)) => digest.clone(),
+                        None => {
+                            let digest = context_digest(file, &recipe, dockerfile)?;
+                            contexts.push((index, dockerfile.clone(), digest.clone()));
+                            digest
+                        }
+                    };
+                    (None, Some(digest))
+                }
+                Some(EnvironmentOrigin::Image(_)) | None => (None, None),
+            };
         let recipe = if set.needs.is_empty() {
             recipe
         } else {
@@ -349,6 +363,7 @@ pub(crate) async fn cells(
             set,
             only_needed,
             environment_distro,
+            context_digest,
         };
         cells.push((chosen, cell));
     }
@@ -365,6 +380,12 @@ struct Taking {
 
 fn fingerprint(file: &RecipeFile, recipe: &Recipe) -> Result<String, Failure> {
     source::fingerprint(&recipe.root, &recipe.sources)
+        .map_err(|source| Failure::Source { recipe: file.path.clone(), source })
+}
+
+fn context_digest(file: &RecipeFile, recipe: &Recipe, dockerfile: &Dockerfile) -> Result<String, Failure> {
+    Context::of(&recipe.root, dockerfile)
+        .and_then(|context| context.digest())
         .map_err(|source| Failure::Source { recipe: file.path.clone(), source })
 }
 

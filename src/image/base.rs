@@ -134,7 +134,7 @@ pub(super) async fn named(
     }
 }
 
-fn base(image: &ImageInfo) -> Base {
+pub(super) fn base(image: &ImageInfo) -> Base {
     Base { image: image.id.clone(), identity: image.identity().to_owned() }
 }
 
@@ -315,7 +315,7 @@ fn registry_of(reference: &str) -> &str {
 }
 
 /// Engines only pass on the words of Go's network library.
-fn tells_no_connection(reason: &str) -> bool {
+pub(super) fn tells_no_connection(reason: &str) -> bool {
     let words = [
         "no such host",
         "connection refused",

@@ -65,6 +65,9 @@ impl ImageError {
             ImageError::Script { kind, exit_code, unsatisfiable, oom } => {
                 ImageError::Script { kind, exit_code: *exit_code, unsatisfiable: unsatisfiable.clone(), oom: *oom }
             }
+            ImageError::Dockerfile { dockerfile, reason } => {
+                ImageError::Dockerfile { dockerfile: dockerfile.clone(), reason: reason.clone() }
+            }
             ImageError::Engine(_) | ImageError::Io { .. } | ImageError::Cancelled => return None,
         })
     }

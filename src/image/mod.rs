@@ -1,8 +1,9 @@
-//! Base images (engine store, registry, bootstrap, in that order) and images made from them by one script (builder,
-//! tester), each found again by a content key. What the scripts do is `family`'s business.
+//! Base images (engine store, registry, bootstrap, in that order), images made from them by one script (builder,
+//! tester), and images of Dockerfiles, each found again by a content key. What the scripts do is `family`'s business.
 
 mod base;
 pub mod bootstrap;
+mod built;
 mod deb;
 mod derive;
 mod flights;
@@ -18,10 +19,13 @@ use tokio_util::sync::CancellationToken;
 use crate::archive::Archives;
 use crate::distro::Distro;
 use crate::engine::{Engine, EngineError, ImageInfo, Limits, Network, OutputSink, labels};
+use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
+pub use built::DockerfileImage;
+
 /// What [`labels::KIND`] says of an image that farm makes.
-const KINDS: [&str; 3] = ["base", "builder", "tester"];
+const KINDS: [&str; 4] = ["base", "builder", "tester", built::KIND];
 
 /// Where a base image may come from (`--base`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -177,6 +181,29 @@ impl Images {
         Ok(base::stored(self, reference, arch).await?.map(|image| image.identity().to_owned()))
     }
 
+    /// The image of a Dockerfile: the engine's own if it has it, else built there. `dockerfile` is its name in `context`,
+    /// `sink` takes what its building prints.
+    ///
+    /// # Errors
+    /// [`ImageError::Dockerfile`] when it is wrong or one of its steps fails, [`ImageError::Reference`] when an image that
+    /// it begins with cannot be had.
+    pub async fn built(
+        &self,
+        wanted: &DockerfileImage,
+        dockerfile: &str,
+        context: impl FnOnce() -> ByteStream,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<Base, ImageError> {
+        let building = built::find_or_build(self, wanted, dockerfile, context, sink, cancel);
+        self.shared.flights.run(&wanted.key(), cancel, building).await
+    }
+
+    /// The image of a Dockerfile that the engine has already.
+    pub async fn known_built(&self, wanted: &DockerfileImage) -> Result<Option<Base>, ImageError> {
+        Ok(built::stored(self, wanted).await?.map(|image| base::base(&image)))
+    }
+
     /// The derived image, made if need be; its id in the engine.
     pub async fn derive(
         &self,
@@ -190,7 +217,7 @@ impl Images {
         self.shared.flights.run(&key, cancel, making).await
     }
 
-    /// All images of ours in the engine: bases, builders, testers, by their labels.
+    /// All images of ours in the engine: bases, builders, testers, environments, by their labels.
     pub async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
         let mut images = self.engine.images(labels::KIND).await?;
         // Others with our labels are somebody's tests.
@@ -236,6 +263,9 @@ pub enum ImageError {
     /// A derivation's script failed: exit code and, for 11, what it named unsatisfiable.
     #[error("{kind} image: script exited with {exit_code}")]
     Script { kind: &'static str, exit_code: i32, unsatisfiable: Vec<String>, oom: bool },
+    /// A Dockerfile that is wrong, or a step of it that failed.
+    #[error("{dockerfile} cannot be built: {reason}")]
+    Dockerfile { dockerfile: String, reason: String },
     #[error("cannot write {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("cancelled")]

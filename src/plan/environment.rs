@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::{Cell, date, key};
 use crate::distro::Distro;
 use crate::family::{self, Answered};
+use crate::image::DockerfileImage;
 use crate::recipe::{Environment, EnvironmentOrigin, PackagingTools, Recipe};
-use crate::types::Format;
+use crate::types::{Arch, Format};
 
 /// `[environment]` for one target.
 #[derive(Debug, Clone, Serialize)]
@@ -19,6 +20,9 @@ pub struct JobEnvironment {
     /// That of [`EnvironmentOrigin::Distro`].
     #[serde(skip)]
     pub distro: Option<Arc<Distro>>,
+    /// That of [`EnvironmentOrigin::Dockerfile`]: [`Cell::context_digest`].
+    #[serde(skip)]
+    pub context_digest: Option<String>,
     /// Never `Auto` where it can be known without the image.
     pub tools: PackagingTools,
 }
@@ -67,7 +71,12 @@ impl JobEnvironment {
                 "[packaging] {key} needs the packaging tools of an image, and here farm makes the packages"
             ));
         }
-        Ok(Some(JobEnvironment { origin: origin.clone(), distro: cell.environment_distro.clone(), tools }))
+        Ok(Some(JobEnvironment {
+            origin: origin.clone(),
+            distro: cell.environment_distro.clone(),
+            context_digest: cell.context_digest.clone(),
+            tools,
+        }))
     }
 
     /// Whether packages of `distro` can be installed in it: when it is a distribution of the same kind.
@@ -78,6 +87,11 @@ impl JobEnvironment {
     /// Whether what the build requires is installed: an image is taken as it is.
     pub fn has_builder(&self) -> bool {
         self.distro.is_some()
+    }
+
+    /// The image that a Dockerfile makes for an architecture; none where that is not what the environment is.
+    pub fn dockerfile_image(&self, arch: Arch) -> Option<DockerfileImage> {
+        dockerfile_image(&self.origin, self.context_digest.as_deref(), arch)
     }
 
     pub(super) fn key_inputs(&self, cell: &Cell, recipe: &Recipe) -> BTreeMap<String, String> {
@@ -93,4 +107,22 @@ impl JobEnvironment {
         }
         inputs
     }
+}
+
+impl Cell {
+    /// See [`JobEnvironment::dockerfile_image`].
+    pub fn dockerfile_image(&self) -> Option<DockerfileImage> {
+        dockerfile_image(&self.recipe.environment.as_ref()?.origin, self.context_digest.as_deref(), self.target.arch)
+    }
+}
+
+fn dockerfile_image(origin: &EnvironmentOrigin, context: Option<&str>, arch: Arch) -> Option<DockerfileImage> {
+    let (EnvironmentOrigin::Dockerfile(dockerfile), Some(context)) = (origin, context) else { return None };
+    Some(DockerfileImage {
+        context: context.to_owned(),
+        target: dockerfile.target.clone(),
+        args: dockerfile.args.clone(),
+        arch,
+        description: dockerfile.path.clone(),
+    })
 }

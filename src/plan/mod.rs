@@ -79,7 +79,7 @@ pub struct JobLimits {
 
 /// What a job's result depends on: a value or digest per named input, and one digest over them all.
 /// The names are what `--explain` shows: `source`, `base`, `recipe.build.env`, `distro`, `arch`, of an environment of the
-/// recipe's own `environment`, and `environment.distro`, and, made by farm itself, `builder`,
+/// recipe's own `environment`, and `environment.distro` or `environment.dockerfile`, and, made by farm itself, `builder`,
 /// `packaging`, `assembly`, `test`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Key {
@@ -120,6 +120,8 @@ pub struct Cell {
     pub source_date_epoch: Option<i64>,
     /// That of `[environment] distro`.
     pub environment_distro: Option<Arc<Distro>>,
+    /// That of `[environment] dockerfile`: `source::Context::digest`.
+    pub context_digest: Option<String>,
     /// What [`set::resolve`] found, with the recipe as [`set::seen_by_manager`] gives it.
     pub set: set::Resolution,
     /// See [`Job::only_needed`].
@@ -324,6 +326,9 @@ fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
     }
     if let Some(environment) = inputs.environments.get(&cell.target) {
         key_inputs.insert("environment".to_owned(), environment.clone());
+    }
+    if let Some(image) = cell.dockerfile_image() {
+        key_inputs.insert("environment.dockerfile".to_owned(), image.key());
     }
     Job {
         target: cell.target.clone(),

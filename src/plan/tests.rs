@@ -64,6 +64,7 @@ fn cells_of(root: &str, text: &str, matrix: &str) -> Vec<Cell> {
                 set: Default::default(),
                 only_needed: false,
                 environment_distro: None,
+                context_digest: None,
             }
         })
         .collect()
@@ -408,6 +409,9 @@ fn with_environment(environment: &str) -> Vec<Job> {
         {
             cell.environment_distro = BUILT_IN.get(id).cloned();
         }
+        if environment.contains("dockerfile") {
+            cell.context_digest = Some("c0ffee".to_owned());
+        }
         inputs.environments.insert(cell.target.clone(), "sha256:image".to_owned());
     }
     planned(&inputs)
@@ -427,6 +431,26 @@ fn an_environment_and_its_image_are_inputs() {
     assert_eq!(inputs.iter().map(|change| change.input.as_str()).collect::<Vec<_>>(), ["environment"]);
     let fixed = &with_environment("image = \"debian:12\"\ntools = \"farm\"")[0].key.inputs;
     assert!(!fixed.contains_key("packaging") && fixed.contains_key("assembly"));
+}
+
+#[test]
+fn a_dockerfile_and_its_context_are_inputs() {
+    let written = "dockerfile = \"packaging/Dockerfile\"\nargs = { A = \"1\" }";
+    let jobs = with_environment(written);
+    let (job, other) = (&jobs[0], &with_environment(&written.replace('1', "2"))[0]);
+    let environment = job.environment.as_ref().unwrap();
+    let image = environment.dockerfile_image(job.target.arch).unwrap();
+    assert_eq!(job.key.inputs["environment.dockerfile"], image.key());
+    assert_eq!((image.context.as_str(), image.description.as_str()), ("c0ffee", "packaging/Dockerfile"));
+    assert!(!environment.has_builder() && !environment.installs_for(&job.distro));
+    assert_ne!(job.key.inputs["environment.dockerfile"], other.key.inputs["environment.dockerfile"]);
+    assert!(job.key.inputs["recipe.environment.dockerfile"].contains("packaging/Dockerfile"));
+    let changed = reason(job, Some(&job.key.with("environment.dockerfile", "sha256:of other files")));
+    let Reason::Changed { inputs } = changed else { panic!("{changed:?}") };
+    assert_eq!(inputs.iter().map(|change| change.input.as_str()).collect::<Vec<_>>(), ["environment.dockerfile"]);
+    let shown = serde_json::to_value(job).unwrap();
+    assert_eq!(shown["environment"]["dockerfile"]["path"], "packaging/Dockerfile");
+    assert_eq!(shown["environment"]["dockerfile"]["args"]["A"], "1");
 }
 
 #[test]

@@ -100,7 +100,8 @@ pub(crate) static SOURCE: Schema = Schema {
 };
 pub(crate) static BUILD: Schema =
     Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network"] };
-pub(crate) static ENVIRONMENT: Schema = Schema { title: "[environment]", keys: &["image", "distro", "tools"] };
+pub(crate) static ENVIRONMENT: Schema =
+    Schema { title: "[environment]", keys: &["image", "distro", "dockerfile", "context", "target", "args", "tools"] };
 pub(crate) static SUB_PACKAGE: Schema = Schema {
     title: "[packages.KEY]",
     keys: &[
@@ -155,15 +156,18 @@ pub(super) static FOREIGN_NAMES: &[(&str, &str, Option<&Schema>)] = &[
     ("author", "maintainer", None),
     ("authors", "maintainer", None),
     ("branch", "commit", None),
+    ("build-args", "args", Some(&ENVIRONMENT)),
     ("build-depends", "requires", Some(&BUILD)),
     ("build-dependencies", "requires", Some(&BUILD)),
     ("build-requires", "requires", Some(&BUILD)),
+    ("buildargs", "args", Some(&ENVIRONMENT)),
     ("buildrequires", "requires", Some(&BUILD)),
     ("checksum", "sha256", None),
     ("command", "script", None),
     ("compile", "build", Some(&BUILD)),
     ("conffiles", "config-files", None),
     ("configure", "build", Some(&BUILD)),
+    ("containerfile", "dockerfile", Some(&ENVIRONMENT)),
     ("dependencies", "requires", None),
     ("depends", "requires", None),
     ("environment", "env", None),

@@ -242,6 +242,8 @@ pub enum EnvironmentOrigin {
     Image(String),
     /// The id of a distribution: its base image, with what the build requires installed by its own package manager.
     Distro(String),
+    /// An image that the engine makes, taken as it is.
+    Dockerfile(Dockerfile),
 }
 
 /// A Dockerfile and how it is built.

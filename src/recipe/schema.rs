@@ -254,10 +254,14 @@ pub(crate) static DESCRIBED: &[Described] = &[
     Described {
         schema: &ENVIRONMENT,
         name: "environment",
-        meaning: "Where the steps run: one of image and distro.",
+        meaning: "Where the steps run: one of image, distro and dockerfile.",
         keys: &[
             ("image", Text, "A container image by tag or digest, taken as it is."),
             ("distro", Text, "The id of a distribution, whose package manager installs what the build requires."),
+            ("dockerfile", Text, "A Dockerfile beside the recipe; its image is built first and taken as it is."),
+            ("context", Text, "The folder beside the recipe whose files it can copy; without it, the recipe's own."),
+            ("target", Text, "The stage to build; without it, the last."),
+            ("args", TextMap, "Build arguments."),
             ("tools", OneOf(&["auto", "image", "farm"]), "Who makes the packages: the image's own tools, or farm."),
         ],
         required: &[],

@@ -213,16 +213,16 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
                 }
                 urls
             };
-            stray(section, &["commit", "submodules"], key, help);
+            stray(section, &["commit", "submodules"], key, "source", help);
             section.require(&["sha256"]);
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
-            stray(section, &["sha256", "commit", "submodules"], "path", help);
+            stray(section, &["sha256", "commit", "submodules"], "path", "source", help);
             Origin::Path { path: section.required_line("path", values::relative_path) }
         }
         [_] => {
-            stray(section, &["sha256", "unpack"], "git", help);
+            stray(section, &["sha256", "unpack"], "git", "source", help);
             section.require(&["commit"]);
             Origin::Git {
                 url: section.required_line("git", values::git_url),
@@ -255,7 +255,13 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
     };
     let unpack = section.boolean("unpack").unwrap_or(true);
     if !unpack {
-        stray(section, &["strip"], "unpack = false", "an archive that is not unpacked keeps all of its paths");
+        stray(
+            section,
+            &["strip"],
+            "unpack = false",
+            "source",
+            "an archive that is not unpacked keeps all of its paths",
+        );
     }
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
     let patches = section.strings("patches", values::relative_path);
@@ -284,14 +290,14 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
     })
 }
 
-/// Keys that belong to another kind of source.
-fn stray(section: &Section<'_>, keys: &[&str], beside: &str, help: &str) {
+/// Keys that belong to another kind of what this table describes.
+pub(super) fn stray(section: &Section<'_>, keys: &[&str], beside: &str, kind: &str, help: &str) {
     for key in keys {
         if let Some(entry) = section.table.get(key) {
             section.problems.add(
                 format!("`{key}` has no meaning beside `{beside}`"),
                 &entry.key_span,
-                "belongs to another kind of source",
+                format!("belongs to another kind of {kind}"),
                 Some(help.to_owned()),
             );
         }

@@ -70,6 +70,26 @@ fn an_override_stands_for_the_whole_environment() {
 }
 
 #[test]
+fn a_dockerfile_has_defaults_and_templates() {
+    let file = recipe(&format!(
+        "{MINIMAL}\n[environment]\ndockerfile = 'packaging/Dockerfile'\n[override.rpm.environment]\n\
+         dockerfile = 'packaging/{{{{ format }}}}.Dockerfile'\ncontext = 'packaging'\ntarget = 'builder'\n\
+         args = {{ DISTRO = '{{{{ distro }}}}', EMPTY = '' }}\n"
+    ));
+    let dockerfile = |target: &str| match resolved(&file, target).environment.map(|environment| environment.origin) {
+        Some(EnvironmentOrigin::Dockerfile(dockerfile)) => dockerfile,
+        other => panic!("{other:?}"),
+    };
+    let (path, context) = ("packaging/Dockerfile".to_owned(), ".".to_owned());
+    assert_eq!(dockerfile("debian-12/amd64"), Dockerfile { path, context, target: None, args: BTreeMap::new() });
+    let rpm = dockerfile("fedora-43/amd64");
+    assert_eq!((rpm.path.as_str(), rpm.context.as_str()), ("packaging/rpm.Dockerfile", "packaging"));
+    assert_eq!(rpm.target.as_deref(), Some("builder"));
+    assert_eq!(rpm.args["DISTRO"], "fedora-43");
+    assert_eq!(rpm.args["EMPTY"], "", "an argument may be empty");
+}
+
+#[test]
 fn images_are_named_as_registries_do() {
     let digest = "a".repeat(64);
     for (reference, good) in [

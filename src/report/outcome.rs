@@ -23,7 +23,8 @@ pub(crate) fn mark(outcome: &Outcome, style: &Style) -> String {
         | Outcome::LogLimit { .. }
         | Outcome::OutOfMemory { .. }
         | Outcome::DiskFull { .. }
-        | Outcome::Rejected { .. } => ("\u{2717}", "x", Tone::Bad),
+        | Outcome::Rejected { .. }
+        | Outcome::DockerfileFailed { .. } => ("\u{2717}", "x", Tone::Bad),
     };
     style.paint(tone, if style.unicode { unicode } else { ascii })
 }
@@ -70,6 +71,7 @@ pub(crate) fn headline(outcome: &Outcome) -> String {
         },
         Outcome::Skipped { .. } => "skipped".to_owned(),
         Outcome::Cancelled => "cancelled".to_owned(),
+        Outcome::DockerfileFailed { .. } => "has no environment".to_owned(),
         Outcome::SourceUnavailable { .. } => "has no sources".to_owned(),
         Outcome::Infrastructure { .. } => "could not be built".to_owned(),
     }
@@ -97,6 +99,7 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
             Some(format!("{}{more}", safe(&first.message)))
         }
         Outcome::Skipped { because } => Some(safe(because)),
+        Outcome::DockerfileFailed { dockerfile, reason } => Some(first_line(&format!("{dockerfile}: {reason}"))),
         Outcome::SourceUnavailable { reason } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
         Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => None,
     }
@@ -153,6 +156,9 @@ fn evidence(report: &JobReport) -> Vec<String> {
             })
             .collect(),
         Outcome::Skipped { because } => vec![safe(because)],
+        Outcome::DockerfileFailed { dockerfile, reason } => {
+            vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
+        }
         Outcome::SourceUnavailable { reason } => reason.lines().map(safe).collect(),
         Outcome::Infrastructure { reason } => {
             let mut lines = vec!["this is not the package's fault, and trying again did not help:".to_owned()];
@@ -183,6 +189,16 @@ fn advice(report: &JobReport, hint: &Hint) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     };
+    if hint.in_dockerfile {
+        let what = safe(&hint.missing.to_string());
+        return match hint.packages.as_deref() {
+            Some(packages @ [_]) => format!("add a line to {to}: on {distro} the package is {}", versions(packages)),
+            Some(packages @ [_, ..]) => {
+                format!("add a line to {to}: on {distro} {what} is in each of {}", versions(packages))
+            }
+            Some([]) | None => format!("add a line to {to} that installs what has {what}"),
+        };
+    }
     // Only recipes know capabilities on every distribution.
     let in_recipe = hint.to.starts_with('[');
     match hint.packages.as_deref() {
@@ -339,6 +355,7 @@ mod tests {
         ✗    31.0s  rejected by the package check: owns /usr, which is not its own
         -        -  skipped: a job before it failed
         -    31.0s  cancelled
+        ✗    31.0s  has no environment: packaging/Dockerfile: line 4: RUN make install ended with exit code 2
         !    31.0s  has no sources: https://example.org/jq-1.7.tar.gz not found
         !    31.0s  could not be built: connection to the container engine was lost
         ");
@@ -350,7 +367,7 @@ mod tests {
         let marks = |style: &Style| -> Vec<String> {
             samples::every_outcome().iter().map(|outcome| mark(outcome, style)).collect()
         };
-        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--!!");
+        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--x!!");
         assert!(marks(&ascii).iter().all(|mark| mark.is_ascii()));
         let (good, bad) = (&marks(&Style::PLAIN)[0], &marks(&Style::PLAIN)[2]);
         assert_ne!(good, bad);
@@ -363,6 +380,7 @@ mod tests {
         let mut told = |packages: Option<&[&str]>, to: &str| {
             report.hints[0].packages = packages.map(|names| names.iter().map(|name| package(name)).collect());
             report.hints[0].to = to.into();
+            report.hints[0].in_dockerfile = to.ends_with("Dockerfile");
             help(&report)[0].0.clone()
         };
         let recipe = "[build] requires";
@@ -375,6 +393,9 @@ mod tests {
                 told(Some(&["libonig-dev", "libonig2-dev"]), recipe),
                 told(Some(&["libonig-dev"]), "Build-Depends in debian/control"),
                 told(None, "BuildRequires in jq.spec"),
+                told(Some(&["libonig-dev"]), "packaging/Dockerfile"),
+                told(Some(&["libonig-dev", "libonig2-dev"]), "packaging/Dockerfile"),
+                told(None, "packaging/Dockerfile"),
             ]
             .join("\n"),
             @r#"
@@ -385,6 +406,9 @@ mod tests {
         add one of these to [build] requires, each of which has pkgconfig(oniguruma): libonig-dev 6.9.8-1, libonig2-dev 6.9.8-1
         add libonig-dev to Build-Depends in debian/control
         add pkgconfig(oniguruma) to BuildRequires in jq.spec
+        add a line to packaging/Dockerfile: on debian-12 the package is libonig-dev 6.9.8-1
+        add a line to packaging/Dockerfile: on debian-12 the header oniguruma.h is in each of libonig-dev 6.9.8-1, libonig2-dev 6.9.8-1
+        add a line to packaging/Dockerfile that installs what has the header oniguruma.h
         "#
         );
     }

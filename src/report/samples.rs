@@ -53,6 +53,10 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
         },
         Outcome::Skipped { because: "a job before it failed".into() },
         Outcome::Cancelled,
+        Outcome::DockerfileFailed {
+            dockerfile: "packaging/Dockerfile".into(),
+            reason: "line 4: RUN make install ended with exit code 2".into(),
+        },
         Outcome::SourceUnavailable { reason: "https://example.org/jq-1.7.tar.gz not found".into() },
         Outcome::Infrastructure { reason: "connection to the container engine was lost\nbroken pipe".into() },
     ]
@@ -91,6 +95,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         },
         requirement: "pkgconfig(oniguruma)".into(),
         to: "[build] requires".into(),
+        in_dockerfile: false,
         place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 24 }),
         packages: Some(vec![HintPackage { name: "libonig-dev".into(), version: "6.9.8-1".into() }]),
     });

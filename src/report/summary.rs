@@ -314,8 +314,9 @@ mod tests {
           ✗ jq9@debian-12/amd64    31.0s  rejected by the package check: owns /usr, wh…
           - jq10@debian-12/amd64       -  skipped: a job before it failed
           - jq11@debian-12/amd64   31.0s  cancelled
-          ! jq12@debian-12/amd64   31.0s  has no sources: https://example.org/jq-1.7.t…
-          ! jq13@debian-12/amd64   31.0s  could not be built: connection to the contai…
+          ✗ jq12@debian-12/amd64   31.0s  has no environment: packaging/Dockerfile: li…
+          ! jq13@debian-12/amd64   31.0s  has no sources: https://example.org/jq-1.7.t…
+          ! jq14@debian-12/amd64   31.0s  could not be built: connection to the contai…
 
         ✗ jq2@debian-12/amd64 failed in build, 31.0s after it started
 
@@ -385,23 +386,31 @@ mod tests {
           log:  dist/jq9/debian-12-amd64/build.log
           try:  farm build -t jq9@debian-12/amd64
 
-        ! jq12@debian-12/amd64 has no sources, 31.0s after it started
+        ✗ jq12@debian-12/amd64 has no environment, 31.0s after it started
 
-          https://example.org/jq-1.7.tar.gz not found
+          the image of packaging/Dockerfile cannot be built: line 4: RUN make install
+          ended with exit code 2
           log:  dist/jq12/debian-12-amd64/build.log
           try:  farm build -t jq12@debian-12/amd64
 
-        ! jq13@debian-12/amd64 could not be built, 31.0s after it started
+        ! jq13@debian-12/amd64 has no sources, 31.0s after it started
+
+          https://example.org/jq-1.7.tar.gz not found
+          log:  dist/jq13/debian-12-amd64/build.log
+          try:  farm build -t jq13@debian-12/amd64
+
+        ! jq14@debian-12/amd64 could not be built, 31.0s after it started
 
           this is not the package's fault, and trying again did not help:
             connection to the container engine was lost
             broken pipe
-          log:  dist/jq13/debian-12-amd64/build.log
-          try:  farm build -t jq13@debian-12/amd64
+          log:  dist/jq14/debian-12-amd64/build.log
+          try:  farm build -t jq14@debian-12/amd64
 
         1 succeeded · 1 cached · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
         1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
-        1 cancelled · 1 source-unavailable · 1 infrastructure  3m 12s, 2 slots 97 % busy
+        1 cancelled · 1 dockerfile-failed · 1 source-unavailable · 1 infrastructure
+        3m 12s, 2 slots 97 % busy
         dist/: 5 packages, 245 kB, SHA256SUMS
         "#);
     }

@@ -78,6 +78,7 @@ pub(crate) fn name(origin: &EnvironmentOrigin) -> String {
     match origin {
         EnvironmentOrigin::Image(reference) => format!("image {reference}"),
         EnvironmentOrigin::Distro(id) => format!("the image of {id}"),
+        EnvironmentOrigin::Dockerfile(dockerfile) => format!("the image of {}", dockerfile.path),
     }
 }
 

@@ -384,6 +384,11 @@ impl Work<'_> {
         self.journal.enter(step).await.map_err(|error| log_failed(&error))
     }
 
+    /// Begins a part of the log within a step.
+    pub(crate) async fn section(&mut self, title: &str) -> Result<(), Outcome> {
+        self.journal.section(title).await.map_err(|error| log_failed(&error))
+    }
+
     pub(crate) async fn note(&mut self, text: &str) -> Result<(), Outcome> {
         self.journal.note(text).await.map_err(|error| log_failed(&error))
     }

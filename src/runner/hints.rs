@@ -20,6 +20,9 @@ use crate::types::{Format, Progress};
 /// For all hints of a job together: the first look into an archive downloads its index.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// The key of the recipe that names a Dockerfile.
+const DOCKERFILE: &str = "environment.dockerfile";
+
 /// Knows which packages distributions have, and where recipes are written.
 #[async_trait]
 pub trait Adviser: fmt::Debug + Send + Sync {
@@ -71,6 +74,7 @@ pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
     let job = work.job;
     let adviser = &work.shared.adviser;
     let (to, key) = whereto(job, step);
+    let in_dockerfile = key == Some(DOCKERFILE);
     let place = key.and_then(|key| adviser.place(&job.target, key));
     let progress = work.journal.progress();
     let mut known = Vec::new();
@@ -89,7 +93,7 @@ pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
             None => (missing.requirements().into_iter().next().unwrap_or_default(), None),
         };
         if hints.iter().all(|hint| hint.requirement != requirement) {
-            hints.push(Hint { missing, requirement, to: to.clone(), place: place.clone(), packages });
+            hints.push(Hint { missing, requirement, to: to.clone(), in_dockerfile, place: place.clone(), packages });
         }
     }
     hints
@@ -101,8 +105,14 @@ fn whereto(job: &Job, step: StepKind) -> (String, Option<&'static str>) {
         return ("[test] requires".to_owned(), Some("test.requires"));
     }
     // Nothing is installed in an image that the recipe names.
-    if let Some(EnvironmentOrigin::Image(reference)) = job.environment.as_ref().map(|environment| &environment.origin) {
-        return (format!("the image {reference}"), Some("environment.image"));
+    match job.environment.as_ref().map(|environment| &environment.origin) {
+        Some(EnvironmentOrigin::Image(reference)) => {
+            return (format!("the image {reference}"), Some("environment.image"));
+        }
+        Some(EnvironmentOrigin::Dockerfile(dockerfile)) => {
+            return (dockerfile.path.clone(), Some(DOCKERFILE));
+        }
+        Some(EnvironmentOrigin::Distro(_)) | None => {}
     }
     let own = &job.recipe.packaging;
     match (job.target.format, &own.debian, &own.spec) {

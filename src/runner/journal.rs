@@ -214,6 +214,12 @@ impl Journal {
         std::mem::take(&mut self.findings)
     }
 
+    /// A banner within a step.
+    pub(crate) async fn section(&mut self, title: &str) -> io::Result<()> {
+        let result = self.log.banner(title).await;
+        self.checked(result)
+    }
+
     /// A line of farm's own in the log.
     pub(crate) async fn note(&mut self, text: &str) -> io::Result<()> {
         let result = self.log.note(text).await;

@@ -59,7 +59,6 @@ pub(crate) fn is_disk_full(kind: io::ErrorKind) -> bool {
 pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
     match error {
         EngineError::Cancelled => Outcome::Cancelled.into(),
-        EngineError::Build { .. } => Outcome::Failed { step, exit_code: 1 }.into(),
         EngineError::DiskFull { .. } => Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into(),
         EngineError::Unreachable { .. }
         | EngineError::Lost { .. }
@@ -74,6 +73,8 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
         | EngineError::NoSuchPath(_)
         | EngineError::Sink(_)
         | EngineError::Source(_)
+        // `image` makes an outcome of a Dockerfile's failure.
+        | EngineError::Build { .. }
         | EngineError::Config(_) => infrastructure(&error),
     }
 }
@@ -98,6 +99,7 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
         ImageError::Script { .. } if tail_has_no_space => {
             Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into()
         }
+        ImageError::Dockerfile { dockerfile, reason } => Outcome::DockerfileFailed { dockerfile, reason }.into(),
         ImageError::Script { exit_code, .. } => Outcome::Failed { step, exit_code }.into(),
         ImageError::Io { ref path, ref source } if is_disk_full(source.kind()) => {
             Outcome::DiskFull { step, place: path.display().to_string() }.into()
@@ -153,7 +155,7 @@ pub(crate) fn step_of(outcome: &Outcome) -> Option<StepKind> {
         | Outcome::OutOfMemory { step, .. }
         | Outcome::DiskFull { step, .. }
         | Outcome::Rejected { step, .. } => Some(*step),
-        Outcome::DepWait { .. } => Some(StepKind::Prepare),
+        Outcome::DepWait { .. } | Outcome::DockerfileFailed { .. } => Some(StepKind::Prepare),
         Outcome::SourceUnavailable { .. } => Some(StepKind::Unpack),
         Outcome::Succeeded
         | Outcome::UpToDate

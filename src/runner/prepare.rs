@@ -14,9 +14,9 @@ use super::set::{Shipment, ShippedFile};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::family::{self, BuilderSetup, Requirements, StepKind};
-use crate::image::{Base, Derivation, FileContent};
-use crate::recipe::EnvironmentOrigin;
-use crate::source::{self, Prepared};
+use crate::image::{Base, Derivation, DockerfileImage, FileContent};
+use crate::recipe::{Dockerfile, EnvironmentOrigin};
+use crate::source::{self, Context, Prepared};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
 const LEAST_PATIENCE: Duration = Duration::from_secs(45 * 60);
@@ -78,35 +78,12 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         let _ = events.send(Event::Warning { target: Some(target.clone()), message });
     };
     let environment = job.environment.as_deref();
-    let base_progress = work.journal.progress();
-    let bases = async {
-        let mut sink = work.journal.sink(None);
-        let (arch, progress) = (job.target.arch, &base_progress);
-        let base = match (environment, &job.test) {
-            (Some(_), None) => None,
-            _ => Some(shared.images.base(&job.distro, arch, &mut sink, progress, &warn, cancel).await?),
-        };
-        let own = match environment.map(|environment| (&environment.origin, &environment.distro)) {
-            Some((_, Some(distro))) => {
-                Some(shared.images.base(distro, arch, &mut sink, progress, &warn, cancel).await?)
-            }
-            Some((EnvironmentOrigin::Image(reference), _)) => {
-                Some(shared.images.environment(reference, arch, progress, cancel).await?)
-            }
-            _ => None,
-        };
-        Ok((base, own))
-    };
-    let (sources, bases) = tokio::join!(fetched, bases);
+    let (sources, images) = tokio::join!(fetched, images(work, &warn, cancel));
     let sources = sources.map_err(outcome::source)?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
     }
-    let (base, own) = bases.map_err(|error| image_stop(work, error))?;
-    let how = if work.journal.take_printed() { "made" } else { "was there" };
-    if let Some(base) = &base {
-        work.note(&format!("base image {} ({how})", base.identity)).await?;
-    }
+    let (base, own) = images?;
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
     }
@@ -137,6 +114,72 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         _ => return Err(Outcome::Infrastructure { reason: "nothing says where to build".to_owned() }.into()),
     };
     Ok(Ready { sources, base, builder, environment: own })
+}
+
+/// The base to test in, where one is needed, and the image that the recipe names, if it does.
+async fn images(
+    work: &mut Work<'_>,
+    warn: &(dyn Fn(String) + Sync),
+    cancel: &CancellationToken,
+) -> Result<(Option<Base>, Option<Base>), Stop> {
+    let (images, job) = (&work.shared.images, work.job);
+    let (environment, arch) = (job.environment.as_deref(), job.target.arch);
+    let progress = work.journal.progress();
+    let finding = async {
+        let mut sink = work.journal.sink(None);
+        let base = match (environment, &job.test) {
+            (Some(_), None) => None,
+            _ => Some(images.base(&job.distro, arch, &mut sink, &progress, warn, cancel).await?),
+        };
+        let own = match environment.map(|environment| (&environment.origin, &environment.distro)) {
+            Some((_, Some(distro))) => Some(images.base(distro, arch, &mut sink, &progress, warn, cancel).await?),
+            Some((EnvironmentOrigin::Image(reference), _)) => {
+                Some(images.environment(reference, arch, &progress, cancel).await?)
+            }
+            _ => None,
+        };
+        Ok((base, own))
+    };
+    let (base, own) = finding.await.map_err(|error| image_stop(work, error))?;
+    let how = if work.journal.take_printed() { "made" } else { "was there" };
+    if let Some(base) = &base {
+        work.note(&format!("base image {} ({how})", base.identity)).await?;
+    }
+    let own = match environment.map(|environment| (&environment.origin, environment.dockerfile_image(arch))) {
+        Some((EnvironmentOrigin::Dockerfile(dockerfile), Some(wanted))) => {
+            Some(built(work, dockerfile, &wanted, cancel).await?)
+        }
+        _ => own,
+    };
+    Ok((base, own))
+}
+
+/// The image of the recipe's Dockerfile, built if need be, with what that prints in a section of its own.
+async fn built(
+    work: &mut Work<'_>,
+    dockerfile: &Dockerfile,
+    wanted: &DockerfileImage,
+    cancel: &CancellationToken,
+) -> Result<Base, Stop> {
+    let images = &work.shared.images;
+    if let Some(known) = images.known_built(wanted).await.map_err(|error| image_stop(work, error))? {
+        return Ok(known);
+    }
+    let context = {
+        let (root, dockerfile) = (work.job.recipe.root.clone(), dockerfile.clone());
+        blocking(move || Context::of(&root, &dockerfile)).await?.map_err(outcome::source)?
+    };
+    work.section(&format!("Image of {}", dockerfile.path)).await?;
+    let name = context.dockerfile().to_owned();
+    let digest = wanted.context.clone();
+    let result = {
+        let mut sink = work.journal.sink(None);
+        images.built(wanted, &name, || context.stream(digest), &mut sink, cancel).await
+    };
+    let image = result.map_err(|error| image_stop(work, error))?;
+    let how = if work.journal.take_printed() { "made" } else { "is shared with another job" };
+    work.note(&format!("image of {} {} ({how})", dockerfile.path, image.image)).await?;
+    Ok(image)
 }
 
 /// A shipment as files for a container of this job.

@@ -75,6 +75,7 @@ fn why(outcome: &Outcome) -> Option<String> {
             findings.iter().map(|finding| finding.message.as_str()).collect::<Vec<_>>().join("; ")
         }
         Outcome::Skipped { because } => because.clone(),
+        Outcome::DockerfileFailed { dockerfile, reason } => format!("{dockerfile}: {reason}"),
         Outcome::SourceUnavailable { reason } | Outcome::Infrastructure { reason } => reason.clone(),
     })
 }

@@ -26,6 +26,7 @@ use crate::plan::{JobLimits, Key};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
 use crate::types::{Arch, Format, Progress};
 
+mod dockerfile;
 mod set;
 
 const RECIPE: &str = r#"

@@ -183,6 +183,29 @@ fn a_plan_as_json_holds_what_would_run() {
 }
 
 #[test]
+fn a_plan_reads_the_dockerfile_and_its_context() {
+    let environment = "[environment]\ndockerfile = 'packaging/Dockerfile'\nargs = { A = '1' }\n[build]";
+    let test = Test::new().file("farm.toml", &RECIPE.replace("[build]", environment));
+    let ran = test.run(&["plan"]);
+    ran.exits(3);
+    assert!(ran.stderr.contains("farm.toml: cannot read ./packaging/Dockerfile: "), "{ran}");
+    let key = |test: &Test| -> serde_json::Value {
+        let ran = test.run(&["plan", "--json"]);
+        ran.exits(0);
+        let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let job = &plan["jobs"][0];
+        assert_eq!(job["environment"]["dockerfile"]["path"], "packaging/Dockerfile", "{ran}");
+        assert_eq!(job["environment"]["dockerfile"]["args"]["A"], "1", "{ran}");
+        job["key"]["inputs"]["environment.dockerfile"].clone()
+    };
+    let test = test.file("packaging/Dockerfile", "FROM debian:13\n").file(".dockerignore", "notes\n");
+    let first = key(&test);
+    let test = test.file("notes", "1");
+    assert_eq!(key(&test), first);
+    assert_ne!(key(&test.file("more", "1")), first);
+}
+
+#[test]
 fn a_target_can_be_rendered_for_reading() {
     let test = Test::new().file("farm.toml", RECIPE);
     let ran = test.run(&["render", "debian-12"]);

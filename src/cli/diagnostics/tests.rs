@@ -111,6 +111,18 @@ const WRONG: &[(&str, &str)] = &[
         "environment_images",
         "[build]\ninstall = 'x'\n[environment]\nimage = 'Debian:12'\n[override.deb.environment]\nimage = 'debian@sha256:12'\ntools = 'dpkg'\n[override.rpm.environment]\nimage = 'https://example.org/x'\n",
     ),
+    (
+        "environment_of_a_dockerfile_elsewhere",
+        "[build]\ninstall = 'x'\n[environment]\ndockerfile = '../Dockerfile'\n[override.deb.environment]\ndockerfile = 'Dockerfile'\ncontext = 'packaging'\n[override.rpm.environment]\ndockerfile = '/srv/Dockerfile'\n",
+    ),
+    (
+        "environment_of_a_dockerfile_with_arguments",
+        "[build]\ninstall = 'x'\n[environment]\ndockerfile = 'Dockerfile'\ntarget = 'build stage'\nargs = ['VERSION=1']\n[override.deb.environment]\ndockerfile = 'Dockerfile'\nargs = { 'A-B' = '1', C = 2 }\nbuild-args = { D = '1' }\n",
+    ),
+    (
+        "environment_of_an_image_with_a_context",
+        "[build]\ninstall = 'x'\n[environment]\nimage = 'debian:12'\ncontext = '.'\ntarget = 'build'\n[override.rpm.environment]\ndistro = 'debian-12'\nargs = { A = '1' }\n[override.deb.environment]\ncontext = '.'\n[override.ubuntu.environment]\nimage = 'debian:12'\ndockerfile = 'Dockerfile'\n",
+    ),
     ("environment_misspelt", "[build]\ninstall = 'x'\n[environment]\nimages = 'debian:12'\n[enviroment]\nx = 1\n"),
     ("syntax", "[build]\ninstall = make install\n"),
     ("syntax_unclosed_string", "[build]\ninstall = 'make install\n[test]\nscript = 'x'\n"),
