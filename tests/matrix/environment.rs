@@ -19,7 +19,7 @@ const BUSYBOX: &str = "/bin/busybox";
 
 /// The recipe with what a compiler made of its sources, and the image that it names; none where something is missing
 /// here, said aloud.
-fn project(lab: &Lab) -> Option<PathBuf> {
+pub(crate) fn project(lab: &Lab) -> Option<PathBuf> {
     if !Path::new(BUSYBOX).is_file() {
         assert!(std::env::var_os("CI").is_none(), "there is no {BUSYBOX}, and in CI nothing is skipped");
         eprintln!("SKIPPED: there is no {BUSYBOX}: install busybox-static");

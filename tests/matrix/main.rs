@@ -6,6 +6,8 @@
 
 mod capabilities;
 mod docker;
+#[cfg(target_os = "linux")]
+mod dockerfile;
 mod edges;
 #[cfg(target_os = "linux")]
 mod environment;
