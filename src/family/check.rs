@@ -24,7 +24,11 @@ pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         names(recipe, distro.format, &mut problems);
         for (place, list) in relation_lists(recipe) {
             for relation in list {
-                if let Err(error) = relation::write(relation, distro.format, "0") {
+                let written = match place.ends_with(" provides") {
+                    true => relation::write_provided(relation, distro.format, "0").map(|_| ()),
+                    false => relation::write(relation, distro.format, "0").map(|_| ()),
+                };
+                if let Err(error) = written {
                     problems.push(format!("{place}: {error}"));
                 }
             }

@@ -233,6 +233,8 @@ pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'
     let write = |list: &[String]| -> Vec<String> {
         list.iter().filter_map(|r| relation::write(r, Format::Deb, self_version).ok()).collect()
     };
+    let provided =
+        provides.iter().filter_map(|p| relation::write_provided(p, Format::Deb, self_version).ok()?).collect();
     // A package that is replaced whole is in conflict (Policy 7.6.2); older versions of one are broken (7.6.1).
     let replaces = write(replaces);
     let (versions, whole): (Vec<String>, Vec<String>) = replaces.iter().cloned().partition(|r| r.contains('('));
@@ -242,7 +244,7 @@ pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'
         ("Depends", write(requires)),
         ("Recommends", write(recommends)),
         ("Suggests", write(suggests)),
-        ("Provides", write(provides)),
+        ("Provides", provided),
         ("Conflicts", conflicts),
         ("Breaks", versions),
         ("Replaces", replaces),

@@ -53,8 +53,12 @@ pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
         for provided in &member.relations.provides {
             for alternative in relation::alternatives(provided) {
                 // What is provided without a version meets no requirement that has one, in either format.
-                let provided = alternative.constraint.map_or_else(String::new, |(_, version)| version);
-                offer(alternative.name, Some(provided));
+                let provided = match alternative.constraint {
+                    None => Some(String::new()),
+                    Some((_, own)) if own == relation::SELF_VERSION => version.clone(),
+                    Some((_, version)) => Some(version),
+                };
+                offer(alternative.name, provided);
             }
         }
         for pattern in member.files {
@@ -156,7 +160,7 @@ mod tests {
     use crate::recipe::RecipeFile;
 
     const LIBRARY: &str = "[package]\nname = \"libpond\"\nversion = \"1.2\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
-        maintainer = \"T <t@example.org>\"\nprovides = [\"pond\", \"pond-api (= 3)\"]\n\
+        maintainer = \"T <t@example.org>\"\nprovides = [\"pond\", \"pond-api (= 3)\", \"cmake(Pond) = ${self-version}\"]\n\
         [build]\ninstall = \"make install\"\n\
         [packages.dev]\nfiles = [\"/usr/include/**\", \"${libdir}/pkgconfig/pond.pc\", \"/usr/share/*.pc\"]\n\
         [matrix]\ndistros = [\"debian-12\", \"fedora-43\", \"rpm-generic\"]\n";
@@ -185,6 +189,7 @@ mod tests {
                 "libpond 1.2-1~deb12 <- libpond",
                 "pond  <- libpond",
                 "pond-api 3 <- libpond",
+                "cmake(Pond) 1.2-1~deb12 <- libpond",
                 "libpond-dev 1.2-1~deb12 <- libpond-dev",
                 "pkgconfig(pond) ? <- libpond-dev",
             ]
@@ -213,6 +218,7 @@ mod tests {
             "libpond [amd64]",
             "libpond <!nocheck>",
             "pkgconfig(pond) >= 9",
+            "cmake(Pond) >= 1.2",
         ] {
             assert!(accepts(requirement), "{requirement}");
         }

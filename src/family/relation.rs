@@ -1,6 +1,7 @@
 //! Relations between packages, read in Debian's syntax (`foo (>= 1.2) | bar`) or RPM's (`foo >= 1.2`, `(foo or bar)`)
 //! and written in either. It knows nothing of which packages exist.
 
+use crate::capability::{Capability, CapabilityError};
 use crate::types::{Arch, Format};
 
 /// Stands for the version of the very build that a relation is part of: `libfoo1 (= ${self-version})` becomes
@@ -116,6 +117,23 @@ pub(crate) fn write(relation: &str, format: Format, self_version: &str) -> Resul
         (Format::Deb, _) => written.join(" | "),
         (Format::Rpm, _) => format!("({})", written.join(" or ")),
     })
+}
+
+/// Writes what a package provides, as [`write`] does. None for a capability in a .deb: dpkg has no such names, and who looks
+/// for it looks for its files.
+pub(crate) fn write_provided(provided: &str, format: Format, self_version: &str) -> Result<Option<String>, String> {
+    let error = match write(provided, format, self_version) {
+        Ok(written) => return Ok(Some(written)),
+        Err(error) => error,
+    };
+    match (format, &alternatives(provided)[..]) {
+        (Format::Deb, [only]) => match Capability::parse(&only.text) {
+            Ok(_) => Ok(None),
+            Err(mistyped @ CapabilityError::Kind { nearest: Some(_), .. }) => Err(mistyped.to_string()),
+            Err(_) => Err(error),
+        },
+        _ => Err(error),
+    }
 }
 
 /// The names in a relation, without versions; none when it cannot be read.
@@ -321,6 +339,22 @@ mod tests {
         check("(foo or bar = 1)", "foo | bar (= 1)", "(foo or bar = 1)");
         check("libx (= ${self-version})", "libx (= ${binary:Version})", "libx = %{version}-%{release}");
         check("python3:any >= 3.9", "python3:any (>= 3.9)", "python3 >= 3.9");
+    }
+
+    #[test]
+    fn what_is_provided_goes_without_capabilities_in_a_deb() {
+        let written = |provided| write_provided(provided, Format::Deb, "1-1");
+        for capability in ["pkgconfig(pond) = 1.2", "python3dist(pond)", "cmake(Pond)", "/usr/bin/pond"] {
+            assert_eq!(written(capability), Ok(None), "{capability}");
+            assert_eq!(write_provided(capability, Format::Rpm, "1-1"), Ok(Some(capability.to_owned())));
+        }
+        assert_eq!(written("pond-api = 3"), Ok(Some("pond-api (= 3)".to_owned())));
+        assert_eq!(
+            written("pkgconf(pond)"),
+            Err("`pkgconf(pond)` is of a kind that is not known: did you mean pkgconfig(…)?".to_owned())
+        );
+        assert!(written("bundled(pond)").unwrap_err().ends_with("name the package in [override.deb]"));
+        assert!(written("pkgconfig(a) | pkgconfig(b)").is_err());
     }
 
     #[test]

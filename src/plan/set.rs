@@ -180,17 +180,22 @@ pub fn seen_by_manager(recipe: &Arc<Recipe>, distro: &Distro, needs: &[Need]) ->
             })
             .collect()
     };
-    let build = rewrite(NeedKind::Build, &recipe.build.requires);
-    let test = recipe.test.as_ref().map(|test| rewrite(NeedKind::Test, &test.requires));
-    if build == recipe.build.requires && test.as_ref() == recipe.test.as_ref().map(|test| &test.requires) {
+    if needs.is_empty() {
         return Arc::clone(recipe);
     }
     let mut seen = Recipe::clone(recipe);
-    seen.build.requires = build;
-    if let (Some(test), Some(requires)) = (&mut seen.test, test) {
-        test.requires = requires;
+    seen.build.requires = rewrite(NeedKind::Build, &recipe.build.requires);
+    if let Some(test) = &mut seen.test {
+        test.requires = rewrite(NeedKind::Test, &test.requires);
     }
-    Arc::new(seen)
+    // What an .rpm requires at the user's is rpm's business.
+    if distro.format == Format::Deb {
+        let parts = seen.packages.values_mut().map(|part| &mut part.relations);
+        for relations in parts.chain(std::iter::once(&mut seen.package.relations)) {
+            relations.requires = rewrite(NeedKind::Run, &relations.requires);
+        }
+    }
+    if seen == **recipe { Arc::clone(recipe) } else { Arc::new(seen) }
 }
 
 fn is_capability(requirement: &str) -> bool {

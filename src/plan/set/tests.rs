@@ -135,6 +135,15 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
     let (target, recipe, distro) = recipe("heron", "debian-12", tool);
     let needs = resolve(&target, &recipe, &distro, &set).needs;
     assert_eq!(seen_by_manager(&recipe, &distro, &needs).build.requires, ["libpond-dev", "libpond-dev (>= 1)"]);
+    // Neither does a .deb say it, of packages that are needed at the user's, nor one that is provided by its word alone.
+    let words = "provides = [\"cmake(Pond) = 1.2\"]\n[build]\ninstall = \"x\"";
+    let set = providers("debian-12", &[("libpond", LIBRARY, true), ("pond-cmake", words, true)]);
+    let tool = "requires = [\"pkgconfig(pond)\", \"bash\", \"cmake(Pond) >= 1\"]\n[build]\ninstall = \"x\"";
+    let (target, heron, debian) = self::recipe("heron", "debian-12", tool);
+    let needs = resolve(&target, &heron, &debian, &set).needs;
+    let seen = seen_by_manager(&heron, &debian, &needs);
+    assert_eq!(seen.package.relations.requires, ["libpond-dev", "bash", "pond-cmake"]);
+    assert!(family::check(&self::recipe("pond-cmake", "debian-12", words).1, &debian).is_empty());
     // What another distribution's manager can ask for is left to it.
     let set = providers("fedora-43", &[("libpond", LIBRARY, true)]);
     let (target, recipe, distro) =
