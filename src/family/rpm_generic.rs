@@ -7,6 +7,9 @@ use super::relation;
 use super::text::quote;
 use super::{SET_REPOSITORY, TEST_PACKAGES};
 
+/// What files prove: `farm_capabilities ROOT`.
+const CAPABILITIES: &str = include_str!("scripts/rpm-capabilities.sh");
+
 /// The end of the tester's setup script, after apt has installed `rpm`.
 pub(super) fn shim(recipe: &Recipe) -> String {
     let relations =
@@ -18,7 +21,7 @@ pub(super) fn shim(recipe: &Recipe) -> String {
         .collect();
     wanted.sort();
     wanted.dedup();
-    format!("farm_wanted={}\n{}", quote(&wanted.join(" ")), include_str!("scripts/rpm-shim.sh"))
+    format!("farm_wanted={}\n{CAPABILITIES}{}", quote(&wanted.join(" ")), include_str!("scripts/rpm-shim.sh"))
 }
 
 /// Install and remove scripts. Debian's rpm wants to be told that it is meant.
@@ -33,4 +36,64 @@ pub(super) fn test() -> (String, String) {
         include_str!("scripts/rpm-remove.sh")
     );
     (install, remove)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn files_prove_capabilities_in_the_words_of_rpms_generators() {
+        let root = tempfile::tempdir().unwrap();
+        for (path, content) in [
+            (
+                "usr/lib/x86_64-linux-gnu/pkgconfig/pond.pc",
+                "prefix=/usr\nmajor = 1\nrelease=${major}.2\nName: Pond\nVersion: ${release}\n",
+            ),
+            ("usr/share/pkgconfig/no-version.pc", "Name: x\n"),
+            ("usr/bin/python3.9", ""),
+            ("usr/bin/python3.11", ""),
+            ("usr/bin/python3", ""),
+            (
+                "usr/lib/python3/dist-packages/Deep_Pond-2.0.0.dist-info/METADATA",
+                "Name: Deep_Pond\nVersion: 2.0.0\n\nName: no\n",
+            ),
+            (
+                "usr/lib/python3/dist-packages/reed.egg-info/PKG-INFO",
+                "Metadata-Version: 1.1\nName: reed\nVersion: 1.5rc1\n",
+            ),
+            ("usr/lib/python3/dist-packages/heron-10.egg-info", "Name: heron\nVersion: 10\n"),
+            ("usr/lib/x86_64-linux-gnu/cmake/Pond/PondConfig.cmake", ""),
+            ("usr/lib/x86_64-linux-gnu/cmake/Pond/PondConfigVersion.cmake", "set(PACKAGE_VERSION \"1.2.3\")\n"),
+            ("usr/share/cmake/reed/reed-config.cmake", ""),
+            ("usr/share/rubygems-integration/all/specifications/pond-tools-3.1.gemspec", ""),
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let script = format!("set -eu\n{CAPABILITIES}farm_capabilities \"$1\"\n");
+        let output = Command::new("sh").args(["-c", &script, "sh"]).arg(root.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(
+            lines.lines().collect::<Vec<_>>(),
+            [
+                "pkgconfig(pond) = 1.2",
+                "pkgconfig(no-version)",
+                "python3dist(deep-pond) = 2",
+                "python3.11dist(deep-pond) = 2",
+                "python3dist(heron) = 10",
+                "python3.11dist(heron) = 10",
+                "python3dist(reed) = 1.5~rc1",
+                "python3.11dist(reed) = 1.5~rc1",
+                "cmake(Pond) = 1.2.3",
+                "cmake(reed)",
+                "rubygem(pond-tools) = 3.1",
+            ]
+        );
+    }
 }

@@ -36,6 +36,32 @@ fn one_recipe_without_a_line_for_a_distribution_builds_on_each() {
     lab.farm(&["build", path(&recipe), "--matrix", STALE]).expect(0).says("4 cached");
 }
 
+/// What an RPM requires that was made on Debian is proved by the files of Debian's packages when it is installed there, and what
+/// nothing proves stops it.
+#[test]
+fn an_rpm_made_on_debian_finds_what_it_requires() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let lab = Lab::new("capabilities-rpm", &store());
+    let project = lab.folder.join("project");
+    std::fs::create_dir_all(&project).unwrap();
+    let write = |requires: &str| {
+        let recipe = format!(
+            "[package]\nname = \"wants\"\nversion = \"1.0\"\nsummary = \"Much that is wanted\"\nlicense = \"MIT\"\n\
+             maintainer = \"T <t@example.org>\"\narchitecture = \"all\"\nrequires = [{requires}]\n\n\
+             [build]\ninstall = \"mkdir -p $DESTDIR/usr/share/wants; echo x >$DESTDIR/usr/share/wants/x\"\n\n\
+             [test]\nscript = \"rpm -q wants\"\n\n[matrix]\ndistros = [\"rpm-generic\"]\n"
+        );
+        std::fs::write(project.join("farm.toml"), recipe).unwrap();
+    };
+    let wanted = "\"pkgconfig(zlib) >= 1.2\", \"python3dist(pyyaml) >= 5\", \"perl(JSON)\", \"cmake(Catch2)\", \"rubygem(rake)\"";
+    write(wanted);
+    lab.farm_in(&project, &["build", "--matrix", STALE]).expect(0).says("1 succeeded");
+    write(&wanted.replace(">= 1.2", ">= 99"));
+    lab.farm_in(&project, &["build", "--matrix", STALE]).expect(11).says("pkgconfig(zlib) >= 99 is needed by wants");
+}
+
 fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }

@@ -21,9 +21,7 @@ shim=$(mktemp -d)
         perl -e 'print map { "$_\n" } grep { m{^/} && -d } @INC' | xargs -I@ find @ -name '*.pm' | sort -u \
             | /usr/lib/rpm/perl.prov 2>/dev/null || true
     fi
-    if command -v pkg-config >/dev/null && [ -x /usr/lib/rpm/pkgconfigdeps.sh ]; then
-        find /usr/lib /usr/share -path '*/pkgconfig/*.pc' | /usr/lib/rpm/pkgconfigdeps.sh --provides
-    fi
+    farm_capabilities ''
     # Debian's revision says nothing to an RPM: what is left is the upstream version, with its epoch.
     dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' \
         | sed -n 's/^installed \([^ ]*\) \([^ ]*\)$/\1 \2/p' | sed 's/-[^- ]*$//' \
