@@ -207,13 +207,14 @@ impl Bench {
         start.elapsed()
     }
 
-    /// From nothing, with farm's own engine, to the first package, installed and tested; against the making of a base
-    /// alone by `mmdebstrap`. Whole processes.
+    /// From nothing, with farm's own engine, to the first package; against the making of a root file system by
+    /// `mmdebstrap`: with the packages that the build needs, as sbuild has it made, and of a base without them. Whole
+    /// processes.
     #[cfg(target_os = "linux")]
     fn cold(&self) {
         let mirrors = mirror::choose(&[&self.debian], &BTreeMap::new());
         let mirror = mirrors["debian"].url.clone();
-        let mut pairs = Pairs::default();
+        let (mut base, mut builder) = (Pairs::default(), Pairs::default());
         for round in 0..3 {
             let folder = self.folder.path().join(format!("cold-{round}"));
             let recipe = folder.join("recipe");
@@ -231,10 +232,14 @@ impl Bench {
             let ours = start.elapsed();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let tar = folder.join("peer.tar");
-            let script = format!("mmdebstrap --quiet --variant=minbase bookworm {} {mirror}", tar.display());
-            pairs.push(ours, shell(&script));
+            let peer =
+                |options: &str| shell(&format!("mmdebstrap --quiet {options} bookworm {} {mirror}", tar.display()));
+            base.push(ours, peer("--variant=minbase"));
+            builder.push(ours, peer("--variant=buildd --include=debhelper,fakeroot"));
         }
-        pairs.print("native, nothing cached: bootstrap debian-12, builder, first .deb", "mmdebstrap alone");
+        let name = "native, nothing cached: bootstrap debian-12, builder, first .deb";
+        builder.print(name, "mmdebstrap of the same packages, which builds nothing");
+        base.print(name, "mmdebstrap of the base alone");
     }
 
     /// One trivial build in a container, create to removed, against the docker command line.

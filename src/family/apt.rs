@@ -46,7 +46,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 
     let mut script = preamble(distro);
     script.push_str(USER);
-    script.push_str("apt_begin\napt_update\n");
+    script.push_str("apt_begin\napt_no_man_index\napt_update\n");
     script.push_str(&format!("apt_install {}\n", quote_all(listed.iter().map(String::as_str))));
     if distro.format == Format::Rpm {
         script.push_str("apt_set_rpms\n");

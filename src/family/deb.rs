@@ -310,7 +310,7 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
     let name = &recipe.package.name;
     let mut rules = format!(
         "#!/usr/bin/make -f\n# Written by farm from the recipe of {name}: its scripts are in {SCRIPTS}.\n\
-         DPKG_EXPORT_BUILDFLAGS = 1\ninclude /usr/share/dpkg/default.mk\n\
+         include /usr/share/dpkg/architecture.mk\n\
          export PREFIX = /usr\nexport LIBDIR = /usr/lib/$(DEB_HOST_MULTIARCH)\n\n\
          %:\n\tdh $@\n\n\
          override_dh_auto_configure override_dh_auto_clean:\n\n\

@@ -89,6 +89,12 @@ apt_source() {
         >"$apt_home/sources/$1.sources"
 }
 
+# No build searches manual pages; their index would be made anew whenever packages bring some.
+apt_no_man_index() {
+    command -v debconf-set-selections >/dev/null || return 0
+    echo 'man-db man-db/auto-update boolean false' | debconf-set-selections
+}
+
 # Exits 12 when an index cannot be had. apt before 2.1.16 calls that a warning and exits 0.
 apt_update() {
     status=0

@@ -1,3 +1,5 @@
+# What buildflags.mk would set: make would ask for each flag anew before every command.
+eval "$(dpkg-buildflags --export=sh)"
 parallel=1
 for option in ${DEB_BUILD_OPTIONS:-}; do
     case $option in
