@@ -196,7 +196,7 @@ fn advice(report: &JobReport, hint: &Hint) -> String {
             Some(packages @ [_, ..]) => {
                 format!("add a line to {to}: on {distro} {what} is in each of {}", versions(packages))
             }
-            Some([]) | None => format!("add a line to {to} that installs what has {what}"),
+            Some([]) | None => format!("add a line to {to} that installs {what}"),
         };
     }
     // Only recipes know capabilities on every distribution.
@@ -408,7 +408,7 @@ mod tests {
         add pkgconfig(oniguruma) to BuildRequires in jq.spec
         add a line to packaging/Dockerfile: on debian-12 the package is libonig-dev 6.9.8-1
         add a line to packaging/Dockerfile: on debian-12 the header oniguruma.h is in each of libonig-dev 6.9.8-1, libonig2-dev 6.9.8-1
-        add a line to packaging/Dockerfile that installs what has the header oniguruma.h
+        add a line to packaging/Dockerfile that installs the header oniguruma.h
         "#
         );
     }
