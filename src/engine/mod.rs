@@ -74,7 +74,8 @@ pub trait Engine: Send + Sync {
 
     /// Makes an image by a Dockerfile. `context` is an uncompressed tar stream of the build context, the Dockerfile in it;
     /// `sink` takes what the build prints. Images that it begins with are pulled where the store has none. Can be
-    /// cancelled: no container of it is left, then or after a failure.
+    /// cancelled: no container of it is left, then or after a failure. Podman alone lets a step that is under way come to
+    /// its end.
     async fn build(
         &self,
         spec: &BuildSpec,

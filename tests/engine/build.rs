@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, Kept, Kind, api, files, import, says, until};
 
-fn spec(bench: &Bench, name: &str) -> BuildSpec {
+pub(crate) fn spec(bench: &Bench, name: &str) -> BuildSpec {
     BuildSpec {
         dockerfile: "packaging/Dockerfile".to_owned(),
         target: None,
@@ -27,17 +27,11 @@ fn spec(bench: &Bench, name: &str) -> BuildSpec {
     }
 }
 
-/// A name for the image of the bench that every engine takes in a FROM, and that needs no registry.
-async fn base(bench: &Bench) -> String {
-    match bench.kind {
-        // It looks for other names in registries.
-        Kind::Podman => "localhost/farm-test/guest:1".to_owned(),
-        _ => "farm-test/guest:1".to_owned(),
-    }
-}
+/// The image of the bench by a name that no engine has to look for in registries.
+const BASE: &str = "docker.io/farm-test/guest:1";
 
-async fn context(bench: &Bench, dockerfile: &str, others: &[(&str, &str)]) -> ByteStream {
-    let dockerfile = dockerfile.replace("BASE", &base(bench).await);
+fn context(dockerfile: &str, others: &[(&str, &str)]) -> ByteStream {
+    let dockerfile = dockerfile.replace("BASE", BASE);
     files(&[&[("packaging/Dockerfile", dockerfile.as_str())], others].concat())
 }
 
@@ -47,7 +41,7 @@ async fn build(
     dockerfile: &str,
     others: &[(&str, &str)],
 ) -> (Result<ImageInfo, EngineError>, String) {
-    let context = context(bench, dockerfile, others).await;
+    let context = context(dockerfile, others);
     let mut kept = Kept::default();
     let built = bench.engine.build(spec, context, &mut kept, &CancellationToken::new()).await;
     (built, String::from_utf8_lossy(&kept.stdout).into_owned() + &String::from_utf8_lossy(&kept.stderr))
@@ -74,6 +68,7 @@ ARG VERSION
 ENV GREETING="hello ${VERSION:-nobody}" \
     # a comment between
     PLACE=/opt/app
+ENV PATH=$PLACE/bin:$PATH
 RUN mkdir -p $PLACE && echo "$GREETING" >$PLACE/greeting
 FROM BASE
 ARG MODE=debug
@@ -88,7 +83,7 @@ EXPOSE 80
 CMD ["none"]
 "#;
     let mut spec = spec(&bench, "image");
-    spec.args = [("IMAGE", base(&bench).await), ("VERSION", "2".to_owned()), ("MODE", "release".to_owned())]
+    spec.args = [("IMAGE", BASE.to_owned()), ("VERSION", "2".to_owned()), ("MODE", "release".to_owned())]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
     let others = [("src/a/b", "b"), ("src/c", "c"), ("data/1.txt", "1"), ("data/2.txt", "2"), ("data/3.bin", "3")];
@@ -97,7 +92,7 @@ CMD ["none"]
     assert_eq!(image.tags, [spec.tag.as_str()]);
     assert_eq!(image.labels.get(labels::KEY), spec.labels.get(labels::KEY));
     assert!(image.labels.contains_key(labels::OWNED) && !image.labels.contains_key(labels::DIGEST), "{image:?}");
-    assert_eq!(image.identity(), image.id);
+    assert_ne!(image.identity(), bench.engine.image(BASE).await.unwrap().unwrap().identity());
     assert_eq!(image.labels.get("maintainer").map(String::as_str), Some("someone"));
     assert_eq!(bench.engine.image(&spec.tag).await.unwrap().unwrap().id, image.id);
     assert!(said.contains("FROM"), "{said}");
@@ -153,6 +148,30 @@ pub(crate) async fn a_build_has_the_network_and_the_limits_it_was_given(bench: B
     assert_eq!(said, "lo\n1");
 }
 
+pub(crate) async fn an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile(bench: Bench) {
+    // Nothing listens on port 1.
+    let reference = "127.0.0.1:1/farm-test/none:1";
+    let dockerfile = format!("FROM BASE AS first\nRUN true\nFROM {reference}\nCOPY --from=first /bin/sh /sh\n");
+    let (built, said) = build(&bench, &spec(&bench, "none"), &dockerfile, &[]).await;
+    let error = built.unwrap_err();
+    let EngineError::Pull { reference: named, reason } = &error else { panic!("{error}\n{said}") };
+    assert_eq!(named, reference);
+    assert!(reason.contains("refused"), "{reason}");
+}
+
+pub(crate) async fn a_step_that_takes_too_much_memory_fails(bench: Bench) {
+    let mut spec = spec(&bench, "memory");
+    spec.limits.memory_bytes = Some(64 << 20);
+    let (built, said) = build(&bench, &spec, "FROM BASE\nRUN exec tail -n 1 /dev/zero >/tmp/out\n", &[]).await;
+    let error = built.unwrap_err();
+    assert!(matches!(&error, EngineError::Build { .. }), "{error}\n{said}");
+    // More than four bytes of the parameter hold.
+    spec.limits.memory_bytes = Some(5 << 30);
+    let (built, said) = build(&bench, &spec, "FROM BASE\nRUN true\n", &[]).await;
+    let image = built.unwrap_or_else(|error| panic!("{error}\n{said}"));
+    assert_eq!(says_in(&bench, &image, "echo done").await, "done");
+}
+
 /// Cancels once something was printed.
 struct AtFirstOutput(mpsc::UnboundedSender<()>);
 
@@ -168,8 +187,11 @@ impl OutputSink for AtFirstOutput {
 
 pub(crate) async fn a_cancelled_build_leaves_nothing(bench: Bench) {
     let spec = spec(&bench, "cancelled");
+    // Podman lets the step under way come to its end, and begins no other.
+    let seconds = if bench.kind == Kind::Podman { 5 } else { 1000 };
     // Nobody else sleeps as long.
-    let asleep = format!("sleep 1000.{}", bench.run.replace(|c: char| !c.is_ascii_digit(), ""));
+    let number = bench.run.replace(|c: char| !c.is_ascii_digit(), "");
+    let [asleep, later] = [seconds, 1000].map(|seconds| format!("sleep {seconds}.{number}"));
     let (heard, mut hears) = mpsc::unbounded_channel();
     let cancel = CancellationToken::new();
     let canceller = cancel.clone();
@@ -177,23 +199,29 @@ pub(crate) async fn a_cancelled_build_leaves_nothing(bench: Bench) {
         hears.recv().await;
         canceller.cancel();
     });
-    let context = context(&bench, &format!("FROM BASE\nRUN echo ready; {asleep}\n"), &[]).await;
+    let context = context(&format!("FROM BASE\nRUN echo ready; {asleep}\nRUN {later}\n"), &[]);
     let mut sink = AtFirstOutput(heard);
     let building = bench.engine.build(&spec, context, &mut sink, &cancel);
     let built = tokio::time::timeout(Duration::from_secs(60), building).await.expect("a cancelled build returns");
     assert!(matches!(built, Err(EngineError::Cancelled)), "{built:?}");
-    until("the build has no container", Duration::from_secs(30), async || !is_running(&bench, &asleep).await).await;
+    until("the build has no container", Duration::from_secs(30), async || {
+        !is_running(&bench, &asleep).await && !is_running(&bench, &later).await
+    })
+    .await;
     assert_eq!(bench.engine.image(&spec.tag).await.unwrap(), None);
 }
 
-/// Whether a container has a command, or, where there is no engine to ask, a process.
+/// Whether a container has a command, or a process that can be seen from here: Podman does not list what it builds in.
 async fn is_running(bench: &Bench, command: &str) -> bool {
+    let mut lines = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).replace('\0', " "))
+    });
+    if lines.any(|line| line.contains(command)) {
+        return true;
+    }
     if bench.kind == Kind::Native {
-        let mut lines = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-            Some(String::from_utf8_lossy(&line).replace('\0', " "))
-        });
-        return lines.any(|line| line.contains(command));
+        return false;
     }
     let options = bollard::query_parameters::ListContainersOptionsBuilder::new().all(true).build();
     let all = api(bench).list_containers(Some(options)).await.unwrap();
@@ -206,7 +234,7 @@ fn is_of_build(image: &ImageInfo) -> bool {
 
 pub(crate) async fn a_context_that_breaks_off_is_its_own_error(bench: Bench) {
     let spec = spec(&bench, "broken");
-    let dockerfile = format!("FROM {}\n", base(&bench).await);
+    let dockerfile = format!("FROM {BASE}\n");
     let context = stream::from_tar(move |tar| {
         let mut header = tar::Header::new_gnu();
         header.set_size(dockerfile.len() as u64);
@@ -273,8 +301,7 @@ COPY --from=farm-test/other:RUN /etc/other /
     archive.append_link(&mut link, "tool/twin", "tool/run").unwrap();
     let packed = gzip(&archive.into_inner().unwrap());
     let plain = gzip(b"no archive");
-    let dockerfile =
-        dockerfile.replace("BASE", &base(&bench).await).replace("RUN /etc", &format!("{} /etc", bench.run));
+    let dockerfile = dockerfile.replace("BASE", BASE).replace("RUN /etc", &format!("{} /etc", bench.run));
     let context = stream::from_tar(move |tar| {
         let contents: [(&str, &[u8]); 6] = [
             ("packaging/Dockerfile", dockerfile.as_bytes()),
@@ -330,7 +357,7 @@ pub(crate) async fn refusals_say_where_and_what_instead(bench: Bench) {
         ("FROM ${NONE}\n", ":1: the image `${NONE}` is an empty name"),
         ("FROM BASE\nCOPY loop /x\n", ":2: `/loop` is a link that leads to no end"),
     ] {
-        let dockerfile = dockerfile.replace("BASE", &base(&bench).await);
+        let dockerfile = dockerfile.replace("BASE", BASE);
         let context = stream::from_tar(move |tar| {
             for (name, data) in [("packaging/Dockerfile", dockerfile.as_str()), ("a", "a"), ("b", "b")] {
                 let mut header = tar::Header::new_gnu();

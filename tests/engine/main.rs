@@ -103,6 +103,8 @@ conformance! {
         build::a_stage_is_built_alone as a_stage_is_built_alone,
         build::what_is_wrong_with_a_dockerfile_is_its_own_error as what_is_wrong_with_a_dockerfile_is_its_own_error,
         build::a_build_has_the_network_and_the_limits_it_was_given as a_build_has_the_network_and_the_limits_it_was_given,
+        build::a_step_that_takes_too_much_memory_fails as a_step_that_takes_too_much_memory_fails,
+        build::an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile as an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile,
         build::a_cancelled_build_leaves_nothing as a_cancelled_build_leaves_nothing,
         build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error;
     own:
@@ -125,6 +127,7 @@ conformance! {
         hostile::sparse_files_end as hostile_sparse_files_end,
         build::files_are_copied_by_the_rules as build_files_are_copied_by_the_rules,
         build::refusals_say_where_and_what_instead as build_refusals_say_where_and_what_instead,
+        memory::copies_do_not_grow_the_process as copies_do_not_grow_the_process,
         killed::at_any_moment as killed_at_any_moment,
         killed::keepers_are_missed as killed_keepers_are_missed,
         killed::rot_is_found as rot_is_found;

@@ -8,9 +8,11 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, sh};
+use crate::build;
 use crate::lease::{child, parents_bench};
 
 const SIZE: u64 = 2 << 30;
+const CONTEXT_SIZE: u64 = 256 << 20;
 const PEAK_LIMIT_KIB: u64 = 64 << 10;
 
 /// Counts and forgets.
@@ -49,8 +51,40 @@ async fn child_moves_two_gibibytes() {
     container.remove().await.unwrap();
 }
 
+/// Not a case: what the child of [`copies_do_not_grow_the_process`] does. Without a parent it has nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_builds_with_a_large_context() {
+    let Some(bench) = parents_bench().await else { return };
+    let context = stream::from_tar(|tar| {
+        let dockerfile = "FROM scratch AS first\nCOPY large /a/\nFROM scratch\nCOPY --from=first /a/l* /b/\n";
+        let contents: [(&str, u64, &mut dyn Read); 2] = [
+            ("packaging/Dockerfile", dockerfile.len() as u64, &mut dockerfile.as_bytes()),
+            ("large", CONTEXT_SIZE, &mut io::repeat(0).take(CONTEXT_SIZE)),
+        ];
+        for (name, size, content) in contents {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(size);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, content)?;
+        }
+        Ok(())
+    });
+    let spec = build::spec(&bench, "large");
+    let image = bench.engine.build(&spec, context, &mut Counted(0), &CancellationToken::new()).await.unwrap();
+    assert!(image.size_bytes > CONTEXT_SIZE, "{image:?}");
+    bench.engine.remove_image(&spec.tag).await.unwrap();
+}
+
 pub(crate) async fn streams_do_not_grow_the_process(bench: Bench) {
-    let mut command = child("memory::child_moves_two_gibibytes", bench.kind, &bench.run);
+    stays_small(bench, "memory::child_moves_two_gibibytes").await;
+}
+
+pub(crate) async fn copies_do_not_grow_the_process(bench: Bench) {
+    stays_small(bench, "memory::child_builds_with_a_large_context").await;
+}
+
+async fn stays_small(bench: Bench, helper: &'static str) {
+    let mut command = child(helper, bench.kind, &bench.run);
     let peak = tokio::task::spawn_blocking(move || {
         let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
         let status = format!("/proc/{}/status", child.id());
@@ -69,7 +103,7 @@ pub(crate) async fn streams_do_not_grow_the_process(bench: Bench) {
     .unwrap();
     if cfg!(target_os = "linux") {
         let peak = peak.expect("the peak of the child was read");
-        assert!(peak < PEAK_LIMIT_KIB, "peak of {peak} KiB while moving {SIZE} bytes");
+        assert!(peak < PEAK_LIMIT_KIB, "peak of {peak} KiB: {helper}");
     }
 }
 

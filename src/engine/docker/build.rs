@@ -11,8 +11,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
+use super::probe::Quirks;
 use super::{Docker, client, container, credentials, errors, image};
-use crate::engine::{BuildSpec, EngineError, ImageInfo, OutputSink, OutputStream, labels};
+use crate::engine::{BuildSpec, EngineError, ImageInfo, Network, OutputSink, OutputStream, labels};
 use crate::stream::ByteStream;
 use crate::types::Arch;
 
@@ -29,22 +30,21 @@ pub(super) async fn build(
     let (credentials, credential_problems) = credentials::all().await;
     let source = errors::SourceError::default();
     let body = bollard::body_try_stream(source.watch(context));
-    let (version, memory) = (engine.client.client_version(), spec.limits.memory_bytes);
-    let client = engine.client.clone().with_request_modifier(move |request| {
-        let request = client::adjust(request, &version);
-        match memory {
-            Some(bytes) => with_memory(request, bytes),
-            None => request,
-        }
-    });
+    let (version, additions) = (engine.client.client_version(), additions(engine.quirks, spec));
+    let client = engine
+        .client
+        .clone()
+        .with_request_modifier(move |request| with_query(client::adjust(request, &version), &additions));
     let credentials = (!credentials.is_empty()).then_some(credentials);
-    let mut building = Box::pin(client.build_image(options(engine.info.arch, spec), credentials, Some(body)));
+    let mut building =
+        Box::pin(client.build_image(options(engine.info.arch, engine.quirks, spec), credentials, Some(body)));
     let mut step = Step::default();
     let mut id = None;
     loop {
         let next = tokio::select! {
             biased;
-            // Dropping the request ends the build in the engine, with its container.
+            // Dropping the request ends the build in the engine, with its container; in Podman after the step that is
+            // under way, which nothing in its API can end.
             () = cancel.cancelled() => return Err(EngineError::Cancelled),
             next = building.next() => next,
         };
@@ -73,7 +73,7 @@ pub(super) async fn build(
     }
 }
 
-fn options(native: Arch, spec: &BuildSpec) -> BuildImageOptions {
+fn options(native: Arch, quirks: Quirks, spec: &BuildSpec) -> BuildImageOptions {
     // What a parent image is to farm the new one is not: labels can only be added, and those of ours count where they say
     // something.
     let mut all: HashMap<&str, String> = labels::ALL.map(|name| (name, String::new())).into_iter().collect();
@@ -82,12 +82,16 @@ fn options(native: Arch, spec: &BuildSpec) -> BuildImageOptions {
         (name.as_str(), value)
     }));
     let args: HashMap<&str, &str> = spec.args.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let network = match spec.network {
+        Network::None if quirks.build_network_needs_namespace => "NetworkDisabled",
+        network => container::network_mode(network),
+    };
     let mut options = BuildImageOptionsBuilder::new()
         .dockerfile(&spec.dockerfile)
         .t(&spec.tag)
         .buildargs(&args)
         .labels(&all)
-        .networkmode(container::network_mode(spec.network))
+        .networkmode(network)
         .rm(true)
         .forcerm(true)
         .target(spec.target.as_deref().unwrap_or_default())
@@ -104,13 +108,29 @@ fn options(native: Arch, spec: &BuildSpec) -> BuildImageOptions {
     options.build()
 }
 
-/// The memory limit as the API has it, in bytes: the client library has room for two gigabytes only.
-fn with_memory(mut request: BollardRequest, bytes: u64) -> BollardRequest {
-    let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-    let separator = if request.uri().query().is_some() { '&' } else { '?' };
-    // Equal to the memory limit, as for containers: no swap beside it.
-    if let Ok(limited) = format!("{}{separator}memory={bytes}&memswap={bytes}", request.uri()).parse() {
-        *request.uri_mut() = limited;
+/// Parameters that the client library does not have.
+fn additions(quirks: Quirks, spec: &BuildSpec) -> Vec<(&'static str, String)> {
+    let mut additions = Vec::new();
+    if let Some(bytes) = spec.limits.memory_bytes {
+        // The library has room for two gigabytes only. Both the same, as for containers: no swap beside it.
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX).to_string();
+        additions.extend([("memory", bytes.clone()), ("memswap", bytes)]);
+    }
+    if quirks.build_network_needs_namespace && spec.network != Network::Host {
+        // `[{"Name":"network","Host":false}]`
+        additions.push(("nsoptions", "%5B%7B%22Name%22%3A%22network%22%2C%22Host%22%3Afalse%7D%5D".to_owned()));
+    }
+    additions
+}
+
+fn with_query(mut request: BollardRequest, additions: &[(&str, String)]) -> BollardRequest {
+    let mut uri = request.uri().to_string();
+    for (name, value) in additions {
+        uri.push(if uri.contains('?') { '&' } else { '?' });
+        uri.push_str(&format!("{name}={value}"));
+    }
+    if let Ok(uri) = uri.parse() {
+        *request.uri_mut() = uri;
     }
     request
 }
@@ -174,7 +194,7 @@ fn failure(engine: &Docker, step: &Step, error: Error, credential_problems: &[St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Limits, Network};
+    use crate::engine::Limits;
 
     #[test]
     fn an_announced_image_is_what_a_build_waits_for() {
@@ -192,9 +212,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_parents_labels_of_ours_are_taken_away_and_values_survive() {
-        let spec = BuildSpec {
+    fn spec() -> BuildSpec {
+        BuildSpec {
             dockerfile: "Dockerfile".to_owned(),
             target: None,
             args: [("A".to_owned(), "b".to_owned())].into(),
@@ -203,22 +222,31 @@ mod tests {
             limits: Limits { memory_bytes: Some(8 << 30), pids: None, cpuset: Some("0-1".to_owned()) },
             tag: "farm/environment:1".to_owned(),
             labels: [(labels::KEY.to_owned(), "a$b".to_owned()), ("other".to_owned(), "a$b".to_owned())].into(),
-        };
-        let options = options(Arch::Amd64, &spec);
+        }
+    }
+
+    #[test]
+    fn a_parents_labels_of_ours_are_taken_away_and_values_survive() {
+        let options = options(Arch::Amd64, Quirks::default(), &spec());
         let all = options.labels.unwrap();
         assert_eq!(all.len(), labels::ALL.len() + 1);
-        assert_eq!(
-            (all[labels::DIGEST].as_str(), all[labels::KEY].as_str(), all["other"].as_str()),
-            ("", "a%24b", "a$b")
-        );
+        let values = [labels::DIGEST, labels::KEY, "other"].map(|name| all[name].as_str());
+        assert_eq!(values, ["", "a%24b", "a$b"]);
         assert_eq!((options.platform.as_str(), options.networkmode.as_deref()), ("linux/arm64", Some("none")));
     }
 
     #[test]
-    fn memory_limits_of_many_gigabytes_fit() {
-        let request = |uri: &str| with_memory(bollard_request(uri), 8 << 30).uri().to_string();
-        assert_eq!(request("http://x/build?q=1"), "http://x/build?q=1&memory=8589934592&memswap=8589934592");
-        assert_eq!(request("http://x/build"), "http://x/build?memory=8589934592&memswap=8589934592");
+    fn what_the_client_library_lacks_is_added_to_the_request() {
+        let podman = Quirks { build_network_needs_namespace: true, ..Quirks::default() };
+        let request =
+            |uri: &str, quirks| with_query(bollard_request(uri), &additions(quirks, &spec())).uri().to_string();
+        let docker = request("http://x/build?q=1", Quirks::default());
+        assert_eq!(docker, "http://x/build?q=1&memory=8589934592&memswap=8589934592");
+        assert!(
+            request("http://x/build", podman)
+                .starts_with("http://x/build?memory=8589934592&memswap=8589934592&nsoptions=")
+        );
+        assert_eq!(options(Arch::Amd64, podman, &spec()).networkmode.as_deref(), Some("NetworkDisabled"));
     }
 
     fn bollard_request(uri: &str) -> BollardRequest {

@@ -12,6 +12,8 @@ use crate::types::Arch;
 pub(super) struct Quirks {
     /// Uploading to a folder that is not there is reported as a success (Podman 4.3).
     pub(super) upload_ignores_missing_folder: bool,
+    /// A build has the host's network unless a namespace is asked for besides, and `none` is no mode (Podman).
+    pub(super) build_network_needs_namespace: bool,
 }
 
 pub(super) async fn probe(client: &Docker) -> Result<(EngineInfo, Quirks), Error> {
@@ -48,7 +50,7 @@ fn describe(version: &SystemVersion, info: &SystemInfo, api_version: &str) -> (E
         memory_bytes: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
         limitations,
     };
-    (described, Quirks { upload_ignores_missing_folder: podman })
+    (described, Quirks { upload_ignores_missing_folder: podman, build_network_needs_namespace: podman })
 }
 
 #[cfg(test)]
@@ -66,7 +68,7 @@ mod tests {
         let (podman, quirks) = parsed(version, info);
         assert_eq!((podman.name.as_str(), podman.arch, podman.cpus), ("podman", Arch::Arm64, 4));
         assert_eq!(podman.limitations.len(), 1);
-        assert!(quirks.upload_ignores_missing_folder);
+        assert!(quirks.upload_ignores_missing_folder && quirks.build_network_needs_namespace);
         let version = r#"{"Version":"20.10.24","Components":[{"Name":"Engine","Version":"20.10.24"}]}"#;
         let (docker, quirks) = parsed(version, r#"{"Architecture":"x86_64","NCPU":2,"CgroupVersion":"1"}"#);
         assert_eq!((docker.name.as_str(), docker.limitations.len()), ("docker", 0));

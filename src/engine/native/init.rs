@@ -27,7 +27,7 @@ use super::tree;
 const NOT_FOUND: i32 = 127;
 const NOT_RUNNABLE: i32 = 126;
 /// What an engine gives to a process whose image and request say nothing.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// A process in the middle of a system call takes a moment to die.
 const KILL_PATIENCE: Duration = Duration::from_secs(20);
 /// Tar's small writes as few of the kernel's.

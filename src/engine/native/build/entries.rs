@@ -83,6 +83,8 @@ fn walk<R: Read>(
         if !entry.header().entry_type().is_pax_global_extensions() && !each(&plain(&name)?, &mut entry)? {
             return Ok(());
         }
+        // What is left of its content is no part of the next header.
+        io::copy(&mut entry, &mut io::sink())?;
     }
 }
 

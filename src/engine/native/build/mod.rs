@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::container::NativeContainer;
 use super::dockerfile::{self, Command, Dockerfile, Instruction, Problem, words};
+use super::init::PATH;
 use super::store::{Image, Staging};
 use super::{Native, blocking, create, pull};
 use crate::engine::{
@@ -114,13 +115,13 @@ impl State {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
+        let pairs = image.env.iter().filter_map(|one| one.split_once('='));
+        let mut env: BTreeMap<String, String> =
+            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        // Dockerfiles count on it: `ENV PATH=/opt/bin:$PATH`.
+        env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
         State {
-            env: image
-                .env
-                .iter()
-                .filter_map(|one| one.split_once('='))
-                .map(|(n, v)| (n.to_owned(), v.to_owned()))
-                .collect(),
+            env,
             user: text("User"),
             workdir: clean("/", &text("WorkingDir")),
             shell: if shell.is_empty() { SHELL.map(str::to_owned).to_vec() } else { shell },
