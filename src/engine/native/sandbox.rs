@@ -39,8 +39,16 @@ const HIDDEN_FILES: [&str; 9] = [
     "/proc/kpagecgroup",
     "/proc/sysrq-trigger",
 ];
-const HIDDEN_FOLDERS: [&str; 5] =
-    ["/proc/acpi", "/proc/asound", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"];
+/// The last two are file systems of their own that a machine may have mounted: with the host's `/sys` they come along.
+const HIDDEN_FOLDERS: [&str; 7] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+    "/sys/kernel/debug",
+    "/sys/kernel/tracing",
+];
 const READ_ONLY: [&str; 6] = ["/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/pressure", "/proc/sys"];
 
 type Step = Result<(), (String, io::Error)>;
