@@ -336,6 +336,63 @@ COPY --from=farm-test/other:RUN /etc/other /
     .await;
 }
 
+/// Links of a context, and the Dockerfile itself as one, lead to nothing of this host.
+pub(crate) async fn hostile_contexts_stay_inside(bench: Bench) {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "of the host").unwrap();
+    let secret = secret.to_str().unwrap().to_owned();
+    let up = format!("{}{secret}", "../".repeat(12));
+    for (link, target, dockerfile) in [
+        ("link", secret.as_str(), "FROM BASE\nCOPY link /x\n"),
+        ("link", up.as_str(), "FROM BASE\nCOPY link /x\n"),
+        ("link", "/", "FROM BASE\nCOPY linkSECRET /x\n"),
+        ("link", "/", "FROM BASE\nCOPY linkSECRET* /x\n"),
+        ("packaging/Dockerfile", secret.as_str(), ""),
+    ] {
+        let dockerfile = dockerfile.replace("BASE", BASE).replace("SECRET", &secret);
+        let (link, target) = (link.to_owned(), target.to_owned());
+        let context = stream::from_tar(move |tar| {
+            if !dockerfile.is_empty() {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(dockerfile.len() as u64);
+                header.set_mode(0o644);
+                tar.append_data(&mut header, "packaging/Dockerfile", dockerfile.as_bytes())?;
+            }
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Symlink);
+            header.set_size(0);
+            tar.append_link(&mut header, link, target)
+        });
+        let mut kept = Kept::default();
+        let built = bench.engine.build(&spec(&bench, "hostile"), context, &mut kept, &CancellationToken::new()).await;
+        let error = built.unwrap_err();
+        assert!(matches!(&error, EngineError::Build { reason } if reason.contains("no ")), "{error}");
+        assert!(!kept.text().contains("of the host"), "{}", kept.text());
+    }
+    // Nor out of what is copied: here a file of an archive that names a folder above.
+    let mut archive = tar::Header::new_gnu();
+    archive.set_size(1);
+    archive.set_mode(0o644);
+    archive.as_old_mut().name[..9].copy_from_slice(b"../../etc");
+    archive.set_cksum();
+    let archive = [archive.as_bytes().as_slice(), b"x", &[0; 511 + 1024]].concat();
+    let dockerfile = format!("FROM {BASE}\nADD a.tar /x/\n");
+    let context = stream::from_tar(move |tar| {
+        for (name, data) in [("packaging/Dockerfile", dockerfile.as_bytes()), ("a.tar", archive.as_slice())] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(data.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, data)?;
+        }
+        Ok(())
+    });
+    let spec = spec(&bench, "hostile");
+    let built = bench.engine.build(&spec, context, &mut Kept::default(), &CancellationToken::new()).await;
+    let error = built.unwrap_err();
+    assert!(matches!(&error, EngineError::Build { reason } if reason.contains("a name that leads up")), "{error}");
+}
+
 /// What farm's own engine does not do, or a Dockerfile may not: with its line.
 pub(crate) async fn refusals_say_where_and_what_instead(bench: Bench) {
     let spec = spec(&bench, "refused");

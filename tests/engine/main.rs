@@ -126,6 +126,7 @@ conformance! {
         hostile::downloads_hold_no_other_names as hostile_downloads_hold_no_other_names,
         hostile::sparse_files_end as hostile_sparse_files_end,
         build::files_are_copied_by_the_rules as build_files_are_copied_by_the_rules,
+        build::hostile_contexts_stay_inside as build_hostile_contexts_stay_inside,
         build::refusals_say_where_and_what_instead as build_refusals_say_where_and_what_instead,
         memory::copies_do_not_grow_the_process as copies_do_not_grow_the_process,
         killed::at_any_moment as killed_at_any_moment,

@@ -1,18 +1,18 @@
 //! Pulling, from a registry that this test plays: one image behind basic authentication, and one whose layer never ends.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use farm::engine::{Engine, EngineError, ImageInfo};
+use farm::engine::{BuildSpec, Engine, EngineError, ImageInfo, Limits, Network};
 use farm::types::{Arch, NoProgress, Progress};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::bench::{Bench, Kind};
+use crate::bench::{Bench, Kept, Kind, files};
 use crate::lease::{child, parents_bench};
 
 const REGISTRY: &str = "FARM_TEST_REGISTRY";
@@ -186,6 +186,22 @@ async fn child_pulls() {
     let other = if host == Arch::S390x { Arch::Amd64 } else { Arch::S390x };
     let error = pull(&*engine, &good, other).await.unwrap_err();
     assert!(matches!(error, EngineError::Pull { .. }), "{error}");
+    engine.remove_image(&good).await.unwrap();
+    // A Dockerfile that begins with it needs the same credentials.
+    let spec = BuildSpec {
+        dockerfile: "Dockerfile".to_owned(),
+        target: None,
+        args: BTreeMap::new(),
+        arch: host,
+        network: Network::None,
+        limits: Limits { memory_bytes: None, pids: None, cpuset: None },
+        tag: format!("farm-test/pulled:{}", std::process::id()),
+        labels: BTreeMap::new(),
+    };
+    let context = files(&[("Dockerfile", &format!("FROM {good}\nENV A=b\n"))]);
+    let built = engine.build(&spec, context, &mut Kept::default(), &CancellationToken::new()).await.unwrap();
+    assert!(built.size_bytes > 2_900_000, "{built:?}");
+    engine.remove_image(&spec.tag).await.unwrap();
     engine.remove_image(&good).await.unwrap();
     let error = pull(&*engine, &format!("{registry}/farm-test/good:2"), host).await.unwrap_err();
     assert!(matches!(&error, EngineError::Pull { reason, .. } if !reason.is_empty()), "{error}");
