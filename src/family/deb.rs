@@ -93,10 +93,12 @@ fn script(recipe: &Recipe, folder: &str) -> String {
     script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
     script.push_str(&format!("cd {}\n", quote(folder)));
     script.push_str(&unpack::apply_patches(recipe));
-    let mut hooks = "";
+    let mut options = "";
     match recipe.packaging.debian.as_deref() {
         None => {
-            // A `debian/` that upstream ships must not mix with the generated one.
+            // A `debian/` that upstream ships must not mix with the generated one. The tree is as fresh as it can be,
+            // and `dh_clean` would take files of the sources for left-overs: all that end in `~`, `.orig` or `.rej`.
+            options = " --no-pre-clean";
             script.push_str(&format!("rm -rf debian\nmv {BUILD_ROOT}/debian debian\n"));
         }
         Some(path) => {
@@ -109,10 +111,10 @@ fn script(recipe: &Recipe, folder: &str) -> String {
             if path != "debian" {
                 script.push_str(&format!("rm -rf debian\ncp -a {} debian\n", quote(path)));
             }
-            hooks = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
+            options = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
         }
     }
-    script.push_str(&format!("phase build\ndpkg-buildpackage --sanitize-env -us -uc -b{hooks}\nphase package\n"));
+    script.push_str(&format!("phase build\ndpkg-buildpackage --sanitize-env -us -uc -b{options}\nphase package\n"));
     script.push_str(&format!(
         "mkdir -p {RESULTS}\nfor file in {BUILD_ROOT}/*.deb {BUILD_ROOT}/*.ddeb {BUILD_ROOT}/*.udeb \
          {BUILD_ROOT}/*.changes {BUILD_ROOT}/*.buildinfo; do\n    [ ! -e \"$file\" ] || mv \"$file\" {RESULTS}/\ndone\n"

@@ -64,7 +64,7 @@ fn what_a_build_lacks_is_named_with_its_package_and_adding_it_makes_it_build() {
     let line = hint["missing"]["line"].as_u64().unwrap() as usize;
     assert!(log.lines().nth(line - 1).unwrap().contains("oniguruma.h"), "line {line} of the log");
 
-    let package = hint["packages"][0]["name"].as_str().unwrap();
-    write(&project, &format!("requires = [\"{package}\"]\n"));
+    let requirement = hint["requirement"].as_str().unwrap();
+    write(&project, &format!("requires = [\"{requirement}\"]\n"));
     lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("1 succeeded");
 }
