@@ -29,7 +29,10 @@ struct Row {
 /// `--farm PROGRAM` takes one that is built already; then the names of packages, or none for all.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
     let (program, names) = match arguments {
-        [flag, program, names @ ..] if flag == "--farm" => (PathBuf::from(program), names),
+        // It is run in other folders.
+        [flag, program, names @ ..] if flag == "--farm" => {
+            (std::path::absolute(program).map_err(|error| Failure::new(format!("{program}: {error}")))?, names)
+        }
         names => (command::build_farm()?, names),
     };
     let entries = manifest::load()?.choose(names)?;
