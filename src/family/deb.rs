@@ -93,7 +93,7 @@ fn script(recipe: &Recipe, folder: &str) -> String {
     script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
     script.push_str(&format!("cd {}\n", quote(folder)));
     script.push_str(&unpack::apply_patches(recipe));
-    let mut options = "";
+    let options;
     match recipe.packaging.debian.as_deref() {
         None => {
             // A `debian/` that upstream ships must not mix with the generated one. The tree is as fresh as it can be,
