@@ -94,7 +94,7 @@ pub(super) fn write(
     let path = folder.join(&name);
     let failed = |error| AssembleError::Io(path.clone(), error);
 
-    let depends = deb_depends(tree, layout, number, assembly, libraries);
+    let depends = deb_depends(tree, layout, number, assembly, libraries)?;
     let mut members = maintainer_files(tree, assembly, package, contents)?;
     let control = control(assembly, package, architecture, contents, tree, depends);
     members.insert("control".to_owned(), (control, 0o644));

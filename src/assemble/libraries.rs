@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::AssembleError;
+use super::development::{behind_links, behind_modules};
 use super::layout::Layout;
 use super::tree::{Content, Kind, Node, Tree};
 use crate::family::Assembly;
@@ -53,8 +55,11 @@ pub(super) fn deb_depends(
     number: usize,
     assembly: &Assembly,
     libraries: &Libraries,
-) -> Vec<String> {
+) -> Result<Vec<String>, AssembleError> {
     let mut depends = BTreeSet::new();
+    let same = |sibling: usize| format!("{} (= {})", assembly.packages[sibling].name, assembly.version);
+    depends.extend(behind_links(layout, number).into_iter().map(same));
+    depends.extend(behind_modules(tree, layout, number)?.into_iter().map(same));
     let own: BTreeSet<&str> = provided(tree, &layout[number]).collect();
     for library in elves(tree, &layout[number]).flat_map(|(_, content)| needed(content)) {
         if own.contains(library) {
@@ -63,7 +68,7 @@ pub(super) fn deb_depends(
         let sibling = layout.iter().position(|contents| provided(tree, contents).any(|known| known == library));
         match sibling {
             Some(sibling) => {
-                depends.insert(format!("{} (= {})", assembly.packages[sibling].name, assembly.version));
+                depends.insert(same(sibling));
             }
             None => depends.extend(libraries.get(library).cloned()),
         }
@@ -73,7 +78,7 @@ pub(super) fn deb_depends(
         let known = INTERPRETERS.iter().find(|(known, _)| *known == name).map(|(_, package)| *package);
         depends.extend(known.filter(|package| !package.is_empty()).map(str::to_owned));
     }
-    depends.into_iter().collect()
+    Ok(depends.into_iter().collect())
 }
 
 /// What an .rpm requires because of its files.

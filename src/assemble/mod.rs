@@ -8,6 +8,7 @@
 //! layout      which file goes into which package; manual pages, modes
 //! system      units, users, temporary files and alternatives
 //! libraries   what files need and provide
+//! development what development files do
 //! archive     which Debian packages bring libraries
 //! deb, rpm    one package each
 //! payload     the files of an .rpm, as a stream
@@ -15,6 +16,7 @@
 
 mod archive;
 mod deb;
+mod development;
 mod layout;
 mod libraries;
 mod payload;
@@ -109,9 +111,7 @@ impl Staged {
             .into_par_iter()
             .map(|number| match assembly.format {
                 Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
-                Format::Rpm => {
-                    rpm::write(&self.tree, assembly, &assembly.packages[number], &self.layout[number], arch, folder)
-                }
+                Format::Rpm => rpm::write(&self.tree, assembly, &self.layout, number, arch, folder),
             })
             .collect();
         let mut paths: Vec<PathBuf> = names?.into_iter().map(|name| folder.join(name)).collect();

@@ -15,7 +15,8 @@ use ::rpm::{
 
 use super::AssembleError;
 use super::deb::is_public;
-use super::layout::links;
+use super::development::{behind_links, modules};
+use super::layout::{Layout, links};
 use super::libraries::{elves, rpm_provides, rpm_requires};
 use super::payload::{self, Entry, GZIP_LEVEL, Written, ZSTD_LEVEL};
 use super::tree::{Content, Kind, Node, Tree};
@@ -32,11 +33,12 @@ const DOCUMENTATION: [&str; 4] = ["/usr/share/doc/", "/usr/share/man/", "/usr/sh
 pub(super) fn write(
     tree: &Tree,
     assembly: &Assembly,
-    package: &AssembledPackage,
-    contents: &BTreeMap<String, Node>,
+    layout: &Layout,
+    number: usize,
     arch: Arch,
     folder: &Path,
 ) -> Result<String, AssembleError> {
+    let (package, contents) = (&assembly.packages[number], &layout[number]);
     let architecture = match package.architecture {
         PackageArch::All => "noarch",
         PackageArch::Any => arch.rpm(),
@@ -67,6 +69,19 @@ pub(super) fn write(
     let author = format!("{} - {}", assembly.maintainer, assembly.version);
     builder.add_changelog_entry(author, &assembly.changelog, noon(assembly.source_date_epoch));
     relations(&mut builder, tree, package, contents);
+    for sibling in behind_links(layout, number) {
+        builder.requires(Dependency::eq(&assembly.packages[sibling].name, &assembly.version));
+    }
+    for module in modules(tree, contents)? {
+        let name = format!("pkgconfig({})", module.name);
+        builder.provides(match module.version.as_str() {
+            "" => Dependency::any(name),
+            version => Dependency::eq(name, version),
+        });
+        for [name, operator, version] in module.requires {
+            builder.requires(dependency(format!("pkgconfig({name}) {operator} {version}").trim_end()));
+        }
+    }
     scripts(&mut builder, tree, package, contents);
     let files = Files::new(tree, package, contents, time);
     files.add_to(&mut builder, tree, assembly.rpm_makes_users).map_err(&cannot)?;

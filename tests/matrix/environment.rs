@@ -196,7 +196,9 @@ fn what_packages_ask_of_the_system_is_done_when_farm_makes_them() {
     let project = lab.folder.join("project");
     copy(&repository().join("tests/recipes/greetd"), &project);
     let recipe = fs::read_to_string(project.join("farm.toml")).unwrap();
-    let environment = "[environment]\ndistro = \"debian-12\"\ntools = \"farm\"\n\n[build]\n";
+    // rpmlint asks for both kinds of hashes; the flags are the environment's.
+    let environment = "[environment]\ndistro = \"debian-12\"\ntools = \"farm\"\n\n\
+                       [build]\nenv = { LDFLAGS = \"-Wl,--hash-style=both -Wl,-z,relro,-z,now\" }\n";
     fs::write(project.join("farm.toml"), recipe.replace("[build]\n", environment)).unwrap();
     lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 succeeded");
 
@@ -211,6 +213,9 @@ fn what_packages_ask_of_the_system_is_done_when_farm_makes_them() {
             .says("deb-systemd-helper debian-installed 'greetd-tidy.timer'")
             .says("deb-systemd-invoke stop 'greetd.service'")
             .says("deb-systemd-helper purge 'greetd-tidy.timer' 'greetd.service'");
+        let development = debs.iter().find(|deb| deb.to_str().unwrap().contains("/libgreet-dev_")).unwrap();
+        let depends = tool("dpkg", &["-f", development.to_str().unwrap(), "Depends"]).unwrap().expect(0);
+        assert!(depends.text.starts_with("libgreet1 (= 1.2-1~deb"), "{}", depends.text);
         assert_eq!(errors_of_lintian(&debs), Vec::<String>::new(), "{distro}");
     }
 
@@ -231,5 +236,11 @@ fn what_packages_ask_of_the_system_is_done_when_farm_makes_them() {
         .says("update-alternatives --install /usr/bin/greet greet /usr/bin/greet-plain 40")
         .says("systemctl --no-reload preset greetd-tidy.service greetd-tidy.timer greetd.service");
     tool("rpm", &["-qRp", "--nosignature", main]).unwrap().expect(0).says("/usr/sbin/useradd\n");
-    assert_eq!(errors_of_rpmlint(&[PathBuf::from(main)]), Vec::<String>::new());
+    let development = rpms.iter().find(|rpm| rpm.to_str().unwrap().contains("/libgreet-devel-")).unwrap();
+    tool("rpm", &["-qRp", "--nosignature", development.to_str().unwrap()])
+        .unwrap()
+        .expect(0)
+        .says("libgreet1 = 1.2-1\n")
+        .says("pkgconfig(zlib) >= 1.2\n");
+    assert_eq!(errors_of_rpmlint(&rpms), Vec::<String>::new());
 }
