@@ -40,7 +40,8 @@ impl Reader {
     /// over, unless none of them has any; what Debian's security suites list is empty, and not fetched. The first
     /// time for some state of the archive takes a download of tens of megabytes and seconds of work, later times
     /// neither.
-    /// Few notice when a mirror has an old one of these (see [`Suite::tolerate_stale_contents`]): of suites beside the main one it is passed over, with a warning.
+    /// Few notice when a mirror has an old one of these (see [`Suite::tolerate_stale_contents`]): of suites beside the
+    /// main one it is passed over, with a warning.
     /// Warnings, and those of an expired InRelease that is tolerated, go to `warn`.
     pub async fn contents(
         &self,
