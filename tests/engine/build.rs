@@ -74,7 +74,7 @@ FROM BASE
 ARG MODE=debug
 ENV MODE=$MODE
 LABEL io.farm.digest=sha256:00 maintainer=someone
-WORKDIR /work/here
+WORKDIR /opt/here
 COPY --from=tools /opt/app/greeting .
 COPY src data/*.txt /srv/
 USER build
@@ -96,9 +96,8 @@ CMD ["none"]
     assert_eq!(image.labels.get("maintainer").map(String::as_str), Some("someone"));
     assert_eq!(bench.engine.image(&spec.tag).await.unwrap().unwrap().id, image.id);
     assert!(said.contains("FROM"), "{said}");
-    let script =
-        "cat /work/here/greeting /tmp/who; echo $MODE; cd /srv; ls -R . | grep -v :; stat -c '%u:%g' a/b 1.txt";
-    let expected = "hello 2\n1000:1000 release /work/here\nrelease\n1.txt\n2.txt\na\nc\n\nb\n0:0\n0:0";
+    let script = "cat /opt/here/greeting /tmp/who; echo $MODE; cd /srv; ls -R . | grep -v :; stat -c '%u:%g' a/b 1.txt";
+    let expected = "hello 2\n1000:1000 release /opt/here\nrelease\n1.txt\n2.txt\na\nc\n\nb\n0:0\n0:0";
     assert_eq!(says_in(&bench, &image, script).await, expected);
 }
 
