@@ -274,6 +274,23 @@ fn edit_distance(a: &str, b: &str) -> usize {
     above[b.len()]
 }
 
+/// A path in a container or a package, made absolute by the folder it is written in, and without `.` and `..`: by its
+/// words alone, links are not followed.
+pub fn clean_path(folder: &str, path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    let folder = if path.starts_with('/') { "" } else { folder };
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,5 +329,18 @@ mod tests {
         assert_eq!(nearest("instal", keys), Some("install"));
         assert_eq!(nearest("biuld", keys), Some("build"));
         assert_eq!(nearest("zzz", keys), None);
+    }
+
+    #[test]
+    fn paths_stay_below_the_root() {
+        for (folder, path, expected) in [
+            ("/", "", "/"),
+            ("/a", "b/./c/", "/a/b/c"),
+            ("/a", "/b", "/b"),
+            ("/a/b", "../../../c", "/c"),
+            ("/", "..", "/"),
+        ] {
+            assert_eq!(clean_path(folder, path), expected);
+        }
     }
 }

@@ -325,7 +325,8 @@ async fn verified(path: &Path, sha256: &str) -> bool {
     .unwrap_or(false)
 }
 
-async fn blocking<T: Send + 'static>(
+/// Runs blocking work off the runtime's threads. A panic in it goes on here.
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
 ) -> Result<T, ArchiveError> {
     match tokio::task::spawn_blocking(work).await {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::AssembleError;
 use super::libraries::Libraries;
-use crate::archive::{ArchiveError, Archives, Package};
+use crate::archive::{ArchiveError, Archives, Package, blocking};
 use crate::artifact::{deb, libraries};
 use crate::distro::Distro;
 use crate::types::{Arch, Progress};
@@ -27,55 +27,32 @@ pub async fn providers(
     warn: &(dyn Fn(String) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Libraries, AssembleError> {
-    match find(archives, distro, arch, wanted, progress, warn, cancel).await {
+    if wanted.is_empty() {
+        return Ok(Libraries::new());
+    }
+    let find = async {
+        let index = archives.packages(distro, arch, progress, warn, cancel).await?;
+        let names: BTreeSet<String> = wanted.iter().flat_map(|library| libraries::package_names(library)).collect();
+        let look_up = move || {
+            let found = names.iter().map(|name| index.newest(name));
+            Ok(found.collect::<Result<Vec<_>, ArchiveError>>()?.into_iter().flatten().collect())
+        };
+        let packages: Vec<Package> = blocking(look_up).await?;
+        let debs = archives.reader().download(&packages, progress, cancel).await?;
+        blocking(move || {
+            let mut found = Libraries::new();
+            for (package, path) in packages.iter().zip(&debs) {
+                found.extend(shlibs(package, path)?.into_iter().filter(|(library, _)| wanted.contains(library)));
+            }
+            Ok(found)
+        })
+        .await
+    };
+    match find.await {
         Ok(libraries) => Ok(libraries),
         Err(ArchiveError::Undescribed { .. }) => Ok(Libraries::new()),
         Err(ArchiveError::Cancelled) => Err(AssembleError::Cancelled),
         Err(error) => Err(AssembleError::Archive(error)),
-    }
-}
-
-async fn find(
-    archives: &Archives,
-    distro: &Distro,
-    arch: Arch,
-    wanted: BTreeSet<String>,
-    progress: &dyn Progress,
-    warn: &(dyn Fn(String) + Sync),
-    cancel: &CancellationToken,
-) -> Result<Libraries, ArchiveError> {
-    if wanted.is_empty() {
-        return Ok(Libraries::new());
-    }
-    let index = archives.packages(distro, arch, progress, warn, cancel).await?;
-    let names: BTreeSet<String> = wanted.iter().flat_map(|library| libraries::package_names(library)).collect();
-    let look_up = move || {
-        let found = names.iter().map(|name| index.newest(name));
-        Ok(found.collect::<Result<Vec<_>, ArchiveError>>()?.into_iter().flatten().collect())
-    };
-    let packages: Vec<Package> = blocking(look_up).await?;
-    let debs = archives.reader().download(&packages, progress, cancel).await?;
-    blocking(move || {
-        let mut found = Libraries::new();
-        for (package, path) in packages.iter().zip(&debs) {
-            found.extend(shlibs(package, path)?.into_iter().filter(|(library, _)| wanted.contains(library)));
-        }
-        Ok(found)
-    })
-    .await
-}
-
-/// Runs blocking work off the runtime's threads. A panic in it goes on here.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ArchiveError> + Send + 'static,
-) -> Result<T, ArchiveError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that shuts down cancels blocking work.
-            Err(_) => Err(ArchiveError::Cancelled),
-        },
     }
 }
 

@@ -10,6 +10,7 @@ use super::AssembleError;
 use super::layout::Layout;
 use super::libraries::files;
 use super::tree::{Kind, Node, Tree};
+use crate::types::clean_path;
 
 /// Real ones have some lines.
 const LONGEST_MODULE: u64 = 1 << 20;
@@ -28,7 +29,9 @@ pub(super) struct Module {
 /// The other packages whose libraries links in a package lead to, by number.
 pub(super) fn behind_links(layout: &Layout, number: usize) -> BTreeSet<usize> {
     let links = layout[number].iter().filter_map(|(path, node)| match &node.kind {
-        Kind::Symlink(target) if path.ends_with(".so") => Some(resolved(path, target)),
+        Kind::Symlink(target) if path.ends_with(".so") => {
+            Some(clean_path(path.rsplit_once('/').map_or("", |(folder, _)| folder), target))
+        }
         _ => None,
     });
     let sibling = |path: String| match layout[number].contains_key(&path) {
@@ -36,25 +39,6 @@ pub(super) fn behind_links(layout: &Layout, number: usize) -> BTreeSet<usize> {
         false => layout.iter().position(|contents| contents.contains_key(&path)),
     };
     links.filter_map(sibling).collect()
-}
-
-/// Where a link leads to, by its words alone.
-fn resolved(link: &str, target: &str) -> String {
-    let mut parts: Vec<&str> = match target.starts_with('/') {
-        true => Vec::new(),
-        false => link.split('/').filter(|part| !part.is_empty()).collect(),
-    };
-    parts.pop();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
 }
 
 /// The other packages of the build with modules that a package's own require, by number.

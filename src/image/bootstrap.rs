@@ -84,12 +84,7 @@ pub async fn select(
     let reader = archives.reader();
     let index = reader.index(&suites, arch.deb(), progress, warn, cancel).await.map_err(failed)?;
     let include = bootstrap.include.clone();
-    let solved = tokio::task::spawn_blocking(move || archive::minimal_system(&index, &include)).await;
-    let packages = match solved {
-        Ok(packages) => packages.map_err(failed)?,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => return Err(ImageError::Cancelled),
-    };
+    let packages = archive::blocking(move || archive::minimal_system(&index, &include)).await.map_err(failed)?;
     let debs = reader.download(&packages, progress, cancel).await.map_err(failed)?;
     let digest = digest(distro, arch, &packages);
     Ok(Selection { packages, debs, arch, digest, sources })

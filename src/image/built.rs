@@ -40,11 +40,7 @@ impl DockerfileImage {
 
 /// The image that the engine has already.
 pub(super) async fn stored(images: &Images, wanted: &DockerfileImage) -> Result<Option<ImageInfo>, ImageError> {
-    let key = wanted.key();
-    let known = images.engine.images(&format!("{}={key}", labels::KEY)).await?;
-    let says = |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
-    // Not every engine filters by a label's value.
-    Ok(known.into_iter().find(|image| says(image, labels::KEY, &key) && says(image, labels::KIND, KIND)))
+    images.keyed(KIND, &wanted.key()).await
 }
 
 /// `dockerfile` is its name in the context, which is only asked for where there is something to build.

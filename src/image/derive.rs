@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::workshop::{self, Made, Work};
 use super::{Base, Derivation, FileContent, ImageError, Images};
-use crate::engine::{CommitSpec, GuestPath, ImageInfo, NamedCache, OutputSink, labels};
+use crate::engine::{CommitSpec, GuestPath, NamedCache, OutputSink, labels};
 
 /// What a derivation's script exits with when its mirror or network failed.
 const EXIT_NETWORK: i32 = 12;
@@ -44,12 +44,8 @@ pub(super) async fn find_or_make(
     cancel: &CancellationToken,
 ) -> Result<String, ImageError> {
     let kind = derivation.kind;
-    let known = images.engine.images(&format!("{}={key}", labels::KEY)).await?;
-    let says = |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
-    // Not every engine filters by a label's value.
-    let found = known.iter().find(|image| says(image, labels::KEY, key) && says(image, labels::KIND, kind));
-    if let Some(image) = found {
-        return Ok(image.id.clone());
+    if let Some(image) = images.keyed(kind, key).await? {
+        return Ok(image.id);
     }
     let digits = key.strip_prefix("sha256:").unwrap_or(key);
     let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];

@@ -217,6 +217,15 @@ impl Images {
         self.shared.flights.run(&key, cancel, making).await
     }
 
+    /// The image of this kind that the engine has under a content key.
+    async fn keyed(&self, kind: &str, key: &str) -> Result<Option<ImageInfo>, ImageError> {
+        let known = self.engine.images(&format!("{}={key}", labels::KEY)).await?;
+        let says =
+            |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
+        // Not every engine filters by a label's value.
+        Ok(known.into_iter().find(|image| says(image, labels::KEY, key) && says(image, labels::KIND, kind)))
+    }
+
     /// All images of ours in the engine: bases, builders, testers, environments, by their labels.
     pub async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
         let mut images = self.engine.images(labels::KIND).await?;

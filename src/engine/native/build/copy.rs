@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use super::entries::{self, Change, Kind};
-use super::{CONTEXT, Place, State, clean, glob, users};
+use super::{CONTEXT, Place, State, glob, users};
 use crate::engine::native::container::NativeContainer;
 use crate::engine::native::dockerfile::{Copy, Source, words};
 use crate::engine::{Container, EngineError, GuestPath};
 use crate::stream;
-use crate::types::printable;
+use crate::types::{clean_path, printable};
 
 /// Links that lead to links; as the kernel has it.
 const MOST_LINKS: usize = 40;
@@ -49,7 +49,7 @@ pub(super) async fn copy(
         None => (from.root == CONTEXT).then_some((0, 0)),
     };
     let written = place.expand(&copy.destination, &value)?;
-    let destination = clean(&state.workdir, &written);
+    let destination = clean_path(&state.workdir, &written);
     let named_folder = written.is_empty() || written == "." || written.ends_with('/') || written.ends_with("/.");
     let mut items = Vec::new();
     for source in &copy.sources {
@@ -73,7 +73,7 @@ pub(super) async fn copy(
     let to_folder = named_folder || is_folder;
     for item in items {
         let into = |name: &str| match to_folder {
-            true => clean(&destination, name),
+            true => clean_path(&destination, name),
             false => destination.clone(),
         };
         let change = |to: String, contents| Change { to, owner, mode: copy.mode, contents };
@@ -147,7 +147,7 @@ pub(super) async fn make_folder(
 
 /// What a source means: one file or folder, or what a pattern finds.
 async fn find(place: &Place<'_>, from: &Origin, source: &str) -> Result<Vec<Item>, EngineError> {
-    let inside = clean("/", source);
+    let inside = clean_path("/", source);
     if from.root == CONTEXT && leads_out(source) {
         return Err(place.wrong(format!("`{}` is outside of the build context", printable(source))));
     }
@@ -167,7 +167,7 @@ async fn find(place: &Place<'_>, from: &Origin, source: &str) -> Result<Vec<Item
     let wanted = move |name: &str| glob::matches(&pattern, name);
     let mut items = Vec::new();
     for name in entries::names(&from.container, &path, parts.len() - fixed, wanted).await? {
-        let path = clean(&folder, &name);
+        let path = clean_path(&folder, &name);
         let path = path.strip_prefix(from.root).unwrap_or(&path).to_owned();
         items.push(item(place, from, &path, &name).await?);
     }
@@ -207,7 +207,7 @@ async fn item(place: &Place<'_>, from: &Origin, path: &str, source: &str) -> Res
 async fn resolve(place: &Place<'_>, from: &Origin, path: &str) -> Result<Option<(String, Kind)>, EngineError> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
-        let whole = clean("/", &format!("{}{path}", from.root));
+        let whole = clean_path("/", &format!("{}{path}", from.root));
         if whole == "/" {
             let message = "farm's own engine does not copy from the root folder itself: name the folders to copy, or build \
                            with Docker or Podman (--engine)";
@@ -216,7 +216,7 @@ async fn resolve(place: &Place<'_>, from: &Origin, path: &str) -> Result<Option<
         match entries::kind(&from.container, &GuestPath::new(whole.clone())).await? {
             Some(Kind::Link(target)) => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-                path = clean(folder, &target);
+                path = clean_path(folder, &target);
             }
             kind => return Ok(kind.map(|kind| (whole, kind))),
         }
