@@ -16,6 +16,9 @@ use crate::types::clean_path;
 const LONGEST_MODULE: u64 = 1 << 20;
 /// Variables of variables.
 const DEEPEST: usize = 20;
+/// What a value, and what all lines together, may come to: variables that hold others several times grow without end.
+const LONGEST_VALUE: usize = 64 << 10;
+const LONGEST_EXPANDED: usize = 4 << 20;
 
 /// A module of pkg-config.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,9 +76,12 @@ pub(super) fn modules(tree: &Tree, contents: &BTreeMap<String, Node>) -> Result<
 fn parse(text: &str) -> Module {
     let mut variables: BTreeMap<&str, String> = BTreeMap::new();
     let mut module = Module::default();
+    let mut left = LONGEST_EXPANDED;
     for line in text.lines().map(str::trim) {
         let Some(at) = line.find([':', '=']) else { continue };
         let (key, value) = (line[..at].trim(), expanded(line[at + 1..].trim(), &variables));
+        let Some(rest) = left.checked_sub(value.len()) else { break };
+        left = rest;
         if line[at..].starts_with('=') {
             variables.insert(key, value);
             continue;
@@ -94,7 +100,11 @@ fn expanded(value: &str, variables: &BTreeMap<&str, String>) -> String {
     for _ in 0..DEEPEST {
         let Some((before, rest)) = value.split_once("${") else { break };
         let Some((name, after)) = rest.split_once('}') else { break };
-        value = format!("{before}{}{after}", variables.get(name).map_or("", String::as_str));
+        let inserted = variables.get(name).map_or("", String::as_str);
+        if before.len() + inserted.len() + after.len() > LONGEST_VALUE {
+            return String::new();
+        }
+        value = format!("{before}{inserted}{after}");
     }
     value
 }
@@ -136,6 +146,17 @@ mod tests {
         // Variables that go round in a circle come to an end.
         assert_eq!(parse("a=${a}x\nVersion: ${a}1\n").version, "x1");
         assert_eq!(parse("Version: 1\tProvides: evil\n").version, "");
+    }
+
+    #[test]
+    fn variables_of_variables_do_not_grow_without_end() {
+        let doubled = (1..100).map(|n| format!("v{n}=${{v{0}}}${{v{0}}}\n", n - 1));
+        let text = format!("v0=x\n{}Version: ${{v99}}1\n", doubled.collect::<String>());
+        assert_eq!(parse(&text).version, "1");
+        // Each line is short enough, all of them are not.
+        let long = format!("a={}\n{}Requires: reed\n", "x ".repeat(30_000), "Requires: ${a}\n".repeat(1000));
+        let words = parse(&long).requires.len();
+        assert!(words > 30_000 && words * 2 <= LONGEST_EXPANDED, "{words}");
     }
 
     #[test]
