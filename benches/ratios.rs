@@ -127,7 +127,7 @@ impl Bench {
         let images = self.images(cache, choice);
         let warn = |warning: String| println!("  {warning}");
         images
-            .base(distro, self.arch, &mut Discard, &NoProgress, &warn, &CancellationToken::new())
+            .base(distro, self.arch, None, &mut Discard, &NoProgress, &warn, &CancellationToken::new())
             .await
             .unwrap_or_else(|error| panic!("bootstrap: {error}"))
             .image

@@ -114,7 +114,7 @@ async fn files(
     let cancel = CancellationToken::new();
     let images = Images::new(engine.clone(), options);
     let mut log = Collect::default();
-    let made = images.base(distro, Arch::host().unwrap(), &mut log, &NoProgress, &|_| (), &cancel).await;
+    let made = images.base(distro, Arch::host().unwrap(), None, &mut log, &NoProgress, &|_| (), &cancel).await;
     let base = made.unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&log.stdout)));
     let spec = ContainerSpec {
         image: base.image.clone(),

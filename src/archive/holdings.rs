@@ -23,11 +23,31 @@ pub struct Archives {
     reader: Reader,
     mirrors: Arc<BTreeMap<String, Mirror>>,
     stale_contents: bool,
-    read: Arc<Mutex<HashMap<Place, Reading>>>,
+    packages: Arc<Readings<Index>>,
+    contents: Arc<Readings<Contents>>,
 }
 
-/// Done, or under way.
-type Reading = Arc<OnceCell<Arc<Holdings>>>;
+/// What was read of each place, or is being read.
+#[derive(Debug)]
+struct Readings<T>(Mutex<HashMap<Place, Arc<OnceCell<Arc<T>>>>>);
+
+impl<T> Default for Readings<T> {
+    fn default() -> Readings<T> {
+        Readings(Mutex::default())
+    }
+}
+
+impl<T> Readings<T> {
+    /// What the first one who asks reads. A failure is tried anew by the next.
+    async fn get(
+        &self,
+        place: &Place,
+        read: impl Future<Output = Result<T, ArchiveError>>,
+    ) -> Result<Arc<T>, ArchiveError> {
+        let cell = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(place.clone()).or_default().clone();
+        cell.get_or_try_init(|| async { read.await.map(Arc::new) }).await.cloned()
+    }
+}
 
 /// Suites and an architecture: `rpm-generic` has those of the Debian that it is built on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -37,11 +57,27 @@ struct Place {
     arch: Arch,
 }
 
+impl Place {
+    fn new(suites: &[Suite], arch: Arch) -> Place {
+        let of_suite = |suite: &Suite| (suite.mirror.clone(), suite.suite.clone(), suite.components.clone());
+        Place { suites: suites.iter().map(of_suite).collect(), arch }
+    }
+}
+
+/// Which components of an archive are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Components {
+    /// Those that a base is made of.
+    Base,
+    /// Also those that the distribution's definition enables for builds.
+    All,
+}
+
 /// The packages of a distribution for one architecture.
 #[derive(Debug)]
 pub struct Holdings {
-    contents: Contents,
-    packages: Index,
+    contents: Arc<Contents>,
+    packages: Arc<Index>,
 }
 
 /// A package that provides what was asked for.
@@ -55,7 +91,13 @@ pub struct Candidate {
 
 impl Archives {
     pub fn new(reader: Reader, mirrors: BTreeMap<String, Mirror>) -> Archives {
-        Archives { reader, mirrors: Arc::new(mirrors), stale_contents: false, read: Arc::default() }
+        Archives {
+            reader,
+            mirrors: Arc::new(mirrors),
+            stale_contents: false,
+            packages: Arc::default(),
+            contents: Arc::default(),
+        }
     }
 
     /// Whether to use Contents indexes that are not the signed ones, for a mirror that has only such: an answer may then
@@ -86,23 +128,18 @@ impl Archives {
         progress: &dyn Progress,
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
-    ) -> Result<Arc<Holdings>, ArchiveError> {
-        let suites = self.suites(distro)?;
-        let of_suite = |suite: &Suite| (suite.mirror.clone(), suite.suite.clone(), suite.components.clone());
-        let place = Place { suites: suites.iter().map(of_suite).collect(), arch };
-        let cell = self.read.lock().unwrap_or_else(PoisonError::into_inner).entry(place).or_default().clone();
-        let read = async {
-            let (contents, packages) = tokio::try_join!(
-                self.reader.contents(&suites, arch.deb(), progress, warn, cancel),
-                // What is to be said of a suite is said once.
-                self.reader.index(&suites, arch.deb(), progress, &|_| (), cancel),
-            )?;
-            Ok(Arc::new(Holdings { contents, packages }))
-        };
-        cell.get_or_try_init(|| read).await.cloned()
+    ) -> Result<Holdings, ArchiveError> {
+        let suites = self.suites(distro, Components::All)?;
+        let place = Place::new(&suites, arch);
+        let (contents, packages) = tokio::try_join!(
+            self.contents.get(&place, self.reader.contents(&suites, arch.deb(), progress, warn, cancel)),
+            // What is to be said of a suite is said once.
+            self.packages(distro, arch, Components::All, progress, &|_| (), cancel),
+        )?;
+        Ok(Holdings { contents, packages })
     }
 
-    /// The packages alone, for those who know names: it needs no Contents indexes, and is read each time.
+    /// The packages alone, for those who know names: it needs no Contents indexes.
     ///
     /// # Errors
     /// As [`Archives::holdings`].
@@ -110,22 +147,29 @@ impl Archives {
         &self,
         distro: &Distro,
         arch: Arch,
+        components: Components,
         progress: &dyn Progress,
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
-    ) -> Result<Index, ArchiveError> {
-        self.reader.index(&self.suites(distro)?, arch.deb(), progress, warn, cancel).await
+    ) -> Result<Arc<Index>, ArchiveError> {
+        let suites = self.suites(distro, components)?;
+        let read = self.reader.index(&suites, arch.deb(), progress, warn, cancel);
+        self.packages.get(&Place::new(&suites, arch), read).await
     }
 
-    fn suites(&self, distro: &Distro) -> Result<Vec<Suite>, ArchiveError> {
+    /// # Errors
+    /// As [`Archives::holdings`].
+    pub fn suites(&self, distro: &Distro, components: Components) -> Result<Vec<Suite>, ArchiveError> {
         let undescribed = |reason: String| ArchiveError::Undescribed { distro: distro.id.clone(), reason };
         let bootstrap =
             distro.bootstrap.as_ref().ok_or_else(|| undescribed("its definition has no [bootstrap]".to_owned()))?;
         let keyrings = keyrings(bootstrap).map_err(undescribed)?;
-        let mut components = bootstrap.components.clone();
-        components
-            .extend(distro.enable_repositories.iter().filter(|name| !bootstrap.components.contains(name)).cloned());
-        let mut suites = suites(bootstrap, &self.mirrors, &components, &keyrings);
+        let mut wanted = bootstrap.components.clone();
+        if components == Components::All {
+            let more = distro.enable_repositories.iter().filter(|name| !bootstrap.components.contains(name));
+            wanted.extend(more.cloned());
+        }
+        let mut suites = suites(bootstrap, &self.mirrors, &wanted, &keyrings);
         suites.iter_mut().for_each(|suite| suite.tolerate_stale_contents = self.stale_contents);
         Ok(suites)
     }
@@ -135,7 +179,8 @@ impl Holdings {
     /// Of the texts of a Contents and a Packages index for amd64.
     #[cfg(test)]
     pub(super) fn for_test(contents: &str, packages: &str) -> Holdings {
-        Holdings { contents: Contents::for_test(contents), packages: super::packages::tests::index(packages) }
+        let packages = super::packages::tests::index(packages);
+        Holdings { contents: Arc::new(Contents::for_test(contents)), packages: Arc::new(packages) }
     }
 
     /// Every package that provides this, whatever its version, by name; of one in several versions the newest. Blocks: it
@@ -211,7 +256,7 @@ mod tests {
     use crate::fetch::Fetcher;
     use crate::types::NoProgress;
 
-    async fn holdings(archives: &Archives, distro: &Distro) -> Result<Arc<Holdings>, ArchiveError> {
+    async fn holdings(archives: &Archives, distro: &Distro) -> Result<Holdings, ArchiveError> {
         archives.holdings(distro, Arch::Amd64, &NoProgress, &|_| (), &CancellationToken::new()).await
     }
 
@@ -245,7 +290,8 @@ mod tests {
         // A second distribution with the same archive, and an archive that has gone meanwhile: nothing is read again.
         std::fs::remove_dir_all(archive.folder.path().join("dists")).unwrap();
         let other = Distro { id: "rpm-generic".to_owned(), ..distro.clone() };
-        assert!(Arc::ptr_eq(&first, &holdings(&archives.clone(), &other).await.unwrap()));
+        let again = holdings(&archives.clone(), &other).await.unwrap();
+        assert!(Arc::ptr_eq(&first.contents, &again.contents) && Arc::ptr_eq(&first.packages, &again.packages));
         let error = archives.holdings(&distro, Arch::Arm64, &NoProgress, &|_| (), &CancellationToken::new()).await;
         assert!(error.is_err(), "another architecture has indexes of its own");
 

@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use advice::Advice;
 pub use choice::{Choice, Chosen};
-pub use holdings::{Archives, Candidate, Holdings, keyrings, suites};
-pub use packages::{Index, Package};
-pub use resolve::minimal_system;
+pub use holdings::{Archives, Candidate, Components, Holdings, keyrings, suites};
+pub use packages::{Index, Package, installed};
+pub use resolve::{additions, minimal_system};
 
 use crate::fetch::{FetchError, Fetcher};
 use crate::types::{NoProgress, Progress, printable};
@@ -233,6 +233,11 @@ impl Reader {
 
     fn folder(&self) -> PathBuf {
         self.cache.join("archive")
+    }
+
+    /// Where files without a name may grow. It is there once something was downloaded.
+    pub fn spool(&self) -> PathBuf {
+        self.folder().join("pool")
     }
 
     fn pooled(&self, sha256: &str, suffix: &str) -> PathBuf {

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::ArchiveError;
 use super::control::{Relation, fields, relations};
+use crate::types::printable;
 
 /// No stanza of a Packages file comes near it; the hash of a wrong file is only known at its end.
 const LONGEST_STANZA: u32 = 4 << 20;
@@ -50,7 +51,7 @@ pub struct Package {
     pub version: Version,
     /// Debian's name of the architecture, or `all`.
     pub arch: String,
-    /// The size of the .deb in bytes.
+    /// The size of the .deb in bytes; this and the next two say nothing of a package that was only found installed.
     pub size: u64,
     /// Of the .deb: 64 lower-case hexadecimal digits.
     pub sha256: String,
@@ -237,10 +238,67 @@ impl Scan<'_> {
     }
 }
 
+/// The packages that a system has, by its dpkg's `status` file: those that are installed and nothing else, which must be
+/// so for all. What says where a .deb is stays empty.
+///
+/// # Errors
+/// In words: a package that is half installed, or of another architecture than `arch`, or a stanza that is none.
+pub fn installed(status: &str, arch: &str) -> Result<Vec<Package>, String> {
+    let mut packages = Vec::new();
+    for stanza in status.split("\n\n").filter(|stanza| !stanza.trim().is_empty()) {
+        let package = described(stanza)?;
+        match fields(stanza).find(|(name, _)| *name == "Status").map_or("", |(_, value)| value) {
+            "install ok installed" | "hold ok installed" if package.arch == "all" || package.arch == arch => {
+                packages.push(package);
+            }
+            status if status.ends_with(" not-installed") || status.ends_with(" config-files") => {}
+            status => return Err(format!("package {} ({}) is `{}`", package.name, package.arch, printable(status))),
+        }
+    }
+    Ok(packages)
+}
+
+/// A package as an archive has it.
 fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
+    let mut package = described(stanza)?;
+    let (mut filename, mut sha256, mut size) = ("", "", None);
+    for (field, value) in fields(stanza) {
+        match field {
+            "Filename" => filename = value,
+            "Size" => size = value.parse().ok(),
+            "SHA256" => sha256 = value,
+            _ => {}
+        }
+    }
+    // The hash is about to become a file name, the rest a URL.
+    let bad = |field: &str| format!("package {} without a proper {field} field", package.name);
+    package.size = size.ok_or_else(|| bad("Size"))?;
+    if sha256.len() != 64 || !sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+        return Err(bad("SHA256"));
+    }
+    package.sha256 = sha256.to_owned();
+    let unsafe_path = filename.is_empty()
+        || filename.starts_with('/')
+        || filename.split('/').any(|part| part == "..")
+        || !filename.chars().all(|c| word(c) || "/~:%".contains(c));
+    if unsafe_path {
+        return Err(bad("Filename"));
+    }
+    // `+` and `~` are plain characters of a URL's path; a literal `%` of a file name is not.
+    package.url = format!("{archive_url}/{}", filename.trim_start_matches("./").replace('%', "%25"));
+    Ok(package)
+}
+
+/// What names of packages are made of.
+fn word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+-._".contains(c)
+}
+
+/// What a stanza says of a package, wherever that is.
+fn described(stanza: &str) -> Result<Package, String> {
     let mut name = None;
     let mut version = None;
-    let (mut arch, mut filename, mut sha256, mut size) = ("", "", "", None);
+    let mut arch = "";
     let mut package = Package {
         name: String::new(),
         version: "0".parse().map_err(|_| "0 is a version".to_owned())?,
@@ -276,14 +334,10 @@ fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
                     package.provides.push((provided.name, provided.version.map(|(_, version)| version)));
                 }
             }
-            "Filename" => filename = value,
-            "Size" => size = value.parse().ok(),
-            "SHA256" => sha256 = value,
             _ => {}
         }
     }
-    // Its name and architecture are about to become parts of paths, the hash a file name, the rest a URL.
-    let word = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
+    // Its name and architecture are about to become parts of paths.
     package.name = name
         .filter(|name| !name.is_empty() && !name.starts_with('.') && name.chars().all(word))
         .ok_or("a stanza without a proper Package field")?
@@ -297,20 +351,6 @@ fn package(stanza: &str, archive_url: &str) -> Result<Package, String> {
         return Err(bad("Architecture"));
     }
     package.arch = arch.to_owned();
-    package.size = size.ok_or_else(|| bad("Size"))?;
-    if sha256.len() != 64 || !sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err(bad("SHA256"));
-    }
-    package.sha256 = sha256.to_owned();
-    let unsafe_path = filename.is_empty()
-        || filename.starts_with('/')
-        || filename.split('/').any(|part| part == "..")
-        || !filename.chars().all(|c| word(c) || "/~:%".contains(c));
-    if unsafe_path {
-        return Err(bad("Filename"));
-    }
-    // `+` and `~` are plain characters of a URL's path; a literal `%` of a file name is not.
-    package.url = format!("{archive_url}/{}", filename.trim_start_matches("./").replace('%', "%25"));
     Ok(package)
 }
 

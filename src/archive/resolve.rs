@@ -1,8 +1,8 @@
 //! Which packages a bootstrap installs: the suite's essential and required ones, what is asked for, and all that they
-//! depend on. Solved, not guessed: alternatives, versions, conflicts and virtual packages count. Recommends do not.
+//! depend on; and which a system gets that has some already. Solved, not guessed: alternatives, versions, conflicts and virtual packages count. Recommends do not.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use resolvo::utils::Mapping;
 use resolvo::{
@@ -12,7 +12,7 @@ use resolvo::{
 };
 
 use super::ArchiveError;
-use super::control::Relation;
+use super::control::{Relation, relations};
 use super::packages::{Index, Package};
 
 /// The packages of a minimal system (debootstrap's `minbase`: essential, required, apt) with `include`, by name.
@@ -25,7 +25,7 @@ pub fn minimal_system(index: &Index, include: &[String]) -> Result<Vec<Package>,
 }
 
 fn closure(index: &Index, wanted: &[String]) -> Result<Vec<Package>, ArchiveError> {
-    let universe = Universe { index, state: RefCell::default() };
+    let universe = Universe::new(index, &[]);
     let mut requirements = Vec::new();
     for name in wanted {
         let relation = Relation::any(name);
@@ -36,6 +36,26 @@ fn closure(index: &Index, wanted: &[String]) -> Result<Vec<Package>, ArchiveErro
         }
         requirements.push(universe.requirement(std::slice::from_ref(&relation)));
     }
+    solve(universe, requirements)
+}
+
+/// What is to be added to a system of `installed` packages, none of which changes, so that `wanted` holds (relations in
+/// Debian's syntax, without architectures and profiles), by name. Blocks: it reads the index.
+pub fn additions(index: &Index, installed: &[Package], wanted: &[String]) -> Result<Vec<Package>, ArchiveError> {
+    let universe = Universe::new(index, installed);
+    let mut requirements: Vec<ConditionalRequirement> =
+        installed.iter().map(|package| universe.named(&package.name)).collect();
+    for field in wanted {
+        let clauses = relations(field).map_err(|reason| ArchiveError::Unsolvable { reason })?;
+        requirements.extend(clauses.iter().map(|alternatives| universe.requirement(alternatives)));
+    }
+    let mut packages = solve(universe, requirements)?;
+    packages.retain(|package| !installed.iter().any(|known| known.name == package.name));
+    Ok(packages)
+}
+
+/// By name.
+fn solve(universe: Universe<'_>, requirements: Vec<ConditionalRequirement>) -> Result<Vec<Package>, ArchiveError> {
     let mut solver = Solver::new(universe);
     let solution = solver.solve(Problem::new().requirements(requirements));
     if let Some(error) = solver.provider().state.borrow_mut().error.take() {
@@ -59,6 +79,8 @@ fn closure(index: &Index, wanted: &[String]) -> Result<Vec<Package>, ArchiveErro
 /// The index as the solver wants to see it: names, candidates and sets of candidates by number, read when asked for.
 struct Universe<'a> {
     index: &'a Index,
+    /// The only candidates of their names.
+    installed: BTreeMap<&'a str, &'a Package>,
     state: RefCell<State>,
 }
 
@@ -77,7 +99,12 @@ struct State {
     error: Option<ArchiveError>,
 }
 
-impl Universe<'_> {
+impl<'a> Universe<'a> {
+    fn new(index: &'a Index, installed: &'a [Package]) -> Universe<'a> {
+        let installed = installed.iter().map(|package| (package.name.as_str(), package)).collect();
+        Universe { index, installed, state: RefCell::default() }
+    }
+
     fn name(&self, name: &str) -> NameId {
         let mut state = self.state.borrow_mut();
         if let Some(id) = state.by_name.get(name) {
@@ -94,7 +121,10 @@ impl Universe<'_> {
             return known.clone();
         }
         let text = self.state.borrow().names[name.to_index()].clone();
-        let packages = self.noted(self.index.named(&text));
+        let packages = match self.installed.get(text.as_str()) {
+            Some(package) => vec![Package::clone(package)],
+            None => self.noted(self.index.named(&text)),
+        };
         let mut state = self.state.borrow_mut();
         let mut ids: Vec<SolvableId> = Vec::new();
         for package in packages {
@@ -138,7 +168,9 @@ impl Universe<'_> {
         if !real.is_empty() {
             groups.push((name, real));
         }
-        for provider in self.noted(self.index.providers(&relation.name)) {
+        let provides = |package: &&&Package| package.provides.iter().any(|(name, _)| *name == relation.name);
+        let there = self.installed.values().filter(provides).map(|package| Package::clone(package));
+        for provider in there.chain(self.noted(self.index.providers(&relation.name))) {
             let fits = provider
                 .provides
                 .iter()
@@ -156,6 +188,13 @@ impl Universe<'_> {
             }
         }
         groups
+    }
+
+    /// The package of this name, not one that provides it.
+    fn named(&self, name: &str) -> ConditionalRequirement {
+        let id = self.name(name);
+        let candidates = self.candidates(id);
+        Requirement::Single(self.set(id, candidates, name.to_owned())).into()
     }
 
     fn requirement(&self, alternatives: &[Relation]) -> ConditionalRequirement {
@@ -316,6 +355,44 @@ mod tests {
         ];
         assert_eq!(solve(&stanzas, &[]).unwrap(), "apt=1 new=1");
         assert!(solve(&stanzas, &["old"]).is_err());
+    }
+
+    fn add(stanzas: &[(&str, &str, &str)], status: &str, wanted: &[&str]) -> Result<String, String> {
+        let text: String = stanzas.iter().map(|(name, version, more)| stanza(name, version, more)).collect();
+        let wanted: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let installed = super::super::packages::installed(status, "amd64")?;
+        let packages = additions(&index(&text), &installed, &wanted).map_err(|error| error.to_string())?;
+        Ok(packages.iter().map(|package| format!("{}={}", package.name, package.version)).collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn what_is_installed_stays_and_is_used() {
+        let status = |more: &str| {
+            format!(
+                "Package: libc\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n{more}\n\
+                 Package: mawk\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nProvides: awk\n\n\
+                 Package: gone\nStatus: deinstall ok config-files\nArchitecture: amd64\nVersion: 1\n\n"
+            )
+        };
+        let stanzas = [
+            ("libc", "2", ""),
+            ("gawk", "1", "Priority: required\nProvides: awk\n"),
+            ("tool", "1", "Depends: awk, new | libc, gone\n"),
+            ("new", "1", ""),
+            ("gone", "1", ""),
+            ("dev", "1", "Depends: libc (= 2)\n"),
+            ("enemy", "1", "Conflicts: libc (<< 2)\n"),
+        ];
+        assert_eq!(add(&stanzas, &status(""), &["tool (>= 1)"]).unwrap(), "gone=1 tool=1");
+        assert_eq!(add(&stanzas, &status(""), &["libc", "awk"]).unwrap(), "");
+        assert_eq!(add(&stanzas, &status(""), &["dev | new, gone"]).unwrap(), "gone=1 new=1");
+        for impossible in ["dev", "enemy", "unheard-of", "libc (>= 2)", "a b"] {
+            assert!(add(&stanzas, &status(""), &[impossible]).is_err(), "{impossible}");
+        }
+        assert!(add(&stanzas, &status("Breaks: new\n"), &["new"]).is_err());
+        let half = status("").replacen("ok installed", "ok half-installed", 1);
+        assert!(add(&stanzas, &half, &["new"]).unwrap_err().contains("package libc (amd64) is"));
+        assert!(add(&stanzas, &status("").replacen("amd64", "i386", 1), &["new"]).unwrap_err().contains("i386"));
     }
 
     #[test]

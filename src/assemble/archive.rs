@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::AssembleError;
 use super::libraries::Libraries;
-use crate::archive::{ArchiveError, Archives, Package, blocking};
+use crate::archive::{ArchiveError, Archives, Components, Package, blocking};
 use crate::artifact::{deb, libraries};
 use crate::distro::Distro;
 use crate::types::{Arch, Progress};
@@ -31,7 +31,7 @@ pub async fn providers(
         return Ok(Libraries::new());
     }
     let find = async {
-        let index = archives.packages(distro, arch, progress, warn, cancel).await?;
+        let index = archives.packages(distro, arch, Components::All, progress, warn, cancel).await?;
         let names: BTreeSet<String> = wanted.iter().flat_map(|library| libraries::package_names(library)).collect();
         let look_up = move || {
             let found = names.iter().map(|name| index.newest(name));

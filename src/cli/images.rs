@@ -125,7 +125,7 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
             output::err(&format!("{} {}: {message}\n", style.paint(Tone::Warning, "warning:"), distro.id));
         };
         let progress = Steps::default();
-        let base = images.base(distro, arch, &mut ToStderr, &progress, &warn, &cancel).await?;
+        let base = images.base(distro, arch, None, &mut ToStderr, &progress, &warn, &cancel).await?;
         output::out(&format!("{}/{arch}  {}\n", distro.id, base.identity));
     }
     Ok(Exit::Success)

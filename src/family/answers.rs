@@ -394,7 +394,8 @@ mod tests {
             in_field
         });
         let builder = builder(recipe, &distro).script;
-        let installs = builder.lines().filter(|line| line.contains("_install ")).filter(|line| !line.contains("()"));
+        let asks = |line: &&str| line.starts_with("apt_require ") || line.contains("_install ");
+        let installs = builder.lines().filter(asks).filter(|line| !line.contains("()") && !line.contains("$@"));
         let install = test(recipe, &distro, &answered.stand_ins).install;
         let tested = install.lines().filter(|line| line.starts_with("set -- ") && !line.contains("$@"));
         let all: Vec<&str> = lines.into_iter().chain(installs).chain(tested).collect();

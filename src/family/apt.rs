@@ -46,8 +46,8 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 
     let mut script = preamble(distro);
     script.push_str(USER);
-    script.push_str("apt_begin\napt_no_man_index\napt_update\n");
-    script.push_str(&format!("apt_install {}\n", quote_all(listed.iter().map(String::as_str))));
+    script.push_str("apt_begin\napt_no_man_index\n");
+    script.push_str(&format!("apt_require {}\n", quote_all(listed.iter().map(String::as_str))));
     if distro.format == Format::Rpm {
         script.push_str("apt_set_rpms\n");
     }
@@ -124,7 +124,7 @@ pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String])
     wanted.sort();
     wanted.dedup();
     let script = format!(
-        "{}apt_begin\napt_update\napt_install {}\n{}",
+        "{}apt_begin\napt_require {}\n{}",
         preamble(distro),
         quote_all(wanted.iter().map(String::as_str)),
         rpm_generic::shim(recipe),

@@ -247,12 +247,29 @@ pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, Strin
     });
     for archive in archives {
         if let Some(url) = mirrors.get(archive) {
-            let name: String =
-                archive.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-            env.insert(format!("FARM_MIRROR_{name}"), url.clone());
+            env.insert(mirror_variable(archive), url.clone());
         }
     }
     env
+}
+
+fn mirror_variable(archive: &str) -> String {
+    let name = archive.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
+    format!("FARM_MIRROR_{}", name.collect::<String>())
+}
+
+/// What a builder's or tester's script asks apt for, where that is from a mirror of farm's choice: what others can have
+/// unpacked before. `env` is the script's.
+pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap<String, String>) -> &'a [String] {
+    let from_mirror = distro.bootstrap.as_ref().is_some_and(|b| env.contains_key(&mirror_variable(&b.archive)));
+    match &setup.requirements {
+        Requirements::Listed(asked) | Requirements::FromSource { toolchain: asked, .. }
+            if distro.manager == PackageManager::Apt && from_mirror =>
+        {
+            asked
+        }
+        _ => &[],
+    }
 }
 
 /// Packaging files, steps and results of a job. `source_date_epoch` fixes changelog

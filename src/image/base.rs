@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
+use super::install::Install;
 use super::workshop::{self, Made, Work};
 use super::{Base, BaseChoice, ImageError, Images};
 use crate::distro::Distro;
@@ -44,10 +45,12 @@ pub(super) fn serves(image: &ImageInfo, distro: &Distro, arch: Arch, choice: Bas
         && image.labels.get(labels::GENERATION).map_or("1", String::as_str) == GENERATION
 }
 
+#[allow(clippy::too_many_arguments)]
 pub(super) async fn find_or_make(
     images: &Images,
     distro: &Distro,
     arch: Arch,
+    next: Option<&mut Install>,
     sink: &mut dyn OutputSink,
     progress: &dyn Progress,
     warn: &(dyn Fn(String) + Sync),
@@ -92,7 +95,7 @@ pub(super) async fn find_or_make(
     }
     if matches!(choice, BaseChoice::Auto | BaseChoice::Bootstrap) {
         if distro.bootstrap.is_some() {
-            return from_archive(images, distro, arch, sink, progress, warn, cancel).await;
+            return from_archive(images, distro, arch, next, sink, progress, warn, cancel).await;
         }
         tried.push("its definition has no [bootstrap]".to_owned());
     }
@@ -167,10 +170,12 @@ async fn adopt(
     finish(images, distro, arch, &image.id, images.options.network, &scripts, "registry", &digest, sink, cancel).await
 }
 
+#[allow(clippy::too_many_arguments)]
 async fn from_archive(
     images: &Images,
     distro: &Distro,
     arch: Arch,
+    mut next: Option<&mut Install>,
     sink: &mut dyn OutputSink,
     progress: &dyn Progress,
     warn: &(dyn Fn(String) + Sync),
@@ -178,14 +183,26 @@ async fn from_archive(
 ) -> Result<Base, ImageError> {
     let selection = bootstrap::select(distro, arch, images.archives(), progress, warn, cancel).await?;
     let digest = selection.digest.clone();
+    let packages = selection.packages.clone();
     // Without the labels of a finished base: nobody takes it for one if this is where it ends.
     let unfinished = ImportSpec { tag: tag(distro, arch), arch, labels: BTreeMap::new() };
     let (layer, failure) = bootstrap::root_tar(selection);
-    let imported = tokio::select! {
-        imported = images.engine.import(&unfinished, layer) => imported,
-        () = cancel.cancelled() => return Err(ImageError::Cancelled),
+    let import = async {
+        tokio::select! {
+            imported = images.engine.import(&unfinished, layer) => Ok(imported),
+            () = cancel.cancelled() => Err(ImageError::Cancelled),
+        }
     };
-    let imported = imported.map_err(|error| failure.take(distro).unwrap_or_else(|| error.into()))?;
+    let fetch = async {
+        if let Some(next) = &mut next {
+            next.fetch_ahead(images, &packages, progress, cancel).await;
+        }
+    };
+    let (imported, ()) = tokio::join!(import, fetch);
+    let imported = imported?.map_err(|error| failure.take(distro).unwrap_or_else(|| error.into()))?;
+    if let Some(next) = next {
+        next.open_ahead(images);
+    }
 
     let mut scripts = vec![CONFIGURE];
     let mut network = Network::None;
@@ -225,8 +242,9 @@ async fn finish(
         scripts,
         commit: CommitSpec { tag: tag(distro, arch), labels: base_labels(distro, arch, origin, digest) },
     };
-    match workshop::make(images, &work, sink, cancel).await? {
+    match workshop::make(images, &work, None, sink, cancel).await? {
         Made::Image(image) => Ok(Base { image: image.id, identity: digest.to_owned() }),
+        Made::Spoilt(reason) => Err(ImageError::NoWay { distro: distro.id.clone(), reason }),
         Made::Failed { exit_code, unsatisfiable, oom } => {
             Err(ImageError::Script { kind: "base", exit_code, unsatisfiable, oom })
         }

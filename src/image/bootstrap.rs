@@ -1,22 +1,19 @@
 //! A base image from a distribution's own signed archive: choose packages, download, unpack them into one tar. The tar
 //! is a root file system that still has to be configured by its own dpkg, in a container: [`CONFIGURE`] does that.
 
-use std::collections::VecDeque;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::ImageError;
-use super::deb::{self, Deb, DebError};
-use super::layer::{Layer, LayerError};
-use crate::archive::{self, ArchiveError, Archives, Package, Suite};
+use super::layer::{self, Failure, Layer, LayerError, StreamFailure};
+use super::opening::Opening;
+use crate::archive::{self, ArchiveError, Archives, Components, Package, Suite};
 use crate::distro::{self, Distro};
 use crate::fetch::FetchError;
-use crate::stream::{self, ByteStream};
+use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
 /// Raised when the same packages and definition would give another image.
@@ -24,26 +21,14 @@ pub(super) const GENERATION: &str = "1";
 
 /// Run as root in a container of the unpacked root: what dpkg would have done while unpacking, then all the rest. No
 /// network is needed. `policy-rc.d` stays: nothing in a build container starts services.
-pub const CONFIGURE: &str = r#"
-set -e
-export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C HOME=/root
-umask 022
-cd /var/lib/dpkg/info
-arch=$(dpkg --print-architecture)
-running=$(dpkg-query --showformat '${Version}' --show dpkg)
-for script in *.preinst; do
-    [ -e "$script" ] || continue
-    package=${script%.preinst}
-    DPKG_MAINTSCRIPT_PACKAGE=${package%%:*} DPKG_MAINTSCRIPT_PACKAGE_REFCOUNT=1 DPKG_MAINTSCRIPT_ARCH=$arch \
-        DPKG_MAINTSCRIPT_NAME=preinst DPKG_RUNNING_VERSION=$running DPKG_ADMINDIR=/var/lib/dpkg DPKG_ROOT= \
-        DEBCONF_PACKAGE=${package%%:*} "./$script" install
-done
-cd /
-dpkg --force-unsafe-io --configure -a
-rm -f /var/lib/dpkg/*-old /var/cache/debconf/*-old /var/cache/ldconfig/aux-cache
-rm -f /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log
-rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
-"#;
+pub(super) const CONFIGURE: &str = concat!(
+    "set -e\n\
+     export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C HOME=/root\n\
+     umask 022\n\
+     cd /var/lib/dpkg/info\n",
+    include_str!("scripts/preinst.sh"),
+    include_str!("scripts/configure.sh")
+);
 
 /// After a distribution's own setup script: what its package manager left lying around is not part of a base.
 pub(super) const CLEAN: &str = r#"
@@ -54,20 +39,22 @@ rm -rf /var/log/dpkg.log /var/log/apt /var/log/alternatives.log
 
 /// What a root file system will be made of: packages, verified, and in the cache.
 #[derive(Debug)]
-pub struct Selection {
+pub(super) struct Selection {
     /// By name.
-    pub packages: Vec<Package>,
+    pub(super) packages: Vec<Package>,
     /// The .deb of each.
-    pub debs: Vec<PathBuf>,
-    pub arch: Arch,
+    pub(super) debs: Vec<PathBuf>,
+    pub(super) arch: Arch,
     /// `sha256:…`, of the packages and the distribution's definition: the same on every machine and mirror.
-    pub digest: String,
+    pub(super) digest: String,
     sources: Sources,
+    /// A folder for what is too large for memory.
+    spool: PathBuf,
 }
 
 /// Chooses and fetches the packages of a minimal system of `distro` (debootstrap's `minbase`, with what the definition
 /// includes), as its archive has them today, security and updates among them.
-pub async fn select(
+pub(super) async fn select(
     distro: &Distro,
     arch: Arch,
     archives: &Archives,
@@ -75,19 +62,19 @@ pub async fn select(
     warn: &(dyn Fn(String) + Sync),
     cancel: &CancellationToken,
 ) -> Result<Selection, ImageError> {
-    let no_way = |reason: String| ImageError::NoWay { distro: distro.id.clone(), reason };
-    let bootstrap = distro.bootstrap.as_ref().ok_or_else(|| no_way("its definition has no [bootstrap]".to_owned()))?;
-    let keyrings = archive::keyrings(bootstrap).map_err(no_way)?;
-    let suites = archive::suites(bootstrap, archives.mirrors(), &bootstrap.components, &keyrings);
-    let sources = Sources::new(bootstrap, &suites);
     let failed = |error| from_archive(distro, error);
-    let reader = archives.reader();
-    let index = reader.index(&suites, arch.deb(), progress, warn, cancel).await.map_err(failed)?;
+    let suites = archives.suites(distro, Components::Base).map_err(failed)?;
+    let bootstrap = distro.bootstrap.as_ref().ok_or_else(|| ImageError::NoWay {
+        distro: distro.id.clone(),
+        reason: "its definition has no [bootstrap]".to_owned(),
+    })?;
+    let sources = Sources::new(bootstrap, &suites);
+    let index = archives.packages(distro, arch, Components::Base, progress, warn, cancel).await.map_err(failed)?;
     let include = bootstrap.include.clone();
     let packages = archive::blocking(move || archive::minimal_system(&index, &include)).await.map_err(failed)?;
-    let debs = reader.download(&packages, progress, cancel).await.map_err(failed)?;
+    let debs = archives.reader().download(&packages, progress, cancel).await.map_err(failed)?;
     let digest = digest(distro, arch, &packages);
-    Ok(Selection { packages, debs, arch, digest, sources })
+    Ok(Selection { packages, debs, arch, digest, sources, spool: archives.reader().spool() })
 }
 
 fn digest(distro: &Distro, arch: Arch, packages: &[Package]) -> String {
@@ -171,52 +158,18 @@ impl Sources {
     }
 }
 
-/// What went wrong while a root file system was streamed. The stream itself can only break off.
-#[derive(Debug, Clone, Default)]
-pub struct StreamFailure(Arc<Mutex<Option<Failure>>>);
-
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Deb(#[from] DebError),
-    #[error(transparent)]
-    Layer(#[from] LayerError),
-}
-
-impl StreamFailure {
-    /// The reason, if a package was at fault; `None` when whoever read the stream stopped it.
-    pub fn take(&self, distro: &Distro) -> Option<ImageError> {
-        let distro = distro.id.clone();
-        match self.0.lock().unwrap_or_else(PoisonError::into_inner).take()? {
-            Failure::Deb(DebError::Io { path, source }) => Some(ImageError::Io { path, source }),
-            Failure::Deb(error) => Some(ImageError::Untrusted { distro, reason: error.to_string() }),
-            Failure::Layer(error @ LayerError::Refused { .. }) => {
-                Some(ImageError::Untrusted { distro, reason: error.to_string() })
-            }
-            Failure::Layer(LayerError::Io(_)) => None,
-        }
-    }
-}
-
 /// The root file system as one uncompressed tar stream, not yet configured.
-pub fn root_tar(selection: Selection) -> (ByteStream, StreamFailure) {
-    let failure = StreamFailure::default();
-    let slot = failure.clone();
-    let stream = stream::from_writer(move |out| {
-        write_root(&selection, out).map_err(|error| {
-            let text = error.to_string();
-            *slot.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            io::Error::other(text)
-        })
-    });
-    (stream, failure)
+pub(super) fn root_tar(selection: Selection) -> (ByteStream, StreamFailure) {
+    layer::stream(move |out| write_root(&selection, out))
 }
 
 fn write_root(selection: &Selection, out: &mut dyn Write) -> Result<(), Failure> {
     // base-files lays out the root; all others follow by name.
     let mut order: Vec<usize> = (0..selection.packages.len()).collect();
     order.sort_by_key(|at| selection.packages[*at].name != "base-files");
-    let mut opened = Ahead::new(order.iter().map(|at| selection.debs[*at].clone()).collect());
+    let workers = rayon::current_num_threads().min(8);
+    let paths = order.iter().map(|at| selection.debs[*at].clone()).collect();
+    let mut opened = Opening::begin(paths, selection.spool.clone(), workers, workers + 1);
     let mut layer = Layer::new(out);
     for (number, at) in order.iter().enumerate() {
         let mut deb = opened.next()?;
@@ -235,45 +188,8 @@ fn write_root(selection: &Selection, out: &mut dyn Write) -> Result<(), Failure>
     let name = format!("etc/apt/sources.list.d/{}.sources", sources.archive);
     layer.file(name.as_bytes(), 0o644, text.as_bytes()).map_err(LayerError::from)?;
     layer.file(b"usr/sbin/policy-rc.d", 0o755, b"#!/bin/sh\nexit 101\n").map_err(LayerError::from)?;
-    layer.finish(selection.arch).map_err(LayerError::from)?;
+    layer.finish_system(selection.arch).map_err(LayerError::from)?;
     Ok(())
-}
-
-/// Packages opened on all processors, some ahead of the one that is written: enough to keep them busy, few enough to
-/// keep memory and spool small.
-struct Ahead {
-    waiting: std::vec::IntoIter<PathBuf>,
-    opening: VecDeque<Receiver<Result<Deb, DebError>>>,
-}
-
-impl Ahead {
-    fn new(paths: Vec<PathBuf>) -> Ahead {
-        let mut ahead = Ahead { waiting: paths.into_iter(), opening: VecDeque::new() };
-        for _ in 0..=rayon::current_num_threads().min(8) {
-            ahead.open_one();
-        }
-        ahead
-    }
-
-    fn open_one(&mut self) {
-        if let Some(path) = self.waiting.next() {
-            let (sender, receiver) = sync_channel(1);
-            rayon::spawn(move || {
-                // The receiver is gone when the stream was given up.
-                let _ = sender.send(deb::open(&path));
-            });
-            self.opening.push_back(receiver);
-        }
-    }
-
-    fn next(&mut self) -> Result<Deb, DebError> {
-        let result = self.opening.pop_front().map(|receiver| receiver.recv());
-        self.open_one();
-        match result {
-            Some(Ok(result)) => result,
-            _ => Err(DebError::Io { path: PathBuf::new(), source: io::Error::other("no package was opened") }),
-        }
-    }
 }
 
 #[cfg(test)]

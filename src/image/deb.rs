@@ -13,7 +13,7 @@ const LARGEST_CONTROL: u64 = 32 << 20;
 /// Unpacked; the largest package of Debian has some gigabytes.
 const LARGEST_DATA: u64 = 16 << 30;
 /// Smaller contents never touch the disk.
-const IN_MEMORY: usize = 1 << 20;
+const IN_MEMORY: usize = 256 << 10;
 
 #[derive(Debug)]
 pub(super) struct Deb {
@@ -23,13 +23,18 @@ pub(super) struct Deb {
     pub(super) data: SpooledTempFile,
 }
 
-/// Opens and decompresses a .deb. Blocks; to be run ahead on worker threads.
-pub(super) fn open(path: &Path) -> Result<Deb, DebError> {
+/// Opens and decompresses a .deb. What is too large for memory goes to a file without a name in `spool`. Blocks; to be
+/// run ahead on worker threads.
+pub(super) fn open(path: &Path, spool: &Path) -> Result<Deb, DebError> {
     let file = File::open(path).map_err(|source| DebError::Io { path: path.to_owned(), source })?;
-    read(BufReader::new(file)).map_err(|problem| match problem {
-        Problem::Io(source) => DebError::Io { path: path.to_owned(), source },
-        Problem::Invalid(reason) => DebError::Invalid { path: path.to_owned(), reason },
-    })
+    read(BufReader::new(file), spool).map_err(|problem| problem.of(path))
+}
+
+/// The control files of a .deb, which stand at its beginning. Blocks.
+pub(super) fn control(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, DebError> {
+    let file = File::open(path).map_err(|source| DebError::Io { path: path.to_owned(), source })?;
+    let read = members(BufReader::new(file), |_, control, _| Ok(control));
+    read.map_err(|problem| problem.of(path))
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,15 @@ pub(super) enum DebError {
 enum Problem {
     Io(io::Error),
     Invalid(String),
+}
+
+impl Problem {
+    fn of(self, path: &Path) -> DebError {
+        match self {
+            Problem::Io(source) => DebError::Io { path: path.to_owned(), source },
+            Problem::Invalid(reason) => DebError::Invalid { path: path.to_owned(), reason },
+        }
+    }
 }
 
 impl From<io::Error> for Problem {
@@ -59,7 +73,23 @@ fn invalid(reason: impl Into<String>) -> Problem {
     Problem::Invalid(reason.into())
 }
 
-fn read(mut file: impl Read) -> Result<Deb, Problem> {
+fn read(file: impl Read, spool: &Path) -> Result<Deb, Problem> {
+    members(file, |name, control, content| {
+        let mut data = SpooledTempFile::new_in(IN_MEMORY, spool);
+        let copied = io::copy(&mut decompressed(name, content)?.take(LARGEST_DATA), &mut data)?;
+        if copied == LARGEST_DATA {
+            return Err(invalid("its content is larger than any package's"));
+        }
+        data.seek(SeekFrom::Start(0))?;
+        Ok(Deb { control, data })
+    })
+}
+
+/// Reads all up to the content, and has `then` read that: it gets the member's name, the control files, and the content.
+fn members<R: Read, T>(
+    mut file: R,
+    then: impl FnOnce(&str, BTreeMap<String, Vec<u8>>, &mut io::Take<&mut R>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
     let mut magic = [0; 8];
     file.read_exact(&mut magic)?;
     if magic != *b"!<arch>\n" {
@@ -84,13 +114,7 @@ fn read(mut file: impl Read) -> Result<Deb, Problem> {
             }
             _ if name.starts_with("data.tar") => {
                 let control = control.ok_or_else(|| invalid("its data.tar comes before its control.tar"))?;
-                let mut data = SpooledTempFile::new(IN_MEMORY);
-                let copied = io::copy(&mut decompressed(&name, &mut content)?.take(LARGEST_DATA), &mut data)?;
-                if copied == LARGEST_DATA {
-                    return Err(invalid("its content is larger than any package's"));
-                }
-                data.seek(SeekFrom::Start(0))?;
-                return Ok(Deb { control, data });
+                return then(&name, control, &mut content);
             }
             // deb(5): members that begin with an underscore are to be ignored, others are an error.
             _ if name.starts_with('_') => {}
@@ -233,7 +257,7 @@ pub(super) mod tests {
     }
 
     fn reason(bytes: &[u8]) -> String {
-        match read(bytes) {
+        match read(bytes, Path::new("/nonexistent")) {
             Err(Problem::Invalid(reason)) => reason,
             Err(Problem::Io(error)) => panic!("{error}"),
             Ok(_) => panic!("it was taken"),
@@ -253,7 +277,7 @@ pub(super) mod tests {
         ] {
             let members =
                 [("debian-binary", &b"2.0\n"[..]), ("control.tar.gz", &gz), ("_extra", b"x"), (name, &packed)];
-            let mut deb = read(&ar(&members)[..]).ok().unwrap();
+            let mut deb = read(&ar(&members)[..], Path::new("/nonexistent")).ok().unwrap();
             assert_eq!(deb.control["control"], b"Package: a\n");
             let mut read = Vec::new();
             deb.data.read_to_end(&mut read).unwrap();

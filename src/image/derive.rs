@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::install::{Install, say};
 use super::workshop::{self, Made, Work};
 use super::{Base, Derivation, FileContent, ImageError, Images};
 use crate::engine::{CommitSpec, GuestPath, NamedCache, OutputSink, labels};
@@ -40,6 +41,7 @@ pub(super) async fn find_or_make(
     base: &Base,
     derivation: &Derivation,
     key: &str,
+    mut install: Option<Install>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<String, ImageError> {
@@ -67,8 +69,19 @@ pub(super) async fn find_or_make(
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
     };
-    match workshop::make(images, &work, sink, cancel).await? {
+    let mut made = workshop::make(images, &work, install.as_mut(), sink, cancel).await?;
+    if install.is_some() && !matches!(made, Made::Image(_)) {
+        // What is wrong, if anything is, is apt's to say.
+        let reason = match made {
+            Made::Spoilt(reason) => reason,
+            _ => "it failed with the packages that farm had unpacked".to_owned(),
+        };
+        say(sink, &format!("farm: once more, apt unpacks all by itself: {reason}")).await?;
+        made = workshop::make(images, &work, None, sink, cancel).await?;
+    }
+    match made {
         Made::Image(image) => Ok(image.id),
+        Made::Spoilt(reason) => Err(ImageError::NoWay { distro: format!("the {kind} image"), reason }),
         Made::Failed { exit_code: EXIT_NETWORK, oom: false, .. } => Err(ImageError::Unavailable {
             distro: format!("the {kind} image"),
             reason: "its packages could not be fetched: mirror or network".to_owned(),

@@ -1,6 +1,9 @@
-//! Packages unpacked into one tar: a root file system in the state in which dpkg leaves it before it configures
-//! anything. Files go where the system's own directory links lead (merged /usr), dpkg's database is written beside
-//! them. Nothing touches this host's file system; scripts are left for the container.
+//! Packages unpacked into one tar: a root file system, or what is added to one, in the state in which dpkg leaves it
+//! before it configures anything. Files go where the system's own directory links lead (merged /usr), dpkg's database is
+//! written beside them. Nothing touches this host's file system; scripts are left for the container.
+
+mod database;
+mod stream;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -10,6 +13,8 @@ use std::path::Path;
 
 use md5::{Digest, Md5};
 
+use self::database::Database;
+pub(super) use self::stream::{Failure, StreamFailure, stream};
 use super::deb::Deb;
 use crate::archive::Package;
 use crate::archive::control::fields;
@@ -39,12 +44,10 @@ pub(super) struct Layer<'w> {
     /// Symbolic links so far, by path; targets as they are written in the link.
     links: HashMap<Vec<u8>, Vec<u8>>,
     directories: HashSet<Vec<u8>>,
-    /// Everything else, and the package it came from.
+    /// Everything else, and whose it is.
     files: HashMap<Vec<u8>, usize>,
-    packages: Vec<String>,
-    status: BTreeMap<String, Vec<u8>>,
-    /// `var/lib/dpkg/triggers/…`: file name -> lines.
-    triggers: BTreeMap<String, Vec<u8>>,
+    owners: Vec<String>,
+    database: Database,
     /// base-passwd's masters of `passwd` and `group`.
     masters: BTreeMap<&'static str, Vec<u8>>,
     /// The newest file of the packages: the time of all that is written beside them.
@@ -53,7 +56,7 @@ pub(super) struct Layer<'w> {
 
 impl std::fmt::Debug for Layer<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Layer").field("packages", &self.packages).finish_non_exhaustive()
+        f.debug_struct("Layer").field("owners", &self.owners).finish_non_exhaustive()
     }
 }
 
@@ -66,19 +69,47 @@ pub(super) enum LayerError {
     Io(#[from] io::Error),
 }
 
+/// What a system has already, as far as packages that come to it are concerned. Paths are relative to its root.
+#[derive(Debug, Default)]
+pub(super) struct Ground {
+    /// Symbolic links, and their targets.
+    pub(super) links: HashMap<Vec<u8>, Vec<u8>>,
+    pub(super) directories: HashSet<Vec<u8>>,
+    /// Everything else.
+    pub(super) files: HashSet<Vec<u8>>,
+    /// Paths that dpkg-divert(1) leads elsewhere, or to which it does.
+    pub(super) diverted: HashSet<Vec<u8>>,
+    /// dpkg's `status`.
+    pub(super) status: String,
+    /// The files in dpkg's folder `triggers`.
+    pub(super) triggers: BTreeMap<String, String>,
+}
+
 impl<'w> Layer<'w> {
+    /// A system from nothing.
     pub(super) fn new(out: &'w mut dyn Write) -> Layer<'w> {
-        Layer {
+        Layer::upon(Ground { directories: HashSet::from([Vec::new()]), ..Ground::default() }, out)
+    }
+
+    /// What is added to a system. Nothing that it has is replaced: dpkg has rules for that, and does it itself.
+    pub(super) fn upon(ground: Ground, out: &'w mut dyn Write) -> Layer<'w> {
+        let owners = ["the system", "a diversion"].map(str::to_owned).to_vec();
+        let there = ground.files.into_iter().chain(ground.links.keys().cloned()).map(|path| (path, 0));
+        let mut layer = Layer {
             tar: tar::Builder::new(out),
-            links: HashMap::new(),
-            directories: HashSet::from([Vec::new()]),
-            files: HashMap::new(),
-            packages: Vec::new(),
-            status: BTreeMap::new(),
-            triggers: BTreeMap::new(),
+            files: there.collect(),
+            links: ground.links,
+            directories: ground.directories,
+            owners,
+            database: Database::of(ground.status, ground.triggers),
             masters: BTreeMap::new(),
             newest: 0,
+        };
+        for path in ground.diverted {
+            let path = layer.resolve(&path, 0).unwrap_or(path);
+            layer.files.insert(path, 1);
         }
+        layer
     }
 
     /// Adds the links of merged /usr, unless `base_files` (the package) brings them itself. The first thing to do:
@@ -112,11 +143,11 @@ impl<'w> Layer<'w> {
         if field("Package") != expected.name || !version_agrees || field("Architecture") != expected.arch {
             return Err(refuse("is not what the index says: its own control file names another".to_owned()));
         }
-        let number = self.packages.len();
-        self.packages.push(expected.name.clone());
+        let number = self.owners.len();
+        self.owners.push(format!("package {}", expected.name));
 
         let conffiles = conffiles(&deb.control);
-        let mut hashes = BTreeMap::new();
+        let mut hashes = Vec::new();
         let mut list = Vec::new();
         let mut archive = tar::Archive::new(&mut deb.data);
         for entry in archive.entries()? {
@@ -126,26 +157,37 @@ impl<'w> Layer<'w> {
             list.push(b'/');
             list.extend_from_slice(if plain.is_empty() { b"." } else { &plain });
             list.push(b'\n');
-            let hash = self.entry(number, &plain, &mut entry).map_err(|problem| match problem {
+            let conffile = conffiles.iter().find(|path| path.as_bytes().strip_prefix(b"/") == Some(&plain[..]));
+            let hash = self.entry(number, &plain, &mut entry, conffile.is_some());
+            let hash = hash.map_err(|problem| match problem {
                 Problem::Io(error) => LayerError::Io(error),
                 Problem::Refused(reason) => refuse(format!("holds {}: {reason}", shown(&raw))),
             })?;
-            if let Some(hash) = hash
-                && conffiles.iter().any(|conffile| conffile.as_bytes().strip_prefix(b"/") == Some(&plain[..]))
-            {
-                hashes.insert(plain, hash);
+            hashes.extend(conffile.cloned().zip(hash));
+        }
+        // In the order in which the package lists them.
+        hashes.sort_by_key(|(path, _)| conffiles.iter().position(|conffile| conffile == path));
+        let stem = stem(expected, &deb.control);
+        let triggers = deb.control.get("triggers").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
+        self.database.enter(&expected.name, &stem, &control, &hashes, &triggers, &list);
+        let info = |name: &str| format!("var/lib/dpkg/info/{stem}.{name}").into_bytes();
+        self.file(&info("list"), 0o644, &list)?;
+        for (name, content) in &deb.control {
+            let script = matches!(name.as_str(), "preinst" | "postinst" | "prerm" | "postrm" | "config");
+            if name != "control" {
+                self.file(&info(name), if script { 0o755 } else { 0o644 }, content)?;
             }
         }
-        self.enter(expected, &control, field("Multi-Arch") == "same", &deb.control, list, &conffiles, &hashes)?;
         Ok(())
     }
 
-    /// Writes one entry of a package; the MD5 sum of a regular file.
+    /// Writes one entry of a package; the MD5 sum of a file where that is wanted.
     fn entry(
         &mut self,
         package: usize,
         plain: &[u8],
         entry: &mut tar::Entry<'_, impl Read>,
+        hashed: bool,
     ) -> Result<Option<String>, Problem> {
         if plain.is_empty() {
             return Ok(None);
@@ -161,6 +203,7 @@ impl<'w> Layer<'w> {
             // A directory where there is a link to one: dpkg leaves the link.
             let path = self.resolve_last(path, 0)?;
             if !self.directories.contains(&path) {
+                self.free(package, &path)?;
                 self.parents(&path, time)?;
                 self.directory(&path, mode, uid, gid, time)?;
             }
@@ -173,7 +216,8 @@ impl<'w> Layer<'w> {
             // A compatibility link between two folders that are one here would lead to itself.
             let itself =
                 follow(&path, &target).and_then(|there| self.resolve(&there, 0)).is_ok_and(|there| there == path);
-            if itself || self.directories.contains(&path) || self.links.get(&path) == Some(&target) {
+            let same = self.links.get(&path) == Some(&target) && self.free(package, &path).is_ok();
+            if itself || self.directories.contains(&path) || same {
                 return Ok(None);
             }
             self.claim(package, &path)?;
@@ -218,58 +262,13 @@ impl<'w> Layer<'w> {
             self.masters.insert(name, content);
             return Ok(None);
         }
+        if !hashed {
+            self.tar.append_data(&mut header, os_path(&path), entry)?;
+            return Ok(None);
+        }
         let mut hashing = Hashing { inner: entry, hash: Md5::new() };
         self.tar.append_data(&mut header, os_path(&path), &mut hashing)?;
         Ok(Some(hex::encode(hashing.hash.finalize())))
-    }
-
-    /// Enters a package into dpkg's database, in the words of its own `dpkg --unpack`.
-    #[allow(clippy::too_many_arguments)]
-    fn enter(
-        &mut self,
-        package: &Package,
-        control: &str,
-        multi_arch_same: bool,
-        control_files: &BTreeMap<String, Vec<u8>>,
-        list: Vec<u8>,
-        conffiles: &[String],
-        hashes: &BTreeMap<Vec<u8>, String>,
-    ) -> Result<(), LayerError> {
-        let mut status = format!("Package: {}\nStatus: install ok unpacked\n", package.name).into_bytes();
-        for (name, value) in fields(control) {
-            if name != "Package" && name != "Status" {
-                status.extend_from_slice(format!("{name}: {value}\n").as_bytes());
-            }
-        }
-        if !hashes.is_empty() {
-            status.extend_from_slice(b"Conffiles:\n");
-            for conffile in conffiles {
-                if let Some(hash) = hashes.get(&conffile.as_bytes()[1..]) {
-                    status.extend_from_slice(format!(" {conffile} {hash}\n").as_bytes());
-                }
-            }
-        }
-        status.push(b'\n');
-        self.status.insert(package.name.clone(), status);
-
-        let stem = match multi_arch_same {
-            true => format!("{}:{}", package.name, package.arch),
-            false => package.name.clone(),
-        };
-        let info = |name: &str| format!("var/lib/dpkg/info/{stem}.{name}").into_bytes();
-        self.file(&info("list"), 0o644, &list)?;
-        for (name, content) in control_files {
-            let script = matches!(name.as_str(), "preinst" | "postinst" | "prerm" | "postrm" | "config");
-            if name != "control" {
-                self.file(&info(name), if script { 0o755 } else { 0o644 }, content)?;
-            }
-        }
-        if let Some(triggers) = control_files.get("triggers") {
-            for (file, line) in interests(&stem, &String::from_utf8_lossy(triggers)) {
-                self.triggers.entry(file).or_default().extend_from_slice(line.as_bytes());
-            }
-        }
-        Ok(())
     }
 
     /// Adds a file of farm's own; below directories that are made if need be.
@@ -284,20 +283,22 @@ impl<'w> Layer<'w> {
         self.files.contains_key(path.as_bytes())
     }
 
-    /// Writes what dpkg keeps for all packages together, and ends the archive.
-    pub(super) fn finish(mut self, arch: Arch) -> io::Result<()> {
-        let status = std::mem::take(&mut self.status).into_values().collect::<Vec<_>>().concat();
-        self.file(b"var/lib/dpkg/status", 0o644, &status)?;
+    /// Writes what a system needs to be one, beside its packages, and ends the archive.
+    pub(super) fn finish_system(mut self, arch: Arch) -> io::Result<()> {
         self.file(b"var/lib/dpkg/info/format", 0o644, b"1\n")?;
         self.file(b"var/lib/dpkg/arch", 0o644, format!("{}\n", arch.deb()).as_bytes())?;
-        self.file(b"var/lib/dpkg/triggers/Unincorp", 0o644, b"")?;
-        for (name, lines) in std::mem::take(&mut self.triggers) {
-            self.file(format!("var/lib/dpkg/triggers/{name}").as_bytes(), 0o644, &lines)?;
-        }
         for (name, content) in std::mem::take(&mut self.masters) {
             if !self.files.contains_key(name.as_bytes()) {
                 self.file(name.as_bytes(), 0o644, &content)?;
             }
+        }
+        self.finish()
+    }
+
+    /// Writes what dpkg keeps for all packages together, and ends the archive.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        for (name, content) in std::mem::take(&mut self.database).files() {
+            self.file(format!("var/lib/dpkg/{name}").as_bytes(), 0o644, &content)?;
         }
         self.tar.finish()
     }
@@ -305,8 +306,16 @@ impl<'w> Layer<'w> {
     /// Two packages may have a directory in common, nothing else.
     fn claim(&mut self, package: usize, path: &[u8]) -> Result<(), Problem> {
         match self.files.insert(path.to_vec(), package) {
-            Some(other) => Err(Problem::Refused(format!("package {} has it, too", self.packages[other]))),
+            Some(other) => Err(Problem::Refused(format!("{} has it, too", self.owners[other]))),
             None => Ok(()),
+        }
+    }
+
+    /// Fails where somebody else has something.
+    fn free(&self, package: usize, path: &[u8]) -> Result<(), Problem> {
+        match self.files.get(path) {
+            Some(other) if *other != package => Err(Problem::Refused(format!("{} has it, too", self.owners[*other]))),
+            _ => Ok(()),
         }
     }
 
@@ -434,30 +443,19 @@ fn new_header(kind: tar::EntryType, mode: u32, time: u64) -> tar::Header {
     header
 }
 
+/// What a package's files in dpkg's `info` are called.
+pub(super) fn stem(package: &Package, control_files: &BTreeMap<String, Vec<u8>>) -> String {
+    let control = control_files.get("control").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
+    match fields(&control).any(|field| field == ("Multi-Arch", "same")) {
+        true => format!("{}:{}", package.name, package.arch),
+        false => package.name.clone(),
+    }
+}
+
 /// Absolute paths of configuration files; those to be removed on upgrade are not in the package.
 fn conffiles(control: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
     let text = control.get("conffiles").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
     text.lines().map(str::trim_end).filter(|line| line.starts_with('/')).map(str::to_owned).collect()
-}
-
-/// What dpkg notes when a package is interested in triggers (deb-triggers(5)): file below `triggers/`, and line.
-fn interests(package: &str, triggers: &str) -> Vec<(String, String)> {
-    let mut noted = Vec::new();
-    for line in triggers.lines() {
-        let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
-        let (Some(directive), Some(trigger)) = (words.next(), words.next()) else { continue };
-        let option = match directive {
-            "interest" | "interest-await" => "",
-            "interest-noawait" => "/noawait",
-            _ => continue,
-        };
-        if trigger.starts_with('/') {
-            noted.push(("File".to_owned(), format!("{trigger} {package}{option}\n")));
-        } else if !trigger.contains('/') && !trigger.starts_with('.') {
-            noted.push((trigger.to_owned(), format!("{package}{option}\n")));
-        }
-    }
-    noted
 }
 
 struct Hashing<R> {

@@ -1,13 +1,15 @@
 //! Base images (engine store, registry, bootstrap, in that order), images made from them by one script (builder,
-//! tester), and images of Dockerfiles, each found again by a content key. What the scripts do is `family`'s business.
+//! tester) with packages that farm unpacks for it, and images of Dockerfiles, each found again by a content key. What the scripts do is `family`'s business.
 
 mod base;
-pub mod bootstrap;
+mod bootstrap;
 mod built;
 mod deb;
 mod derive;
 mod flights;
+mod install;
 mod layer;
+mod opening;
 mod workshop;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
 pub use built::DockerfileImage;
+pub use install::Install;
 
 /// What [`labels::KIND`] says of an image that farm makes.
 const KINDS: [&str; 4] = ["base", "builder", "tester", built::KIND];
@@ -147,17 +150,19 @@ impl Images {
     }
 
     /// The base image for a distribution, made if need be. `sink` takes what setup prints; warnings (an expired
-    /// InRelease that is tolerated) go to `warn`.
+    /// InRelease that is tolerated) go to `warn`. While it is made, what is to be installed on it `next` is fetched.
+    #[allow(clippy::too_many_arguments)]
     pub async fn base(
         &self,
         distro: &Distro,
         arch: Arch,
+        next: Option<&mut Install>,
         sink: &mut dyn OutputSink,
         progress: &dyn Progress,
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Base, ImageError> {
-        let making = base::find_or_make(self, distro, arch, sink, progress, warn, cancel);
+        let making = base::find_or_make(self, distro, arch, next, sink, progress, warn, cancel);
         self.shared.flights.run(&base::name(distro, arch), cancel, making).await
     }
 
@@ -204,16 +209,17 @@ impl Images {
         Ok(built::stored(self, wanted).await?.map(|image| base::base(&image)))
     }
 
-    /// The derived image, made if need be; its id in the engine.
+    /// The derived image, made if need be; its id in the engine. `install`: what its script will ask apt for.
     pub async fn derive(
         &self,
         base: &Base,
         derivation: &Derivation,
+        install: Option<Install>,
         sink: &mut dyn OutputSink,
         cancel: &CancellationToken,
     ) -> Result<String, ImageError> {
         let key = derive::key(base, derivation);
-        let making = derive::find_or_make(self, base, derivation, &key, sink, cancel);
+        let making = derive::find_or_make(self, base, derivation, &key, install, sink, cancel);
         self.shared.flights.run(&key, cancel, making).await
     }
 

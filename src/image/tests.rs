@@ -83,7 +83,7 @@ fn images(engine: &FakeEngine, base: BaseChoice, cache: &std::path::Path, mirror
 }
 
 async fn base(images: &Images, distro: &Distro) -> Result<Base, ImageError> {
-    images.base(distro, Arch::Amd64, &mut Nowhere, &NoProgress, &|_| (), &CancellationToken::new()).await
+    images.base(distro, Arch::Amd64, None, &mut Nowhere, &NoProgress, &|_| (), &CancellationToken::new()).await
 }
 
 fn says(guest: &Guest<'_>, text: &str) -> bool {
@@ -235,7 +235,7 @@ fn derivation(script: &str) -> Derivation {
 }
 
 async fn derive(images: &Images, base: &Base, script: &str) -> Result<String, ImageError> {
-    images.derive(base, &derivation(script), &mut Nowhere, &CancellationToken::new()).await
+    images.derive(base, &derivation(script), None, &mut Nowhere, &CancellationToken::new()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,7 +294,7 @@ async fn cancelling_a_derivation_removes_its_container() {
     let base = Base { image: image.id, identity: "sha256:base".to_owned() };
     let folder = tempfile::tempdir().unwrap();
     let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
-    let result = images.derive(&base, &derivation("hang"), &mut Nowhere, &cancel).await;
+    let result = images.derive(&base, &derivation("hang"), None, &mut Nowhere, &cancel).await;
     assert!(matches!(result, Err(ImageError::Cancelled)));
     assert!(engine.containers().is_empty());
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::install::{Install, Unlaid, say};
 use super::{FileContent, ImageError, Images};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, ExecSpec, GuestPath, ImageInfo, NamedCache, Network, OutputSink,
@@ -16,7 +17,7 @@ use crate::stream;
 use crate::types::{Arch, printable};
 
 /// The `PATH` of scripts: a bootstrapped base says nothing about it.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Longer lines are no messages of a script of ours.
 const LONGEST_MESSAGE: usize = 4096;
 const UNSATISFIABLE: &[u8] = b"farm: unsatisfiable: ";
@@ -40,13 +41,21 @@ pub(super) struct Work<'a> {
 /// How the work ended.
 pub(super) enum Made {
     Image(ImageInfo),
-    Failed { exit_code: i32, unsatisfiable: Vec<String>, oom: bool },
+    Failed {
+        exit_code: i32,
+        unsatisfiable: Vec<String>,
+        oom: bool,
+    },
+    /// Packages could not be laid, and the system is of no use any more: why.
+    Spoilt(String),
 }
 
-/// Does the work; the container is gone afterwards, however it ended.
+/// Does the work; the container is gone afterwards, however it ended. What is to be installed is laid before the scripts
+/// run, which have to cope when it was not.
 pub(super) async fn make(
     images: &Images,
     work: &Work<'_>,
+    install: Option<&mut Install>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Made, ImageError> {
@@ -64,7 +73,7 @@ pub(super) async fn make(
         return Err(ImageError::Cancelled);
     }
     let container = images.engine.create(&spec).await?;
-    let result = run_and_commit(&*container, work, sink, cancel).await;
+    let result = run_and_commit(images, &*container, work, install, sink, cancel).await;
     let removed = container.remove().await;
     let made = result?;
     removed?;
@@ -72,8 +81,10 @@ pub(super) async fn make(
 }
 
 async fn run_and_commit(
+    images: &Images,
     container: &dyn Container,
     work: &Work<'_>,
+    install: Option<&mut Install>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Made, ImageError> {
@@ -83,6 +94,16 @@ async fn run_and_commit(
     }
     if !work.scripts.is_empty() {
         container.start().await?;
+        if let Some(install) = install {
+            match install.lay(images, container, sink, cancel).await {
+                Ok(()) => {}
+                Err(Unlaid::Untouched(reason)) => {
+                    say(sink, &format!("farm: apt unpacks all by itself: {reason}")).await?
+                }
+                Err(Unlaid::Spoilt(reason)) => return Ok(Made::Spoilt(reason)),
+                Err(Unlaid::Failed(error)) => return Err(error),
+            }
+        }
         let mut env = work.env.clone();
         env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
         let env: Vec<(String, String)> = env.into_iter().collect();
@@ -109,7 +130,10 @@ async fn run_and_commit(
     Ok(Made::Image(container.commit(&work.commit).await?))
 }
 
-fn add_files(tar: &mut tar::Builder<&mut dyn std::io::Write>, files: &[(String, FileContent)]) -> std::io::Result<()> {
+pub(super) fn add_files(
+    tar: &mut tar::Builder<&mut dyn std::io::Write>,
+    files: &[(String, FileContent)],
+) -> std::io::Result<()> {
     let mut folders = std::collections::BTreeSet::new();
     for (path, content) in files {
         // Engines want every folder named, and set the mode that is named: `/tmp` must stay what it is.

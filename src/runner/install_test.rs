@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::build::{Content, create, evidence, put, run_watched, small_files};
 use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
-use super::prepare::{Ready, derive, network_env, shipped};
+use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
 use crate::artifact::{self, Artifact, ArtifactKind};
 use crate::engine::{Container, ExecSpec, GuestPath};
@@ -29,7 +29,11 @@ pub(crate) async fn test(
         return Err(Outcome::Infrastructure { reason: "no base image was prepared for the test".to_owned() }.into());
     };
     let image = match &setup.tester {
-        Some(tester) => derive(work, "tester", tester, base, Some(&ready.sources), Vec::new(), work.cancel).await?,
+        Some(tester) => {
+            let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
+            let install = installs(work, &distro, tester, true);
+            derive(work, &distro, "tester", tester, base, install, sources, Vec::new(), work.cancel).await?
+        }
         None => base.image.clone(),
     };
     let container = create(work, &image, "test", attempt, work.shared.network()).await?;

@@ -2,6 +2,7 @@
 //! once, however many jobs want it; whose log shows the making is whoever came first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -14,7 +15,7 @@ use super::set::{Shipment, ShippedFile};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::family::{self, BuilderSetup, Requirements, StepKind};
-use crate::image::{Base, Derivation, DockerfileImage, FileContent};
+use crate::image::{Base, Derivation, DockerfileImage, FileContent, Install};
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
 use crate::source::{self, Context, Prepared};
 
@@ -78,7 +79,13 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         let _ = events.send(Event::Warning { target: Some(target.clone()), message });
     };
     let environment = job.environment.as_deref();
-    let (sources, images) = tokio::join!(fetched, images(work, &warn, cancel));
+    let shipment = work.supply.for_build();
+    let mut install = match environment.map(|environment| &environment.distro) {
+        None => installs(work, &job.distro, &job.builder, shipment.is_empty()),
+        Some(Some(distro)) => installs(work, distro, &job.builder, shipment.is_empty()),
+        Some(None) => None,
+    };
+    let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
     let sources = sources.map_err(outcome::source)?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
@@ -87,7 +94,6 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
     }
-    let shipment = work.supply.for_build();
     if !shipment.is_empty() {
         work.note(&format!("packages of the set: {}", shipment.text())).await?;
         if let Some(environment) = environment.filter(|environment| !environment.installs_for(&job.distro)) {
@@ -107,18 +113,24 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let sources_of = Some(&sources);
     let builder = match (environment, &own, &base) {
         (Some(environment), Some(own), _) => match &environment.distro {
-            Some(distro) => derive_on(work, distro, "builder", &job.builder, own, sources_of, from_set, cancel).await?,
+            Some(distro) => {
+                derive(work, distro, "builder", &job.builder, own, install, sources_of, from_set, cancel).await?
+            }
             None => own.image.clone(),
         },
-        (_, _, Some(base)) => derive(work, "builder", &job.builder, base, sources_of, from_set, cancel).await?,
+        (_, _, Some(base)) => {
+            derive(work, &job.distro, "builder", &job.builder, base, install, sources_of, from_set, cancel).await?
+        }
         _ => return Err(Outcome::Infrastructure { reason: "nothing says where to build".to_owned() }.into()),
     };
     Ok(Ready { sources, base, builder, environment: own })
 }
 
-/// The base to test in, where one is needed, and the image that the recipe names, if it does.
+/// The base to test in, where one is needed, and the image that the recipe names, if it does. What is to be installed
+/// `next` on the one that is built on is fetched while that is made.
 async fn images(
     work: &mut Work<'_>,
+    next: Option<&mut Install>,
     warn: &(dyn Fn(String) + Sync),
     cancel: &CancellationToken,
 ) -> Result<(Option<Base>, Option<Base>), Stop> {
@@ -127,12 +139,15 @@ async fn images(
     let progress = work.journal.progress();
     let finding = async {
         let mut sink = work.journal.sink(None);
+        let (for_base, for_own) = if environment.is_none() { (next, None) } else { (None, next) };
         let base = match (environment, &job.test) {
             (Some(_), None) => None,
-            _ => Some(images.base(&job.distro, arch, &mut sink, &progress, warn, cancel).await?),
+            _ => Some(images.base(&job.distro, arch, for_base, &mut sink, &progress, warn, cancel).await?),
         };
         let own = match environment.map(|environment| (&environment.origin, &environment.distro)) {
-            Some((_, Some(distro))) => Some(images.base(distro, arch, &mut sink, &progress, warn, cancel).await?),
+            Some((_, Some(distro))) => {
+                Some(images.base(distro, arch, for_own, &mut sink, &progress, warn, cancel).await?)
+            }
             Some((EnvironmentOrigin::Image(reference), _)) => {
                 Some(images.environment(reference, arch, &progress, cancel).await?)
             }
@@ -189,26 +204,22 @@ pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(
     files.map_err(|reason| Outcome::Infrastructure { reason }.into())
 }
 
-/// The image that `setup` makes from a base of the target's distribution: builder or tester. `files` are uploaded first.
-pub(crate) async fn derive(
-    work: &mut Work<'_>,
-    kind: &'static str,
-    setup: &BuilderSetup,
-    base: &Base,
-    sources: Option<&Prepared>,
-    files: Vec<(String, FileContent)>,
-    cancel: &CancellationToken,
-) -> Result<String, Stop> {
-    derive_on(work, &work.job.distro, kind, setup, base, sources, files, cancel).await
+/// What `setup`'s script installs on an image of `distro`, if that can be unpacked before it runs: without packages of
+/// the set, which go before all others.
+pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
+    let asked = family::asked_of_apt(setup, distro, &network_env(work, distro));
+    (alone && !asked.is_empty()).then(|| Install::new(distro.clone(), work.job.target.arch, asked.to_vec()))
 }
 
+/// The image that `setup` makes from a base of `distro`: builder or tester. `files` are uploaded first.
 #[allow(clippy::too_many_arguments)]
-async fn derive_on(
+pub(crate) async fn derive(
     work: &mut Work<'_>,
     distro: &Distro,
     kind: &'static str,
     setup: &BuilderSetup,
     base: &Base,
+    install: Option<Install>,
     sources: Option<&Prepared>,
     mut files: Vec<(String, FileContent)>,
     cancel: &CancellationToken,
@@ -242,7 +253,7 @@ async fn derive_on(
     };
     let result = {
         let mut sink = work.journal.sink(None);
-        shared.images.derive(base, &derivation, &mut sink, cancel).await
+        shared.images.derive(base, &derivation, install, &mut sink, cancel).await
     };
     let image = result.map_err(|error| image_stop(work, error))?;
     // Another job's log has what its making printed.

@@ -60,7 +60,8 @@ async fn bootstrap(id: &str) -> Result<String, String> {
         network: Network::Default,
     };
     let (mut log, cancel) = (Collect::default(), CancellationToken::new());
-    let base = Images::new(engine, options).base(&distro, Arch::Amd64, &mut log, &NoProgress, &|_| (), &cancel).await;
+    let base =
+        Images::new(engine, options).base(&distro, Arch::Amd64, None, &mut log, &NoProgress, &|_| (), &cancel).await;
     Ok(base.unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&log.0))).image)
 }
 

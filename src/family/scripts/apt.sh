@@ -95,8 +95,26 @@ apt_no_man_index() {
     echo 'man-db man-db/auto-update boolean false' | debconf-set-selections
 }
 
+# Sees to it that relations in Debian's syntax hold, one per argument, and what is wanted of the set. farm may have
+# unpacked packages for them, which are then configured. The network is asked only when apt would have more.
+apt_require() {
+    dpkg --force-unsafe-io --force-confdef --force-confold --configure -a
+    if [ $# -gt 0 ] && [ ! -e "$farm_set/Packages" ]; then
+        apt_join "$@"
+        apt-get -qq -s satisfy "$apt_all" >"$apt_home/plan" 2>/dev/null && ! grep -q '^Inst ' "$apt_home/plan" && return
+    fi
+    apt_update
+    apt_install "$@"
+}
+
+apt_join() {
+    apt_all=
+    for requirement; do apt_all="$apt_all${apt_all:+, }$requirement"; done
+}
+
 # Exits 12 when an index cannot be had. apt before 2.1.16 calls that a warning and exits 0.
 apt_update() {
+    [ -z "${apt_updated:-}" ] || return 0
     status=0
     apt-get -q update >"$apt_home/update.log" 2>&1 || status=$?
     cat "$apt_home/update.log"
@@ -104,6 +122,7 @@ apt_update() {
         echo "farm: the package indexes cannot be fetched" >&2
         exit 12
     fi
+    apt_updated=yes
 }
 
 # Installs relations in Debian's syntax, one per argument, and what is wanted of the set.
@@ -112,8 +131,7 @@ apt_install() {
         while read -r name version; do set -- "$@" "$name (= $version)"; done <"$farm_set/direct"
     fi
     [ $# -gt 0 ] || return 0
-    apt_all=
-    for requirement; do apt_all="$apt_all${apt_all:+, }$requirement"; done
+    apt_join "$@"
     apt-get -q satisfy "$apt_all" || apt_explain "$@"
     apt_keep
 }
@@ -144,6 +162,7 @@ apt_explain() {
 
 # Installs what a debian/control asks for.
 apt_build_dep() {
+    apt_update
     mkdir -p "$apt_home/source/debian"
     cp "$1" "$apt_home/source/debian/control"
     if apt-get -q build-dep "$apt_home/source/"; then

@@ -23,7 +23,7 @@ fn layer(mut debs: Vec<(Package, Deb)>) -> Result<BTreeMap<String, (String, Stri
         for (package, deb) in &mut debs {
             layer.package(package, deb)?;
         }
-        layer.finish(Arch::Amd64)?;
+        layer.finish_system(Arch::Amd64)?;
     }
     let mut seen = BTreeMap::new();
     for entry in tar::Archive::new(&out[..]).entries().unwrap() {

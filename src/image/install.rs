@@ -1,0 +1,328 @@
+//! Packages that a script is about to ask apt for, laid on its system before: chosen here, fetched here, unpacked on all
+//! processors as one stream, where dpkg unpacks one after the other. While the system is still being made they are
+//! fetched and opened already. The script finds them unpacked, lets dpkg configure them, and asks apt whether all is as
+//! it would have it. Only additions are laid, on systems that apt would treat in the plain way: the rest is left to it.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::bootstrap::from_archive;
+use super::deb::{self, DebError};
+use super::layer::{self, Failure, Ground, Layer};
+use super::opening::Opening;
+use super::{ImageError, Images};
+use crate::archive::{self, Components, Package};
+use crate::distro::Distro;
+use crate::engine::{Container, EngineError, ExecSpec, GuestPath, OutputSink, OutputStream};
+use crate::stream;
+use crate::types::{Arch, NoProgress, Progress, printable};
+
+/// What looks at a system prints no more: some hundred thousand paths.
+const LARGEST_SURVEY: usize = 64 << 20;
+/// Packages that are open while the system is still being made, most of them some hundred kilobytes.
+const OPEN_AHEAD: usize = 64;
+/// What `probe.sh` exits with when apt is to install.
+const EXIT_NO: i32 = 3;
+const PREINST_FOLDER: &str = "tmp/farm-preinst";
+
+/// Packages for a system that apt looks after.
+#[derive(Debug)]
+pub struct Install {
+    wanted: Wanted,
+    ahead: Option<Ahead>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    distro: Arc<Distro>,
+    arch: Arch,
+    /// As apt is told: relations in Debian's syntax.
+    relations: Vec<String>,
+}
+
+/// What was done for a system that is not there yet.
+#[derive(Debug)]
+struct Ahead {
+    /// What it will have.
+    installed: Vec<(String, String)>,
+    chosen: Chosen,
+    opening: Option<Opening>,
+}
+
+/// What comes to a system, and where the .debs are.
+#[derive(Debug, Clone)]
+struct Chosen {
+    packages: Vec<Package>,
+    debs: Vec<PathBuf>,
+}
+
+/// Why packages were not laid.
+pub(super) enum Unlaid {
+    /// In words; the system is as it was.
+    Untouched(String),
+    /// In words; the system is of no use any more.
+    Spoilt(String),
+    Failed(ImageError),
+}
+
+impl From<ImageError> for Unlaid {
+    fn from(error: ImageError) -> Unlaid {
+        match error {
+            ImageError::Cancelled | ImageError::Engine(_) => Unlaid::Failed(error),
+            // apt may have better luck, or say it better.
+            error => Unlaid::Untouched(error.to_string()),
+        }
+    }
+}
+
+impl Install {
+    /// `relations`: what apt will be told to install, from the mirrors that farm reads.
+    pub fn new(distro: Arc<Distro>, arch: Arch, relations: Vec<String>) -> Install {
+        Install { wanted: Wanted { distro, arch, relations }, ahead: None }
+    }
+
+    /// Fetches what a system of these packages will need, if that can be said.
+    pub(super) async fn fetch_ahead(
+        &mut self,
+        images: &Images,
+        installed: &[Package],
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) {
+        // Who lays the packages meets the same error, and has a place to tell it.
+        if let Ok(chosen) = self.wanted.choose(images, installed.to_vec(), progress, cancel).await {
+            self.ahead = Some(Ahead { installed: versions(installed), chosen, opening: None });
+        }
+    }
+
+    /// Begins to open what was fetched, on all processors but one: that makes the system.
+    pub(super) fn open_ahead(&mut self, images: &Images) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.opening = Some(open(images, &ahead.chosen));
+        }
+    }
+
+    /// Lays what is wanted on the system in a running container that is a base and nothing more. What its scripts print
+    /// goes to `sink`.
+    pub(super) async fn lay(
+        &mut self,
+        images: &Images,
+        container: &dyn Container,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<(), Unlaid> {
+        let status = look(container, include_str!("scripts/probe.sh"), None, cancel).await?;
+        let status = String::from_utf8(status).map_err(|_| untouched("dpkg's status is not UTF-8"))?;
+        let installed = archive::installed(&status, self.wanted.arch.deb()).map_err(Unlaid::Untouched)?;
+        if installed.is_empty() {
+            return Err(untouched("its dpkg knows of no packages"));
+        }
+        let seen = versions(&installed);
+        let ahead = self.ahead.take().filter(|ahead| ahead.installed == seen);
+        let (chosen, opening) = match ahead {
+            Some(Ahead { chosen, opening, .. }) => (chosen, opening),
+            None => (self.wanted.choose(images, installed, &NoProgress, cancel).await?, None),
+        };
+        if chosen.packages.is_empty() {
+            return Ok(());
+        }
+        let opening = opening.unwrap_or_else(|| open(images, &chosen));
+        let bytes: u64 = chosen.packages.iter().map(|package| package.size).sum();
+        let count = chosen.packages.len();
+        say(sink, &format!("farm: unpacking {count} packages, {:.1} MB", bytes as f64 / 1e6)).await?;
+
+        let debs = chosen.debs.clone();
+        let packages = chosen.packages.clone();
+        let preinsts = archive::blocking(move || Ok(preinsts(&packages, &debs))).await;
+        let preinsts = preinsts.map_err(|error| from_archive(&self.wanted.distro, error))?;
+        let preinsts = preinsts.map_err(|error| Unlaid::Untouched(error.to_string()))?;
+        let mut survey = String::new();
+        if !preinsts.is_empty() {
+            let upload = stream::from_tar(move |tar| super::workshop::add_files(tar, &preinsts));
+            container.upload(&GuestPath::new("/"), upload).await.map_err(ImageError::from)?;
+            survey = format!(
+                "set -e\nexport DEBIAN_FRONTEND=noninteractive\ncd /{PREINST_FOLDER}\n{{ {}}} >&2\n",
+                include_str!("scripts/preinst.sh")
+            );
+        }
+        survey.push_str(include_str!("scripts/survey.sh"));
+        let spoilt = |unlaid| match unlaid {
+            Unlaid::Untouched(reason) => Unlaid::Spoilt(reason),
+            unlaid => unlaid,
+        };
+        let seen = look(container, &survey, Some(sink), cancel).await.map_err(spoilt)?;
+        let ground = ground(&seen, status).ok_or_else(|| Unlaid::Spoilt("its files cannot be listed".to_owned()))?;
+        let (tar, failure) = layer::stream(move |out| write(ground, &chosen.packages, opening, out));
+        let root = GuestPath::new("/");
+        let uploaded = tokio::select! {
+            uploaded = container.upload(&root, tar) => uploaded,
+            () = cancel.cancelled() => return Err(Unlaid::Failed(ImageError::Cancelled)),
+        };
+        uploaded.map_err(|error| match failure.take(&self.wanted.distro) {
+            Some(reason) => Unlaid::Spoilt(reason.to_string()),
+            None => Unlaid::Failed(error.into()),
+        })
+    }
+}
+
+impl Wanted {
+    async fn choose(
+        &self,
+        images: &Images,
+        installed: Vec<Package>,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Chosen, ImageError> {
+        let failed = |error| from_archive(&self.distro, error);
+        let archives = images.archives();
+        // Warnings were given when the base was made from the same archive, or apt gives them.
+        let index = archives.packages(&self.distro, self.arch, Components::All, progress, &|_| (), cancel);
+        let index = index.await.map_err(failed)?;
+        let relations = self.relations.clone();
+        let packages = archive::blocking(move || archive::additions(&index, &installed, &relations));
+        let packages = packages.await.map_err(failed)?;
+        let debs = archives.reader().download(&packages, progress, cancel).await.map_err(failed)?;
+        Ok(Chosen { packages, debs })
+    }
+}
+
+fn untouched(reason: &str) -> Unlaid {
+    Unlaid::Untouched(reason.to_owned())
+}
+
+fn versions(packages: &[Package]) -> Vec<(String, String)> {
+    let mut versions: Vec<_> =
+        packages.iter().map(|package| (package.name.clone(), package.version.to_string())).collect();
+    versions.sort();
+    versions
+}
+
+fn open(images: &Images, chosen: &Chosen) -> Opening {
+    let workers = rayon::current_num_threads().saturating_sub(1).clamp(1, 8);
+    Opening::begin(chosen.debs.clone(), images.archives().reader().spool(), workers, OPEN_AHEAD)
+}
+
+/// The preinst scripts, as files for a container.
+fn preinsts(packages: &[Package], debs: &[PathBuf]) -> Result<Vec<(String, super::FileContent)>, DebError> {
+    let mut files = Vec::new();
+    for (package, deb) in packages.iter().zip(debs) {
+        let mut control = deb::control(deb)?;
+        if let Some(script) = control.remove("preinst") {
+            let stem = layer::stem(package, &control);
+            files.push((format!("{PREINST_FOLDER}/{stem}.preinst"), script.into()));
+        }
+    }
+    Ok(files)
+}
+
+fn write(ground: Ground, packages: &[Package], mut opening: Opening, out: &mut dyn Write) -> Result<(), Failure> {
+    let mut layer = Layer::upon(ground, out);
+    for package in packages {
+        layer.package(package, &mut opening.next()?)?;
+    }
+    layer.finish().map_err(layer::LayerError::from)?;
+    Ok(())
+}
+
+/// What `survey.sh` printed; none if that is not what it prints.
+fn ground(survey: &[u8], status: String) -> Option<Ground> {
+    let mut ground = Ground { status, ..Ground::default() };
+    let mut pieces = survey.split(|byte| *byte == 0);
+    loop {
+        let name = std::str::from_utf8(pieces.next()?).ok()?;
+        if name.is_empty() {
+            break;
+        }
+        let content = std::str::from_utf8(pieces.next()?).ok()?;
+        let relative = |path: &str| path.trim_start_matches('/').as_bytes().to_vec();
+        match name {
+            // Three lines each: what is diverted, to where, and by which package.
+            "diversions" => {
+                let paths = content.lines().enumerate().filter(|(number, _)| number % 3 != 2);
+                ground.diverted.extend(paths.map(|(_, path)| relative(path)));
+            }
+            // Owner, group, mode and path.
+            "statoverride" => ground.diverted.extend(content.lines().filter_map(|line| {
+                let path = line.splitn(4, ' ').nth(3)?;
+                Some(relative(path))
+            })),
+            _ => {
+                ground.triggers.insert(name.strip_prefix("triggers/")?.to_owned(), content.to_owned());
+            }
+        }
+    }
+    loop {
+        let [kind, path @ ..] = pieces.next()? else { break };
+        let target = pieces.next()?;
+        let path = path.strip_prefix(b"/")?.to_vec();
+        match kind {
+            b'd' => drop(ground.directories.insert(path)),
+            b'l' => drop(ground.links.insert(path, target.to_vec())),
+            _ => drop(ground.files.insert(path)),
+        }
+    }
+    ground.directories.contains(&b""[..]).then_some(ground)
+}
+
+/// What a script prints on its standard output, whole. `sink` takes the rest.
+async fn look(
+    container: &dyn Container,
+    script: &str,
+    sink: Option<&mut dyn OutputSink>,
+    cancel: &CancellationToken,
+) -> Result<Vec<u8>, Unlaid> {
+    let exec = ExecSpec {
+        argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
+        user: "0:0".to_owned(),
+        env: BTreeMap::from([("PATH", super::workshop::PATH), ("LC_ALL", "C"), ("HOME", "/root")])
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        workdir: GuestPath::new("/"),
+    };
+    let mut seen = Seen { sink, stdout: Vec::new(), stderr: Vec::new() };
+    let status = container.exec(&exec, &mut seen, cancel).await.map_err(ImageError::from)?;
+    let Seen { stdout, stderr, .. } = seen;
+    match status.code {
+        _ if stdout.len() > LARGEST_SURVEY => Err(untouched("it has too many files")),
+        0 => Ok(stdout),
+        EXIT_NO => Err(Unlaid::Untouched(printable(String::from_utf8_lossy(&stderr).trim()))),
+        code => Err(Unlaid::Untouched(format!("a script that looks at it exited with {code}"))),
+    }
+}
+
+pub(super) async fn say(sink: &mut dyn OutputSink, line: &str) -> Result<(), ImageError> {
+    let written = sink.write(OutputStream::Stdout, Bytes::from(format!("{line}\n"))).await;
+    written.map_err(|source| EngineError::Sink(source).into())
+}
+
+/// Keeps what is printed on the standard output, up to a limit and a little, and hands on the rest.
+struct Seen<'a> {
+    sink: Option<&'a mut dyn OutputSink>,
+    stdout: Vec<u8>,
+    /// Its beginning.
+    stderr: Vec<u8>,
+}
+
+#[async_trait]
+impl OutputSink for Seen<'_> {
+    async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> std::io::Result<()> {
+        match stream {
+            OutputStream::Stdout if self.stdout.len() <= LARGEST_SURVEY => self.stdout.extend_from_slice(&chunk),
+            OutputStream::Stdout => {}
+            OutputStream::Stderr => {
+                self.stderr.extend_from_slice(&chunk[..chunk.len().min(4096_usize.saturating_sub(self.stderr.len()))]);
+                if let Some(sink) = &mut self.sink {
+                    sink.write(stream, chunk).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
