@@ -244,14 +244,17 @@ fn ground(survey: &[u8], status: String) -> Option<Ground> {
         match name {
             // Three lines each: what is diverted, to where, and by which package.
             "diversions" => {
-                let paths = content.lines().enumerate().filter(|(number, _)| number % 3 != 2);
-                ground.diverted.extend(paths.map(|(_, path)| relative(path)));
+                for diversion in content.lines().collect::<Vec<_>>().chunks(3) {
+                    let &[from, to, package] = diversion else { return None };
+                    ground.diverted.insert(relative(from), package.to_owned());
+                    ground.diverted.insert(relative(to), package.to_owned());
+                }
             }
             // Owner, group, mode and path.
-            "statoverride" => ground.diverted.extend(content.lines().filter_map(|line| {
-                let path = line.splitn(4, ' ').nth(3)?;
-                Some(relative(path))
-            })),
+            "statoverride" => {
+                let paths = content.lines().filter_map(|line| line.splitn(4, ' ').nth(3));
+                ground.diverted.extend(paths.map(|path| (relative(path), String::new())));
+            }
             _ => {
                 ground.triggers.insert(name.strip_prefix("triggers/")?.to_owned(), content.to_owned());
             }

@@ -47,6 +47,7 @@ pub(super) struct Layer<'w> {
     /// Everything else, and whose it is.
     files: HashMap<Vec<u8>, usize>,
     owners: Vec<String>,
+    diverted: HashMap<Vec<u8>, String>,
     database: Database,
     /// base-passwd's masters of `passwd` and `group`.
     masters: BTreeMap<&'static str, Vec<u8>>,
@@ -77,8 +78,9 @@ pub(super) struct Ground {
     pub(super) directories: HashSet<Vec<u8>>,
     /// Everything else.
     pub(super) files: HashSet<Vec<u8>>,
-    /// Paths that dpkg-divert(1) leads elsewhere, or to which it does.
-    pub(super) diverted: HashSet<Vec<u8>>,
+    /// Paths that dpkg-divert(1) leads elsewhere, or to which it does, and whose files of that name are not meant; paths
+    /// of dpkg-statoverride(1), and nobody. As dpkg sees them: not through links.
+    pub(super) diverted: HashMap<Vec<u8>, String>,
     /// dpkg's `status`.
     pub(super) status: String,
     /// The files in dpkg's folder `triggers`.
@@ -93,23 +95,18 @@ impl<'w> Layer<'w> {
 
     /// What is added to a system. Nothing that it has is replaced: dpkg has rules for that, and does it itself.
     pub(super) fn upon(ground: Ground, out: &'w mut dyn Write) -> Layer<'w> {
-        let owners = ["the system", "a diversion"].map(str::to_owned).to_vec();
         let there = ground.files.into_iter().chain(ground.links.keys().cloned()).map(|path| (path, 0));
-        let mut layer = Layer {
+        Layer {
             tar: tar::Builder::new(out),
             files: there.collect(),
             links: ground.links,
             directories: ground.directories,
-            owners,
+            diverted: ground.diverted,
+            owners: vec!["the system".to_owned()],
             database: Database::of(ground.status, ground.triggers),
             masters: BTreeMap::new(),
             newest: 0,
-        };
-        for path in ground.diverted {
-            let path = layer.resolve(&path, 0).unwrap_or(path);
-            layer.files.insert(path, 1);
         }
-        layer
     }
 
     /// Adds the links of merged /usr, unless `base_files` (the package) brings them itself. The first thing to do:
@@ -147,7 +144,7 @@ impl<'w> Layer<'w> {
         self.owners.push(format!("package {}", expected.name));
 
         let conffiles = conffiles(&deb.control);
-        let mut hashes = Vec::new();
+        let mut hashes: HashMap<Vec<u8>, String> = HashMap::new();
         let mut list = Vec::new();
         let mut archive = tar::Archive::new(&mut deb.data);
         for entry in archive.entries()? {
@@ -157,19 +154,25 @@ impl<'w> Layer<'w> {
             list.push(b'/');
             list.extend_from_slice(if plain.is_empty() { b"." } else { &plain });
             list.push(b'\n');
-            let conffile = conffiles.iter().find(|path| path.as_bytes().strip_prefix(b"/") == Some(&plain[..]));
-            let hash = self.entry(number, &plain, &mut entry, conffile.is_some());
+            if self.diverted.get(&plain).is_some_and(|package| *package != expected.name) {
+                return Err(refuse(format!("holds {}, which is diverted or overridden", shown(&raw))));
+            }
+            let conffile = conffiles.iter().any(|(path, _)| path.as_bytes().strip_prefix(b"/") == Some(&plain[..]));
+            let hash = self.entry(number, &plain, &mut entry, conffile);
             let hash = hash.map_err(|problem| match problem {
                 Problem::Io(error) => LayerError::Io(error),
                 Problem::Refused(reason) => refuse(format!("holds {}: {reason}", shown(&raw))),
             })?;
-            hashes.extend(conffile.cloned().zip(hash));
+            hashes.extend(hash.map(|hash| (plain, hash)));
         }
-        // In the order in which the package lists them.
-        hashes.sort_by_key(|(path, _)| conffiles.iter().position(|conffile| conffile == path));
+        let noted = conffiles.into_iter().filter_map(|(path, note)| {
+            let hash = note.map(str::to_owned).or_else(|| hashes.remove(path.as_bytes().get(1..)?));
+            Some((path, hash?))
+        });
+        let noted: Vec<(String, String)> = noted.collect();
         let stem = stem(expected, &deb.control);
         let triggers = deb.control.get("triggers").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
-        self.database.enter(&expected.name, &stem, &control, &hashes, &triggers, &list);
+        self.database.enter(&expected.name, &stem, &control, &noted, &triggers, &list);
         let info = |name: &str| format!("var/lib/dpkg/info/{stem}.{name}").into_bytes();
         self.file(&info("list"), 0o644, &list)?;
         for (name, content) in &deb.control {
@@ -452,10 +455,14 @@ pub(super) fn stem(package: &Package, control_files: &BTreeMap<String, Vec<u8>>)
     }
 }
 
-/// Absolute paths of configuration files; those to be removed on upgrade are not in the package.
-fn conffiles(control: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+/// Paths of configuration files, and what dpkg notes of each that is not there: one that upgrades are to remove.
+fn conffiles(control: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Option<&'static str>)> {
     let text = control.get("conffiles").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
-    text.lines().map(str::trim_end).filter(|line| line.starts_with('/')).map(str::to_owned).collect()
+    let noted = text.lines().map(str::trim_end).filter_map(|line| match line.strip_prefix("remove-on-upgrade ") {
+        Some(path) => Some((path.trim_start().to_owned(), Some("newconffile remove-on-upgrade"))),
+        None => line.starts_with('/').then(|| (line.to_owned(), None)),
+    });
+    noted.collect()
 }
 
 struct Hashing<R> {

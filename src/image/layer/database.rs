@@ -29,8 +29,8 @@ impl Database {
         Database { before: status, triggers, watched, activated, ..Database::default() }
     }
 
-    /// Enters a package as `install ok unpacked`. `stem` is what its files in `info` are called, `hashes` has the MD5
-    /// sums of its configuration files, `list` what it holds.
+    /// Enters a package as `install ok unpacked`. `stem` is what its files in `info` are called, `conffiles` has what is
+    /// noted of its configuration files, mostly their MD5 sums, `list` what it holds.
     pub(super) fn enter(
         &mut self,
         name: &str,
@@ -48,8 +48,8 @@ impl Database {
         }
         if !conffiles.is_empty() {
             stanza.push_str("Conffiles:\n");
-            for (path, hash) in conffiles {
-                stanza.push_str(&format!(" {path} {hash}\n"));
+            for (path, note) in conffiles {
+                stanza.push_str(&format!(" {path} {note}\n"));
             }
         }
         stanza.push('\n');

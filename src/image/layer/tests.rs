@@ -53,7 +53,7 @@ fn packages_land_behind_the_links_of_merged_usr() {
         "dash",
         &[
             ("postinst", "#!/bin/sh\n"),
-            ("conffiles", "/etc/dash.conf\n"),
+            ("conffiles", "remove-on-upgrade /etc/old\n/etc/dash.conf\n/etc/none\n"),
             ("triggers", "interest-noawait ldconfig\ninterest /usr/lib\nactivate x\n"),
         ],
         &[
@@ -80,7 +80,10 @@ fn packages_land_behind_the_links_of_merged_usr() {
     let status = &seen["var/lib/dpkg/status"].1;
     assert!(status.starts_with("Package: base-files\nStatus: install ok unpacked\n"), "{status}");
     assert!(
-        status.contains("Description: a\n b\nConffiles:\n /etc/dash.conf 9dd4e461268c8034f5c8564e155c67a6\n\n"),
+        status.contains(
+            "Description: a\n b\nConffiles:\n /etc/old newconffile remove-on-upgrade\n \
+             /etc/dash.conf 9dd4e461268c8034f5c8564e155c67a6\n\n"
+        ),
         "{status}"
     );
 }

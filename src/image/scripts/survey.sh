@@ -3,7 +3,7 @@
 rm -rf /tmp/farm-preinst
 cd /var/lib/dpkg
 for file in diversions statoverride triggers/*; do
-    [ -f "$file" ] || continue
+    [ -f "$file" ] && [ "$file" != triggers/Lock ] || continue
     printf '%s\0' "$file"
     cat "$file"
     printf '\0'

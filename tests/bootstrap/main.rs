@@ -4,6 +4,8 @@
 // Helpers of tests unwrap, too.
 #![allow(clippy::unwrap_used)]
 
+mod install;
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -85,15 +87,15 @@ async fn compare(id: &str) {
     let differences: Vec<String> = oracle
         .keys()
         .chain(ours.keys().filter(|path| !oracle.contains_key(*path)))
-        .filter(|path| !expected(path) && oracle.get(*path) != ours.get(*path))
+        .filter(|path| !expected(DIFFERENT, path) && oracle.get(*path) != ours.get(*path))
         .map(|path| format!("{path}: mmdebstrap {:?}, farm {:?}", oracle.get(path), ours.get(path)))
         .collect();
     assert!(ours.len() > 3000, "only {} files", ours.len());
     assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
 }
 
-fn expected(path: &str) -> bool {
-    DIFFERENT
+fn expected(different: &[(&str, &str)], path: &str) -> bool {
+    different
         .iter()
         .any(|(prefix, _)| path == *prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/')))
 }
@@ -104,22 +106,33 @@ async fn files(
     distro: &Distro,
     mirrors: &BTreeMap<String, Mirror>,
 ) -> BTreeMap<String, Entry> {
+    let cancel = CancellationToken::new();
+    let images = images(engine, mirrors, BaseChoice::Bootstrap);
+    let mut log = Collect::default();
+    let made = images.base(distro, Arch::host().unwrap(), None, &mut log, &NoProgress, &|_| (), &cancel).await;
+    let base = made.unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&log.stdout)));
+    let listed = contents(engine, &base.image, &distro.id).await;
+    engine.remove_image(&base.image).await.unwrap();
+    listed
+}
+
+fn images(engine: &Arc<dyn Engine>, mirrors: &BTreeMap<String, Mirror>, base: BaseChoice) -> Images {
     let options = ImageOptions {
-        base: BaseChoice::Bootstrap,
+        base,
         archives: Archives::new(Reader { fetcher: Fetcher::new().unwrap(), cache: cache() }, mirrors.clone()),
         run: format!("test-{}", std::process::id()),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::Default,
     };
-    let cancel = CancellationToken::new();
-    let images = Images::new(engine.clone(), options);
-    let mut log = Collect::default();
-    let made = images.base(distro, Arch::host().unwrap(), None, &mut log, &NoProgress, &|_| (), &cancel).await;
-    let base = made.unwrap_or_else(|error| panic!("{error}\n{}", String::from_utf8_lossy(&log.stdout)));
+    Images::new(engine.clone(), options)
+}
+
+/// What is in an image, by path.
+async fn contents(engine: &Arc<dyn Engine>, image: &str, name: &str) -> BTreeMap<String, Entry> {
     let spec = ContainerSpec {
-        image: base.image.clone(),
+        image: image.to_owned(),
         arch: Arch::host().unwrap(),
-        name: format!("farm-{}", distro.id),
+        name: format!("farm-{name}-{}", std::process::id()),
         network: Network::None,
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         caches: Vec::new(),
@@ -128,7 +141,6 @@ async fn files(
     let container = engine.create(&spec).await.unwrap();
     let listed = list(&*container).await;
     container.remove().await.unwrap();
-    engine.remove_image(&base.image).await.unwrap();
     listed
 }
 
