@@ -260,8 +260,7 @@ fn ground(survey: &[u8], status: String) -> Option<Ground> {
             }
         }
     }
-    loop {
-        let [kind, path @ ..] = pieces.next()? else { break };
+    while let [kind, path @ ..] = pieces.next()? {
         let target = pieces.next()?;
         let path = path.strip_prefix(b"/")?.to_vec();
         match kind {

@@ -1,5 +1,7 @@
 //! Images made in the fake engine, from a small signed archive.
 
+mod install;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -43,10 +45,18 @@ struct Lab {
 
 impl Lab {
     fn new() -> Option<Lab> {
+        Lab::holding(&[])
+    }
+
+    /// With more packages in its archive: name, fields of the index, and .deb.
+    fn holding(packages: &[(&str, &str, Vec<u8>)]) -> Option<Lab> {
         let mut archive = Archive::new()?;
         let files = deb("base-files", &[("./", Entry::Directory), ("./bin/", Entry::Directory)]);
         archive.add("base-files", "1", "Essential: yes\n", &files);
         archive.add("apt", "1", "", &deb("apt", &[("./bin/apt", Entry::File(b"ELF"))]));
+        for (name, fields, deb) in packages {
+            archive.add(name, "1", fields, deb);
+        }
         archive.publish("", |release| release);
         archive.write("keyring.gpg", &archive.signer.keyring());
         let mut distro = crate::archive::tests::distro("sid");

@@ -1,0 +1,150 @@
+//! Packages laid on a base before its script runs.
+
+use super::*;
+
+const STATUS: &str = "Package: base-files\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n\n\
+                      Package: apt\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n";
+const FILES: &str = "d/\0\0d/usr\0\0d/usr/bin\0\0l/bin\0usr/bin\0f/usr/bin/apt\0\0d/etc\0\0";
+
+/// A system with what a base has, and a script that says which of the tool's files it saw.
+#[derive(Clone)]
+struct System {
+    probe: Reply,
+    survey: String,
+    /// Whether the script fails where the tool is unpacked.
+    chokes: bool,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl System {
+    fn new() -> System {
+        let database = "diversions\0/bin/sh\n/bin/sh.distrib\ndash\n\0triggers/ldconfig\0libc-bin/noawait\n\0\0";
+        System {
+            probe: Reply::exit(0).stdout(STATUS),
+            survey: format!("{database}{FILES}"),
+            chokes: false,
+            seen: Arc::default(),
+        }
+    }
+
+    fn reply(&self, guest: &mut Guest<'_>) -> Reply {
+        if says(guest, "cat /var/lib/dpkg/status") {
+            return self.probe.clone();
+        }
+        if says(guest, "find / -xdev") {
+            let preinst = guest.files.get("/tmp/farm-preinst/tool.preinst").map(|file| file.mode & 0o777);
+            assert_eq!(
+                (preinst, says(guest, "\"./$script\" install")),
+                (Some(0o755), true),
+                "it runs before unpacking"
+            );
+            return Reply::exit(0).stdout(self.survey.clone());
+        }
+        if !says(guest, "the script") {
+            return Reply::exit(0);
+        }
+        let text = |path: &str| {
+            guest.files.get(path).map_or(String::new(), |file| String::from_utf8_lossy(&file.data).into_owned())
+        };
+        let unpacked = text("/usr/bin/tool") == "ELF";
+        self.seen.lock().unwrap().push(match unpacked {
+            true => {
+                let status = text("/var/lib/dpkg/status");
+                assert!(status.starts_with("Package: base-files\nStatus: install ok installed\n"), "{status}");
+                assert!(status.contains("\n\nPackage: tool\nStatus: install ok unpacked\n"), "{status}");
+                assert_eq!(text("/var/lib/dpkg/triggers/Unincorp"), "ldconfig -\n");
+                assert_eq!(text("/var/lib/dpkg/info/tool.list"), "/bin/tool\n");
+                "unpacked".to_owned()
+            }
+            false => "plain".to_owned(),
+        });
+        Reply::exit(if self.chokes && unpacked { 1 } else { 0 })
+    }
+}
+
+/// What the script saw, each time that it ran, and what was printed.
+async fn install(system: System, file: &str, relations: &[&str]) -> Option<(Vec<String>, String)> {
+    let control = "Package: tool\nVersion: 1\nArchitecture: amd64\n";
+    let control = tarball(&[
+        ("./control", Entry::File(control.as_bytes())),
+        ("./preinst", Entry::File(b"#!/bin/sh\n")),
+        ("./triggers", Entry::File(b"activate-noawait ldconfig\n")),
+    ]);
+    let data = tarball(&[(file, Entry::File(b"ELF"))]);
+    let tool = ar(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar", &data)]);
+    let mut lab = Lab::holding(&[("tool", "Depends: apt\n", tool)])?;
+    let engine = FakeEngine::new();
+    let scripted = system.clone();
+    engine.on_exec(move |guest| Some(scripted.reply(guest)));
+    lab.engine = engine;
+    let images = lab.images();
+    let relations = relations.iter().map(ToString::to_string).collect();
+    let mut install = Install::new(Arc::new(lab.distro.clone()), Arch::Amd64, relations);
+    let (cancel, next) = (CancellationToken::new(), Some(&mut install));
+    let base = images.base(&lab.distro, Arch::Amd64, next, &mut Nowhere, &NoProgress, &|_| (), &cancel).await.unwrap();
+    // It was fetched while the base was made.
+    std::fs::remove_dir_all(lab.archive.folder.path().join("pool")).unwrap();
+    let mut log = Log::default();
+    images.derive(&base, &derivation("the script"), Some(install), &mut log, &cancel).await.unwrap();
+    assert!(lab.engine.containers().is_empty());
+    let seen = system.seen.lock().unwrap().clone();
+    Some((seen, String::from_utf8(log.0).unwrap()))
+}
+
+#[derive(Default)]
+struct Log(Vec<u8>);
+
+#[async_trait]
+impl OutputSink for Log {
+    async fn write(&mut self, _stream: OutputStream, chunk: Bytes) -> std::io::Result<()> {
+        self.0.extend_from_slice(&chunk);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_are_there_when_the_script_runs() {
+    let Some((seen, log)) = install(System::new(), "./bin/tool", &["tool (>= 1)", "apt"]).await else {
+        return skipped();
+    };
+    assert_eq!((seen.concat().as_str(), log.as_str()), ("unpacked", "farm: unpacking 1 packages, 0.0 MB\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_that_is_not_plain_is_left_to_apt() {
+    let pins = System { probe: Reply::exit(3).stderr("it pins\n"), ..System::new() };
+    let Some((seen, log)) = install(pins, "./bin/tool", &["tool"]).await else { return skipped() };
+    assert_eq!((seen.concat().as_str(), log.as_str()), ("plain", "farm: apt unpacks all by itself: it pins\n"));
+
+    let half = STATUS.replace("ok installed", "ok half-configured");
+    let older = STATUS.replace("Version: 1", "Version: 0");
+    for (status, relation) in
+        [(half.as_str(), "tool"), (STATUS, "unheard-of"), (STATUS, "tool <!nocheck>"), ("", "tool")]
+    {
+        let system = System { probe: Reply::exit(0).stdout(status.to_owned()), ..System::new() };
+        let (seen, log) = install(system, "./bin/tool", &[relation]).await.unwrap();
+        assert_eq!(seen, ["plain"], "{relation}: {log}");
+        assert!(log.starts_with("farm: apt unpacks all by itself: "), "{log}");
+    }
+    let system = System { probe: Reply::exit(0).stdout(older), ..System::new() };
+    let (seen, log) = install(system, "./bin/tool", &["tool"]).await.unwrap();
+    assert_eq!(seen, ["unpacked"], "what was chosen for another system is chosen anew: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_dpkg_has_rules_for_is_begun_again_by_apt() {
+    for (file, survey, reason) in [
+        ("./bin/apt", System::new().survey, "package tool holds ./bin/apt: the system has it, too"),
+        ("./bin/sh", System::new().survey, "package tool holds ./bin/sh, which is diverted or overridden"),
+        ("./bin/tool", "nonsense\0".to_owned(), "its files cannot be listed"),
+        ("./bin/tool", format!("statoverride\0root root 4755 /bin/tool\n\0\0{FILES}"), "diverted or overridden"),
+    ] {
+        let system = System { survey, ..System::new() };
+        let Some((seen, log)) = install(system, file, &["tool"]).await else { return skipped() };
+        assert_eq!(seen, ["plain"], "{log}");
+        assert!(log.contains("farm: once more, apt unpacks all by itself: ") && log.contains(reason), "{log}");
+    }
+    let system = System { chokes: true, ..System::new() };
+    let (seen, log) = install(system, "./bin/tool", &["tool"]).await.unwrap();
+    assert_eq!(seen, ["unpacked", "plain"], "{log}");
+}
