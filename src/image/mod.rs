@@ -162,6 +162,7 @@ impl Images {
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Base, ImageError> {
+        let next = next.filter(|_| self.engine_is_near());
         let making = base::find_or_make(self, distro, arch, next, sink, progress, warn, cancel);
         self.shared.flights.run(&base::name(distro, arch), cancel, making).await
     }
@@ -219,8 +220,16 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<String, ImageError> {
         let key = derive::key(base, derivation);
+        let install = install.filter(|_| self.engine_is_near());
         let making = derive::find_or_make(self, base, derivation, &key, install, sink, cancel);
         self.shared.flights.run(&key, cancel, making).await
+    }
+
+    /// Whether what is sent to the engine crosses no network: what is unpacked here has three times the size of packages,
+    /// and an engine that is far away fetches those itself.
+    fn engine_is_near(&self) -> bool {
+        let far = ["tcp:", "http:", "https:", "ssh:"];
+        !far.iter().any(|scheme| self.engine.endpoint().starts_with(scheme))
     }
 
     /// The image of this kind that the engine has under a content key.
