@@ -7,6 +7,7 @@ use super::install::{Install, say};
 use super::workshop::{self, Made, Work};
 use super::{Base, Derivation, FileContent, ImageError, Images};
 use crate::engine::{CommitSpec, GuestPath, NamedCache, OutputSink, labels};
+use crate::types::Progress;
 
 /// What a derivation's script exits with when its mirror or network failed.
 const EXIT_NETWORK: i32 = 12;
@@ -40,17 +41,17 @@ pub(super) async fn find_or_make(
     images: &Images,
     base: &Base,
     derivation: &Derivation,
-    key: &str,
     mut install: Option<Install>,
     sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
     cancel: &CancellationToken,
 ) -> Result<String, ImageError> {
-    let kind = derivation.kind;
-    if let Some(image) = images.keyed(kind, key).await? {
+    let (kind, key) = (derivation.kind, key(base, derivation));
+    if let Some(image) = images.keyed(kind, &key).await? {
         return Ok(image.id);
     }
-    let digits = key.strip_prefix("sha256:").unwrap_or(key);
-    let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
+    let digits = key.strip_prefix("sha256:").unwrap_or(&key);
+    let labels = [(labels::KIND, kind), (labels::KEY, &key), (labels::REQUIRES, &derivation.description)];
     let work = Work {
         name: kind,
         image: &base.image,
@@ -69,7 +70,8 @@ pub(super) async fn find_or_make(
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
     };
-    let mut made = workshop::make(images, &work, install.as_mut(), sink, cancel).await?;
+    let mut made =
+        workshop::make(images, &work, install.as_mut().map(|install| (install, progress)), sink, cancel).await?;
     if install.is_some() && !matches!(made, Made::Image(_)) {
         // What is wrong, if anything is, is apt's to say.
         let reason = match made {

@@ -21,7 +21,7 @@ use crate::archive::{self, Components, Package};
 use crate::distro::Distro;
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, OutputSink, OutputStream};
 use crate::stream;
-use crate::types::{Arch, NoProgress, Progress, printable};
+use crate::types::{Arch, Progress, printable};
 
 /// What looks at a system prints no more: some hundred thousand paths.
 const LARGEST_SURVEY: usize = 64 << 20;
@@ -115,6 +115,7 @@ impl Install {
         images: &Images,
         container: &dyn Container,
         sink: &mut dyn OutputSink,
+        progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<(), Unlaid> {
         let status = look(container, include_str!("scripts/probe.sh"), None, cancel).await?;
@@ -127,7 +128,7 @@ impl Install {
         let ahead = self.ahead.take().filter(|ahead| ahead.installed == seen);
         let (chosen, opening) = match ahead {
             Some(Ahead { chosen, opening, .. }) => (chosen, opening),
-            None => (self.wanted.choose(images, installed, &NoProgress, cancel).await?, None),
+            None => (self.wanted.choose(images, installed, progress, cancel).await?, None),
         };
         if chosen.packages.is_empty() {
             return Ok(());

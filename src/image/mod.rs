@@ -217,11 +217,12 @@ impl Images {
         derivation: &Derivation,
         install: Option<Install>,
         sink: &mut dyn OutputSink,
+        progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<String, ImageError> {
         let key = derive::key(base, derivation);
         let install = install.filter(|_| self.engine_is_near());
-        let making = derive::find_or_make(self, base, derivation, &key, install, sink, cancel);
+        let making = derive::find_or_make(self, base, derivation, install, sink, progress, cancel);
         self.shared.flights.run(&key, cancel, making).await
     }
 

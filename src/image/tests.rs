@@ -245,7 +245,7 @@ fn derivation(script: &str) -> Derivation {
 }
 
 async fn derive(images: &Images, base: &Base, script: &str) -> Result<String, ImageError> {
-    images.derive(base, &derivation(script), None, &mut Nowhere, &CancellationToken::new()).await
+    images.derive(base, &derivation(script), None, &mut Nowhere, &NoProgress, &CancellationToken::new()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -304,7 +304,7 @@ async fn cancelling_a_derivation_removes_its_container() {
     let base = Base { image: image.id, identity: "sha256:base".to_owned() };
     let folder = tempfile::tempdir().unwrap();
     let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
-    let result = images.derive(&base, &derivation("hang"), None, &mut Nowhere, &cancel).await;
+    let result = images.derive(&base, &derivation("hang"), None, &mut Nowhere, &NoProgress, &cancel).await;
     assert!(matches!(result, Err(ImageError::Cancelled)));
     assert!(engine.containers().is_empty());
 }

@@ -14,7 +14,7 @@ use crate::engine::{
     OutputStream, labels,
 };
 use crate::stream;
-use crate::types::{Arch, printable};
+use crate::types::{Arch, Progress, printable};
 
 /// The `PATH` of scripts: a bootstrapped base says nothing about it.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -55,7 +55,7 @@ pub(super) enum Made {
 pub(super) async fn make(
     images: &Images,
     work: &Work<'_>,
-    install: Option<&mut Install>,
+    install: Option<(&mut Install, &dyn Progress)>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Made, ImageError> {
@@ -84,7 +84,7 @@ async fn run_and_commit(
     images: &Images,
     container: &dyn Container,
     work: &Work<'_>,
-    install: Option<&mut Install>,
+    install: Option<(&mut Install, &dyn Progress)>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Made, ImageError> {
@@ -94,8 +94,8 @@ async fn run_and_commit(
     }
     if !work.scripts.is_empty() {
         container.start().await?;
-        if let Some(install) = install {
-            match install.lay(images, container, sink, cancel).await {
+        if let Some((install, progress)) = install {
+            match install.lay(images, container, sink, progress, cancel).await {
                 Ok(()) => {}
                 Err(Unlaid::Untouched(reason)) => {
                     say(sink, &format!("farm: apt unpacks all by itself: {reason}")).await?

@@ -252,8 +252,9 @@ pub(crate) async fn derive(
         inputs,
     };
     let result = {
+        let progress = work.journal.progress();
         let mut sink = work.journal.sink(None);
-        shared.images.derive(base, &derivation, install, &mut sink, cancel).await
+        shared.images.derive(base, &derivation, install, &mut sink, &progress, cancel).await
     };
     let image = result.map_err(|error| image_stop(work, error))?;
     // Another job's log has what its making printed.

@@ -88,7 +88,7 @@ async fn compare(id: &str) {
             inputs: Vec::new(),
         };
         let mut log = Collect::default();
-        let made = images.derive(&base, &derivation, install, &mut log, &cancel).await;
+        let made = images.derive(&base, &derivation, install, &mut log, &NoProgress, &cancel).await;
         let log = String::from_utf8_lossy(&log.stdout).into_owned();
         let image = made.unwrap_or_else(|error| panic!("{error}\n{log}"));
         let unpacked = log.contains("farm: unpacking ") && !log.contains("\nUnpacking ");

@@ -85,7 +85,7 @@ async fn install(system: System, file: &str, relations: &[&str]) -> Option<(Vec<
     // It was fetched while the base was made.
     std::fs::remove_dir_all(lab.archive.folder.path().join("pool")).unwrap();
     let mut log = Log::default();
-    images.derive(&base, &derivation("the script"), Some(install), &mut log, &cancel).await.unwrap();
+    images.derive(&base, &derivation("the script"), Some(install), &mut log, &NoProgress, &cancel).await.unwrap();
     assert!(lab.engine.containers().is_empty());
     let seen = system.seen.lock().unwrap().clone();
     Some((seen, String::from_utf8(log.0).unwrap()))
