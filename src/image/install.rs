@@ -23,8 +23,8 @@ use crate::engine::{Container, EngineError, ExecSpec, GuestPath, OutputSink, Out
 use crate::stream;
 use crate::types::{Arch, Progress, printable};
 
-/// What looks at a system prints no more: some hundred thousand paths.
-const LARGEST_SURVEY: usize = 64 << 20;
+/// What looks at a system prints no more: a hundred thousand paths, where a base has eight thousand.
+const LARGEST_SURVEY: usize = 8 << 20;
 /// Packages that are open while the system is still being made, most of them some hundred kilobytes.
 const OPEN_AHEAD: usize = 64;
 /// What `probe.sh` exits with when apt is to install.
@@ -136,7 +136,8 @@ impl Install {
         let opening = opening.unwrap_or_else(|| open(images, &chosen));
         let bytes: u64 = chosen.packages.iter().map(|package| package.size).sum();
         let count = chosen.packages.len();
-        say(sink, &format!("farm: unpacking {count} packages, {:.1} MB", bytes as f64 / 1e6)).await?;
+        let word = if count == 1 { "package" } else { "packages" };
+        say(sink, &format!("farm: unpacking {count} {word}, {:.1} MB", bytes as f64 / 1e6)).await?;
 
         let debs = chosen.debs.clone();
         let packages = chosen.packages.clone();
@@ -158,7 +159,9 @@ impl Install {
             unlaid => unlaid,
         };
         let seen = look(container, &survey, Some(sink), cancel).await.map_err(spoilt)?;
-        let ground = ground(&seen, status).ok_or_else(|| Unlaid::Spoilt("its files cannot be listed".to_owned()))?;
+        let ground = archive::blocking(move || Ok(ground(&seen, status))).await;
+        let ground = ground.map_err(|error| from_archive(&self.wanted.distro, error))?;
+        let ground = ground.ok_or_else(|| Unlaid::Spoilt("its files cannot be listed".to_owned()))?;
         let (tar, failure) = layer::stream(move |out| write(ground, &chosen.packages, opening, out));
         let root = GuestPath::new("/");
         let uploaded = tokio::select! {

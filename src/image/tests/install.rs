@@ -107,7 +107,7 @@ async fn packages_are_there_when_the_script_runs() {
     let Some((seen, log)) = install(System::new(), "./bin/tool", &["tool (>= 1)", "apt"]).await else {
         return skipped();
     };
-    assert_eq!((seen.concat().as_str(), log.as_str()), ("unpacked", "farm: unpacking 1 packages, 0.0 MB\n"));
+    assert_eq!((seen.concat().as_str(), log.as_str()), ("unpacked", "farm: unpacking 1 package, 0.0 MB\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
