@@ -175,7 +175,7 @@ async fn from_archive(
     images: &Images,
     distro: &Distro,
     arch: Arch,
-    mut next: Option<&mut Install>,
+    next: Option<&mut Install>,
     sink: &mut dyn OutputSink,
     progress: &dyn Progress,
     warn: &(dyn Fn(String) + Sync),
@@ -187,35 +187,41 @@ async fn from_archive(
     // Without the labels of a finished base: nobody takes it for one if this is where it ends.
     let unfinished = ImportSpec { tag: tag(distro, arch), arch, labels: BTreeMap::new() };
     let (layer, failure) = bootstrap::root_tar(selection);
-    let import = async {
-        tokio::select! {
-            imported = images.engine.import(&unfinished, layer) => Ok(imported),
-            () = cancel.cancelled() => Err(ImageError::Cancelled),
+    let (unpacked, until_unpacked) = tokio::sync::oneshot::channel();
+    let making = async {
+        let imported = tokio::select! {
+            imported = images.engine.import(&unfinished, layer) => imported,
+            () = cancel.cancelled() => return Err(ImageError::Cancelled),
+        };
+        let imported = imported.map_err(|error| failure.take(distro).unwrap_or_else(|| error.into()))?;
+        // Nobody listens when nothing is to follow.
+        let _ = unpacked.send(());
+        let mut scripts = vec![CONFIGURE];
+        let mut network = Network::None;
+        if let Some(setup) = &distro.setup {
+            scripts.extend([setup.as_str(), CLEAN]);
+            network = images.options.network;
         }
+        let image = &imported.id;
+        let made = finish(images, distro, arch, image, network, &scripts, "bootstrap", &digest, sink, cancel).await;
+        if made.is_err() {
+            // The first error is the one to tell.
+            let _ = images.engine.remove_image(image).await;
+        }
+        made
     };
-    let fetch = async {
-        if let Some(next) = &mut next {
+    // Unpacking takes all processors, configuring takes one.
+    let preparing = async {
+        if let Some(next) = next {
             next.fetch_ahead(images, &packages, progress, cancel).await;
+            if until_unpacked.await.is_ok() {
+                next.open_ahead(images);
+            }
         }
+        Ok(())
     };
-    let (imported, ()) = tokio::join!(import, fetch);
-    let imported = imported?.map_err(|error| failure.take(distro).unwrap_or_else(|| error.into()))?;
-    if let Some(next) = next {
-        next.open_ahead(images);
-    }
-
-    let mut scripts = vec![CONFIGURE];
-    let mut network = Network::None;
-    if let Some(setup) = &distro.setup {
-        scripts.extend([setup.as_str(), CLEAN]);
-        network = images.options.network;
-    }
-    let made = finish(images, distro, arch, &imported.id, network, &scripts, "bootstrap", &digest, sink, cancel).await;
-    if made.is_err() {
-        // The first error is the one to tell.
-        let _ = images.engine.remove_image(&imported.id).await;
-    }
-    made
+    let (base, ()) = tokio::try_join!(making, preparing)?;
+    Ok(base)
 }
 
 #[allow(clippy::too_many_arguments)]
