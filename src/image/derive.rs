@@ -72,7 +72,7 @@ pub(super) async fn find_or_make(
     };
     let mut made =
         workshop::make(images, &work, install.as_mut().map(|install| (install, progress)), sink, cancel).await?;
-    if install.is_some() && !matches!(made, Made::Image(_)) {
+    if install.is_some_and(|install| install.has_begun()) && !matches!(made, Made::Image(_)) {
         // What is wrong, if anything is, is apt's to say.
         let reason = match made {
             Made::Spoilt(reason) => reason,

@@ -12,14 +12,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::bootstrap::from_archive;
 use super::deb::{self, DebError};
 use super::layer::{self, Failure, Ground, Layer};
 use super::opening::Opening;
 use super::{ImageError, Images};
-use crate::archive::{self, Components, Package};
+use crate::archive::{self, ArchiveError, Components, Package};
 use crate::distro::Distro;
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, OutputSink, OutputStream};
+use crate::fetch::FetchError;
 use crate::stream;
 use crate::types::{Arch, Progress, printable};
 
@@ -36,6 +36,8 @@ const PREINST_FOLDER: &str = "tmp/farm-preinst";
 pub struct Install {
     wanted: Wanted,
     ahead: Option<Ahead>,
+    /// Whether a system is no longer as it was.
+    begun: bool,
 }
 
 #[derive(Debug)]
@@ -73,8 +75,16 @@ pub(super) enum Unlaid {
 
 impl From<ImageError> for Unlaid {
     fn from(error: ImageError) -> Unlaid {
+        Unlaid::Failed(error)
+    }
+}
+
+impl From<ArchiveError> for Unlaid {
+    fn from(error: ArchiveError) -> Unlaid {
         match error {
-            ImageError::Cancelled | ImageError::Engine(_) => Unlaid::Failed(error),
+            ArchiveError::Cancelled | ArchiveError::Fetch(FetchError::Cancelled) => {
+                Unlaid::Failed(ImageError::Cancelled)
+            }
             // apt may have better luck, or say it better.
             error => Unlaid::Untouched(error.to_string()),
         }
@@ -84,7 +94,12 @@ impl From<ImageError> for Unlaid {
 impl Install {
     /// `relations`: what apt will be told to install, from the mirrors that farm reads.
     pub fn new(distro: Arc<Distro>, arch: Arch, relations: Vec<String>) -> Install {
-        Install { wanted: Wanted { distro, arch, relations }, ahead: None }
+        Install { wanted: Wanted { distro, arch, relations }, ahead: None, begun: false }
+    }
+
+    /// Whether something was changed on a system.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Fetches what a system of these packages will need, if that can be said.
@@ -141,9 +156,9 @@ impl Install {
 
         let debs = chosen.debs.clone();
         let packages = chosen.packages.clone();
-        let preinsts = archive::blocking(move || Ok(preinsts(&packages, &debs))).await;
-        let preinsts = preinsts.map_err(|error| from_archive(&self.wanted.distro, error))?;
+        let preinsts = archive::blocking(move || Ok(preinsts(&packages, &debs))).await?;
         let preinsts = preinsts.map_err(|error| Unlaid::Untouched(error.to_string()))?;
+        self.begun = true;
         let mut survey = String::new();
         if !preinsts.is_empty() {
             let upload = stream::from_tar(move |tar| super::workshop::add_files(tar, &preinsts));
@@ -159,8 +174,7 @@ impl Install {
             unlaid => unlaid,
         };
         let seen = look(container, &survey, Some(sink), cancel).await.map_err(spoilt)?;
-        let ground = archive::blocking(move || Ok(ground(&seen, status))).await;
-        let ground = ground.map_err(|error| from_archive(&self.wanted.distro, error))?;
+        let ground = archive::blocking(move || Ok(ground(&seen, status))).await?;
         let ground = ground.ok_or_else(|| Unlaid::Spoilt("its files cannot be listed".to_owned()))?;
         let (tar, failure) = layer::stream(move |out| write(ground, &chosen.packages, opening, out));
         let root = GuestPath::new("/");
@@ -182,16 +196,15 @@ impl Wanted {
         installed: Vec<Package>,
         progress: &dyn Progress,
         cancel: &CancellationToken,
-    ) -> Result<Chosen, ImageError> {
-        let failed = |error| from_archive(&self.distro, error);
+    ) -> Result<Chosen, ArchiveError> {
         let archives = images.archives();
         // Warnings were given when the base was made from the same archive, or apt gives them.
         let index = archives.packages(&self.distro, self.arch, Components::All, progress, &|_| (), cancel);
-        let index = index.await.map_err(failed)?;
+        let index = index.await?;
         let relations = self.relations.clone();
         let packages = archive::blocking(move || archive::additions(&index, &installed, &relations));
-        let packages = packages.await.map_err(failed)?;
-        let debs = archives.reader().download(&packages, progress, cancel).await.map_err(failed)?;
+        let packages = packages.await?;
+        let debs = archives.reader().download(&packages, progress, cancel).await?;
         Ok(Chosen { packages, debs })
     }
 }

@@ -1,6 +1,8 @@
 # An RPM that provides what this Debian base really has: rpm then resolves dependencies against it in earnest.
 for requirement in $farm_wanted; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$requirement" 2>/dev/null)" != installed ] || continue
     # What the package asks for in RPM's words may be a Debian package of that name; if not, rpm will say so.
+    apt_update
     apt-get -q install "$requirement" >/dev/null 2>&1 || true
 done
 apt_keep

@@ -125,6 +125,7 @@ async fn a_system_that_is_not_plain_is_left_to_apt() {
         let (seen, log) = install(system, "./bin/tool", &[relation]).await.unwrap();
         assert_eq!(seen, ["plain"], "{relation}: {log}");
         assert!(log.starts_with("farm: apt unpacks all by itself: "), "{log}");
+        assert!(!log.contains("once more"), "{log}");
     }
     let system = System { probe: Reply::exit(0).stdout(older), ..System::new() };
     let (seen, log) = install(system, "./bin/tool", &["tool"]).await.unwrap();
