@@ -110,6 +110,7 @@ impl Tally {
         let mut cargo = cargo();
         cargo.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
         cargo.envs(environment.iter().map(|(name, value)| (name, value))).stdout(Stdio::piped());
+        let before = self.failed;
         let cannot = |error: std::io::Error| Failure::new(format!("cargo test cannot be run: {error}"));
         let mut child = cargo.spawn().map_err(cannot)?;
         if let Some(stdout) = child.stdout.take() {
@@ -121,11 +122,18 @@ impl Tally {
                 self.count(&line);
             }
         }
-        if !child.wait().map_err(cannot)?.success() && self.failures.is_empty() {
+        let success = child.wait().map_err(cannot)?.success();
+        self.end(success, before);
+        command::stop_if_interrupted()
+    }
+
+    /// Takes in how `cargo test` ended, `before` being what had failed when it began. A test binary that is killed has
+    /// said nothing of how many of its tests failed.
+    fn end(&mut self, success: bool, before: u64) {
+        if !success && self.failed == before {
             self.failed += 1;
             self.failures.push("cargo test: something did not compile, or ended early".to_owned());
         }
-        command::stop_if_interrupted()
     }
 
     /// Takes in one line of what the test harness prints.
@@ -157,5 +165,16 @@ mod tests {
         tally.count("running 7 tests, 9 passed");
         assert_eq!((tally.passed, tally.failed, tally.ignored), (10, 1, 2));
         assert_eq!(tally.failures, ["distro::x"]);
+    }
+
+    #[test]
+    fn a_test_binary_that_is_killed_is_a_failure() {
+        let mut tally = Tally::default();
+        tally.count("test result: ok. 7 passed; 0 failed; 0 ignored; 0 measured; 48 filtered out; finished in 0.69s");
+        tally.count("test distro::x ... FAILED");
+        tally.end(false, 0);
+        assert_eq!((tally.passed, tally.failed, tally.failures.len()), (7, 1, 2));
+        tally.end(true, 1);
+        assert_eq!(tally.failed, 1);
     }
 }
