@@ -77,7 +77,7 @@ impl Stranger {
     pub(crate) fn copy(&self, program: &Path) -> PathBuf {
         let copy = self.folder.path().join(program.file_name().unwrap());
         if !copy.exists() {
-            std::fs::copy(program, &copy).unwrap();
+            copy_program(program, &copy);
             std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
         copy
@@ -112,4 +112,11 @@ fn has_tools() -> bool {
     assert!(std::env::var_os("CI").is_none(), "{missing:?} must be there where CI is set: install uidmap, util-linux");
     let _ = writeln!(std::io::stderr().lock(), "SKIPPED: an ordinary user's containers: {missing:?} are missing");
     false
+}
+
+/// Copies a program that is to be run. Another process does it: a thread that starts one while the copy is open for
+/// writing here hands that on, and until it runs its own program, starting the copy is refused ("text file busy").
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status().unwrap();
+    assert!(status.success(), "cp {} {}", from.display(), to.display());
 }
