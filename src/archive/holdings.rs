@@ -220,7 +220,7 @@ impl fmt::Display for Candidate {
 }
 
 /// The keyrings that sign an archive; what is not there is said as a reason.
-pub fn keyrings(bootstrap: &distro::Bootstrap) -> Result<Vec<Vec<u8>>, String> {
+fn keyrings(bootstrap: &distro::Bootstrap) -> Result<Vec<Vec<u8>>, String> {
     let keyring = |name: &String| distro::keyring(name).ok_or_else(|| format!("there is no keyring {name}"));
     bootstrap.keyrings.iter().map(|name| keyring(name).map(|keyring| keyring.into_owned())).collect()
 }

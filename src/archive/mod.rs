@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use advice::Advice;
 pub use choice::{Choice, Chosen};
-pub use holdings::{Archives, Candidate, Components, Holdings, keyrings, suites};
+pub use holdings::{Archives, Candidate, Components, Holdings, suites};
 pub use packages::{Index, Package, installed};
 pub use resolve::{additions, minimal_system};
 
@@ -241,7 +241,7 @@ impl Reader {
     }
 
     fn pooled(&self, sha256: &str, suffix: &str) -> PathBuf {
-        self.folder().join("pool").join(&sha256[..2]).join(format!("{sha256}{suffix}"))
+        self.spool().join(&sha256[..2]).join(format!("{sha256}{suffix}"))
     }
 }
 
