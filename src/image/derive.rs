@@ -41,17 +41,17 @@ pub(super) async fn find_or_make(
     images: &Images,
     base: &Base,
     derivation: &Derivation,
-    mut install: Option<Install>,
+    key: &str,
+    mut install: Option<(Install, &dyn Progress)>,
     sink: &mut dyn OutputSink,
-    progress: &dyn Progress,
     cancel: &CancellationToken,
 ) -> Result<String, ImageError> {
-    let (kind, key) = (derivation.kind, key(base, derivation));
-    if let Some(image) = images.keyed(kind, &key).await? {
+    let kind = derivation.kind;
+    if let Some(image) = images.keyed(kind, key).await? {
         return Ok(image.id);
     }
-    let digits = key.strip_prefix("sha256:").unwrap_or(&key);
-    let labels = [(labels::KIND, kind), (labels::KEY, &key), (labels::REQUIRES, &derivation.description)];
+    let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
     let work = Work {
         name: kind,
         image: &base.image,
@@ -70,9 +70,9 @@ pub(super) async fn find_or_make(
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
     };
-    let mut made =
-        workshop::make(images, &work, install.as_mut().map(|install| (install, progress)), sink, cancel).await?;
-    if install.is_some_and(|install| install.has_begun()) && !matches!(made, Made::Image(_)) {
+    let next = install.as_mut().map(|(install, progress)| (install, *progress));
+    let mut made = workshop::make(images, &work, next, sink, cancel).await?;
+    if install.is_some_and(|(install, _)| install.has_begun()) && !matches!(made, Made::Image(_)) {
         // What is wrong, if anything is, is apt's to say.
         let reason = match made {
             Made::Spoilt(reason) => reason,

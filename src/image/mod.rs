@@ -221,8 +221,8 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<String, ImageError> {
         let key = derive::key(base, derivation);
-        let install = install.filter(|_| self.engine_is_near());
-        let making = derive::find_or_make(self, base, derivation, install, sink, progress, cancel);
+        let install = install.filter(|_| self.engine_is_near()).map(|install| (install, progress));
+        let making = derive::find_or_make(self, base, derivation, &key, install, sink, cancel);
         self.shared.flights.run(&key, cancel, making).await
     }
 

@@ -80,11 +80,8 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     };
     let environment = job.environment.as_deref();
     let shipment = work.supply.for_build();
-    let mut install = match environment.map(|environment| &environment.distro) {
-        None => installs(work, &job.distro, &job.builder, shipment.is_empty()),
-        Some(Some(distro)) => installs(work, distro, &job.builder, shipment.is_empty()),
-        Some(None) => None,
-    };
+    let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
+    let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, shipment.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
     let sources = sources.map_err(outcome::source)?;
     for (rule, message) in &sources.warnings {
