@@ -29,6 +29,7 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
         end_of_life: None,
         enable_repositories: vec![],
         build_packages: vec!["make".to_owned()],
+        triggers: Vec::new(),
         macros: BTreeMap::new(),
         bootstrap: None,
         setup: None,

@@ -130,11 +130,12 @@ pub(crate) async fn a_saved_image_is_an_image(bench: Bench) {
     tar.finish().unwrap();
     drop(tar);
     let digest = |bytes: &[u8]| hex::encode(Sha256::digest(bytes));
+    let diff_ids = [&lower, &upper].map(|layer| format!("sha256:{}", digest(layer)));
     let config = serde_json::json!({
         "os": "linux",
         "architecture": Arch::host().unwrap().oci().0,
         "config": { "Env": ["CARGO_HOME=/opt/cargo", "PATH=/opt/bin:/usr/bin:/bin"] },
-        "rootfs": { "type": "layers", "diff_ids": [&lower, &upper].map(|layer| format!("sha256:{}", digest(layer))) },
+        "rootfs": { "type": "layers", "diff_ids": diff_ids },
     })
     .to_string();
     let manifest =
