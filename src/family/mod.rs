@@ -11,16 +11,17 @@ mod answers;
 mod apt;
 mod assembly;
 mod check;
+mod contract;
 mod copyright;
 mod deb;
 mod dnf;
 mod maintainer;
 mod members;
 mod offers;
-mod relation;
 mod rpm;
 mod rpm_generic;
 mod scriptlets;
+mod spec;
 mod system;
 mod text;
 mod unpack;
@@ -33,6 +34,7 @@ use serde::Serialize;
 
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
+use crate::relation;
 use crate::types::Format;
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
