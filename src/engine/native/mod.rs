@@ -5,6 +5,7 @@
 //! It is the one part of farm with `unsafe`: each block says why it is sound.
 
 mod build;
+mod calls;
 mod cgroup;
 mod clear;
 mod confine;
@@ -15,6 +16,7 @@ mod helper;
 mod ids;
 mod init;
 mod keeper;
+mod landlock;
 mod protocol;
 mod pull;
 mod registry;
@@ -407,6 +409,7 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),
         processes: spec.limits.pids.map(u64::from).filter(|_| !cgroups.limits_processes()),
         resolv_conf: (spec.network != Network::None).then(resolv_conf),
+        sockets_by_call: spec.arch == Arch::I386,
         cgroups: groups.clone(),
     };
     let mut helper = shared.helpers.start(&Order::Container(Box::new(setup)), &[held.into()]).map_err(failed)?;
