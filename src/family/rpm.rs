@@ -406,8 +406,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
             Requirements::FromSource { path: path.clone(), toolchain: listed }
         }
     };
-    let cache = (format!("farm-{manager}-{}", distro.id), super::apt::CACHE.to_owned());
-    BuilderSetup { requirements, script, cache: Some(cache) }
+    BuilderSetup { requirements, script }
 }
 
 /// Requirements as words of a shell script. Where one is written with a macro (`%{_libdir}/libssl.so`), rpm expands it.

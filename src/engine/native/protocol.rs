@@ -43,8 +43,6 @@ pub(super) struct Setup {
     /// container ends.
     pub(super) folder: PathBuf,
     pub(super) record: ContainerRecord,
-    /// Folders that outlive it, and where they are in it.
-    pub(super) caches: Vec<(PathBuf, String)>,
     /// The network of this host in place of none.
     pub(super) host_network: bool,
     pub(super) cpus: Option<Vec<usize>>,

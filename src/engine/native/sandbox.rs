@@ -1,4 +1,4 @@
-//! The inside of a container, made by its first process: a root file system of layers, `/proc`, `/sys`, `/dev`, caches,
+//! The inside of a container, made by its first process: a root file system of layers, `/proc`, `/sys`, `/dev`,
 //! a network of nothing but loopback, limits; and then the loss of everything that this took.
 //!
 //! Mounts of this host's files are opened before the root changes and attached after the old one is gone: by then
@@ -88,8 +88,6 @@ pub(super) fn enter(setup: &Setup) -> Step {
     };
     let system = system.map_err(step("open /sys"))?;
     read_only(&system).map_err(step("make /sys read-only"))?;
-    let caches: Vec<(io::Result<OwnedFd>, &str)> =
-        setup.caches.iter().map(|(folder, place)| (open_tree(folder, false), place.as_str())).collect();
 
     change_root(&root).map_err(step("change the root"))?;
     for (tree, place) in [(&processes, "/proc"), (&system, "/sys")] {
@@ -98,11 +96,6 @@ pub(super) fn enter(setup: &Setup) -> Step {
     }
     dev(&devices)?;
     hide()?;
-    for (tree, place) in caches {
-        let tree = tree.map_err(step(format!("open the cache for {place}")))?;
-        make_folders(Path::new(place)).map_err(step(format!("make {place}")))?;
-        attach(&tree, place).map_err(step(format!("mount the cache on {place}")))?;
-    }
     network(setup)?;
     restrict(&READ_ONLY)?;
     limits(setup)?;
