@@ -5,7 +5,7 @@ use crate::distro::{Distro, PackageManager, Trigger};
 use crate::recipe::{Origin, Recipe};
 
 use super::members::Member;
-use super::rpm::{escape, tag};
+use super::spec::{self, tag};
 
 /// Begins %install: the lists of files are written when the distribution has done all that it does with the installed
 /// tree. What that is is its own business (`__spec_install_post`), and expanded after this .spec has been read: a macro of
@@ -42,9 +42,9 @@ pub(super) fn weak(tags: &str, distro: &Distro) -> String {
 
 /// Fedora and EL have given groups up (Packaging Guidelines, "Tags and Sections"); openSUSE's rpmlint still asks, and so do
 /// rpms for which a generic package may be.
-pub(super) fn group(spec: &mut String, distro: &Distro, member: &Member<'_>) {
+pub(super) fn group(text: &mut String, distro: &Distro, member: &Member<'_>) {
     if distro.manager != PackageManager::Dnf {
-        tag(spec, "Group", &escape(member.group));
+        tag(text, "Group", &spec::value(member.group));
     }
 }
 
@@ -68,8 +68,8 @@ pub(super) fn origin(recipe: &Recipe) -> String {
             Origin::Path { path } => (format!("{path}, beside the recipe"), String::new()),
             Origin::Git { url, commit, .. } => (public(url), format!(" commit {commit}")),
         };
-        let line: String = format!("{place}{proof}").chars().filter(|c| !c.is_control()).collect();
-        text.push_str(&format!("#   {}\n", escape(&line)));
+        let line: String = format!("{place}{proof}").chars().filter(|c| !c.is_control() && *c != '\\').collect();
+        text.push_str(&format!("#   {}\n", spec::value(&line)));
     }
     text
 }

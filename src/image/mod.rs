@@ -76,7 +76,6 @@ pub struct Derivation {
     pub env: BTreeMap<String, String>,
     /// Uploaded to `/` first: paths relative to it.
     pub files: Vec<(String, FileContent)>,
-    pub cache: Option<(String, String)>,
     /// What it holds, for `farm images`.
     pub description: String,
     /// What the script's result depends on beside the base and the script itself.

@@ -351,7 +351,6 @@ fn derivation(script: &str) -> Derivation {
         script: script.to_owned(),
         env: BTreeMap::new(),
         files: vec![("tmp/list".to_owned(), b"gcc".to_vec().into())],
-        cache: Some(("farm-apt".to_owned(), "/var/cache/apt/archives".to_owned())),
         description: "gcc".to_owned(),
         inputs: Vec::new(),
     }
