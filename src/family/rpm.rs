@@ -403,8 +403,9 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     }
     listed.sort();
     listed.dedup();
-    let mut script = format!("{preamble}{}{manager}_begin\n{manager}_update\n", include_str!("scripts/user.sh"));
-    script.push_str(&format!("{manager}_install {}\n", arguments(&listed)));
+    let mut script = format!("{preamble}{}{manager}_begin\n", include_str!("scripts/user.sh"));
+    let wanted = arguments(&listed);
+    script.push_str(&format!("{manager}_update {wanted}\n{manager}_install {wanted}\n"));
     let requirements = match &recipe.packaging.spec {
         None => Requirements::Listed(listed),
         Some(path) => {
