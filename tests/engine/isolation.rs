@@ -198,7 +198,7 @@ pub(crate) async fn a_slow_sink_slows_the_process(bench: Bench) {
     container.remove().await.unwrap();
 }
 
-/// A cache that the engine was told to keep on a disk of one megabyte, or the shared memory of 64.
+/// A cache that the engine was told to keep on a disk of one megabyte, or a `/dev` of 64.
 pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
     let too_much = stream::from_tar(|tar| {
         let mut header = tar::Header::new_gnu();
@@ -208,7 +208,7 @@ pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
     });
     if bench.kind == Kind::Native {
         let container = bench.started().await;
-        let result = container.upload(&GuestPath::new("/dev/shm"), too_much).await;
+        let result = container.upload(&GuestPath::new("/dev"), too_much).await;
         container.remove().await.unwrap();
         assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
         return;
