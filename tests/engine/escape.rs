@@ -19,13 +19,13 @@ use crate::bench::{Bench, Kept, argv, exec, says, sh};
 const USERS: [&str; 2] = ["0:0", "1000:1000"];
 
 /// A program of this folder, compiled; `None` where there is no compiler, which is said aloud.
-async fn compiled(source: &'static str, options: &'static [&'static str]) -> Option<Vec<u8>> {
+pub(crate) async fn compiled(source: &'static str, options: &'static [&'static str]) -> Option<Vec<u8>> {
     let compile = move || {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("source.c"), folder.path().join("program"));
         std::fs::write(&input, source).unwrap();
         let mut compiler = Command::new("cc");
-        compiler.args(["-O1", "-static"]).args(options).arg("-o").args([&output, &input]);
+        compiler.args(["-O1"]).args(options).arg("-o").args([&output, &input]);
         match compiler.output() {
             Ok(done) if !done.status.success() && options.contains(&"-m32") => {
                 let _ = writeln!(std::io::stderr().lock(), "SKIPPED: programs of i386: no libraries to make them with");
@@ -47,11 +47,11 @@ async fn compiled(source: &'static str, options: &'static [&'static str]) -> Opt
 
 async fn tries() -> Option<Vec<u8>> {
     static TRIES: OnceCell<Option<Vec<u8>>> = OnceCell::const_new();
-    TRIES.get_or_init(|| compiled(include_str!("escape/tries.c"), &[])).await.clone()
+    TRIES.get_or_init(|| compiled(include_str!("escape/tries.c"), &["-static"])).await.clone()
 }
 
 /// Puts programs into a container, set-user-id and all.
-async fn install(container: &dyn Container, programs: Vec<(&'static str, Vec<u8>)>) {
+pub(crate) async fn install(container: &dyn Container, programs: Vec<(&'static str, Vec<u8>)>) {
     let tar = stream::from_tar(move |tar| {
         for (name, program) in &programs {
             let mut header = tar::Header::new_gnu();
@@ -139,7 +139,7 @@ pub(crate) async fn programs_of_i386(bench: Bench) {
     if !cfg!(target_arch = "x86_64") {
         return;
     }
-    let Some(program) = compiled(include_str!("escape/old.c"), &["-m32", "-pthread"]).await else { return };
+    let Some(program) = compiled(include_str!("escape/old.c"), &["-m32", "-static", "-pthread"]).await else { return };
     for (arch, sockets) in [(Arch::Amd64, "ENOSYS"), (Arch::I386, "done")] {
         let container = bench.start(&ContainerSpec { arch, ..bench.spec() }).await;
         install(&*container, vec![("tmp/old", program.clone())]).await;
@@ -328,7 +328,7 @@ pub(crate) async fn the_hosts_program(bench: Bench) {
         // The program that reopens it is written in this machine's own system calls.
         return;
     }
-    const OPTIONS: [&str; 3] = ["-nostdlib", "-fno-stack-protector", "-no-pie"];
+    const OPTIONS: [&str; 4] = ["-static", "-nostdlib", "-fno-stack-protector", "-no-pie"];
     let Some(container) = armed(&bench, Network::None).await else { return };
     let Some(loader) = compiled(include_str!("escape/interpreter.c"), &OPTIONS).await else { return };
     let script = b"#!/proc/self/exe\n".to_vec();
