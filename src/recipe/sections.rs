@@ -130,6 +130,7 @@ fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
         architecture: read_architecture(section).unwrap_or(PackageArch::Any),
         relations: read_relations(section),
         files: section.strings("files", values::installed_path),
+        is_empty: section.is_empty_array("files"),
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
