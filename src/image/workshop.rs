@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::install::{Install, Unlaid, say};
 use super::{FileContent, ImageError, Images};
 use crate::engine::{
-    CommitSpec, Container, ContainerSpec, ExecSpec, GuestPath, ImageInfo, NamedCache, Network, OutputSink,
-    OutputStream, labels,
+    CommitSpec, Container, ContainerSpec, ExecSpec, GuestPath, ImageInfo, Network, OutputSink, OutputStream, labels,
 };
 use crate::stream;
 use crate::types::{Arch, Progress, printable};
@@ -29,7 +28,6 @@ pub(super) struct Work<'a> {
     pub(super) image: &'a str,
     pub(super) arch: Arch,
     pub(super) network: Network,
-    pub(super) caches: Vec<NamedCache>,
     pub(super) env: &'a BTreeMap<String, String>,
     /// Paths relative to `/`, and contents.
     pub(super) files: &'a [(String, FileContent)],
@@ -66,7 +64,6 @@ pub(super) async fn make(
         name: format!("farm-{run}-{}-{}", work.name, unique()),
         network: work.network,
         limits: images.options.limits.clone(),
-        caches: work.caches.clone(),
         labels: BTreeMap::from([(labels::RUN.to_owned(), run.clone())]),
     };
     if cancel.is_cancelled() {

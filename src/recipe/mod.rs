@@ -15,6 +15,7 @@ mod keys;
 mod overrides;
 mod project;
 mod reader;
+mod relations;
 mod schema;
 mod sections;
 mod syntax;
@@ -39,6 +40,14 @@ pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;
 pub(crate) use values::{git_url_reason, version_reason};
+
+/// Whether `[environment] image` takes this name.
+///
+/// # Errors
+/// What is wrong with it, as a person is told.
+pub(crate) fn check_image_reference(name: &str) -> Result<(), String> {
+    values::image_reference(name).map_err(|complaint| format!("{}: {}", complaint.message, complaint.label))
+}
 
 /// Whether `[[sources]] url` takes this address.
 ///

@@ -19,4 +19,3 @@ if ! apt-get -qq -s --no-download install "$@" >/dev/null 2>&1; then
     apt-get -q --download-only install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
 fi
 apt-get -q install "$@"
-apt_keep

@@ -20,4 +20,3 @@ if ! rpm -q $(rpm -qp --nosignature --qf '%{NAME}\n' "$farm_packages"/*.rpm) >/d
     echo "farm: the packages cannot be installed: see above" >&2
     exit 11
 fi
-zypper_keep
