@@ -198,6 +198,9 @@ pub struct ExpectedPackage {
     /// As the format writes it: `1:2.10-1~deb12`; `1:2.10-1.el9` (epoch:version-release).
     pub version: String,
     pub architecture: PackageArch,
+    /// The recipe says that it has no files.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
 }
 
 impl ExpectedPackage {

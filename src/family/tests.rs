@@ -76,6 +76,7 @@ fn recipe() -> Recipe {
                 ..Relations::default()
             },
             files: vec![],
+            is_empty: false,
             config_files: strings(&["/etc/pkg.conf", "/opt/pkg/pkg.conf"]),
             system: System::default(),
             scripts: MaintainerScripts {

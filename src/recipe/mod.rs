@@ -99,6 +99,9 @@ pub struct Package {
     pub relations: Relations,
     /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
     pub files: Vec<String>,
+    /// `files = []`: it is there for what it requires, and to have no files is no mistake.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
     /// Configuration files, absolute paths: conffiles, `%config(noreplace)`.
     pub config_files: Vec<String>,
     pub system: System,

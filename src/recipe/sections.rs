@@ -137,6 +137,7 @@ fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -
         architecture,
         relations: Reader { for_all: architecture == PackageArch::All, ..relations }.read(section),
         files: section.strings("files", values::installed_path),
+        is_empty: section.is_empty_array("files"),
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),

@@ -18,7 +18,7 @@ use super::outcome::{self, Stop};
 use super::set::{Supplies, Supply};
 use super::watch::Patience;
 use super::{Adviser, RunOptions, build, hints, install_test, prepare, summary};
-use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Severity};
+use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Inspection, Severity};
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
 use crate::event::{Event, JobReport, Outcome};
 use crate::family::StepKind;
@@ -321,13 +321,13 @@ impl Work<'_> {
                 }
             }
         };
-        let (artifacts, found) = self.inspect(files).await?;
+        let Inspection { artifacts, findings, wanted } = self.inspect(files).await?;
         let mut warnings = self.journal.take_warnings();
-        warnings.extend(found);
+        warnings.extend(findings);
         if let Some(setup) = &self.job.test {
             let mut attempt = 0;
             loop {
-                match install_test::test(self, setup, &ready, &artifacts, &folder, attempt).await {
+                match install_test::test(self, setup, &ready, &artifacts, &wanted, &folder, attempt).await {
                     Ok(()) => break,
                     Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
                 }
@@ -419,12 +419,12 @@ impl Work<'_> {
             .into()
     }
 
-    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<(Vec<Artifact>, Vec<Finding>), Outcome> {
+    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<Inspection, Outcome> {
         self.enter(StepKind::Inspect).await?;
         let step = StepKind::Inspect;
         let expectation = expectation(self.job);
         let inspected = blocking(move || artifact::inspect(&files, &expectation)).await?;
-        let (artifacts, findings) = match inspected {
+        let Inspection { artifacts, findings, wanted } = match inspected {
             Ok(inspected) => inspected,
             Err(error @ ArtifactError::Malformed { .. }) => {
                 let ArtifactError::Malformed { ref path, .. } = error else { unreachable!() };
@@ -448,7 +448,11 @@ impl Work<'_> {
         self.journal.text(text).await.map_err(|error| log_failed(&error))?;
         let (errors, warnings): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(|finding| finding.severity == Severity::Error);
-        if errors.is_empty() { Ok((artifacts, warnings)) } else { Err(Outcome::Rejected { step, findings: errors }) }
+        if errors.is_empty() {
+            Ok(Inspection { artifacts, findings: warnings, wanted })
+        } else {
+            Err(Outcome::Rejected { step, findings: errors })
+        }
     }
 }
 
@@ -473,6 +477,7 @@ fn expectation(job: &Job) -> Expectation {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 arch_independent: package.is_arch_independent(),
+                is_empty: package.is_empty,
             })
             .collect(),
         closed: own.is_none(),

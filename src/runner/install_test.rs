@@ -8,7 +8,7 @@ use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
-use crate::artifact::{self, Artifact, ArtifactKind};
+use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
 use crate::engine::{Container, ExecSpec, GuestPath};
 use crate::event::Outcome;
 use crate::family::{EXIT_NETWORK, StepKind, TestSetup};
@@ -21,6 +21,7 @@ pub(crate) async fn test(
     setup: &TestSetup,
     ready: &Ready,
     artifacts: &[Artifact],
+    wanted: &[Wanted],
     folder: &Path,
     attempt: u32,
 ) -> Result<(), Stop> {
@@ -37,7 +38,7 @@ pub(crate) async fn test(
         None => base.image.clone(),
     };
     let container = create(work, &image, "test", attempt, work.shared.network()).await?;
-    let result = in_container(work, container.as_ref(), setup, artifacts, folder).await;
+    let result = in_container(work, container.as_ref(), setup, artifacts, wanted, folder).await;
     work.shared.remove_later(container);
     result
 }
@@ -47,6 +48,7 @@ async fn in_container(
     container: &dyn Container,
     setup: &TestSetup,
     artifacts: &[Artifact],
+    wanted: &[Wanted],
     folder: &Path,
 ) -> Result<(), Stop> {
     let tried = || artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary);

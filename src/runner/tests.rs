@@ -137,6 +137,7 @@ impl Bench {
                     name: name.to_owned(),
                     version: "1.0-1~deb12".to_owned(),
                     architecture: PackageArch::All,
+                    is_empty: false,
                 }],
             }),
             test: None,
