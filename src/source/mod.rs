@@ -16,6 +16,7 @@
 mod context;
 mod dockerignore;
 mod git;
+mod ignored;
 mod project;
 mod series;
 mod tree;
@@ -35,7 +36,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::fetch::{FetchError, Fetcher};
-use crate::recipe::{Origin, Source};
+use crate::recipe::{Origin, Problem, Source};
 use crate::types::Progress;
 
 pub use context::Context;
@@ -60,7 +61,7 @@ pub struct Sources {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     /// An uncompressed tar of the source tree, without a top folder. Every entry belongs to 0:0, files have mode 0644
-    /// or 0755, and no entry or link leads outside.
+    /// or 0755, and no entry lies outside or behind a link.
     pub tree: PathBuf,
     /// Hex sha256 of `tree`'s content.
     pub digest: String,
@@ -105,11 +106,12 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
                 add(&mut whole, &[kind, commit.to_ascii_lowercase().as_bytes()]);
             }
             Origin::Path { path } => {
-                let full = root.join(path);
-                match walk::look(&full)? {
+                let (full, local) = walk::look(root, path, source)?;
+                match local {
                     Local::File { executable } => {
-                        let name = full.file_name().unwrap_or_default();
-                        add(&mut whole, &[b"file", name.as_encoded_bytes(), &[u8::from(executable)], &content(&full)?]);
+                        let full = &full;
+                        let name = Path::new(path).file_name().or(full.file_name()).unwrap_or_default();
+                        add(&mut whole, &[b"file", name.as_encoded_bytes(), &[u8::from(executable)], &content(full)?]);
                     }
                     Local::Folder(found) => {
                         let digests = found_digests(&found)?;
@@ -121,7 +123,7 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
         }
         add(&mut whole, &[&source.strip.to_le_bytes(), source.into.as_bytes(), &source.patches.len().to_le_bytes()]);
         for patch in &source.patches {
-            add(&mut whole, &[patch.path.as_bytes(), &content(&root.join(&patch.path))?]);
+            add(&mut whole, &[patch.path.as_bytes(), &content(&walk::inside(root, &patch.path).map_err(|error| error.at(source))?)?]);
             // Only what is not as usual, so that digests of older recipes stay what they were.
             if patch.strip != 1 {
                 add(&mut whole, &[b"strip", &patch.strip.to_le_bytes()]);
@@ -229,7 +231,7 @@ impl Sources {
                     Part::Git { original }
                 }
                 Origin::Path { path } => {
-                    let full = root.join(path);
+                    let full = walk::inside(root, path).map_err(|error| error.at(source))?;
                     match tokio::fs::metadata(&full).await.map_err(io(&full))?.is_file() {
                         true => Part::LocalFile,
                         false => Part::LocalFolder { top: top_name(name, version, &mut tops) },
@@ -429,7 +431,7 @@ fn build(
             }
         }
         for patch in &source.patches {
-            let from = root.join(&patch.path);
+            let from = walk::inside(root, &patch.path).map_err(|error| error.at(source))?;
             let name = patch.file_name(patches.len() + 1);
             fs::copy(&from, folder.join("patches").join(&name))
                 .map_err(|source| SourceError::Io { path: from, source })?;
@@ -464,8 +466,8 @@ fn add_local(
     folder: &Path,
     cancel: &CancellationToken,
 ) -> Result<Original, SourceError> {
-    let full = root.join(path);
-    match (walk::look(&full)?, part) {
+    let (full, local) = walk::look(root, path, source)?;
+    match (local, part) {
         (Local::Folder(found), Part::LocalFolder { top }) => {
             let original = Original { name: format!("{top}.tar"), download: None };
             add_found(tree, path, &found, &source.into, source.strip)?;
@@ -475,7 +477,8 @@ fn add_local(
             Ok(original)
         }
         (Local::File { executable }, Part::LocalFile) => {
-            let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = Path::new(path).file_name().or(full.file_name()).unwrap_or_default();
+            let name = name.to_string_lossy().into_owned();
             add_one(tree, &full, (path, &name, executable), source)?;
             let original = Original { name, download: None };
             let to = folder.join("originals").join(&original.name);
@@ -573,10 +576,32 @@ where
     }
 }
 
+/// What is wrong with a source, at its place in the recipe.
+fn problem_at(source: &Source, message: &str, label: String, help: Option<&str>) -> SourceError {
+    let (span, line) = (source.place.span.clone(), source.place.line);
+    let problem = Problem { message: message.to_owned(), span, label, help: help.map(str::to_owned) };
+    SourceError::Recipe { line, problem: Box::new(problem) }
+}
+
+impl SourceError {
+    /// The same, as something that is wrong with this source of the recipe.
+    fn at(self, source: &Source) -> SourceError {
+        match self {
+            SourceError::Archive { name, reason } if source.place.line > 0 => {
+                problem_at(source, "a source cannot be used", format!("{name} {reason}"), None)
+            }
+            error => error,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// The recipe asks for what its sources do not give.
+    #[error("{}: {}{}", .problem.message, .problem.label, .problem.help.iter().map(|help| format!(" ({help})")).collect::<String>())]
+    Recipe { line: usize, problem: Box<Problem> },
     #[error("cannot read {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{name}: {reason}")]

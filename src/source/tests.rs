@@ -9,7 +9,7 @@ mod git;
 mod kinds;
 
 use super::*;
-use crate::recipe::Patch;
+use crate::recipe::{Patch, SourcePlace};
 use crate::stream::{ByteStream, into_reader};
 use crate::types::NoProgress;
 
@@ -57,7 +57,18 @@ impl Place {
 }
 
 fn source(origin: Origin, strip: u32) -> Source {
-    Source { origin, strip, into: ".".to_owned(), unpack: true, series: None, patches: Vec::new(), fuzz: 0 }
+    Source {
+        origin,
+        strip,
+        strip_said: false,
+        into: ".".to_owned(),
+        unpack: true,
+        gitignore: true,
+        series: None,
+        patches: Vec::new(),
+        fuzz: 0,
+        place: SourcePlace::default(),
+    }
 }
 
 fn patch(path: &str) -> Patch {

@@ -135,6 +135,9 @@ fn find(tree: &Path, wanted: &[u8], limit: u64) -> io::Result<Seen> {
             tar::EntryType::Symlink => {
                 let mut parts: Vec<&[u8]> = wanted.split(|byte| *byte == b'/').collect();
                 parts.pop();
+                if link.starts_with('/') {
+                    return Ok(Seen::Nothing);
+                }
                 for part in link.split('/') {
                     match part {
                         "" | "." => {}
