@@ -48,7 +48,8 @@ pub(in crate::source) fn tracked(checkout: &Checkout) -> Result<Vec<Tracked>, So
     if let Some(found) = parse(&bytes, checkout.id_bytes()) {
         return Ok(found);
     }
-    let listed = Repository::list(&View::of(checkout.clone())?, &["ls-files", "--stage", "-z", "--full-name"], LONGEST_LIST)?;
+    let listed =
+        Repository::list(&View::of(checkout.clone())?, &["ls-files", "--stage", "-z", "--full-name"], LONGEST_LIST)?;
     Ok(listed.split(|byte| *byte == 0).filter_map(listed_entry).collect())
 }
 

@@ -147,7 +147,6 @@ impl View {
     pub(super) fn path(&self) -> &Path {
         self.own.path()
     }
-
 }
 
 fn real(folder: &Path) -> Result<PathBuf, SourceError> {
@@ -204,10 +203,10 @@ fn own_config(theirs: &str) -> String {
         let rest = rest.split(['#', ';']).next().unwrap_or_default();
         let Some((key, value)) = rest.split_once('=') else { continue };
         let value = value.trim().trim_matches('"').to_ascii_lowercase();
-        let known =
-            KEPT.iter().find(|(of, name, _)| section == *of && key.trim().eq_ignore_ascii_case(name)).and_then(
-                |(section, key, values)| Some((*section, *key, *values.iter().find(|known| **known == value)?)),
-            );
+        let known = KEPT
+            .iter()
+            .find(|(of, name, _)| section == *of && key.trim().eq_ignore_ascii_case(name))
+            .and_then(|(section, key, values)| Some((*section, *key, *values.iter().find(|known| **known == value)?)));
         if let Some((section, key, value)) = known {
             kept.retain(|(of, name, _)| (*of, *name) != (section, key));
             kept.push((section, key, value));

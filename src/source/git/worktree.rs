@@ -22,12 +22,7 @@ pub(in crate::source) async fn is_dirty(
     dirty(view, folder, 0, cancel).await
 }
 
-async fn dirty(
-    view: &Arc<View>,
-    folder: &Path,
-    depth: usize,
-    cancel: &CancellationToken,
-) -> Result<bool, SourceError> {
+async fn dirty(view: &Arc<View>, folder: &Path, depth: usize, cancel: &CancellationToken) -> Result<bool, SourceError> {
     let repository = Repository::WorkTree { view: Arc::clone(view), folder: folder.to_owned() };
     let status = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=all", "--", "."];
     // Only whether there is anything counts, however long the list is.
