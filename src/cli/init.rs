@@ -14,7 +14,7 @@ use super::output::{self, Surroundings};
 use super::{context, select};
 use crate::fetch::Fetcher;
 use crate::init::{self, Request, SourceOf, Tree, Written};
-use crate::recipe::{Origin, Source};
+use crate::recipe::{Origin, Source, SourcePlace};
 use crate::report::{Style, Tone};
 use crate::source::Sources;
 use crate::types::NoProgress;
@@ -92,8 +92,18 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
             (file.display().to_string(), origin, SourceOf::Path(relative(&full, output)?))
         }
     };
-    let whole =
-        Source { origin, strip: 0, into: ".".to_owned(), unpack: true, series: None, patches: Vec::new(), fuzz: 0 };
+    let whole = Source {
+        origin,
+        strip: 0,
+        strip_said: true,
+        into: ".".to_owned(),
+        unpack: true,
+        gitignore: true,
+        series: None,
+        patches: Vec::new(),
+        fuzz: 0,
+        place: SourcePlace::default(),
+    };
     let prepared =
         sources.prepare(Path::new("."), "project", "0", &[whole], &NoProgress, &cancel).await.map_err(failed(&name))?;
     let tree = blocking(move || {

@@ -52,7 +52,7 @@ impl Settler {
                 text: Arc::clone(&file.text),
                 problems: vec![problem],
             }),
-            Err(SettleError::Source(source)) => return Err(Failure::Source { recipe: file.path.clone(), source }),
+            Err(SettleError::Source(source)) => return Err(Failure::source(file, source)),
         };
         self.known.push((written, settled.clone()));
         Ok(settled)

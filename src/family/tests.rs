@@ -91,6 +91,9 @@ fn recipe() -> Recipe {
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
             strip: 0,
+            strip_said: false,
+            gitignore: true,
+            place: Default::default(),
             into: "sub dir".to_owned(),
             unpack: true,
             series: None,

@@ -172,14 +172,37 @@ pub struct Source {
     pub strip: u32,
     /// Folder below the source tree to unpack into; `.` is its top.
     pub into: String,
+    /// Whether the recipe itself says how much to strip: then what has no such folder above it may be dropped.
+    #[serde(skip)]
+    pub strip_said: bool,
     /// Whether an archive is unpacked; a file that is none is copied anyway.
     pub unpack: bool,
+    /// Whether `.gitignore` files say what is no part of a `path` source.
+    #[serde(skip_serializing_if = "is_true")]
+    pub gitignore: bool,
     /// A quilt series beside the recipe; `source::settle` puts what it lists in front of `patches`.
     pub series: Option<Series>,
     /// Applied in order, in `into`.
     pub patches: Vec<Patch>,
     /// Lines of context that a hunk may do without.
     pub fuzz: u32,
+    /// Where the recipe says where to get it from.
+    #[serde(skip)]
+    pub place: SourcePlace,
+}
+
+/// A place in a recipe's text, for what is found wrong with a source later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourcePlace {
+    /// In bytes.
+    pub span: std::ops::Range<usize>,
+    /// 1-based; 0 when the source stands in no recipe.
+    pub line: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// A list of patches that is still to be read.

@@ -16,7 +16,7 @@ use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
     Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
-    Series, Source, SubPackage, Test,
+    Series, Source, SourcePlace, SubPackage, Test,
 };
 use crate::types::{Arch, Format, nearest};
 
@@ -259,6 +259,17 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             "an archive that is not unpacked keeps all of its paths",
         );
     }
+    if let Some(entry) = section.table.get("gitignore").filter(|_| !matches!(origin, Origin::Path { .. })) {
+        section.problems.add(
+            "`gitignore` has no meaning here",
+            &entry.key_span,
+            "belongs to a source with `path`",
+            Some("archives and commits are taken whole".to_owned()),
+        );
+    }
+    let said = ["path", "url", "urls", "git"].into_iter().find_map(|key| section.table.get(key));
+    let span = said.map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
+    let place = SourcePlace { line: section.problems.line(&span), span };
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
     let patches = section.strings("patches", values::relative_path);
     let series = section
@@ -279,10 +290,13 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
         into: section
             .checked_line("into", values::inner_path)
             .map_or_else(|| ".".to_owned(), |text| text.value.to_owned()),
+        strip_said: section.table.get("strip").is_some(),
         unpack,
+        gitignore: section.boolean("gitignore").unwrap_or(true),
         series,
         patches: patches.into_iter().map(|path| Patch { path, strip: 1 }).collect(),
         fuzz: section.integer("fuzz", 0..=MOST_FUZZ).unwrap_or(0),
+        place,
     })
 }
 

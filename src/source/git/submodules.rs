@@ -10,6 +10,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::layout::Layout;
 use super::super::tree::{TreeWriter, shown};
 use super::super::{SourceError, blocking, unpack};
 use super::{Depth, Repository, fetch, is_commit_id, write};
@@ -68,7 +69,8 @@ pub(super) async fn archive(
         for (path, part) in &files {
             let file = File::open(part).map_err(|source| SourceError::Io { path: part.clone(), source })?;
             let origin = if path.is_empty() { "the commit".to_owned() } else { format!("submodule {path}") };
-            unpack::add_tar(&mut tree, BufReader::with_capacity(128 * 1024, file), &origin, ".", 0)?;
+            let mut layout = Layout::as_it_is();
+            unpack::add_tar(&mut tree, BufReader::with_capacity(128 * 1024, file), &origin, &mut layout)?;
         }
         drop(parts);
         tree.finish().map(|_| ())

@@ -12,11 +12,12 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::git::{self, Depth, Repository};
-use super::{SourceError, series};
+use super::git::{self, Checkout, Depth, Repository, View};
+use super::{SourceError, series, walk};
 use crate::recipe::{Origin, Place, Problem, Recipe, Source, VersionFrom, version_reason};
 use crate::types::printable;
 
@@ -57,7 +58,7 @@ pub async fn settle(
     let mut settled = recipe.clone();
     for source in &mut settled.sources {
         if let Some(list) = source.series.take() {
-            let content = read(&recipe.root.join(&list.path))?
+            let content = read(&recipe.root, &list.path)?
                 .ok_or_else(|| problem(&list.span, "there is no such series", "no file here".to_owned(), None))?;
             let listed = series::parse(&list.path, &content)
                 .map_err(|reason| problem(&list.span, "the series cannot be read", reason, None))?;
@@ -185,7 +186,7 @@ impl Project {
         for Source { origin, .. } in &recipe.sources {
             match origin {
                 Origin::Path { path } if recipe.root.join(path).is_dir() => {
-                    return Ok(Project::Folder(recipe.root.join(path)));
+                    return Ok(Project::Folder(walk::inside(&recipe.root, path)?));
                 }
                 Origin::Git { url, commit, .. } => {
                     let asked = &recipe.package.from_project;
@@ -211,14 +212,19 @@ impl Project {
         match self {
             Project::Commit(repository, commit, _) => Ok((repository.clone(), commit.clone())),
             Project::Folder(folder) => {
-                let repository = Repository::WorkTree { folder: folder.clone() };
+                let no_repository = |reason: &str| {
+                    let message = "the project is in no git repository that can be read";
+                    problem(span, message, format!("{}: {reason}", folder.display()), Some(HELP))
+                };
+                let Some(checkout) = Checkout::around(folder)? else {
+                    return Err(no_repository("there is no .git in it or above it"));
+                };
+                let view = Arc::new(View::of(checkout)?);
+                let repository = Repository::WorkTree { view, folder: folder.clone() };
                 let head = repository.text(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"], cancel);
                 match head.await {
                     Ok(commit) => Ok((repository, commit)),
-                    Err(SourceError::Git(reason)) => {
-                        let message = "the project is in no git repository that can be read";
-                        Err(problem(span, message, format!("{}: {reason}", folder.display()), Some(HELP)))
-                    }
+                    Err(SourceError::Git(reason)) => Err(no_repository(&reason)),
                     Err(error) => Err(error.into()),
                 }
             }
@@ -246,10 +252,7 @@ impl Project {
         let shallow = repository.text(&["rev-parse", "--is-shallow-repository"], cancel).await? == "true";
         let dirty = match &repository {
             Repository::Bare { .. } => false,
-            Repository::WorkTree { .. } => {
-                let status = ["status", "--porcelain", "--untracked-files=normal", "--", "."];
-                !repository.text(&status, cancel).await?.is_empty()
-            }
+            Repository::WorkTree { view, folder } => git::is_dirty(view, folder, cancel).await?,
         };
         Ok(Known { standing: Standing { commits, commit, dirty }, tag, date: number(&date)?, shallow })
     }
@@ -321,7 +324,7 @@ impl Project {
     async fn file(&self, name: &str, cancel: &CancellationToken) -> Result<Option<String>, SourceError> {
         match self {
             Project::Nowhere => Ok(None),
-            Project::Folder(folder) => read(&folder.join(name)),
+            Project::Folder(folder) => read(folder, name),
             Project::Commit(repository, commit, _) => {
                 let blob = format!("{commit}:{name}");
                 match repository.text(&["cat-file", "blob", &blob], cancel).await {
@@ -351,13 +354,14 @@ async fn last_tag(
     }
 }
 
-/// A regular file of this host, at most [`LARGEST_FILE`] of it; none when there is none.
-fn read(path: &Path) -> Result<Option<String>, SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
-    match fs::symlink_metadata(path) {
+/// A regular file in a folder of this host, at most [`LARGEST_FILE`] of it; none when there is none.
+fn read(folder: &Path, name: &str) -> Result<Option<String>, SourceError> {
+    let io = |source| SourceError::Io { path: folder.join(name), source };
+    match fs::metadata(folder.join(name)) {
         Ok(metadata) if metadata.is_file() => {}
         _ => return Ok(None),
     }
+    let path = walk::inside(folder, name)?;
     let mut content = Vec::new();
     File::open(path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut content).map_err(io)?;
     Ok(Some(String::from_utf8_lossy(&content).into_owned()))
