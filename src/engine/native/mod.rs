@@ -146,8 +146,8 @@ pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> 
     let endpoint = format!("native://{}", options.store.display());
     let unreachable = |reason: String| EngineError::Unreachable { endpoint: endpoint.clone(), reason };
     let ids = IdMap::of_this_process().map_err(unreachable)?;
-    let rootless = ids.rootless();
-    let store = Store::open(&options.store)
+    let (rootless, range) = (ids.rootless(), ids.range());
+    let store = Store::open(&options.store, ids.range())
         .map_err(|error| unreachable(format!("{} cannot be used: {error}", options.store.display())))?;
     let helpers = Helpers { program: options.program, ids };
     let shared = Arc::new(Shared { store, helpers, endpoint: endpoint.clone(), freed: AtomicU64::new(0) });
@@ -161,7 +161,7 @@ pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> 
     };
     opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
     let cgroups = Cgroups::of_this_process();
-    let info = info(&cgroups, rootless);
+    let info = info(&cgroups, rootless, range.is_some());
     Ok(Native { shared, cgroups, info })
 }
 
@@ -183,11 +183,18 @@ fn hint(error: &str) -> String {
     format!("; this system forbids them: as root, `sysctl -w {setting}`")
 }
 
-fn info(cgroups: &Cgroups, rootless: bool) -> EngineInfo {
+fn info(cgroups: &Cgroups, rootless: bool, has_range: bool) -> EngineInfo {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib: u64 = kib.and_then(|text| text.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0);
     let mut limitations = Vec::new();
+    if !rootless && !has_range {
+        limitations.push(
+            "containers have root's own ids, because this user namespace has no other 65536: what they reach of this host \
+             takes them for root"
+                .to_owned(),
+        );
+    }
     if !cgroups.limits_memory() {
         limitations.push(
             "memory is limited for each process alone, not for a container: this user may make no control group for it"
@@ -327,11 +334,13 @@ impl Native {
     async fn unpack_layer(&self, staging: &Staging, mut layer: ByteStream, action: &str) -> Result<(), EngineError> {
         let failed = |error: io::Error| self.failed(action, &error);
         let (folder, lock) = (staging.tree(), staging.lock().map_err(failed)?);
+        let opened = std::fs::File::open(&folder).map_err(failed)?;
         let (reader, writer) = io::pipe().map_err(failed)?;
         let mut writer = tokio::net::unix::pipe::Sender::from_owned_fd(writer.into()).map_err(failed)?;
         let helpers = self.shared.helpers.clone();
-        let unpacking =
-            tokio::task::spawn_blocking(move || helpers.ask(&Order::UnpackLayer { folder }, vec![reader.into(), lock]));
+        let unpacking = tokio::task::spawn_blocking(move || {
+            helpers.ask(&Order::UnpackLayer { folder }, vec![opened.into(), reader.into(), lock])
+        });
         while let Some(chunk) = layer.next().await {
             match chunk {
                 // It has stopped reading: its answer says why.
@@ -384,6 +393,7 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         lower: image.layers.iter().rev().map(|name| format!("{name}/{}", store::TREE)).collect(),
         folder: folder.clone(),
         record,
+        range: shared.helpers.ids.range(),
         host_network: spec.network != Network::None,
         cpus,
         address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),

@@ -3,6 +3,7 @@
 //! a kill at any moment leaves no half of it. Files belong to ids that this process may not touch: making and removing
 //! trees is the helper's.
 
+mod owners;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::ids::Range;
 use crate::engine::{ImageInfo, labels};
 use crate::types::Arch;
 
@@ -42,6 +44,8 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     root: PathBuf,
+    /// The ids that files of layers belong to, where those are not this process's own.
+    range: Option<Range>,
 }
 
 /// `index.json`: a descriptor for each tag (OCI image layout specification).
@@ -153,7 +157,8 @@ pub(super) struct ContainerFolder {
 }
 
 impl Store {
-    pub(super) fn open(root: &Path) -> io::Result<Store> {
+    /// `range`: the ids that files of its layers are to belong to.
+    pub(super) fn open(root: &Path, range: Option<Range>) -> io::Result<Store> {
         use std::os::unix::fs::DirBuilderExt;
         // Layers hold set-user-id programs: nobody else may come near.
         let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
@@ -161,11 +166,12 @@ impl Store {
         for folder in ["images/blobs/sha256", "layers", "containers", "staging"] {
             private(&root.join(folder))?;
         }
-        let store = Store { root: root.to_owned() };
+        let store = Store { root: root.to_owned(), range };
         let layout = store.root.join("images/oci-layout");
         if !layout.exists() {
             store.write(&layout, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         }
+        store.settle_owners()?;
         Ok(store)
     }
 
@@ -412,7 +418,7 @@ impl Store {
         let _shared = self.shared()?;
         let folder = self.root.join("staging").join(unique());
         let lock = make_locked(&folder)?;
-        make_tree(&folder)?;
+        make_tree(&folder, self.range)?;
         Ok(Staging { folder, lock })
     }
 
@@ -441,9 +447,9 @@ impl Store {
 
 /// A folder for a container, locked: it is the caller's until the lock is closed. Under [`Store::shared`], and by the
 /// container's keeper: whatever happens to farm, who made it removes it.
-pub(super) fn make_container(folder: &Path, record: &ContainerRecord) -> io::Result<File> {
+pub(super) fn make_container(folder: &Path, record: &ContainerRecord, range: Option<Range>) -> io::Result<File> {
     let lock = make_locked(folder)?;
-    make_tree(folder)?;
+    make_tree(folder, range)?;
     for name in ["work", "root"] {
         fs::create_dir(folder.join(name))?;
     }
@@ -452,17 +458,21 @@ pub(super) fn make_container(folder: &Path, record: &ContainerRecord) -> io::Res
     Ok(lock)
 }
 
-/// The tree of a layer to be. A root folder is everybody's to enter, whatever the mask of whoever makes it.
 /// Writes down what a layer's tree is, before the layer gets its place.
 pub(super) fn write_seal(layer: &Path, digest: &str) -> io::Result<()> {
     fs::write(layer.join(SEAL), digest)
 }
 
-fn make_tree(folder: &Path) -> io::Result<()> {
+/// The tree of a layer to be. A root folder is everybody's to enter, whatever the mask of whoever makes it.
+fn make_tree(folder: &Path, range: Option<Range>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let tree = folder.join("layer").join(TREE);
     fs::create_dir_all(&tree)?;
-    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755))
+    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755))?;
+    match range {
+        Some(range) => std::os::unix::fs::chown(&tree, Some(range.first), Some(range.first)),
+        None => Ok(()),
+    }
 }
 
 fn read_record(folder: &Path) -> Option<ContainerRecord> {

@@ -27,7 +27,7 @@ fn add(store: &Store, tag: &str, content: &str) -> ImageInfo {
 #[test]
 fn an_image_is_found_by_each_of_its_names_until_it_is_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("store")).unwrap();
+    let store = Store::open(&folder.path().join("store"), None).unwrap();
     let first = add(&store, "farm/base:1", "first");
     let second = add(&store, "debian", "second");
     assert_eq!(store.find(&first.id).unwrap().unwrap().info, first);
@@ -45,18 +45,18 @@ fn an_image_is_found_by_each_of_its_names_until_it_is_removed() {
 #[test]
 fn a_sweep_takes_what_nothing_needs_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), None).unwrap();
     add(&store, "kept:1", "kept");
     add(&store, "gone:1", "gone");
     let used = add(&store, "used:1", "used");
     let layers = store.find(&used.id).unwrap().unwrap().layers;
     let record = ContainerRecord { labels: BTreeMap::new(), layers, cgroups: Vec::new() };
-    let lock = make_container(&store.containers().join("c1"), &record).unwrap();
+    let lock = make_container(&store.containers().join("c1"), &record, None).unwrap();
     let growing = store.stage().unwrap();
     // What a killed process leaves: its lock is free.
     drop(store.stage().unwrap());
     let orphan = ContainerRecord { cgroups: vec!["/cgroup/c2".into()], ..record.clone() };
-    make_container(&store.containers().join("c2"), &orphan).unwrap();
+    make_container(&store.containers().join("c2"), &orphan, None).unwrap();
     store.remove_image("gone:1").unwrap();
     store.remove_image("used:1").unwrap();
     let Swept { rubbish, cgroups, bytes } = store.sweep().unwrap();
@@ -78,7 +78,7 @@ fn a_sweep_takes_what_nothing_needs_and_nothing_else() {
 #[test]
 fn an_image_is_not_added_without_all_of_its_layers() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), None).unwrap();
     let gone = Layer { diff_id: format!("sha256:{}", "0".repeat(64)), bytes: 1 };
     let config = Store::config(None, Arch::Amd64, &BTreeMap::new(), Vec::new(), &gone.diff_id).to_string().into_bytes();
     let manifest = store.manifest(None, &config, &gone).unwrap();
@@ -90,7 +90,7 @@ fn an_image_is_not_added_without_all_of_its_layers() {
 #[test]
 fn damage_is_found() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), None).unwrap();
     let image = add(&store, "one:1", "one");
     fs::remove_dir_all(store.layers()).unwrap();
     assert!(problems(&store)[0].contains("image one:1 has no layer"));
@@ -109,7 +109,7 @@ fn damage_is_found() {
 #[test]
 fn a_layer_that_changed_is_found_and_its_images_go() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), None).unwrap();
     add(&store, "rotten:1", "rotten");
     add(&store, "sound:1", "sound");
     let layer = store.find("rotten:1").unwrap().unwrap().layers.remove(0);
@@ -130,7 +130,7 @@ fn a_layer_that_changed_is_found_and_its_images_go() {
 #[test]
 fn a_tag_moves() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
+    let store = Store::open(folder.path(), None).unwrap();
     let first = add(&store, "one:1", "first");
     let second = add(&store, "one:1", "second");
     assert_eq!(store.find("one:1").unwrap().unwrap().info.id, second.id);
