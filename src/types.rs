@@ -1,10 +1,14 @@
 //! The words that every module shares: package formats, architectures, digests, sizes, and text made safe to print.
 //! It imports nothing of farm and decides nothing.
 
+mod folder;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use folder::{FolderError, own_folder};
 
 /// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

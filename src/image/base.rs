@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
 use super::install::Install;
 use super::workshop::{self, Made, Work};
-use super::{Base, BaseChoice, ImageError, Images};
+use super::{Base, BaseChoice, ImageError, Images, once};
 use crate::distro::Distro;
 use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, Network, OutputSink, labels};
 use crate::types::{Arch, Progress, printable};
@@ -57,9 +57,16 @@ pub(super) async fn find_or_make(
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
     let choice = images.options.base;
-    let stored = images.engine.image(&tag(distro, arch)).await?;
-    if let Some(image) = stored.filter(|image| serves(image, distro, arch, choice)) {
-        return Ok(base(&image));
+    let known = async || {
+        let stored = images.engine.image(&tag(distro, arch)).await?;
+        Ok::<_, EngineError>(stored.filter(|image| serves(image, distro, arch, choice)).map(|image| base(&image)))
+    };
+    if let Some(base) = known().await? {
+        return Ok(base);
+    }
+    let _turn = once::turn(images, &tag(distro, arch), sink, cancel).await?;
+    if let Some(base) = known().await? {
+        return Ok(base);
     }
     // What was tried, and whether it may go better later.
     let mut tried: Vec<String> = Vec::new();

@@ -9,6 +9,7 @@ mod derive;
 mod flights;
 mod install;
 mod layer;
+mod once;
 mod opening;
 mod workshop;
 

@@ -26,7 +26,7 @@ mod tree;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -99,6 +99,8 @@ struct Shared {
     endpoint: String,
     /// Bytes that sweeps gave back and nobody has asked for yet.
     freed: AtomicU64,
+    /// Images that the last sweep could not read.
+    damaged: AtomicUsize,
 }
 
 impl Shared {
@@ -113,15 +115,22 @@ impl Shared {
 
     /// Removes what nothing needs any more.
     fn sweep(&self) -> io::Result<()> {
-        let Swept { rubbish, cgroups, bytes } = self.store.sweep()?;
-        self.freed.fetch_add(bytes, Ordering::Relaxed);
-        for folder in &cgroups {
-            let _ = helper::remove_cgroup(folder);
+        loop {
+            let Swept { rubbish, cgroups, bytes, left, damaged } = self.store.sweep()?;
+            self.damaged.store(damaged, Ordering::Relaxed);
+            self.freed.fetch_add(bytes, Ordering::Relaxed);
+            for folder in &cgroups {
+                let _ = helper::remove_cgroup(folder);
+            }
+            let found = !rubbish.is_empty();
+            for one in rubbish {
+                self.freed.fetch_add(self.helpers.remove(one)?, Ordering::Relaxed);
+            }
+            // On a full disk what is removed makes the room that taking more away needs.
+            if !(left && found) {
+                return Ok(());
+            }
         }
-        for one in rubbish {
-            self.freed.fetch_add(self.helpers.remove(one)?, Ordering::Relaxed);
-        }
-        Ok(())
     }
 }
 
@@ -129,6 +138,8 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Native {
     shared: Arc<Shared>,
+    /// What was found wrong with the store when it was opened, and what became of it.
+    notes: Vec<String>,
     cgroups: Cgroups,
     info: EngineInfo,
 }
@@ -147,22 +158,42 @@ pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> 
     let unreachable = |reason: String| EngineError::Unreachable { endpoint: endpoint.clone(), reason };
     let ids = IdMap::of_this_process().map_err(unreachable)?;
     let (rootless, range) = (ids.rootless(), ids.range());
-    let store = Store::open(&options.store, ids.range())
-        .map_err(|error| unreachable(format!("{} cannot be used: {error}", options.store.display())))?;
+    // Not the engine's fault, and nothing that another engine would mend.
+    let unusable = |error: io::Error| EngineError::Store { path: options.store.clone(), reason: error.to_string() };
+    let store = Store::open(&options.store, ids.range()).map_err(unusable)?;
+    let mut notes: Vec<String> = store.mend_index().map_err(unusable)?.into_iter().collect();
     let helpers = Helpers { program: options.program, ids };
-    let shared = Arc::new(Shared { store, helpers, endpoint: endpoint.clone(), freed: AtomicU64::new(0) });
+    let shared = Arc::new(Shared {
+        store,
+        helpers,
+        endpoint: endpoint.clone(),
+        freed: AtomicU64::new(0),
+        damaged: AtomicUsize::new(0),
+    });
     let opened = {
         let shared = shared.clone();
         blocking(move || match shared.helpers.ask(&Order::Probe, Vec::new())? {
-            Answer::Done => shared.sweep(),
+            Answer::Done => Ok(shared.sweep()),
             other => Err(other.into_error()),
         })
         .await
     };
-    opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    let swept = opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    // What is there can be used all the same.
+    if let Err(error) = swept {
+        notes.push(format!("what earlier runs left in {} cannot be removed: {error}", options.store.display()));
+    }
+    match shared.damaged.load(Ordering::Relaxed) {
+        0 => {}
+        count => notes.push(format!(
+            "{count} of the images in {} cannot be read, so that nothing of it is removed: `farm gc --verify` says which, \
+             and takes them away",
+            options.store.display()
+        )),
+    }
     let cgroups = Cgroups::of_this_process();
     let info = info(&cgroups, rootless, range.is_some());
-    Ok(Native { shared, cgroups, info })
+    Ok(Native { shared, notes, cgroups, info })
 }
 
 /// How to mend what commonly keeps user namespaces from being made.
@@ -226,6 +257,10 @@ impl Engine for Native {
 
     async fn ping(&self) -> Result<EngineInfo, EngineError> {
         Ok(self.info.clone())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
     }
 
     async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError> {

@@ -3,6 +3,7 @@
 //! a kill at any moment leaves no half of it. Files belong to ids that this process may not touch: making and removing
 //! trees is the helper's.
 
+mod index;
 mod owners;
 mod upkeep;
 
@@ -19,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::ids::Range;
 use crate::engine::{ImageInfo, labels};
-use crate::types::Arch;
+use crate::types::{Arch, own_folder};
 
 pub(super) use upkeep::Swept;
 
@@ -34,6 +35,8 @@ const NAME_DIGITS: usize = 32;
 /// What the tags of images begin with that a build needs for itself: the name of its folder in `staging` follows, and a
 /// number. They go with that folder.
 const OF_BUILD: &str = "farm/stage:";
+/// What the names of layers begin with that are being removed.
+const GONE: &str = ".gone-";
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 const REPO_DIGEST: &str = "io.farm.repo-digest";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -163,8 +166,12 @@ impl Store {
         // Layers hold set-user-id programs: nobody else may come near.
         let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         private(root)?;
-        for folder in ["images/blobs/sha256", "layers", "containers", "staging"] {
+        own_folder(root, "FARM_DATA").map_err(io::Error::other)?;
+        for folder in
+            ["images", "images/blobs", "images/blobs/sha256", "images/tags", "layers", "containers", "staging"]
+        {
             private(&root.join(folder))?;
+            own_folder(&root.join(folder), "FARM_DATA").map_err(io::Error::other)?;
         }
         let store = Store { root: root.to_owned(), range };
         let layout = store.root.join("images/oci-layout");
@@ -211,20 +218,6 @@ impl Store {
     }
 
     // ---- images
-
-    fn index(&self) -> io::Result<Index> {
-        match fs::read(self.root.join("images/index.json")) {
-            Ok(text) => Ok(serde_json::from_slice(&text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(Index { schema_version: 2, media_type: INDEX.to_owned(), manifests: Vec::new() })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn write_index(&self, index: &Index) -> io::Result<()> {
-        self.write(&self.root.join("images/index.json"), &serde_json::to_vec_pretty(index)?)
-    }
 
     fn blob_path(&self, digest: &str) -> io::Result<PathBuf> {
         let name = digest.strip_prefix("sha256:").filter(|name| is_digest(name));
@@ -363,7 +356,11 @@ impl Store {
         let _lock = self.exclusive()?;
         for (made, diff_id) in layers {
             let place = self.layers().join(layer_name(&diff_id));
-            if !place.exists() {
+            if !self.has_layer(&diff_id) {
+                // Half a layer is none.
+                if place.exists() {
+                    fs::rename(&place, self.root.join("staging").join(unique()))?;
+                }
                 fs::rename(made, place)?;
             }
         }
@@ -396,7 +393,8 @@ impl Store {
     }
 
     pub(super) fn has_layer(&self, diff_id: &str) -> bool {
-        self.layers().join(layer_name(diff_id)).exists()
+        let layer = self.layers().join(layer_name(diff_id));
+        layer.join(SEAL).exists() && layer.join(TREE).is_dir()
     }
 
     /// Takes a tag away, or, with an id, all tags of an image. What nothing needs then is [`Store::sweep`]'s.
@@ -423,11 +421,24 @@ impl Store {
     }
 
     /// Out of reach, into a folder that is ours: what is taken may be anybody's. Under [`Store::exclusive`].
+    ///
+    /// On a disk without room for a folder it only gets another name, and its lock is itself.
     fn take_away(&self, path: &Path) -> io::Result<Rubbish> {
         let folder = self.root.join("staging").join(unique());
-        let lock = make_locked(&folder)?;
-        fs::rename(path, folder.join("layer"))?;
-        Ok(Rubbish { folder, lock })
+        match make_locked(&folder) {
+            Ok(lock) => {
+                fs::rename(path, folder.join("layer"))?;
+                Ok(Rubbish { folder, lock })
+            }
+            Err(error) if is_full(&error) => {
+                let folder = path.with_file_name(format!("{GONE}{}", unique()));
+                let lock = File::open(path)?;
+                lock.lock()?;
+                fs::rename(path, &folder)?;
+                Ok(Rubbish { folder, lock })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     // ---- containers
@@ -503,6 +514,11 @@ pub(super) fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     format!("{time:x}-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Whether the disk has no room, or the user may have no more of it.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn is_digest(name: &str) -> bool {

@@ -7,11 +7,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use super::{Store, TREE, is_abandoned};
+use crate::engine::native::ids::Range;
 
-/// Says the first id of the range: 0 without one, as before there was one.
+/// Says the range, its first id and how many there are. Without it files have the ids that they have in containers.
 const OWNERS: &str = "owners";
-/// No range is larger, and none begins below: an id that was changed is told from one that was not.
-const MOST: u32 = 1 << 27;
+const NONE: Range = Range { first: 0, count: 1 << 27 };
 
 impl Store {
     /// Gives all files of layers to the range of ids that containers have.
@@ -19,14 +19,18 @@ impl Store {
     /// # Errors
     /// When containers run that have others.
     pub(super) fn settle_owners(&self) -> io::Result<()> {
-        let wanted = self.range.map_or(0, |range| range.first);
+        let wanted = self.range.unwrap_or(NONE);
         let place = self.root.join(OWNERS);
-        let said = || fs::read_to_string(&place).ok().and_then(|text| text.trim().parse::<u32>().ok()).unwrap_or(0);
-        if said() == wanted {
+        let said = || {
+            let text = fs::read_to_string(&place).ok()?;
+            let (first, count) = text.trim().split_once(' ')?;
+            Some(Range { first: first.parse().ok()?, count: count.parse().ok()? })
+        };
+        if said().unwrap_or(NONE) == wanted {
             return Ok(());
         }
         let _lock = self.exclusive()?;
-        let now = said();
+        let now = said().unwrap_or(NONE);
         if now == wanted {
             return Ok(());
         }
@@ -38,12 +42,12 @@ impl Store {
         }
         for entry in fs::read_dir(self.layers())? {
             let layer = entry?.path();
-            if give(&layer.join(TREE), now, wanted).is_err() {
-                // A layer that is not whole is none: what needs it is made anew.
+            if overlap(now, wanted) || give(&layer.join(TREE), now, wanted).is_err() {
+                // A layer that is not there is made anew with what needs it.
                 fs::rename(&layer, self.root.join("staging").join(super::unique()))?;
             }
         }
-        match self.write(&place, wanted.to_string().as_bytes()) {
+        match self.write(&place, format!("{} {}", wanted.first, wanted.count).as_bytes()) {
             // It is asked again the next time.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
             result => result,
@@ -51,16 +55,24 @@ impl Store {
     }
 }
 
-/// An id of a range that begins at `from` as one of a range that begins at `to`. Those that are there already stay.
-fn moved(id: u32, from: u32, to: u32) -> u32 {
-    match id.checked_sub(from) {
-        Some(inside) if inside < MOST && !(from == 0 && to > 0 && id >= to) => inside.saturating_add(to),
-        _ => id,
+/// An id of one range as one of another. Those that are there already stay: none is in both.
+fn moved(id: u32, from: Range, to: Range) -> u32 {
+    let is_there = id >= to.first && to.first > from.first;
+    match id.checked_sub(from.first).filter(|inside| *inside < from.count.min(to.count) && !is_there) {
+        Some(inside) => to.first + inside,
+        None => id,
     }
 }
 
+/// Whether an id may be one of either.
+fn overlap(from: Range, to: Range) -> bool {
+    let (low, high) = if from.first < to.first { (from, to) } else { (to, from) };
+    // Without a range of its own a store has hardly an id above the lowest.
+    low != NONE && low.first.saturating_add(low.count) > high.first
+}
+
 /// Nobody else changes the tree meanwhile, so that a folder stays the folder that it was found to be.
-fn give(tree: &Path, from: u32, to: u32) -> io::Result<()> {
+fn give(tree: &Path, from: Range, to: Range) -> io::Result<()> {
     let mut pending: Vec<PathBuf> = vec![tree.to_owned()];
     while let Some(path) = pending.pop() {
         let found = fs::symlink_metadata(&path)?;
@@ -84,18 +96,24 @@ fn give(tree: &Path, from: u32, to: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::native::ids::Range;
 
     #[test]
     fn ids_move_between_ranges_once() {
-        let first = 0x7000_0000;
-        for id in [0, 1, 1000, 65_534, 70_000] {
-            assert_eq!(moved(id, 0, first), first + id);
-            assert_eq!(moved(first + id, 0, first), first + id, "it is there already");
-            assert_eq!(moved(first + id, first, 0), id);
-            assert_eq!(moved(first + id, first, 131_072), 131_072 + id);
+        let large = Range { first: 0x7000_0000, count: 1 << 27 };
+        let small = Range { first: 131_072, count: 65_536 };
+        for id in [0, 1, 1000, 65_534] {
+            for (from, to) in
+                [(NONE, large), (large, NONE), (large, small), (small, large), (small, NONE), (NONE, small)]
+            {
+                assert!(!overlap(from, to));
+                assert_eq!(moved(from.first + id, from, to), to.first + id, "{from:?} {to:?}");
+                assert_eq!(moved(to.first + id, from, to), to.first + id, "it is there already: {from:?} {to:?}");
+            }
         }
-        assert_eq!(moved(5, first, 131_072), 5, "none of the range");
+        assert_eq!(moved(70_000, NONE, large), 0x7000_0000 + 70_000);
+        assert_eq!(moved(70_000, NONE, small), 70_000, "there is no such id");
+        assert_eq!(moved(5, large, small), 5, "none of the range");
+        assert!(overlap(small, Range { first: 140_000, count: 65_536 }));
     }
 
     #[test]
