@@ -72,7 +72,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
 
     let store = Store::open(&args.output)?;
     let _lock = store.lock()?;
-    let sources = Sources { cache: context::cache_folder()?, fetcher, mirrors };
+    let sources = Sources { cache: context::own_cache()?, fetcher, mirrors };
     let options = RunOptions {
         jobs: slots,
         fail_fast: args.fail_fast,

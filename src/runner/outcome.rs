@@ -76,6 +76,7 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
         | EngineError::Source(_)
         // `image` makes an outcome of a Dockerfile's failure.
         | EngineError::Build { .. }
+        | EngineError::Store { .. }
         | EngineError::Config(_) => infrastructure(&error),
     }
 }
