@@ -52,6 +52,13 @@ pub const BUILD_ROOT: &str = "/build";
 /// installed, a name and a version per line. Without the folder, scripts leave it out.
 pub const SET_REPOSITORY: &str = "/tmp/farm-set";
 
+/// Where packages lie that were fetched in another container: in it, and then in the one that installs them, which has no
+/// network.
+pub const FETCHED_PACKAGES: &str = "/tmp/farm-fetched";
+/// Set in the environment of a script that installs: it downloads to [`FETCHED_PACKAGES`] what it would install, and runs
+/// nothing of a package.
+pub const FETCH_ONLY: &str = "FARM_FETCH";
+
 /// The parts of a job that a person follows. One exec can go through several: see [`Step::phases`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -106,7 +113,8 @@ impl std::fmt::Display for StepKind {
 /// The environment variable that holds a random token per exec. A script announces that it enters another phase by
 /// printing, on a line of its own, the token, a space and the phase's name (`$FARM_PHASE_TOKEN check`). `$FARM_PHASE_TOKEN
 /// finding RULE SENTENCE` says what is wrong, with `warning` in place of `finding` what people should be told all the
-/// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing.
+/// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing. All of it is
+/// for people: whatever runs in the container can print the same, so neither limits nor outcomes depend on it.
 pub const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
 
 /// One exec in the job's container.
@@ -162,6 +170,8 @@ pub struct BuilderSetup {
 /// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.
 pub const EXIT_UNSATISFIABLE: i32 = 11;
 pub const EXIT_NETWORK: i32 = 12;
+/// A test's install script: more packages are needed than are there, and nothing was installed yet.
+pub const EXIT_INCOMPLETE: i32 = 13;
 
 /// Everything between sources and results for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -211,10 +221,13 @@ pub struct TestSetup {
     pub packages: String,
     /// Makes the tester image from the base when the base alone will not do (`rpm-generic`); as [`BuilderSetup::script`].
     pub tester: Option<BuilderSetup>,
+    /// Exits [`EXIT_INCOMPLETE`] when packages have to be fetched, which it does itself with [`FETCH_ONLY`].
     pub install: String,
     pub test: Option<String>,
     pub remove: String,
     pub env: BTreeMap<String, String>,
+    /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
+    pub network: bool,
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
@@ -338,6 +351,7 @@ pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup
         test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
         remove,
         env,
+        network: recipe.test.as_ref().is_some_and(|test| test.network),
     }
 }
 
