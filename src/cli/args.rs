@@ -282,7 +282,7 @@ pub(crate) enum ImagesCommand {
         /// Remove images made more than so many days ago
         #[arg(long, value_name = "DAYS", default_value_t = 14, conflicts_with = "all")]
         older_than: u16,
-        /// Remove all images of farm, and its package caches
+        /// Remove all images of farm, and package caches that an earlier farm left in the engine
         #[arg(long)]
         all: bool,
     },

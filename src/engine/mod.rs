@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use native::{NativeOptions, run_helper};
 pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
-    NamedCache, Network, Stats, labels,
+    Network, Stats, labels,
 };
 pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
 
@@ -93,9 +93,14 @@ pub trait Engine: Send + Sync {
     /// Removes what is left of a run (or of every run, with `None`): containers by label. Returns how many there were.
     async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError>;
 
-    /// Named caches of ours in the engine, and their removal.
-    async fn caches(&self) -> Result<Vec<String>, EngineError>;
-    async fn remove_cache(&self, name: &str) -> Result<(), EngineError>;
+    /// Package caches that an earlier farm had its containers share, and their removal. Nothing is read from them any
+    /// more: what runs in a container could write there.
+    async fn caches(&self) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn remove_cache(&self, _name: &str) -> Result<(), EngineError> {
+        Ok(())
+    }
 
     /// Removes what nothing needs any more from a store that is farm's to look after, and returns how many bytes of the
     /// disk that gave back, with what this engine removed of its own accord since it was opened. `None` from an engine that

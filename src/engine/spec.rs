@@ -162,14 +162,8 @@ pub struct Limits {
     pub cpuset: Option<String>,
 }
 
-/// A folder that outlives containers, shared by all that name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NamedCache {
-    /// `farm-apt-debian-12-amd64`
-    pub name: String,
-    pub path: GuestPath,
-}
-
+/// A container to be. It has no word for a folder that it would share with another one, and there is to be none: what runs
+/// in one container is hostile to all others, and whatever it could write there they would read unverified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSpec {
     /// A tag or id in the engine's store.
@@ -179,7 +173,6 @@ pub struct ContainerSpec {
     pub name: String,
     pub network: Network,
     pub limits: Limits,
-    pub caches: Vec<NamedCache>,
     /// Beside [`labels::OWNED`], which the driver adds.
     pub labels: BTreeMap<String, String>,
 }

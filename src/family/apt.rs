@@ -8,14 +8,12 @@ use crate::types::Format;
 use super::relation;
 use super::text::{quote, quote_all};
 use super::{
-    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb, rpm_generic,
+    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, OFFERED_PACKAGES, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb,
+    rpm_generic,
 };
 
 const LIBRARY: &str = include_str!("scripts/apt.sh");
 const USER: &str = include_str!("scripts/user.sh");
-
-/// Where the engine mounts the package cache that all jobs of a distribution share.
-pub(super) const CACHE: &str = "/var/cache/farm";
 
 /// What every generated build needs, whatever the distribution file says.
 fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
@@ -61,13 +59,13 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
         Some(folder) => Requirements::FromSource { path: format!("{folder}/control"), toolchain: listed },
         None => Requirements::Listed(listed),
     };
-    BuilderSetup { requirements, script, cache: Some(cache(distro)) }
+    BuilderSetup { requirements, script }
 }
 
 /// Variables and functions that every script with apt begins with.
 pub(super) fn preamble(distro: &Distro) -> String {
     let mut variables: Vec<(&str, String)> =
-        vec![("farm_cache", CACHE.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
+        vec![("farm_offered", OFFERED_PACKAGES.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
     variables.push(("farm_fetched", FETCHED_PACKAGES.to_owned()));
     let bootstrap = distro.bootstrap.as_ref();
     let suites = bootstrap.map(|b| {
@@ -96,11 +94,6 @@ pub(super) fn preamble(distro: &Distro) -> String {
     script.push_str(LIBRARY);
     script.push_str(include_str!("scripts/apt-fetch.sh"));
     script
-}
-
-/// One cache per distribution: .deb names carry the architecture.
-fn cache(distro: &Distro) -> (String, String) {
-    (format!("farm-apt-{}", distro.id), CACHE.to_owned())
 }
 
 /// The install script of a test for .debs, and the one that removes them.
@@ -135,5 +128,5 @@ pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String])
         quote_all(wanted.iter().map(String::as_str)),
         rpm_generic::shim(recipe),
     );
-    BuilderSetup { requirements: Requirements::Listed(wanted), script, cache: Some(cache(distro)) }
+    BuilderSetup { requirements: Requirements::Listed(wanted), script }
 }

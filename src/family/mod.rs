@@ -11,16 +11,17 @@ mod answers;
 mod apt;
 mod assembly;
 mod check;
+mod contract;
 mod copyright;
 mod deb;
 mod dnf;
 mod maintainer;
 mod members;
 mod offers;
-mod relation;
 mod rpm;
 mod rpm_generic;
 mod scriptlets;
+mod spec;
 mod system;
 mod text;
 mod unpack;
@@ -33,6 +34,7 @@ use serde::Serialize;
 
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
+use crate::relation;
 use crate::types::Format;
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
@@ -51,6 +53,9 @@ pub const BUILD_ROOT: &str = "/build";
 /// the job belongs to, flat, with an index for the distribution's package manager. Its file `direct` names what is to be
 /// installed, a name and a version per line. Without the folder, scripts leave it out.
 pub const SET_REPOSITORY: &str = "/tmp/farm-set";
+/// Where apt finds packages that were put into a container before it runs, under the names that it gives them: copies of
+/// what was verified against a signed index. apt itself only looks at the name and the size.
+pub const OFFERED_PACKAGES: &str = "/tmp/farm-offered";
 
 /// Where packages lie that were fetched in another container: in it, and then in the one that installs them, which has no
 /// network.
@@ -163,8 +168,6 @@ pub struct BuilderSetup {
     /// Exits 11 when a requirement cannot be had, after a line `farm: unsatisfiable: <requirement>` for each,
     /// and 12 when the mirror or network failed.
     pub script: String,
-    /// Name of the shared download cache and its path in the container.
-    pub cache: Option<(String, String)>,
 }
 
 /// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.

@@ -15,8 +15,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 
 fn preamble(distro: &Distro) -> String {
     format!(
-        "set -eu\nfarm_cache={}\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={}\n{LIBRARY}",
-        super::apt::CACHE,
+        "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={}\n{LIBRARY}",
         quote(&distro.enable_repositories.join(" "))
     )
 }

@@ -242,7 +242,6 @@ async fn finish(
         image,
         arch,
         network,
-        caches: Vec::new(),
         env: &BTreeMap::new(),
         files: &[],
         scripts,

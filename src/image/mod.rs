@@ -61,7 +61,6 @@ pub struct Derivation {
     pub env: BTreeMap<String, String>,
     /// Uploaded to `/` first: paths relative to it.
     pub files: Vec<(String, FileContent)>,
-    pub cache: Option<(String, String)>,
     /// For files that are packages which nobody vouches for: their scripts must find no network. The script is run twice,
     /// in a container with network, where it fetches only, and in one without, where it does its work.
     pub fetch_first: Option<FetchFirst>,

@@ -238,7 +238,6 @@ fn derivation(script: &str) -> Derivation {
         script: script.to_owned(),
         env: BTreeMap::new(),
         files: vec![("tmp/list".to_owned(), b"gcc".to_vec().into())],
-        cache: Some(("farm-apt".to_owned(), "/var/cache/apt/archives".to_owned())),
         fetch_first: None,
         description: "gcc".to_owned(),
         inputs: Vec::new(),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::install::{Install, Unlaid, say};
 use super::{FetchFirst, FileContent, ImageError, Images};
 use crate::engine::{
-    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, ImageInfo, NamedCache, Network, OutputSink,
+    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, ImageInfo, Network, OutputSink,
     OutputStream, labels,
 };
 use crate::stream;
@@ -29,7 +29,6 @@ pub(super) struct Work<'a> {
     pub(super) image: &'a str,
     pub(super) arch: Arch,
     pub(super) network: Network,
-    pub(super) caches: Vec<NamedCache>,
     pub(super) env: &'a BTreeMap<String, String>,
     /// Paths relative to `/`, and contents.
     pub(super) files: &'a [(String, FileContent)],
@@ -63,7 +62,7 @@ pub(super) async fn make(
     cancel: &CancellationToken,
 ) -> Result<Made, ImageError> {
     let Some(fetch) = work.fetch else {
-        let container = create(images, work, work.network, work.caches.clone(), cancel).await?;
+        let container = create(images, work, work.network, cancel).await?;
         let result = match run(container.as_ref(), images, work, install, None, sink, cancel).await {
             Ok(Some(failed)) => Ok(failed),
             Ok(None) => commit(container.as_ref(), work, cancel).await,
@@ -71,13 +70,13 @@ pub(super) async fn make(
         };
         return removed(container, result).await;
     };
-    let fetcher = create(images, work, work.network, work.caches.clone(), cancel).await?;
+    let fetcher = create(images, work, work.network, cancel).await?;
     let result = async {
         if let Some(failed) = run(fetcher.as_ref(), images, work, install, Some(fetch.variable), sink, cancel).await? {
             return Ok(failed);
         }
         // It has no network, and nothing that another container could see.
-        let container = create(images, work, Network::None, Vec::new(), cancel).await?;
+        let container = create(images, work, Network::None, cancel).await?;
         let result = async {
             match fetcher.download(&GuestPath::new(fetch.folder)).await {
                 Ok(fetched) => {
@@ -115,7 +114,6 @@ async fn create(
     images: &Images,
     work: &Work<'_>,
     network: Network,
-    caches: Vec<NamedCache>,
     cancel: &CancellationToken,
 ) -> Result<Box<dyn Container>, ImageError> {
     let run = &images.options.run;
@@ -125,7 +123,6 @@ async fn create(
         name: format!("farm-{run}-{}-{}", work.name, unique()),
         network,
         limits: images.options.limits.clone(),
-        caches,
         labels: BTreeMap::from([(labels::RUN.to_owned(), run.clone())]),
     };
     if cancel.is_cancelled() {

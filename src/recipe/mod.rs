@@ -15,6 +15,7 @@ mod keys;
 mod overrides;
 mod project;
 mod reader;
+mod relations;
 mod schema;
 mod sections;
 mod syntax;

@@ -64,7 +64,6 @@ pub(crate) async fn create(
         name: format!("farm-{}-{}-{purpose}-{attempt}", work.shared.run, work.index),
         network,
         limits: work.limits(),
-        caches: Vec::new(),
         labels,
     };
     work.shared.engine.0.create(&spec).await.map_err(|error| outcome::engine(error, work.journal.step()))

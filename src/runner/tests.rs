@@ -120,7 +120,6 @@ impl Bench {
             builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(vec!["make".to_owned()]),
                 script: "install requirements".to_owned(),
-                cache: None,
             }),
             environment: None,
             packaging: Arc::new(Packaging {

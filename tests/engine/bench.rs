@@ -76,7 +76,6 @@ impl Bench {
             name: format!("farm-{}-{number}", self.run),
             network: Network::None,
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
-            caches: Vec::new(),
             labels: BTreeMap::from([(labels::RUN.to_owned(), self.run.clone())]),
         }
     }

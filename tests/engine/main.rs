@@ -77,7 +77,6 @@ conformance! {
         cases::links_owners_and_modes_survive as links_owners_and_modes_survive,
         cases::long_and_odd_names_survive as long_and_odd_names_survive,
         cases::a_commit_keeps_files_and_its_own_labels as a_commit_keeps_files_and_its_own_labels,
-        cases::a_cache_is_shared as a_cache_is_shared,
         cases::reaping_takes_its_own_run_only as reaping_takes_its_own_run_only,
         cases::what_is_removed_stays_removed as what_is_removed_stays_removed,
         cases::eight_at_once as eight_at_once;
@@ -94,7 +93,8 @@ conformance! {
         isolation::a_slow_sink_slows_the_process as a_slow_sink_slows_the_process,
         pull::a_pull_that_fails_says_why as a_pull_that_fails_says_why,
         pull::pulls_use_the_credentials_of_the_docker_configuration as pulls_use_the_credentials_of_the_docker_configuration,
-        isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,
+        isolation::containers_share_no_folder as containers_share_no_folder,
+        isolation::caches_of_an_earlier_farm_go as caches_of_an_earlier_farm_go,
         isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
@@ -108,9 +108,14 @@ conformance! {
         build::a_cancelled_build_leaves_nothing as a_cancelled_build_leaves_nothing,
         build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error;
     own:
+        isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,
         user::an_ordinary_user_passes_the_same as an_ordinary_user_passes_the_same,
         escape::refused_system_calls as escape_refused_system_calls,
         escape::system_calls_of_other_abis as escape_system_calls_of_other_abis,
+        escape::system_calls_newer_than_the_list as escape_system_calls_newer_than_the_list,
+        escape::programs_of_i386 as escape_programs_of_i386,
+        escape::leaked_folders as escape_leaked_folders,
+        escape::abstract_sockets_of_the_host as escape_abstract_sockets_of_the_host,
         escape::privileges_do_not_come_back as escape_privileges_do_not_come_back,
         escape::folders_of_the_host as escape_folders_of_the_host,
         escape::another_containers_files as escape_another_containers_files,

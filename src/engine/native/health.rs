@@ -79,7 +79,6 @@ async fn try_container(engine: &Native) -> Result<(), EngineError> {
         name: "farm-doctor".to_owned(),
         network: Network::None,
         limits: Limits { memory_bytes: Some(MEMORY), pids: Some(PROCESSES), cpuset: None },
-        caches: Vec::new(),
         labels: BTreeMap::new(),
     };
     engine.create(&spec).await?.remove().await

@@ -5,6 +5,7 @@
 //! It is the one part of farm with `unsafe`: each block says why it is sound.
 
 mod build;
+mod calls;
 mod cgroup;
 mod clear;
 mod confine;
@@ -15,6 +16,7 @@ mod helper;
 mod ids;
 mod init;
 mod keeper;
+mod landlock;
 mod protocol;
 mod pull;
 mod registry;
@@ -58,7 +60,7 @@ const REMOVAL_POLL: Duration = Duration::from_millis(10);
 /// How to open the engine.
 #[derive(Debug, Clone)]
 pub struct NativeOptions {
-    /// Where images, caches and containers are kept.
+    /// Where images and containers are kept.
     pub store: PathBuf,
     /// A program whose `main` calls [`run_helper`] first: farm itself.
     pub program: PathBuf,
@@ -296,20 +298,6 @@ impl Engine for Native {
         reaped.await.map_err(|error| self.failed("remove containers", &error))
     }
 
-    async fn caches(&self) -> Result<Vec<String>, EngineError> {
-        let shared = self.shared.clone();
-        blocking(move || shared.store.caches()).await.map_err(|error| self.failed("list caches", &error))
-    }
-
-    async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
-        let (shared, name) = (self.shared.clone(), name.to_owned());
-        let removed = blocking(move || match shared.store.take_cache(&name)? {
-            Some(rubbish) => shared.helpers.remove(rubbish).map(|_| ()),
-            None => Ok(()),
-        });
-        removed.await.map_err(|error| self.failed("remove a cache", &error))
-    }
-
     async fn collect_garbage(&self) -> Result<Option<u64>, EngineError> {
         let shared = self.shared.clone();
         let swept = blocking(move || {
@@ -391,9 +379,6 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         layers: image.layers.clone(),
         cgroups: groups.iter().map(|group| group.folder.clone()).collect(),
     };
-    let caches =
-        spec.caches.iter().map(|cache| Ok((shared.store.make_cache(&cache.name)?, cache.path.as_str().to_owned())));
-    let caches = caches.collect::<io::Result<Vec<_>>>().map_err(failed)?;
     let folder = shared.store.containers().join(&id);
     let cpus = spec.limits.cpuset.as_deref().map(cpus).transpose().map_err(|error| refused(400, error))?;
     let setup = Setup {
@@ -401,12 +386,12 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         lower: image.layers.iter().rev().map(|name| format!("{name}/{}", store::TREE)).collect(),
         folder: folder.clone(),
         record,
-        caches,
         host_network: spec.network != Network::None,
         cpus,
         address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),
         processes: spec.limits.pids.map(u64::from).filter(|_| !cgroups.limits_processes()),
         resolv_conf: (spec.network != Network::None).then(resolv_conf),
+        sockets_by_call: spec.arch == Arch::I386,
         cgroups: groups.clone(),
     };
     let mut helper = shared.helpers.start(&Order::Container(Box::new(setup)), &[held.into()]).map_err(failed)?;

@@ -43,8 +43,6 @@ pub(super) struct Setup {
     /// container ends.
     pub(super) folder: PathBuf,
     pub(super) record: ContainerRecord,
-    /// Folders that outlive it, and where they are in it.
-    pub(super) caches: Vec<(PathBuf, String)>,
     /// The network of this host in place of none.
     pub(super) host_network: bool,
     pub(super) cpus: Option<Vec<usize>>,
@@ -52,6 +50,8 @@ pub(super) struct Setup {
     /// In place of cgroups: bytes of address space of each process, and processes of each user.
     pub(super) address_space: Option<u64>,
     pub(super) processes: Option<u64>,
+    /// Its C library makes sockets by socketcall(2) alone, as that of i386 does.
+    pub(super) sockets_by_call: bool,
     /// The contents of `/etc/resolv.conf`.
     pub(super) resolv_conf: Option<String>,
 }

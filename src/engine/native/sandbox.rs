@@ -1,4 +1,4 @@
-//! The inside of a container, made by its first process: a root file system of layers, `/proc`, `/sys`, `/dev`, caches,
+//! The inside of a container, made by its first process: a root file system of layers, `/proc`, `/sys`, `/dev`,
 //! a network of nothing but loopback, limits; and then the loss of everything that this took.
 //!
 //! Mounts of this host's files are opened before the root changes and attached after the old one is gone: by then
@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
@@ -28,12 +28,19 @@ const SHARED_MEMORY: &str = "mode=1777,size=64m";
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Read by root of any container, where the kernel does not look at capabilities but at ids.
-const HIDDEN_FILES: [&str; 9] = [
+const HIDDEN_FILES: [&str; 16] = [
     "/proc/kcore",
     "/proc/keys",
+    "/proc/key-users",
+    "/proc/kmsg",
+    "/proc/interrupts",
     "/proc/latency_stats",
     "/proc/timer_list",
+    "/proc/timer_stats",
     "/proc/sched_debug",
+    "/proc/slabinfo",
+    "/proc/vmallocinfo",
+    "/proc/pagetypeinfo",
     "/proc/kpagecount",
     "/proc/kpageflags",
     "/proc/kpagecgroup",
@@ -49,6 +56,7 @@ const HIDDEN_FOLDERS: [&str; 7] = [
     "/sys/kernel/debug",
     "/sys/kernel/tracing",
 ];
+const PROCESSORS: &str = "/sys/devices/system/cpu";
 const READ_ONLY: [&str; 6] = ["/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/pressure", "/proc/sys"];
 
 type Step = Result<(), (String, io::Error)>;
@@ -80,8 +88,6 @@ pub(super) fn enter(setup: &Setup) -> Step {
     };
     let system = system.map_err(step("open /sys"))?;
     read_only(&system).map_err(step("make /sys read-only"))?;
-    let caches: Vec<(io::Result<OwnedFd>, &str)> =
-        setup.caches.iter().map(|(folder, place)| (open_tree(folder, false), place.as_str())).collect();
 
     change_root(&root).map_err(step("change the root"))?;
     for (tree, place) in [(&processes, "/proc"), (&system, "/sys")] {
@@ -90,15 +96,10 @@ pub(super) fn enter(setup: &Setup) -> Step {
     }
     dev(&devices)?;
     hide()?;
-    for (tree, place) in caches {
-        let tree = tree.map_err(step(format!("open the cache for {place}")))?;
-        make_folders(Path::new(place)).map_err(step(format!("make {place}")))?;
-        attach(&tree, place).map_err(step(format!("mount the cache on {place}")))?;
-    }
     network(setup)?;
     restrict(&READ_ONLY)?;
     limits(setup)?;
-    confine::give_up_privileges().map_err(step("give up privileges"))
+    confine::give_up_privileges(setup.sockets_by_call).map_err(step("give up privileges"))
 }
 
 /// The container's layers, its own on top. Nothing written in it need survive a power cut.
@@ -168,16 +169,15 @@ fn dev(devices: &[(&str, io::Result<OwnedFd>)]) -> Step {
 }
 
 fn hide() -> Step {
-    for (place, kind) in HIDDEN_FILES.iter().map(|place| (place, false)).chain(HIDDEN_FOLDERS.iter().map(|p| (p, true)))
-    {
-        if !Path::new(place).exists() {
-            continue;
-        }
-        let hidden = match kind {
-            false => mount(Some("/dev/null"), *place, NONE, MsFlags::MS_BIND, NONE),
-            true => mount(Some("tmpfs"), *place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=0")),
-        };
+    for place in HIDDEN_FILES.iter().filter(|place| Path::new(place).exists()) {
+        let hidden = mount(Some("/dev/null"), *place, NONE, MsFlags::MS_BIND, NONE);
         hidden.map_err(step(format!("hide {place}")))?;
+    }
+    // What one CPU's heat says about the others' work.
+    let cpus = fs::read_dir(PROCESSORS).into_iter().flatten().flatten().map(|cpu| cpu.path().join("thermal_throttle"));
+    for place in HIDDEN_FOLDERS.iter().map(PathBuf::from).chain(cpus).filter(|place| place.exists()) {
+        let hidden = mount(Some("tmpfs"), &place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=4k,nr_inodes=1"));
+        hidden.map_err(step(format!("hide {}", place.display())))?;
     }
     Ok(())
 }

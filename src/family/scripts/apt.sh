@@ -1,20 +1,15 @@
 # Functions for apt that leave nothing behind in the image: lists, packages and configuration live in a folder of
 # their own. Expects the variables farm_archive, farm_suites, farm_components, farm_security_archive,
-# farm_security_suite, farm_tolerate_expired, farm_cache, farm_fetched and farm_set; the mirrors are in the environment.
+# farm_security_suite, farm_tolerate_expired, farm_offered, farm_fetched and farm_set; the mirrors are in the environment.
 
 apt_begin() {
     umask 022
     export LC_ALL=C DEBIAN_FRONTEND=noninteractive
     command -v apt-get >/dev/null || { echo "farm: the base image has no apt-get" >&2; exit 1; }
     apt_home=$(mktemp -d /tmp/farm-apt.XXXXXX)
-    apt_archives=$apt_home/archives
-    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
-        # Runs in parallel share the packages, never apt's locks: a folder each, filled by hard links.
-        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
-        apt_archives=$(mktemp -d "$farm_cache/run.XXXXXX")
-        mkdir -p "$farm_cache/packages"
-        find "$farm_cache/packages" -name '*.deb' -exec ln -t "$apt_archives" {} + 2>/dev/null || true
-    fi
+    # Packages that farm has put there, copies of what it has verified, of this container alone: apt takes a file of the
+    # right name and size for the package. Nothing that another container could write to may ever be in this place.
+    apt_archives=$farm_offered
     trap apt_end EXIT
     trap 'exit 130' INT TERM
     mkdir -p "$apt_home/lists/partial" "$apt_home/sources" "$apt_archives/partial" "$apt_home/preferences"
@@ -146,7 +141,6 @@ apt_install() {
         return 0
     fi
     apt-get -q satisfy "$apt_all" || apt_explain "$@"
-    apt_keep
 }
 
 # Says why installing failed: which requirements cannot be had (exit 11), or that fetching failed (exit 12). Asking
@@ -181,7 +175,6 @@ apt_build_dep() {
     if [ -n "${FARM_FETCH:-}" ]; then
         apt_fetch build-dep "$apt_home/source/" && return
     elif apt-get -q build-dep "$apt_home/source/"; then
-        apt_keep
         return
     fi
     apt_relations "$1" >"$apt_home/relations"
@@ -214,15 +207,6 @@ apt_relations() {
                 if (relation[i] != "") print relation[i]
             }
         }' "$1"
-}
-
-# Shares what was downloaded: a rename is seen whole or not at all.
-apt_keep() {
-    [ "$apt_archives" != "$apt_home/archives" ] || return 0
-    for package in "$apt_archives"/*.deb; do
-        [ -e "$package" ] || continue
-        [ -e "$farm_cache/packages/${package##*/}" ] || mv "$package" "$farm_cache/packages/"
-    done
 }
 
 apt_end() {

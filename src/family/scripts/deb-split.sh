@@ -24,7 +24,7 @@ move_units() {
 # Units have one place while patterns are matched, whatever the project's own build thinks.
 move_units "$main" lib usr/lib
 find "debian/$main" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >"$lists/.listing"
-awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
+LC_ALL=C awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
     -f "$here/assign.awk" "$here/packages" "$lists/.listing"
 
 for list in "$lists"/*; do

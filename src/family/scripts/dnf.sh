@@ -1,4 +1,4 @@
-# Functions for dnf 4 and dnf 5. Expects the variables farm_cache, farm_fetched, farm_set and farm_repositories.
+# Functions for dnf 4 and dnf 5. Expects the variables farm_fetched, farm_set and farm_repositories.
 
 dnf_begin() {
     umask 022
@@ -13,19 +13,11 @@ dnf_begin() {
     fi
     command -v dnf >/dev/null || { echo "farm: the base image has no dnf, microdnf, tdnf or yum" >&2; exit 1; }
     dnf_home=$(mktemp -d /tmp/farm-dnf.XXXXXX)
-    dnf_packages=$dnf_home/cache
-    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
-        # Runs in parallel share packages, never dnf's own files: a folder each, filled by hard links.
-        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
-        dnf_packages=$(mktemp -d "$farm_cache/run.XXXXXX")
-        mkdir -p "$farm_cache/packages"
-        cp -al "$farm_cache/packages/." "$dnf_packages/" 2>/dev/null || true
-    fi
     trap dnf_end EXIT
     trap 'exit 130' INT TERM
-    dnf_options="--setopt=cachedir=$dnf_packages"
+    dnf_options="--setopt=cachedir=$dnf_home/cache"
     case $(dnf --version 2>/dev/null | head -n 1) in
-    dnf5*) dnf_options="$dnf_options --setopt=system_cachedir=$dnf_packages" ;;
+    dnf5*) dnf_options="$dnf_options --setopt=system_cachedir=$dnf_home/cache" ;;
     # The plugin would keep every package once more, in a repository of its own that no key is known for.
     *) dnf_options="$dnf_options --disableplugin=local" ;;
     esac
@@ -61,7 +53,7 @@ dnf_set() {
 # Images set tsflags=nodocs; a build may need what that leaves out.
 dnf_run() {
     # shellcheck disable=SC2086 # options without blanks in them
-    dnf -y --setopt=install_weak_deps=False --setopt=tsflags= --setopt=keepcache=True $dnf_options "$@"
+    dnf -y --setopt=install_weak_deps=False --setopt=tsflags= $dnf_options "$@"
 }
 
 # Exits 12 when repositories cannot be read.
@@ -83,7 +75,6 @@ dnf_install() {
     { dnf_run install --allowerasing "$@" && echo 0 >"$dnf_home/status" || echo $? >"$dnf_home/status"; } 2>&1 \
         | tee "$dnf_home/install.log"
     [ "$(cat "$dnf_home/status")" -eq 0 ] || dnf_explain "$@"
-    dnf_keep
 }
 
 # Says why installing failed: what cannot be had (exit 11), or that fetching failed (exit 12).
@@ -114,17 +105,7 @@ dnf_explain() {
     exit 1
 }
 
-# Shares what was downloaded: a rename is seen whole or not at all.
-dnf_keep() {
-    [ "$dnf_packages" != "$dnf_home/cache" ] || return 0
-    (cd "$dnf_packages" && find . -name '*.rpm') | while IFS= read -r package; do
-        [ ! -e "$farm_cache/packages/$package" ] || continue
-        mkdir -p "$farm_cache/packages/${package%/*}"
-        mv "$dnf_packages/$package" "$farm_cache/packages/$package"
-    done
-}
-
 dnf_end() {
-    rm -rf "$dnf_home" "$dnf_packages"
+    rm -rf "$dnf_home"
     [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
 }

@@ -356,7 +356,6 @@ impl Builder<'_> {
             name: self.staging.tag(self.made),
             network,
             limits: self.spec.limits.clone(),
-            caches: Vec::new(),
             labels: self.spec.labels.clone(),
         };
         let (shared, cgroups) = (self.engine.shared.clone(), self.engine.cgroups.clone());

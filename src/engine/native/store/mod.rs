@@ -1,5 +1,5 @@
 //! What this engine keeps, in one folder of this host: images in the OCI image layout, their layers unpacked once and
-//! shared, caches, and the folders of containers. Whatever is made is made in `staging` and renamed into place, so that
+//! shared, and the folders of containers. Whatever is made is made in `staging` and renamed into place, so that
 //! a kill at any moment leaves no half of it. Files belong to ids that this process may not touch: making and removing
 //! trees is the helper's.
 
@@ -158,7 +158,7 @@ impl Store {
         // Layers hold set-user-id programs: nobody else may come near.
         let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         private(root)?;
-        for folder in ["images/blobs/sha256", "layers", "containers", "caches", "staging"] {
+        for folder in ["images/blobs/sha256", "layers", "containers", "staging"] {
             private(&root.join(folder))?;
         }
         let store = Store { root: root.to_owned() };
@@ -175,10 +175,6 @@ impl Store {
 
     pub(super) fn containers(&self) -> PathBuf {
         self.root.join("containers")
-    }
-
-    fn cache(&self, name: &str) -> PathBuf {
-        self.root.join("caches").join(name)
     }
 
     /// While it is held, nothing that is there is taken away.
@@ -418,35 +414,6 @@ impl Store {
         let lock = make_locked(&folder)?;
         make_tree(&folder)?;
         Ok(Staging { folder, lock })
-    }
-
-    // ---- caches
-
-    pub(super) fn make_cache(&self, name: &str) -> io::Result<PathBuf> {
-        let plain = !name.starts_with('.')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+'));
-        if name.is_empty() || !plain {
-            return Err(io::Error::other(format!("`{name}` is no name for a cache")));
-        }
-        let folder = self.cache(name);
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
-    }
-
-    pub(super) fn caches(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(self.root.join("caches"))? {
-            names.extend(entry?.file_name().into_string().ok());
-        }
-        names.sort();
-        Ok(names)
-    }
-
-    /// Takes a cache out of reach; where it is then, for the helper to remove.
-    pub(super) fn take_cache(&self, name: &str) -> io::Result<Option<Rubbish>> {
-        let _lock = self.exclusive()?;
-        let folder = self.cache(name);
-        if folder.exists() { self.take_away(&folder).map(Some) } else { Ok(None) }
     }
 
     /// Out of reach, into a folder that is ours: what is taken may be anybody's. Under [`Store::exclusive`].

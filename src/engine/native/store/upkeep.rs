@@ -44,6 +44,11 @@ impl Store {
                 }
             }
         }
+        // Package caches that containers of an earlier farm shared, and could write to.
+        let caches = self.root.join("caches");
+        if fs::symlink_metadata(&caches).is_ok() {
+            rubbish.push(self.take_away(&caches)?);
+        }
         self.forget_stages(&rubbish)?;
         let images = self.images()?;
         let mut layers: BTreeSet<String> = images.iter().flat_map(|image| image.layers.clone()).collect();
