@@ -41,6 +41,14 @@ pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;
 pub(crate) use values::{git_url_reason, version_reason};
 
+/// Whether `[environment] image` takes this name.
+///
+/// # Errors
+/// What is wrong with it, as a person is told.
+pub(crate) fn check_image_reference(name: &str) -> Result<(), String> {
+    values::image_reference(name).map_err(|complaint| format!("{}: {}", complaint.message, complaint.label))
+}
+
 /// Whether `[[sources]] url` takes this address.
 ///
 /// # Errors

@@ -105,6 +105,7 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
             Outcome::DiskFull { step, place: path.display().to_string() }.into()
         }
         ImageError::Untrusted { .. }
+        | ImageError::File { .. }
         | ImageError::NoWay { .. }
         | ImageError::Reference { .. }
         | ImageError::Io { .. } => infrastructure(&error),

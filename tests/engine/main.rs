@@ -15,6 +15,7 @@ mod escape;
 mod guest;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod import;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
@@ -106,7 +107,10 @@ conformance! {
         build::a_step_that_takes_too_much_memory_fails as a_step_that_takes_too_much_memory_fails,
         build::an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile as an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile,
         build::a_cancelled_build_leaves_nothing as a_cancelled_build_leaves_nothing,
-        build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error;
+        build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error,
+        import::a_root_file_system_is_an_image as a_root_file_system_is_an_image,
+        import::a_saved_image_is_an_image as a_saved_image_is_an_image,
+        import::a_root_file_system_is_added_to_nothing as a_root_file_system_is_added_to_nothing;
     own:
         isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,
         user::an_ordinary_user_passes_the_same as an_ordinary_user_passes_the_same,

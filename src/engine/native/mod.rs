@@ -258,8 +258,14 @@ impl Engine for Native {
         self.unpack_layer(&staging, layer, action).await?;
         let (shared, spec) = (self.shared.clone(), spec.clone());
         let made = blocking(move || {
-            let made =
-                shared.add_layer(&staging.folder.join("layer"), None, &spec.tag, spec.arch, &spec.labels, Vec::new());
+            let made = shared.add_layer(
+                &staging.folder.join("layer"),
+                None,
+                &spec.tag,
+                spec.arch,
+                &spec.labels,
+                spec.env.clone(),
+            );
             shared.helpers.remove(staging.into_rubbish())?;
             made
         });
