@@ -10,13 +10,13 @@ use super::document::{Entry, Node, Table, Value};
 use super::environment;
 use super::keys;
 use super::project;
-use super::relations::{self, Reader};
 use super::reader::{Problems, Section, Text};
+use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
-    Series, Source, SubPackage, Test,
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
+    Source, SubPackage, Test,
 };
 use crate::types::{Arch, Format, nearest};
 
@@ -58,11 +58,7 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(
-                &Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard),
-                name_rule,
-                relations,
-            )
+            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
         }
     };
     let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
@@ -372,7 +368,8 @@ fn read_packages(
 fn read_test(section: &Section<'_>) -> Option<Test> {
     section.require(&["script"]);
     let requires = section.strings("requires", values::relation);
-    section.script("script").map(|script| Test { script, requires })
+    let network = section.boolean("network").unwrap_or(false);
+    section.script("script").map(|script| Test { script, requires, network })
 }
 
 fn read_limits(section: &Section<'_>) -> RecipeLimits {

@@ -87,8 +87,8 @@ fn is_known_capability(name: &str) -> bool {
 
 fn deb_term(term: &Term, shown: &str, field: Field, for_all: bool) -> Result<(), String> {
     if let Some((name, qualifier)) = term.name.split_once(':') {
-        let is_architecture =
-            !qualifier.is_empty() && qualifier.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        let is_architecture = !qualifier.is_empty()
+            && qualifier.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         let allowed = match field {
             Field::Needs => is_architecture && qualifier != "native",
             Field::Conflicts | Field::Replaces => is_architecture && !matches!(qualifier, "any" | "native"),
