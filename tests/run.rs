@@ -231,6 +231,7 @@ async fn a_package_is_built_kept_installed_and_removed() {
         test: Some("dpkg -s run-test | grep -q 'Version: 1.0-1'".to_owned()),
         remove: "dpkg -r run-test && ! dpkg -s run-test".to_owned(),
         env: BTreeMap::new(),
+        network: false,
     }));
     job.key = job.key.with("test", "tried");
     let reports = lab.run(vec![job.clone()]).await;

@@ -391,6 +391,7 @@ async fn finish(
         env: &BTreeMap::new(),
         files: &[],
         scripts,
+        fetch: None,
         commit: CommitSpec { tag: tag(distro, arch), labels: base_labels(distro, arch, origin, digest) },
     };
     match workshop::make(images, &work, None, sink, cancel).await? {

@@ -351,6 +351,7 @@ fn derivation(script: &str) -> Derivation {
         script: script.to_owned(),
         env: BTreeMap::new(),
         files: vec![("tmp/list".to_owned(), b"gcc".to_vec().into())],
+        fetch_first: None,
         description: "gcc".to_owned(),
         inputs: Vec::new(),
     }

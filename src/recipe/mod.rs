@@ -319,6 +319,8 @@ pub struct Test {
     pub script: String,
     /// Packages to install beside.
     pub requires: Vec<String>,
+    /// Leave the network on while the packages are installed, tried and removed. Off by default.
+    pub network: bool,
 }
 
 /// `[limits]`
@@ -326,7 +328,7 @@ pub struct Test {
 pub struct RecipeLimits {
     pub memory_bytes: u64,
     pub pids: u32,
-    /// For each step.
+    /// For all that is done to build, and for each part of the test.
     pub timeout: Duration,
     /// Time without any output.
     pub stall: Duration,

@@ -180,6 +180,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
         Err(outcome) => (outcome, None),
     };
     let hints = hints::hints(&mut work, &outcome).await;
+    let told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
     let Work { journal, memory_peak_bytes, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
@@ -194,6 +195,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
     report.steps = steps;
     report.tail = tail;
     report.hints = hints;
+    report.told = told;
     report.memory_peak_bytes = memory_peak_bytes;
     keep(shared, job, staging, built, &mut report).await;
     report.elapsed = started.elapsed();
@@ -265,6 +267,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         log: None,
         tail: None,
         hints: Vec::new(),
+        told: Vec::new(),
         memory_peak_bytes: None,
     }
 }
