@@ -1,6 +1,7 @@
 //! The words that every module shares: package formats, architectures, digests, sizes, and text made safe to print.
 //! It imports nothing of farm and decides nothing.
 
+mod address;
 mod stamp;
 
 use std::fmt;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{Address, redacted_text, starred_text};
 pub use stamp::Stamp;
 
 /// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.
