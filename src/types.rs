@@ -1,6 +1,7 @@
 //! The words that every module shares: package formats, architectures, digests, sizes, and text made safe to print.
 //! It imports nothing of farm and decides nothing.
 
+mod address;
 mod folder;
 mod stamp;
 
@@ -9,6 +10,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use address::{Address, redacted_text, starred_text};
 pub use folder::{FolderError, own_folder};
 pub use stamp::Stamp;
 

@@ -35,7 +35,7 @@ use serde::Serialize;
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
 use crate::relation;
-use crate::types::Format;
+use crate::types::{Address, Format};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
@@ -239,7 +239,7 @@ pub struct TestSetup {
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
-pub type Mirrors = BTreeMap<String, String>;
+pub type Mirrors = BTreeMap<String, Address>;
 
 /// Where a job's last step puts every result.
 const RESULTS: &str = "/build/results";
@@ -268,7 +268,8 @@ pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, Strin
     });
     for archive in archives {
         if let Some(url) = mirrors.get(archive) {
-            env.insert(mirror_variable(archive), url.clone());
+            // What runs there may print it, and whoever made a package that is installed there may read it.
+            env.insert(mirror_variable(archive), url.public());
         }
     }
     env

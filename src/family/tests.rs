@@ -85,6 +85,7 @@ fn recipe() -> Recipe {
                 ..MaintainerScripts::default()
             },
             date: None,
+            fallback_date: None,
             changelog: vec![],
             from_project: FromProject::default(),
         },
@@ -357,9 +358,9 @@ fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
     assert_eq!(builder(&one, &distro), builder(&other, &distro));
     assert!(!builder(&one, &distro).script.contains("example"), "a mirror is in the key");
     let mirrors = Mirrors::from([
-        ("debian".to_owned(), "http://near.example/debian".to_owned()),
-        ("debian-security".to_owned(), "http://near.example/security".to_owned()),
-        ("ubuntu".to_owned(), "http://near.example/ubuntu".to_owned()),
+        ("debian".to_owned(), "http://ada:secret@near.example/debian".into()),
+        ("debian-security".to_owned(), "http://near.example/security?token=secret".into()),
+        ("ubuntu".to_owned(), "http://near.example/ubuntu".into()),
     ]);
     let env = network_env(&distro, &mirrors);
     assert_eq!(

@@ -68,7 +68,7 @@ impl Lab {
     }
 
     fn images(&self) -> Images {
-        let mirror = Mirror { url: self.archive.url(), origin: Origin::Configured };
+        let mirror = Mirror { url: self.archive.url().into(), origin: Origin::Configured };
         images(&self.engine, self.choice, self.cache.path(), BTreeMap::from([("debian".to_owned(), mirror)]))
     }
 

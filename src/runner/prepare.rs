@@ -88,6 +88,11 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
     }
+    if job.date(sources.newest) <= source::EARLIEST {
+        let message = "nothing in the sources says when they were made, and so packages say 1990-01-01: write date in \
+                       [package]";
+        work.warning("no-date", message).await?;
+    }
     let (base, own) = images?;
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
