@@ -105,6 +105,7 @@ fn package(name: &str, patterns: &[&str]) -> AssembledPackage {
         own_files: Vec::new(),
         scriptlets: BTreeMap::new(),
         maintainer_scripts: MaintainerScripts::default(),
+        script_environment: String::new(),
     }
 }
 

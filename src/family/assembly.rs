@@ -14,8 +14,8 @@ use super::members::{Member, members};
 use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
-    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright, deb,
-    rpm, script_variables, scriptlets, source_folder, unpack,
+    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright,
+    deb, rpm, script_variables, scriptlets, source_folder, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.

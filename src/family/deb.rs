@@ -392,11 +392,12 @@ fn services(members: &[Member<'_>]) -> String {
             }
             rules.push_str(&format!("\tdh_installsystemd -p{name}{options} {unit}\n"));
         }
-        for (script, piece) in
-            [("postinst", template_restart(member.system)), ("prerm", template_stop(member.system))]
+        for (script, piece) in [("postinst", template_restart(member.system)), ("prerm", template_stop(member.system))]
         {
             if piece.is_some() {
-                rules.push_str(&format!("\tcat {SCRIPTS}/{name}.{script}-templates >>debian/{name}.{script}.debhelper\n"));
+                rules.push_str(&format!(
+                    "\tcat {SCRIPTS}/{name}.{script}-templates >>debian/{name}.{script}.debhelper\n"
+                ));
             }
         }
     }
@@ -455,9 +456,9 @@ fn maintainer_scripts(member: &Member<'_>, environment: &str) -> Vec<GuestFile> 
         ("postinst-templates", template_restart(member.system)),
         ("prerm-templates", template_stop(member.system)),
     ];
-    let pieces = pieces.into_iter().filter_map(|(kind, piece)| Some(file(&format!("{SCRIPTS}/{package}.{kind}"), piece?)));
-    let whole =
-        [(Moment::PreInstall, pre_install), (Moment::PreRemove, pre_remove), (Moment::PostRemove, post_remove)];
+    let pieces =
+        pieces.into_iter().filter_map(|(kind, piece)| Some(file(&format!("{SCRIPTS}/{package}.{kind}"), piece?)));
+    let whole = [(Moment::PreInstall, pre_install), (Moment::PreRemove, pre_remove), (Moment::PostRemove, post_remove)];
     let whole = whole.into_iter().filter_map(|(moment, script)| {
         let script = contract::for_debhelper(&format!("{environment}{}", body(script.as_ref()?)));
         let script = contract::deb(&script, moment, "");

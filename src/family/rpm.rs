@@ -8,12 +8,13 @@ use crate::recipe::{PackageArch, Recipe, Relations};
 use crate::types::Format;
 
 use super::members::{Member, assignment, members, source_name};
-use super::system::own_files;
 use super::spec::{self, tag};
+use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
-    Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables, scriptlets, source_top, unpack,
+    Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables, scriptlets,
+    source_top, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -228,7 +229,9 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     }
     for (index, patch) in patches.iter().enumerate() {
         // The path is a macro, so it is put in when the rest has been escaped.
-        spec.push_str(&spec::value(&patch.apply("FILE")).replace("-i FILE\n", &format!("-i %{{PATCH{}}}\n", index + 1)));
+        spec.push_str(
+            &spec::value(&patch.apply("FILE")).replace("-i FILE\n", &format!("-i %{{PATCH{}}}\n", index + 1)),
+        );
     }
     let build = &recipe.build;
     let environment = environment(recipe, distro);
@@ -296,7 +299,8 @@ pub(super) fn relation_tags(relations: &Relations, self_version: &str) -> [(&'st
     let write = |list: &[String]| -> Vec<String> {
         list.iter().filter_map(|r| relation::write(r, Format::Rpm, self_version).ok()).collect()
     };
-    let (versions, whole): (Vec<String>, Vec<String>) = replaces.iter().cloned().partition(|r| relation::has_version(r));
+    let (versions, whole): (Vec<String>, Vec<String>) =
+        replaces.iter().cloned().partition(|r| relation::has_version(r));
     let mut conflicts = write(conflicts);
     conflicts.extend(write(&versions));
     [

@@ -10,13 +10,13 @@ use super::document::{Entry, Node, Table, Value};
 use super::environment;
 use super::keys;
 use super::project;
-use super::relations::{self, Reader};
 use super::reader::{Problems, Section, Text};
+use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
-    Series, Source, SubPackage, Test,
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
+    Source, SubPackage, Test,
 };
 use crate::types::{Arch, Format, nearest};
 
@@ -58,11 +58,7 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(
-                &Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard),
-                name_rule,
-                relations,
-            )
+            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
         }
     };
     let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
