@@ -380,6 +380,13 @@ pub fn reads_indexes(distro: &Distro) -> bool {
     !(distro.manager == PackageManager::Apt && distro.format == Format::Rpm)
 }
 
+/// Packages that a recipe replaces whole, in all versions, each with the place that says so.
+pub fn replaced_whole(recipe: &Recipe) -> Vec<(String, &str)> {
+    let lists = check::relation_lists(recipe).into_iter().filter(|(place, _)| place.ends_with(" replaces"));
+    let whole = lists.flat_map(|(place, list)| list.iter().map(move |relation| (place.clone(), relation.trim())));
+    whole.filter(|(_, relation)| !relation::has_version(relation)).collect()
+}
+
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.
 pub fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
     check::check(recipe, distro)

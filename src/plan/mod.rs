@@ -220,6 +220,12 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     }
     problems.extend(collisions(&planned));
     problems.extend(name_clashes(&planned));
+    problems.extend(
+        inputs
+            .cells
+            .iter()
+            .flat_map(|cell| cell.set.problems.iter().map(|problem| (cell.target.clone(), problem.clone()))),
+    );
     if problems.is_empty() {
         let mut warnings = end_of_life_warnings(inputs);
         warnings.extend(inputs.cells.iter().flat_map(|cell| {
