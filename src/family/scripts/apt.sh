@@ -237,7 +237,8 @@ apt_unmet() {
     for package in "$farm_packages"/*.deb; do
         for field in Pre-Depends Depends; do
             dpkg-deb -f "$package" "$field" | tr ',\n' '\n ' | sed 's/^ *//; s/ *$//'
-        done | while read -r relation || [ -n "$relation" ]; do
+            echo
+        done | while read -r relation; do
             [ -n "$relation" ] || continue
             for name in $(echo "$relation" | sed 's/([^)]*)//g; s/\[[^]]*\]//g; s/|/ /g; s/:[a-z0-9-]*//g'); do
                 case $apt_own in *" $name "*) continue 2 ;; esac
