@@ -98,6 +98,7 @@ impl Bench {
         let base_labels = base_labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
         engine.add_image("farm/base:debian-12-amd64", base_labels.into());
         engine.on_exec(|guest| (guest.exec.argv[2] == "install requirements").then(|| Reply::exit(0)));
+        engine.on_exec(|guest| guest.exec.argv[2].ends_with("check packages").then(|| Reply::exit(0)));
         let options = RunOptions { jobs: 2, ..RunOptions::default() };
         Bench { folder: tempfile::tempdir().unwrap(), engine, distro, options, second: Duration::from_secs(1) }
     }
@@ -354,7 +355,7 @@ fn test_setup() -> TestSetup {
         packages: "/tmp/farm-packages".to_owned(),
         tester: None,
         install: "install packages".to_owned(),
-        check: "check".to_owned(),
+        check: "check packages".to_owned(),
         test: Some("run test".to_owned()),
         remove: "remove packages".to_owned(),
         env: BTreeMap::new(),

@@ -237,6 +237,7 @@ apt_unmet() {
     for package in "$farm_packages"/*.deb; do
         for field in Pre-Depends Depends; do
             dpkg-deb -f "$package" "$field" | tr ',\n' '\n ' | sed 's/^ *//; s/ *$//'
+            echo
         done | while read -r relation; do
             [ -n "$relation" ] || continue
             for name in $(echo "$relation" | sed 's/([^)]*)//g; s/\[[^]]*\]//g; s/|/ /g; s/:[a-z0-9-]*//g'); do
@@ -251,9 +252,13 @@ apt_unmet() {
 # Says what the packages under test lack, from apt's words on them, and exits 11.
 apt_test_explain() {
     cat "$apt_home/install.log"
-    sed -n 's/^.*Depends: \(.*\) but .*$/farm: unsatisfiable: \1/p; s/^E: Unable to locate package /farm: unsatisfiable: /p' \
-        "$apt_home/install.log" | sort -u
-    apt_unmet
+    apt_unmet >"$apt_home/unmet"
+    if [ -s "$apt_home/unmet" ]; then
+        cat "$apt_home/unmet"
+    else
+        sed -n 's/^.*Depends: \(.*\) but .*$/farm: unsatisfiable: \1/p; s/^E: Unable to locate package /farm: unsatisfiable: /p' \
+            "$apt_home/install.log" | sort -u
+    fi
     echo "farm: the packages cannot be installed: see above" >&2
     exit 11
 }
