@@ -8,7 +8,8 @@ use crate::types::Format;
 use super::relation;
 use super::text::{quote, quote_all};
 use super::{
-    BUILD_ROOT, BuilderSetup, OFFERED_PACKAGES, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb, rpm_generic,
+    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, OFFERED_PACKAGES, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb,
+    rpm_generic,
 };
 
 const LIBRARY: &str = include_str!("scripts/apt.sh");
@@ -65,6 +66,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 pub(super) fn preamble(distro: &Distro) -> String {
     let mut variables: Vec<(&str, String)> =
         vec![("farm_offered", OFFERED_PACKAGES.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
+    variables.push(("farm_fetched", FETCHED_PACKAGES.to_owned()));
     let bootstrap = distro.bootstrap.as_ref();
     let suites = bootstrap.map(|b| {
         let mut suites = vec![b.suite.clone()];
@@ -90,6 +92,7 @@ pub(super) fn preamble(distro: &Distro) -> String {
         script.push_str(&format!("{name}={}\n", quote(&value)));
     }
     script.push_str(LIBRARY);
+    script.push_str(include_str!("scripts/apt-fetch.sh"));
     script
 }
 
@@ -103,8 +106,10 @@ pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> (String, String) {
         quote_all(names.iter().map(String::as_str)),
         include_str!("scripts/apt-test.sh")
     );
-    let remove =
-        format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n{}", include_str!("scripts/apt-remove.sh"));
+    let remove = format!(
+        "set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n{}",
+        include_str!("scripts/apt-remove.sh")
+    );
     (install, remove)
 }
 

@@ -5,7 +5,7 @@ use crate::distro::Distro;
 use crate::recipe::Recipe;
 
 use super::text::quote;
-use super::{BuilderSetup, SET_REPOSITORY, TEST_PACKAGES, rpm};
+use super::{BuilderSetup, FETCHED_PACKAGES, SET_REPOSITORY, TEST_PACKAGES, rpm};
 
 const LIBRARY: &str = include_str!("scripts/dnf.sh");
 
@@ -15,7 +15,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 
 fn preamble(distro: &Distro) -> String {
     format!(
-        "set -eu\nfarm_set={SET_REPOSITORY}\nfarm_repositories={}\n{LIBRARY}",
+        "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={}\n{LIBRARY}",
         quote(&distro.enable_repositories.join(" "))
     )
 }

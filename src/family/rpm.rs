@@ -59,6 +59,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
                     name: member.name.clone(),
                     version: version(recipe, distro),
                     architecture: member.architecture,
+                    is_empty: member.is_empty,
                 })
                 .collect();
             (sources, files(recipe, distro, &members, source_date_epoch), name, expected)
@@ -242,8 +243,11 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     let environment = environment(recipe, distro);
     let users = scriptlets::generated_users(members, distro);
     script_section(&mut spec, "build", "build", &format!("{users}{environment}"), build.build.as_deref());
-    let install_environment =
-        format!("{}{environment}export DESTDIR=\"%{{buildroot}}\" MAKEFLAGS=\n", style::AFTER_INSTALL);
+    let install_environment = format!(
+        "{}{}{environment}export DESTDIR=\"%{{buildroot}}\" MAKEFLAGS=\n",
+        style::licences(distro),
+        style::AFTER_INSTALL
+    );
     script_section(&mut spec, "install", "package", &install_environment, build.install.as_deref());
     spec.push_str("# Every package would own this index of info pages: it is made on the user's machine.\n");
     spec.push_str("rm -f %{buildroot}%{_infodir}/dir\n");
@@ -258,7 +262,6 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     for (index, member) in members.iter().enumerate() {
         scriptlets::scriptlets(&mut spec, member, distro, ships_libraries(members, index), &environment);
     }
-    spec.push_str(style::licences(distro));
     for member in members {
         let name = if member.name == package.name { String::new() } else { format!("-n {} ", member.name) };
         spec.push_str(&format!("\n%files {name}-f farm-files/{}\n", member.name));

@@ -3,6 +3,7 @@
 
 use crate::distro::{Distro, PackageManager, Trigger};
 use crate::recipe::{Origin, Recipe};
+use crate::types::Address;
 
 use super::members::Member;
 use super::spec::{self, tag};
@@ -22,11 +23,12 @@ fn may_be_old(distro: &Distro) -> bool {
     distro.manager == PackageManager::Dnf && !distro.triggers.contains(&Trigger::Ldconfig)
 }
 
-/// Before the first list of files: the macro that the License tag defines hides what marks licence files in lists (rpm 4.11).
+/// Of %install, before any list of files: the macro that the License tag defines hides what marks licence files in lists
+/// (rpm 4.11). Not behind scriptlets: what stands there belongs to the last of them.
 pub(super) fn licences(distro: &Distro) -> &'static str {
     match may_be_old(distro) {
         true => {
-            "\n# rpm 4.11 (EL 7) would read the License tag where lists of files have %%license.\n%undefine license\n"
+            "# rpm 4.11 (EL 7) would read the License tag where lists of files have %%license.\n%undefine license\n"
         }
         false => "",
     }
@@ -63,39 +65,13 @@ pub(super) fn origin(recipe: &Recipe) -> String {
     for source in &recipe.sources {
         let (place, proof) = match &source.origin {
             Origin::Urls { urls, sha256 } => {
-                (public(urls.first().map_or("", String::as_str)), format!(" sha256:{sha256}"))
+                (urls.first().map(Address::public).unwrap_or_default(), format!(" sha256:{sha256}"))
             }
             Origin::Path { path } => (format!("{path}, beside the recipe"), String::new()),
-            Origin::Git { url, commit, .. } => (public(url), format!(" commit {commit}")),
+            Origin::Git { url, commit, .. } => (url.public(), format!(" commit {commit}")),
         };
         let line: String = format!("{place}{proof}").chars().filter(|c| !c.is_control() && *c != '\\').collect();
         text.push_str(&format!("#   {}\n", spec::value(&line)));
     }
     text
-}
-
-/// An address without the names and passwords that may be in it.
-fn public(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (host, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    format!("{scheme}://{host}{path}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_written_without_secrets() {
-        for (url, shown) in [
-            ("https://user:pass@host.example/a@b.tar", "https://host.example/a@b.tar"),
-            ("https://token@host.example:8443/a", "https://host.example:8443/a"),
-            ("https://host.example?x=@y", "https://host.example?x=@y"),
-            ("mirror://debian/pool/a.tar.gz", "mirror://debian/pool/a.tar.gz"),
-            ("git@host.example:a/b", "git@host.example:a/b"),
-        ] {
-            assert_eq!(public(url), shown);
-        }
-    }
 }
