@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use native::{NativeOptions, run_helper};
 pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
-    Network, Stats, labels,
+    Network, Stats, common, labels,
 };
 pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
 

@@ -15,7 +15,7 @@ pub mod labels {
     pub const RUN: &str = "io.farm.run";
     /// The target that a container works for.
     pub const TARGET: &str = "io.farm.target";
-    /// `base`, `environment`, `builder` or `tester`.
+    /// `base`, `environment`, `builder`, `tester` or `imported`.
     pub const KIND: &str = "io.farm.kind";
     /// The content key of a builder or tester image.
     pub const KEY: &str = "io.farm.key";
@@ -25,7 +25,7 @@ pub mod labels {
     pub const DEFINITION: &str = "io.farm.definition";
     /// Raised when farm makes base images in another way; an image without it is of the first.
     pub const GENERATION: &str = "io.farm.generation";
-    /// Where a base image came from: `bootstrap` or `registry`.
+    /// Where an image came from: `bootstrap`, `registry` or `file`.
     pub const ORIGIN: &str = "io.farm.origin";
     /// The distribution id and architecture of a base image, `debian-12/amd64`.
     pub const DISTRO: &str = "io.farm.distro";
@@ -111,6 +111,8 @@ pub struct ImportSpec {
     pub tag: String,
     pub arch: Arch,
     pub labels: BTreeMap<String, String>,
+    /// What processes find in their environment beside what they are given, `NAME=value`; none: the engine's default.
+    pub env: Vec<String>,
 }
 
 /// An image made from a container.
@@ -149,6 +151,20 @@ pub enum Network {
     Default,
     /// The engine host's own network.
     Host,
+}
+
+/// What every container has, on each engine: a test suite that passes with one passes with all.
+pub mod common {
+    /// Bytes of `/dev/shm`. Browsers and databases want more than the 64 MiB that engines give by themselves.
+    pub const SHARED_MEMORY: u64 = 1 << 30;
+    /// Open files of a process, as it starts and at most (`RLIMIT_NOFILE`). Never more than the engine itself may have.
+    pub const OPEN_FILES: (u64, u64) = (1024, 16_384);
+    /// Processes of a user (`RLIMIT_NPROC`), whose number in a container [`super::Limits`] says.
+    pub const PROCESSES: u64 = 32_768;
+    /// Bytes of stack as a process starts (`RLIMIT_STACK`).
+    pub const STACK: u64 = 8 << 20;
+    /// Bytes of memory that a process may lock (`RLIMIT_MEMLOCK`).
+    pub const LOCKED_MEMORY: u64 = 8 << 20;
 }
 
 /// What a container may use.

@@ -64,6 +64,7 @@ pub(super) async fn find_or_make(
         env: &derivation.env,
         files: &derivation.files,
         scripts: &[&derivation.script],
+        fetch: derivation.fetch_first.as_ref(),
         commit: CommitSpec {
             tag,
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -109,6 +110,7 @@ mod tests {
             script: "apt-get install x".to_owned(),
             env: [("A".to_owned(), "1".to_owned())].into(),
             files: vec![("tmp/x".to_owned(), b"x".to_vec().into())],
+            fetch_first: None,
             description: "x".to_owned(),
             inputs: vec!["sha256:1".to_owned()],
         }

@@ -11,13 +11,14 @@ use super::environment;
 use super::keys;
 use super::project;
 use super::reader::{Problems, Section, Text};
+use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
-    Relations, Series, Source, SubPackage, Test,
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
+    Source, SourcePlace, SubPackage, Test,
 };
-use crate::types::{Arch, Format, nearest};
+use crate::types::{Address, Arch, Format, nearest};
 
 /// Limits of a recipe that sets none.
 pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
@@ -27,6 +28,9 @@ pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
     stall: Duration::from_secs(20 * 60),
     log_bytes: 256 << 20,
 };
+
+/// 1990-01-01
+const EARLIEST_DATE: i64 = 631_152_000;
 
 /// A diff has three lines of context: a hunk that needs none of them could go anywhere.
 const MOST_FUZZ: u32 = 2;
@@ -41,8 +45,9 @@ pub(crate) fn read_recipe(
     problems: &Problems<'_>,
 ) -> Recipe {
     let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table, problems };
+    let relations = Reader { format: relations::generated(table, format), for_all: false };
     let package = match file.sub("package", &keys::PACKAGE, "[package]") {
-        Some(section) => read_package(&section, name_rule),
+        Some(section) => read_package(&section, name_rule, relations),
         None => {
             if table.get("package").is_none() {
                 problems.add(
@@ -56,7 +61,7 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule)
+            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
         }
     };
     let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
@@ -71,7 +76,7 @@ pub(crate) fn read_recipe(
             spec: section.checked_line("spec", values::inner_path).map(|text| text.value.to_owned()),
         })
         .unwrap_or_default();
-    let packages = read_packages(&file, &package, name_rule);
+    let packages = read_packages(&file, &package, name_rule, relations);
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
@@ -106,10 +111,11 @@ fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems
     }
 }
 
-fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
+fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -> Package {
     section.require(&["name", "version", "summary", "license", "maintainer"]);
     let summary = section.required_line("summary", values::anything);
     let from_project = project::read(section);
+    let architecture = read_architecture(section).unwrap_or(PackageArch::Any);
     Package {
         name: section.required_line("name", name_rule.check()),
         version: match section.is_table("version") {
@@ -127,16 +133,34 @@ fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
             .checked_line("section", values::section)
             .map_or_else(|| "misc".to_owned(), |text| text.value.to_owned()),
         group: section.line("group").map(|text| text.value.to_owned()),
-        architecture: read_architecture(section).unwrap_or(PackageArch::Any),
-        relations: read_relations(section),
+        architecture,
+        relations: Reader { for_all: architecture == PackageArch::All, ..relations }.read(section),
         files: section.strings("files", values::installed_path),
+        is_empty: section.is_empty_array("files"),
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
-        date: if section.is_table("date") { None } else { section.time("date") },
+        date: if section.is_table("date") { None } else { read_date(section) },
+        fallback_date: None,
         changelog: Vec::new(),
         from_project,
     }
+}
+
+/// No date before those that packages can have.
+fn read_date(section: &Section<'_>) -> Option<i64> {
+    let date = section.time("date")?;
+    if let Some(entry) = section.table.get("date").filter(|_| date < EARLIEST_DATE) {
+        let help = "rpm passes over changelogs of the years before that, and older ones do not build with them";
+        section.problems.add(
+            "`date` is too long ago",
+            &entry.node.span,
+            "must not be before 1990",
+            Some(help.to_owned()),
+        );
+        return None;
+    }
+    Some(date)
 }
 
 fn read_description(section: &Section<'_>) -> Option<String> {
@@ -174,18 +198,6 @@ fn read_architecture(section: &Section<'_>) -> Option<PackageArch> {
     }
 }
 
-fn read_relations(section: &Section<'_>) -> Relations {
-    let relations = |key| section.strings(key, values::relation);
-    Relations {
-        requires: relations("requires"),
-        recommends: relations("recommends"),
-        suggests: relations("suggests"),
-        provides: relations("provides"),
-        conflicts: relations("conflicts"),
-        replaces: relations("replaces"),
-    }
-}
-
 fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
     let Some(scripts) = section.sub("scripts", &keys::SCRIPTS, title) else { return MaintainerScripts::default() };
     MaintainerScripts {
@@ -215,6 +227,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             };
             stray(section, &["commit", "submodules"], key, "source", help);
             section.require(&["sha256"]);
+            let urls = urls.into_iter().map(Address::from).collect();
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
@@ -225,7 +238,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             stray(section, &["sha256", "unpack"], "git", "source", help);
             section.require(&["commit"]);
             Origin::Git {
-                url: section.required_line("git", values::git_url),
+                url: section.required_line("git", values::git_url).into(),
                 commit: section.required_line("commit", values::commit).to_ascii_lowercase(),
                 submodules: section.boolean("submodules").unwrap_or(false),
             }
@@ -263,6 +276,17 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             "an archive that is not unpacked keeps all of its paths",
         );
     }
+    if let Some(entry) = section.table.get("gitignore").filter(|_| !matches!(origin, Origin::Path { .. })) {
+        section.problems.add(
+            "`gitignore` has no meaning here",
+            &entry.key_span,
+            "belongs to a source with `path`",
+            Some("archives and commits are taken whole".to_owned()),
+        );
+    }
+    let said = ["path", "url", "urls", "git"].into_iter().find_map(|key| section.table.get(key));
+    let span = said.map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
+    let place = SourcePlace { line: section.problems.line(&span), span };
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
     let patches = section.strings("patches", values::relative_path);
     let series = section
@@ -283,10 +307,13 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
         into: section
             .checked_line("into", values::inner_path)
             .map_or_else(|| ".".to_owned(), |text| text.value.to_owned()),
+        strip_said: section.table.get("strip").is_some(),
         unpack,
+        gitignore: section.boolean("gitignore").unwrap_or(true),
         series,
         patches: patches.into_iter().map(|path| Patch { path, strip: 1 }).collect(),
         fuzz: section.integer("fuzz", 0..=MOST_FUZZ).unwrap_or(0),
+        place,
     })
 }
 
@@ -315,7 +342,12 @@ fn read_build(section: &Section<'_>) -> Build {
     }
 }
 
-fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> BTreeMap<String, SubPackage> {
+fn read_packages(
+    file: &Section<'_>,
+    package: &Package,
+    name_rule: NameRule,
+    relations: Reader,
+) -> BTreeMap<String, SubPackage> {
     let Some(table) = file.plain_table("packages") else { return BTreeMap::new() };
     let mut packages = BTreeMap::new();
     for (key, entry) in &table.entries {
@@ -347,16 +379,18 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
             );
         }
         section.require(&["files"]);
+        let architecture = read_architecture(&section);
+        let for_all = architecture.unwrap_or(package.architecture) == PackageArch::All;
         let sub_package = SubPackage {
             name: name.map(|text| text.value.to_owned()),
             summary: section.line("summary").map(|text| text.value.to_owned()),
             description: read_description(&section),
             section: section.checked_line("section", values::section).map(|text| text.value.to_owned()),
             group: section.line("group").map(|text| text.value.to_owned()),
-            architecture: read_architecture(&section),
+            architecture,
             files: section.strings("files", values::installed_path),
             config_files: section.strings("config-files", values::installed_path),
-            relations: read_relations(&section),
+            relations: Reader { for_all, ..relations }.read(&section),
             system: read_system(&section),
             scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]")),
         };
@@ -369,7 +403,8 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
 fn read_test(section: &Section<'_>) -> Option<Test> {
     section.require(&["script"]);
     let requires = section.strings("requires", values::relation);
-    section.script("script").map(|script| Test { script, requires })
+    let network = section.boolean("network").unwrap_or(false);
+    section.script("script").map(|script| Test { script, requires, network })
 }
 
 fn read_limits(section: &Section<'_>) -> RecipeLimits {

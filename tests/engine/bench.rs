@@ -178,7 +178,10 @@ pub(crate) async fn import(
     labels: BTreeMap<String, String>,
     layer: ByteStream,
 ) -> ImageInfo {
-    engine.import(&ImportSpec { tag: tag.to_owned(), arch: Arch::host().unwrap(), labels }, layer).await.unwrap()
+    engine
+        .import(&ImportSpec { tag: tag.to_owned(), arch: Arch::host().unwrap(), labels, env: Vec::new() }, layer)
+        .await
+        .unwrap()
 }
 
 /// Keeps everything.

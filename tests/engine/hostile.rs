@@ -94,7 +94,7 @@ fn ways_out(marker: &str) -> Vec<Vec<Entry>> {
 
 async fn import(bench: &Bench, entries: &[Entry], name: &str) -> Result<ImageInfo, EngineError> {
     let tag = format!("farm-test/hostile-{name}:{}", bench.run);
-    let spec = ImportSpec { tag, arch: Arch::host().unwrap(), labels: BTreeMap::new() };
+    let spec = ImportSpec { tag, arch: Arch::host().unwrap(), labels: BTreeMap::new(), env: Vec::new() };
     bench.engine.import(&spec, archive(entries)).await
 }
 

@@ -70,7 +70,7 @@ fn existing(folder: &Path) -> PathBuf {
 
 async fn try_container(engine: &Native) -> Result<(), EngineError> {
     let arch = Arch::host().unwrap_or(Arch::Amd64);
-    let spec = ImportSpec { tag: IMAGE.to_owned(), arch, labels: BTreeMap::new() };
+    let spec = ImportSpec { tag: IMAGE.to_owned(), arch, labels: BTreeMap::new(), env: Vec::new() };
     let layer = stream::once(async { Ok::<Bytes, io::Error>(Bytes::from_static(&EMPTY_ARCHIVE)) });
     engine.import(&spec, Box::pin(layer)).await?;
     let spec = ContainerSpec {

@@ -5,6 +5,7 @@
 //! It is the one part of farm with `unsafe`: each block says why it is sound.
 
 mod build;
+mod calls;
 mod cgroup;
 mod clear;
 mod confine;
@@ -15,6 +16,7 @@ mod helper;
 mod ids;
 mod init;
 mod keeper;
+mod landlock;
 mod protocol;
 mod pull;
 mod registry;
@@ -308,8 +310,14 @@ impl Engine for Native {
         self.unpack_layer(&staging, layer, action).await?;
         let (shared, spec) = (self.shared.clone(), spec.clone());
         let made = blocking(move || {
-            let made =
-                shared.add_layer(&staging.folder.join("layer"), None, &spec.tag, spec.arch, &spec.labels, Vec::new());
+            let made = shared.add_layer(
+                &staging.folder.join("layer"),
+                None,
+                &spec.tag,
+                spec.arch,
+                &spec.labels,
+                spec.env.clone(),
+            );
             shared.helpers.remove(staging.into_rubbish())?;
             made
         });
@@ -444,6 +452,7 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),
         processes: spec.limits.pids.map(u64::from).filter(|_| !cgroups.limits_processes()),
         resolv_conf: (spec.network != Network::None).then(resolv_conf),
+        sockets_by_call: spec.arch == Arch::I386,
         cgroups: groups.clone(),
     };
     let mut helper = shared.helpers.start(&Order::Container(Box::new(setup)), &[held.into()]).map_err(failed)?;

@@ -62,6 +62,8 @@ pub(super) struct Setup {
     /// In place of cgroups: bytes of address space of each process, and processes of each user.
     pub(super) address_space: Option<u64>,
     pub(super) processes: Option<u64>,
+    /// Its C library makes sockets by socketcall(2) alone, as that of i386 does.
+    pub(super) sockets_by_call: bool,
     /// The contents of `/etc/resolv.conf`.
     pub(super) resolv_conf: Option<String>,
 }

@@ -231,7 +231,7 @@ impl Builder<'_> {
     async fn empty(&mut self) -> Result<Image, EngineError> {
         self.made += 1;
         let tag = self.staging.tag(self.made);
-        let spec = ImportSpec { tag: tag.clone(), arch: self.spec.arch, labels: BTreeMap::new() };
+        let spec = ImportSpec { tag: tag.clone(), arch: self.spec.arch, labels: BTreeMap::new(), env: Vec::new() };
         self.engine.import(&spec, stream::from_tar(|_| Ok(()))).await?;
         let found = self.look_up(&tag).await?;
         found.ok_or_else(|| EngineError::Lost { action: ACTION.to_owned(), reason: format!("{tag} is gone") })
