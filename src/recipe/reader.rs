@@ -37,6 +37,11 @@ impl<'a> Problems<'a> {
         self.found.borrow_mut().push(Problem { message, span: span.clone(), label, help });
     }
 
+    /// The line of the text on which something begins, 1-based.
+    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
+        self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
+    }
+
     /// A complaint about a string value, at the string, or at the part of it that is meant when the string is written
     /// without escapes.
     pub(crate) fn complain(&self, what: &str, text: Text<'_>, complaint: Complaint) {

@@ -143,8 +143,13 @@ pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
     };
     let job = job.with_set(supply.inputs(job.test.is_some()));
     let forced = shared.options.force && !job.only_needed;
+    let kept = shared.store.state(&job.target).unwrap_or_else(|damaged| {
+        let message = format!("{} {}: it is built again", damaged.path.display(), damaged.reason);
+        shared.emit(Event::Warning { target: Some(job.target.clone()), message });
+        None
+    });
     if !forced
-        && let Some(record) = shared.store.record(&job.target)
+        && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
     {
         return Settled::Kept(kept_report(&shared.store, &job, record));

@@ -16,7 +16,7 @@ use crate::engine::{EngineError, Limits, Network, labels};
 use crate::event::{HintPackage, RecipePlace};
 use crate::family::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
-    TestSetup, User,
+    TestSetup, UpgradeSetup, User,
 };
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
@@ -359,6 +359,11 @@ fn test_setup() -> TestSetup {
         test: Some("run test".to_owned()),
         remove: "remove packages".to_owned(),
         env: BTreeMap::new(),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: "install former".to_owned(),
+            upgrade: "upgrade packages".to_owned(),
+        },
         network: false,
     }
 }
