@@ -19,6 +19,7 @@ pub mod init;
 pub mod matrix;
 pub mod plan;
 pub mod recipe;
+mod relation;
 pub mod repo;
 pub mod report;
 pub mod runner;

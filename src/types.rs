@@ -2,6 +2,7 @@
 //! It imports nothing of farm and decides nothing.
 
 mod address;
+mod folder;
 mod stamp;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, redacted_text, starred_text};
+pub use folder::{FolderError, own_folder};
 pub use stamp::Stamp;
 
 /// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.

@@ -237,6 +237,11 @@ impl Reader {
         self.cache.join("archive")
     }
 
+    /// Where a run says what it is at, for others on this machine to wait for.
+    pub fn locks(&self) -> PathBuf {
+        self.cache.join("locks")
+    }
+
     /// Where files without a name may grow. It is there once something was downloaded.
     pub fn spool(&self) -> PathBuf {
         self.folder().join("pool")

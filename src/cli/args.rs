@@ -105,7 +105,7 @@ pub(crate) struct SelectionArgs {
 #[derive(Debug, Default, Args)]
 pub(crate) struct EngineArgs {
     /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    #[arg(long, value_name = "ENGINE", default_value = "auto", global = true)]
     pub engine: String,
 }
 
@@ -290,9 +290,48 @@ pub(crate) enum ImagesCommand {
         /// Remove images made more than so many days ago
         #[arg(long, value_name = "DAYS", default_value_t = 14, conflicts_with = "all")]
         older_than: u16,
-        /// Remove all images of farm, and its package caches
+        /// Remove all images of farm, imported ones too, and package caches that an earlier farm left in the engine
         #[arg(long)]
         all: bool,
+    },
+    /// Make an image of a file
+    ///
+    /// The file is a tar of a root file system, an OCI image layout (a folder or a tar), or what `docker save` writes;
+    /// gzip, xz, Zstandard and bzip2 are seen through. All engines make the same image of it. Device nodes and what is
+    /// below /dev, /proc and /sys are left out.
+    Import {
+        /// Name of the image, `registry.example.org/rocky:9`, or a distribution, `rocky-9`: its builds begin with it then
+        #[arg(value_name = "REF")]
+        reference: String,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Architecture that the image is for [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+    },
+    /// Get images from their registries as they are there today
+    Pull {
+        /// A distribution, `rocky-9`, or the name of an image, `registry.example.org/builder:1`
+        #[arg(value_name = "DISTRO|REF", required = true)]
+        names: Vec<String>,
+        /// Architecture [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+    },
+    /// Bring base images up to date
+    ///
+    /// Of each base, the registry or the archive that it came from is asked; one that has not changed there stays. Targets
+    /// of a base that has changed are built again by the next `farm build`.
+    Update {
+        /// Distributions [default: all whose base the engine has]
+        #[arg(value_name = "DISTRO")]
+        distros: Vec<String>,
+        /// Architecture [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+        /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+        #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+        mirrors: Vec<(String, String)>,
     },
     /// Make base images from the distributions' own archives
     Bootstrap {
@@ -382,7 +421,7 @@ pub(crate) enum BaseArg {
     Auto,
     /// Only what the engine has already
     Store,
-    /// Pulled from the registry
+    /// Pulled from the registry, whose image of today is asked for once in each run
     Registry,
     /// Made from the distribution's own signed archive
     Bootstrap,

@@ -118,6 +118,7 @@ impl Failure {
             | Failure::Circle(_)
             | Failure::Source { .. }
             | Failure::Init(_)
+            | Failure::Image(ImageError::File { .. })
             | Failure::Matrix(MatrixError::Invalid { .. }) => Exit::Invalid,
             Failure::Matrix(MatrixError::UnknownMatrix { .. }) | Failure::NothingMatched { .. } => Exit::NothingMatched,
             Failure::Engine(EngineError::Cancelled)

@@ -74,7 +74,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let distros: Vec<_> = catalogue.iter().map(AsRef::as_ref).collect();
     let mirrors = context::mirrors(&distros, &args.mirrors, &config);
     let mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-    let sources = Sources { cache: context::cache_folder()?, fetcher: Fetcher::new()?, mirrors };
+    let sources = Sources { cache: context::own_cache()?, fetcher: Fetcher::new()?, mirrors };
     let cancel = CancellationToken::new();
     let failed = |name: &str| {
         let recipe = PathBuf::from(name);

@@ -14,8 +14,8 @@ use super::members::{Member, members};
 use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
-    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, copyright, deb,
-    relation, rpm, script_variables, scriptlets, source_folder, unpack,
+    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright,
+    deb, rpm, script_variables, scriptlets, source_folder, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -87,6 +87,8 @@ pub struct AssembledPackage {
     pub scriptlets: BTreeMap<String, String>,
     /// deb: the recipe's own, for [`super::maintainer_scripts`].
     pub maintainer_scripts: MaintainerScripts,
+    /// deb: the lines that set what those find in their environment.
+    pub script_environment: String,
 }
 
 /// What runs in the image. Its results are the staged tree, not packages.
@@ -108,6 +110,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             name: member.name.clone(),
             version: version.clone(),
             architecture: member.architecture,
+            is_empty: member.is_empty,
         })
         .collect();
     Packaging {
@@ -218,7 +221,10 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
     };
     Assembly {
         format: distro.format,
-        packages: members(recipe, distro.format).iter().map(|member| assembled(member, distro, &version)).collect(),
+        packages: members(recipe, distro.format)
+            .iter()
+            .map(|member| assembled(member, distro, &version, &contract::environment(recipe, distro)))
+            .collect(),
         epoch: package.epoch,
         upstream_version: package.version.clone(),
         release: format!("{}{}", package.release, distro.release_tag),
@@ -245,7 +251,7 @@ fn payload(distro: &Distro) -> Payload {
     if newest { Payload::Zstd } else { Payload::Gzip }
 }
 
-fn assembled(member: &Member<'_>, distro: &Distro, version: &str) -> AssembledPackage {
+fn assembled(member: &Member<'_>, distro: &Distro, version: &str, environment: &str) -> AssembledPackage {
     let format = distro.format;
     let description = match format {
         Format::Deb => deb::description(member.description, &member.summary, &member.name),
@@ -256,7 +262,7 @@ fn assembled(member: &Member<'_>, distro: &Distro, version: &str) -> AssembledPa
     };
     let (relations, scriptlets) = match format {
         Format::Deb => (deb_relations(member.relations, version), BTreeMap::new()),
-        Format::Rpm => (rpm_relations(member, distro, version), scriptlets::assembled(member, distro)),
+        Format::Rpm => (rpm_relations(member, distro, version), scriptlets::assembled(member, distro, environment)),
     };
     let own_files = own_files(member, format).into_iter().map(|file| (file.path, file.content)).collect();
     AssembledPackage {
@@ -273,6 +279,7 @@ fn assembled(member: &Member<'_>, distro: &Distro, version: &str) -> AssembledPa
         own_files,
         scriptlets,
         maintainer_scripts: member.scripts.clone(),
+        script_environment: environment.to_owned(),
     }
 }
 
@@ -283,9 +290,8 @@ fn deb_relations(relations: &Relations, version: &str) -> BTreeMap<String, Vec<S
 
 fn rpm_relations(member: &Member<'_>, distro: &Distro, version: &str) -> BTreeMap<String, Vec<String>> {
     let mut relations: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (tag, list) in rpm::relation_tags(member.relations) {
-        let written = list.iter().filter_map(|r| relation::write(r, Format::Rpm, version).ok());
-        relations.entry(tag.to_owned()).or_default().extend(written);
+    for (tag, list) in rpm::relation_tags(member.relations, version) {
+        relations.entry(tag.to_owned()).or_default().extend(list);
     }
     for (tag, tool) in scriptlets::assembled_requirements(member, distro) {
         relations.entry(tag.to_owned()).or_default().push(tool);

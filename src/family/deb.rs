@@ -7,8 +7,10 @@ use crate::distro::Distro;
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, Service};
 use crate::types::Format;
 
+use super::contract::{self, Moment};
+use super::maintainer::{template_restart, template_stop};
 use super::members::{Member, assignment, members};
-use super::system::own_files;
+use super::system::{own_files, plain_units};
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
@@ -74,6 +76,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
                 name: member.name.clone(),
                 version: version(recipe, distro),
                 architecture: member.architecture,
+                is_empty: member.is_empty,
             })
             .collect(),
     };
@@ -145,13 +148,14 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files.push(file(&format!("{SCRIPTS}/assign.awk"), include_str!("scripts/assign.awk").to_owned()));
     files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh").to_owned()));
     files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh").to_owned()));
+    let environment = contract::environment(recipe, distro);
     for member in members {
         let own = own_files(member, Format::Deb).into_iter();
         files.extend(own.map(|own| file(&format!("debian/{}.{}", member.name, own.kind), own.content)));
         if !member.system.alternatives.is_empty() {
             files.push(file(&format!("debian/{}.alternatives", member.name), alternatives(member)));
         }
-        files.extend(maintainer_scripts(&member.name, member.scripts));
+        files.extend(maintainer_scripts(member, &environment));
         // debhelper marks everything below /etc by itself (dh_installdeb(1)).
         let elsewhere: Vec<&str> =
             member.config_files.iter().map(String::as_str).filter(|path| !path.starts_with("/etc/")).collect();
@@ -186,7 +190,7 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
     list_field(&mut text, "Build-Depends", &build_depends);
     text.push_str(&format!("Standards-Version: {}\nRules-Requires-Root: no\n", standards_version(distro)));
     if let Some(homepage) = &package.homepage {
-        text.push_str(&format!("Homepage: {homepage}\n"));
+        text.push_str(&format!("Homepage: {}\n", literal(homepage)));
     }
     for member in members {
         text.push_str(&format!("\nPackage: {}\n", member.name));
@@ -195,8 +199,8 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
         }
         text.push_str(&format!("Architecture: {}\n", architecture(member.architecture)));
         relations(&mut text, recipe, member);
-        text.push_str(&format!("Description: {}\n", member.summary));
-        text.push_str(&description(member.description, &member.summary, &member.name));
+        text.push_str(&format!("Description: {}\n", literal(&member.summary)));
+        text.push_str(&literal(&description(member.description, &member.summary, &member.name)));
     }
     text
 }
@@ -251,6 +255,11 @@ pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'
         ("Breaks", versions),
         ("Replaces", replaces),
     ]
+}
+
+/// Text in a `debian/control`, where `${NAME}` would be a substitution variable (deb-substvars(5)).
+fn literal(text: &str) -> String {
+    text.replace("${", "${}{")
 }
 
 fn list_field(text: &mut String, name: &str, values: &[String]) {
@@ -367,7 +376,7 @@ fn services(members: &[Member<'_>]) -> String {
         if member.scripts.post_install.is_some() {
             rules.push_str(&format!("\tcat {SCRIPTS}/{name}.postinst >>debian/{name}.postinst.debhelper\n"));
         }
-        for (unit, service) in &member.system.services {
+        for (unit, service) in plain_units(member.system) {
             let Choices { enable, start, restart } = service_choices(service);
             let mut options = String::new();
             if !enable {
@@ -384,7 +393,19 @@ fn services(members: &[Member<'_>]) -> String {
             }
             rules.push_str(&format!("\tdh_installsystemd -p{name}{options} {unit}\n"));
         }
+        for (script, piece) in [("postinst", template_restart(member.system)), ("prerm", template_stop(member.system))]
+        {
+            if piece.is_some() {
+                rules.push_str(&format!(
+                    "\tcat {SCRIPTS}/{name}.{script}-templates >>debian/{name}.{script}.debhelper\n"
+                ));
+            }
+        }
     }
+    rules.push_str(
+        "\n# Units of users are theirs to enable: newer releases would do it for all of them.\n\
+         override_dh_installsystemduser:\n",
+    );
     rules
 }
 
@@ -427,24 +448,23 @@ fn recipe_script(phase: &str, script: Option<&str>) -> String {
 }
 
 /// For debhelper, which adds to them what the files of the package need.
-fn maintainer_scripts(package: &str, scripts: &MaintainerScripts) -> Vec<GuestFile> {
+fn maintainer_scripts(member: &Member<'_>, environment: &str) -> Vec<GuestFile> {
+    let MaintainerScripts { pre_install, post_install, pre_remove, post_remove } = member.scripts;
+    let package = &member.name;
     // A piece of the script that debhelper makes, at the place that `services` gives it.
-    let post_install = scripts.post_install.as_ref().map(|script| {
-        let content = format!("if [ \"$1\" = configure ]; then\n(\nset -e\n{})\nfi\n", body(script));
-        file(&format!("{SCRIPTS}/{package}.postinst"), content)
-    });
-    let whole = [
-        ("preinst", "install|upgrade", &scripts.pre_install),
-        ("prerm", "remove", &scripts.pre_remove),
-        ("postrm", "remove", &scripts.post_remove),
+    let pieces = [
+        ("postinst", post_install.as_ref().map(|script| contract::deb(script, Moment::PostInstall, environment))),
+        ("postinst-templates", template_restart(member.system)),
+        ("prerm-templates", template_stop(member.system)),
     ];
-    let whole = whole.into_iter().filter_map(|(kind, when, script)| {
-        let script = script.as_ref()?;
-        let content = format!(
-            "#!/bin/sh\nset -e\n\nrecipe() (\n{})\n\ncase \"$1\" in\n    {when}) recipe ;;\nesac\n\n#DEBHELPER#\n",
-            body(script)
-        );
-        Some(file(&format!("debian/{package}.{kind}"), content))
+    let pieces =
+        pieces.into_iter().filter_map(|(kind, piece)| Some(file(&format!("{SCRIPTS}/{package}.{kind}"), piece?)));
+    let whole = [(Moment::PreInstall, pre_install), (Moment::PreRemove, pre_remove), (Moment::PostRemove, post_remove)];
+    let whole = whole.into_iter().filter_map(|(moment, script)| {
+        let script = contract::for_debhelper(&format!("{environment}{}", body(script.as_ref()?)));
+        let script = contract::deb(&script, moment, "");
+        let content = format!("#!/bin/sh\nset -e\n\n{script}\n#DEBHELPER#\n");
+        Some(file(&format!("debian/{package}.{}", moment.deb_script()), content))
     });
-    post_install.into_iter().chain(whole).collect()
+    pieces.chain(whole).collect()
 }

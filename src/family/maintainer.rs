@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::recipe::{Service, System};
 
 use super::AssembledPackage;
+use super::contract::{self, Moment};
 use super::deb::service_choices;
-use super::text::body;
+use super::system::{is_template, restart_instances, stop_instances, templates};
 
 /// What the files of a package say that its scripts depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +47,7 @@ pub fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles) -> BT
     let (own, system) = (&package.maintainer_scripts, &package.system);
     let units = units(system, files);
     let scripts = [
-        ("preinst", own.pre_install.iter().map(|script| recipe(script, "install | upgrade")).collect()),
+        ("preinst", own.pre_install.iter().map(|script| recipe(package, script, Moment::PreInstall)).collect()),
         ("postinst", postinst(package, files, &units)),
         ("prerm", prerm(package, &units)),
         ("postrm", postrm(package, &units)),
@@ -55,9 +56,8 @@ pub fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles) -> BT
     whole.map(|(name, parts)| (name.to_owned(), format!("#!/bin/sh\nset -e\n\n{}", parts.concat()))).collect()
 }
 
-/// A script of the recipe, for some of dpkg's reasons to run it.
-fn recipe(script: &str, when: &str) -> String {
-    format!("case \"$1\" in\n{when})\n    (\nset -e\n{})\n    ;;\nesac\n", body(script))
+fn recipe(package: &AssembledPackage, script: &str, moment: Moment) -> String {
+    contract::deb(script, moment, &package.script_environment)
 }
 
 fn makes_users(system: &System) -> bool {
@@ -80,7 +80,7 @@ fn units<'a>(system: &'a System, files: &'a SystemFiles) -> Vec<Unit<'a>> {
         let mut names = vec![name.as_str()];
         while let Some(name) = names.pop() {
             let Some(file) = files.units.get(name) else { continue };
-            if !name.contains('@') {
+            if !is_template(name) {
                 units.push(Unit { name, is_installable: file.is_installable, service });
             }
             names.extend(file.also.iter().map(String::as_str).filter(|also| seen.insert(also)));
@@ -108,7 +108,7 @@ fn postinst(package: &AssembledPackage, files: &SystemFiles, units: &[Unit<'_>])
         ));
     }
     let at_configure = package.maintainer_scripts.post_install.as_ref();
-    parts.extend(at_configure.map(|script| recipe(script, "configure")));
+    parts.extend(at_configure.map(|script| recipe(package, script, Moment::PostInstall)));
     for (name, alternative) in &system.alternatives {
         let link = &alternative.link;
         let mut line =
@@ -120,6 +120,7 @@ fn postinst(package: &AssembledPackage, files: &SystemFiles, units: &[Unit<'_>])
     }
     parts.extend(units.iter().filter(|unit| unit.is_installable).map(enable));
     parts.extend(units.iter().filter_map(start));
+    parts.extend(template_restart(system));
     let only_the_recipes = at_configure.is_some() && parts.len() == 1;
     if !parts.is_empty() && !only_the_recipes {
         // Triggers are nobody's here.
@@ -167,9 +168,21 @@ fn start(unit: &Unit<'_>) -> Option<String> {
     ))
 }
 
+/// In `postinst`: the part for templates, as no helper of Debian's has one.
+pub(super) fn template_restart(system: &System) -> Option<String> {
+    let condition = "[ \"$1\" = configure ] && [ -n \"$2\" ] && [ -z \"$DPKG_ROOT\" ]";
+    Some(templates(system, condition, restart_instances)).filter(|text| !text.is_empty())
+}
+
+/// In `prerm`.
+pub(super) fn template_stop(system: &System) -> Option<String> {
+    let condition = "[ \"$1\" = remove ] && [ -z \"$DPKG_ROOT\" ]";
+    Some(templates(system, condition, stop_instances)).filter(|text| !text.is_empty())
+}
+
 fn prerm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
     let mut parts: Vec<String> =
-        package.maintainer_scripts.pre_remove.iter().map(|script| recipe(script, "remove")).collect();
+        package.maintainer_scripts.pre_remove.iter().map(|script| recipe(package, script, Moment::PreRemove)).collect();
     let stopped = quoted(units.iter().filter(|unit| service_choices(unit.service).start));
     if !stopped.is_empty() {
         parts.push(format!(
@@ -177,6 +190,7 @@ fn prerm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
              deb-systemd-invoke stop{stopped} >/dev/null || true\nfi\n"
         ));
     }
+    parts.extend(template_stop(&package.system));
     for (name, alternative) in &package.system.alternatives {
         parts.push(format!(
             "if [ \"$1\" = remove ]; then\n    update-alternatives --remove {name} {}\nfi\n",
@@ -187,8 +201,12 @@ fn prerm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
 }
 
 fn postrm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
-    let mut parts: Vec<String> =
-        package.maintainer_scripts.post_remove.iter().map(|script| recipe(script, "remove")).collect();
+    let mut parts: Vec<String> = package
+        .maintainer_scripts
+        .post_remove
+        .iter()
+        .map(|script| recipe(package, script, Moment::PostRemove))
+        .collect();
     if !units.is_empty() {
         parts.push(
             "if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then\n    \

@@ -8,11 +8,13 @@ use crate::recipe::{PackageArch, Recipe, Relations};
 use crate::types::Format;
 
 use super::members::{Member, assignment, members, source_name};
+use super::spec::{self, tag};
 use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
-    BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
-    Step, StepKind, TEST_PACKAGES, User, changelog_entries, relation, script_variables, scriptlets, source_top, unpack,
+    BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
+    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables,
+    scriptlets, source_top, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -52,6 +54,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
                     name: member.name.clone(),
                     version: version(recipe, distro),
                     architecture: member.architecture,
+                    is_empty: member.is_empty,
                 })
                 .collect();
             (sources, files(recipe, distro, &members, source_date_epoch), name, expected)
@@ -112,7 +115,7 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
     let mut defines: Vec<(&str, String)> = vec![
         ("_topdir", TOP.to_owned()),
         ("_buildhost", "localhost".to_owned()),
-        ("packager", escape(&recipe.package.maintainer)),
+        ("packager", spec::definition(&recipe.package.maintainer)),
         ("source_date_epoch_from_changelog", "1".to_owned()),
         ("use_source_date_epoch_as_buildtime", "1".to_owned()),
         ("clamp_mtime_to_source_date_epoch", "1".to_owned()),
@@ -149,7 +152,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         file("farm-files.awk", include_str!("scripts/assign.awk").to_owned()),
         file("farm-files.sh", include_str!("scripts/rpm-files.sh").to_owned()),
         file("farm-packages", assignment(members, Format::Rpm)),
-        file(&format!("{}.spec", recipe.package.name), spec(recipe, distro, members, source_date_epoch)),
+        file(&format!("{}.spec", recipe.package.name), spec_file(recipe, distro, members, source_date_epoch)),
     ];
     for member in members {
         let own = own_files(member, Format::Rpm).into_iter();
@@ -158,16 +161,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files
 }
 
-/// Text in a .spec: macros are expanded everywhere, comments and scripts included.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('%', "%%")
-}
-
-pub(super) fn tag(spec: &mut String, name: &str, value: &str) {
-    spec.push_str(&format!("{:<15} {value}\n", format!("{name}:")));
-}
-
-fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> String {
+fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> String {
     let package = &recipe.package;
     let main = &members[0];
     let mut spec = format!(
@@ -177,9 +171,11 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
          %define __spec_install_post \\\n%{{?__debug_package:%{{__debug_install_post}}}} \\\n\
          %{{__arch_install_post}} \\\n( : \\\n%{{__os_install_post}} \\\n) \\\n%{{?_gcc_error_post}} \\\n\
          sh %{{SOURCE1}} %{{name}} %{{_libdir}} \\\n%{{nil}}\n\n\
+         # Names of files are bytes; whether they are good ones is for whoever looks at the finished package.\n\
+         %global _invalid_encoding_terminates_build 0\n\n\
          # A main package all of whose files went to others is no mistake.\n\
          %global _empty_manifest_terminate_build 0\n\n",
-        escape(&package.name)
+        spec::value(&package.name)
     );
     tag(&mut spec, "Name", &package.name);
     if package.epoch > 0 {
@@ -188,11 +184,11 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     tag(&mut spec, "Version", &package.version);
     let dist = if distro.release_tag.is_empty() { "" } else { "%{?dist}" };
     tag(&mut spec, "Release", &format!("{}{dist}", package.release));
-    tag(&mut spec, "Summary", &escape(&main.summary));
-    tag(&mut spec, "License", &escape(&package.license));
-    tag(&mut spec, "Group", &escape(main.group));
+    tag(&mut spec, "Summary", &spec::value(&main.summary));
+    tag(&mut spec, "License", &spec::value(&package.license));
+    tag(&mut spec, "Group", &spec::value(main.group));
     if let Some(homepage) = &package.homepage {
-        tag(&mut spec, "URL", &escape(homepage));
+        tag(&mut spec, "URL", &spec::value(homepage));
     }
     tag(&mut spec, "Source0", "%{name}-%{version}.tar");
     tag(&mut spec, "Source1", "farm-files.sh");
@@ -201,7 +197,7 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     scriptlets::sources(&mut spec, members, 4);
     let patches = unpack::patches(recipe);
     for (index, patch) in patches.iter().enumerate() {
-        tag(&mut spec, &format!("Patch{}", index + 1), &escape(&patch.name));
+        tag(&mut spec, &format!("Patch{}", index + 1), &spec::value(&patch.name));
     }
     if main.architecture == PackageArch::All {
         tag(&mut spec, "BuildArch", "noarch");
@@ -212,8 +208,8 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     spec.push_str(&format!("\n%description\n{}\n", description(main)));
     for member in &members[1..] {
         spec.push_str(&format!("\n%package -n {}\n", member.name));
-        tag(&mut spec, "Summary", &escape(&member.summary));
-        tag(&mut spec, "Group", &escape(member.group));
+        tag(&mut spec, "Summary", &spec::value(&member.summary));
+        tag(&mut spec, "Group", &spec::value(member.group));
         if member.architecture == PackageArch::All && main.architecture == PackageArch::Any {
             tag(&mut spec, "BuildArch", "noarch");
         }
@@ -230,11 +226,13 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     }
     spec.push_str("\n%prep\n%setup -q\n");
     if !patches.is_empty() {
-        spec.push_str(&escape(unpack::PATCH_FUNCTION));
+        spec.push_str(&spec::script(unpack::PATCH_FUNCTION));
     }
     for (index, patch) in patches.iter().enumerate() {
         // The path is a macro, so it is put in when the rest has been escaped.
-        spec.push_str(&escape(&patch.apply("FILE")).replace("-i FILE\n", &format!("-i %{{PATCH{}}}\n", index + 1)));
+        spec.push_str(
+            &spec::value(&patch.apply("FILE")).replace("-i FILE\n", &format!("-i %{{PATCH{}}}\n", index + 1)),
+        );
     }
     let build = &recipe.build;
     let environment = environment(recipe, distro);
@@ -250,8 +248,9 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     if build.check.is_some() {
         script_section(&mut spec, "check", "check", &environment, build.check.as_deref());
     }
+    let environment = contract::environment(recipe, distro);
     for (index, member) in members.iter().enumerate() {
-        scriptlets::scriptlets(&mut spec, member, distro, ships_libraries(members, index));
+        scriptlets::scriptlets(&mut spec, member, distro, ships_libraries(members, index), &environment);
     }
     for member in members {
         let name = if member.name == package.name { String::new() } else { format!("-n {} ", member.name) };
@@ -260,9 +259,9 @@ fn spec(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_ep
     spec.push_str(&format!(
         "\n%changelog\n* {} {} - {}\n{}",
         utc(source_date_epoch, "%a %b %d %Y"),
-        escape(&package.maintainer),
+        spec::value(&package.maintainer),
         version(recipe, distro),
-        escape(&bullets(&changelog_entries(recipe, distro), "- ", 80)),
+        spec::entries(&bullets(&changelog_entries(recipe, distro), "- ", 80)),
     ));
     spec
 }
@@ -289,23 +288,29 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro, members: 
 
 fn relations(spec: &mut String, recipe: &Recipe, member: &Member<'_>) {
     let own = own_version(recipe);
-    for (name, list) in relation_tags(member.relations) {
-        for relation in list.iter().filter_map(|r| relation::write(r, Format::Rpm, own).ok()) {
-            tag(spec, name, &relation);
-        }
+    for (name, list) in relation_tags(member.relations, own) {
+        list.iter().for_each(|relation| tag(spec, name, relation));
     }
 }
 
-/// What a recipe says of other packages, by RPM's tag for it.
-pub(super) fn relation_tags(relations: &Relations) -> [(&'static str, &[String]); 6] {
+/// What a recipe says of other packages, by RPM's tag for it, in its syntax. A package that is replaced whole is
+/// obsoleted. One of which only versions are goes on, and dnf removes what is obsoleted: of that, the versions conflict.
+pub(super) fn relation_tags(relations: &Relations, self_version: &str) -> [(&'static str, Vec<String>); 6] {
     let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+    let write = |list: &[String]| -> Vec<String> {
+        list.iter().filter_map(|r| relation::write(r, Format::Rpm, self_version).ok()).collect()
+    };
+    let (versions, whole): (Vec<String>, Vec<String>) =
+        replaces.iter().cloned().partition(|r| relation::has_version(r));
+    let mut conflicts = write(conflicts);
+    conflicts.extend(write(&versions));
     [
-        ("Requires", requires),
-        ("Recommends", recommends),
-        ("Suggests", suggests),
-        ("Provides", provides),
+        ("Requires", write(requires)),
+        ("Recommends", write(recommends)),
+        ("Suggests", write(suggests)),
+        ("Provides", write(provides)),
         ("Conflicts", conflicts),
-        ("Obsoletes", replaces),
+        ("Obsoletes", write(&whole)),
     ]
 }
 
@@ -317,7 +322,7 @@ fn own_version(recipe: &Recipe) -> &'static str {
 /// Filled to less than the 80 columns that rpmlint allows.
 fn description(member: &Member<'_>) -> String {
     let lines = paragraphs(member.description, 76);
-    if lines.is_empty() { format!("{}.", escape(&member.summary)) } else { escape(&lines.join("\n")) }
+    spec::prose(&if lines.is_empty() { vec![format!("{}.", member.summary)] } else { lines })
 }
 
 /// What the recipe's scripts find in their environment.
@@ -330,7 +335,7 @@ fn environment(recipe: &Recipe, distro: &Distro) -> String {
                     CMAKE_BUILD_PARALLEL_LEVEL=\"$FARM_PARALLEL\"\n"
         .to_owned();
     for (name, value) in script_variables(recipe, distro).iter().chain(&recipe.build.env) {
-        text.push_str(&format!("export {name}={}\n", escape(&quote(value))));
+        text.push_str(&spec::export(name, value));
     }
     text
 }
@@ -339,7 +344,7 @@ fn environment(recipe: &Recipe, distro: &Distro) -> String {
 fn script_section(spec: &mut String, section: &str, phase: &str, environment: &str, script: Option<&str>) {
     spec.push_str(&format!(
         "\n%{section}\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n{environment}(\nset -eu\n{})\n",
-        escape(&body(script.unwrap_or_default()))
+        spec::script(&body(script.unwrap_or_default()))
     ));
 }
 
@@ -406,8 +411,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
             Requirements::FromSource { path: path.clone(), toolchain: listed }
         }
     };
-    let cache = (format!("farm-{manager}-{}", distro.id), super::apt::CACHE.to_owned());
-    BuilderSetup { requirements, script, cache: Some(cache) }
+    BuilderSetup { requirements, script }
 }
 
 /// Requirements as words of a shell script. Where one is written with a macro (`%{_libdir}/libssl.so`), rpm expands it.
@@ -428,8 +432,8 @@ pub(super) fn test_requires(recipe: &Recipe) -> Vec<String> {
 /// The beginning of a removal script: names and files of the packages under test.
 pub(super) fn removal_preamble() -> String {
     format!(
-        "set -eu\nexport LC_ALL=C\nnames=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
+        "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n{LIFE}names=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
          files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n\
-         dangling=$(mktemp)\nfind /etc -xtype l | sort >\"$dangling\"\n"
+         dangling=$(mktemp)\nfarm_dangling >\"$dangling\"\n"
     )
 }

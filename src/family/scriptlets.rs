@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{Alternative, System};
 
+use super::contract::{self, Moment};
 use super::members::{Member, source_name};
-use super::rpm::{escape, tag};
-use super::system::{NO_HOME, own_files};
-use super::text::{body, quote};
+use super::spec::{self, tag};
+use super::system::{NO_HOME, own_files, plain_units, restart_instances, stop_instances, templates};
+use super::text::quote;
 use crate::types::Format;
 
 /// The package with the macros of systemd, when a recipe needs them and the distribution has them.
@@ -73,7 +74,7 @@ fn tools(member: &Member<'_>, distro: &Distro, sbin: &str) -> Vec<(&'static str,
     }
     if !member.system.alternatives.is_empty() {
         let program = format!("{sbin}/update-alternatives");
-        tools.extend([("Requires(post)", program.clone()), ("Requires(postun)", program)]);
+        tools.extend([("Requires(post)", program.clone()), ("Requires(preun)", program)]);
     }
     tools
 }
@@ -101,13 +102,12 @@ pub(super) fn sources(spec: &mut String, members: &[Member<'_>], first: usize) {
 enum Part<'a> {
     /// Shell and macros of farm's own.
     Own(String),
-    /// A script of the recipe, and whether it is for the removal of the last version only (`$1` is 0), not for upgrades,
-    /// as in Debian's maintainer scripts.
-    Recipe(&'a str, bool),
+    /// A script of the recipe.
+    Recipe(&'a str, Moment),
 }
 
-fn recipe(script: &Option<String>, at_removal: bool) -> Option<Part<'_>> {
-    script.as_deref().map(|script| Part::Recipe(script, at_removal))
+fn recipe(script: &Option<String>, moment: Moment) -> Option<Part<'_>> {
+    script.as_deref().map(|script| Part::Recipe(script, moment))
 }
 
 fn own<'a>(text: String) -> Option<Part<'a>> {
@@ -116,7 +116,7 @@ fn own<'a>(text: String) -> Option<Part<'a>> {
 
 /// All scriptlets of a member, for a .spec. `libraries`: new glibc has a file trigger that runs ldconfig, others have
 /// none; where it is, the scriptlet does no harm.
-pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool) {
+pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool, environment: &str) {
     for (section, mut parts) in sections(member, distro, Systemd::in_spec(distro)) {
         let name = &member.name;
         let ldconfig = libraries && section.starts_with("post");
@@ -129,17 +129,17 @@ pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro
                     let at = usize::from(section == "postun" && matches!(parts[0], Part::Recipe(..)));
                     parts.insert(at, Part::Own("/sbin/ldconfig\n".to_owned()));
                 }
-                spec.push_str(&format!("\n%{section} -n {name}\n{}", text(&parts, escape)));
+                spec.push_str(&format!("\n%{section} -n {name}\n{}", text(&parts, environment, spec::script)));
             }
         }
     }
 }
 
 /// The same for a package that has no .spec: nothing in it is a macro. ldconfig is not in it.
-pub(super) fn assembled(member: &Member<'_>, distro: &Distro) -> BTreeMap<String, String> {
+pub(super) fn assembled(member: &Member<'_>, distro: &Distro, environment: &str) -> BTreeMap<String, String> {
     let sections = sections(member, distro, Systemd::written(distro)).into_iter();
     let written = sections.filter(|(_, parts)| !parts.is_empty());
-    written.map(|(section, parts)| (section.to_owned(), text(&parts, str::to_owned))).collect()
+    written.map(|(section, parts)| (section.to_owned(), text(&parts, environment, str::to_owned))).collect()
 }
 
 /// The order is that of the .deb: `post-install` finds users and temporary files made and services not yet started;
@@ -149,36 +149,45 @@ fn sections<'a>(member: &'a Member<'_>, distro: &Distro, systemd: Systemd) -> [(
     let users = if rpm_makes_users(distro) { String::new() } else { make_users(system) };
     let install = system.alternatives.iter().map(|(name, value)| install_alternative(name, value)).collect();
     [
-        ("pre", vec![own(users), own(systemd.pre(system)), recipe(&scripts.pre_install, false)]),
+        ("pre", vec![own(users), own(systemd.pre(system)), recipe(&scripts.pre_install, Moment::PreInstall)]),
         (
             "post",
             vec![
                 own(systemd.tmpfiles(member)),
-                recipe(&scripts.post_install, false),
+                recipe(&scripts.post_install, Moment::PostInstall),
                 own(install),
                 own(systemd.post(system)),
             ],
         ),
-        ("preun", vec![recipe(&scripts.pre_remove, true), own(systemd.preun(system))]),
+        (
+            "preun",
+            vec![
+                recipe(&scripts.pre_remove, Moment::PreRemove),
+                // While the link that rpm owns is still there: without it update-alternatives finds nothing to do.
+                own(remove_alternatives(system)),
+                own(systemd.preun(system)),
+                own(templates(system, "[ \"$1\" -eq 0 ]", stop_instances)),
+            ],
+        ),
         (
             "postun",
-            vec![recipe(&scripts.post_remove, true), own(remove_alternatives(system)), own(systemd.postun(system))],
+            vec![
+                recipe(&scripts.post_remove, Moment::PostRemove),
+                own(systemd.postun(system)),
+                own(templates(system, "[ \"$1\" -ge 1 ]", restart_instances)),
+            ],
         ),
     ]
     .map(|(section, parts)| (section, parts.into_iter().flatten().collect()))
 }
 
-fn text(parts: &[Part<'_>], escape: impl Fn(&str) -> String) -> String {
+fn text(parts: &[Part<'_>], environment: &str, escape: impl Fn(&str) -> String) -> String {
     let mut text = String::new();
     for (index, part) in parts.iter().enumerate() {
         match part {
             Part::Own(own) => text.push_str(own),
-            Part::Recipe(script, at_removal) => {
-                let script = escape(&body(script));
-                match at_removal {
-                    true => text.push_str(&format!("if [ \"$1\" -eq 0 ]; then (\nset -e\n{script}) fi\n")),
-                    false => text.push_str(&format!("(\nset -e\n{script})\n")),
-                }
+            Part::Recipe(script, moment) => {
+                text.push_str(&contract::rpm(script, *moment, environment, &escape));
                 // An `||` behind the parentheses would switch `set -e` off within them.
                 if index + 1 < parts.len() {
                     text.push_str("[ $? -eq 0 ] || exit 1\n");
@@ -321,9 +330,10 @@ impl Systemd {
     }
 }
 
+/// Units that the scriptlets name; templates have a part of their own.
 fn units(system: &System, wanted: impl Fn(&crate::recipe::Service) -> bool) -> Option<String> {
     let units: Vec<&str> =
-        system.services.iter().filter(|(_, service)| wanted(service)).map(|(unit, _)| unit.as_str()).collect();
+        plain_units(system).filter(|(_, service)| wanted(service)).map(|(unit, _)| unit.as_str()).collect();
     (!units.is_empty()).then(|| units.join(" "))
 }
 
@@ -333,8 +343,7 @@ fn make_users(system: &System) -> String {
         text.push_str(&format!("getent group {group} >/dev/null || groupadd -r {group}\n"));
     }
     for (name, user) in &system.users {
-        let comment =
-            user.comment.as_ref().map(|comment| format!(" -c {}", escape(&quote(comment)))).unwrap_or_default();
+        let comment = user.comment.as_ref().map(|comment| format!(" -c {}", quote(comment))).unwrap_or_default();
         text.push_str(&format!(
             "getent passwd {name} >/dev/null || useradd -r -g {name} -d {} -s {}{comment} {name}\n",
             user.home.as_deref().unwrap_or(NO_HOME),

@@ -54,10 +54,58 @@ fn tmpfiles(system: &System) -> String {
     system.tmpfiles.iter().map(|line| format!("{line}\n")).collect()
 }
 
+/// Whether a unit is a template: nothing to enable, start or stop itself, only its instances are.
+pub(super) fn is_template(unit: &str) -> bool {
+    unit.contains("@.")
+}
+
+pub(super) fn plain_units(system: &System) -> impl Iterator<Item = (&String, &Service)> {
+    system.services.iter().filter(|(unit, _)| !is_template(unit))
+}
+
+/// What is done, when `condition` holds, with the instances of a package's templates: the administrator's, of whom
+/// nothing is known when the package is made.
+pub(super) fn templates(system: &System, condition: &str, command: fn(&str, &Service) -> Option<String>) -> String {
+    let commands: String = system
+        .services
+        .iter()
+        .filter(|(unit, _)| is_template(unit))
+        .filter_map(|(unit, service)| command(unit, service))
+        .collect();
+    match commands.is_empty() {
+        true => String::new(),
+        false => format!("if {condition} && command -v systemctl >/dev/null; then\n{commands}fi\n"),
+    }
+}
+
+/// Before a package goes: instances end, and are no longer enabled.
+pub(super) fn stop_instances(unit: &str, _: &Service) -> Option<String> {
+    Some(format!(
+        "    systemctl --no-reload disable '{unit}' >/dev/null 2>&1 || :\n    \
+         [ ! -d /run/systemd/system ] || systemctl stop '{}' || :\n",
+        instances(unit)
+    ))
+}
+
+/// After an upgrade: those that run start anew.
+pub(super) fn restart_instances(unit: &str, service: &Service) -> Option<String> {
+    service.restart.then(|| {
+        format!(
+            "    [ ! -d /run/systemd/system ] || {{ systemctl daemon-reload || :; systemctl try-restart '{}' || :; }}\n",
+            instances(unit)
+        )
+    })
+}
+
+/// The loaded instances of a template, as systemctl(1) takes them.
+fn instances(unit: &str) -> String {
+    unit.replacen("@.", "@*.", 1)
+}
+
 /// Units for which the recipe wants something else than the distribution's policy.
 fn presets(system: &System) -> String {
     let verb = |service: &Service| service.enable.map(|enable| if enable { "enable" } else { "disable" });
-    system.services.iter().filter_map(|(unit, service)| verb(service).map(|verb| format!("{verb} {unit}\n"))).collect()
+    plain_units(system).filter_map(|(unit, service)| verb(service).map(|verb| format!("{verb} {unit}\n"))).collect()
 }
 
 #[cfg(test)]

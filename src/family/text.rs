@@ -61,23 +61,35 @@ pub(crate) fn bullets(entries: &[String], first: &str, width: usize) -> String {
     text
 }
 
+/// A word that begins a comment, a macro or a directive somewhere if a line begins with it.
+fn is_risky(word: &str) -> bool {
+    word.starts_with(['#', '%'])
+}
+
+/// Words as lines of at most `width`, without one that begins with a risky word where the text does not: there the line
+/// is broken before, or else is longer. Blanks of other kinds than ASCII's are kept.
 fn fill(text: &str, width: usize, lines: &mut Vec<String>) {
-    let mut line = String::new();
-    for word in text.split_whitespace() {
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(std::mem::take(&mut line));
+    let length = |line: &[&str]| line.iter().map(|word| word.chars().count() + 1).sum::<usize>();
+    let mut line: Vec<&str> = Vec::new();
+    for word in text.split_ascii_whitespace() {
+        if !line.is_empty() && length(&line) + word.chars().count() > width {
+            let next = match is_risky(word) {
+                false => Some(line.len()),
+                true => (1..line.len()).rev().find(|at| !is_risky(line[*at])),
+            };
+            if let Some(next) = next {
+                let rest = line.split_off(next);
+                lines.push(std::mem::replace(&mut line, rest).join(" "));
+            }
         }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
+        line.push(word);
     }
-    lines.push(line);
+    lines.push(line.join(" "));
 }
 
 /// A one-line summary without the full stop that lintian and rpmlint object to.
 pub(crate) fn summary(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     text.strip_suffix('.').map(str::to_owned).unwrap_or(text)
 }
 
@@ -107,6 +119,16 @@ mod tests {
         let text = "\nThe quick brown fox\njumps.\n\n\n* one\n* two\n\nend\n";
         assert_eq!(paragraphs(text, 12), ["The quick", "brown fox", "jumps.", "", "* one", "* two", "", "end"]);
         assert!(paragraphs("", 70).is_empty());
+    }
+
+    #[test]
+    fn no_line_begins_with_a_word_that_some_tool_obeys() {
+        let filled = |text: &str, width| paragraphs(text, width).join("\n");
+        assert_eq!(filled("one two #3 four", 8), "one\ntwo #3\nfour");
+        assert_eq!(filled("one #2 #3 four", 6), "one #2 #3\nfour");
+        assert_eq!(filled("one two %if %else x", 8), "one\ntwo %if %else\nx");
+        assert_eq!(filled("#1 leads", 4), "#1\nleads");
+        assert_eq!(filled("a\u{a0}b c", 3), "a\u{a0}b\nc");
     }
 
     #[test]

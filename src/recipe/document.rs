@@ -31,6 +31,13 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    pub(crate) fn as_table(&self) -> Option<&Table> {
+        match self {
+            Value::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
     /// For "expected a string, found an array".
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -62,21 +69,37 @@ impl Table {
         self.entries.get(key)
     }
 
-    /// This table with `over` laid on top: tables merge key by key, everything else is replaced. Spans of what is
-    /// replaced point at the replacement; a merged table keeps its own place.
+    /// This table with `over` laid on top: tables merge key by key, everything else is replaced. An empty table within
+    /// another takes away what is below it. Spans of what is replaced point at the replacement; a merged table keeps its
+    /// own place.
     pub(crate) fn merged(&self, over: &Table) -> Table {
         let mut merged = self.clone();
         for (key, entry) in &over.entries {
             let combined = match (merged.entries.get(key).map(|below| &below.node), &entry.node.value) {
                 (Some(Node { span, value: Value::Table(below) }), Value::Table(above)) => Entry {
                     key_span: entry.key_span.clone(),
-                    node: Node { span: span.clone(), value: Value::Table(Arc::new(below.merged(above))) },
+                    node: Node { span: span.clone(), value: Value::Table(Arc::new(below.merged_inner(above))) },
                 },
                 _ => entry.clone(),
             };
             merged.entries.insert(Arc::clone(key), combined);
         }
         merged
+    }
+
+    fn merged_inner(&self, over: &Table) -> Table {
+        let (mut below, mut over) = (self.clone(), over.clone());
+        // What is not there below stays, so that a name that nobody knows is told.
+        over.entries.retain(|key, entry| {
+            let is_empty = entry.node.value.as_table().is_some_and(|table| table.entries.is_empty());
+            let is_table = below.entries.get(key).is_some_and(|below| below.node.value.as_table().is_some());
+            let is_taken_away = is_empty && is_table;
+            if is_taken_away {
+                below.entries.remove(key);
+            }
+            !is_taken_away
+        });
+        below.merged(&over)
     }
 }
 
@@ -179,6 +202,22 @@ mod tests {
         assert!(matches!(&table.get("y").unwrap().node.value, Value::String(text) if &**text == "Y"));
         let Value::Table(inner) = &table.get("u").unwrap().node.value else { panic!("a table") };
         assert_eq!(inner.entries.len(), 2);
+    }
+
+    #[test]
+    fn an_empty_table_within_another_takes_away_what_is_below() {
+        let base = parse("[p]\nx = 1\n[p.a.one]\ny = 1\n[p.b.two]\nz = 1\n[q]\nw = 1").unwrap();
+        for over in ["p.a = {}", "p = { a = {} }", "[p.a]"] {
+            let merged = base.merged(&parse(over).unwrap());
+            let p = merged.get("p").and_then(|entry| entry.node.value.as_table()).unwrap();
+            assert!(p.get("a").is_none_or(|a| a.node.value.as_table().unwrap().entries.is_empty()), "{over}");
+            let b = p.get("b").and_then(|entry| entry.node.value.as_table()).unwrap();
+            assert!(b.get("two").is_some() && p.get("x").is_some() && merged.get("q").is_some(), "{over}");
+        }
+        let deep = base.merged(&parse("[p.b.two]").unwrap());
+        let p = deep.get("p").and_then(|entry| entry.node.value.as_table()).unwrap();
+        let two = p.get("b").and_then(|entry| entry.node.value.as_table()).unwrap().get("two");
+        assert!(two.is_none_or(|two| two.node.value.as_table().unwrap().entries.is_empty()));
     }
 
     #[test]

@@ -328,6 +328,15 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
             problems.add(format!("{title} selects no targets"), key_span, label, Some(format!("write {example}")));
             continue;
         }
+        for (key, entry) in &body.entries {
+            let is_empty = matches!(&entry.node.value, Value::Table(table) if table.entries.is_empty());
+            // An empty environment is the target's own distribution.
+            if is_empty && keys::OVERRIDE.keys.contains(&&**key) && **key != *"environment" {
+                let help = format!("name what is to go: {key}.NAME = {{}} takes NAME away");
+                let message = format!("`{key}` in {title} is empty, and changes nothing");
+                problems.add(message, &entry.key_span, "an empty table", Some(help));
+            }
+        }
         Section::open(&keys::OVERRIDE, title, node.span.clone(), body, problems);
         let terms = overrides::parse_selector(selector, key_span, variants, problems);
         let body = Arc::clone(body);

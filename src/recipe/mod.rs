@@ -15,6 +15,7 @@ mod keys;
 mod overrides;
 mod project;
 mod reader;
+mod relations;
 mod schema;
 mod sections;
 mod syntax;
@@ -41,6 +42,14 @@ pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;
 pub(crate) use values::{git_url_reason, version_reason};
+
+/// Whether `[environment] image` takes this name.
+///
+/// # Errors
+/// What is wrong with it, as a person is told.
+pub(crate) fn check_image_reference(name: &str) -> Result<(), String> {
+    values::image_reference(name).map_err(|complaint| format!("{}: {}", complaint.message, complaint.label))
+}
 
 /// Whether `[[sources]] url` takes this address.
 ///
@@ -92,6 +101,9 @@ pub struct Package {
     pub relations: Relations,
     /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
     pub files: Vec<String>,
+    /// `files = []`: it is there for what it requires, and to have no files is no mistake.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
     /// Configuration files, absolute paths: conffiles, `%config(noreplace)`.
     pub config_files: Vec<String>,
     pub system: System,
@@ -312,6 +324,8 @@ pub struct Test {
     pub script: String,
     /// Packages to install beside.
     pub requires: Vec<String>,
+    /// Leave the network on while the packages are installed, tried and removed. Off by default.
+    pub network: bool,
 }
 
 /// `[limits]`
@@ -319,7 +333,7 @@ pub struct Test {
 pub struct RecipeLimits {
     pub memory_bytes: u64,
     pub pids: u32,
-    /// For each step.
+    /// For all that is done to build, and for each part of the test.
     pub timeout: Duration,
     /// Time without any output.
     pub stall: Duration,

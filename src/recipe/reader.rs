@@ -337,6 +337,11 @@ impl<'a> Section<'a> {
         self.lines(key, check).into_iter().map(|text| text.value.to_owned()).collect()
     }
 
+    /// Whether the key is there, with nothing in its list.
+    pub(crate) fn is_empty_array(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|entry| matches!(&entry.node.value, Value::Array(items) if items.is_empty()))
+    }
+
     pub(crate) fn integer(&self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {
         let node = &self.table.get(key)?.node;
         let Value::Integer(number) = node.value else {

@@ -11,11 +11,12 @@ use super::environment;
 use super::keys;
 use super::project;
 use super::reader::{Problems, Section, Text};
+use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
-    Relations, Series, Source, SourcePlace, SubPackage, Test,
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
+    Source, SourcePlace, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -44,8 +45,9 @@ pub(crate) fn read_recipe(
     problems: &Problems<'_>,
 ) -> Recipe {
     let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table, problems };
+    let relations = Reader { format: relations::generated(table, format), for_all: false };
     let package = match file.sub("package", &keys::PACKAGE, "[package]") {
-        Some(section) => read_package(&section, name_rule),
+        Some(section) => read_package(&section, name_rule, relations),
         None => {
             if table.get("package").is_none() {
                 problems.add(
@@ -59,7 +61,7 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule)
+            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
         }
     };
     let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
@@ -74,7 +76,7 @@ pub(crate) fn read_recipe(
             spec: section.checked_line("spec", values::inner_path).map(|text| text.value.to_owned()),
         })
         .unwrap_or_default();
-    let packages = read_packages(&file, &package, name_rule);
+    let packages = read_packages(&file, &package, name_rule, relations);
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
@@ -109,10 +111,11 @@ fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems
     }
 }
 
-fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
+fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -> Package {
     section.require(&["name", "version", "summary", "license", "maintainer"]);
     let summary = section.required_line("summary", values::anything);
     let from_project = project::read(section);
+    let architecture = read_architecture(section).unwrap_or(PackageArch::Any);
     Package {
         name: section.required_line("name", name_rule.check()),
         version: match section.is_table("version") {
@@ -130,9 +133,10 @@ fn read_package(section: &Section<'_>, name_rule: NameRule) -> Package {
             .checked_line("section", values::section)
             .map_or_else(|| "misc".to_owned(), |text| text.value.to_owned()),
         group: section.line("group").map(|text| text.value.to_owned()),
-        architecture: read_architecture(section).unwrap_or(PackageArch::Any),
-        relations: read_relations(section),
+        architecture,
+        relations: Reader { for_all: architecture == PackageArch::All, ..relations }.read(section),
         files: section.strings("files", values::installed_path),
+        is_empty: section.is_empty_array("files"),
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
@@ -191,18 +195,6 @@ fn read_architecture(section: &Section<'_>) -> Option<PackageArch> {
             section.problems.add("`architecture` is no kind of package", text.span, label, Some(help.to_owned()));
             None
         }
-    }
-}
-
-fn read_relations(section: &Section<'_>) -> Relations {
-    let relations = |key| section.strings(key, values::relation);
-    Relations {
-        requires: relations("requires"),
-        recommends: relations("recommends"),
-        suggests: relations("suggests"),
-        provides: relations("provides"),
-        conflicts: relations("conflicts"),
-        replaces: relations("replaces"),
     }
 }
 
@@ -350,7 +342,12 @@ fn read_build(section: &Section<'_>) -> Build {
     }
 }
 
-fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> BTreeMap<String, SubPackage> {
+fn read_packages(
+    file: &Section<'_>,
+    package: &Package,
+    name_rule: NameRule,
+    relations: Reader,
+) -> BTreeMap<String, SubPackage> {
     let Some(table) = file.plain_table("packages") else { return BTreeMap::new() };
     let mut packages = BTreeMap::new();
     for (key, entry) in &table.entries {
@@ -382,16 +379,18 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
             );
         }
         section.require(&["files"]);
+        let architecture = read_architecture(&section);
+        let for_all = architecture.unwrap_or(package.architecture) == PackageArch::All;
         let sub_package = SubPackage {
             name: name.map(|text| text.value.to_owned()),
             summary: section.line("summary").map(|text| text.value.to_owned()),
             description: read_description(&section),
             section: section.checked_line("section", values::section).map(|text| text.value.to_owned()),
             group: section.line("group").map(|text| text.value.to_owned()),
-            architecture: read_architecture(&section),
+            architecture,
             files: section.strings("files", values::installed_path),
             config_files: section.strings("config-files", values::installed_path),
-            relations: read_relations(&section),
+            relations: Reader { for_all, ..relations }.read(&section),
             system: read_system(&section),
             scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]")),
         };
@@ -404,7 +403,8 @@ fn read_packages(file: &Section<'_>, package: &Package, name_rule: NameRule) -> 
 fn read_test(section: &Section<'_>) -> Option<Test> {
     section.require(&["script"]);
     let requires = section.strings("requires", values::relation);
-    section.script("script").map(|script| Test { script, requires })
+    let network = section.boolean("network").unwrap_or(false);
+    section.script("script").map(|script| Test { script, requires, network })
 }
 
 fn read_limits(section: &Section<'_>) -> RecipeLimits {

@@ -16,7 +16,7 @@ use super::set::{Shipment, ShippedFile};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::family::{self, BuilderSetup, Requirements, StepKind};
-use crate::image::{Base, Derivation, DockerfileImage, FileContent, Install};
+use crate::image::{Base, Derivation, DockerfileImage, FetchFirst, FileContent, Install};
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
 use crate::source::{self, Context, Prepared};
 
@@ -208,11 +208,18 @@ pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(
     files.map_err(|reason| Outcome::Infrastructure { reason }.into())
 }
 
-/// What `setup`'s script installs on an image of `distro`, if that can be unpacked before it runs: without packages of
-/// the set, which go before all others.
+/// What `setup`'s script installs on an image of `distro`. It can be unpacked before that runs where it is `alone`, without
+/// packages of the set, which go before all others.
 pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
     let asked = family::asked_of_apt(setup, distro, &network_env(work, distro));
-    (alone && !asked.is_empty()).then(|| Install::new(distro.clone(), work.job.target.arch, asked.to_vec()))
+    if asked.is_empty() {
+        return None;
+    }
+    let mut install = Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), family::OFFERED_PACKAGES);
+    if !alone {
+        install.leave_to_apt();
+    }
+    Some(install)
 }
 
 /// The image that `setup` makes from a base of `distro`: builder or tester. `files` are uploaded first.
@@ -230,6 +237,9 @@ pub(crate) async fn derive(
 ) -> Result<String, Stop> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
+    // Packages of the set: made by builds, with scripts of theirs.
+    let fetch_first =
+        (!files.is_empty()).then_some(FetchFirst { variable: family::FETCH_ONLY, folder: family::FETCHED_PACKAGES });
     let mut inputs = vec![distro.digest.clone()];
     let description = match &setup.requirements {
         Requirements::Listed(requirements) => {
@@ -251,7 +261,7 @@ pub(crate) async fn derive(
         script: setup.script.clone(),
         env: network_env(work, distro),
         files,
-        cache: setup.cache.clone(),
+        fetch_first,
         description,
         inputs,
     };

@@ -1,6 +1,6 @@
 # Assigns every installed file to a package.
 #
-# awk -v format=deb|rpm -v main=NAME -v libdir=DIR -v out=PREFIX -f assign.awk PACKAGES LISTING
+# LC_ALL=C awk -v format=deb|rpm -v main=NAME -v libdir=DIR -v out=PREFIX -f assign.awk PACKAGES LISTING
 #
 # LISTING is "TYPE PATH" as `find -printf '%y /%P\n'` writes it; PACKAGES has lines
 #
@@ -26,7 +26,8 @@ function pattern_to_regex(glob,    i, c, regex) {
         if (substr(glob, i, 4) == "/**/") { regex = regex "/(.*/)?"; i += 3 }
         else if (substr(glob, i, 2) == "**") { regex = regex ".*"; i++ }
         else if (c == "*") regex = regex "[^/]*"
-        else if (c == "?") regex = regex "[^/]"
+        # One character, of however many bytes: awk reads bytes.
+        else if (c == "?") regex = regex "[^/\200-\277][\200-\277]*"
         else if (c ~ /[A-Za-z0-9\/_-]/) regex = regex c
         else if (c == "^" || c == "\\") regex = regex "\\" c
         else regex = regex "[" c "]"
@@ -82,15 +83,36 @@ function is_shared(path) {
     return 0
 }
 
-# A path for %files -f. How a glob character is escaped differs between versions of rpm, and between quotes none is a
-# glob; but `?` stands for it in all of them. Blanks alone are quoted.
-function rpm_path(path) {
-    gsub(/%/, "%%", path)
-    if (gsub(/[][*?{}\\"]/, "?", path)) gsub(/[ \t]/, "?", path)
-    return path ~ /[ \t]/ ? "\"" path "\"" : path
+# A path for %files -f, for rpm 4.11 to 6. Up to 4.18 rpm expands macros twice, splits what it takes for a glob as a
+# shell would, and knows no escapes between quotes; later ones expand once, split nothing, and globs between quotes are
+# none. Bracket expressions mean the same to all of them: [%%%%] is a percent sign after any number of expansions, and
+# [\"], [\'] and [\\\\] are what they are whether or not a backslash has been taken away. Braces are looked for before
+# brackets, so an opening one stays alone: a range of three stands for the closing one, and of a blank beside brackets,
+# where quotes are no help. Paths that this takes for each other are told by alike().
+function rpm_path(path,    out, i, c) {
+    if (path !~ /[][*?}"'\\%]/) return path ~ / / ? "\"" path "\"" : path
+    out = ""
+    for (i = 1; i <= length(path); i++) {
+        c = substr(path, i, 1)
+        if (c == "%") c = "[%%%%]"
+        else if (c ~ /[[*?]/) c = "[" c "]"
+        else if (c == "\"" || c == "'") c = "[\\" c "]"
+        else if (c == "\\") c = "[\\\\\\\\]"
+        else if (c == "}") c = "[|-~]"
+        else if (c == " ") c = "[\037-!]"
+        out = out c
+    }
+    return out
 }
 
-function rpm_line(package, path, type,    attribute) {
+# What rpm_path() cannot tell apart is the same here.
+function alike(path) {
+    gsub(/[|~]/, "}", path)
+    gsub(/!/, " ", path)
+    return path
+}
+
+function rpm_line(package, path, type,    attribute, line) {
     attribute = ""
     if ((package, path) in config) attribute = "%config(noreplace) "
     else if (type == "d") attribute = "%dir "
@@ -102,7 +124,10 @@ function rpm_line(package, path, type,    attribute) {
         sub(/\/.*/, "", attribute)
         attribute = "%lang(" attribute ") "
     }
-    print attribute rpm_path(path) > (out package)
+    line = rpm_path(path)
+    if (line ~ /\[[|\037]-/) ranged[++ranged_count] = path
+    marked_as[path] = marked_as[path] SUBSEP package SUBSEP attribute
+    print attribute line > (out package)
 }
 
 FILENAME == ARGV[1] {
@@ -123,9 +148,9 @@ FILENAME == ARGV[1] {
         sub(/ [^ ]*$/, "", rest)
         added[rest] = word[2]
         if (format == "deb") next
-        if (word[2] == "own") added_line[++added_count] = word[1] SUBSEP rest
+        if (word[2] == "own") added_line[++added_count] = word[1] SUBSEP rpm_path(rest)
         else {
-            added_line[++added_count] = word[1] SUBSEP "%ghost " rest
+            added_line[++added_count] = word[1] SUBSEP "%ghost " rpm_path(rest)
             added_line[++added_count] = word[1] SUBSEP "%ghost /etc/alternatives/" what
         }
     } else if (word[2] == "files") {
@@ -157,6 +182,11 @@ END {
     for (i = 1; i <= count; i++) {
         path = name[i]
         if (path == "/") continue
+        if (path ~ /[\001-\037\177]/) {
+            gsub(/[\001-\037\177]/, "?", path)
+            mistake("name-with-control-character", path " has a control character in its name (? here), which no package can have: rename it")
+            continue
+        }
         # rpm splits these off by itself.
         if (format == "rpm" && path ~ /^\/usr\/(lib\/debug|src\/debug)(\/|$)/) continue
         if (format == "rpm" && path ~ /^\/usr\/(lib|src)$/) continue
@@ -200,6 +230,17 @@ END {
         for (i = 1; i <= count; i++)
             for (p = 1; p <= package_count; p++)
                 if ((package_name[p], name[i]) in directory) rpm_line(package_name[p], name[i], "d")
+    if (ranged_count) {
+        for (i = 1; i <= count; i++) kin[alike(name[i])] = kin[alike(name[i])] SUBSEP i
+        for (r = 1; r <= ranged_count; r++) {
+            kin_count = split(kin[alike(ranged[r])], number, SUBSEP)
+            for (k = 2; k <= kin_count; k++) {
+                other_path = name[number[k]]
+                if (other_path != ranged[r] && (other_path in marked_as) && marked_as[other_path] != marked_as[ranged[r]])
+                    mistake("names-too-alike", ranged[r] " and " other_path " are not the same kind of file of one package, and no list of rpm can tell their names apart: rename one of them")
+            }
+        }
+    }
     for (p = 1; p <= pattern_count; p++)
         if (!(p in matched)) mistake("pattern-without-files", "nothing that was installed matches " pattern[p] " of package " owner[p])
     for (i = 1; i <= wanted_count; i++) {

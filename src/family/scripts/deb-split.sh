@@ -24,7 +24,7 @@ move_units() {
 # Units have one place while patterns are matched, whatever the project's own build thinks.
 move_units "$main" lib usr/lib
 find "debian/$main" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >"$lists/.listing"
-awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
+LC_ALL=C awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
     -f "$here/assign.awk" "$here/packages" "$lists/.listing"
 
 for list in "$lists"/*; do
@@ -41,7 +41,7 @@ for list in "$lists"/*; do
             rm -f "debian/$main/$path"
         fi
     done <"$list"
-    sed 's|/[^/]*$||' "$list" | LC_ALL=C sort -ru | while IFS= read -r folder; do
+    LC_ALL=C sed 's|/[^/]*$||' "$list" | LC_ALL=C sort -ru | while IFS= read -r folder; do
         (cd "debian/$main" && [ "$folder" = . ] || rmdir -p --ignore-fail-on-non-empty "$folder" 2>/dev/null) || true
     done
 done

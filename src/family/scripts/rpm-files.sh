@@ -19,10 +19,15 @@ if [ -d "$RPM_BUILD_ROOT/lib/systemd" ] && [ ! -L "$RPM_BUILD_ROOT/lib" ]; then
     rmdir --ignore-fail-on-non-empty "$RPM_BUILD_ROOT/lib"
 fi
 find "$RPM_BUILD_ROOT" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >farm-listing
-awk -v format=rpm -v main="$main" -v libdir="$libdir" -v out=farm-files/ \
+LC_ALL=C awk -v format=rpm -v main="$main" -v libdir="$libdir" -v out=farm-files/ \
     -f "$here/farm-files.awk" "$here/farm-packages" farm-listing
 
-while read -r _ kind path what; do
+while IFS= read -r line; do
+    # PACKAGE KIND PATH WHAT: a path may have blanks.
+    rest=${line#* }
+    kind=${rest%% *} rest=${rest#* }
+    path=${rest% *} what=${rest##* }
+    case $line in '#'*) continue ;; esac
     case $kind in
     own) install -D -p -m 0644 "$here/$what" "$RPM_BUILD_ROOT$path" ;;
     link)

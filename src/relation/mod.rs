@@ -1,6 +1,8 @@
 //! Relations between packages, read in Debian's syntax (`foo (>= 1.2) | bar`) or RPM's (`foo >= 1.2`, `(foo or bar)`)
 //! and written in either. It knows nothing of which packages exist.
 
+pub(crate) mod rules;
+
 use crate::capability::{Capability, CapabilityError};
 use crate::types::{Arch, Format};
 
@@ -136,6 +138,35 @@ pub(crate) fn write_provided(provided: &str, format: Format, self_version: &str)
     }
 }
 
+/// A relation in Debian's syntax as a finished package has it: without the alternatives that are not for `arch`. None when
+/// nothing is left.
+pub(crate) fn for_arch(written: &str, arch: Arch) -> Option<String> {
+    let kept: Vec<&str> = written
+        .split('|')
+        .map(str::trim)
+        .filter(|term| alternatives(term).first().is_none_or(|term| term.applies_to(arch)))
+        .map(without_restrictions)
+        .collect();
+    (!kept.is_empty()).then(|| kept.join(" | "))
+}
+
+/// `foo (>= 1) [amd64] <!nocheck>` -> `foo (>= 1)`
+fn without_restrictions(term: &str) -> &str {
+    match term.find('[').or_else(|| term.find(" <")) {
+        Some(at) => term[..at].trim_end(),
+        None => term,
+    }
+}
+
+/// Whether a relation is about some versions of a package.
+pub(crate) fn has_version(relation: &str) -> bool {
+    match parse(relation.trim()) {
+        Ok(terms) => terms.iter().any(|term| term.constraint.is_some()),
+        // With a macro of RPM's in it.
+        Err(_) => relation.contains(['<', '>', '=']),
+    }
+}
+
 /// The names in a relation, without versions; none when it cannot be read.
 pub(crate) fn names(relation: &str) -> Vec<String> {
     parse(relation.trim()).map(|terms| terms.into_iter().map(|term| term.name).collect()).unwrap_or_default()
@@ -181,7 +212,11 @@ fn parse(relation: &str) -> Result<Vec<Term>, String> {
         }
         return inner.split(" or ").map(|term| parse_term(term, relation)).collect();
     }
-    if relation.contains(',') && !relation.contains('(') {
+    let outside = |depth: &mut i32, c: char| {
+        *depth += i32::from(c == '(') - i32::from(c == ')');
+        Some((*depth, c))
+    };
+    if relation.chars().scan(0, outside).any(|(depth, c)| depth <= 0 && c == ',') {
         return Err(format!("`{relation}` holds more than one relation: write each as a string of its own"));
     }
     relation.split('|').map(|term| parse_term(term, relation)).collect()

@@ -1,0 +1,276 @@
+//! What a relation may say by the field that it stands in and the format: dpkg and rpm refuse the rest when the package is
+//! finished, or worse, when it is installed. The rules are those of deb-control(5), Debian Policy 5.6.12 and chapter 7,
+//! and rpm's dependency and boolean dependency syntax; `tests` asks both tools.
+
+use super::{
+    Operator, SELF_VERSION, Term, has_rpm_only_word, is_capability, is_rich, is_rpm_name, is_substvar, parse,
+    write_term,
+};
+use crate::capability::Capability;
+use crate::types::Format;
+
+/// Where a relation stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// `requires`, `recommends` and `suggests` of packages.
+    Needs,
+    Provides,
+    Conflicts,
+    Replaces,
+}
+
+impl Field {
+    /// By the recipe's key.
+    pub(crate) fn of(key: &str) -> Field {
+        match key {
+            "provides" => Field::Provides,
+            "conflicts" => Field::Conflicts,
+            "replaces" => Field::Replaces,
+            _ => Field::Needs,
+        }
+    }
+
+    fn key(self) -> &'static str {
+        match self {
+            Field::Needs => "requires",
+            Field::Provides => "provides",
+            Field::Conflicts => "conflicts",
+            Field::Replaces => "replaces",
+        }
+    }
+}
+
+/// What is wrong with a relation of a package, as a sentence that names it.
+///
+/// `for_all`: the package is the same on all architectures.
+///
+/// # Errors
+/// Where the format cannot say it in that field; what to do instead is in the sentence.
+pub(crate) fn check(relation: &str, field: Field, format: Format, for_all: bool) -> Result<(), String> {
+    let shown = relation.trim();
+    match format {
+        Format::Deb if is_substvar(shown) => return Ok(()),
+        Format::Rpm if shown.contains("%{") => return Ok(()),
+        Format::Rpm if is_rich(shown) && has_rpm_only_word(shown) => {
+            return match field {
+                Field::Needs | Field::Conflicts => rich(shown),
+                Field::Provides | Field::Replaces => {
+                    Err(format!("`{shown}`: RPM has no boolean dependencies in `{}`", field.key()))
+                }
+            };
+        }
+        _ => {}
+    }
+    let terms = parse(shown)?;
+    if terms.len() > 1 && field != Field::Needs {
+        return Err(format!(
+            "`{shown}` leaves a choice, which `{}` cannot: write each as a string of its own",
+            field.key()
+        ));
+    }
+    for term in &terms {
+        // Looked up in the distribution's archive before it is written.
+        let is_capability_of_apt =
+            format == Format::Deb && matches!(field, Field::Needs | Field::Provides) && is_known_capability(&term.name);
+        if is_capability_of_apt {
+            continue;
+        }
+        write_term(term, shown, format, "0")?;
+        match format {
+            Format::Deb => deb_term(term, shown, field, for_all)?,
+            Format::Rpm => rpm_term(term, shown, field)?,
+        }
+    }
+    Ok(())
+}
+
+fn is_known_capability(name: &str) -> bool {
+    (name.contains('(') || name.starts_with('/')) && Capability::parse(name).is_ok()
+}
+
+fn deb_term(term: &Term, shown: &str, field: Field, for_all: bool) -> Result<(), String> {
+    if let Some((name, qualifier)) = term.name.split_once(':') {
+        let is_architecture = !qualifier.is_empty()
+            && qualifier.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        let allowed = match field {
+            Field::Needs => is_architecture && qualifier != "native",
+            Field::Conflicts | Field::Replaces => is_architecture && !matches!(qualifier, "any" | "native"),
+            Field::Provides => false,
+        };
+        if !allowed {
+            return Err(format!(
+                "`{shown}`: `:{qualifier}` cannot stand behind a name in `{}` of a .deb: write `{name}`",
+                field.key()
+            ));
+        }
+    }
+    if term.restrictions.contains('<') {
+        return Err(format!("`{shown}`: build profiles are for [build] requires, an installed package has none"));
+    }
+    if !term.restrictions.is_empty() && for_all {
+        return Err(format!(
+            "`{shown}`: a package with architecture = \"all\" is the same everywhere: leave `{}` out",
+            term.restrictions
+        ));
+    }
+    if let Some((operator, version)) = &term.constraint {
+        if field == Field::Provides && *operator != Operator::Equal {
+            return Err(format!("`{shown}`: what a .deb provides has one version: `{} (= VERSION)`", term.name));
+        }
+        deb_version(version).map_err(|why| format!("`{shown}`: {why}"))?;
+    }
+    Ok(())
+}
+
+/// deb-version(7)
+fn deb_version(version: &str) -> Result<(), String> {
+    // A substitution variable of Debian's: its value is known to dpkg-gencontrol.
+    if version.starts_with("${") && version.ends_with('}') && version != SELF_VERSION {
+        return Ok(());
+    }
+    let version = version.replace(SELF_VERSION, "0");
+    let wrong = |why: &str| Err(format!("`{version}` is no version of a Debian package: {why}"));
+    let (epoch, rest) = version.split_once(':').map_or(("0", version.as_str()), |(epoch, rest)| (epoch, rest));
+    if epoch.parse::<i32>().map_or(true, |epoch| epoch < 0) || !epoch.bytes().all(|b| b.is_ascii_digit()) {
+        return wrong("what stands before the colon must be a number");
+    }
+    let (upstream, revision) = rest.rsplit_once('-').map_or((rest, None), |(rest, revision)| (rest, Some(revision)));
+    if !upstream.starts_with(|c: char| c.is_ascii_digit()) {
+        return wrong("it must begin with a digit");
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~');
+    if let Some(c) = upstream.chars().find(|c| !plain(*c) && !matches!(c, '-' | ':')) {
+        return wrong(&format!("`{c}` is not allowed"));
+    }
+    match revision {
+        Some("") => wrong("there is nothing behind the last hyphen"),
+        Some(revision) if !revision.chars().all(plain) => wrong("its revision holds letters, digits, `.`, `+` and `~`"),
+        _ => Ok(()),
+    }
+}
+
+fn rpm_term(term: &Term, shown: &str, field: Field) -> Result<(), String> {
+    // Of capabilities, such as `mvn(group:artifact)`, the colon is a part.
+    if let Some((name, qualifier)) = term.name.split_once(':').filter(|(name, _)| !name.contains('('))
+        && !matches!(qualifier, "any" | "native")
+    {
+        return Err(format!(
+            "`{shown}`: RPM has no `:{qualifier}`, nothing would provide it: move it to [override.deb], or name `{name}` in \
+             [override.rpm]"
+        ));
+    }
+    let bare = term.name.split_once(':').map_or(term.name.as_str(), |(name, _)| name);
+    if field == Field::Replaces && !is_rpm_name(bare) {
+        return Err(format!("`{shown}`: only packages can be replaced, and `{}` is no name of a package", term.name));
+    }
+    match &term.constraint {
+        Some((_, version)) => rpm_version(version).map_err(|why| format!("`{shown}`: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// `[epoch:]version[-release]`, as rpmbuild checks it (`build/parseReqs.c`).
+fn rpm_version(version: &str) -> Result<(), String> {
+    let version = version.replace(SELF_VERSION, "0-0");
+    let wrong = |why: &str| Err(format!("`{version}` is no version of an RPM package: {why}"));
+    let (epoch, rest) = version.split_once(':').map_or(("0", version.as_str()), |(epoch, rest)| (epoch, rest));
+    if epoch.parse::<u32>().is_err() || !epoch.bytes().all(|b| b.is_ascii_digit()) {
+        return wrong("what stands before the colon must be a number");
+    }
+    if rest.split('-').any(str::is_empty) || rest.matches('-').count() > 1 {
+        return wrong("one hyphen may stand in it, between version and release");
+    }
+    if !rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return wrong("it must begin with a letter or digit");
+    }
+    match rest.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '+' | '~' | '^' | '_' | '-')) {
+        Some(c) => wrong(&format!("`{c}` is not allowed")),
+        None => Ok(()),
+    }
+}
+
+/// A boolean dependency, read to its end: `(a if (b or c) else d)`.
+fn rich(text: &str) -> Result<(), String> {
+    let malformed = |why: &str| format!("`{text}` is no boolean dependency of RPM: {why}");
+    let rest = operand(text, 0).map_err(|why| malformed(&why))?;
+    match rest.trim() {
+        "" => Ok(()),
+        rest => Err(malformed(&format!("`{rest}` is too much"))),
+    }
+}
+
+/// Reads one operand off the front of `text`, and gives what follows.
+fn operand(text: &str, depth: usize) -> Result<&str, String> {
+    let text = text.trim_start();
+    if depth > 32 {
+        return Err("it is nested too deeply".to_owned());
+    }
+    if let Some(mut rest) = text.strip_prefix('(') {
+        rest = operand(rest, depth + 1)?;
+        let mut before: Option<&str> = None;
+        loop {
+            rest = rest.trim_start();
+            if let Some(rest) = rest.strip_prefix(')') {
+                return match before {
+                    Some(_) => Ok(rest),
+                    None => Err("there is no word such as `and` between two names".to_owned()),
+                };
+            }
+            let end = rest.find([' ', '(', ')']).unwrap_or(rest.len());
+            let word = &rest[..end];
+            let fits = match (before, word) {
+                (None, "and" | "or" | "if" | "unless" | "with" | "without") => true,
+                (Some("if" | "unless"), "else") => true,
+                (Some(before), "and" | "or" | "with") => before == word,
+                _ => false,
+            };
+            match (fits, word, before) {
+                (true, ..) => {}
+                (false, "", _) => return Err("`)` is missing".to_owned()),
+                (false, word, Some(before)) => {
+                    return Err(format!("`{word}` cannot follow `{before}` without parentheses of its own"));
+                }
+                (false, word, None) => return Err(format!("`{word}` is none of and, or, if, unless, with, without")),
+            }
+            before = Some(word);
+            rest = operand(&rest[end..], depth + 1)?;
+        }
+    }
+    let (name, mut rest) = word(text)?;
+    if !is_capability(name) {
+        return Err(format!("`{name}` is no name"));
+    }
+    let after = rest.trim_start();
+    let end = after.find(|c: char| !matches!(c, '<' | '>' | '=')).unwrap_or(after.len());
+    if end > 0 {
+        if !matches!(&after[..end], "<" | "<=" | "=" | ">=" | ">") {
+            return Err(format!("`{}` is no comparison", &after[..end]));
+        }
+        let (version, after) = word(after[end..].trim_start())?;
+        rpm_version(version)?;
+        rest = after;
+    }
+    Ok(rest)
+}
+
+/// A word up to a blank or a parenthesis that is not its own.
+fn word(text: &str) -> Result<(&str, &str), String> {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 0 => return named(text, at),
+            ')' => depth -= 1,
+            ' ' if depth == 0 => return named(text, at),
+            _ => {}
+        }
+    }
+    named(text, text.len())
+}
+
+fn named(text: &str, end: usize) -> Result<(&str, &str), String> {
+    if end == 0 { Err("a name is missing".to_owned()) } else { Ok(text.split_at(end)) }
+}
+
+#[cfg(test)]
+mod tests;
