@@ -1,3 +1,5 @@
+mod property;
+
 use std::collections::BTreeMap;
 
 use tar::EntryType;
@@ -127,6 +129,7 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         payload: Payload::Zstd,
         rpm_makes_users: false,
         unit_folder: "usr/lib/systemd/system",
+        whole: Vec::new(),
     }
 }
 
@@ -159,6 +162,7 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         packages: packages.collect(),
         closed: true,
         upstream_version: None,
+        manifest: Some(std::sync::Arc::new(staged.into_manifest())),
     };
     let found = artifact::inspect(&files, &expectation).unwrap();
     assert_eq!(found.findings, []);

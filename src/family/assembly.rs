@@ -14,8 +14,8 @@ use super::members::{Member, members};
 use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
-    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright, deb,
-    rpm, script_variables, scriptlets, source_folder, unpack,
+    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright,
+    deb, rpm, script_variables, scriptlets, source_folder, staged, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -53,6 +53,8 @@ pub struct Assembly {
     pub rpm_makes_users: bool,
     /// Where units lie in the packages.
     pub unit_folder: &'static str,
+    /// Patterns of files that are not stripped.
+    pub whole: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -141,7 +143,7 @@ fn script(recipe: &Recipe, folder: &str) -> String {
          (\nset -eu\nexport DESTDIR={STAGED}/{STAGED_ROOT} MAKEFLAGS=\n{})\n",
         body(build.install.as_deref().unwrap_or_default())
     ));
-    script.push_str(&format!("staged={STAGED}\n{}", include_str!("scripts/staged.sh")));
+    script.push_str(&staged::staged_script(STAGED, &recipe.build.strip.left_alone()));
     script
 }
 
@@ -238,6 +240,7 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         source_date_epoch,
         payload: payload(distro),
         rpm_makes_users: scriptlets::rpm_makes_users(distro),
+        whole: recipe.build.strip.left_alone(),
         unit_folder: match distro.format {
             Format::Deb => deb::unit_folder(distro),
             Format::Rpm => UNITS.trim_start_matches('/'),

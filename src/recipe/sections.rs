@@ -10,13 +10,13 @@ use super::document::{Entry, Node, Table, Value};
 use super::environment;
 use super::keys;
 use super::project;
-use super::relations::{self, Reader};
 use super::reader::{Problems, Section, Text};
+use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits,
-    Series, Source, SourcePlace, SubPackage, Test,
+    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
+    Source, SourcePlace, Strip, SubPackage, Test,
 };
 use crate::types::{Arch, Format, nearest};
 
@@ -58,11 +58,7 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(
-                &Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard),
-                name_rule,
-                relations,
-            )
+            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
         }
     };
     let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
@@ -322,6 +318,33 @@ fn read_build(section: &Section<'_>) -> Build {
         check: section.script("check"),
         install: section.script("install"),
         network: section.boolean("network").unwrap_or(false),
+        strip: read_strip(section),
+    }
+}
+
+/// `strip = false`, or the files that are left alone.
+fn read_strip(section: &Section<'_>) -> Strip {
+    match section.table.get("strip").map(|entry| &entry.node.value) {
+        Some(Value::Array(_)) => match section.strings("strip", values::installed_path) {
+            patterns if patterns.is_empty() => Strip::All,
+            patterns => Strip::Except(patterns),
+        },
+        Some(Value::Boolean(_)) => match section.boolean("strip") {
+            Some(false) => Strip::None,
+            _ => Strip::All,
+        },
+        Some(other) => {
+            let kind = other.kind();
+            let span = section.table.get("strip").map_or(0..0, |entry| entry.node.span.clone());
+            section.problems.add(
+                "`strip` must be true, false, or an array of patterns",
+                &span,
+                format!("this is {kind}"),
+                Some("name the files that are left as they are: strip = [\"/usr/bin/app\"]".to_owned()),
+            );
+            Strip::All
+        }
+        None => Strip::All,
     }
 }
 
