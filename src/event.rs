@@ -79,6 +79,9 @@ pub struct JobReport {
     pub tail: Option<Tail>,
     /// What the failing step, by its own words, lacks: for people, never evidence.
     pub hints: Vec<Hint>,
+    /// What farm's scripts in a failing step found, by what was printed: for people. A build can print the like, so it
+    /// never decides how the job ended.
+    pub told: Vec<Finding>,
     pub memory_peak_bytes: Option<u64>,
 }
 

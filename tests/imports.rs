@@ -36,13 +36,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 
 /// Modules that everybody may import, and that import nothing but each other as given.
 const LEAVES: &[(&str, &[&str])] = &[
-        ("types", &[]),
-        ("capability", &["types"]),
-        ("relation", &["types", "capability"]),
-        ("stream", &["types"]),
-        ("fetch", &["types"]),
-        ("hint", &["types"]),
-    ];
+    ("types", &[]),
+    ("capability", &["types"]),
+    ("relation", &["types", "capability"]),
+    ("stream", &["types"]),
+    ("fetch", &["types"]),
+    ("hint", &["types"]),
+];
 
 /// May import everything: it wires the rest.
 const TOP: [&str; 3] = ["cli", "main", "lib"];

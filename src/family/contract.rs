@@ -56,7 +56,10 @@ pub(super) fn deb(script: &str, moment: Moment, environment: &str) -> String {
         true => "set -- remove\n",
         false => "if [ -n \"$2\" ]; then set -- upgrade; else set -- install; fi\n",
     };
-    format!("case \"$1\" in\n{when})\n    (\nset -e\n{argument}{environment}{}) </dev/null\n    ;;\nesac\n", body(script))
+    format!(
+        "case \"$1\" in\n{when})\n    (\nset -e\n{argument}{environment}{}) </dev/null\n    ;;\nesac\n",
+        body(script)
+    )
 }
 
 /// For rpm, which says how many versions there will be when it is done. `escape` is for the recipe's part of the text.
@@ -80,11 +83,7 @@ pub(super) fn for_debhelper(script: &str) -> String {
     if !script.lines().any(has_token) {
         return script.to_owned();
     }
-    let escaped = script
-        .replace('\\', "\\\\")
-        .replace('$', "\\$")
-        .replace('`', "\\`")
-        .replace('#', "${farm_sign}");
+    let escaped = script.replace('\\', "\\\\").replace('$', "\\$").replace('`', "\\`").replace('#', "${farm_sign}");
     let lines: String = escaped.lines().map(|line| format!("|{line}\n")).collect();
     format!(
         "farm_sign=$(printf '\\043')\nfarm_script=\n\
@@ -143,7 +142,9 @@ mod tests {
 
     #[test]
     fn a_script_that_fails_fails_the_package() {
-        for script in [deb("false\ntrue", Moment::PreInstall, ""), rpm("false\ntrue", Moment::PreInstall, "", str::to_owned)] {
+        for script in
+            [deb("false\ntrue", Moment::PreInstall, ""), rpm("false\ntrue", Moment::PreInstall, "", str::to_owned)]
+        {
             let output = Command::new("sh").args(["-e", "-c", &script, "script", "install"]).output().expect("sh runs");
             assert_eq!(output.status.code(), Some(if script.starts_with("case") { 1 } else { 1 }));
         }
@@ -157,7 +158,11 @@ mod tests {
             "# a comment\nx='a#DEB_HOST_ARCH#b'; echo \"$x\" '\\\\' \\\n  again\n",
         ] {
             let written = for_debhelper(script);
-            let outside = written.lines().any(|line| line.split('#').nth(1).is_some_and(|word| word.len() > 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c))) && line.matches('#').count() > 1);
+            let outside = written.lines().any(|line| {
+                line.split('#').nth(1).is_some_and(|word| {
+                    word.len() > 2 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._".contains(c))
+                }) && line.matches('#').count() > 1
+            });
             assert!(!outside, "{written}");
             assert_eq!(run(&written, &[]), run(script, &[]), "{written}");
         }

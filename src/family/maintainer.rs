@@ -201,8 +201,12 @@ fn prerm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
 }
 
 fn postrm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
-    let mut parts: Vec<String> =
-        package.maintainer_scripts.post_remove.iter().map(|script| recipe(package, script, Moment::PostRemove)).collect();
+    let mut parts: Vec<String> = package
+        .maintainer_scripts
+        .post_remove
+        .iter()
+        .map(|script| recipe(package, script, Moment::PostRemove))
+        .collect();
     if !units.is_empty() {
         parts.push(
             "if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then\n    \

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{Alternative, System};
 
-use super::members::{Member, source_name};
 use super::contract::{self, Moment};
+use super::members::{Member, source_name};
 use super::spec::{self, tag};
 use super::system::{NO_HOME, own_files, plain_units, restart_instances, stop_instances, templates};
 use super::text::quote;
@@ -74,7 +74,7 @@ fn tools(member: &Member<'_>, distro: &Distro, sbin: &str) -> Vec<(&'static str,
     }
     if !member.system.alternatives.is_empty() {
         let program = format!("{sbin}/update-alternatives");
-        tools.extend([("Requires(post)", program.clone()), ("Requires(postun)", program)]);
+        tools.extend([("Requires(post)", program.clone()), ("Requires(preun)", program)]);
     }
     tools
 }
@@ -163,13 +163,19 @@ fn sections<'a>(member: &'a Member<'_>, distro: &Distro, systemd: Systemd) -> [(
             "preun",
             vec![
                 recipe(&scripts.pre_remove, Moment::PreRemove),
+                // While the link that rpm owns is still there: without it update-alternatives finds nothing to do.
+                own(remove_alternatives(system)),
                 own(systemd.preun(system)),
                 own(templates(system, "[ \"$1\" -eq 0 ]", stop_instances)),
             ],
         ),
         (
             "postun",
-            vec![recipe(&scripts.post_remove, Moment::PostRemove), own(remove_alternatives(system)), own(systemd.postun(system)), own(templates(system, "[ \"$1\" -ge 1 ]", restart_instances))],
+            vec![
+                recipe(&scripts.post_remove, Moment::PostRemove),
+                own(systemd.postun(system)),
+                own(templates(system, "[ \"$1\" -ge 1 ]", restart_instances)),
+            ],
         ),
     ]
     .map(|(section, parts)| (section, parts.into_iter().flatten().collect()))
@@ -337,8 +343,7 @@ fn make_users(system: &System) -> String {
         text.push_str(&format!("getent group {group} >/dev/null || groupadd -r {group}\n"));
     }
     for (name, user) in &system.users {
-        let comment =
-            user.comment.as_ref().map(|comment| format!(" -c {}", quote(comment))).unwrap_or_default();
+        let comment = user.comment.as_ref().map(|comment| format!(" -c {}", quote(comment))).unwrap_or_default();
         text.push_str(&format!(
             "getent passwd {name} >/dev/null || useradd -r -g {name} -d {} -s {}{comment} {name}\n",
             user.home.as_deref().unwrap_or(NO_HOME),

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::{Install, say};
 use super::workshop::{self, Made, Work};
-use super::{Base, Derivation, FileContent, ImageError, Images};
+use super::{Base, Derivation, FileContent, ImageError, Images, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 
@@ -51,6 +51,10 @@ pub(super) async fn find_or_make(
         return Ok(image.id);
     }
     let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    let _turn = once::turn(images, &format!("farm/{kind}:{}", &digits[..12]), sink, cancel).await?;
+    if let Some(image) = images.keyed(kind, key).await? {
+        return Ok(image.id);
+    }
     let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
     let work = Work {
         name: kind,
@@ -60,6 +64,7 @@ pub(super) async fn find_or_make(
         env: &derivation.env,
         files: &derivation.files,
         scripts: &[&derivation.script],
+        fetch: derivation.fetch_first.as_ref(),
         commit: CommitSpec {
             tag: format!("farm/{kind}:{}", &digits[..12]),
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -105,6 +110,7 @@ mod tests {
             script: "apt-get install x".to_owned(),
             env: [("A".to_owned(), "1".to_owned())].into(),
             files: vec![("tmp/x".to_owned(), b"x".to_vec().into())],
+            fetch_first: None,
             description: "x".to_owned(),
             inputs: vec!["sha256:1".to_owned()],
         }

@@ -10,6 +10,7 @@ mod flights;
 mod import;
 mod install;
 mod layer;
+mod once;
 mod opening;
 mod workshop;
 
@@ -76,10 +77,22 @@ pub struct Derivation {
     pub env: BTreeMap<String, String>,
     /// Uploaded to `/` first: paths relative to it.
     pub files: Vec<(String, FileContent)>,
+    /// For files that are packages which nobody vouches for: their scripts must find no network. The script is run twice,
+    /// in a container with network, where it fetches only, and in one without, where it does its work.
+    pub fetch_first: Option<FetchFirst>,
     /// What it holds, for `farm images`.
     pub description: String,
     /// What the script's result depends on beside the base and the script itself.
     pub inputs: Vec<String>,
+}
+
+/// How a script is told to fetch only, and what it then leaves for the container in which it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchFirst {
+    /// The variable that is set for it.
+    pub variable: &'static str,
+    /// An absolute path.
+    pub folder: &'static str,
 }
 
 /// What a file holds that a derivation starts from.

@@ -15,6 +15,7 @@ use crate::distro::Distro;
 use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::{PackagingTools, Recipe};
+use crate::source;
 use crate::types::Arch;
 
 pub use environment::JobEnvironment;
@@ -141,14 +142,20 @@ impl Job {
     pub fn packaging_at(&self, newest: i64) -> Arc<Packaging> {
         match self.source_date_epoch {
             Some(_) => Arc::clone(&self.packaging),
-            None => Arc::new(family::packaging(&self.recipe, &self.distro, newest)),
+            None => Arc::new(family::packaging(&self.recipe, &self.distro, self.date(newest))),
         }
+    }
+
+    /// The date of the packages: the recipe's, else that of the sources, else when the recipe was last changed.
+    pub fn date(&self, newest: i64) -> i64 {
+        let fallback = self.recipe.package.fallback_date.filter(|_| newest <= source::EARLIEST);
+        self.source_date_epoch.or(fallback).unwrap_or(newest)
     }
 
     /// What runs, and what is made of its results, when farm makes the packages; with the real date, as
     /// [`Job::packaging_at`].
     pub fn assembly_at(&self, newest: i64) -> (Packaging, Assembly) {
-        let date = self.source_date_epoch.unwrap_or(newest);
+        let date = self.date(newest);
         (family::staging(&self.recipe, &self.distro, date), family::assembly(&self.recipe, &self.distro, date))
     }
 }
@@ -213,6 +220,12 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     }
     problems.extend(collisions(&planned));
     problems.extend(name_clashes(&planned));
+    problems.extend(
+        inputs
+            .cells
+            .iter()
+            .flat_map(|cell| cell.set.problems.iter().map(|problem| (cell.target.clone(), problem.clone()))),
+    );
     if problems.is_empty() {
         let mut warnings = end_of_life_warnings(inputs);
         warnings.extend(inputs.cells.iter().flat_map(|cell| {

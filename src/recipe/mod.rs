@@ -29,6 +29,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::types::Address;
+
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
@@ -108,6 +110,9 @@ pub struct Package {
     pub scripts: MaintainerScripts,
     /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
     pub date: Option<i64>,
+    /// The date that takes its place when it turns out that the sources have none: `source::settle` knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_date: Option<i64>,
     /// What the changelog says of this version; empty: only that it was built.
     pub changelog: Vec<String>,
     /// What `source::settle` has still to ask the project for.
@@ -238,11 +243,11 @@ impl Patch {
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Places to get one file from, tried in order; `mirror://NAME/path` goes through the mirror choice.
-    Urls { urls: Vec<String>, sha256: String },
+    Urls { urls: Vec<Address>, sha256: String },
     /// A file or folder relative to the recipe; `.gitignore` is honoured.
     Path { path: String },
     Git {
-        url: String,
+        url: Address,
         commit: String,
         /// Each at the commit that this one records.
         submodules: bool,
@@ -347,6 +352,8 @@ pub struct Test {
     pub script: String,
     /// Packages to install beside.
     pub requires: Vec<String>,
+    /// Leave the network on while the packages are installed, tried and removed. Off by default.
+    pub network: bool,
 }
 
 /// `[limits]`
@@ -354,7 +361,7 @@ pub struct Test {
 pub struct RecipeLimits {
     pub memory_bytes: u64,
     pub pids: u32,
-    /// For each step.
+    /// For all that is done to build, and for each part of the test.
     pub timeout: Duration,
     /// Time without any output.
     pub stall: Duration,

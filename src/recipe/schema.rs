@@ -327,6 +327,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("script", Text, "Run as root, with -e."),
             ("requires", Texts, "Packages to install beside the built ones."),
+            ("network", Boolean, "Leaves the network on for the packages' own scripts and the test."),
         ],
         required: &["script"],
     },
@@ -337,7 +338,11 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("memory", Quantity, "At most this much memory: \"8 GiB\", or bytes."),
             ("pids", Integer(16, 4_194_304), "Processes and threads at once."),
-            ("timeout", Quantity, "For each step: \"4 h\", or seconds."),
+            (
+                "timeout",
+                Quantity,
+                "For the build from unpacking to packages, and for each part of the test: \"4 h\", or seconds.",
+            ),
             ("stall", Quantity, "Without any output: \"20 min\", or seconds."),
             ("log", Quantity, "Output of the whole job: \"256 MiB\", or bytes."),
         ],

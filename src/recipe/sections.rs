@@ -18,7 +18,7 @@ use super::{
     Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
     Source, SourcePlace, Strip, SubPackage, Test,
 };
-use crate::types::{Arch, Format, nearest};
+use crate::types::{Address, Arch, Format, nearest};
 
 /// Limits of a recipe that sets none.
 pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
@@ -28,6 +28,9 @@ pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
     stall: Duration::from_secs(20 * 60),
     log_bytes: 256 << 20,
 };
+
+/// 1990-01-01
+const EARLIEST_DATE: i64 = 631_152_000;
 
 /// A diff has three lines of context: a hunk that needs none of them could go anywhere.
 const MOST_FUZZ: u32 = 2;
@@ -137,10 +140,27 @@ fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
-        date: if section.is_table("date") { None } else { section.time("date") },
+        date: if section.is_table("date") { None } else { read_date(section) },
+        fallback_date: None,
         changelog: Vec::new(),
         from_project,
     }
+}
+
+/// No date before those that packages can have.
+fn read_date(section: &Section<'_>) -> Option<i64> {
+    let date = section.time("date")?;
+    if let Some(entry) = section.table.get("date").filter(|_| date < EARLIEST_DATE) {
+        let help = "rpm passes over changelogs of the years before that, and older ones do not build with them";
+        section.problems.add(
+            "`date` is too long ago",
+            &entry.node.span,
+            "must not be before 1990",
+            Some(help.to_owned()),
+        );
+        return None;
+    }
+    Some(date)
 }
 
 fn read_description(section: &Section<'_>) -> Option<String> {
@@ -207,6 +227,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             };
             stray(section, &["commit", "submodules"], key, "source", help);
             section.require(&["sha256"]);
+            let urls = urls.into_iter().map(Address::from).collect();
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
@@ -217,7 +238,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             stray(section, &["sha256", "unpack"], "git", "source", help);
             section.require(&["commit"]);
             Origin::Git {
-                url: section.required_line("git", values::git_url),
+                url: section.required_line("git", values::git_url).into(),
                 commit: section.required_line("commit", values::commit).to_ascii_lowercase(),
                 submodules: section.boolean("submodules").unwrap_or(false),
             }
@@ -409,7 +430,8 @@ fn read_packages(
 fn read_test(section: &Section<'_>) -> Option<Test> {
     section.require(&["script"]);
     let requires = section.strings("requires", values::relation);
-    section.script("script").map(|script| Test { script, requires })
+    let network = section.boolean("network").unwrap_or(false);
+    section.script("script").map(|script| Test { script, requires, network })
 }
 
 fn read_limits(section: &Section<'_>) -> RecipeLimits {

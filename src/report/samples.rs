@@ -110,6 +110,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         folder,
         tail,
         hints: hints.into_iter().collect(),
+        told: Vec::new(),
         memory_peak_bytes: None,
         outcome,
     }

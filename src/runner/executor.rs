@@ -143,8 +143,13 @@ pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
     };
     let job = job.with_set(supply.inputs(job.test.is_some()));
     let forced = shared.options.force && !job.only_needed;
+    let kept = shared.store.state(&job.target).unwrap_or_else(|damaged| {
+        let message = format!("{} {}: it is built again", damaged.path.display(), damaged.reason);
+        shared.emit(Event::Warning { target: Some(job.target.clone()), message });
+        None
+    });
     if !forced
-        && let Some(record) = shared.store.record(&job.target)
+        && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
     {
         return Settled::Kept(kept_report(&shared.store, &job, record));
@@ -180,6 +185,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
         Err(outcome) => (outcome, None),
     };
     let hints = hints::hints(&mut work, &outcome).await;
+    let told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
     let Work { journal, memory_peak_bytes, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
@@ -194,6 +200,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
     report.steps = steps;
     report.tail = tail;
     report.hints = hints;
+    report.told = told;
     report.memory_peak_bytes = memory_peak_bytes;
     keep(shared, job, staging, built, &mut report).await;
     report.elapsed = started.elapsed();
@@ -265,6 +272,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         log: None,
         tail: None,
         hints: Vec::new(),
+        told: Vec::new(),
         memory_peak_bytes: None,
     }
 }

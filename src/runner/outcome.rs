@@ -76,6 +76,7 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
         | EngineError::Source(_)
         // `image` makes an outcome of a Dockerfile's failure.
         | EngineError::Build { .. }
+        | EngineError::Store { .. }
         | EngineError::Config(_) => infrastructure(&error),
     }
 }
@@ -150,6 +151,10 @@ pub(crate) fn refusal(refusal: Refusal, step: StepKind, log_bytes: u64) -> Outco
 /// A finding of the runner's own.
 pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
     Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message }
+}
+
+pub(crate) fn warning(rule: &str, message: String) -> Finding {
+    Finding { severity: Severity::Warning, ..finding("", rule, message) }
 }
 
 /// The step in which an outcome was decided, for the log's Fail-Stage.

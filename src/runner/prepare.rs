@@ -16,7 +16,7 @@ use super::set::{Shipment, ShippedFile};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::family::{self, BuilderSetup, Requirements, StepKind};
-use crate::image::{Base, Derivation, DockerfileImage, FileContent, Install};
+use crate::image::{Base, Derivation, DockerfileImage, FetchFirst, FileContent, Install};
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
 use crate::source::{self, Context, Prepared};
 
@@ -87,6 +87,11 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let sources = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
+    }
+    if job.date(sources.newest) <= source::EARLIEST {
+        let message = "nothing in the sources says when they were made, and so packages say 1990-01-01: write date in \
+                       [package]";
+        work.warning("no-date", message).await?;
     }
     let (base, own) = images?;
     if let Some(own) = &own {
@@ -232,6 +237,9 @@ pub(crate) async fn derive(
 ) -> Result<String, Stop> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
+    // Packages of the set: made by builds, with scripts of theirs.
+    let fetch_first =
+        (!files.is_empty()).then_some(FetchFirst { variable: family::FETCH_ONLY, folder: family::FETCHED_PACKAGES });
     let mut inputs = vec![distro.digest.clone()];
     let description = match &setup.requirements {
         Requirements::Listed(requirements) => {
@@ -253,6 +261,7 @@ pub(crate) async fn derive(
         script: setup.script.clone(),
         env: network_env(work, distro),
         files,
+        fetch_first,
         description,
         inputs,
     };

@@ -11,6 +11,7 @@ use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
 use super::walk::{self, Found, Local, What};
 use super::{SourceError, unpack};
 use crate::recipe::{Origin, Source};
+use crate::types::Address;
 
 /// A source as it was fetched, under its name.
 #[derive(Debug, Clone)]
@@ -200,8 +201,8 @@ pub(super) fn top_name(name: &str, version: &str, so_far: &mut u32) -> String {
 }
 
 /// The last component of the first place, without query and fragment.
-pub(super) fn file_name(urls: &[String]) -> String {
-    let url = urls.first().map(String::as_str).unwrap_or_default();
+pub(super) fn file_name(urls: &[Address]) -> String {
+    let url = urls.first().map(Address::secret).unwrap_or_default();
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let name = path.rsplit('/').next().unwrap_or_default();
     let is_plain =

@@ -39,13 +39,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fetch::{FetchError, Fetcher};
 use crate::recipe::{Origin, Problem, Source};
-use crate::types::Progress;
+use crate::types::{Address, Progress};
 
 pub use context::Context;
 use make::{Original, Part, build, file_name, top_name};
 use prepared::{Loaded, load};
 pub use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
 pub use project::{SettleError, is_settled, settle};
+pub use tree::EARLIEST;
 use tree::refused;
 pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};
 use walk::{Found, Local, What};
@@ -62,7 +63,7 @@ pub struct Sources {
     pub cache: PathBuf,
     pub fetcher: Fetcher,
     /// Base URL for `mirror://NAME/…`, by name; chosen by the caller (`archive::mirror`).
-    pub mirrors: std::collections::BTreeMap<String, String>,
+    pub mirrors: std::collections::BTreeMap<String, Address>,
 }
 
 /// A digest of the sources without fetching any: urls by their sha256, git by commit, paths and patches by content.
@@ -222,7 +223,7 @@ impl Sources {
                     let top = top_name(name, version, &mut tops);
                     let original = Original { name: format!("{top}.tar"), download: None };
                     let to = staging.path().join("originals").join(&original.name);
-                    git::archive(&self.cache, root, (url, commit, *submodules), &top, &to, cancel).await?;
+                    git::archive(&self.cache, root, (url.secret(), commit, *submodules), &top, &to, cancel).await?;
                     Part::Git { original }
                 }
                 Origin::Path { path } => {
@@ -266,7 +267,7 @@ impl Sources {
 
     async fn download(
         &self,
-        urls: &[String],
+        urls: &[Address],
         sha256: &str,
         progress: &dyn Progress,
         cancel: &CancellationToken,
@@ -282,7 +283,13 @@ impl Sources {
             blocking(move || Ok(path.is_file().then(|| content(&path).ok()).flatten())).await?
         };
         if kept.map(hex::encode).as_deref() != Some(&sha256) {
-            let urls = urls.iter().map(|url| self.expand(url)).collect::<Result<Vec<_>, _>>()?;
+            // One place that is not known leaves the others.
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                urls.iter().map(|url| self.expand(url.secret())).partition(Result::is_ok);
+            let urls: Vec<String> = known.into_iter().flatten().collect();
+            if let (true, Some(Err(error))) = (urls.is_empty(), unknown.into_iter().next()) {
+                return Err(error);
+            }
             self.fetcher.to_file(&urls, Some(&sha256), &path, progress, cancel).await?;
         }
         Ok(Part::File { path, original: Original { name, download: Some(sha256) } })
@@ -303,7 +310,7 @@ impl Sources {
         };
         tokio::fs::create_dir_all(&parent).await.map_err(io(&parent))?;
         let staging = tempfile::Builder::new().prefix(".new-").tempdir_in(&parent).map_err(io(&parent))?;
-        let name = file_name(&[url.to_owned()]);
+        let name = file_name(&[url.into()]);
         let fetched = staging.path().join(&name);
         self.fetcher.to_file(&[self.expand(url)?], None, &fetched, progress, cancel).await?;
         blocking(move || {
@@ -322,8 +329,12 @@ impl Sources {
         let Some(rest) = url.strip_prefix("mirror://") else { return Ok(url.to_owned()) };
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
         match self.mirrors.get(name) {
-            Some(base) => Ok(format!("{}/{path}", base.trim_end_matches('/'))),
-            None => Err(SourceError::UnknownMirror { name: name.to_owned(), url: url.to_owned() }),
+            Some(base) => Ok(base.join(path).secret().to_owned()),
+            None => {
+                let known = self.mirrors.keys().cloned().collect::<Vec<_>>().join(", ");
+                let url = Address::from(url).to_string();
+                Err(SourceError::UnknownMirror { name: name.to_owned(), url, known })
+            }
         }
     }
 }
@@ -393,8 +404,8 @@ pub enum SourceError {
     Archive { name: String, reason: String },
     #[error("git: {0}")]
     Git(String),
-    #[error("unknown mirror `{name}` in {url}")]
-    UnknownMirror { name: String, url: String },
+    #[error("unknown mirror `{name}` in {url}: known are {known}; --mirror {name}=URL names another")]
+    UnknownMirror { name: String, url: String, known: String },
     #[error("cancelled")]
     Cancelled,
 }

@@ -4,9 +4,14 @@ use std::process::Command;
 
 use proptest::prelude::*;
 
+#[cfg(unix)]
+mod checkout;
 mod context;
+mod dates;
 mod git;
 mod kinds;
+#[cfg(unix)]
+mod places;
 
 use super::tree::{EARLIEST, TreeWriter};
 use super::*;
@@ -40,14 +45,14 @@ impl Place {
         Sources {
             cache: self.temp.path().join("cache"),
             fetcher: Fetcher::new().unwrap(),
-            mirrors: BTreeMap::from([("local".to_owned(), format!("file://{}/", self.root().display()))]),
+            mirrors: BTreeMap::from([("local".to_owned(), format!("file://{}/", self.root().display()).into())]),
         }
     }
 
     /// A file of the recipe's folder as a url source.
     fn url(&self, name: &str, strip: u32) -> Source {
         let sha256 = hex::encode(Sha256::digest(fs::read(self.root().join(name)).unwrap()));
-        let urls = vec![format!("file://{}", self.root().join(name).display())];
+        let urls = vec![format!("file://{}", self.root().join(name).display()).into()];
         source(Origin::Urls { urls, sha256 }, strip)
     }
 
@@ -188,11 +193,14 @@ async fn mirrors_are_expanded_and_unknown_ones_named() {
     let place = Place::new();
     place.write("pool/x.txt", b"content");
     let sha256 = hex::encode(Sha256::digest(b"content"));
-    let from = |url: &str| source(Origin::Urls { urls: vec![url.to_owned()], sha256: sha256.clone() }, 1);
+    let from = |url: &str| source(Origin::Urls { urls: vec![url.into()], sha256: sha256.clone() }, 1);
     let prepared = place.prepare(&[from("mirror://local/pool/x.txt")]).await.unwrap();
     assert_eq!(tree_of(&prepared), ["x.txt 644 7 0"]);
     let error = place.prepare(&[from("mirror://nowhere/pool/y.txt")]).await.unwrap_err();
-    assert_eq!(error.to_string(), "unknown mirror `nowhere` in mirror://nowhere/pool/y.txt");
+    assert_eq!(
+        error.to_string(),
+        "unknown mirror `nowhere` in mirror://nowhere/pool/y.txt: known are local; --mirror nowhere=URL names another"
+    );
 }
 
 #[tokio::test]
@@ -262,7 +270,7 @@ async fn modes_and_links_matter_and_times_do_not() {
 fn a_fingerprint_sees_every_part_of_a_source() {
     let place = Place::new();
     place.write("a.patch", b"patch");
-    let base = source(Origin::Urls { urls: vec!["https://x/a.tar".to_owned()], sha256: "0".repeat(64) }, 1);
+    let base = source(Origin::Urls { urls: vec!["https://x/a.tar".into()], sha256: "0".repeat(64) }, 1);
     let digest = |source: &Source| fingerprint(&place.root(), std::slice::from_ref(source)).unwrap();
     let variants = [
         base.clone(),
@@ -272,17 +280,15 @@ fn a_fingerprint_sees_every_part_of_a_source() {
         Source { patches: vec![Patch { strip: 0, ..patch("a.patch") }], ..base.clone() },
         Source { patches: vec![patch("a.patch")], fuzz: 2, ..base.clone() },
         Source { unpack: false, ..base.clone() },
-        source(Origin::Git { url: "https://x/a.git".to_owned(), commit: "0".repeat(40), submodules: true }, 1),
-        source(Origin::Urls { urls: vec!["https://x/b.tar".to_owned()], sha256: "0".repeat(64) }, 1),
-        source(Origin::Urls { urls: vec!["https://x/a.tar".to_owned()], sha256: "1".repeat(64) }, 1),
-        source(Origin::Git { url: "https://x/a.git".to_owned(), commit: "0".repeat(40), submodules: false }, 1),
+        source(Origin::Git { url: "https://x/a.git".into(), commit: "0".repeat(40), submodules: true }, 1),
+        source(Origin::Urls { urls: vec!["https://x/b.tar".into()], sha256: "0".repeat(64) }, 1),
+        source(Origin::Urls { urls: vec!["https://x/a.tar".into()], sha256: "1".repeat(64) }, 1),
+        source(Origin::Git { url: "https://x/a.git".into(), commit: "0".repeat(40), submodules: false }, 1),
     ];
     let distinct: std::collections::BTreeSet<String> = variants.iter().map(digest).collect();
     assert_eq!(distinct.len(), variants.len());
-    let other_place = source(
-        Origin::Urls { urls: vec!["https://y/a.tar".to_owned(), "https://x/z".to_owned()], sha256: "0".repeat(64) },
-        1,
-    );
+    let other_place =
+        source(Origin::Urls { urls: vec!["https://y/a.tar".into(), "https://x/z".into()], sha256: "0".repeat(64) }, 1);
     assert_eq!(digest(&other_place), digest(&base), "another place for the same bytes is the same source");
     let patched = digest(&variants[3]);
     place.write("a.patch", b"other");

@@ -247,8 +247,9 @@ pub(crate) async fn caches_of_an_earlier_farm_go(bench: Bench) {
     let name = format!("farm-old-{}", bench.run);
     #[cfg(target_os = "linux")]
     if bench.kind == Kind::Native {
-        let store = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let options = farm::engine::NativeOptions { store: store.path().to_owned(), ..native_options() };
+        let options = native_options();
+        let store = tempfile::tempdir_in(options.store.parent().unwrap()).unwrap();
+        let options = farm::engine::NativeOptions { store: store.path().to_owned(), ..options };
         let folder = store.path().join("caches").join(&name).join("packages");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("hello_1_amd64.deb"), "x").unwrap();

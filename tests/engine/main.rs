@@ -127,6 +127,7 @@ conformance! {
         escape::folders_of_the_host as escape_folders_of_the_host,
         escape::another_containers_files as escape_another_containers_files,
         escape::processes_of_the_host as escape_processes_of_the_host,
+        escape::its_ids_are_nobodys as escape_its_ids_are_nobodys,
         escape::its_first_process as escape_its_first_process,
         escape::the_hosts_program as escape_the_hosts_program,
         escape::files_of_the_kernel as escape_files_of_the_kernel,

@@ -125,8 +125,15 @@ impl Manifest {
             has_children,
             whole: None,
         });
-        let mut manifest =
-            Manifest { format, maker, staged: staged.collect(), by_key, names, packages: Vec::new(), own: BTreeSet::new() };
+        let mut manifest = Manifest {
+            format,
+            maker,
+            staged: staged.collect(),
+            by_key,
+            names,
+            packages: Vec::new(),
+            own: BTreeSet::new(),
+        };
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
         let Assignment { within, config, own, shared, whole } = assignment;
         for (name, path) in within {

@@ -75,8 +75,20 @@ pub(super) fn enter(setup: &Setup) -> Step {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWCGROUP).map_err(step("make a mount namespace"))?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(NONE, "/", NONE, private, NONE).map_err(step("keep mounts private"))?;
-    root_of_layers(setup)?;
-    let root = setup.folder.join("root");
+    let root = match setup.range {
+        None => {
+            root_of_layers(setup)?;
+            let root = setup.folder.join("root");
+            OwnedFd::from(File::open(&root).map_err(step(format!("open {}", root.display())))?)
+        }
+        // What another user namespace has mounted cannot become the root (pivot_root(2)), a copy of it can. Its place is the
+        // working directory that this process has of its keeper: it may not walk there by itself.
+        Some(_) => {
+            let root = open_tree(Path::new("."), false).map_err(step("copy the mount of its image"))?;
+            attach(&root, ".").map_err(step("mount the layers of its image"))?;
+            root
+        }
+    };
     let devices = DEVICES.map(|name| (name, open_tree(&Path::new("/dev").join(name), false)));
     // New ones, too: the kernel makes them only where others can be seen already.
     let processes = new_mount(c"proc").map_err(step("make a new /proc"))?;
@@ -88,7 +100,7 @@ pub(super) fn enter(setup: &Setup) -> Step {
     let system = system.map_err(step("open /sys"))?;
     read_only(&system).map_err(step("make /sys read-only"))?;
 
-    change_root(&root).map_err(step("change the root"))?;
+    change_root(root).map_err(step("change the root"))?;
     for (tree, place) in [(&processes, "/proc"), (&system, "/sys")] {
         make_folders(Path::new(place)).map_err(step(format!("make {place}")))?;
         attach(tree, place).map_err(step(format!("mount {place}")))?;
@@ -99,6 +111,17 @@ pub(super) fn enter(setup: &Setup) -> Step {
     restrict(&READ_ONLY)?;
     limits(setup)?;
     confine::give_up_privileges(setup.sockets_by_call).map_err(step("give up privileges"))
+}
+
+/// For a container with ids of its own, by its keeper, in whose mount namespace they are then, and whose working directory
+/// they become: the ids of the container may not walk to the store.
+pub(super) fn mount_layers(setup: &Setup) -> Step {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(step("make a mount namespace"))?;
+    // What is unmounted on this host goes from here, too: the keeper lives as long as the container.
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(step("keep mounts private"))?;
+    root_of_layers(setup)?;
+    let root = setup.folder.join("root");
+    chdir(&root).map_err(step(format!("enter {}", root.display())))
 }
 
 /// The container's layers, its own on top. Nothing written in it need survive a power cut.
@@ -124,10 +147,9 @@ fn root_of_layers(setup: &Setup) -> Step {
         })
 }
 
-/// Makes `root` the root, and leaves nothing of the old one: while that is mounted, `/..` leads into it.
-fn change_root(root: &Path) -> io::Result<()> {
-    let open = |path: &Path| OpenOptions::new().read(true).open(path);
-    let (old, new) = (open(Path::new("/"))?, open(root)?);
+/// Makes the root of a mount the root, and leaves nothing of the old one: while that is mounted, `/..` leads into it.
+fn change_root(new: OwnedFd) -> io::Result<()> {
+    let old = OpenOptions::new().read(true).open("/")?;
     fchdir(&new)?;
     // The old root ends up mounted over the new one, at the same place (pivot_root(2), NOTES).
     pivot_root(".", ".")?;

@@ -1,6 +1,6 @@
 # Functions for apt that leave nothing behind in the image: lists, packages and configuration live in a folder of
 # their own. Expects the variables farm_archive, farm_suites, farm_components, farm_security_archive,
-# farm_security_suite, farm_tolerate_expired, farm_offered and farm_set; the mirrors are in the environment.
+# farm_security_suite, farm_tolerate_expired, farm_offered, farm_fetched and farm_set; the mirrors are in the environment.
 
 apt_begin() {
     umask 022
@@ -34,7 +34,10 @@ END
         echo 'Acquire::Check-Valid-Until "false";' >>"$apt_home/apt.conf"
     fi
     mirror=$(apt_mirror "$farm_archive")
-    if [ -n "$mirror" ]; then
+    if [ -e "$farm_fetched/Packages" ] || [ -n "${farm_upgrade:-}" ]; then
+        mirror=none
+        apt_only_here
+    elif [ -n "$mirror" ]; then
         apt_source "$farm_archive" "$mirror" "$farm_suites"
         security=$(apt_mirror "$farm_security_archive")
         [ -z "$security" ] || apt_source "$farm_security_archive" "$security" "$farm_security_suite"
@@ -110,6 +113,12 @@ apt_join() {
 # Exits 12 when an index cannot be had. apt before 2.1.16 calls that a warning and exits 0.
 apt_update() {
     [ -z "${apt_updated:-}" ] || return 0
+    if [ "$mirror" = none ]; then
+        # Files of this container: what apt says of looking for others beside them helps nobody.
+        apt-get -qq update >"$apt_home/update.log" 2>&1 || { cat "$apt_home/update.log"; exit 1; }
+        apt_updated=yes
+        return 0
+    fi
     status=0
     apt-get -q update >"$apt_home/update.log" 2>&1 || status=$?
     cat "$apt_home/update.log"
@@ -127,6 +136,10 @@ apt_install() {
     fi
     [ $# -gt 0 ] || return 0
     apt_join "$@"
+    if [ -n "${FARM_FETCH:-}" ]; then
+        apt_fetch satisfy "$apt_all" || apt_explain "$@"
+        return 0
+    fi
     apt-get -q satisfy "$apt_all" || apt_explain "$@"
 }
 
@@ -159,8 +172,10 @@ apt_build_dep() {
     apt_update
     mkdir -p "$apt_home/source/debian"
     cp "$1" "$apt_home/source/debian/control"
-    if apt-get -q build-dep "$apt_home/source/"; then
-            return
+    if [ -n "${FARM_FETCH:-}" ]; then
+        apt_fetch build-dep "$apt_home/source/" && return
+    elif apt-get -q build-dep "$apt_home/source/"; then
+        return
     fi
     apt_relations "$1" >"$apt_home/relations"
     set --
@@ -195,16 +210,55 @@ apt_relations() {
 }
 
 apt_end() {
-    rm -rf "$apt_home" "$apt_archives" "$farm_set"
+    rm -rf "$apt_home" "$apt_archives"
+    # Images keep nothing of this; what was fetched is yet to be taken, and a test needs both again.
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
 }
 
 # Installs the RPMs of the set where rpm is a Debian package. rpm knows nothing of Debian's packages, so nothing is
 # resolved: all that is needed of the set is there. pkg-config and the loader are told where RPMs have their libraries.
 apt_set_rpms() {
-    [ -d "$farm_set" ] || return 0
+    [ -d "$farm_set" ] && [ -z "${FARM_FETCH:-}" ] || return 0
     rpm --force-debian -U --nosignature --nodeps "$farm_set"/*.rpm
     printf '/lib64\n/usr/lib64\n' >/etc/ld.so.conf.d/farm-lib64.conf
     ldconfig
     mkdir -p /usr/local/lib
     [ -e /usr/local/lib/pkgconfig ] || ln -s /usr/lib64/pkgconfig /usr/local/lib/pkgconfig
+}
+
+# Names the dependencies of the packages under test that nothing meets. apt tells of them in some releases only.
+apt_unmet() {
+    apt-get -qq -s satisfy dpkg >/dev/null 2>&1 || return 0
+    apt_own=" "
+    for package in "$farm_packages"/*.deb; do
+        apt_own="$apt_own$(dpkg-deb -f "$package" Package) "
+        apt_own="$apt_own$(dpkg-deb -f "$package" Provides | sed 's/([^)]*)//g' | tr ',\n' '  ') "
+    done
+    for package in "$farm_packages"/*.deb; do
+        for field in Pre-Depends Depends; do
+            dpkg-deb -f "$package" "$field" | tr ',\n' '\n ' | sed 's/^ *//; s/ *$//'
+            echo
+        done | while read -r relation; do
+            [ -n "$relation" ] || continue
+            for name in $(echo "$relation" | sed 's/([^)]*)//g; s/\[[^]]*\]//g; s/|/ /g; s/:[a-z0-9-]*//g'); do
+                case $apt_own in *" $name "*) continue 2 ;; esac
+            done
+            apt-get -qq -s satisfy "$relation" >/dev/null 2>&1 \
+                || echo "farm: unsatisfiable: $relation, which $(dpkg-deb -f "$package" Package) depends on"
+        done
+    done
+}
+
+# Says what the packages under test lack, from apt's words on them, and exits 11.
+apt_test_explain() {
+    cat "$apt_home/install.log"
+    apt_unmet >"$apt_home/unmet"
+    if [ -s "$apt_home/unmet" ]; then
+        cat "$apt_home/unmet"
+    else
+        sed -n 's/^.*Depends: \(.*\) but .*$/farm: unsatisfiable: \1/p; s/^E: Unable to locate package /farm: unsatisfiable: /p' \
+            "$apt_home/install.log" | sort -u
+    fi
+    echo "farm: the packages cannot be installed: see above" >&2
+    exit 11
 }

@@ -43,9 +43,9 @@ farm_closure() {
         }' "$1" "$farm_temp/status"
 }
 
-# farm_owners PATH: the packages that have it, under any of its names.
+# farm_owners PATH...: the packages that have them, below /usr or not.
 farm_owners() {
-    for farm_name in "$1" "$(readlink -f "$1")"; do
+    for farm_name; do
         farm_short=${farm_name#/usr}
         grep -lxF -e "$farm_short" -e "/usr$farm_short" "$farm_info"/*.list || true
     done | sed 's|.*/||; s/\.list$//; s/:.*//' | sort -u
@@ -59,7 +59,7 @@ farm_roots() {
     fi
     rpm -q --qf '[%{REQUIRENAME}\n]' "$1" | while read -r farm_need; do
         case $farm_need in
-            /*) [ ! -e "$farm_need" ] || farm_owners "$farm_need" ;;
+            /*) [ ! -e "$farm_need" ] || farm_owners "$farm_need" "$(readlink -f "$farm_need")" ;;
             'python(abi)') echo python3 ;;
             perl'('*) echo perl ;;
             *) echo "$farm_need" ;;
@@ -81,7 +81,7 @@ farm_roots() {
         farm_tell "$path of $package is run by $interpreter, which nothing that is installed has"
         continue
     fi
-    owners=$(farm_owners "$found")
+    owners=$(farm_owners "$found" "$(readlink -f "$found")")
     [ -n "$owners" ] || continue
     if [ ! -e "$farm_temp/closure-$package" ]; then
         farm_roots "$package" >"$farm_temp/roots"
@@ -125,5 +125,19 @@ if [ "$farm_format" = deb ] && [ -L /bin ]; then
         list=${list%.list}
         farm_tell "$ours is the same file as $theirs of package ${list%%:*}, which it has overwritten"
     done <"$farm_temp/twice"
+fi
+# rpm knows of no file that Debian has: commands of essential packages are there on RPM's systems, too.
+if [ "$farm_format" = rpm ]; then
+    awk -F '\t' '$2 == "yes" { print $1 }' "$farm_temp/status" >"$farm_temp/essential"
+    # shellcheck disable=SC2046 # names of packages have no blanks
+    rpm -ql $(rpm -qp --nosignature --qf '%{NAME}\n' "$farm_packages"/*.rpm) \
+        | grep -E '^(/usr)?/s?bin/[^/]+$' >"$farm_temp/commands" || true
+    while read -r path; do
+        for owner in $(farm_owners "$path"); do
+            if grep -qxF "$owner" "$farm_temp/essential"; then
+                farm_tell "$path is a command of every system, which it has overwritten: here it is that of $owner"
+            fi
+        done
+    done <"$farm_temp/commands"
 fi
 exit "$farm_left"

@@ -1,4 +1,4 @@
-# Functions for dnf 4 and dnf 5. Expects the variables farm_set and farm_repositories.
+# Functions for dnf 4 and dnf 5. Expects the variables farm_fetched, farm_set and farm_repositories.
 
 dnf_begin() {
     umask 022
@@ -22,11 +22,27 @@ dnf_begin() {
     *) dnf_options="$dnf_options --disableplugin=local" ;;
     esac
     for repository in $farm_repositories; do dnf_options="$dnf_options --enablerepo=$repository"; done
+    if [ -d "$farm_fetched" ]; then
+        # Their signatures were checked when they were fetched.
+        dnf_options="$dnf_options --disablerepo=* --setopt=localpkg_gpgcheck=False"
+    fi
     # Packages of the set go before all others.
     if [ -d "$farm_set" ]; then
         dnf_options="$dnf_options --repofrompath=farm-set,file://$farm_set --setopt=farm-set.gpgcheck=False"
         dnf_options="$dnf_options --setopt=farm-set.priority=1 --setopt=farm-set.metadata_expire=0"
     fi
+}
+
+# Downloads what dnf would install for "$@" into farm_fetched, and installs nothing: with FARM_FETCH in the environment, in a
+# container with network in which no script of a package runs. Another one, without network, takes it from there.
+dnf_fetch() {
+    mkdir -p "$farm_fetched"
+    dnf_run --downloadonly "--setopt=destdir=$farm_fetched" install "$@"
+}
+
+# The packages that were fetched, a line each.
+dnf_fetched() {
+    [ ! -d "$farm_fetched" ] || find "$farm_fetched" -name '*.rpm'
 }
 
 # What is wanted of the set, as `name-version`, a line each.
@@ -42,6 +58,7 @@ dnf_run() {
 
 # Exits 12 when repositories cannot be read.
 dnf_update() {
+    [ ! -d "$farm_fetched" ] || return 0
     dnf_run makecache || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
 }
 
@@ -49,6 +66,12 @@ dnf_update() {
 dnf_install() {
     for package in $(dnf_set); do set -- "$@" "$package"; done
     [ $# -gt 0 ] || return 0
+    if [ -n "${FARM_FETCH:-}" ]; then
+        dnf_fetch --allowerasing "$@" >"$dnf_home/install.log" 2>&1 || { cat "$dnf_home/install.log"; dnf_explain "$@"; }
+        cat "$dnf_home/install.log"
+        return 0
+    fi
+    for package in $(dnf_fetched); do set -- "$@" "$package"; done
     { dnf_run install --allowerasing "$@" && echo 0 >"$dnf_home/status" || echo $? >"$dnf_home/status"; } 2>&1 \
         | tee "$dnf_home/install.log"
     [ "$(cat "$dnf_home/status")" -eq 0 ] || dnf_explain "$@"
@@ -83,5 +106,6 @@ dnf_explain() {
 }
 
 dnf_end() {
-    rm -rf "$dnf_home" "$farm_set"
+    rm -rf "$dnf_home"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
 }

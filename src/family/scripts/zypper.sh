@@ -1,4 +1,4 @@
-# Functions for zypper. Expects the variables farm_set and farm_repositories.
+# Functions for zypper. Expects the variables farm_fetched, farm_set and farm_repositories.
 
 zypper_begin() {
     umask 022
@@ -15,6 +15,14 @@ zypper_begin() {
         cp "$repository" "$zypper_repositories/"
     done
     for repository in $farm_repositories; do zypper_run modifyrepo --enable "$repository"; done
+    if [ -d "$farm_fetched" ]; then
+        # What is in the image, and what was fetched: nothing else can be reached.
+        for repository in "$zypper_repositories"/*.repo; do
+            grep -qE '^baseurl *= *(file|dir):' "$repository" 2>/dev/null || rm -f "$repository"
+        done
+        printf '[farm-fetched]\nname=farm-fetched\nbaseurl=dir:%s\ntype=plaindir\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n' \
+            "$farm_fetched" >"$zypper_repositories/farm-fetched.repo"
+    fi
     # Packages of the set go before all others.
     for folder in "$zypper_repositories" "$zypper_home/none"; do
         [ -d "$farm_set" ] || break
@@ -26,6 +34,16 @@ zypper_begin() {
 # What is wanted of the set, as arguments of `install`: `name=version`, a line each.
 zypper_set() {
     [ ! -d "$farm_set" ] || sed 's/ /=/' "$farm_set/direct"
+}
+
+# Downloads what zypper would install for "$@" into farm_fetched, and installs nothing: with FARM_FETCH in the environment,
+# in a container with network in which no script of a package runs. Another one, without network, takes it from there.
+zypper_fetch() {
+    mkdir -p "$farm_fetched"
+    status=0
+    zypper_run install --download-only --no-recommends "$@" || status=$?
+    find "$zypper_home/packages" -name '*.rpm' -exec cp -t "$farm_fetched" {} +
+    case $status in 0 | 100 | 101 | 102 | 103) return 0 ;; *) return "$status" ;; esac
 }
 
 zypper_run() {
@@ -44,6 +62,10 @@ zypper_install() {
     for package in $(zypper_set); do set -- "$@" "$package"; done
     [ $# -gt 0 ] || return 0
     status=0
+    if [ -n "${FARM_FETCH:-}" ]; then
+        zypper_fetch --capability -- "$@" || zypper_explain "$@"
+        return 0
+    fi
     zypper_run install --no-recommends --capability -- "$@" || status=$?
     case $status in
     0 | 100 | 101 | 102 | 103) ;;
@@ -75,5 +97,13 @@ zypper_explain() {
 }
 
 zypper_end() {
-    rm -rf "$zypper_home" "$farm_set"
+    rm -rf "$zypper_home"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
+}
+
+# Says what the packages under test lack, from zypper's words on them, and exits 11.
+zypper_test_explain() {
+    sed -n "s/^.*nothing provides '*\([^']*\)'* needed by .*$/farm: unsatisfiable: \1/p" "$zypper_home/install.log" | sort -u
+    echo "farm: the packages cannot be installed: see above" >&2
+    exit 11
 }

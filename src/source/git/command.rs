@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::SourceError;
 use super::View;
-use crate::types::printable;
+use crate::types::{printable, redacted_text};
 
 /// What is kept of what git says on failure.
 const LONGEST_COMPLAINT: usize = 16 * 1024;
@@ -200,7 +200,7 @@ fn complaint(what: &str, stderr: &[u8]) -> SourceError {
     let text = String::from_utf8_lossy(stderr);
     let line = text.lines().rev().map(str::trim).find(|line| line.starts_with("fatal:") || line.starts_with("error:"));
     let line = line.or_else(|| text.lines().last()).unwrap_or("no message");
-    SourceError::Git(format!("{what} failed: {}", printable(line)))
+    SourceError::Git(format!("{what} failed: {}", printable(&redacted_text(line))))
 }
 
 /// All that comes, when it is not more than `most` bytes.

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{SourceError, lock_file};
-use crate::types::printable;
+use crate::types::{printable, redacted_text};
 
 pub(super) use command::Repository;
 pub(super) use index::tracked;
@@ -54,7 +54,7 @@ pub(super) async fn fetch(
         // A bundle is a file.
         Some(place) if !place.is_file() => {
             let checkout = Checkout::named(place);
-            let no_repository = || SourceError::Git(format!("{} is no git repository", printable(url)));
+            let no_repository = || SourceError::Git(format!("{} is no git repository", printable(&redacted_text(url))));
             Some(View::of(checkout.ok_or_else(no_repository)?)?)
         }
         _ => None,
@@ -104,7 +104,7 @@ pub(super) async fn fetch(
     }
     if !is_there && repository.run(&has_commit, cancel).await.is_err() {
         stop_if(cancel)?;
-        let url = printable(url);
+        let url = printable(&redacted_text(url));
         return Err(SourceError::Git(format!("{url} has no commit {commit}: is it pushed, and on a branch or tag?")));
     }
     Ok((repository, lock))

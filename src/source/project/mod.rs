@@ -5,6 +5,7 @@
 //! fetched as the answer takes. Nothing of a project is ever run.
 
 mod changelog;
+mod date;
 mod files;
 mod version;
 
@@ -17,10 +18,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::git::{self, Checkout, Depth, Repository, View};
+use super::tree::EARLIEST;
 use super::{SourceError, series, walk};
 use crate::recipe::{Origin, Place, Problem, Recipe, Source, VersionFrom, version_reason};
 use crate::types::printable;
 
+use date::Dated;
 use version::Standing;
 
 /// No list of patches, changelog or build file that is read for a version is near this.
@@ -42,15 +45,18 @@ pub enum SettleError {
 
 /// Whether a recipe needs [`settle`].
 pub fn is_settled(recipe: &Recipe) -> bool {
-    recipe.package.from_project.is_nothing() && recipe.sources.iter().all(|source| source.series.is_none())
+    let package = &recipe.package;
+    let has_date = package.date.is_some() || package.fallback_date.is_some() || date::dated(recipe) == Dated::Yes;
+    has_date && package.from_project.is_nothing() && recipe.sources.iter().all(|source| source.series.is_none())
 }
 
 /// The recipe with everything in it that it left to the project; with `snapshot`, its version and date are those of the
 /// tree as it is now, whatever the recipe says. A recipe of downloads alone has no such tree.
 ///
-/// `cache` is that of [`super::Sources`].
+/// `cache` is that of [`super::Sources`]; `file` is where the recipe was read.
 pub async fn settle(
     cache: &Path,
+    file: &Path,
     recipe: &Recipe,
     snapshot: bool,
     cancel: &CancellationToken,
@@ -66,9 +72,29 @@ pub async fn settle(
         }
     }
     let asked = &recipe.package.from_project;
-    if asked.is_nothing() && !snapshot {
-        return Ok(settled);
+    if !asked.is_nothing() || snapshot {
+        ask(cache, recipe, snapshot, &mut settled, cancel).await?;
     }
+    let dated = date::dated(&settled);
+    if settled.package.date.is_none() && dated != Dated::Yes {
+        let own = date::own(&settled, file, cancel).await?;
+        match dated {
+            Dated::No => settled.package.date = own.or(Some(EARLIEST)),
+            _ => settled.package.fallback_date = own.or(Some(EARLIEST)),
+        }
+    }
+    Ok(settled)
+}
+
+/// What [`settle`] has to ask the project for.
+async fn ask(
+    cache: &Path,
+    recipe: &Recipe,
+    snapshot: bool,
+    settled: &mut Recipe,
+    cancel: &CancellationToken,
+) -> Result<(), SettleError> {
+    let asked = &recipe.package.from_project;
     let project = Project::of(cache, recipe, snapshot, cancel).await?;
     let standing = async |span: &Range<usize>, tags: Option<&str>| project.standing(span, tags, cancel).await;
 
@@ -102,12 +128,18 @@ pub async fn settle(
             None if known.shallow => return Err(no_tag(span, tags, true)),
             None => known.standing.before(&released),
         } + suffix;
-        if settled.package.date.is_none() {
+        if settled.package.date.is_none() && known.date >= EARLIEST {
             settled.package.date = Some(known.date);
         }
     }
     if let Some(span) = &asked.date {
-        settled.package.date = Some(standing(span, None).await?.date);
+        let date = standing(span, None).await?.date;
+        if date < EARLIEST {
+            let help = "packages have no dates before 1990: write one, date = 2026-11-22";
+            let label = format!("the commit says {date} seconds since 1970");
+            return Err(problem(span, "the commit's date is too long ago", label, Some(help)));
+        }
+        settled.package.date = Some(date);
     }
     if let Some(from) = &asked.changelog {
         settled.package.changelog = match &from.place {
@@ -123,7 +155,7 @@ pub async fn settle(
         };
     }
     settled.package.from_project = Default::default();
-    Ok(settled)
+    Ok(())
 }
 
 fn problem(span: &Range<usize>, message: &str, label: String, help: Option<&str>) -> SettleError {
@@ -193,7 +225,8 @@ impl Project {
                     let by_tags = asked.version.as_ref().is_some_and(|version| version.place == Place::Git)
                         || asked.changelog.as_ref().is_some_and(|changelog| changelog.place == Place::Git);
                     let depth = if snapshot || by_tags { Depth::History } else { Depth::Commit };
-                    let (repository, lock) = git::fetch(cache, &recipe.root, (url, commit), depth, cancel).await?;
+                    let (repository, lock) =
+                        git::fetch(cache, &recipe.root, (url.secret(), commit), depth, cancel).await?;
                     return Ok(Project::Commit(repository, commit.clone(), lock));
                 }
                 _ => {}

@@ -3,7 +3,7 @@
 use super::*;
 
 /// A zip archive of names with their Unix modes and contents.
-fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
+pub(super) fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
     let mut zip = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, mode, content) in entries {
         let options = ::zip::write::SimpleFileOptions::default()
