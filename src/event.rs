@@ -181,6 +181,9 @@ pub enum Outcome {
     /// The sources cannot be had: unreachable, or not the bytes that the recipe names.
     SourceUnavailable {
         reason: String,
+        /// The line of the recipe that has to change, when it is the recipe that is wrong.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<RecipePlace>,
     },
     /// Not the package's fault: engine, mirror, host. Was retried.
     Infrastructure {

@@ -109,11 +109,7 @@ impl Lab {
             recipe: Arc::new(recipe),
             distro: self.distro.clone(),
             resolved: Arc::from([]),
-            builder: Arc::new(BuilderSetup {
-                requirements: Requirements::Listed(Vec::new()),
-                script: USER.to_owned(),
-                cache: None,
-            }),
+            builder: Arc::new(BuilderSetup { requirements: Requirements::Listed(Vec::new()), script: USER.to_owned() }),
             environment: None,
             packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: "/build/source".to_owned() },

@@ -17,6 +17,7 @@ use super::system::system_files;
 use super::tree::{Kind, Node, Tree};
 use crate::family::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
 use crate::recipe::PackageArch;
+use crate::relation;
 use crate::types::{Arch, printable};
 
 /// The level that dpkg-deb takes by itself, with a smaller dictionary than its 8 MiB: xz takes eleven times as much memory,
@@ -96,6 +97,7 @@ pub(super) fn write(
 
     let depends = deb_depends(tree, layout, number, assembly, libraries)?;
     let mut members = maintainer_files(tree, assembly, package, contents)?;
+    let package = &for_arch(package, arch)?;
     let control = control(assembly, package, architecture, contents, tree, depends);
     members.insert("control".to_owned(), (control, 0o644));
     members.insert("md5sums".to_owned(), (md5sums(tree, package, contents)?, 0o644));
@@ -110,6 +112,23 @@ pub(super) fn write(
         .map_err(failed)?;
     ar.end().map_err(failed)?;
     Ok(name)
+}
+
+/// The package with its relations as they are on an architecture, where no variables are filled in any more.
+fn for_arch(package: &AssembledPackage, arch: Arch) -> Result<AssembledPackage, AssembleError> {
+    let mut package = package.clone();
+    let variables: Vec<String> =
+        package.relations.values().flatten().filter(|one| one.contains("${")).cloned().collect();
+    if !variables.is_empty() {
+        let refused = variables.iter().map(|one| {
+            format!("`{one}` is filled in by debhelper, which does not make this package: name the packages themselves")
+        });
+        return Err(AssembleError::Refused(refused.collect()));
+    }
+    for list in package.relations.values_mut() {
+        *list = list.iter().filter_map(|written| relation::for_arch(written, arch)).collect();
+    }
+    Ok(package)
 }
 
 fn control(

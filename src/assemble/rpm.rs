@@ -66,6 +66,15 @@ pub(super) fn write(
     if let Some(homepage) = &assembly.homepage {
         builder.url(homepage.as_str());
     }
+    let macros = package.relations.values().flatten().filter(|relation| relation.contains("%{"));
+    let refused: Vec<String> = macros
+        .map(|one| {
+            format!("`{one}` has a macro of rpmbuild's, which does not make this package: write out what it stands for")
+        })
+        .collect();
+    if !refused.is_empty() {
+        return Err(AssembleError::Refused(refused));
+    }
     let author = format!("{} - {}", assembly.maintainer, assembly.version);
     builder.add_changelog_entry(author, &assembly.changelog, noon(assembly.source_date_epoch));
     relations(&mut builder, tree, package, contents);
@@ -171,6 +180,9 @@ fn relations(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPacka
                 _ => builder.requires(Dependency::script_postun(dependency.name)),
             };
         }
+    }
+    if package.relations.values().flatten().any(|relation| relation.starts_with('(')) {
+        builder.requires(Dependency::rpmlib("RichDependencies", "4.12.0-1"));
     }
     for capability in rpm_requires(tree, contents) {
         builder.requires(Dependency::any(capability));

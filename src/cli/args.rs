@@ -70,6 +70,11 @@ pub(crate) enum Command {
     /// Layers and folders of containers that a killed farm left; every run does this for itself, too. Images go with
     /// `farm images prune`. Docker and Podman look after their stores themselves.
     Gc(GcArgs),
+    /// Read all packages in dist/ and all prepared sources again, and compare them with what farm made
+    ///
+    /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from
+    /// the cache; damaged packages are named, and the next build makes them again. The exit code is 10 when there are any.
+    Verify(VerifyArgs),
     /// Find out whether farm can build here, and what to mend if not
     ///
     /// A line for each check: engines, disk, memory, emulators, mirrors, clock. It changes nothing, and takes ten seconds
@@ -137,6 +142,9 @@ pub(crate) struct BuildArgs {
     /// Build again what is up to date
     #[arg(long)]
     pub force: bool,
+    /// Read all packages of earlier builds again before one is taken for up to date
+    #[arg(long)]
+    pub verify: bool,
     /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
     ///
     /// The version sorts after the last release, which is the last tag that has a number in it, and before the next.
@@ -368,6 +376,13 @@ pub(crate) struct GcArgs {
     pub verify: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArgs {
+    /// Folder for packages, logs and records
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -55,8 +55,10 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
         NetworkArg::Host => Network::Host,
     };
     let archives = context::archives_of(fetcher.clone(), &distros, &args.origin.archive, &config)?;
-    let mirrors = archives.mirrors().iter();
-    let mirrors: family::Mirrors = mirrors.map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
+    // `mirror://NAME/…` may name an archive of any distribution, whatever is built for.
+    let all = distros.iter().copied().chain(loaded.catalogue.iter().map(AsRef::as_ref));
+    let mirrors = context::mirrors(&all.collect::<Vec<_>>(), &args.origin.archive.mirrors, &config);
+    let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
     let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
     if let Some(open) = open.into_iter().next() {
         return Err(open.into());
@@ -71,8 +73,9 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     let plan = make_plan(cells, answers, Some((&images, &info)), slots, !args.no_test).await?;
 
     let store = Store::open(&args.output)?;
+    let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
-    let sources = Sources { cache: context::cache_folder()?, fetcher, mirrors };
+    let sources = Sources { cache: context::own_cache()?, fetcher, mirrors };
     let options = RunOptions {
         jobs: slots,
         fail_fast: args.fail_fast,

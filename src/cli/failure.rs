@@ -18,7 +18,7 @@ use crate::image::ImageError;
 use crate::init::InitError;
 use crate::matrix::{MatrixError, Target};
 use crate::plan::PlanError;
-use crate::recipe::RecipeError;
+use crate::recipe::{RecipeError, RecipeFile};
 use crate::report::{Style, Tone};
 use crate::source::SourceError;
 use crate::store::StoreError;
@@ -92,6 +92,18 @@ impl fmt::Display for Circle {
 impl Failure {
     pub(crate) fn usage(message: impl Into<String>) -> Failure {
         Failure::Usage { message: message.into(), help: None }
+    }
+
+    /// What is wrong with the sources of a recipe: at its place, where it is the recipe that has to change.
+    pub(crate) fn source(file: &RecipeFile, source: SourceError) -> Failure {
+        match source {
+            SourceError::Recipe { problem, .. } => Failure::Recipes(vec![RecipeError::Invalid {
+                path: file.path.clone(),
+                text: Arc::clone(&file.text),
+                problems: vec![*problem],
+            }]),
+            source => Failure::Source { recipe: file.path.clone(), source },
+        }
     }
 
     pub(crate) fn exit(&self) -> Exit {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use native::{NativeOptions, run_helper};
 pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
-    Network, Stats, labels,
+    Network, Stats, common, labels,
 };
 pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
 
@@ -52,6 +52,12 @@ pub trait Engine: Send + Sync {
 
     /// Asks the engine who it is. The first call to make: it also negotiates the API version.
     async fn ping(&self) -> Result<EngineInfo, EngineError>;
+
+    /// What was wrong with the engine's store when it was opened, and what became of it, as sentences. Only where the store
+    /// is farm's to look after.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The image in the engine's own store under a reference or id; `None` when it has none. Never goes to a registry.
     async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError>;
@@ -179,6 +185,7 @@ pub async fn connect(choice: &str) -> Result<Arc<dyn Engine>, EngineError> {
         Ok(engine) => Ok(engine),
         Err(error) => {
             let why = match error {
+                error @ EngineError::Store { .. } => return Err(error),
                 EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
                 other => other.to_string(),
             };
@@ -239,6 +246,9 @@ pub enum EngineError {
     Source(#[source] std::io::Error),
     #[error("cancelled")]
     Cancelled,
+    /// A store that is farm's to look after and cannot be used as it is: why, and what to do.
+    #[error("the store of images in {} cannot be used: {reason}", .path.display())]
+    Store { path: std::path::PathBuf, reason: String },
     #[error("{0}")]
     Config(String),
 }

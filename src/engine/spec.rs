@@ -153,6 +153,20 @@ pub enum Network {
     Host,
 }
 
+/// What every container has, on each engine: a test suite that passes with one passes with all.
+pub mod common {
+    /// Bytes of `/dev/shm`. Browsers and databases want more than the 64 MiB that engines give by themselves.
+    pub const SHARED_MEMORY: u64 = 1 << 30;
+    /// Open files of a process, as it starts and at most (`RLIMIT_NOFILE`). Never more than the engine itself may have.
+    pub const OPEN_FILES: (u64, u64) = (1024, 16_384);
+    /// Processes of a user (`RLIMIT_NPROC`), whose number in a container [`super::Limits`] says.
+    pub const PROCESSES: u64 = 32_768;
+    /// Bytes of stack as a process starts (`RLIMIT_STACK`).
+    pub const STACK: u64 = 8 << 20;
+    /// Bytes of memory that a process may lock (`RLIMIT_MEMLOCK`).
+    pub const LOCKED_MEMORY: u64 = 8 << 20;
+}
+
 /// What a container may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

@@ -6,7 +6,8 @@ use crate::recipe::{PackageArch, Recipe, Relations};
 use crate::types::Format;
 
 use super::members::members;
-use super::relation;
+use super::{relation, text};
+use crate::relation::rules::{self, Field};
 
 pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
     let mut problems = Vec::new();
@@ -22,21 +23,11 @@ pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         }
     } else {
         names(recipe, distro.format, &mut problems);
-        for (place, list) in relation_lists(recipe) {
-            for relation in list {
-                let written = match place.ends_with(" provides") {
-                    true => relation::write_provided(relation, distro.format, "0").map(|_| ()),
-                    false => relation::write(relation, distro.format, "0").map(|_| ()),
-                };
-                if let Err(error) = written {
-                    problems.push(format!("{place}: {error}"));
-                }
-            }
-        }
+        relations(recipe, distro.format, &mut problems);
         patterns("[package]", &recipe.package.files, &mut problems);
         for (key, sub) in &recipe.packages {
-            if sub.files.is_empty() {
-                problems.push(format!("[packages.{key}] has no files: nothing would be in it"));
+            if sub.files.is_empty() && sub.relations == Relations::default() {
+                problems.push(format!("[packages.{key}] has no files and requires nothing: nothing would be in it"));
             }
             patterns(&format!("[packages.{key}]"), &sub.files, &mut problems);
         }
@@ -72,7 +63,7 @@ fn texts(recipe: &Recipe, problems: &mut Vec<String>) {
             problems.push(format!("[package] {key} must be one line without control characters"));
         }
     }
-    if package.summary.trim().is_empty() {
+    if text::summary(&package.summary).is_empty() {
         problems.push("[package] summary is empty".to_owned());
     }
     let is_address = package
@@ -155,7 +146,47 @@ fn names(recipe: &Recipe, format: Format, problems: &mut Vec<String>) {
     }
 }
 
-fn relation_lists(recipe: &Recipe) -> Vec<(String, &[String])> {
+/// As far as the reader of recipes could not know: capabilities have become names by now, and packages have theirs.
+fn relations(recipe: &Recipe, format: Format, problems: &mut Vec<String>) {
+    let members = members(recipe, format);
+    for (place, list) in relation_lists(recipe) {
+        let (owner, key) = place.rsplit_once(' ').unwrap_or((&place, ""));
+        let field = Field::of(key);
+        let member =
+            members.iter().zip(owners(recipe)).find(|(_, owner_of)| owner_of == owner).map(|(member, _)| member);
+        let for_all = member.is_some_and(|member| member.architecture == PackageArch::All);
+        for relation in list {
+            let written = match field {
+                Field::Provides => relation::write_provided(relation, format, "0").map(|_| ()),
+                _ => relation::write(relation, format, "0").map(|_| ()),
+            };
+            if let Err(error) = written.and_then(|()| rules::check(relation, field, format, for_all)) {
+                problems.push(format!("{place}: {error}"));
+                continue;
+            }
+            let [name] = &relation::names(relation)[..] else { continue };
+            let has_version = relation::has_version(relation);
+            if member.is_some_and(|member| member.name == *name)
+                && matches!(field, Field::Needs | Field::Conflicts)
+                && !has_version
+            {
+                problems.push(format!("{place}: `{relation}` is this package itself"));
+            } else if field == Field::Replaces && !has_version && members.iter().any(|member| member.name == *name) {
+                problems.push(format!(
+                    "{place}: `{name}` is a package of this recipe, and would be removed: say which versions had the files, \
+                     `{name} (<< VERSION)`"
+                ));
+            }
+        }
+    }
+}
+
+/// The tables of packages, in the order of their members.
+fn owners(recipe: &Recipe) -> impl Iterator<Item = String> {
+    std::iter::once("[package]".to_owned()).chain(recipe.packages.keys().map(|key| format!("[packages.{key}]")))
+}
+
+pub(super) fn relation_lists(recipe: &Recipe) -> Vec<(String, &[String])> {
     let all = std::iter::once(("[package]".to_owned(), &recipe.package.relations))
         .chain(recipe.packages.iter().map(|(key, sub)| (format!("[packages.{key}]"), &sub.relations)));
     all.flat_map(|(place, relations)| {
@@ -251,41 +282,6 @@ fn rpm_only(recipe: &Recipe, problems: &mut Vec<String>) {
             }
         }
     }
-    let build = &recipe.build;
-    for (key, script) in [("build", &build.build), ("check", &build.check), ("install", &build.install)] {
-        let line = script.iter().flat_map(|script| script.lines()).find(|line| is_section(line));
-        if let Some(line) = line {
-            problems.push(format!("[build] {key}: rpmbuild takes the line `{}` for a part of the .spec", line.trim()));
-        }
-    }
-}
-
-/// rpmbuild looks for section names at the beginning of lines after macros are expanded: there is no way to quote them.
-fn is_section(line: &str) -> bool {
-    const SECTIONS: [&str; 19] = [
-        "package",
-        "prep",
-        "generate_buildrequires",
-        "conf",
-        "build",
-        "install",
-        "check",
-        "clean",
-        "preun",
-        "postun",
-        "pretrans",
-        "posttrans",
-        "pre",
-        "post",
-        "files",
-        "changelog",
-        "description",
-        "triggerpostun",
-        "sourcelist",
-    ];
-    let Some(word) = line.strip_prefix('%') else { return false };
-    let word = word.split(|c: char| c.is_whitespace()).next().unwrap_or_default();
-    SECTIONS.contains(&word)
 }
 
 fn is_relative_inside(path: &str) -> bool {

@@ -64,13 +64,19 @@ pub(super) fn debian(recipe: &Recipe) -> Copyright {
             )),
             None => {
                 complete = false;
-                lines.extend(paragraphs(
-                    &format!(
-                        "{} is distributed under the terms of the {named}, https://spdx.org/licenses/{id}.html.",
-                        package.name
+                // Only licences of SPDX's list have a page there; any other one is upstream's own to tell.
+                let text = match spdx::license_id(id).or_else(|| spdx::license_id(base(id).0)) {
+                    Some(known) => format!(
+                        "{} is distributed under the terms of the {named}, https://spdx.org/licenses/{}.html.",
+                        package.name, known.name
                     ),
-                    78,
-                ));
+                    None => format!(
+                        "{} is distributed under terms of its own, which are called {} here.",
+                        package.name,
+                        id.rsplit(':').next().unwrap_or(id).trim_start_matches("LicenseRef-")
+                    ),
+                };
+                lines.extend(paragraphs(&text, 78));
             }
         }
         // A single license stands in the Files paragraph itself; several get paragraphs of their own.

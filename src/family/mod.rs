@@ -35,7 +35,7 @@ use serde::Serialize;
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
 use crate::relation;
-use crate::types::Format;
+use crate::types::{Address, Format};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
@@ -208,6 +208,9 @@ pub struct ExpectedPackage {
     /// As the format writes it: `1:2.10-1~deb12`; `1:2.10-1.el9` (epoch:version-release).
     pub version: String,
     pub architecture: PackageArch,
+    /// The recipe says that it has no files.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
 }
 
 impl ExpectedPackage {
@@ -226,6 +229,8 @@ pub struct TestSetup {
     pub tester: Option<BuilderSetup>,
     /// Exits [`EXIT_INCOMPLETE`] when packages have to be fetched, which it does itself with [`FETCH_ONLY`].
     pub install: String,
+    /// Looks at what is installed: `wanted` beside the packages names what has to run their commands.
+    pub check: String,
     pub test: Option<String>,
     pub remove: String,
     pub env: BTreeMap<String, String>,
@@ -253,7 +258,7 @@ struct TestScripts {
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
-pub type Mirrors = BTreeMap<String, String>;
+pub type Mirrors = BTreeMap<String, Address>;
 
 /// Where a job's last step puts every result.
 const RESULTS: &str = "/build/results";
@@ -286,7 +291,8 @@ pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, Strin
     });
     for archive in archives {
         if let Some(url) = mirrors.get(archive) {
-            env.insert(mirror_variable(archive), url.clone());
+            // What runs there may print it, and whoever made a package that is installed there may read it.
+            env.insert(mirror_variable(archive), url.public());
         }
     }
     env
@@ -359,6 +365,15 @@ pub fn parallelism(format: Format, processes: usize) -> (String, String) {
     }
 }
 
+/// Where dpkg has packages, it knows the files: also on the base of `rpm-generic`, where rpm knows none.
+fn installed_check(distro: &Distro) -> String {
+    let script = match distro.manager {
+        PackageManager::Apt => include_str!("scripts/deb-check.sh"),
+        PackageManager::Dnf | PackageManager::Zypper => include_str!("scripts/rpm-check.sh"),
+    };
+    format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_format={}\n{script}", distro.format)
+}
+
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let (tester, scripts) = match (distro.manager, distro.format) {
@@ -378,6 +393,7 @@ pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup
         packages: TEST_PACKAGES.to_owned(),
         tester,
         install,
+        check: installed_check(distro),
         test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
         remove,
         env,
@@ -390,6 +406,13 @@ pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup
 /// none.
 pub fn reads_indexes(distro: &Distro) -> bool {
     !(distro.manager == PackageManager::Apt && distro.format == Format::Rpm)
+}
+
+/// Packages that a recipe replaces whole, in all versions, each with the place that says so.
+pub fn replaced_whole(recipe: &Recipe) -> Vec<(String, &str)> {
+    let lists = check::relation_lists(recipe).into_iter().filter(|(place, _)| place.ends_with(" replaces"));
+    let whole = lists.flat_map(|(place, list)| list.iter().map(move |relation| (place.clone(), relation.trim())));
+    whole.filter(|(_, relation)| !relation::has_version(relation)).collect()
 }
 
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.

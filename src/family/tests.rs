@@ -13,6 +13,7 @@ use crate::recipe::{
 use crate::types::Arch;
 
 mod assembled;
+mod tools;
 
 fn distro(format: Format, manager: PackageManager) -> Distro {
     Distro {
@@ -76,6 +77,7 @@ fn recipe() -> Recipe {
                 ..Relations::default()
             },
             files: vec![],
+            is_empty: false,
             config_files: strings(&["/etc/pkg.conf", "/opt/pkg/pkg.conf"]),
             system: System::default(),
             scripts: MaintainerScripts {
@@ -84,12 +86,16 @@ fn recipe() -> Recipe {
                 ..MaintainerScripts::default()
             },
             date: None,
+            fallback_date: None,
             changelog: vec![],
             from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
             strip: 0,
+            strip_said: false,
+            gitignore: true,
+            place: Default::default(),
             into: "sub dir".to_owned(),
             unpack: true,
             series: None,
@@ -353,9 +359,9 @@ fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
     assert_eq!(builder(&one, &distro), builder(&other, &distro));
     assert!(!builder(&one, &distro).script.contains("example"), "a mirror is in the key");
     let mirrors = Mirrors::from([
-        ("debian".to_owned(), "http://near.example/debian".to_owned()),
-        ("debian-security".to_owned(), "http://near.example/security".to_owned()),
-        ("ubuntu".to_owned(), "http://near.example/ubuntu".to_owned()),
+        ("debian".to_owned(), "http://ada:secret@near.example/debian".into()),
+        ("debian-security".to_owned(), "http://near.example/security?token=secret".into()),
+        ("ubuntu".to_owned(), "http://near.example/ubuntu".into()),
     ]);
     let env = network_env(&distro, &mirrors);
     assert_eq!(
@@ -389,7 +395,19 @@ fn what_a_format_cannot_say_is_a_problem() {
     problem(Deb, |r| r.package.maintainer = "Jane".to_owned(), "Name <address>");
     problem(Deb, |r| r.package.relations.requires = strings(&["pkgconfig(x)"]), "[package] requires: `pkgconfig(x)`");
     problem(Rpm, |r| r.build.requires = strings(&["foo [amd64]"]), "[build] requires: `foo [amd64]`");
-    problem(Rpm, |r| r.build.build = Some("true\n%install now".to_owned()), "`%install now`");
+    problem(Deb, |r| r.package.summary = " .".to_owned(), "summary is empty");
+    let replaces = |name: &'static str| move |r: &mut Recipe| r.package.relations.replaces = strings(&[name]);
+    for format in [Deb, Rpm] {
+        problem(format, replaces("pkg"), "`pkg` is a package of this recipe, and would be removed");
+        problem(format, replaces("one | two"), "leaves a choice");
+        problem(format, |r| r.package.relations.conflicts = strings(&["pkg"]), "is this package itself");
+    }
+    problem(
+        Deb,
+        |r| r.packages.values_mut().for_each(|p| p.relations.replaces = strings(&["pkg"])),
+        "`pkg (<< VERSION)`",
+    );
+    problem(Rpm, replaces("pkg-devel"), "`pkg-devel` is a package of this recipe");
     let arch_part = |r: &mut Recipe| {
         r.package.architecture = PackageArch::All;
         r.packages.values_mut().for_each(|p| p.architecture = Some(PackageArch::Any));
@@ -436,6 +454,7 @@ fn assign(format: Format, packages: &str, listing: &str) -> (bool, BTreeMap<Stri
     let output = std::process::Command::new("awk")
         .args(["-v", &format!("format={format}"), "-v", "main=pkg", "-v", "libdir=/usr/lib64", "-v", "out=out/"])
         .args(["-f", "assign.awk", "packages", "listing"])
+        .env("LC_ALL", "C")
         .current_dir(folder.path())
         .output()
         .unwrap();
@@ -469,7 +488,7 @@ fn files_are_assigned_by_pattern_and_the_rest_stays() {
     assert_eq!(lists["pkg-dev"], "/usr/include/a/b.h\n/usr/lib64/libpkg.so\n%dir /usr/include/a\n");
     assert_eq!(
         lists["pkg"],
-        "%config(noreplace) /etc/pkg/pkg.conf\n/usr/bin/pkg\n/usr/lib64/libpkg.so.1\n/usr/share/pkg/1?a??%%.txt\n\
+        "%config(noreplace) /etc/pkg/pkg.conf\n/usr/bin/pkg\n/usr/lib64/libpkg.so.1\n/usr/share/pkg/1[[]a][\u{1f}-!][%%%%].txt\n\
          /usr/share/man/man1/pkg.1.gz\n%dir /etc/pkg\n%dir /usr/share/pkg\n%dir /usr/share/pkg/empty\n"
     );
 }
@@ -485,6 +504,8 @@ fn patterns_mean_what_they_say() {
     assert!(takes("/usr/**/abc", "/usr/share/bin/abc"));
     assert!(takes("/usr/**/abc", "/usr/abc"));
     assert!(takes("/usr/bin/?", "/usr/bin/a"));
+    assert!(takes("/usr/bin/?", "/usr/bin/é"), "a character of two bytes is one");
+    assert!(!takes("/usr/bin/?", "/usr/bin/aé"));
     assert!(!takes("/usr/bin/a.c", "/usr/bin/abc"), "a full stop is no wildcard");
     assert!(takes("/usr/include", "/usr/include/x/y.h"), "a directory takes what is in it");
     assert!(!takes("/usr/include", "/usr/include2/y.h"));
@@ -510,10 +531,28 @@ fn doubtful_assignments_are_errors_that_name_the_file() {
         );
         mistake("pkg has /usr/lib/systemd/system/a.service\n", "a.service of package pkg was not installed\n");
         mistake("pkg link /usr/bin/pkg pkg\n", "farm: /usr/bin/pkg was installed, and is the link of an alternative");
+        let (ok, _, errors) = assign(format, "", "f /usr/bin/a\u{1}b\u{7f}\n");
+        assert!(!ok && errors.contains("/usr/bin/a?b? has a control character"), "{errors}");
         mistake(
             "pkg own /etc/pkg/pkg.conf farm-x\n",
             "farm: /etc/pkg/pkg.conf was installed, and is where farm writes",
         );
+    }
+}
+
+/// No list of rpm can tell a few names apart: that is no harm while they are files of one kind in one package.
+#[test]
+fn names_that_rpm_cannot_tell_apart_are_errors_where_it_matters() {
+    for (one, other) in [("a}", "a|"), ("[a b", "[a!b"), ("x}%", "x~%")] {
+        let listing = format!("f /usr/bin/{one}\nf /usr/bin/{other}\n");
+        let (ok, lists, errors) = assign(Format::Rpm, "", &listing);
+        assert!(ok && lists["pkg"].lines().count() == 2, "{errors}");
+        let (ok, _, errors) = assign(Format::Rpm, &format!("sub files /usr/bin/{other}\n"), &listing);
+        assert!(!ok && errors.contains("can tell their names apart"), "{one} {other}: {errors}");
+        let (ok, _, errors) = assign(Format::Rpm, &format!("pkg config /usr/bin/{one}\n"), &listing);
+        assert!(!ok && errors.contains("can tell their names apart"), "{one} {other}: {errors}");
+        let (ok, _, errors) = assign(Format::Deb, &format!("sub files /usr/bin/{other}\n"), &listing);
+        assert!(ok, "a .deb has no lists: {errors}");
     }
 }
 

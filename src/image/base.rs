@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
 use super::install::Install;
 use super::workshop::{self, Made, Work};
-use super::{Base, BaseChoice, ImageError, Images};
+use super::{Base, BaseChoice, ImageError, Images, once};
 use crate::distro::Distro;
 use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, Network, OutputSink, labels};
 use crate::types::{Arch, Progress, printable};
@@ -57,17 +57,28 @@ pub(super) async fn find_or_make(
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
     let choice = images.options.base;
-    let stored = images.engine.image(&tag(distro, arch)).await?;
-    if let Some(image) = stored.filter(|image| serves(image, distro, arch, choice)) {
-        // Who asks for the registry's image means the one that it has today.
-        let known = choice != BaseChoice::Registry || images.shared.registries.was_asked(&name(distro, arch));
-        if known {
-            return match moved(images, distro, arch, &image).await? {
-                Some(newer) => adopt(images, distro, arch, &newer, sink, cancel).await,
-                None => Ok(base(&image)),
-            };
+    let stored = async || {
+        let image = images.engine.image(&tag(distro, arch)).await?;
+        Ok::<_, EngineError>(image.filter(|image| serves(image, distro, arch, choice)))
+    };
+    // Who asks for the registry's image means the one that it has today.
+    let is_known = || choice != BaseChoice::Registry || images.shared.registries.was_asked(&name(distro, arch));
+    if let Some(image) = stored().await?
+        && is_known()
+        && moved(images, distro, arch, &image).await?.is_none()
+    {
+        return Ok(base(&image));
+    }
+    let _turn = once::turn(images, &tag(distro, arch), sink, cancel).await?;
+    // Somebody else may have made it meanwhile.
+    if let Some(image) = stored().await? {
+        if !is_known() {
+            return pulled(images, distro, arch, Some(&image), sink, progress, cancel).await;
         }
-        return pulled(images, distro, arch, Some(&image), sink, progress, cancel).await;
+        return match moved(images, distro, arch, &image).await? {
+            Some(newer) => adopt(images, distro, arch, &newer, sink, cancel).await,
+            None => Ok(base(&image)),
+        };
     }
     // What was tried, and whether it may go better later.
     let mut tried: Vec<String> = Vec::new();

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::{Install, say};
 use super::workshop::{self, Made, Work};
-use super::{Base, Derivation, FileContent, ImageError, Images};
+use super::{Base, Derivation, FileContent, ImageError, Images, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 
@@ -51,6 +51,10 @@ pub(super) async fn find_or_make(
         return Ok(image.id);
     }
     let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    let _turn = once::turn(images, &format!("farm/{kind}:{}", &digits[..12]), sink, cancel).await?;
+    if let Some(image) = images.keyed(kind, key).await? {
+        return Ok(image.id);
+    }
     let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
     let work = Work {
         name: kind,

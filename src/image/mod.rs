@@ -10,6 +10,7 @@ mod flights;
 mod import;
 mod install;
 mod layer;
+mod once;
 mod opening;
 mod workshop;
 

@@ -68,7 +68,7 @@ impl Lab {
     }
 
     fn images(&self) -> Images {
-        let mirror = Mirror { url: self.archive.url(), origin: Origin::Configured };
+        let mirror = Mirror { url: self.archive.url().into(), origin: Origin::Configured };
         images(&self.engine, self.choice, self.cache.path(), BTreeMap::from([("debian".to_owned(), mirror)]))
     }
 
@@ -525,4 +525,21 @@ async fn what_is_wrong_with_a_dockerfile_and_its_base_are_told_apart() {
         }
         built(&images, &dockerfile_image("c1")).await.unwrap();
     }
+}
+
+/// Runs of farm as processes of their own, which share nothing but the engine and the cache.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_runs_that_begin_at_once_one_makes_the_base_and_one_the_builder() {
+    let Some(lab) = Lab::new() else { return skipped() };
+    let runs: Vec<Images> = (0..8).map(|_| lab.images()).collect();
+    let bases = futures_util::future::join_all(runs.iter().map(|run| lab.base(run))).await;
+    let bases: Vec<Base> = bases.into_iter().map(Result::unwrap).collect();
+    assert!(bases.iter().all(|base| *base == bases[0]));
+    assert_eq!(lab.count("import"), 1);
+    let made = futures_util::future::join_all(runs.iter().map(|run| derive(run, &bases[0], "the script"))).await;
+    let made: Vec<String> = made.into_iter().map(Result::unwrap).collect();
+    assert!(made.iter().all(|image| *image == made[0]));
+    assert_eq!(lab.count("commit"), 2, "the base, and the builder");
+    let left = std::fs::read_dir(lab.cache.path().join("locks")).unwrap().count();
+    assert_eq!(left, 0);
 }

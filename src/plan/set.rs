@@ -72,6 +72,8 @@ pub struct Resolution {
     pub needs: Vec<Need>,
     /// For people: where the set has the name, but the distribution's package is taken.
     pub warnings: Vec<String>,
+    /// What the set makes impossible, as sentences.
+    pub problems: Vec<String>,
 }
 
 impl Providers {
@@ -112,6 +114,18 @@ fn installs_rpms_beside_apt(distro: &Distro) -> bool {
 pub fn resolve(target: &Target, recipe: &Recipe, distro: &Distro, providers: &Providers) -> Resolution {
     let own = offers(recipe, distro);
     let mut resolution = Resolution::default();
+    for (key, name) in family::replaced_whole(recipe) {
+        let goes_on = providers.of_name(name).find(|(provider, offer)| {
+            provider.recipe != target.recipe && provider.target.is_some() && offer.name == offer.package
+        });
+        if let Some((provider, _)) = goes_on {
+            resolution.problems.push(format!(
+                "{key}: `{name}` is a package that {} goes on making, and would be removed: say which versions had the \
+                 files, `{name} (<< VERSION)`",
+                provider.recipe
+            ));
+        }
+    }
     for (kind, key, requirement) in requirements(recipe) {
         let wish = Wish::new(requirement, recipe, distro, target.arch);
         if own.iter().any(|offer| wish.accepts(offer)) {

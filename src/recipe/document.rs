@@ -92,7 +92,12 @@ impl Table {
         // What is not there below stays, so that a name that nobody knows is told.
         over.entries.retain(|key, entry| {
             let is_empty = entry.node.value.as_table().is_some_and(|table| table.entries.is_empty());
-            !is_empty || below.entries.remove(key).is_none()
+            let is_table = below.entries.get(key).is_some_and(|below| below.node.value.as_table().is_some());
+            let is_taken_away = is_empty && is_table;
+            if is_taken_away {
+                below.entries.remove(key);
+            }
+            !is_taken_away
         });
         below.merged(&over)
     }

@@ -91,6 +91,7 @@ pub(crate) static SOURCE: Schema = Schema {
         "commit",
         "submodules",
         "unpack",
+        "gitignore",
         "strip",
         "into",
         "series",

@@ -229,6 +229,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("commit", Text, "The full id of a commit."),
             ("submodules", Boolean, "Whether the commit's submodules are fetched too."),
             ("unpack", Boolean, "Whether an archive is unpacked; `false` copies it as the file that it is."),
+            ("gitignore", Boolean, "`false` takes files of a `path` that .gitignore names, too."),
             ("strip", Integer(0, 16), "Leading folders to drop from the paths in an archive."),
             ("into", Text, "Folder of the source tree to unpack into."),
             ("series", Text, "A quilt series beside the recipe, applied before `patches`."),

@@ -2,7 +2,10 @@
 //! finished, or worse, when it is installed. The rules are those of deb-control(5), Debian Policy 5.6.12 and chapter 7,
 //! and rpm's dependency and boolean dependency syntax; `tests` asks both tools.
 
-use super::{Operator, SELF_VERSION, Term, has_rpm_only_word, is_capability, is_rich, is_substvar, parse, write_term};
+use super::{
+    Operator, SELF_VERSION, Term, has_rpm_only_word, is_capability, is_rich, is_rpm_name, is_substvar, parse,
+    write_term,
+};
 use crate::capability::Capability;
 use crate::types::Format;
 
@@ -75,7 +78,7 @@ pub(crate) fn check(relation: &str, field: Field, format: Format, for_all: bool)
         write_term(term, shown, format, "0")?;
         match format {
             Format::Deb => deb_term(term, shown, field, for_all)?,
-            Format::Rpm => rpm_term(term, shown)?,
+            Format::Rpm => rpm_term(term, shown, field)?,
         }
     }
     Ok(())
@@ -146,7 +149,7 @@ fn deb_version(version: &str) -> Result<(), String> {
     }
 }
 
-fn rpm_term(term: &Term, shown: &str) -> Result<(), String> {
+fn rpm_term(term: &Term, shown: &str, field: Field) -> Result<(), String> {
     // Of capabilities, such as `mvn(group:artifact)`, the colon is a part.
     if let Some((name, qualifier)) = term.name.split_once(':').filter(|(name, _)| !name.contains('('))
         && !matches!(qualifier, "any" | "native")
@@ -155,6 +158,10 @@ fn rpm_term(term: &Term, shown: &str) -> Result<(), String> {
             "`{shown}`: RPM has no `:{qualifier}`, nothing would provide it: move it to [override.deb], or name `{name}` in \
              [override.rpm]"
         ));
+    }
+    let bare = term.name.split_once(':').map_or(term.name.as_str(), |(name, _)| name);
+    if field == Field::Replaces && !is_rpm_name(bare) {
+        return Err(format!("`{shown}`: only packages can be replaced, and `{}` is no name of a package", term.name));
     }
     match &term.constraint {
         Some((_, version)) => rpm_version(version).map_err(|why| format!("`{shown}`: {why}")),

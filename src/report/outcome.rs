@@ -103,7 +103,7 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
         }
         Outcome::Skipped { because } => Some(safe(because)),
         Outcome::DockerfileFailed { dockerfile, reason } => Some(first_line(&format!("{dockerfile}: {reason}"))),
-        Outcome::SourceUnavailable { reason } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
+        Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
         Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => None,
     }
 }
@@ -165,7 +165,10 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::DockerfileFailed { dockerfile, reason } => {
             vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
         }
-        Outcome::SourceUnavailable { reason } => reason.lines().map(safe).collect(),
+        Outcome::SourceUnavailable { reason, place } => {
+            let at = place.iter().map(|at| safe(&format!("{}:{}", at.path.display(), at.line)));
+            reason.lines().map(safe).chain(at).collect()
+        }
         Outcome::Infrastructure { reason } => {
             let mut lines = vec!["this is not the package's fault, and trying again did not help:".to_owned()];
             lines.extend(reason.lines().map(|line| format!("  {}", safe(line))));
@@ -450,7 +453,7 @@ mod tests {
 
     #[test]
     fn what_a_build_says_cannot_steer_the_terminal() {
-        let outcome = Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned() };
+        let outcome = Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned(), place: None };
         assert_eq!(detail(&samples::report("jq@debian-12", outcome)), "has no sources: bad name\\x08");
     }
 }

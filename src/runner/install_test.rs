@@ -10,7 +10,7 @@ use super::outcome::{self, Stop};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
 use super::upgrade::{self, Former};
-use crate::artifact::{self, Artifact, ArtifactKind};
+use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
 use crate::family::{BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup};
@@ -24,6 +24,7 @@ pub(crate) async fn test(
     setup: &TestSetup,
     ready: &Ready,
     artifacts: &[Artifact],
+    wanted: &[Wanted],
     folder: &Path,
     attempt: u32,
 ) -> Result<(), Stop> {
@@ -34,6 +35,9 @@ pub(crate) async fn test(
     let image = tester(work, setup.tester.as_ref(), base, ready).await?;
     let former = upgrade::former(work, setup, artifacts, folder).await?;
     let mut files = files(work, setup, artifacts, folder).await?;
+    let wanted: String =
+        wanted.iter().map(|one| format!("{} {} {}\n", one.package, one.interpreter, one.path)).collect();
+    files.push((format!("{}/wanted", setup.packages), Content::Bytes(wanted.into(), 0o644)));
     let elsewhere = setup.upgrade.tester.as_ref();
     if let (Some(former), None) = (&former, elsewhere) {
         files.extend(former.files.clone());
@@ -139,6 +143,7 @@ impl<'a> Trial<'a> {
     /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is.
     async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), Stop> {
         self.install(work).await?;
+        self.phase(work, "check", &self.setup.check).await?;
         if let Some(script) = &self.setup.test {
             self.phase(work, "test", script).await?;
         }
@@ -275,6 +280,7 @@ async fn judge(
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
         "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
+        "check" => quoted,
         _ => format!("[test] failed with exit code {code}: {quoted}"),
     };
     if !setup.network && wants_network(&lines) {
@@ -297,8 +303,15 @@ fn wants_network(lines: &[String]) -> bool {
     lines.iter().any(|line| SAID.iter().any(|said| line.contains(said)))
 }
 
-/// The lines that say why: those of farm's own scripts, else the last.
+/// The lines that say why: those of farm's own scripts, else what a package manager says of files that another package
+/// has, else the last.
 fn quote(lines: &[String]) -> String {
+    const CONFLICTS: [&str; 2] = ["trying to overwrite", "conflicts with file from package"];
+    let is_conflict = |line: &&str| CONFLICTS.iter().any(|said| line.contains(said));
+    let conflicts: Vec<&str> = lines.iter().map(|line| line.trim()).filter(is_conflict).collect();
+    if !conflicts.is_empty() {
+        return conflicts[..conflicts.len().min(QUOTED_LINES)].join(" / ");
+    }
     let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).collect();
     let said: Vec<&str> = match own.is_empty() {
         true => lines.iter().map(String::as_str).filter(|line| !line.trim().is_empty()).collect(),

@@ -2,6 +2,7 @@
 //! once, however many jobs want it; whose log shows the making is whoever came first.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,9 +84,14 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
     let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, shipment.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
-    let sources = sources.map_err(outcome::source)?;
+    let sources = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
+    }
+    if job.date(sources.newest) <= source::EARLIEST {
+        let message = "nothing in the sources says when they were made, and so packages say 1990-01-01: write date in \
+                       [package]";
+        work.warning("no-date", message).await?;
     }
     let (base, own) = images?;
     if let Some(own) = &own {
@@ -179,7 +185,8 @@ async fn built(
     }
     let context = {
         let (root, dockerfile) = (work.job.recipe.root.clone(), dockerfile.clone());
-        blocking(move || Context::of(&root, &dockerfile)).await?.map_err(outcome::source)?
+        let at_recipe = |error| outcome::source(error, &work.job.recipe.root);
+        blocking(move || Context::of(&root, &dockerfile)).await?.map_err(at_recipe)?
     };
     work.section(&format!("Image of {}", dockerfile.path)).await?;
     let name = context.dockerfile().to_owned();
@@ -274,11 +281,12 @@ pub(crate) async fn derive(
 pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, Stop> {
     let missing = || Outcome::SourceUnavailable {
         reason: format!("the sources have no {path}, which [packaging] in the recipe names"),
+        place: None,
     };
     let Some(sources) = sources.cloned() else { return Err(missing().into()) };
     let wanted = path.to_owned();
     let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;
-    Ok(content.map_err(outcome::source)?.ok_or_else(missing)?)
+    Ok(content.map_err(|error| outcome::source(error, Path::new("")))?.ok_or_else(missing)?)
 }
 
 /// Where the mirrors are, for scripts with network.

@@ -19,13 +19,13 @@ use crate::bench::{Bench, Kept, argv, exec, says, sh};
 const USERS: [&str; 2] = ["0:0", "1000:1000"];
 
 /// A program of this folder, compiled; `None` where there is no compiler, which is said aloud.
-async fn compiled(source: &'static str, options: &'static [&'static str]) -> Option<Vec<u8>> {
+pub(crate) async fn compiled(source: &'static str, options: &'static [&'static str]) -> Option<Vec<u8>> {
     let compile = move || {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("source.c"), folder.path().join("program"));
         std::fs::write(&input, source).unwrap();
         let mut compiler = Command::new("cc");
-        compiler.args(["-O1", "-static"]).args(options).arg("-o").args([&output, &input]);
+        compiler.args(["-O1"]).args(options).arg("-o").args([&output, &input]);
         match compiler.output() {
             Ok(done) if !done.status.success() && options.contains(&"-m32") => {
                 let _ = writeln!(std::io::stderr().lock(), "SKIPPED: programs of i386: no libraries to make them with");
@@ -47,11 +47,11 @@ async fn compiled(source: &'static str, options: &'static [&'static str]) -> Opt
 
 async fn tries() -> Option<Vec<u8>> {
     static TRIES: OnceCell<Option<Vec<u8>>> = OnceCell::const_new();
-    TRIES.get_or_init(|| compiled(include_str!("escape/tries.c"), &[])).await.clone()
+    TRIES.get_or_init(|| compiled(include_str!("escape/tries.c"), &["-static"])).await.clone()
 }
 
 /// Puts programs into a container, set-user-id and all.
-async fn install(container: &dyn Container, programs: Vec<(&'static str, Vec<u8>)>) {
+pub(crate) async fn install(container: &dyn Container, programs: Vec<(&'static str, Vec<u8>)>) {
     let tar = stream::from_tar(move |tar| {
         for (name, program) in &programs {
             let mut header = tar::Header::new_gnu();
@@ -139,7 +139,7 @@ pub(crate) async fn programs_of_i386(bench: Bench) {
     if !cfg!(target_arch = "x86_64") {
         return;
     }
-    let Some(program) = compiled(include_str!("escape/old.c"), &["-m32", "-pthread"]).await else { return };
+    let Some(program) = compiled(include_str!("escape/old.c"), &["-m32", "-static", "-pthread"]).await else { return };
     for (arch, sockets) in [(Arch::Amd64, "ENOSYS"), (Arch::I386, "done")] {
         let container = bench.start(&ContainerSpec { arch, ..bench.spec() }).await;
         install(&*container, vec![("tmp/old", program.clone())]).await;
@@ -308,6 +308,65 @@ pub(crate) async fn processes_of_the_host(bench: Bench) {
     container.remove().await.unwrap();
 }
 
+/// To whatever looks at ids and not at capabilities, what runs in a container is nobody that this host knows: not root, to
+/// whom sockets are opened and whose files are read. (An ordinary user's containers are he himself and his subordinates.)
+pub(crate) async fn its_ids_are_nobodys(bench: Bench) {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+
+    let Some(container) = armed(&bench, Network::Host).await else { return };
+    let own = nix::unistd::Uid::effective();
+    let is_nobodys = |id: u32| if own.is_root() { id >= 0x7000_0000 } else { id == own.as_raw() || id >= 65_536 };
+    for user in USERS {
+        let name = format!("farm-{}-{}", bench.run, user.len());
+        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let lines = tried(&*container, user, &["abstract", &name]).await;
+        // With this host's network an abstract socket of it is reached; whoever listens asks who that is.
+        assert_eq!(lines, [("connect".to_owned(), "done".to_owned())]);
+        let (peer, _) = listener.accept().unwrap();
+        let told = nix::sys::socket::getsockopt(&peer, nix::sys::socket::sockopt::PeerCredentials).unwrap();
+        assert!(is_nobodys(told.uid()) && is_nobodys(told.gid()), "as {user}: {told:?}");
+    }
+
+    // Its processes, as this host sees them.
+    let mark = format!("{}", 400_000_000 + u64::from(std::process::id()));
+    let start = "until [ \"$(cat /proc/$!/comm)\" = sleep ]; do :; done";
+    says(&*container, &format!("sleep {mark} >/dev/null 2>&1 & {start}")).await;
+    let line = |status: &str, field: &str| -> Vec<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+        line.split_whitespace().map(|id| id.parse().unwrap()).collect()
+    };
+    let mut seen = 0;
+    for entry in std::fs::read_dir("/proc").unwrap() {
+        let process = entry.unwrap().path();
+        let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        if !String::from_utf8_lossy(&command).starts_with(&format!("sleep\0{mark}")) {
+            continue;
+        }
+        let Ok(status) = std::fs::read_to_string(process.join("status")) else { continue };
+        for field in ["Uid:", "Gid:"] {
+            let ids = line(&status, field);
+            assert!(ids.len() == 4 && ids.iter().all(|id| is_nobodys(*id)), "{field} {ids:?}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 1, "one process sleeps so long");
+
+    // Its files, as they lie on this host's disk: a set-user-id program of it is nobody's, too.
+    says(&*container, "touch /tmp/mine && mkdir /tmp/folder && ln -s x /tmp/link").await;
+    let tree = PathBuf::from(bench.engine.endpoint().trim_start_matches("native://"))
+        .join("containers")
+        .join(container.id())
+        .join("layer/t");
+    for name in ["", "tmp/mine", "tmp/tries", "tmp/folder", "tmp/link"] {
+        let found = std::fs::symlink_metadata(tree.join(name)).unwrap();
+        assert!(is_nobodys(found.uid()) && is_nobodys(found.gid()), "{name}: {}:{}", found.uid(), found.gid());
+    }
+    assert_eq!(says(&*container, "stat -c %u:%g / /tmp/mine /tmp/tries").await, "0:0\n0:0\n0:0");
+    container.remove().await.unwrap();
+}
+
 pub(crate) async fn its_first_process(bench: Bench) {
     let Some(container) = armed(&bench, Network::None).await else { return };
     for user in USERS {
@@ -328,7 +387,7 @@ pub(crate) async fn the_hosts_program(bench: Bench) {
         // The program that reopens it is written in this machine's own system calls.
         return;
     }
-    const OPTIONS: [&str; 3] = ["-nostdlib", "-fno-stack-protector", "-no-pie"];
+    const OPTIONS: [&str; 4] = ["-static", "-nostdlib", "-fno-stack-protector", "-no-pie"];
     let Some(container) = armed(&bench, Network::None).await else { return };
     let Some(loader) = compiled(include_str!("escape/interpreter.c"), &OPTIONS).await else { return };
     let script = b"#!/proc/self/exe\n".to_vec();

@@ -200,7 +200,7 @@ pub(crate) async fn a_slow_sink_slows_the_process(bench: Bench) {
     container.remove().await.unwrap();
 }
 
-/// What farm's own engine is told by the kernel; the words of the others are a unit test of their driver.
+/// A `/dev` of 64 MiB: what farm's own engine is told by the kernel; the words of the others are a unit test of their driver.
 pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
     let too_much = stream::from_tar(|tar| {
         let mut header = tar::Header::new_gnu();
@@ -209,7 +209,7 @@ pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
         tar.append_data(&mut header, "zeros", io::Read::take(io::repeat(0), 100 << 20))
     });
     let container = bench.started().await;
-    let result = container.upload(&GuestPath::new("/dev/shm"), too_much).await;
+    let result = container.upload(&GuestPath::new("/dev"), too_much).await;
     container.remove().await.unwrap();
     assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
 }
@@ -247,8 +247,9 @@ pub(crate) async fn caches_of_an_earlier_farm_go(bench: Bench) {
     let name = format!("farm-old-{}", bench.run);
     #[cfg(target_os = "linux")]
     if bench.kind == Kind::Native {
-        let store = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let options = farm::engine::NativeOptions { store: store.path().to_owned(), ..native_options() };
+        let options = native_options();
+        let store = tempfile::tempdir_in(options.store.parent().unwrap()).unwrap();
+        let options = farm::engine::NativeOptions { store: store.path().to_owned(), ..options };
         let folder = store.path().join("caches").join(&name).join("packages");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("hello_1_amd64.deb"), "x").unwrap();

@@ -7,6 +7,8 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[cfg(target_os = "linux")]
+mod alike;
 mod bench;
 mod build;
 mod cases;
@@ -82,6 +84,7 @@ conformance! {
         cases::what_is_removed_stays_removed as what_is_removed_stays_removed,
         cases::eight_at_once as eight_at_once;
     isolating:
+        alike::what_a_test_suite_finds as what_a_test_suite_finds,
         isolation::signals_are_exit_codes as signals_are_exit_codes,
         isolation::no_network_means_none as no_network_means_none,
         isolation::the_cpu_set_is_what_nproc_says as the_cpu_set_is_what_nproc_says,
@@ -124,6 +127,7 @@ conformance! {
         escape::folders_of_the_host as escape_folders_of_the_host,
         escape::another_containers_files as escape_another_containers_files,
         escape::processes_of_the_host as escape_processes_of_the_host,
+        escape::its_ids_are_nobodys as escape_its_ids_are_nobodys,
         escape::its_first_process as escape_its_first_process,
         escape::the_hosts_program as escape_the_hosts_program,
         escape::files_of_the_kernel as escape_files_of_the_kernel,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Docker, errors, exec, image, pid1};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
-    Stats, labels,
+    Stats, common, labels,
 };
 use crate::stream::ByteStream;
 
@@ -81,6 +81,7 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         // Equal to the memory limit: no swap beside it. A build that swaps is a build that hangs.
         memory_swap: memory,
         pids_limit: spec.limits.pids.map(i64::from),
+        shm_size: i64::try_from(common::SHARED_MEMORY).ok(),
         // The default capabilities stay: preparing needs chown, setuid and chroot as root. But no set-uid program of
         // the image makes the build user root again; root steps run as root from the start and never need one.
         security_opt: Some(vec!["no-new-privileges".to_owned()]),

@@ -86,7 +86,9 @@ async fn try_container(engine: &Native) -> Result<(), EngineError> {
 
 fn reason(error: EngineError) -> String {
     match error {
-        EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
+        EngineError::Unreachable { reason, .. } | EngineError::Config(reason) | EngineError::Store { reason, .. } => {
+            reason
+        }
         EngineError::Refused { message, .. } => message,
         other => other.to_string(),
     }

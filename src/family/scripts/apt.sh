@@ -226,11 +226,34 @@ apt_set_rpms() {
     [ -e /usr/local/lib/pkgconfig ] || ln -s /usr/lib64/pkgconfig /usr/local/lib/pkgconfig
 }
 
+# Names the dependencies of the packages under test that nothing meets. apt tells of them in some releases only.
+apt_unmet() {
+    apt-get -qq -s satisfy dpkg >/dev/null 2>&1 || return 0
+    apt_own=" "
+    for package in "$farm_packages"/*.deb; do
+        apt_own="$apt_own$(dpkg-deb -f "$package" Package) "
+        apt_own="$apt_own$(dpkg-deb -f "$package" Provides | sed 's/([^)]*)//g' | tr ',\n' '  ') "
+    done
+    for package in "$farm_packages"/*.deb; do
+        for field in Pre-Depends Depends; do
+            dpkg-deb -f "$package" "$field" | tr ',\n' '\n ' | sed 's/^ *//; s/ *$//'
+        done | while read -r relation; do
+            [ -n "$relation" ] || continue
+            for name in $(echo "$relation" | sed 's/([^)]*)//g; s/\[[^]]*\]//g; s/|/ /g; s/:[a-z0-9-]*//g'); do
+                case $apt_own in *" $name "*) continue 2 ;; esac
+            done
+            apt-get -qq -s satisfy "$relation" >/dev/null 2>&1 \
+                || echo "farm: unsatisfiable: $relation, which $(dpkg-deb -f "$package" Package) depends on"
+        done
+    done
+}
+
 # Says what the packages under test lack, from apt's words on them, and exits 11.
 apt_test_explain() {
     cat "$apt_home/install.log"
     sed -n 's/^.*Depends: \(.*\) but .*$/farm: unsatisfiable: \1/p; s/^E: Unable to locate package /farm: unsatisfiable: /p' \
         "$apt_home/install.log" | sort -u
+    apt_unmet
     echo "farm: the packages cannot be installed: see above" >&2
     exit 11
 }

@@ -41,7 +41,7 @@ for list in "$lists"/*; do
             rm -f "debian/$main/$path"
         fi
     done <"$list"
-    sed 's|/[^/]*$||' "$list" | LC_ALL=C sort -ru | while IFS= read -r folder; do
+    LC_ALL=C sed 's|/[^/]*$||' "$list" | LC_ALL=C sort -ru | while IFS= read -r folder; do
         (cd "debian/$main" && [ "$folder" = . ] || rmdir -p --ignore-fail-on-non-empty "$folder" 2>/dev/null) || true
     done
 done

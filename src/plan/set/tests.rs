@@ -43,7 +43,7 @@ fn providers(distro: &str, of: &[(&str, &str, bool)]) -> Providers {
 /// `kind requirement -> package of recipe`, and warnings.
 fn needs(distro: &str, name: &str, rest: &str, set: &Providers) -> Vec<String> {
     let (target, recipe, distro) = recipe(name, distro, rest);
-    let Resolution { needs, warnings } = resolve(&target, &recipe, &distro, set);
+    let Resolution { needs, warnings, .. } = resolve(&target, &recipe, &distro, set);
     let shown = needs.iter().map(|need| {
         format!("{} {} -> {} of {}", need.kind.as_str(), need.requirement, need.package, need.target.recipe)
     });

@@ -467,6 +467,20 @@ static void reopen(void)
     }
 }
 
+/* What somebody on the other side of an abstract socket of the host is told of this process. */
+static void connect_abstract(const char *name)
+{
+    struct sockaddr_un address;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    memset(&address, 0, sizeof address);
+    address.sun_family = AF_UNIX;
+    strncpy(address.sun_path + 1, name, sizeof address.sun_path - 2);
+    if (connect(fd, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)))
+        say("connect", errno);
+    else
+        puts("connect done");
+}
+
 int main(int count, char **arguments)
 {
     const char *what = count > 1 ? arguments[1] : "";
@@ -498,6 +512,8 @@ int main(int count, char **arguments)
         foreign();
     } else if (!strcmp(what, "reopen")) {
         reopen();
+    } else if (!strcmp(what, "abstract") && count > 2) {
+        connect_abstract(arguments[2]);
     } else if (!strcmp(what, "who")) {
         printf("%d %d %d %d\n", getuid(), geteuid(), getgid(), getegid());
     } else {
