@@ -136,10 +136,10 @@ fn a_plan_needs_no_engine_and_changes_nothing() {
     let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "--matrix"]);
     ran.exits(0);
     insta::assert_snapshot!(ran.stdout, @"
-    TARGET                    VERSION  ACTION  BECAUSE
-    greet@debian-12/amd64     1.0      build   never built
-    greet@debian-13/amd64     1.0      build   never built
-    greet@rpm-generic/x86_64  1.0      build   never built
+    TARGET                    VERSION      IMAGE            ACTION  BECAUSE
+    greet@debian-12/amd64     1.0-1~deb12  debian:bookworm  build   never built
+    greet@debian-13/amd64     1.0-1~deb13  debian:trixie    build   never built
+    greet@rpm-generic/x86_64  1.0-1        debian:bookworm  build   never built
     ");
     assert!(ran.stderr.starts_with("note: "), "{ran}");
     assert!(!ran.folder.join("dist").exists());
