@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use flate2::{Compression, GzBuilder};
 
-use super::AssembleError;
 use super::tree::{Kind, Node, Tree};
+use super::{AssembleError, folders};
 use crate::artifact::shared::is_shared;
 use crate::family::{AssembledPackage, Assembly};
 use crate::recipe::AlternativeLink;
@@ -60,7 +60,11 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
             }
         }
         let is_strict = assembly.packages.first().is_some_and(|main| !main.patterns.is_empty());
-        if owner.is_none() && is_strict && !(node.kind == Kind::Folder && is_shared(path)) {
+        let of_system = || match assembly.format {
+            Format::Deb => is_shared(path),
+            Format::Rpm => folders::is_shared(path, libdir),
+        };
+        if owner.is_none() && is_strict && !(node.kind == Kind::Folder && of_system()) {
             problems.push(format!("{path} is in no package: no pattern takes it"));
         }
         let package = &mut layout[owner.unwrap_or(0)];
@@ -83,7 +87,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     if assembly.format == Format::Rpm {
         // Folders of the system are no package's; all others belong to every package with files in them.
         for contents in &mut layout {
-            contents.retain(|path, node| node.kind != Kind::Folder || !is_shared(path));
+            contents.retain(|path, node| node.kind != Kind::Folder || !folders::is_shared(path, libdir));
         }
     }
     Ok(layout)

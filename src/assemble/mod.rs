@@ -17,6 +17,7 @@
 mod archive;
 mod deb;
 mod development;
+mod folders;
 mod layout;
 mod libraries;
 mod payload;

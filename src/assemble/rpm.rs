@@ -75,7 +75,7 @@ pub(super) fn write(
     if !refused.is_empty() {
         return Err(AssembleError::Refused(refused));
     }
-    let author = format!("{} - {}", assembly.maintainer, assembly.version);
+    let author = format!("{} - {}", assembly.maintainer, assembly.changelog_version);
     builder.add_changelog_entry(author, &assembly.changelog, noon(assembly.source_date_epoch));
     relations(&mut builder, tree, package, contents);
     for sibling in behind_links(layout, number) {
@@ -91,7 +91,7 @@ pub(super) fn write(
             builder.requires(dependency(format!("pkgconfig({name}) {operator} {version}").trim_end()));
         }
     }
-    scripts(&mut builder, tree, package, contents);
+    scripts(&mut builder, tree, package, contents, assembly.runs_ldconfig);
     let files = Files::new(tree, package, contents, time);
     files.add_to(&mut builder, tree, assembly.rpm_makes_users).map_err(&cannot)?;
     if files.are_large() {
@@ -205,11 +205,17 @@ fn dependency(relation: &str) -> Dependency {
     }
 }
 
-fn scripts(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPackage, contents: &BTreeMap<String, Node>) {
+fn scripts(
+    builder: &mut PackageBuilder,
+    tree: &Tree,
+    package: &AssembledPackage,
+    contents: &BTreeMap<String, Node>,
+    runs_ldconfig: bool,
+) {
     let has_libraries = elves(tree, contents)
         .any(|(path, content)| is_public(path) && content.elf.as_ref().is_some_and(|elf| elf.soname.is_some()));
     for section in ["pre", "post", "preun", "postun"] {
-        let ldconfig = has_libraries && section.starts_with("post");
+        let ldconfig = runs_ldconfig && has_libraries && section.starts_with("post");
         let scriptlet = match package.scriptlets.get(section) {
             Some(body) => {
                 let before = if ldconfig { "/sbin/ldconfig\n" } else { "" };

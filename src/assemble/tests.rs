@@ -126,6 +126,8 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         source_date_epoch: 1_700_000_000,
         payload: Payload::Zstd,
         rpm_makes_users: false,
+        runs_ldconfig: true,
+        changelog_version: "1.0-1".to_owned(),
         unit_folder: "usr/lib/systemd/system",
     }
 }

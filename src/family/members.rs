@@ -121,6 +121,7 @@ pub(super) fn assignment(members: &[Member<'_>], format: Format) -> String {
             for (name, link) in links {
                 line("has", &link.path);
                 line("link", &format!("{} {name}", link.link));
+                line("behind", &format!("{name} {}", link.path));
             }
         }
         own_files(member, format)

@@ -22,6 +22,7 @@ mod rpm;
 mod rpm_generic;
 mod scriptlets;
 mod spec;
+mod style;
 mod system;
 mod text;
 mod unpack;
@@ -326,6 +327,15 @@ pub fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Pa
     match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
+    }
+}
+
+/// The version of the packages as their format writes it: `1:2.10-1~deb12`, `1:2.10-1.el9`. None where the project's own
+/// packaging says it.
+pub fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
+    match distro.format {
+        Format::Deb => recipe.packaging.debian.is_none().then(|| deb::version(recipe, distro)),
+        Format::Rpm => recipe.packaging.spec.is_none().then(|| rpm::version(recipe, distro)),
     }
 }
 

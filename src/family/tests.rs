@@ -13,6 +13,7 @@ use crate::recipe::{
 use crate::types::Arch;
 
 mod assembled;
+mod guidelines;
 mod tools;
 
 fn distro(format: Format, manager: PackageManager) -> Distro {
@@ -30,6 +31,7 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
         end_of_life: None,
         enable_repositories: vec![],
         build_packages: vec!["make".to_owned()],
+        triggers: Vec::new(),
         macros: BTreeMap::new(),
         bootstrap: None,
         setup: None,
@@ -214,7 +216,7 @@ fn system_spec_without_macros() {
 fn users_are_made_once() {
     let mut fedora = distro(Format::Rpm, PackageManager::Dnf);
     assert!(system_parts(&fedora).contains("useradd"));
-    fedora.family = "fedora".to_owned();
+    fedora.triggers = vec![crate::distro::Trigger::Users];
     let spec = packaging(&daemon(), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
     assert!(!spec.content.contains("useradd") && !spec.content.contains("\n%pre "), "{}", spec.content);
     assert!(spec.content.contains("farm-pkg.sysusers"), "{}", spec.content);

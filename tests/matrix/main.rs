@@ -4,6 +4,7 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod caches;
 mod capabilities;
 mod docker;
 #[cfg(target_os = "linux")]

@@ -9,6 +9,7 @@
 #   PACKAGE has PATH           a file that the recipe names elsewhere, which must be in the package
 #   PACKAGE own PATH SOURCE    a file that farm adds to the package, and nobody else installs
 #   PACKAGE link PATH NAME     a link that update-alternatives makes, and nobody installs
+#   PACKAGE behind NAME PATH   what the alternative leads to when the package is installed: rpm-files.sh's business
 #
 # In a pattern ** stands for any path, * and ? stay within one path component, and a pattern that names a directory
 # takes all below it. What no pattern takes belongs to the package NAME, unless that has patterns itself: then it is a

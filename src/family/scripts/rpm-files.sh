@@ -31,10 +31,13 @@ while IFS= read -r line; do
     case $kind in
     own) install -D -p -m 0644 "$here/$what" "$RPM_BUILD_ROOT$path" ;;
     link)
-        # rpm wants to see what it is told of: a link to a link to nothing, until the package is installed.
-        mkdir -p "$RPM_BUILD_ROOT${path%/*}" "$RPM_BUILD_ROOT/etc/alternatives"
+        # rpm wants to see what it is told of: links as update-alternatives makes them.
+        mkdir -p "$RPM_BUILD_ROOT${path%/*}"
         ln -s "/etc/alternatives/$what" "$RPM_BUILD_ROOT$path"
-        ln -s "$path" "$RPM_BUILD_ROOT/etc/alternatives/$what"
+        ;;
+    behind)
+        mkdir -p "$RPM_BUILD_ROOT/etc/alternatives"
+        ln -s "$what" "$RPM_BUILD_ROOT/etc/alternatives/$path"
         ;;
     esac
 done <"$here/farm-packages"
