@@ -421,11 +421,15 @@ pub(crate) async fn download<T: Send + 'static>(
             Err(error) => return Err(outcome::engine(error, step)),
         };
         let handle = tokio::runtime::Handle::current();
+        let guard = work.guard();
+        let (tar, inside) = (guard.stream(tar), guard.clone());
         let received = blocking(move || {
             let reader = tokio_util::io::StreamReader::new(tar);
-            receive(&mut SyncIoBridge::new_with_handle(reader, handle))
+            inside.during(|| receive(&mut SyncIoBridge::new_with_handle(reader, handle)))
         });
-        Ok(Some(received.await?))
+        let received = received.await?;
+        work.broken_off(&guard, step)?;
+        Ok(Some(received))
     };
     let (received, killed) = tokio::join!(download, async { container.stats().await });
     let stats = killed.map_err(|error| outcome::engine(error, step))?;
