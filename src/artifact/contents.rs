@@ -7,6 +7,7 @@ use sha2::digest::DynDigest;
 use sha2::{Digest, Sha256};
 
 use super::elf::{self, Looked};
+use crate::stream::guard;
 use crate::types::Format;
 
 /// Bytes of all files of one package together, before compression. A small package that claims more is a bomb.
@@ -198,8 +199,12 @@ impl Budget {
     }
 }
 
-/// A reader that decompresses; `kind` is a file extension or RPM's name of a compressor, empty for none.
+/// A reader that decompresses, within bounds; `kind` is a file extension or RPM's name of a compressor, empty for none.
 pub(super) fn decompressed<'a>(kind: &str, reader: &'a mut dyn Read) -> Result<Box<dyn Read + 'a>, String> {
+    guard::expanding(reader, |reader| decoder(kind, reader))
+}
+
+fn decoder<'a>(kind: &str, reader: Box<dyn Read + 'a>) -> Result<Box<dyn Read + 'a>, String> {
     let error = |error: std::io::Error| error.to_string();
     Ok(match kind {
         "" | "none" => Box::new(reader),

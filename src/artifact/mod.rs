@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format, printable};
 use check::{Collector, Package, finding};
 use contents::Facts;
@@ -127,8 +128,11 @@ pub enum ArtifactError {
 /// # Errors
 /// When a file cannot be read, or a package is damaged.
 pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspection, ArtifactError> {
-    let mut read: Vec<(Artifact, Sums, Option<Package>)> =
-        files.par_iter().map(|path| examine(path, expectation)).collect::<Result<_, _>>()?;
+    let guard = Guard::in_force();
+    let mut read: Vec<(Artifact, Sums, Option<Package>)> = files
+        .par_iter()
+        .map(|path| guard::during(guard.clone(), || examine(path, expectation)))
+        .collect::<Result<_, _>>()?;
     read.sort_by(|(a, _, _), (b, _, _)| a.file_name.cmp(&b.file_name));
     let (artifacts, packages): (Vec<(Artifact, Sums)>, Vec<Option<Package>>) =
         read.into_iter().map(|(artifact, sums, package)| ((artifact, sums), package)).unzip();
@@ -365,7 +369,7 @@ fn measure_all(path: &Path) -> io::Result<(u64, String, Sums)> {
 
 /// Reads a file; returns its size.
 fn each_block(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
-    let mut file = File::open(path)?;
+    let mut file = guard::watched(File::open(path)?);
     let mut buffer = vec![0; 128 * 1024];
     let mut size = 0;
     loop {

@@ -18,6 +18,7 @@ use super::tree::{Kind, Node, Tree};
 use crate::family::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
 use crate::recipe::PackageArch;
 use crate::relation;
+use crate::stream::guard::watched;
 use crate::types::{Arch, printable};
 
 /// The level that dpkg-deb takes by itself, with a smaller dictionary than its 8 MiB: xz takes eleven times as much memory,
@@ -247,7 +248,7 @@ fn md5sums(
             None => {
                 let failed = |error| AssembleError::Io(content.path.clone(), error);
                 let mut hasher = Md5::new();
-                io::copy(&mut File::open(&content.path).map_err(failed)?, &mut hasher).map_err(failed)?;
+                io::copy(&mut watched(File::open(&content.path).map_err(failed)?), &mut hasher).map_err(failed)?;
                 hex::encode(hasher.finalize())
             }
         };
@@ -291,7 +292,7 @@ fn data_tar(out: &mut dyn Write, tree: &Tree, contents: &BTreeMap<String, Node>,
                     first_paths.insert(*content, path);
                     let content = &tree.contents[*content];
                     let header = header(tar::EntryType::Regular, node.mode, content.size, time);
-                    let file = BufReader::new(File::open(&content.path)?);
+                    let file = BufReader::new(watched(File::open(&content.path)?));
                     append(&mut tar, &format!(".{path}"), header, file.take(content.size))?;
                 }
             },

@@ -36,6 +36,7 @@ use rayon::prelude::*;
 use crate::archive::ArchiveError;
 use crate::artifact::manifest::Manifest;
 use crate::family::Assembly;
+use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format};
 
 pub use archive::providers;
@@ -119,11 +120,14 @@ impl Staged {
         folder: &Path,
     ) -> Result<Vec<PathBuf>, AssembleError> {
         let packages: Vec<usize> = (0..assembly.packages.len()).collect();
+        let guard = Guard::in_force();
         let names: Result<Vec<String>, AssembleError> = packages
             .into_par_iter()
-            .map(|number| match assembly.format {
-                Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
-                Format::Rpm => rpm::write(&self.tree, assembly, &self.layout, number, arch, folder),
+            .map(|number| {
+                guard::during(guard.clone(), || match assembly.format {
+                    Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
+                    Format::Rpm => rpm::write(&self.tree, assembly, &self.layout, number, arch, folder),
+                })
             })
             .collect();
         let mut paths: Vec<PathBuf> = names?.into_iter().map(|name| folder.join(name)).collect();

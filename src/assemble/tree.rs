@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::AssembleError;
 use crate::artifact::elf::{self, Elf, Looked};
 use crate::stream::Bounded;
+use crate::stream::holes::Sparse;
 use crate::types::printable;
 
 /// What one entry's own description may take.
@@ -179,7 +180,7 @@ impl Tree {
         let number = self.contents.len();
         let path = self.folder.join(format!("{number:06}"));
         let failed = |error| AssembleError::Io(path.clone(), error);
-        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut file = Sparse::new(File::create_new(&path).map_err(failed)?);
         let mut buffer = vec![0; 128 * 1024];
         let mut start = Vec::new();
         let mut size = 0u64;
@@ -197,7 +198,7 @@ impl Tree {
                 Err(error) => return Err(AssembleError::Stream(error)),
             }
         }
-        drop(file);
+        drop(file.finish().map_err(failed)?);
         let elf = if start.starts_with(b"\x7fELF") {
             let mut file = File::open(&path).map_err(failed)?;
             match elf::look(&mut file, &self.folder).map_err(failed)? {

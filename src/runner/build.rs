@@ -414,7 +414,7 @@ async fn collect(
     let manifest = match maker(work, packaging) {
         Some(maker) => {
             let format = work.job.target.format;
-            let read = blocking(move || parts.read(format, maker)).await?;
+            let read = super::executor::reading(work, step, move || parts.read(format, maker)).await?;
             Some(read.map_err(|error| match error {
                 ManifestError::Io { .. } => Outcome::Infrastructure { reason: outcome::chain(&error) }.into(),
                 error => rejected(vec![outcome::finding("", "manifest-damaged", outcome::chain(&error))]),
@@ -453,11 +453,15 @@ pub(crate) async fn download<T: Send + 'static>(
             Err(error) => return Err(outcome::engine(error, step)),
         };
         let handle = tokio::runtime::Handle::current();
+        let guard = work.guard();
+        let (tar, inside) = (guard.stream(tar), guard.clone());
         let received = blocking(move || {
             let reader = tokio_util::io::StreamReader::new(tar);
-            receive(&mut SyncIoBridge::new_with_handle(reader, handle))
+            inside.during(|| receive(&mut SyncIoBridge::new_with_handle(reader, handle)))
         });
-        Ok(Some(received.await?))
+        let received = received.await?;
+        work.broken_off(&guard, step)?;
+        Ok(Some(received))
     };
     let (received, killed) = tokio::join!(download, async { container.stats().await });
     let stats = killed.map_err(|error| outcome::engine(error, step))?;

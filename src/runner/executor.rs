@@ -26,6 +26,7 @@ use crate::image::Images;
 use crate::plan::{self, Job, Key, Reason};
 use crate::source::Sources;
 use crate::store::{RECORD_SCHEMA, Record, Staging, Store};
+use crate::stream::guard::{BrokenOff, Guard};
 use crate::types::Format;
 
 /// Repetitions of what failed by no fault of the package.
@@ -307,7 +308,37 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
+/// [`blocking`] for what reads something that a build made: within the job's time limit, which counts as one of `step`, and
+/// ended at once when the job is cancelled.
+pub(crate) async fn reading<T: Send + 'static>(
+    work: &Work<'_>,
+    step: StepKind,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Outcome> {
+    let guard = work.guard();
+    let inside = guard.clone();
+    let result = blocking(move || inside.during(read)).await?;
+    work.broken_off(&guard, step)?;
+    Ok(result)
+}
+
 impl Work<'_> {
+    pub(crate) fn guard(&self) -> Guard {
+        Guard::new(self.cancel, self.patience().step)
+    }
+
+    /// What a guard ended is the job's end, whatever came of it.
+    pub(crate) fn broken_off(&self, guard: &Guard, step: StepKind) -> Result<(), Outcome> {
+        match guard.broken_off() {
+            None => Ok(()),
+            Some(BrokenOff::Cancelled) => Err(Outcome::Cancelled),
+            Some(BrokenOff::TimedOut) => {
+                let limit = Duration::from_secs(self.job.limits.timeout_seconds);
+                Err(Outcome::TimedOut { step, limit })
+            }
+        }
+    }
+
     async fn run(&mut self, staging: &Staging) -> Result<Built, Outcome> {
         self.head().await.map_err(|error| log_failed(&error))?;
         let ready = {
@@ -431,7 +462,7 @@ impl Work<'_> {
         self.enter(StepKind::Inspect).await?;
         let step = StepKind::Inspect;
         let expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(self.job) };
-        let inspected = blocking(move || artifact::inspect(&results.files, &expectation)).await?;
+        let inspected = reading(self, step, move || artifact::inspect(&results.files, &expectation)).await?;
         let Inspection { artifacts, findings, wanted } = match inspected {
             Ok(inspected) => inspected,
             Err(error @ ArtifactError::Malformed { .. }) => {

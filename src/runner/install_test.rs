@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::build::{Content, create, evidence, put, run_watched, small_files};
-use super::executor::{Work, blocking};
+use super::executor::{Work, reading};
 use super::outcome::{self, Stop};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
@@ -230,7 +230,9 @@ async fn shipment(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Shipment, S
         return Ok(Shipment::default());
     }
     let heads = move || packages.iter().map(|path| artifact::head(path)).collect::<Result<Vec<_>, _>>();
-    let heads = blocking(heads).await?.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
+    let heads = reading(work, StepKind::Test, heads)
+        .await?
+        .map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
     Ok(work.supply.for_test(&heads))
 }
 

@@ -29,6 +29,7 @@ use crate::types::{Arch, Format, Progress};
 mod dockerfile;
 mod life;
 mod markers;
+mod reading;
 mod set;
 
 const RECIPE: &str = r#"

@@ -17,6 +17,7 @@ use sha2::digest::DynDigest;
 
 use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
 use super::elf::Looked;
+use crate::stream::guard;
 use crate::types::{Format, printable};
 use ar::Part;
 
@@ -28,7 +29,7 @@ const LARGEST_CONTROL: u64 = 16 << 20;
 /// # Errors
 /// A sentence about what is wrong with it.
 pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = guard::watched(File::open(path).map_err(|error| error.to_string())?);
     let mut ar = BufReader::with_capacity(128 * 1024, file);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut found: Option<(Facts, Control)> = None;

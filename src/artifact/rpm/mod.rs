@@ -16,6 +16,7 @@ use sha2::Sha256;
 use super::RpmHeader;
 use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
 use super::elf::Looked;
+use crate::stream::guard;
 use crate::types::{Format, printable};
 use header::Headers;
 
@@ -39,7 +40,8 @@ struct Listed {
 /// # Errors
 /// A sentence about what is wrong with it.
 pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
-    let mut reader = BufReader::with_capacity(128 * 1024, File::open(path).map_err(|error| error.to_string())?);
+    let mut reader =
+        BufReader::with_capacity(128 * 1024, guard::watched(File::open(path).map_err(|error| error.to_string())?));
     let Headers { metadata, bytes, md5, size, .. } = header::read(&mut reader)?;
     let facts = facts(&metadata)?;
     let mut files = listed(&metadata)?;
