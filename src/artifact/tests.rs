@@ -23,6 +23,7 @@ fn expectation(format: Format, packages: &[(&str, &str)]) -> Expectation {
         packages: packages.iter().map(|(name, version)| expected(name, version)).collect(),
         closed: true,
         upstream_version: None,
+        manifest: None,
     }
 }
 
