@@ -321,3 +321,28 @@ fn quote(lines: &[String]) -> String {
     };
     said[said.len().saturating_sub(QUOTED_LINES)..].join(" / ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_says_why() {
+        for (lines, quoted) in [
+            (
+                "dpkg: error processing archive /x/a.deb (--unpack):\n trying to overwrite '/usr/bin/env', which is also in \
+                 package coreutils 9.1-1\nErrors were encountered while processing:\n /x/a.deb\nE: Sub-process failed",
+                "trying to overwrite '/usr/bin/env', which is also in package coreutils 9.1-1",
+            ),
+            (
+                "Verifying packages...\n\tfile /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1\n\n",
+                "file /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1",
+            ),
+            ("a\nfarm: /usr/bin/x is run by y\nb\nfarm: two\nc", "/usr/bin/x is run by y / two"),
+            ("one\n\ntwo\nthree\nfour\n", "two / three / four"),
+        ] {
+            let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+            assert_eq!(quote(&lines), quoted);
+        }
+    }
+}
