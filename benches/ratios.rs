@@ -272,7 +272,6 @@ impl Bench {
                 .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', ""),
             network: Network::None,
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
-            caches: Vec::new(),
             labels: BTreeMap::from([(labels::RUN.to_owned(), "bench".to_owned())]),
         }
     }

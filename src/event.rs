@@ -79,6 +79,9 @@ pub struct JobReport {
     pub tail: Option<Tail>,
     /// What the failing step, by its own words, lacks: for people, never evidence.
     pub hints: Vec<Hint>,
+    /// What farm's scripts in a failing step found, by what was printed: for people. A build can print the like, so it
+    /// never decides how the job ended.
+    pub told: Vec<Finding>,
     pub memory_peak_bytes: Option<u64>,
 }
 
@@ -178,6 +181,9 @@ pub enum Outcome {
     /// The sources cannot be had: unreachable, or not the bytes that the recipe names.
     SourceUnavailable {
         reason: String,
+        /// The line of the recipe that has to change, when it is the recipe that is wrong.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<RecipePlace>,
     },
     /// Not the package's fault: engine, mirror, host. Was retried.
     Infrastructure {

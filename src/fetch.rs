@@ -1,5 +1,5 @@
 //! One file over HTTP, by hash: several places tried in order, streamed to disk, verified before it gets its name.
-//! Where the places come from (recipe, mirror choice, archive index) is the caller's business, and so is keeping
+//! A place that gives nothing, or next to nothing, is given up for another one. Where the places come from (recipe, mirror choice, archive index) is the caller's business, and so is keeping
 //! two runs from fetching the same file twice: here both would merely write it twice, each whole.
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::types::Progress;
+use crate::types::{Address, Progress, redacted_text};
 
 /// No server may fill the disk: more than any source archive of today, less than any disk worth building on.
 const LARGEST_FILE: u64 = 64 << 30;
@@ -34,6 +34,9 @@ struct Patience {
     attempts: u32,
     /// Before the second attempt; doubled before each later one.
     backoff: Duration,
+    /// How many bytes at least must come in each [`Patience::window`]: what trickles would hold up a run for hours.
+    least: u64,
+    window: Duration,
 }
 
 impl Patience {
@@ -42,6 +45,9 @@ impl Patience {
         read: Duration::from_secs(30),
         attempts: 3,
         backoff: Duration::from_millis(500),
+        // 4 KiB/s. docs/config.md says so.
+        least: 120 << 10,
+        window: Duration::from_secs(30),
     };
 }
 
@@ -116,7 +122,7 @@ pub(crate) fn client(
 /// What a caller hears when no place had the file. One place that may answer later makes the whole worth a retry; a
 /// wrong content says more than an absent one.
 fn verdict(failures: Vec<(&String, Failure)>) -> FetchError {
-    let urls = || failures.iter().map(|(url, _)| (*url).clone()).collect();
+    let urls = || failures.iter().map(|(url, _)| shown(url)).collect();
     if failures.is_empty() || failures.iter().any(|(_, failure)| matches!(failure, Failure::Transient(_))) {
         let reasons = if failures.is_empty() {
             vec!["no place to fetch from is known".to_owned()]
@@ -212,11 +218,9 @@ impl Job<'_> {
 
         let actual = hex::encode(digest);
         match self.sha256 {
-            Some(expected) if !expected.eq_ignore_ascii_case(&actual) => Err(Failure::Definite(FetchError::Mismatch {
-                url: url.to_owned(),
-                expected: expected.to_owned(),
-                actual,
-            })),
+            Some(expected) if !expected.eq_ignore_ascii_case(&actual) => {
+                Err(Failure::Definite(FetchError::Mismatch { url: shown(url), expected: expected.to_owned(), actual }))
+            }
             _ => {
                 temporary
                     .persist(self.destination)
@@ -246,7 +250,7 @@ impl Job<'_> {
                     404 | 410 => return Err(Failure::Absent),
                     408 | 425 | 429 | 500..=599 => return Err(Failure::Transient(format!("server answers {status}"))),
                     code => {
-                        return Err(Failure::Definite(FetchError::Refused { url: url.to_owned(), status: code }));
+                        return Err(Failure::Definite(FetchError::Refused { url: shown(url), status: code }));
                     }
                 }
                 let total = response.content_length().unwrap_or(0);
@@ -265,18 +269,31 @@ impl Job<'_> {
         total: u64,
         writer: mpsc::Sender<Bytes>,
     ) -> Result<(), Failure> {
-        let what = crate::types::printable(url.rsplit('/').next().unwrap_or(url));
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        let what = crate::types::printable(path.rsplit('/').next().unwrap_or_default());
         let mut done: u64 = 0;
         let mut told = Instant::now();
+        let (mut window, mut before) = (Instant::now(), 0);
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
             done += chunk.len() as u64;
             if done > self.largest {
                 return Err(self.too_large(url));
             }
+            // Measured before the disk is waited for: that it is slow is no fault of the server.
+            let patience = self.fetcher.patience;
+            if window.elapsed() >= patience.window {
+                if done - before < patience.least {
+                    return Err(self.too_slow(done - before, window.elapsed()));
+                }
+                (window, before) = (Instant::now(), done);
+            }
             if writer.send(chunk).await.is_err() {
                 // The writer has stopped, and says why itself.
                 return Ok(());
+            }
+            if writer.capacity() == 0 {
+                (window, before) = (Instant::now(), done);
             }
             if told.elapsed() >= PROGRESS_INTERVAL {
                 told = Instant::now();
@@ -287,8 +304,13 @@ impl Job<'_> {
         Ok(())
     }
 
+    fn too_slow(&self, bytes: u64, during: Duration) -> Failure {
+        let seconds = during.as_secs().max(1);
+        Failure::Transient(format!("too slow: {bytes} bytes in the last {seconds} s"))
+    }
+
     fn too_large(&self, url: &str) -> Failure {
-        Failure::Definite(FetchError::TooLarge { url: url.to_owned(), largest: self.largest })
+        Failure::Definite(FetchError::TooLarge { url: shown(url), largest: self.largest })
     }
 
     fn temporary(&self) -> std::io::Result<tempfile::NamedTempFile> {
@@ -317,12 +339,17 @@ fn write_and_hash(
     Ok((temporary, hasher.finalize().into()))
 }
 
+/// As it may be told to anybody.
+fn shown(url: &str) -> String {
+    Address::from(url).to_string()
+}
+
 fn io_error(path: &Path, source: std::io::Error) -> FetchError {
     FetchError::Io { path: path.to_owned(), source }
 }
 
 fn bad_url(url: &str, reason: String) -> Failure {
-    Failure::Definite(FetchError::BadUrl { url: url.to_owned(), reason })
+    Failure::Definite(FetchError::BadUrl { url: shown(url), reason })
 }
 
 fn file_failure(path: &Path, error: std::io::Error) -> Failure {
@@ -335,13 +362,13 @@ fn file_failure(path: &Path, error: std::io::Error) -> Failure {
 fn transfer_failure(error: &reqwest::Error) -> Failure {
     let reason = with_causes(error);
     if reason.contains("UnknownIssuer") {
-        let url = error.url().map(ToString::to_string).unwrap_or_default();
+        let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
         let reason = "its certificate is signed by no authority that this machine knows (package ca-certificates)";
         Failure::Definite(FetchError::BadUrl { url, reason: reason.to_owned() })
     } else if error.is_timeout() {
         Failure::Transient(format!("no answer in time: {reason}"))
     } else if error.is_redirect() || error.is_builder() {
-        let url = error.url().map(ToString::to_string).unwrap_or_default();
+        let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
         Failure::Definite(FetchError::BadUrl { url, reason })
     } else {
         Failure::Transient(reason)
@@ -360,7 +387,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
         }
         cause = error.source();
     }
-    text
+    redacted_text(&text)
 }
 
 #[derive(Debug, thiserror::Error)]

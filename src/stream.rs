@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -113,6 +114,41 @@ pub fn tar_from_beginning<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<Opti
 pub fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
     let Ok(Some(extensions)) = entry.pax_extensions() else { return false };
     extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse."))
+}
+
+/// A reader that hashes what it gives.
+pub struct Hashing<R> {
+    inner: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Hashing<R> {
+    pub fn new(inner: R) -> Hashing<R> {
+        Hashing { inner, hasher: Sha256::new() }
+    }
+
+    /// Hex sha256 of all that there is to read, what has not been read yet included.
+    ///
+    /// # Errors
+    /// When the rest cannot be read.
+    pub fn finish(mut self) -> io::Result<String> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(hex::encode(self.hasher.finalize()))
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        Ok(n)
+    }
+}
+
+impl<R> std::fmt::Debug for Hashing<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hashing").finish_non_exhaustive()
+    }
 }
 
 /// A reader that fails once it has given as many bytes as the [`Allowance`] says. A tar reader keeps long names and

@@ -1,10 +1,18 @@
 //! The words that every module shares: package formats, architectures, digests, sizes, and text made safe to print.
 //! It imports nothing of farm and decides nothing.
 
+mod address;
+mod folder;
+mod stamp;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use address::{Address, redacted_text, starred_text};
+pub use folder::{FolderError, own_folder};
+pub use stamp::Stamp;
 
 /// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -95,7 +95,7 @@ fn runner_and_report_never_see_each_other() {
 
 #[test]
 fn plan_takes_only_specs_of_engine() {
-    let specs = ["Limits", "Network", "NamedCache", "GuestPath", "labels"];
+    let specs = ["Limits", "Network", "GuestPath", "labels"];
     for import in imports().iter().filter(|import| import.from == "plan" && import.to() == "engine") {
         let item = import.path.split("::").nth(1).unwrap_or_default();
         assert!(specs.contains(&item), "{}:{}: {}", import.file.display(), import.line, import.path);

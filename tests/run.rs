@@ -19,7 +19,7 @@ use farm::engine::{self, Engine, EngineInfo, Limits, Network};
 use farm::event::{Event, JobReport, Outcome};
 use farm::family::{
     self, BuilderSetup, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind, TestSetup,
-    User,
+    UpgradeSetup, User,
 };
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
@@ -109,11 +109,7 @@ impl Lab {
             recipe: Arc::new(recipe),
             distro: self.distro.clone(),
             resolved: Arc::from([]),
-            builder: Arc::new(BuilderSetup {
-                requirements: Requirements::Listed(Vec::new()),
-                script: USER.to_owned(),
-                cache: None,
-            }),
+            builder: Arc::new(BuilderSetup { requirements: Requirements::Listed(Vec::new()), script: USER.to_owned() }),
             environment: None,
             packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: "/build/source".to_owned() },
@@ -129,6 +125,7 @@ impl Lab {
                     name: "run-test".to_owned(),
                     version: "1.0-1".to_owned(),
                     architecture: PackageArch::All,
+                    is_empty: true,
                 }],
             }),
             test: None,
@@ -159,7 +156,7 @@ impl Lab {
         seen: impl Fn(&Event) + Send + 'static,
     ) -> Vec<JobReport> {
         let fetcher = Fetcher::new().unwrap();
-        let urls: BTreeMap<String, String> =
+        let urls: BTreeMap<String, farm::types::Address> =
             self.mirrors.iter().map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
         let images = ImageOptions {
             base: BaseChoice::Auto,
@@ -232,9 +229,16 @@ async fn a_package_is_built_kept_installed_and_removed() {
         packages: "/tmp/farm-packages".to_owned(),
         tester: None,
         install: "dpkg -i /tmp/farm-packages/*.deb".to_owned(),
+        check: "true".to_owned(),
         test: Some("dpkg -s run-test | grep -q 'Version: 1.0-1'".to_owned()),
         remove: "dpkg -r run-test && ! dpkg -s run-test".to_owned(),
         env: BTreeMap::new(),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: "install former".to_owned(),
+            upgrade: "upgrade packages".to_owned(),
+        },
+        network: false,
     }));
     job.key = job.key.with("test", "tried");
     let reports = lab.run(vec![job.clone()]).await;
@@ -321,7 +325,7 @@ async fn a_missing_requirement_is_named_and_a_dead_mirror_is_not_the_packages_fa
 
     // The base is there by now: only the packages come from the mirror.
     for mirror in lab.mirrors.values_mut() {
-        mirror.url = "http://127.0.0.1:9/debian".to_owned();
+        mirror.url = "http://127.0.0.1:9/debian".to_owned().into();
     }
     let unreachable = with_builder(&lab, "run-mirror", &["libdoes-not-exist-dev"]);
     let reports = lab.run(vec![unreachable]).await;

@@ -15,7 +15,7 @@ use super::packages::{Index, Package};
 use super::{ArchiveError, Reader, Suite};
 use crate::capability::Capability;
 use crate::distro::{self, Distro};
-use crate::types::{Arch, Progress};
+use crate::types::{Address, Arch, Progress};
 
 /// The archives of all distributions. Cheap to clone; clones share what was read.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl<T> Readings<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Place {
     /// Mirror, suite and components.
-    suites: Vec<(String, String, Vec<String>)>,
+    suites: Vec<(Address, String, Vec<String>)>,
     arch: Arch,
 }
 
@@ -234,7 +234,7 @@ pub fn suites(
 ) -> Vec<Suite> {
     let suite = |archive: &str, public: &str, name: &str| Suite {
         archive: archive.to_owned(),
-        mirror: mirrors.get(archive).map_or(public, |mirror| &mirror.url).trim_end_matches('/').to_owned(),
+        mirror: mirrors.get(archive).map_or(public, |mirror| mirror.url.secret()).trim_end_matches('/').into(),
         suite: name.to_owned(),
         components: components.to_vec(),
         keyrings: keyrings.to_vec(),
@@ -276,7 +276,7 @@ mod tests {
 
         let cache = tempfile::tempdir().unwrap();
         let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
-        let mirror = Mirror { url: archive.url(), origin: Origin::Configured };
+        let mirror = Mirror { url: archive.url().into(), origin: Origin::Configured };
         let archives = Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)]));
         let first = holdings(&archives, &distro).await.unwrap();
         let shown = |capability: &str| -> Vec<String> {

@@ -7,11 +7,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::distro::Distro;
+use crate::types::Address;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mirror {
     /// Without a trailing slash.
-    pub url: String,
+    pub url: Address,
     pub origin: Origin,
 }
 
@@ -45,7 +46,7 @@ fn choose_from(
                     None => (public, Origin::Definition),
                 },
             };
-            Mirror { url: url.trim_end_matches('/').to_owned(), origin }
+            Mirror { url: url.trim_end_matches('/').into(), origin }
         });
     };
     for bootstrap in distros.iter().filter_map(|distro| distro.bootstrap.as_ref()) {
@@ -267,7 +268,7 @@ mod tests {
         let near = host(&[("sources.list", "deb http://near.example/debian bookworm main\n")]);
         let chosen = choose_from(&[&distro], &configured, &near);
         let seen: Vec<_> =
-            chosen.iter().map(|(name, mirror)| (name.as_str(), mirror.url.as_str(), mirror.origin)).collect();
+            chosen.iter().map(|(name, mirror)| (name.as_str(), mirror.url.secret(), mirror.origin)).collect();
         assert_eq!(
             seen,
             [

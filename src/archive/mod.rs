@@ -29,7 +29,7 @@ pub use packages::{Index, Package, installed};
 pub use resolve::{additions, minimal_system};
 
 use crate::fetch::{FetchError, Fetcher};
-use crate::types::{NoProgress, Progress, printable};
+use crate::types::{Address, NoProgress, Progress, printable};
 use release::{IndexEntry, Release};
 
 const CONNECTIONS: usize = 8;
@@ -43,7 +43,7 @@ pub struct Suite {
     /// The archive's name: `debian`, `debian-security`. A folder of the cache.
     pub archive: String,
     /// Without a trailing slash.
-    pub mirror: String,
+    pub mirror: Address,
     /// `bookworm`, `bookworm-security`
     pub suite: String,
     pub components: Vec<String>,
@@ -79,7 +79,7 @@ impl Reader {
             let read = suites.iter().map(|suite| self.suite(suite, arch, progress, warn, cancel));
             let read: Vec<Vec<IndexFile>> = futures_util::future::try_join_all(read).await?;
             let arch = arch.to_owned();
-            let urls: Vec<String> = suites.iter().map(|suite| suite.mirror.clone()).collect();
+            let urls: Vec<String> = suites.iter().map(|suite| suite.mirror.secret().to_owned()).collect();
             let scanned = blocking(move || scan(&read, &urls, &arch)).await;
             match scanned {
                 // What was in the cache has rotted, and is gone now.
@@ -147,19 +147,21 @@ impl Reader {
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Release, ArchiveError> {
-        let url = format!("{}/dists/{}/InRelease", suite.mirror, suite.suite);
+        let url = suite.mirror.join(&format!("dists/{}/InRelease", suite.suite));
         let path = self.folder().join(&suite.archive).join(suite.suite.replace('/', "-")).join("InRelease");
-        let urls = [url.clone()];
+        let urls = [url.secret().to_owned()];
         self.fetcher.to_file_capped(&urls, None, LARGEST_RELEASE, &path, &NoProgress, cancel).await?;
+        let told = url.to_string();
         let keyrings = suite.keyrings.clone();
         let release = blocking(move || {
             let text = std::fs::read(&path).map_err(|source| ArchiveError::Io { path: path.clone(), source })?;
-            release::verify(&text, &keyrings).map_err(|reason| ArchiveError::Untrusted { what: url, reason })
+            release::verify(&text, &keyrings)
+                .map_err(|reason| ArchiveError::Untrusted { what: url.to_string(), reason })
         })
         .await?;
         let warning = release
             .check(&suite.suite, suite.tolerate_expired, Utc::now())
-            .map_err(|reason| ArchiveError::Untrusted { what: urls[0].clone(), reason })?;
+            .map_err(|reason| ArchiveError::Untrusted { what: told, reason })?;
         if let Some(warning) = warning {
             warn(warning);
         }
@@ -235,6 +237,11 @@ impl Reader {
         self.cache.join("archive")
     }
 
+    /// Where a run says what it is at, for others on this machine to wait for.
+    pub fn locks(&self) -> PathBuf {
+        self.cache.join("locks")
+    }
+
     /// Where files without a name may grow. It is there once something was downloaded.
     pub fn spool(&self) -> PathBuf {
         self.folder().join("pool")
@@ -252,7 +259,7 @@ fn being_updated(error: &ArchiveError) -> bool {
 
 /// Where an index file is: under its hash, if the archive has that, and under its name.
 fn urls(suite: &Suite, release: &Release, plain: &str, suffix: &str, entry: &IndexEntry) -> Vec<String> {
-    let base = format!("{}/dists/{}", suite.mirror, suite.suite);
+    let base = format!("{}/dists/{}", suite.mirror.secret(), suite.suite);
     let mut urls = vec![format!("{base}/{plain}{suffix}")];
     if release.by_hash {
         let folder = plain.rsplit_once('/').map(|(folder, _)| format!("/{folder}")).unwrap_or_default();
@@ -441,7 +448,7 @@ pub(crate) mod tests {
     async fn read(archive: &Archive, cache: &Path, tolerate: bool) -> Result<(String, Vec<String>), ArchiveError> {
         let suite = Suite {
             archive: "debian".to_owned(),
-            mirror: archive.url(),
+            mirror: archive.url().into(),
             suite: "sid".to_owned(),
             components: vec!["main".to_owned()],
             keyrings: vec![archive.signer.keyring()],

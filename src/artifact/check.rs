@@ -7,20 +7,32 @@
 //! | `owns-shared-directory` | error | rpm: removing the package would remove or change a directory of the system |
 //! | `shared-directory-changed` | error | deb: such a directory with another mode or owner, or as something else |
 //! | `file-outside-standard` | error | a path where no package may put files |
-//! | `path-not-safe` | error | `..`, control characters, no UTF-8 |
+//! | `path-not-safe`, `link-not-safe` | error | `..`, control characters, no UTF-8 |
+//! | `duplicate-path`, `path-under-two-names` | error | a file twice, or as `/sbin/x` and `/usr/sbin/x`: which one is installed is not clear |
+//! | `path-through-link` | error | something in a folder that is a link in the same package |
+//! | `link-to-itself`, `link-into-build-tree` | error | a link that leads nowhere |
 //! | `device-node`, `world-writable` | error | |
 //! | `setuid-file`, `world-writable-directory` | warning | setuid or setgid; writable for all, but sticky |
 //! | `elf-wrong-architecture`, `elf-in-noarch` | error | |
 //! | `elf-without-dependency` | error | a library that is needed and that no dependency brings |
 //! | `elf-dependency-unclear` | warning | deb: no dependency has a name like that of the library |
 //! | `build-path-in-rpath` | error | libraries searched in the build folder, or relative to the working directory |
-//! | `elf-damaged`, `unstripped-elf`, `empty-package` | warning | |
-//! | `changes-mismatch` | error | .changes does not list exactly the packages beside it |
+//! | `elf-damaged`, `unstripped-elf` | warning | |
+//! | `empty-package` | error, warning with a project's own packaging | nothing but its own documentation, and the recipe does not say so |
+//! | `not-an-empty-package` | error | files in a package of which the recipe says `files = []` |
+//! | `program-without-interpreter`, `interpreter-not-found`, `interpreter-outside-standard` | error for commands, else warning | a script that nothing runs |
+//! | `script-with-carriage-return`, `build-path-in-script` | error | likewise, and nowhere |
+//! | `debug-package-content` | error | -dbgsym and its like with anything but debug symbols |
+//! | `changes-mismatch`, `buildinfo-mismatch` | error | .changes or .buildinfo does not list exactly what is beside it |
+//! | `unexpected-file` | error | neither a package nor anything that belongs to one |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::{Entry, EntryKind, Facts};
+use super::debug;
 use super::elf::{Elf, Looked};
+use super::interpreters::{self, Fault, Wanted};
+use super::layout::Layout;
 use super::libraries;
 use super::shared::{is_shared, why_outside};
 use super::{Expectation, Finding, Severity};
@@ -38,8 +50,13 @@ pub(super) struct Package {
     pub(super) elves: Vec<(String, Elf)>,
     /// Names of files and links that could be libraries.
     libraries: BTreeSet<String>,
-    /// Other than directories and documentation.
-    has_content: bool,
+    /// Other than what every package has, as its licence.
+    /// A file of it.
+    content: Option<String>,
+    /// Interpreters by what they are called, each with a file that wants it.
+    wanted: BTreeMap<String, String>,
+    /// Paths of commands in it, and their names.
+    commands: BTreeSet<String>,
     findings: Findings,
 }
 
@@ -91,25 +108,35 @@ pub(super) struct Collector {
     entries: Findings,
     elves: Vec<(String, Elf)>,
     libraries: BTreeSet<String>,
-    has_content: bool,
+    content: Option<String>,
     damaged: Vec<String>,
+    wanted: BTreeMap<String, String>,
+    commands: BTreeSet<String>,
+    layout: Layout,
     format: Format,
+    name: String,
     is_source: bool,
     is_debug: bool,
+    /// Whether farm made the packaging: what a project's own may know better is only a warning there.
+    is_strict: bool,
 }
 
 impl Collector {
-    /// `is_source` and `is_debug` by the file's name, which the facts must bear out later.
-    pub(super) fn new(file_name: &str, format: Format, is_source: bool, is_debug: bool) -> Collector {
+    pub(super) fn new(file_name: &str, facts: &Facts, is_strict: bool) -> Collector {
         Collector {
             entries: Findings { artifact: file_name.to_owned(), ..Findings::default() },
             elves: Vec::new(),
             libraries: BTreeSet::new(),
-            has_content: false,
+            content: None,
             damaged: Vec::new(),
-            format,
-            is_source,
-            is_debug,
+            wanted: BTreeMap::new(),
+            commands: BTreeSet::new(),
+            layout: Layout::default(),
+            format: facts.format,
+            name: facts.name.clone(),
+            is_source: facts.is_source,
+            is_debug: facts.is_debug(),
+            is_strict,
         }
     }
 
@@ -120,18 +147,36 @@ impl Collector {
             self.entries.error("path-not-safe", format!("{path} is not a path that a package may have"));
             return;
         };
+        let entries = &mut self.entries;
+        self.layout.add(&entry, &path, &mut |rule, message| entries.error(rule, message));
         // The files of a source package are not installed anywhere.
         if self.is_source {
             return;
+        }
+        if self.is_debug
+            && let Some(why) = debug::why_not(self.format, &self.name, &entry, &path)
+        {
+            self.entries.error("debug-package-content", why);
         }
         self.check_place(&entry, &path);
         self.check_mode(&entry, &path);
         let name = path.rsplit('/').next().unwrap_or_default();
         if entry.kind != EntryKind::Folder {
-            self.has_content |= !path.starts_with("/usr/share/doc/");
+            if self.content.is_none() && !is_of_every_package(&path) {
+                self.content = Some(path.clone());
+            }
             if name.contains(".so") {
                 self.libraries.insert(name.to_owned());
             }
+            if interpreters::is_command(&path) {
+                self.commands.insert(name.to_owned());
+            }
+            if entry.mode & 0o111 != 0 {
+                self.commands.insert(path.clone());
+            }
+        }
+        if entry.kind == EntryKind::File && entry.mode & 0o111 != 0 && entry.looked == Looked::NoElf && !self.is_debug {
+            self.check_start(&entry, &path);
         }
         match entry.looked {
             Looked::Elf(elf) => self.elves.push((path, *elf)),
@@ -156,8 +201,8 @@ impl Collector {
                     let message = format!("has {path}, which is a directory of the system, as something else");
                     self.entries.error("shared-directory-changed", message);
                 }
-                Format::Deb if entry.mode != 0o755 || !entry.is_root => {
-                    let owner = if entry.is_root { "" } else { " and an owner other than root" };
+                Format::Deb if entry.mode != 0o755 || !entry.is_root() => {
+                    let owner = if entry.is_root() { "" } else { " and an owner other than root" };
                     let message = format!("gives {path}, a directory of the system, mode {:04o}{owner}", entry.mode);
                     self.entries.error("shared-directory-changed", message);
                 }
@@ -192,8 +237,28 @@ impl Collector {
         }
     }
 
+    fn check_start(&mut self, entry: &Entry, path: &str) {
+        match interpreters::check(path, &entry.start) {
+            Ok(None) => {}
+            Ok(Some(interpreter)) => {
+                // Of several, the command is told of.
+                let known = self.wanted.entry(interpreter).or_insert_with(|| path.to_owned());
+                if interpreters::is_command(path) && !interpreters::is_command(known) {
+                    path.clone_into(known);
+                }
+            }
+            Err((fault, rule, message)) => {
+                let is_error = fault == Fault::Broken || (fault == Fault::Command && self.is_strict);
+                let severity = if is_error { Severity::Error } else { Severity::Warning };
+                self.entries.add(severity, rule, message);
+            }
+        }
+    }
+
     pub(super) fn finish(self, file_name: String, facts: Facts) -> Package {
         let mut findings = self.entries;
+        self.layout.finish(&mut |rule, message| findings.error(rule, message));
+        let is_own_folder = |path: &str| !is_shared(path) && !is_of_every_package(&format!("{path}/copyright"));
         for path in &self.damaged {
             findings.warning("elf-damaged", format!("{path} begins as an ELF file does, and is none"));
         }
@@ -202,9 +267,25 @@ impl Collector {
             facts,
             elves: self.elves,
             libraries: self.libraries,
-            has_content: self.has_content,
+            content: self.content.or_else(|| self.layout.empty_folder(is_own_folder)),
+            wanted: self.wanted,
+            commands: self.commands,
             findings,
         }
+    }
+}
+
+/// What packages have whatever is in them: licence, changelog, a link in place of their folder, links of build ids.
+fn is_of_every_package(path: &str) -> bool {
+    if path.starts_with("/usr/lib/.build-id") || path.starts_with("/usr/share/licenses/") {
+        return true;
+    }
+    let Some(rest) = path.strip_prefix("/usr/share/doc/") else { return false };
+    match rest.split_once('/') {
+        None => true,
+        Some((_, name)) => ["copyright", "changelog", "NEWS.Debian", "README.Debian"]
+            .iter()
+            .any(|own| name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))),
     }
 }
 
@@ -217,8 +298,8 @@ fn safe_path(path: &[u8]) -> Option<String> {
     (safe && printable(text) == text).then(|| text.to_owned())
 }
 
-/// All rules about packages and the set of them.
-pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> Vec<Finding> {
+/// All rules about packages and the set of them; also what has to run their scripts.
+pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (Vec<Finding>, Vec<Wanted>) {
     let mut findings = check_set(&packages, expectation);
     let has_debug_package = packages.iter().any(|package| package.facts.is_debug());
     let providers =
@@ -226,23 +307,78 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> Ve
             let sonames = package.elves.iter().filter_map(|(_, elf)| elf.soname.clone());
             (package.facts.name.clone(), sonames.chain(package.libraries.iter().cloned()).collect())
         }));
+    let mut wanted = Vec::new();
+    let siblings: BTreeSet<String> = packages.iter().flat_map(|package| package.commands.iter().cloned()).collect();
     for package in &mut packages {
         let mut own = std::mem::take(&mut package.findings);
         check_identity(package, expectation, &mut own);
+        if package.facts.is_debug() {
+            debug::faults(&package.facts).into_iter().for_each(|fault| own.error("debug-package-content", fault));
+        }
         if !package.facts.is_source {
             check_elves(package, expectation.arch, has_debug_package, &mut own);
             if !package.facts.is_debug() {
+                wanted.extend(check_interpreters(package, &siblings, expectation.closed, &mut own));
                 libraries::check(&package.facts, &package.elves, &providers, |severity, rule, message| {
                     own.add(severity, rule, message);
                 });
-                if !package.has_content {
-                    own.warning("empty-package", "has no files but documentation".to_owned());
-                }
+                check_content(package, expectation, &mut own);
             }
         }
         findings.extend(own.finish());
     }
-    findings
+    (findings, wanted)
+}
+
+fn check_content(package: &Package, expectation: &Expectation, findings: &mut Findings) {
+    let expected = expectation.packages.iter().find(|expected| expected.name == package.facts.name);
+    match (&package.content, expected.is_some_and(|expected| expected.is_empty)) {
+        (Some(_), false) | (None, true) => return,
+        (Some(path), true) => {
+            return findings
+                .error("not-an-empty-package", format!("has {path}, and the recipe says `files = []` of it"));
+        }
+        (None, false) if !expectation.closed => {
+            return findings.warning("empty-package", "has no files but its own documentation".to_owned());
+        }
+        (None, false) => {}
+    }
+    let message = "has no files but its own documentation: does `install` put them below $DESTDIR? \
+                   The recipe says `files = []` of a package that is meant to have none";
+    findings.error("empty-package", message.to_owned());
+}
+
+/// Returns what has to come from elsewhere to run the scripts of a package.
+fn check_interpreters(
+    package: &Package,
+    siblings: &BTreeSet<String>,
+    is_strict: bool,
+    findings: &mut Findings,
+) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for (interpreter, path) in &package.wanted {
+        if interpreters::is_essential(interpreter, package.facts.format) || package.commands.contains(interpreter) {
+            continue;
+        }
+        // RPMs say what they need by paths; there a requirement is never missing, but for commands of env.
+        if package.facts.format == Format::Deb && package.facts.requires.is_empty() && !siblings.contains(interpreter) {
+            let message = format!("{path} is run by {interpreter}, which no dependency brings: the package has none");
+            let is_error = is_strict && interpreters::is_command(path);
+            let severity = if is_error { Severity::Error } else { Severity::Warning };
+            findings.add(severity, "interpreter-not-found", message);
+            continue;
+        }
+        // What a file elsewhere is run by is its program's business.
+        if !interpreters::is_command(path) {
+            continue;
+        }
+        wanted.push(Wanted {
+            package: package.facts.name.clone(),
+            interpreter: interpreter.clone(),
+            path: path.clone(),
+        });
+    }
+    wanted
 }
 
 /// Whether every planned package is there, once.
@@ -269,6 +405,12 @@ fn check_set(packages: &[Package], expectation: &Expectation) -> Vec<Finding> {
         let is_planned = expectation.packages.iter().any(|expected| expected.name == *name);
         if expectation.closed && !is_planned && !package.facts.is_debug() {
             let message = format!("package {name} is not in the recipe: name it there, or do not build it");
+            set(&package.file_name, "unexpected-package", message);
+        }
+        let others = || binary().filter(|other| !other.facts.is_debug()).map(|other| other.facts.name.as_str());
+        let source = package.facts.source.as_deref();
+        if package.facts.is_debug() && !is_planned && !debug::belongs(&package.facts, others(), source) {
+            let message = format!("package {name} has the debug symbols of no package that was built");
             set(&package.file_name, "unexpected-package", message);
         }
     }

@@ -1,14 +1,22 @@
 //! What both package formats have in common for the checks: facts about the whole, and entries one at a time.
 
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
+use std::path::Path;
 
-use super::elf::Looked;
+use sha2::digest::DynDigest;
+use sha2::{Digest, Sha256};
+
+use super::elf::{self, Looked};
 use crate::types::Format;
 
 /// Bytes of all files of one package together, before compression. A small package that claims more is a bomb.
 const LARGEST_CONTENT: u64 = 256 << 30;
 /// As much as `xz -9` needs, twice.
 const XZ_MEMORY: u64 = 128 << 20;
+/// Names are kept while a package is read. Debian's largest package has a tenth of it.
+const MOST_ENTRIES: u64 = 1_000_000;
+/// As much of a file as the kernel looks at for an interpreter.
+const START: usize = 256;
 
 /// What a package says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +31,11 @@ pub(super) struct Facts {
     /// deb: names of packages in Depends and Pre-Depends, alternatives included. rpm: names of capabilities.
     pub(super) requires: Vec<String>,
     pub(super) provides: Vec<String>,
+    /// What the package manager runs or does beside putting files in place. deb: names of files in control.tar other than
+    /// `control` and `md5sums`. rpm: names of scriptlets.
+    pub(super) scripts: Vec<String>,
+    /// rpm: the name of the source package, for one made of it.
+    pub(super) source: Option<String>,
 }
 
 impl Facts {
@@ -49,46 +62,112 @@ pub(super) enum EntryKind {
     Special,
 }
 
-/// One file of a package.
+/// One file of a package, as it will be on the system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// As the package has it, with one leading slash and none at the end; otherwise unchecked.
     pub(super) path: Vec<u8>,
+    /// In both formats the first of files that are one is a file, the others are hard links to it.
     pub(super) kind: EntryKind,
     /// Permission bits.
     pub(super) mode: u32,
-    /// Whether user and group are root.
-    pub(super) is_root: bool,
+    /// Names; the number in digits of who has no name, and `root` for 0.
+    pub(super) owner: String,
+    pub(super) group: String,
+    /// Where a symbolic link points, as written; the path of the file that a hard link is.
+    pub(super) link: Vec<u8>,
+    /// Of files and hard links. 0 for others.
+    pub(super) size: u64,
+    /// Of the contents of files and hard links. None of others, and of files that are not in the package.
+    pub(super) sha256: Option<[u8; 32]>,
+    /// deb: a conffile. rpm: `%config`, of whatever kind.
+    pub(super) is_config: bool,
+    /// rpm: file capabilities, as `getcap` writes them.
+    pub(super) capabilities: String,
     /// RPM: owned, but not in the package.
     pub(super) is_ghost: bool,
     pub(super) looked: Looked,
+    pub(super) start: Start,
+}
+
+impl Entry {
+    pub(super) fn is_root(&self) -> bool {
+        self.owner == "root" && self.group == "root"
+    }
+}
+
+/// What a file begins with, as whoever is to run it sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Start {
+    /// `#!`: the rest of the line, as much as the kernel looks at.
+    Script(Vec<u8>),
+    /// Text, or nothing at all.
+    Text,
+    Other,
 }
 
 /// Takes the entries of a package, in its order. They are not kept: a package may have a million.
 pub(super) type Visit<'a> = dyn FnMut(Entry) + 'a;
 
-/// One leading slash, none at the end.
-pub(super) fn absolute(path: &[u8]) -> Vec<u8> {
-    let start = path.iter().take_while(|byte| **byte == b'/').count();
-    let mut path = path[start..].to_vec();
-    while path.last() == Some(&b'/') {
-        path.pop();
+/// What a file of a package has in it.
+pub(super) struct Content {
+    pub(super) looked: Looked,
+    pub(super) start: Start,
+    pub(super) sha256: [u8; 32],
+}
+
+/// Reads one file to its end; `also` is given its bytes, too. `folder` takes the temporary file of a large one.
+pub(super) fn look(content: &mut dyn Read, folder: &Path, also: Option<&mut dyn DynDigest>) -> io::Result<Content> {
+    let mut seen = Seen { content, start: Vec::new(), sha256: Sha256::new(), also };
+    let looked = elf::look(&mut seen, folder)?;
+    io::copy(&mut seen, &mut io::sink())?;
+    Ok(Content { looked, start: start_of(&seen.start), sha256: seen.sha256.finalize().into() })
+}
+
+/// Looks at what is read through it.
+struct Seen<'a, 'b> {
+    content: &'a mut dyn Read,
+    start: Vec<u8>,
+    sha256: Sha256,
+    also: Option<&'b mut dyn DynDigest>,
+}
+
+impl Read for Seen<'_, '_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.content.read(buffer)?;
+        let bytes = &buffer[..count];
+        self.start.extend_from_slice(&bytes[..count.min(START - self.start.len())]);
+        Digest::update(&mut self.sha256, bytes);
+        if let Some(also) = &mut self.also {
+            also.update(bytes);
+        }
+        Ok(count)
     }
-    path.insert(0, b'/');
-    if path == b"/." {
-        path.pop();
+}
+
+fn start_of(bytes: &[u8]) -> Start {
+    if let Some(line) = bytes.strip_prefix(b"#!") {
+        let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+        return Start::Script(line[..end].to_vec());
     }
-    path
+    let is_text = |byte: &u8| *byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b);
+    if bytes.iter().all(is_text) { Start::Text } else { Start::Other }
 }
 
 /// Bounds what one package may unpack to.
 #[derive(Default)]
 pub(super) struct Budget {
+    entries: u64,
     spent: u64,
 }
 
 impl Budget {
+    /// For each entry, with the bytes of its file.
     pub(super) fn spend(&mut self, bytes: u64) -> Result<(), String> {
+        self.entries += 1;
+        if self.entries > MOST_ENTRIES {
+            return Err(format!("it has more than {MOST_ENTRIES} files"));
+        }
         self.spent = self.spent.saturating_add(bytes);
         if self.spent > LARGEST_CONTENT { Err("its content is unreasonably large".to_owned()) } else { Ok(()) }
     }
@@ -100,7 +179,8 @@ pub(super) fn decompressed<'a>(kind: &str, reader: &'a mut dyn Read) -> Result<B
     Ok(match kind {
         "" | "none" => Box::new(reader),
         "gz" | "gzip" => Box::new(flate2::read::MultiGzDecoder::new(reader)),
-        "bz2" | "bzip2" => Box::new(bzip2::read::MultiBzDecoder::new(reader)),
+        // What follows the end of its one stream is no part of it for dpkg and rpm.
+        "bz2" | "bzip2" => Box::new(Alone::new(bzip2::bufread::BzDecoder::new(BufReader::new(reader)))),
         "zst" | "zstd" => Box::new(zstd::Decoder::with_buffer(BufReader::new(reader)).map_err(error)?),
         "xz" => {
             let stream = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY, xz2::stream::CONCATENATED);
@@ -109,10 +189,53 @@ pub(super) fn decompressed<'a>(kind: &str, reader: &'a mut dyn Read) -> Result<B
         }
         "lzma" => {
             let stream = xz2::stream::Stream::new_lzma_decoder(XZ_MEMORY).map_err(|problem| problem.to_string())?;
-            Box::new(xz2::read::XzDecoder::new_stream(reader, stream))
+            Box::new(Alone::new(xz2::bufread::XzDecoder::new_stream(BufReader::new(reader), stream)))
         }
         other => {
             return Err(format!("it is compressed with `{}`, which farm cannot read", crate::types::printable(other)));
         }
     })
+}
+
+/// A decoder of a format that ends by itself, of which nothing may follow.
+struct Alone<D> {
+    decoder: D,
+    is_checked: bool,
+}
+
+/// A decoder that knows what it has not read.
+trait Rest: Read {
+    fn rest(&mut self) -> &mut dyn io::BufRead;
+}
+
+impl<R: io::BufRead> Rest for bzip2::bufread::BzDecoder<R> {
+    fn rest(&mut self) -> &mut dyn io::BufRead {
+        self.get_mut()
+    }
+}
+
+impl<R: io::BufRead> Rest for xz2::bufread::XzDecoder<R> {
+    fn rest(&mut self) -> &mut dyn io::BufRead {
+        self.get_mut()
+    }
+}
+
+impl<D: Rest> Alone<D> {
+    fn new(decoder: D) -> Alone<D> {
+        Alone { decoder, is_checked: false }
+    }
+}
+
+impl<D: Rest> Read for Alone<D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.decoder.read(buffer)?;
+        if count == 0 && !buffer.is_empty() && !self.is_checked {
+            self.is_checked = true;
+            if !self.decoder.rest().fill_buf()?.is_empty() {
+                let message = "bytes follow the end of the compressed data";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
+        }
+        Ok(count)
+    }
 }

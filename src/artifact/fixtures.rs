@@ -58,7 +58,8 @@ pub(super) fn compress(kind: &str, data: &[u8]) -> Vec<u8> {
     }
 }
 
-fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+/// An ar archive of these members, whatever they are.
+pub(super) fn ar(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut ar = b"!<arch>\n".to_vec();
     for (name, content) in members {
         writeln!(ar, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 100_644, content.len()).unwrap();
@@ -98,6 +99,200 @@ pub(super) fn deb(
     let path = folder.join(format!("{name}_{version}_{arch}.deb"));
     std::fs::write(&path, deb_bytes(&control, members, "xz")).unwrap();
     path
+}
+
+/// The entries of a tar for one member whose header `edit` has changed; without an end.
+pub(super) fn member((name, kind, mode, uid, content): Member<'_>, edit: impl FnOnce(&mut tar::Header)) -> Vec<u8> {
+    let mut tar = tarball(&[(name, kind, mode, uid, content)]);
+    tar.truncate(tar.len() - 1024);
+    let mut header = tar::Header::new_old();
+    header.as_mut_bytes().copy_from_slice(&tar[..512]);
+    edit(&mut header);
+    header.set_cksum();
+    tar[..512].copy_from_slice(header.as_bytes());
+    tar
+}
+
+/// A file of an RPM that is made by hand: what its header says, and what its payload has.
+#[derive(Debug, Clone)]
+pub(super) struct RpmFile<'a> {
+    pub(super) folder: &'a str,
+    pub(super) name: &'a str,
+    /// With the kind of file.
+    pub(super) mode: u16,
+    /// Content, or the target of a link.
+    pub(super) content: &'a [u8],
+    pub(super) inode: u32,
+    pub(super) flags: u32,
+    /// In the payload.
+    pub(super) cpio_name: String,
+    pub(super) cpio_mode: u32,
+    pub(super) cpio_content: Vec<u8>,
+}
+
+impl<'a> RpmFile<'a> {
+    pub(super) fn new(path: &'a str, mode: u16, content: &'a [u8]) -> RpmFile<'a> {
+        let (folder, name) = path.split_at(path.rfind('/').unwrap() + 1);
+        // A hash of the path, so that each file is one of its own.
+        let inode = path.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        RpmFile {
+            folder,
+            name,
+            mode,
+            content,
+            inode,
+            flags: 0,
+            cpio_name: format!(".{path}"),
+            cpio_mode: u32::from(mode),
+            cpio_content: if mode & 0o170_000 == 0o040_000 { Vec::new() } else { content.to_vec() },
+        }
+    }
+}
+
+/// An uncompressed .rpm `hello-1.0-1.noarch` of version 4 with right digests, written without rpm.
+#[derive(Debug, Default)]
+pub(super) struct RpmMaker<'a> {
+    pub(super) files: Vec<RpmFile<'a>>,
+    /// More entries of the header: tag, type, count, data.
+    pub(super) tags: Vec<(u32, u32, u32, Vec<u8>)>,
+    /// Behind the payload's trailer, and part of what the digests cover.
+    pub(super) behind: Vec<u8>,
+}
+
+impl RpmMaker<'_> {
+    /// The bytes; `spoil` may change the payload before it is hashed.
+    pub(super) fn bytes(&self, spoil: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+        use sha2::{Digest, Sha256};
+        let mut payload = Vec::new();
+        for file in &self.files {
+            let content = &file.cpio_content;
+            cpio(&mut payload, &file.cpio_name, file.cpio_mode, content);
+        }
+        cpio(&mut payload, "TRAILER!!!", 0, b"");
+        payload.extend_from_slice(&self.behind);
+        spoil(&mut payload);
+
+        let texts =
+            |all: &mut dyn Iterator<Item = &str>| all.flat_map(|text| [text.as_bytes(), b"\0"].concat()).collect();
+        let count = self.files.len() as u32;
+        let folders: Vec<&str> = self.files.iter().map(|file| file.folder).collect();
+        let words = |value: &dyn Fn(usize, &RpmFile<'_>) -> u32| {
+            self.files.iter().enumerate().flat_map(|(at, file)| value(at, file).to_be_bytes()).collect::<Vec<u8>>()
+        };
+        let halves = |value: &dyn Fn(&RpmFile<'_>) -> u16| {
+            self.files.iter().flat_map(|file| value(file).to_be_bytes()).collect::<Vec<u8>>()
+        };
+        let is_link = |file: &RpmFile<'_>| file.mode & 0o170_000 == 0o120_000;
+        let is_file = |file: &RpmFile<'_>| file.mode & 0o170_000 == 0o100_000;
+        let digests: Vec<String> = self
+            .files
+            .iter()
+            .map(|file| match is_file(file) {
+                true => hex::encode(Sha256::digest(file.content)),
+                false => String::new(),
+            })
+            .collect();
+        let links: Vec<&str> = self
+            .files
+            .iter()
+            .map(|file| match is_link(file) {
+                true => std::str::from_utf8(file.content).unwrap(),
+                false => "",
+            })
+            .collect();
+        let text = |text: &str| [text.as_bytes(), b"\0"].concat();
+        let mut tags = vec![
+            (1000, 6, 1, text("hello")),
+            (1001, 6, 1, text("1.0")),
+            (1002, 6, 1, text("1")),
+            (1022, 6, 1, text("noarch")),
+            (1044, 6, 1, text("hello-1.0-1.src.rpm")),
+            (1124, 6, 1, text("cpio")),
+            (1125, 6, 1, text("none")),
+            (5092, 8, 1, text(&hex::encode(Sha256::digest(&payload)))),
+            (5093, 4, 1, 8_u32.to_be_bytes().to_vec()),
+        ];
+        if count > 0 {
+            tags.extend([
+                (
+                    1028,
+                    4,
+                    count,
+                    words(&|_, file| if file.mode & 0o170_000 == 0o040_000 { 0 } else { file.content.len() as u32 }),
+                ),
+                (1030, 3, count, halves(&|file| file.mode)),
+                (1033, 3, count, halves(&|_| 0)),
+                (1034, 4, count, words(&|_, _| 1)),
+                (1035, 8, count, texts(&mut digests.iter().map(String::as_str))),
+                (1036, 8, count, texts(&mut links.iter().copied())),
+                (1037, 4, count, words(&|_, file| file.flags)),
+                (1039, 8, count, texts(&mut self.files.iter().map(|_| "root"))),
+                (1040, 8, count, texts(&mut self.files.iter().map(|_| "root"))),
+                (1095, 4, count, words(&|_, _| 1)),
+                (1096, 4, count, words(&|_, file| file.inode)),
+                (1116, 4, count, words(&|at, _| at as u32)),
+                (1117, 8, count, texts(&mut self.files.iter().map(|file| file.name))),
+                (1118, 8, count, texts(&mut folders.iter().copied())),
+                (5011, 4, 1, 8_u32.to_be_bytes().to_vec()),
+            ]);
+        }
+        tags.extend(self.tags.iter().cloned());
+        let header = header(63, &tags);
+        let sum = text(&hex::encode(Sha256::digest(&header)));
+        let signature = header_with_padding(&[(273, 6, 1, sum)]);
+        let mut bytes = vec![0xed, 0xab, 0xee, 0xdb, 3, 0, 0, 0, 0, 1];
+        bytes.resize(78, 0);
+        bytes.extend_from_slice(&[0, 5]);
+        bytes.resize(96, 0);
+        [bytes, signature, header, payload].concat()
+    }
+}
+
+fn cpio(out: &mut Vec<u8>, name: &str, mode: u32, content: &[u8]) {
+    let fields = [1, mode, 0, 0, 1, 1, content.len() as u32, 0, 0, 0, 0, name.len() as u32 + 1, 0];
+    out.extend_from_slice(b"070701");
+    fields.iter().for_each(|field| write!(out, "{field:08x}").unwrap());
+    out.extend_from_slice(name.as_bytes());
+    out.push(0);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out.extend_from_slice(content);
+    out.resize(out.len().next_multiple_of(4), 0);
+}
+
+/// A header structure with a region tag that covers all of `tags`.
+fn header(region: u32, tags: &[(u32, u32, u32, Vec<u8>)]) -> Vec<u8> {
+    let (mut index, mut data) = (Vec::new(), Vec::new());
+    let mut sorted: Vec<_> = tags.iter().collect();
+    sorted.sort_by_key(|(tag, _, _, _)| *tag);
+    for (tag, kind, count, bytes) in sorted {
+        let align = match kind {
+            3 => 2,
+            4 => 4,
+            5 => 8,
+            _ => 1,
+        };
+        data.resize(data.len().next_multiple_of(align), 0);
+        for word in [*tag, *kind, data.len() as u32, *count] {
+            index.extend_from_slice(&word.to_be_bytes());
+        }
+        data.extend_from_slice(bytes);
+    }
+    let entries = tags.len() as u32 + 1;
+    let trailer = data.len() as u32;
+    for word in [region, 7, (entries as i32 * -16) as u32, 16] {
+        data.extend_from_slice(&word.to_be_bytes());
+    }
+    let mut bytes = vec![0x8e, 0xad, 0xe8, 1, 0, 0, 0, 0];
+    for word in [entries, data.len() as u32, region, 7, trailer, 16] {
+        bytes.extend_from_slice(&word.to_be_bytes());
+    }
+    [bytes, index, data].concat()
+}
+
+fn header_with_padding(tags: &[(u32, u32, u32, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = header(62, tags);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes
 }
 
 /// A 64-bit ELF shared object with a dynamic section and nothing to run.

@@ -207,6 +207,8 @@ mod tests {
             is_source: false,
             requires: requires.iter().map(|name| (*name).to_owned()).collect(),
             provides: Vec::new(),
+            scripts: Vec::new(),
+            source: None,
         }
     }
 

@@ -4,28 +4,32 @@
 mod check;
 mod contents;
 pub(crate) mod deb;
+mod debug;
 pub(crate) mod elf;
+mod interpreters;
+mod layout;
 pub(crate) mod libraries;
+mod metadata;
 mod rpm;
 pub(crate) mod shared;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use debian_packaging::control::ControlFile;
+use md5::Md5;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use crate::types::{Arch, Format, printable};
 use check::{Collector, Package, finding};
 use contents::Facts;
+use metadata::Sums;
 
-/// A .changes file lists at most a few hundred files.
-const LARGEST_CHANGES: u64 = 4 << 20;
+pub use interpreters::Wanted;
 
 /// A file that a job produced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +72,19 @@ pub struct Expected {
     pub name: String,
     pub version: String,
     pub arch_independent: bool,
+    /// The recipe says that it holds nothing.
+    pub is_empty: bool,
+}
+
+/// What [`inspect`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// Every file, sorted by name.
+    pub artifacts: Vec<Artifact>,
+    /// Errors first.
+    pub findings: Vec<Finding>,
+    /// What has to run the scripts of the packages, once for each package and interpreter.
+    pub wanted: Vec<Wanted>,
 }
 
 /// Something wrong with an artifact.
@@ -102,22 +119,44 @@ pub enum ArtifactError {
 /// Reads and checks the results of one job: `files` lie flat in one folder. CPU work runs on rayon: call it from a
 /// blocking thread. The rules are listed in `check`.
 ///
-/// Returns every file as an [`Artifact`] (sorted by name) and all findings, errors first.
-///
 /// # Errors
 /// When a file cannot be read, or a package is damaged.
-pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<(Vec<Artifact>, Vec<Finding>), ArtifactError> {
-    let mut read: Vec<(Artifact, Option<Package>)> =
-        files.par_iter().map(|path| examine(path)).collect::<Result<_, _>>()?;
-    read.sort_by(|(a, _), (b, _)| a.file_name.cmp(&b.file_name));
-    let (artifacts, packages): (Vec<Artifact>, Vec<Option<Package>>) = read.into_iter().unzip();
-    let mut findings = check::check(packages.into_iter().flatten().collect(), expectation);
-    for path in files.iter().filter(|path| path.extension().is_some_and(|extension| extension == "changes")) {
-        findings.extend(check_changes(path, &artifacts)?);
+pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspection, ArtifactError> {
+    let mut read: Vec<(Artifact, Sums, Option<Package>)> =
+        files.par_iter().map(|path| examine(path, expectation)).collect::<Result<_, _>>()?;
+    read.sort_by(|(a, _, _), (b, _, _)| a.file_name.cmp(&b.file_name));
+    let (artifacts, packages): (Vec<(Artifact, Sums)>, Vec<Option<Package>>) =
+        read.into_iter().map(|(artifact, sums, package)| ((artifact, sums), package)).unzip();
+    let (mut findings, wanted) = check::check(packages.into_iter().flatten().collect(), expectation);
+    let is_told = artifacts.iter().any(|(artifact, _)| artifact.file_name.ends_with(".changes"));
+    for (artifact, _) in &artifacts {
+        if let Some(message) = why_unexpected(&artifact.file_name, expectation.format, is_told) {
+            findings.push(finding(Severity::Error, &artifact.file_name, "unexpected-file", message));
+        }
+    }
+    let is_metadata =
+        |path: &&PathBuf| path.file_name().is_some_and(|name| metadata::is_metadata(&name.to_string_lossy()));
+    for path in files.iter().filter(is_metadata) {
+        findings.extend(metadata::check(path, &artifacts)?);
     }
     // Stable: findings of one severity stay in the order of files and rules.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    Ok((artifacts, findings))
+    Ok(Inspection { artifacts: artifacts.into_iter().map(|(artifact, _)| artifact).collect(), findings, wanted })
+}
+
+/// Why no build of this format leaves such a file. Packages of the other format are told by the rules for packages.
+/// `is_told`: there is a .changes file, which names what belongs to the build.
+fn why_unexpected(file_name: &str, format: Format, is_told: bool) -> Option<String> {
+    let is_of_debian = metadata::is_metadata(file_name) || is_source(file_name);
+    if package_format(file_name).is_some() {
+        None
+    } else if format == Format::Rpm || !is_of_debian {
+        Some("is no package, nor anything else that belongs to one: leave it out of the results".to_owned())
+    } else if !is_told {
+        Some("belongs to a build with a .changes file, and there is none".to_owned())
+    } else {
+        None
+    }
 }
 
 /// What a package says of itself, for tables.
@@ -214,14 +253,14 @@ fn malformed(path: &Path, reason: String) -> ArtifactError {
 
 fn package_format(file_name: &str) -> Option<Format> {
     match file_name.rsplit_once('.')?.1 {
-        "deb" | "ddeb" => Some(Format::Deb),
+        "deb" | "ddeb" | "udeb" => Some(Format::Deb),
         "rpm" => Some(Format::Rpm),
         _ => None,
     }
 }
 
 /// Reads one file of a job.
-fn examine(path: &Path) -> Result<(Artifact, Option<Package>), ArtifactError> {
+fn examine(path: &Path, expectation: &Expectation) -> Result<(Artifact, Sums, Option<Package>), ArtifactError> {
     let io = |source| ArtifactError::Io { path: path.to_owned(), source };
     let file_name = match path.file_name().and_then(|name| name.to_str()) {
         Some(name) if printable(name) == name => name.to_owned(),
@@ -231,23 +270,23 @@ fn examine(path: &Path) -> Result<(Artifact, Option<Package>), ArtifactError> {
     if !fs::symlink_metadata(path).map_err(io)?.is_file() {
         return Err(malformed(path, "it is no regular file".to_owned()));
     }
-    let (size_bytes, sha256) = measure(path).map_err(io)?;
+    let (size_bytes, sha256, sums) = measure_all(path).map_err(io)?;
     let package = match package_format(&file_name) {
-        Some(format) => Some(read_package(path, &file_name, format)?),
+        Some(format) => Some(read_package(path, &file_name, format, expectation.closed)?),
         None => None,
     };
     let kind = kind_of(&file_name, package.as_ref().map(|package| &package.facts));
-    Ok((Artifact { file_name, size_bytes, sha256, kind }, package))
+    Ok((Artifact { file_name, size_bytes, sha256, kind }, sums, package))
 }
 
-fn read_package(path: &Path, file_name: &str, format: Format) -> Result<Package, ArtifactError> {
+fn read_package(path: &Path, file_name: &str, format: Format, is_strict: bool) -> Result<Package, ArtifactError> {
     // The rules for contents depend on what the package says of itself, which is little and comes first.
     let described = match format {
         Format::Deb => deb::describe(path),
         Format::Rpm => rpm::describe(path),
     };
     let described = described.map_err(|reason| malformed(path, reason))?;
-    let mut collector = Collector::new(file_name, format, described.is_source, described.is_debug());
+    let mut collector = Collector::new(file_name, &described, is_strict);
     let facts = match format {
         Format::Deb => deb::read(path, &mut |entry| collector.visit(entry)),
         Format::Rpm => rpm::read(path, &mut |entry| collector.visit(entry)),
@@ -260,13 +299,17 @@ fn kind_of(file_name: &str, facts: Option<&Facts>) -> ArtifactKind {
     match facts {
         Some(facts) if facts.is_source => ArtifactKind::Source,
         Some(facts) if facts.is_debug() => ArtifactKind::Debug,
+        // For Debian's installer: nothing that is installed on a system, nor tried on one.
+        Some(_) if file_name.ends_with(".udeb") => ArtifactKind::Metadata,
         Some(_) => ArtifactKind::Binary,
-        None => {
-            let is_source = [".dsc", ".diff.gz", ".tar", ".asc"].iter().any(|end| file_name.ends_with(end))
-                || file_name.contains(".tar.");
-            if is_source { ArtifactKind::Source } else { ArtifactKind::Metadata }
-        }
+        None if is_source(file_name) => ArtifactKind::Source,
+        None => ArtifactKind::Metadata,
     }
+}
+
+/// A part of a Debian source package (dsc(5)).
+fn is_source(file_name: &str) -> bool {
+    [".dsc", ".diff.gz", ".tar", ".asc"].iter().any(|end| file_name.ends_with(end)) || file_name.contains(".tar.")
 }
 
 /// Whether a file still is what it was when it became this artifact.
@@ -276,58 +319,41 @@ pub fn is_intact(path: &Path, artifact: &Artifact) -> io::Result<bool> {
 
 /// Size and hex sha256.
 fn measure(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
+    let size = each_block(path, |block| hasher.update(block))?;
+    Ok((size, hex::encode(hasher.finalize())))
+}
+
+/// The same with the sums that Debian's files have beside.
+fn measure_all(path: &Path) -> io::Result<(u64, String, Sums)> {
+    let (mut sha256, mut sha1, mut md5) = (Sha256::new(), Sha1::new(), Md5::new());
+    // An RPM has its sums in itself.
+    let is_rpm = path.extension().is_some_and(|extension| extension == "rpm");
+    let size = each_block(path, |block| {
+        sha256.update(block);
+        if !is_rpm {
+            sha1.update(block);
+            md5.update(block);
+        }
+    })?;
+    let sums = Sums { md5: hex::encode(md5.finalize()), sha1: hex::encode(sha1.finalize()) };
+    Ok((size, hex::encode(sha256.finalize()), sums))
+}
+
+/// Reads a file; returns its size.
+fn each_block(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
+    let mut file = File::open(path)?;
     let mut buffer = vec![0; 128 * 1024];
     let mut size = 0;
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok((size, hex::encode(hasher.finalize()))),
+            0 => return Ok(size),
             n => {
-                hasher.update(&buffer[..n]);
+                take(&buffer[..n]);
                 size += n as u64;
             }
         }
     }
-}
-
-/// Whether a .changes file (deb-changes(5)) lists exactly the packages beside it, as they are.
-fn check_changes(path: &Path, artifacts: &[Artifact]) -> Result<Vec<Finding>, ArtifactError> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(LARGEST_CHANGES).read_to_string(&mut text));
-    if let Err(source) = read {
-        return match source.kind() {
-            io::ErrorKind::InvalidData => Err(malformed(path, "it is not UTF-8".to_owned())),
-            _ => Err(ArtifactError::Io { path: path.to_owned(), source }),
-        };
-    }
-    let control = ControlFile::parse_str(&text).map_err(|error| malformed(path, error.to_string()))?;
-    let fields = control.paragraphs().next().ok_or_else(|| malformed(path, "it is empty".to_owned()))?;
-    let list =
-        fields.field_str("Checksums-Sha256").ok_or_else(|| malformed(path, "it has no Checksums-Sha256".to_owned()))?;
-    let mut listed: BTreeMap<&str, (&str, &str)> = BTreeMap::new();
-    for line in list.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        match line.split_whitespace().collect::<Vec<_>>()[..] {
-            [sha256, size, name] => drop(listed.insert(name, (sha256, size))),
-            _ => return Err(malformed(path, format!("its Checksums-Sha256 has the line `{line}`"))),
-        }
-    }
-    let changes = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut findings = Vec::new();
-    let mut mismatch = |message| findings.push(finding(Severity::Error, &changes, "changes-mismatch", message));
-    for artifact in artifacts {
-        let name = artifact.file_name.as_str();
-        match listed.remove(name) {
-            Some((sha256, size)) if sha256 == artifact.sha256 && size == artifact.size_bytes.to_string() => {}
-            Some(_) => mismatch(format!("lists {name} with another size or sha256 than it has")),
-            None if package_format(name).is_some() => mismatch(format!("does not list {name}")),
-            None => {}
-        }
-    }
-    for name in listed.into_keys() {
-        mismatch(format!("lists {name}, which is not there"));
-    }
-    Ok(findings)
 }
 
 #[cfg(test)]

@@ -128,21 +128,53 @@ pub(crate) fn is_shared(path: &str) -> bool {
         return true;
     }
     if let Some(rest) = path.strip_prefix("/usr/share/man/") {
-        // man1 and de/man1; not what a package puts below them.
         return match rest.split_once('/') {
-            None => true,
-            Some((_, section)) => !section.contains('/') && section.starts_with("man"),
+            None => is_manual_section(rest) || is_locale(rest),
+            Some((language, section)) => is_locale(language) && is_manual_section(section),
         };
     }
     if let Some(rest) = path.strip_prefix("/usr/share/locale/") {
         return match rest.split_once('/') {
-            None => true,
-            Some((_, category)) => category == "LC_MESSAGES",
+            None => is_locale(rest),
+            Some((locale, category)) => is_locale(locale) && category == "LC_MESSAGES",
         };
     }
     // Multiarch and architecture directories: /usr/lib/x86_64-linux-gnu.
     let library = path.strip_prefix("/usr/lib/").or_else(|| path.strip_prefix("/lib/"));
-    library.is_some_and(|triplet| !triplet.contains('/') && triplet.contains("-linux-gnu"))
+    library.is_some_and(is_triplet)
+}
+
+/// A folder of manual pages of one section: `man1`, `man3pm`, `mann`; `cat1` for formatted ones. Not a page, which has a dot:
+/// `manadv.7`.
+fn is_manual_section(name: &str) -> bool {
+    let section = name.strip_prefix("man").or_else(|| name.strip_prefix("cat"));
+    section.is_some_and(|section| {
+        section.starts_with(|c: char| c.is_ascii_digit() || matches!(c, 'n' | 'l' | 'o'))
+            && section.len() <= 4
+            && section.chars().all(|c| c.is_ascii_alphanumeric())
+            && section.chars().skip(1).all(|c| !c.is_ascii_digit())
+    })
+}
+
+/// A folder for one language, as locale(7) names them: `de`, `pt_BR`, `sr@latin`, `zh_TW.UTF-8`, `zh_Hant`, `C`.
+fn is_locale(name: &str) -> bool {
+    let (name, modifier) = name.split_once('@').unwrap_or((name, "x"));
+    let (name, charset) = name.split_once('.').unwrap_or((name, "x"));
+    let (language, territory) = name.split_once(['_', '-']).unwrap_or((name, "XX"));
+    let plain =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let is_language = (2..=3).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_lowercase());
+    // Not `man.txt`: names of character sets have digits or capitals.
+    let is_charset = charset == "x" || plain(charset) && !charset.chars().all(|c| c.is_ascii_lowercase());
+    let is_territory = plain(territory) && territory.len() >= 2;
+    (is_language || matches!(language, "C" | "POSIX")) && is_territory && is_charset && plain(modifier)
+}
+
+/// `x86_64-linux-gnu`, `arm-linux-gnueabihf`, `x86_64-linux-gnux32`.
+fn is_triplet(name: &str) -> bool {
+    let Some((cpu, abi)) = name.split_once("-linux-gnu") else { return false };
+    let plain = |text: &str| text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    !cpu.is_empty() && plain(cpu) && plain(abi)
 }
 
 /// Why a package may not put anything at this path (FHS 3.0; Debian Policy 9.1.1 and 9.1.2); `None` when it may.
@@ -186,6 +218,37 @@ mod tests {
             "/usr/lib/x86_64-linux-gnu",
         ] {
             assert!(is_shared(path), "{path}");
+        }
+        for path in [
+            "/usr/share/man/man3pm",
+            "/usr/share/man/mann",
+            "/usr/share/man/man0p",
+            "/usr/share/man/sr@latin",
+            "/usr/share/man/zh_TW.UTF-8/man3",
+            "/usr/share/man/C",
+            "/usr/share/locale/pt_BR",
+            "/usr/share/locale/zh-Hant",
+            "/usr/lib/arm-linux-gnueabihf",
+        ] {
+            assert!(is_shared(path), "{path}");
+        }
+        // Files that are named like folders.
+        for path in [
+            "/usr/share/man/man7/manadv.7",
+            "/usr/share/man/man1/manual.1.gz",
+            "/usr/share/man/man1/man1",
+            "/usr/share/man/de/manadv.7",
+            "/usr/share/man/man8/manage.8",
+            "/usr/share/man/man3/man3.3.gz",
+            "/usr/share/man/README",
+            "/usr/share/man/index.db",
+            "/usr/share/man/man.txt",
+            "/usr/share/locale/locale.alias",
+            "/usr/share/locale/de/messages",
+            "/usr/lib/foo-linux-gnu.conf",
+            "/usr/lib/x-linux-gnu-tools.so",
+        ] {
+            assert!(!is_shared(path), "{path}");
         }
         for path in ["/etc/hello", "/usr/share/doc/hello", "/usr/lib/hello", "/opt/hello", "/usr/share/man/man1/x"] {
             assert!(!is_shared(path), "{path}");

@@ -151,6 +151,7 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         name: package.name.clone(),
         version: assembly.version.clone(),
         arch_independent: true,
+        is_empty: false,
     });
     let expectation = artifact::Expectation {
         format,
@@ -159,8 +160,8 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         closed: true,
         upstream_version: None,
     };
-    let (_, findings) = artifact::inspect(&files, &expectation).unwrap();
-    assert_eq!(findings, []);
+    let found = artifact::inspect(&files, &expectation).unwrap();
+    assert_eq!(found.findings, []);
     Ok((folder, files))
 }
 

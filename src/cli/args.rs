@@ -70,6 +70,11 @@ pub(crate) enum Command {
     /// Layers and folders of containers that a killed farm left; every run does this for itself, too. Images go with
     /// `farm images prune`. Docker and Podman look after their stores themselves.
     Gc(GcArgs),
+    /// Read all packages in dist/ and all prepared sources again, and compare them with what farm made
+    ///
+    /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from
+    /// the cache; damaged packages are named, and the next build makes them again. The exit code is 10 when there are any.
+    Verify(VerifyArgs),
     /// Find out whether farm can build here, and what to mend if not
     ///
     /// A line for each check: engines, disk, memory, emulators, mirrors, clock. It changes nothing, and takes ten seconds
@@ -100,7 +105,7 @@ pub(crate) struct SelectionArgs {
 #[derive(Debug, Default, Args)]
 pub(crate) struct EngineArgs {
     /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API
-    #[arg(long, value_name = "ENGINE", default_value = "auto")]
+    #[arg(long, value_name = "ENGINE", default_value = "auto", global = true)]
     pub engine: String,
 }
 
@@ -137,6 +142,9 @@ pub(crate) struct BuildArgs {
     /// Build again what is up to date
     #[arg(long)]
     pub force: bool,
+    /// Read all packages of earlier builds again before one is taken for up to date
+    #[arg(long)]
+    pub verify: bool,
     /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
     ///
     /// The version sorts after the last release, which is the last tag that has a number in it, and before the next.
@@ -282,9 +290,48 @@ pub(crate) enum ImagesCommand {
         /// Remove images made more than so many days ago
         #[arg(long, value_name = "DAYS", default_value_t = 14, conflicts_with = "all")]
         older_than: u16,
-        /// Remove all images of farm, and its package caches
+        /// Remove all images of farm, imported ones too, and package caches that an earlier farm left in the engine
         #[arg(long)]
         all: bool,
+    },
+    /// Make an image of a file
+    ///
+    /// The file is a tar of a root file system, an OCI image layout (a folder or a tar), or what `docker save` writes;
+    /// gzip, xz, Zstandard and bzip2 are seen through. All engines make the same image of it. Device nodes and what is
+    /// below /dev, /proc and /sys are left out.
+    Import {
+        /// Name of the image, `registry.example.org/rocky:9`, or a distribution, `rocky-9`: its builds begin with it then
+        #[arg(value_name = "REF")]
+        reference: String,
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Architecture that the image is for [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+    },
+    /// Get images from their registries as they are there today
+    Pull {
+        /// A distribution, `rocky-9`, or the name of an image, `registry.example.org/builder:1`
+        #[arg(value_name = "DISTRO|REF", required = true)]
+        names: Vec<String>,
+        /// Architecture [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+    },
+    /// Bring base images up to date
+    ///
+    /// Of each base, the registry or the archive that it came from is asked; one that has not changed there stays. Targets
+    /// of a base that has changed are built again by the next `farm build`.
+    Update {
+        /// Distributions [default: all whose base the engine has]
+        #[arg(value_name = "DISTRO")]
+        distros: Vec<String>,
+        /// Architecture [default: the engine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<Arch>,
+        /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+        #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+        mirrors: Vec<(String, String)>,
     },
     /// Make base images from the distributions' own archives
     Bootstrap {
@@ -331,6 +378,13 @@ pub(crate) struct GcArgs {
     pub engine: EngineArgs,
 }
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifyArgs {
+    /// Folder for packages, logs and records
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum ColorChoice {
     #[default]
@@ -367,7 +421,7 @@ pub(crate) enum BaseArg {
     Auto,
     /// Only what the engine has already
     Store,
-    /// Pulled from the registry
+    /// Pulled from the registry, whose image of today is asked for once in each run
     Registry,
     /// Made from the distribution's own signed archive
     Bootstrap,

@@ -14,11 +14,12 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::plan::make_plan;
 use super::reporter::{FRAME, Reporter};
-use super::{output, resolve, select, signals};
+use super::{images, output, resolve, select, signals};
 use crate::engine::Network;
 use crate::event::{Event, JobReport};
 use crate::family;
 use crate::fetch::Fetcher;
+use crate::image::BaseChoice;
 use crate::matrix::Target;
 use crate::report::count;
 use crate::report::summary::{Run, summary};
@@ -54,20 +55,27 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
         NetworkArg::Host => Network::Host,
     };
     let archives = context::archives_of(fetcher.clone(), &distros, &args.origin.archive, &config)?;
-    let mirrors = archives.mirrors().iter();
-    let mirrors: family::Mirrors = mirrors.map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
+    // `mirror://NAME/…` may name an archive of any distribution, whatever is built for.
+    let all = distros.iter().copied().chain(loaded.catalogue.iter().map(AsRef::as_ref));
+    let mirrors = context::mirrors(&all.collect::<Vec<_>>(), &args.origin.archive.mirrors, &config);
+    let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
     let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
     if let Some(open) = open.into_iter().next() {
         return Err(open.into());
     }
-    let images = context::images(engine.clone(), args.origin.base.into(), archives.clone(), &id, network);
+    let choice: BaseChoice = args.origin.base.into();
+    let images = context::images(engine.clone(), choice, archives.clone(), &id, network);
     let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
     let network_env = distros.iter().map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();
+    if choice == BaseChoice::Registry {
+        images::ask_registries(&images, &cells).await?;
+    }
     let plan = make_plan(cells, answers, Some((&images, &info)), slots, !args.no_test).await?;
 
     let store = Store::open(&args.output)?;
+    let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
-    let sources = Sources { cache: context::cache_folder()?, fetcher, mirrors };
+    let sources = Sources { cache: context::own_cache()?, fetcher, mirrors };
     let options = RunOptions {
         jobs: slots,
         fail_fast: args.fail_fast,

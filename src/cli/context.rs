@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::args::ArchiveArgs;
 use super::config::Config;
 use super::failure::Failure;
+use super::output;
 use crate::archive::mirror::{self, Mirror};
 use crate::archive::{Archives, Reader};
 use crate::distro::Distro;
 use crate::engine::{self, Engine, EngineError, EngineInfo, Limits, Network};
 use crate::fetch::Fetcher;
 use crate::image::{BaseChoice, ImageOptions, Images};
-use crate::types::Arch;
+use crate::types::{Arch, FolderError, own_folder, printable};
 
 /// An engine that answers.
 pub(crate) struct Connected {
@@ -26,6 +27,9 @@ pub(crate) async fn connect(choice: &str, config: &Config) -> Result<Connected, 
     let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
     let engine = engine::connect(engine_choice(choice, &variable, config)).await?;
     let info = engine.ping().await?;
+    for note in engine.notes() {
+        output::err(&format!("warning: {}\n", printable(&note)));
+    }
     Ok(Connected { engine, info })
 }
 
@@ -62,6 +66,29 @@ pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
         .ok_or_else(|| Failure::usage("no folder for the cache: set FARM_CACHE or HOME"))
 }
 
+/// [`cache_folder`], made if need be: what is in it is trusted, so nobody else may have put it there.
+///
+/// # Errors
+/// When it, or a folder in it, is not this user's own.
+pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
+    const VARIABLE: &str = "FARM_CACHE";
+    let folder = cache_folder()?;
+    let refused = |error: FolderError| Failure::usage(format!("the cache cannot be used: {error}"));
+    own_folder(&folder, VARIABLE).map_err(refused)?;
+    for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+        // Files in it are not trusted by their names.
+        if entry.file_type().is_ok_and(|kind| !kind.is_file()) {
+            own_folder(&entry.path(), VARIABLE).map_err(refused)?;
+        }
+    }
+    let mut maker = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
+    // Who needs it says better why it cannot be made.
+    let _ = maker.recursive(true).create(&folder);
+    Ok(folder)
+}
+
 /// Mirrors by archive name: of the command line, else of `FARM_MIRROR_<NAME>`, else of the configuration, else as
 /// `archive` chooses.
 pub(crate) fn mirrors(distros: &[&Distro], flags: &[(String, String)], config: &Config) -> BTreeMap<String, Mirror> {
@@ -83,7 +110,7 @@ pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> B
 
 /// What this process reads of the distributions' archives.
 pub(crate) fn archives(fetcher: Fetcher, mirrors: BTreeMap<String, Mirror>) -> Result<Archives, Failure> {
-    Ok(Archives::new(Reader { fetcher, cache: cache_folder()? }, mirrors))
+    Ok(Archives::new(Reader { fetcher, cache: own_cache()? }, mirrors))
 }
 
 pub(crate) fn archives_of(

@@ -18,7 +18,7 @@ use crate::image::ImageError;
 use crate::init::InitError;
 use crate::matrix::{MatrixError, Target};
 use crate::plan::PlanError;
-use crate::recipe::RecipeError;
+use crate::recipe::{RecipeError, RecipeFile};
 use crate::report::{Style, Tone};
 use crate::source::SourceError;
 use crate::store::StoreError;
@@ -94,6 +94,18 @@ impl Failure {
         Failure::Usage { message: message.into(), help: None }
     }
 
+    /// What is wrong with the sources of a recipe: at its place, where it is the recipe that has to change.
+    pub(crate) fn source(file: &RecipeFile, source: SourceError) -> Failure {
+        match source {
+            SourceError::Recipe { problem, .. } => Failure::Recipes(vec![RecipeError::Invalid {
+                path: file.path.clone(),
+                text: Arc::clone(&file.text),
+                problems: vec![*problem],
+            }]),
+            source => Failure::Source { recipe: file.path.clone(), source },
+        }
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Failure::Usage { .. } | Failure::Read { .. } => Exit::Usage,
@@ -106,6 +118,7 @@ impl Failure {
             | Failure::Circle(_)
             | Failure::Source { .. }
             | Failure::Init(_)
+            | Failure::Image(ImageError::File { .. })
             | Failure::Matrix(MatrixError::Invalid { .. }) => Exit::Invalid,
             Failure::Matrix(MatrixError::UnknownMatrix { .. }) | Failure::NothingMatched { .. } => Exit::NothingMatched,
             Failure::Engine(EngineError::Cancelled)

@@ -15,9 +15,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
 use super::{distros, select, signals};
+use crate::distro::Distro;
 use crate::engine::{Engine, ImageInfo, Network, OutputSink, OutputStream, labels};
 use crate::fetch::Fetcher;
-use crate::image::{BaseChoice, Images};
+use crate::image::{BaseChoice, ImageError, Images, LeftOut};
+use crate::plan::Cell;
 use crate::report::table::Table;
 use crate::report::{Style, Tone, count};
 use crate::types::{Arch, Progress, human_bytes, printable};
@@ -39,6 +41,12 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
         Some(ImagesCommand::Bootstrap { distros, arch, mirrors }) => {
             let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
             bootstrap(connected, &wanted, &surroundings.style(color, true)).await
+        }
+        Some(ImagesCommand::Import { reference, file, arch }) => import(connected, reference, file, *arch).await,
+        Some(ImagesCommand::Pull { names, arch }) => pull(connected, names, *arch).await,
+        Some(ImagesCommand::Update { distros, arch, mirrors }) => {
+            let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
+            update(connected, &wanted, &surroundings.style(color, true)).await
         }
     }
 }
@@ -85,7 +93,7 @@ fn list(images: &[ImageInfo], style: &Style) -> String {
 }
 
 async fn prune(engine: Arc<dyn Engine>, older_than: Duration, caches: bool) -> Result<Exit, Failure> {
-    let removed = images_of(engine.clone())?.prune(older_than).await?.len();
+    let removed = images_of(engine.clone())?.prune(older_than, caches).await?.len();
     let mut text = format!("removed {}", count(removed, "image", "images"));
     if caches {
         let names = engine.caches().await?;
@@ -98,7 +106,148 @@ async fn prune(engine: Arc<dyn Engine>, older_than: Duration, caches: bool) -> R
     Ok(Exit::Success)
 }
 
-/// What `farm images bootstrap` was asked for.
+/// Makes an image of a file, and bases of the distributions whose image that is.
+async fn import(connected: Connected, name: &str, file: &Path, arch: Option<Arch>) -> Result<Exit, Failure> {
+    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let reference = match catalogue.get(name) {
+        Some(distro) => distro.image.clone().ok_or_else(|| {
+            Failure::usage(format!("the definition of {name} names no image: give the image a name of its own"))
+        })?,
+        None => name.to_owned(),
+    };
+    crate::recipe::check_image_reference(&reference).map_err(|reason| Failure::usage(format!("`{name}` {reason}")))?;
+    if reference.contains('@') || reference.starts_with("farm/") {
+        return Err(Failure::usage(format!(
+            "`{name}` cannot be given to an image: a digest and farm/ are not for choice"
+        )));
+    }
+    let Connected { engine, info } = connected;
+    let arch = arch.unwrap_or(info.arch);
+    let images = images_of(engine)?;
+    let cancel = cancel_on_signal()?;
+    let imported = images.import(&reference, file, arch, &cancel).await?;
+    let mut text = format!("{}  {}\n", printable(&reference), imported.image.identity());
+    let LeftOut { devices, mounted } = imported.left_out;
+    if devices + mounted > 0 {
+        let (devices, mounted) = (count(devices, "device node", "device nodes"), count(mounted, "file", "files"));
+        text.push_str(&format!("left out: {devices}, and {mounted} below /dev, /proc and /sys\n"));
+    }
+    output::out(&text);
+    let is_of = |distro: &&Arc<Distro>| distro.image.as_deref().is_some_and(|image| same_image(image, &reference));
+    for distro in catalogue.iter().filter(is_of) {
+        let base = images.adopt(distro, arch, &imported.image, &mut ToStderr, &cancel).await?;
+        output::out(&format!("{}/{arch}  {}\n", distro.id, base.identity));
+    }
+    Ok(Exit::Success)
+}
+
+/// Whether two names are of one image: Docker's registry and `latest` go without saying.
+fn same_image(one: &str, other: &str) -> bool {
+    let plain = |name: &str| {
+        let name = name.strip_prefix("docker.io/").unwrap_or(name);
+        let name = name.strip_prefix("library/").unwrap_or(name);
+        let last = name.rsplit('/').next().unwrap_or(name);
+        if last.contains(':') { name.to_owned() } else { format!("{name}:latest") }
+    };
+    plain(one) == plain(other)
+}
+
+/// Gets images from registries: bases for distributions, others as they are.
+async fn pull(connected: Connected, names: &[String], arch: Option<Arch>) -> Result<Exit, Failure> {
+    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let Connected { engine, info } = connected;
+    let arch = arch.unwrap_or(info.arch);
+    let images = images_of(engine)?;
+    let cancel = cancel_on_signal()?;
+    let progress = Steps::default();
+    for name in names {
+        let base = match catalogue.get(name) {
+            Some(distro) => images.pull_base(distro, arch, &mut ToStderr, &progress, &cancel).await?,
+            // Without `:` and `/` it is rather a distribution that was misspelt.
+            None if !name.contains([':', '/']) => {
+                distros::find(&catalogue, name)?;
+                continue;
+            }
+            None => {
+                crate::recipe::check_image_reference(name)
+                    .map_err(|reason| Failure::usage(format!("`{name}` {reason}")))?;
+                images.pull(name, arch, &progress, &cancel).await?
+            }
+        };
+        output::out(&format!("{}/{arch}  {}\n", printable(name), base.identity));
+    }
+    Ok(Exit::Success)
+}
+
+/// Asks where bases came from, one after the other, and tells what became of each.
+async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Result<Exit, Failure> {
+    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let Connected { engine, info } = connected;
+    let named: Vec<Arc<Distro>> =
+        asked.distros.iter().map(|id| distros::find(&catalogue, id).cloned()).collect::<Result<_, _>>()?;
+    let all: Vec<Arc<Distro>> = if named.is_empty() { catalogue.iter().cloned().collect() } else { named.clone() };
+    let chosen: Vec<_> = all.iter().map(std::convert::AsRef::as_ref).collect();
+    let archives = context::archives(Fetcher::new()?, context::mirrors(&chosen, asked.mirrors, asked.config))?;
+    let images = context::images(engine, BaseChoice::Auto, archives, &context::new_run(), Network::Default);
+    let arches = asked.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
+    let every: Vec<_> = all.iter().flat_map(|distro| arches.iter().map(|arch| (distro.clone(), *arch))).collect();
+    let known = images.known_bases(&every).await?.identities;
+    let is_wanted = |(distro, arch): &&(Arc<Distro>, Arch)| {
+        known.contains_key(&format!("{}/{arch}", distro.id))
+            || (!named.is_empty() && *arch == asked.arch.unwrap_or(info.arch))
+    };
+    let cancel = cancel_on_signal()?;
+    let progress = Steps::default();
+    let mut failed = false;
+    for (distro, arch) in every.iter().filter(is_wanted) {
+        let name = format!("{}/{arch}", distro.id);
+        let warn = |message: String| {
+            output::err(&format!("{} {}: {message}\n", style.paint(Tone::Warning, "warning:"), distro.id));
+        };
+        let updated = images.update_base(distro, *arch, &mut ToStderr, &progress, &warn, &cancel).await;
+        output::out(&match updated {
+            Ok(Some(base)) if known.get(&name) == Some(&base.identity) => {
+                format!("{name}  unchanged  {}\n", base.identity)
+            }
+            Ok(Some(base)) => format!("{name}  new  {}\n", base.identity),
+            Ok(None) => format!("{name}  came from a file: import a newer one\n"),
+            Err(ImageError::Cancelled) => return Err(ImageError::Cancelled.into()),
+            // The others can still be brought up to date.
+            Err(error) => {
+                failed = true;
+                format!("{name}  failed: {error}\n")
+            }
+        });
+    }
+    if known.is_empty() && named.is_empty() {
+        output::out("the engine has no base image yet\n");
+    }
+    Ok(if failed { Exit::JobFailed } else { Exit::Success })
+}
+
+/// Before a plan: the bases of these targets as their registries have them today. What cannot be had is told, and is the
+/// matter of the targets that want it.
+pub(crate) async fn ask_registries(images: &Images, cells: &[Cell]) -> Result<(), Failure> {
+    let of_cell = |cell: &Cell| {
+        let distros = [Some(&cell.distro), cell.environment_distro.as_ref()];
+        distros.into_iter().flatten().map(|distro| (distro.clone(), cell.target.arch)).collect::<Vec<_>>()
+    };
+    let mut distros: Vec<(Arc<Distro>, Arch)> = cells.iter().flat_map(of_cell).collect();
+    distros.sort_by(|a, b| (&a.0.id, a.1).cmp(&(&b.0.id, b.1)));
+    distros.dedup_by(|a, b| a.0.id == b.0.id && a.1 == b.1);
+    let cancel = cancel_on_signal()?;
+    let progress = Steps::default();
+    for (distro, arch) in distros {
+        match images.base(&distro, arch, None, &mut ToStderr, &progress, &|_| (), &cancel).await {
+            Ok(_) => {}
+            Err(ImageError::Cancelled) => return Err(ImageError::Cancelled.into()),
+            Err(error) => output::err(&format!("{}/{arch}: {error}\n", distro.id)),
+        }
+    }
+    Ok(())
+}
+
+/// What `farm images bootstrap` or `update` was asked for.
 struct Wanted<'a> {
     distros: &'a [String],
     arch: Option<Arch>,

@@ -14,7 +14,7 @@ use super::output::{self, Surroundings};
 use super::{context, select};
 use crate::fetch::Fetcher;
 use crate::init::{self, Request, SourceOf, Tree, Written};
-use crate::recipe::{Origin, Source};
+use crate::recipe::{Origin, Source, SourcePlace};
 use crate::report::{Style, Tone};
 use crate::source::Sources;
 use crate::types::NoProgress;
@@ -74,7 +74,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let distros: Vec<_> = catalogue.iter().map(AsRef::as_ref).collect();
     let mirrors = context::mirrors(&distros, &args.mirrors, &config);
     let mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-    let sources = Sources { cache: context::cache_folder()?, fetcher: Fetcher::new()?, mirrors };
+    let sources = Sources { cache: context::own_cache()?, fetcher: Fetcher::new()?, mirrors };
     let cancel = CancellationToken::new();
     let failed = |name: &str| {
         let recipe = PathBuf::from(name);
@@ -83,7 +83,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let (name, origin, source) = match at {
         ArchiveAt::Url(url) => {
             let sha256 = sources.first_download(url, &NoProgress, &cancel).await.map_err(failed(url))?;
-            let origin = Origin::Urls { urls: vec![url.to_owned()], sha256: sha256.clone() };
+            let origin = Origin::Urls { urls: vec![url.into()], sha256: sha256.clone() };
             (url.to_owned(), origin, SourceOf::Url { url: url.to_owned(), sha256 })
         }
         ArchiveAt::File(file) => {
@@ -92,8 +92,18 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
             (file.display().to_string(), origin, SourceOf::Path(relative(&full, output)?))
         }
     };
-    let whole =
-        Source { origin, strip: 0, into: ".".to_owned(), unpack: true, series: None, patches: Vec::new(), fuzz: 0 };
+    let whole = Source {
+        origin,
+        strip: 0,
+        strip_said: true,
+        into: ".".to_owned(),
+        unpack: true,
+        gitignore: true,
+        series: None,
+        patches: Vec::new(),
+        fuzz: 0,
+        place: SourcePlace::default(),
+    };
     let prepared =
         sources.prepare(Path::new("."), "project", "0", &[whole], &NoProgress, &cancel).await.map_err(failed(&name))?;
     let tree = blocking(move || {
@@ -155,10 +165,12 @@ async fn maintainer() -> Option<String> {
     Some(format!("{} <{}>", name?, address?))
 }
 
-/// A value of the user's git configuration; none without one, or without git.
+/// A value of the user's git configuration; none without one, or without git. That of the project here is not looked at: it
+/// may come from anybody.
 async fn git(key: &str) -> Option<String> {
     let mut command = tokio::process::Command::new("git");
     command.args(["config", "--get", key]).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    command.env("GIT_DIR", "/dev/null");
     let output = command.output().await.ok().filter(|output| output.status.success())?;
     let text = String::from_utf8(output.stdout).ok()?;
     Some(text.trim().to_owned()).filter(|text| !text.is_empty())

@@ -29,6 +29,7 @@ mod select;
 mod set;
 mod settle;
 mod signals;
+mod verify;
 
 use std::panic::PanicHookInfo;
 use std::process::ExitCode;
@@ -95,6 +96,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,
         Command::Gc(args) => gc::run(args).await,
+        Command::Verify(args) => verify::run(args.clone()).await,
         Command::Doctor(args) => doctor::run(args, color).await,
     }
 }

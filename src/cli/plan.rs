@@ -16,18 +16,20 @@ use super::{graph, resolve, select};
 use crate::engine::{EngineInfo, Network};
 use crate::family::Answers;
 use crate::fetch::Fetcher;
-use crate::image::Images;
+use crate::image::{Images, KnownBases};
 use crate::matrix::Target;
-use crate::plan::{self, Cell, Change, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, Reason};
+use crate::plan::{self, Cell, Change, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, PlanWarning, Reason};
 use crate::recipe::EnvironmentOrigin;
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
 use crate::runner::Supplies;
 use crate::store::Store;
-use crate::types::Arch;
+use crate::types::{Arch, printable};
 
 /// Hex digits of a digest that a person needs to see.
 const SHORT_DIGEST: usize = 12;
+/// A base that is older is told of: by then its distribution has had security fixes.
+const OLD_BASE_DAYS: i64 = 30;
 
 pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
@@ -91,7 +93,7 @@ pub(crate) async fn make_plan(
     slots: usize,
     test: bool,
 ) -> Result<Plan, Failure> {
-    let bases = match engine {
+    let known = match engine {
         Some((images, _)) => {
             let of_cell = |cell: &Cell| {
                 let distros = [Some(&cell.distro), cell.environment_distro.as_ref()];
@@ -102,8 +104,10 @@ pub(crate) async fn make_plan(
             distros.dedup_by(|a, b| a.0.id == b.0.id && a.1 == b.1);
             images.known_bases(&distros).await?
         }
-        None => BTreeMap::new(),
+        None => KnownBases::default(),
     };
+    let of_bases = base_notes(&known, chrono::Utc::now().timestamp());
+    let bases = known.identities;
     let environments = match engine {
         Some((images, _)) => known_environments(&cells, &bases, images).await?,
         None => BTreeMap::new(),
@@ -119,7 +123,31 @@ pub(crate) async fn make_plan(
         test,
         today: context::today(),
     };
-    Ok(plan::plan(&inputs)?)
+    let mut plan = plan::plan(&inputs)?;
+    plan.warnings.extend(of_bases.into_iter().map(|message| PlanWarning { target: None, message }));
+    Ok(plan)
+}
+
+/// Bases that are another image than when they were last built on, and such as nobody has brought up to date for long.
+fn base_notes(known: &KnownBases, now: i64) -> Vec<String> {
+    let mut notes: Vec<String> = known
+        .moved
+        .iter()
+        .map(|(base, image)| format!("base {base} is made anew: {} is another image now", printable(image)))
+        .collect();
+    let old: Vec<&str> = known
+        .made
+        .iter()
+        .filter(|(_, made)| now - **made > OLD_BASE_DAYS * 24 * 60 * 60)
+        .map(|(base, _)| base.as_str())
+        .collect();
+    if !old.is_empty() {
+        notes.push(format!(
+            "made more than {OLD_BASE_DAYS} days ago, without the fixes since then: base {} (`farm images update`)",
+            old.join(", ")
+        ));
+    }
+    notes
 }
 
 /// Identities of the images that the engine has for targets with environments of their own. Each is asked for once.
@@ -322,6 +350,28 @@ fn shorten(digest: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bases_that_moved_and_old_ones_are_told() {
+        let name = |text: &str| text.to_owned();
+        let mut known = KnownBases::default();
+        assert_eq!(base_notes(&known, 0), Vec::<String>::new());
+        known.moved.push((name("rocky-9/amd64"), name("docker.io/rockylinux/rockylinux:9")));
+        let day = 24 * 60 * 60;
+        known.made = BTreeMap::from([
+            (name("debian-12/amd64"), 0),
+            (name("debian-13/amd64"), 40 * day),
+            (name("fedora-44/amd64"), 9 * day),
+        ]);
+        assert_eq!(
+            base_notes(&known, 40 * day),
+            [
+                "base rocky-9/amd64 is made anew: docker.io/rockylinux/rockylinux:9 is another image now",
+                "made more than 30 days ago, without the fixes since then: base debian-12/amd64, fedora-44/amd64 \
+                 (`farm images update`)",
+            ]
+        );
+    }
 
     #[test]
     fn each_reason_reads_after_because() {

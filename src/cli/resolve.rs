@@ -396,7 +396,7 @@ requires = ["lib(other)"]
         let fetcher = crate::fetch::Fetcher::new().unwrap();
         let reader = crate::archive::Reader { fetcher, cache: cache.path().to_owned() };
         let nowhere = crate::archive::mirror::Mirror {
-            url: format!("file://{}/none", cache.path().display()),
+            url: format!("file://{}/none", cache.path().display()).into(),
             origin: crate::archive::mirror::Origin::Configured,
         };
         let mirrors = BTreeMap::from(["debian", "debian-security"].map(|name| (name.to_owned(), nowhere.clone())));

@@ -379,14 +379,13 @@ struct Taking {
 }
 
 fn fingerprint(file: &RecipeFile, recipe: &Recipe) -> Result<String, Failure> {
-    source::fingerprint(&recipe.root, &recipe.sources)
-        .map_err(|source| Failure::Source { recipe: file.path.clone(), source })
+    source::fingerprint(&recipe.root, &recipe.sources).map_err(|source| Failure::source(file, source))
 }
 
 fn context_digest(file: &RecipeFile, recipe: &Recipe, dockerfile: &Dockerfile) -> Result<String, Failure> {
     Context::of(&recipe.root, dockerfile)
         .and_then(|context| context.digest())
-        .map_err(|source| Failure::Source { recipe: file.path.clone(), source })
+        .map_err(|source| Failure::source(file, source))
 }
 
 /// The values of the target's variant; a name means the same in every matrix of a recipe.

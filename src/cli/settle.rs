@@ -44,15 +44,16 @@ impl Settler {
             return Ok(known.clone());
         }
         // No token to cancel with: git ends when the command that waits for it does.
-        let cache = context::cache_folder()?;
-        let settled = match source::settle(&cache, &written, self.snapshot, &CancellationToken::new()).await {
+        let cache = context::own_cache()?;
+        let settled = match source::settle(&cache, &file.path, &written, self.snapshot, &CancellationToken::new()).await
+        {
             Ok(recipe) => Ok(Arc::new(recipe)),
             Err(SettleError::Problem(problem)) => Err(RecipeError::Invalid {
                 path: file.path.clone(),
                 text: Arc::clone(&file.text),
                 problems: vec![problem],
             }),
-            Err(SettleError::Source(source)) => return Err(Failure::Source { recipe: file.path.clone(), source }),
+            Err(SettleError::Source(source)) => return Err(Failure::source(file, source)),
         };
         self.known.push((written, settled.clone()));
         Ok(settled)

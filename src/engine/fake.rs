@@ -119,7 +119,6 @@ struct State {
     images: Vec<(ImageInfo, FileSystem)>,
     registry: BTreeMap<String, FileSystem>,
     containers: BTreeMap<String, Running>,
-    caches: BTreeMap<String, FileSystem>,
     made: u64,
 }
 
@@ -324,9 +323,6 @@ impl Engine for FakeEngine {
         if state.containers.contains_key(&spec.name) {
             return refused(409, format!("the name {} is in use", spec.name));
         }
-        for cache in &spec.caches {
-            state.caches.entry(cache.name.clone()).or_default();
-        }
         let running = Running { spec: spec.clone(), started: false, files, oom_kills: 0 };
         state.containers.insert(spec.name.clone(), running);
         Ok(Box::new(FakeContainer { engine: self.clone(), name: spec.name.clone() }))
@@ -341,17 +337,6 @@ impl Engine for FakeEngine {
         });
         Ok(before - state.containers.len())
     }
-
-    async fn caches(&self) -> Result<Vec<String>, EngineError> {
-        self.call("caches".to_owned())?;
-        Ok(self.state().caches.keys().cloned().collect())
-    }
-
-    async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
-        self.call(format!("remove-cache {name}"))?;
-        self.state().caches.remove(name);
-        Ok(())
-    }
 }
 
 #[derive(Debug)]
@@ -361,27 +346,14 @@ struct FakeContainer {
 }
 
 impl FakeContainer {
-    /// Runs `use_it` on the container, its caches laid over its files.
+    /// Runs `use_it` on the container.
     fn with<T>(&self, use_it: impl FnOnce(&mut Running) -> T) -> Result<T, EngineError> {
         let mut state = self.engine.state();
         let state = &mut *state;
         let Some(running) = state.containers.get_mut(&self.name) else {
             return Err(EngineError::Ended { id: self.name.clone(), reason: "it was removed".to_owned() });
         };
-        let caches = running.spec.caches.clone();
-        for cache in &caches {
-            running.files.insert(cache.path.as_str().to_owned(), FakeFile::directory());
-            running.files.extend(state.caches.get(&cache.name).cloned().unwrap_or_default());
-        }
-        let result = use_it(running);
-        for cache in &caches {
-            let inside = |path: &str| below(cache.path.as_str(), path);
-            let kept: FileSystem =
-                running.files.iter().filter(|(path, _)| inside(path)).map(|(p, f)| (p.clone(), f.clone())).collect();
-            running.files.retain(|path, _| !inside(path));
-            state.caches.insert(cache.name.clone(), kept);
-        }
-        Ok(result)
+        Ok(use_it(running))
     }
 
     fn call(&self, what: &str, rest: &str) -> Result<(), EngineError> {

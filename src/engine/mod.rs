@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub use native::{NativeOptions, run_helper};
 pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
-    NamedCache, Network, Stats, labels,
+    Network, Stats, common, labels,
 };
 pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
 
@@ -52,6 +52,12 @@ pub trait Engine: Send + Sync {
 
     /// Asks the engine who it is. The first call to make: it also negotiates the API version.
     async fn ping(&self) -> Result<EngineInfo, EngineError>;
+
+    /// What was wrong with the engine's store when it was opened, and what became of it, as sentences. Only where the store
+    /// is farm's to look after.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The image in the engine's own store under a reference or id; `None` when it has none. Never goes to a registry.
     async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError>;
@@ -93,9 +99,14 @@ pub trait Engine: Send + Sync {
     /// Removes what is left of a run (or of every run, with `None`): containers by label. Returns how many there were.
     async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError>;
 
-    /// Named caches of ours in the engine, and their removal.
-    async fn caches(&self) -> Result<Vec<String>, EngineError>;
-    async fn remove_cache(&self, name: &str) -> Result<(), EngineError>;
+    /// Package caches that an earlier farm had its containers share, and their removal. Nothing is read from them any
+    /// more: what runs in a container could write there.
+    async fn caches(&self) -> Result<Vec<String>, EngineError> {
+        Ok(Vec::new())
+    }
+    async fn remove_cache(&self, _name: &str) -> Result<(), EngineError> {
+        Ok(())
+    }
 
     /// Removes what nothing needs any more from a store that is farm's to look after, and returns how many bytes of the
     /// disk that gave back, with what this engine removed of its own accord since it was opened. `None` from an engine that
@@ -174,6 +185,7 @@ pub async fn connect(choice: &str) -> Result<Arc<dyn Engine>, EngineError> {
         Ok(engine) => Ok(engine),
         Err(error) => {
             let why = match error {
+                error @ EngineError::Store { .. } => return Err(error),
                 EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
                 other => other.to_string(),
             };
@@ -234,6 +246,9 @@ pub enum EngineError {
     Source(#[source] std::io::Error),
     #[error("cancelled")]
     Cancelled,
+    /// A store that is farm's to look after and cannot be used as it is: why, and what to do.
+    #[error("the store of images in {} cannot be used: {reason}", .path.display())]
+    Store { path: std::path::PathBuf, reason: String },
     #[error("{0}")]
     Config(String),
 }

@@ -15,7 +15,7 @@ pub mod labels {
     pub const RUN: &str = "io.farm.run";
     /// The target that a container works for.
     pub const TARGET: &str = "io.farm.target";
-    /// `base`, `environment`, `builder` or `tester`.
+    /// `base`, `environment`, `builder`, `tester` or `imported`.
     pub const KIND: &str = "io.farm.kind";
     /// The content key of a builder or tester image.
     pub const KEY: &str = "io.farm.key";
@@ -25,7 +25,7 @@ pub mod labels {
     pub const DEFINITION: &str = "io.farm.definition";
     /// Raised when farm makes base images in another way; an image without it is of the first.
     pub const GENERATION: &str = "io.farm.generation";
-    /// Where a base image came from: `bootstrap` or `registry`.
+    /// Where an image came from: `bootstrap`, `registry` or `file`.
     pub const ORIGIN: &str = "io.farm.origin";
     /// The distribution id and architecture of a base image, `debian-12/amd64`.
     pub const DISTRO: &str = "io.farm.distro";
@@ -111,6 +111,8 @@ pub struct ImportSpec {
     pub tag: String,
     pub arch: Arch,
     pub labels: BTreeMap<String, String>,
+    /// What processes find in their environment beside what they are given, `NAME=value`; none: the engine's default.
+    pub env: Vec<String>,
 }
 
 /// An image made from a container.
@@ -151,6 +153,20 @@ pub enum Network {
     Host,
 }
 
+/// What every container has, on each engine: a test suite that passes with one passes with all.
+pub mod common {
+    /// Bytes of `/dev/shm`. Browsers and databases want more than the 64 MiB that engines give by themselves.
+    pub const SHARED_MEMORY: u64 = 1 << 30;
+    /// Open files of a process, as it starts and at most (`RLIMIT_NOFILE`). Never more than the engine itself may have.
+    pub const OPEN_FILES: (u64, u64) = (1024, 16_384);
+    /// Processes of a user (`RLIMIT_NPROC`), whose number in a container [`super::Limits`] says.
+    pub const PROCESSES: u64 = 32_768;
+    /// Bytes of stack as a process starts (`RLIMIT_STACK`).
+    pub const STACK: u64 = 8 << 20;
+    /// Bytes of memory that a process may lock (`RLIMIT_MEMLOCK`).
+    pub const LOCKED_MEMORY: u64 = 8 << 20;
+}
+
 /// What a container may use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -162,14 +178,8 @@ pub struct Limits {
     pub cpuset: Option<String>,
 }
 
-/// A folder that outlives containers, shared by all that name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NamedCache {
-    /// `farm-apt-debian-12-amd64`
-    pub name: String,
-    pub path: GuestPath,
-}
-
+/// A container to be. It has no word for a folder that it would share with another one, and there is to be none: what runs
+/// in one container is hostile to all others, and whatever it could write there they would read unverified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerSpec {
     /// A tag or id in the engine's store.
@@ -179,7 +189,6 @@ pub struct ContainerSpec {
     pub name: String,
     pub network: Network,
     pub limits: Limits,
-    pub caches: Vec<NamedCache>,
     /// Beside [`labels::OWNED`], which the driver adds.
     pub labels: BTreeMap<String, String>,
 }

@@ -7,13 +7,13 @@ use crate::types::Format;
 
 use super::relation;
 use super::text::{quote, quote_all};
-use super::{BUILD_ROOT, BuilderSetup, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb, rpm_generic};
+use super::{
+    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES, Requirements, SET_REPOSITORY,
+    TEST_PACKAGES, TestScripts, UpgradeSetup, deb, rpm_generic,
+};
 
 const LIBRARY: &str = include_str!("scripts/apt.sh");
 const USER: &str = include_str!("scripts/user.sh");
-
-/// Where the engine mounts the package cache that all jobs of a distribution share.
-pub(super) const CACHE: &str = "/var/cache/farm";
 
 /// What every generated build needs, whatever the distribution file says.
 fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
@@ -59,13 +59,14 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
         Some(folder) => Requirements::FromSource { path: format!("{folder}/control"), toolchain: listed },
         None => Requirements::Listed(listed),
     };
-    BuilderSetup { requirements, script, cache: Some(cache(distro)) }
+    BuilderSetup { requirements, script }
 }
 
 /// Variables and functions that every script with apt begins with.
 pub(super) fn preamble(distro: &Distro) -> String {
     let mut variables: Vec<(&str, String)> =
-        vec![("farm_cache", CACHE.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
+        vec![("farm_offered", OFFERED_PACKAGES.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
+    variables.push(("farm_fetched", FETCHED_PACKAGES.to_owned()));
     let bootstrap = distro.bootstrap.as_ref();
     let suites = bootstrap.map(|b| {
         let mut suites = vec![b.suite.clone()];
@@ -91,33 +92,38 @@ pub(super) fn preamble(distro: &Distro) -> String {
         script.push_str(&format!("{name}={}\n", quote(&value)));
     }
     script.push_str(LIBRARY);
+    script.push_str(include_str!("scripts/apt-fetch.sh"));
     script
 }
 
-/// One cache per distribution: .deb names carry the architecture.
-fn cache(distro: &Distro) -> (String, String) {
-    (format!("farm-apt-{}", distro.id), CACHE.to_owned())
-}
-
-/// The install script of a test for .debs, and the one that removes them.
-pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> (String, String) {
+/// The scripts of a test for .debs.
+pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let names: Vec<String> = requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)).collect();
-    let install = format!(
-        "{}farm_packages={TEST_PACKAGES}\nset -- {}\n{}",
-        preamble(distro),
-        quote_all(names.iter().map(String::as_str)),
-        include_str!("scripts/apt-test.sh")
-    );
-    let remove =
-        format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n{}", include_str!("scripts/apt-remove.sh"));
-    (install, remove)
+    let begin = format!("{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n{LIFE}", preamble(distro));
+    TestScripts {
+        install: format!(
+            "{begin}set -- {}\n{}",
+            quote_all(names.iter().map(String::as_str)),
+            include_str!("scripts/apt-test.sh")
+        ),
+        remove: format!(
+            "set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n{LIFE}{}",
+            include_str!("scripts/apt-remove.sh")
+        ),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: format!("{begin}{}", include_str!("scripts/apt-former.sh")),
+            upgrade: format!("{begin}{}", include_str!("scripts/apt-upgrade.sh")),
+        },
+    }
 }
 
 /// The tester image of RPMs on a Debian base: rpm itself, and a package that provides what the base really has.
-pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> BuilderSetup {
+/// `more`: other packages that it is to have.
+pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String], more: &[&str]) -> BuilderSetup {
     // rpm makes packages with .pc files require pkg-config.
-    let mut wanted: Vec<String> = ["pkg-config", "rpm"].map(str::to_owned).to_vec();
+    let mut wanted: Vec<String> = ["pkg-config", "rpm"].iter().chain(more).map(|name| (*name).to_owned()).collect();
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     wanted.extend(requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)));
     wanted.extend(stand_ins.iter().cloned());
@@ -129,5 +135,5 @@ pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String])
         quote_all(wanted.iter().map(String::as_str)),
         rpm_generic::shim(recipe),
     );
-    BuilderSetup { requirements: Requirements::Listed(wanted), script, cache: Some(cache(distro)) }
+    BuilderSetup { requirements: Requirements::Listed(wanted), script }
 }

@@ -110,6 +110,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             name: member.name.clone(),
             version: version.clone(),
             architecture: member.architecture,
+            is_empty: member.is_empty,
         })
         .collect();
     Packaging {

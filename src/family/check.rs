@@ -26,8 +26,8 @@ pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         relations(recipe, distro.format, &mut problems);
         patterns("[package]", &recipe.package.files, &mut problems);
         for (key, sub) in &recipe.packages {
-            if sub.files.is_empty() {
-                problems.push(format!("[packages.{key}] has no files: nothing would be in it"));
+            if sub.files.is_empty() && sub.relations == Relations::default() {
+                problems.push(format!("[packages.{key}] has no files and requires nothing: nothing would be in it"));
             }
             patterns(&format!("[packages.{key}]"), &sub.files, &mut problems);
         }

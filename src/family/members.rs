@@ -18,6 +18,8 @@ pub(super) struct Member<'a> {
     pub(super) architecture: PackageArch,
     /// Patterns; when the main package has none, it gets what no pattern takes.
     pub(super) files: &'a [String],
+    /// Meant to have no files.
+    pub(super) is_empty: bool,
     pub(super) config_files: &'a [String],
     pub(super) relations: &'a Relations,
     pub(super) system: &'a System,
@@ -35,6 +37,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
         group: main.group.as_deref().unwrap_or(group(&main.section)),
         architecture: main.architecture,
         files: &main.files,
+        is_empty: main.is_empty,
         config_files: &main.config_files,
         relations: &main.relations,
         system: &main.system,
@@ -61,6 +64,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
             group: sub.group.as_deref().unwrap_or(group(sub.section.as_deref().unwrap_or(section))),
             architecture: sub.architecture.unwrap_or(main.architecture),
             files: &sub.files,
+            is_empty: sub.files.is_empty(),
             config_files: &sub.config_files,
             relations: &sub.relations,
             system: &sub.system,

@@ -35,12 +35,12 @@ use serde::Serialize;
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{PackageArch, Recipe};
 use crate::relation;
-use crate::types::Format;
+use crate::types::{Address, Format};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
-pub use offers::{Offer, Wish, names_in, offers};
+pub use offers::{Offer, Wish, compare_versions, names_in, offers};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
@@ -53,6 +53,16 @@ pub const BUILD_ROOT: &str = "/build";
 /// the job belongs to, flat, with an index for the distribution's package manager. Its file `direct` names what is to be
 /// installed, a name and a version per line. Without the folder, scripts leave it out.
 pub const SET_REPOSITORY: &str = "/tmp/farm-set";
+/// Where apt finds packages that were put into a container before it runs, under the names that it gives them: copies of
+/// what was verified against a signed index. apt itself only looks at the name and the size.
+pub const OFFERED_PACKAGES: &str = "/tmp/farm-offered";
+
+/// Where packages lie that were fetched in another container: in it, and then in the one that installs them, which has no
+/// network.
+pub const FETCHED_PACKAGES: &str = "/tmp/farm-fetched";
+/// Set in the environment of a script that installs: it downloads to [`FETCHED_PACKAGES`] what it would install, and runs
+/// nothing of a package.
+pub const FETCH_ONLY: &str = "FARM_FETCH";
 
 /// The parts of a job that a person follows. One exec can go through several: see [`Step::phases`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -108,7 +118,8 @@ impl std::fmt::Display for StepKind {
 /// The environment variable that holds a random token per exec. A script announces that it enters another phase by
 /// printing, on a line of its own, the token, a space and the phase's name (`$FARM_PHASE_TOKEN check`). `$FARM_PHASE_TOKEN
 /// finding RULE SENTENCE` says what is wrong, with `warning` in place of `finding` what people should be told all the
-/// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing.
+/// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing. All of it is
+/// for people: whatever runs in the container can print the same, so neither limits nor outcomes depend on it.
 pub const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
 
 /// One exec in the job's container.
@@ -157,13 +168,13 @@ pub struct BuilderSetup {
     /// Exits 11 when a requirement cannot be had, after a line `farm: unsatisfiable: <requirement>` for each,
     /// and 12 when the mirror or network failed.
     pub script: String,
-    /// Name of the shared download cache and its path in the container.
-    pub cache: Option<(String, String)>,
 }
 
 /// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.
 pub const EXIT_UNSATISFIABLE: i32 = 11;
 pub const EXIT_NETWORK: i32 = 12;
+/// A test's install script: more packages are needed than are there, and nothing was installed yet.
+pub const EXIT_INCOMPLETE: i32 = 13;
 
 /// Everything between sources and results for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -197,6 +208,9 @@ pub struct ExpectedPackage {
     /// As the format writes it: `1:2.10-1~deb12`; `1:2.10-1.el9` (epoch:version-release).
     pub version: String,
     pub architecture: PackageArch,
+    /// The recipe says that it has no files.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
 }
 
 impl ExpectedPackage {
@@ -213,19 +227,47 @@ pub struct TestSetup {
     pub packages: String,
     /// Makes the tester image from the base when the base alone will not do (`rpm-generic`); as [`BuilderSetup::script`].
     pub tester: Option<BuilderSetup>,
+    /// Exits [`EXIT_INCOMPLETE`] when packages have to be fetched, which it does itself with [`FETCH_ONLY`].
     pub install: String,
+    /// Looks at what is installed: `wanted` beside the packages names what has to run their commands.
+    pub check: String,
     pub test: Option<String>,
     pub remove: String,
     pub env: BTreeMap<String, String>,
+    pub upgrade: UpgradeSetup,
+    /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
+    pub network: bool,
+}
+
+/// How an upgrade from the last good version is tried. Its packages lie in [`FORMER_PACKAGES`], and those under test have an
+/// index beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct UpgradeSetup {
+    /// Makes the image for it, from the base, where that of the test has no resolver.
+    pub tester: Option<BuilderSetup>,
+    /// Installs the last good version; when that is not possible any more, no upgrade is tried.
+    pub former: String,
+    pub upgrade: String,
+}
+
+/// What a package manager's test is made of.
+struct TestScripts {
+    install: String,
+    remove: String,
+    upgrade: UpgradeSetup,
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
-pub type Mirrors = BTreeMap<String, String>;
+pub type Mirrors = BTreeMap<String, Address>;
 
 /// Where a job's last step puts every result.
 const RESULTS: &str = "/build/results";
 /// Where a test finds the packages.
 const TEST_PACKAGES: &str = "/tmp/farm-packages";
+/// Where it finds those of the last good version, if an upgrade is to be tried.
+pub const FORMER_PACKAGES: &str = "/tmp/farm-former";
+/// Functions for what a test looks at before and after an upgrade.
+const LIFE: &str = include_str!("scripts/life.sh");
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.
@@ -249,7 +291,8 @@ pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, Strin
     });
     for archive in archives {
         if let Some(url) = mirrors.get(archive) {
-            env.insert(mirror_variable(archive), url.clone());
+            // What runs there may print it, and whoever made a package that is installed there may read it.
+            env.insert(mirror_variable(archive), url.public());
         }
     }
     env
@@ -322,14 +365,27 @@ pub fn parallelism(format: Format, processes: usize) -> (String, String) {
     }
 }
 
+/// Where dpkg has packages, it knows the files: also on the base of `rpm-generic`, where rpm knows none.
+fn installed_check(distro: &Distro) -> String {
+    let script = match distro.manager {
+        PackageManager::Apt => include_str!("scripts/deb-check.sh"),
+        PackageManager::Dnf | PackageManager::Zypper => include_str!("scripts/rpm-check.sh"),
+    };
+    format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_format={}\n{script}", distro.format)
+}
+
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
-    let (tester, (install, remove)) = match (distro.manager, distro.format) {
+    let (tester, scripts) = match (distro.manager, distro.format) {
         (PackageManager::Apt, Format::Deb) => (None, apt::test_deb(recipe, distro)),
-        (PackageManager::Apt, Format::Rpm) => (Some(apt::tester_rpm(recipe, distro, stand_ins)), rpm_generic::test()),
+        (PackageManager::Apt, Format::Rpm) => {
+            let tester = |more| apt::tester_rpm(recipe, distro, stand_ins, more);
+            (Some(tester(&[])), rpm_generic::test(tester(&["dnf"])))
+        }
         (PackageManager::Dnf, _) => (None, dnf::test(recipe, distro)),
         (PackageManager::Zypper, _) => (None, zypper::test(recipe, distro)),
     };
+    let TestScripts { install, remove, upgrade } = scripts;
     let mut env = script_variables(recipe, distro);
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
@@ -337,9 +393,12 @@ pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup
         packages: TEST_PACKAGES.to_owned(),
         tester,
         install,
+        check: installed_check(distro),
         test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
         remove,
         env,
+        upgrade,
+        network: recipe.test.as_ref().is_some_and(|test| test.network),
     }
 }
 

@@ -12,9 +12,9 @@ use super::spec::{self, tag};
 use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
-    BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, Requirements, SourceLayout,
-    Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables, scriptlets,
-    source_top, unpack,
+    BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
+    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables,
+    scriptlets, source_top, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -54,6 +54,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
                     name: member.name.clone(),
                     version: version(recipe, distro),
                     architecture: member.architecture,
+                    is_empty: member.is_empty,
                 })
                 .collect();
             (sources, files(recipe, distro, &members, source_date_epoch), name, expected)
@@ -410,8 +411,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
             Requirements::FromSource { path: path.clone(), toolchain: listed }
         }
     };
-    let cache = (format!("farm-{manager}-{}", distro.id), super::apt::CACHE.to_owned());
-    BuilderSetup { requirements, script, cache: Some(cache) }
+    BuilderSetup { requirements, script }
 }
 
 /// Requirements as words of a shell script. Where one is written with a macro (`%{_libdir}/libssl.so`), rpm expands it.
@@ -432,8 +432,8 @@ pub(super) fn test_requires(recipe: &Recipe) -> Vec<String> {
 /// The beginning of a removal script: names and files of the packages under test.
 pub(super) fn removal_preamble() -> String {
     format!(
-        "set -eu\nexport LC_ALL=C\nnames=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
+        "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n{LIFE}names=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
          files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n\
-         dangling=$(mktemp)\nfind /etc -xtype l | sort >\"$dangling\"\n"
+         dangling=$(mktemp)\nfarm_dangling >\"$dangling\"\n"
     )
 }

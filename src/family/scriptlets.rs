@@ -74,7 +74,7 @@ fn tools(member: &Member<'_>, distro: &Distro, sbin: &str) -> Vec<(&'static str,
     }
     if !member.system.alternatives.is_empty() {
         let program = format!("{sbin}/update-alternatives");
-        tools.extend([("Requires(post)", program.clone()), ("Requires(postun)", program)]);
+        tools.extend([("Requires(post)", program.clone()), ("Requires(preun)", program)]);
     }
     tools
 }
@@ -163,6 +163,8 @@ fn sections<'a>(member: &'a Member<'_>, distro: &Distro, systemd: Systemd) -> [(
             "preun",
             vec![
                 recipe(&scripts.pre_remove, Moment::PreRemove),
+                // While the link that rpm owns is still there: without it update-alternatives finds nothing to do.
+                own(remove_alternatives(system)),
                 own(systemd.preun(system)),
                 own(templates(system, "[ \"$1\" -eq 0 ]", stop_instances)),
             ],
@@ -171,7 +173,6 @@ fn sections<'a>(member: &'a Member<'_>, distro: &Distro, systemd: Systemd) -> [(
             "postun",
             vec![
                 recipe(&scripts.post_remove, Moment::PostRemove),
-                own(remove_alternatives(system)),
                 own(systemd.postun(system)),
                 own(templates(system, "[ \"$1\" -ge 1 ]", restart_instances)),
             ],

@@ -77,6 +77,7 @@ fn recipe() -> Recipe {
                 ..Relations::default()
             },
             files: vec![],
+            is_empty: false,
             config_files: strings(&["/etc/pkg.conf", "/opt/pkg/pkg.conf"]),
             system: System::default(),
             scripts: MaintainerScripts {
@@ -85,12 +86,16 @@ fn recipe() -> Recipe {
                 ..MaintainerScripts::default()
             },
             date: None,
+            fallback_date: None,
             changelog: vec![],
             from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
             strip: 0,
+            strip_said: false,
+            gitignore: true,
+            place: Default::default(),
             into: "sub dir".to_owned(),
             unpack: true,
             series: None,
@@ -108,7 +113,7 @@ fn recipe() -> Recipe {
         environment: None,
         packages: BTreeMap::from([("dev".to_owned(), sub)]),
         packaging: OwnPackaging::default(),
-        test: Some(Test { script: "pkg --version".to_owned(), requires: strings(&["curl"]) }),
+        test: Some(Test { script: "pkg --version".to_owned(), requires: strings(&["curl"]), network: false }),
         limits: RecipeLimits { memory_bytes: 1, pids: 1, timeout: Duration::ZERO, stall: Duration::ZERO, log_bytes: 1 },
         variant: BTreeMap::from([("ssl-kind".to_owned(), "open".to_owned())]),
     }
@@ -354,9 +359,9 @@ fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
     assert_eq!(builder(&one, &distro), builder(&other, &distro));
     assert!(!builder(&one, &distro).script.contains("example"), "a mirror is in the key");
     let mirrors = Mirrors::from([
-        ("debian".to_owned(), "http://near.example/debian".to_owned()),
-        ("debian-security".to_owned(), "http://near.example/security".to_owned()),
-        ("ubuntu".to_owned(), "http://near.example/ubuntu".to_owned()),
+        ("debian".to_owned(), "http://ada:secret@near.example/debian".into()),
+        ("debian-security".to_owned(), "http://near.example/security?token=secret".into()),
+        ("ubuntu".to_owned(), "http://near.example/ubuntu".into()),
     ]);
     let env = network_env(&distro, &mirrors);
     assert_eq!(

@@ -10,6 +10,8 @@ enum Reply {
     Bytes(Vec<u8>),
     /// Sends this and then keeps the connection open without a word.
     Stall(Vec<u8>),
+    /// Sends this, and then a byte now and then for ever.
+    Trickle(Vec<u8>),
 }
 
 /// An HTTP server of one connection after the other; the last reply repeats. Returns its URL and the count of
@@ -29,6 +31,13 @@ async fn server(replies: Vec<Reply>) -> (String, Arc<AtomicUsize>) {
                 match reply {
                     Reply::Bytes(bytes) => {
                         let _ = socket.write_all(&bytes).await;
+                    }
+                    Reply::Trickle(bytes) => {
+                        let _ = socket.write_all(&bytes).await;
+                        let mut often = tokio::time::interval(Duration::from_millis(20));
+                        while socket.write_all(b"x").await.is_ok() {
+                            often.tick().await;
+                        }
                     }
                     Reply::Stall(bytes) => {
                         let _ = socket.write_all(&bytes).await;
@@ -61,6 +70,8 @@ fn impatient() -> Fetcher {
         read: Duration::from_millis(150),
         attempts: 3,
         backoff: Duration::from_millis(1),
+        least: 1 << 30,
+        window: Duration::from_millis(100),
     })
     .unwrap()
 }
@@ -233,4 +244,54 @@ async fn local_files_are_verified_and_the_end_is_told() {
         .unwrap();
     assert_eq!(std::fs::read(folder.path().join("copy")).unwrap(), b"content");
     assert_eq!(heard.0.lock().unwrap().last(), Some(&("a%20b.tar".to_owned(), 7, 7)));
+}
+
+#[tokio::test]
+async fn what_trickles_is_given_up_for_the_next_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let destination = folder.path().join("file");
+    let trickle = Reply::Trickle(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n".to_vec());
+    let (slow, seen) = server(vec![trickle]).await;
+    let error = fetch(std::slice::from_ref(&slow), None, &destination).await.unwrap_err();
+    assert!(matches!(&error, FetchError::Unreachable { reasons, .. } if reasons[0].contains("too slow")), "{error}");
+    assert_eq!(seen.load(Ordering::SeqCst), 3, "it is asked again, as it may only be busy");
+    only(folder.path(), &[]);
+    let (good, _) = server(vec![ok(b"good")]).await;
+    fetch(&[slow, good], Some(&hash(b"good")), &destination).await.unwrap();
+}
+
+/// Users, passwords and tokens are in no error and no progress, whatever is wrong.
+#[tokio::test]
+async fn no_failure_tells_a_secret() {
+    #[derive(Default)]
+    struct Heard(Mutex<String>);
+    impl Progress for Heard {
+        fn progress(&self, what: &str, _: u64, _: u64) {
+            self.0.lock().unwrap().push_str(what);
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let destination = folder.path().join("file");
+    let replies = [
+        ok(b"other"),
+        status("404 Not Found"),
+        status("401 Unauthorized"),
+        status("503 Busy"),
+        status("302 Found\r\nLocation: gopher://user:geheim@example.org/?token=geheim"),
+        Reply::Bytes(b"nonsense".to_vec()),
+    ];
+    for reply in replies {
+        let (url, _) = server(vec![reply]).await;
+        let url = url.replace("http://", "http://user:geheim@") + "?token=geheim";
+        let heard = Heard::default();
+        let cancel = CancellationToken::new();
+        let fetched = impatient().to_file(&[url], Some(&hash(b"good")), &destination, &heard, &cancel).await;
+        let error = fetched.unwrap_err();
+        let told = format!("{error} {error:?} {}", heard.0.lock().unwrap());
+        assert!(!told.contains("geheim") && told.contains("127.0.0.1"), "{told}");
+    }
+    for url in ["http://user:geheim@127.0.0.1:1/x?y=geheim", "ftp://user:geheim@x/", "http://user:geheim@[bad/"] {
+        let error = fetch(&[url.to_owned()], None, &destination).await.unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("geheim"), "{error:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Base images: the engine's own store, a registry, or a bootstrap, in that order. Whatever it came from, a base ends
 //! as `farm/base:<distro>-<arch>` with labels that say what it is, so that the next run finds it in one call.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
 use super::install::Install;
 use super::workshop::{self, Made, Work};
-use super::{Base, BaseChoice, ImageError, Images};
+use super::{Base, BaseChoice, ImageError, Images, once};
 use crate::distro::Distro;
 use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, Network, OutputSink, labels};
 use crate::types::{Arch, Progress, printable};
@@ -57,9 +57,28 @@ pub(super) async fn find_or_make(
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
     let choice = images.options.base;
-    let stored = images.engine.image(&tag(distro, arch)).await?;
-    if let Some(image) = stored.filter(|image| serves(image, distro, arch, choice)) {
+    let stored = async || {
+        let image = images.engine.image(&tag(distro, arch)).await?;
+        Ok::<_, EngineError>(image.filter(|image| serves(image, distro, arch, choice)))
+    };
+    // Who asks for the registry's image means the one that it has today.
+    let is_known = || choice != BaseChoice::Registry || images.shared.registries.was_asked(&name(distro, arch));
+    if let Some(image) = stored().await?
+        && is_known()
+        && moved(images, distro, arch, &image).await?.is_none()
+    {
         return Ok(base(&image));
+    }
+    let _turn = once::turn(images, &tag(distro, arch), sink, cancel).await?;
+    // Somebody else may have made it meanwhile.
+    if let Some(image) = stored().await? {
+        if !is_known() {
+            return pulled(images, distro, arch, Some(&image), sink, progress, cancel).await;
+        }
+        return match moved(images, distro, arch, &image).await? {
+            Some(newer) => adopt(images, distro, arch, &newer, sink, cancel).await,
+            None => Ok(base(&image)),
+        };
     }
     // What was tried, and whether it may go better later.
     let mut tried: Vec<String> = Vec::new();
@@ -81,7 +100,10 @@ pub(super) async fn find_or_make(
         match &distro.image {
             None => tried.push("its definition names no image".to_owned()),
             Some(reference) => match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
-                Ok(image) => return adopt(images, distro, arch, &image, sink, cancel).await,
+                Ok(image) => {
+                    images.shared.registries.note_asked(&name(distro, arch));
+                    return adopt(images, distro, arch, &image, sink, cancel).await;
+                }
                 Err(PullError::Engine(EngineError::Pull { reason, .. })) => {
                     tried.push(format!("{reference}: {}", printable(&reason)));
                 }
@@ -103,6 +125,101 @@ pub(super) async fn find_or_make(
     Err(if transient { ImageError::Unavailable { distro, reason } } else { ImageError::NoWay { distro, reason } })
 }
 
+/// The image that a distribution's tag names in the engine's store now, when it is another one than a base was made of:
+/// somebody has pulled or imported it since. One that is not there any more says nothing.
+pub(super) async fn moved(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    base: &ImageInfo,
+) -> Result<Option<ImageInfo>, ImageError> {
+    let is_bootstrapped = base.labels.get(labels::ORIGIN).is_some_and(|origin| origin == "bootstrap");
+    let Some(reference) = distro.image.as_deref().filter(|_| !is_bootstrapped) else { return Ok(None) };
+    let Some(image) = stored(images, reference, arch).await? else { return Ok(None) };
+    let is_same = base.labels.get(labels::DIGEST).is_some_and(|known| digests(&image, distro).contains(known));
+    Ok((!is_same).then_some(image))
+}
+
+/// What a base made of an image is called: the first one. The others are names of the same image, which an engine may
+/// give in another order.
+fn digests(image: &ImageInfo, distro: &Distro) -> Vec<String> {
+    let others = image.repo_digests.iter().filter_map(|digest| digest.split_once('@')).map(|(_, digest)| digest);
+    let identities = std::iter::once(image.identity()).chain(others).chain([image.id.as_str()]);
+    let digest =
+        |identity: &str| format!("sha256:{}", hex::encode(Sha256::digest(format!("{identity}\n{}\n", distro.digest))));
+    identities.map(digest).collect()
+}
+
+/// What identifies the base that would be made of an image.
+pub(super) fn identity_of(image: &ImageInfo, distro: &Distro) -> String {
+    digests(image, distro).swap_remove(0)
+}
+
+/// The base of the image that the registry has today. One that was made of the same image before stays.
+pub(super) async fn pulled(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    former: Option<&ImageInfo>,
+    sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
+    let failed = |reason: String, transient: bool| match transient {
+        true => ImageError::Unavailable { distro: distro.id.clone(), reason },
+        false => ImageError::NoWay { distro: distro.id.clone(), reason },
+    };
+    let Some(reference) = &distro.image else {
+        return Err(failed("its definition names no image".to_owned(), false));
+    };
+    let image = match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
+        Ok(image) => image,
+        Err(PullError::Engine(EngineError::Pull { reason, .. })) => {
+            return Err(failed(format!("{reference}: {}", printable(&reason)), false));
+        }
+        Err(PullError::Engine(error)) => return Err(error.into()),
+        Err(PullError::Unreachable { registry, reason }) => {
+            return Err(failed(format!("registry {registry} cannot be reached ({})", printable(&reason)), true));
+        }
+    };
+    images.shared.registries.note_asked(&name(distro, arch));
+    let is_same = |base: &&ImageInfo| {
+        base.labels.get(labels::DIGEST).is_some_and(|known| digests(&image, distro).contains(known))
+    };
+    match former.filter(is_same) {
+        Some(former) => Ok(base(former)),
+        None => adopt(images, distro, arch, &image, sink, cancel).await,
+    }
+}
+
+/// The base of a distribution as its place of origin has it today: the registry, or the archive. None: it came from a
+/// file, and only the user has a newer one.
+pub(super) async fn updated(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
+    warn: &(dyn Fn(String) + Sync),
+    cancel: &CancellationToken,
+) -> Result<Option<Base>, ImageError> {
+    let stored = images.engine.image(&tag(distro, arch)).await?;
+    let Some(former) = stored.filter(|image| serves(image, distro, arch, BaseChoice::Auto)) else {
+        return find_or_make(images, distro, arch, None, sink, progress, warn, cancel).await.map(Some);
+    };
+    match former.labels.get(labels::ORIGIN).map(String::as_str) {
+        Some("bootstrap") => {
+            let selection = bootstrap::select(distro, arch, images.archives(), progress, warn, cancel).await?;
+            if former.labels.get(labels::DIGEST) == Some(&selection.digest) {
+                return Ok(Some(base(&former)));
+            }
+            from_selection(images, distro, arch, selection, None, sink, progress, cancel).await.map(Some)
+        }
+        Some("file") => Ok(None),
+        _ => pulled(images, distro, arch, Some(&former), sink, progress, cancel).await.map(Some),
+    }
+}
+
 /// An image by name in the engine's store; none when its architecture is not known to be the right one.
 pub(super) async fn stored(images: &Images, reference: &str, arch: Arch) -> Result<Option<ImageInfo>, ImageError> {
     // A name in the store says nothing of the architecture: it is what the engine runs by itself.
@@ -120,18 +237,32 @@ pub(super) async fn named(
     progress: &dyn Progress,
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
-    if let Some(image) = stored(images, reference, arch).await? {
+    let asks = images.options.base == BaseChoice::Registry && !images.shared.registries.was_asked(reference);
+    if let Some(image) = stored(images, reference, arch).await?.filter(|_| !asks) {
         return Ok(base(&image));
     }
+    pull_named(images, reference, arch, progress, cancel).await
+}
+
+/// An image by name, as its registry has it today.
+pub(super) async fn pull_named(
+    images: &Images,
+    reference: &str,
+    arch: Arch,
+    progress: &dyn Progress,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
     let failed =
         |reason: String, transient| ImageError::Reference { reference: reference.to_owned(), reason, transient };
     match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
-        Ok(image) => Ok(base(&image)),
+        Ok(image) => {
+            images.shared.registries.note_asked(reference);
+            Ok(base(&image))
+        }
         Err(PullError::Engine(EngineError::Pull { reason, .. })) => Err(failed(printable(&reason), false)),
         Err(PullError::Engine(error)) => Err(error.into()),
         Err(PullError::Unreachable { registry, reason }) => {
-            let reason =
-                format!("the engine has none, and registry {registry} cannot be reached ({})", printable(&reason));
+            let reason = format!("registry {registry} cannot be reached ({})", printable(&reason));
             Err(failed(reason, true))
         }
     }
@@ -155,8 +286,8 @@ fn base_labels(distro: &Distro, arch: Arch, origin: &str, digest: &str) -> BTree
     .into()
 }
 
-/// Makes an image that came from a registry a base of ours: set up, tagged, labelled.
-async fn adopt(
+/// Makes an image that came from a registry or a file a base of ours: set up, tagged, labelled.
+pub(super) async fn adopt(
     images: &Images,
     distro: &Distro,
     arch: Arch,
@@ -164,10 +295,11 @@ async fn adopt(
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
-    let identity = format!("{}\n{}\n", image.identity(), distro.digest);
-    let digest = format!("sha256:{}", hex::encode(Sha256::digest(identity)));
+    let digest = identity_of(image, distro);
+    let is_imported = image.labels.get(labels::KIND).is_some_and(|kind| kind == super::import::KIND);
+    let origin = if is_imported { "file" } else { "registry" };
     let scripts: Vec<&str> = distro.setup.as_deref().into_iter().chain(distro.setup.as_ref().map(|_| CLEAN)).collect();
-    finish(images, distro, arch, &image.id, images.options.network, &scripts, "registry", &digest, sink, cancel).await
+    finish(images, distro, arch, &image.id, images.options.network, &scripts, origin, &digest, sink, cancel).await
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -182,10 +314,24 @@ async fn from_archive(
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
     let selection = bootstrap::select(distro, arch, images.archives(), progress, warn, cancel).await?;
+    from_selection(images, distro, arch, selection, next, sink, progress, cancel).await
+}
+
+#[allow(clippy::too_many_arguments)]
+async fn from_selection(
+    images: &Images,
+    distro: &Distro,
+    arch: Arch,
+    selection: bootstrap::Selection,
+    next: Option<&mut Install>,
+    sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
+    cancel: &CancellationToken,
+) -> Result<Base, ImageError> {
     let digest = selection.digest.clone();
     let packages = selection.packages.clone();
     // Without the labels of a finished base: nobody takes it for one if this is where it ends.
-    let unfinished = ImportSpec { tag: tag(distro, arch), arch, labels: BTreeMap::new() };
+    let unfinished = ImportSpec { tag: tag(distro, arch), arch, labels: BTreeMap::new(), env: Vec::new() };
     let (layer, failure) = bootstrap::root_tar(selection);
     let (unpacked, until_unpacked) = tokio::sync::oneshot::channel();
     let making = async {
@@ -242,10 +388,10 @@ async fn finish(
         image,
         arch,
         network,
-        caches: Vec::new(),
         env: &BTreeMap::new(),
         files: &[],
         scripts,
+        fetch: None,
         commit: CommitSpec { tag: tag(distro, arch), labels: base_labels(distro, arch, origin, digest) },
     };
     match workshop::make(images, &work, None, sink, cancel).await? {
@@ -257,9 +403,13 @@ async fn finish(
     }
 }
 
-/// What this process knows of registries: each is given up once.
+/// What this process knows of registries: each is given up once, and asked for a base once.
 #[derive(Debug, Default)]
-pub(super) struct Registries(Mutex<HashMap<String, Arc<tokio::sync::Mutex<Reach>>>>);
+pub(super) struct Registries {
+    reach: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Reach>>>>,
+    /// Bases whose image was pulled, by their names.
+    asked: Mutex<HashSet<String>>,
+}
 
 #[derive(Debug, Clone, Default)]
 enum Reach {
@@ -276,6 +426,14 @@ enum PullError {
 }
 
 impl Registries {
+    fn was_asked(&self, base: &str) -> bool {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains(base)
+    }
+
+    fn note_asked(&self, base: &str) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(base.to_owned());
+    }
+
     async fn pull(
         &self,
         images: &Images,
@@ -285,7 +443,8 @@ impl Registries {
         cancel: &CancellationToken,
     ) -> Result<ImageInfo, PullError> {
         let registry = registry_of(reference).to_owned();
-        let reach = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(registry.clone()).or_default().clone();
+        let reach =
+            self.reach.lock().unwrap_or_else(PoisonError::into_inner).entry(registry.clone()).or_default().clone();
         // The first pull tells for all: the others wait until it hears something.
         let mut known = reach.lock().await;
         match &*known {

@@ -129,7 +129,8 @@ impl Sources {
         let entries = suites.chunk_by(|a, b| a.archive == b.archive).map(|suites| {
             let Suite { archive, mirror, .. } = &suites[0];
             // What only this machine can read is of no use inside a container.
-            let inside = if mirror.starts_with("file:") { public(archive).trim_end_matches('/') } else { mirror };
+            let inside = mirror.public();
+            let inside = if inside.starts_with("file:") { public(archive).trim_end_matches('/') } else { &inside };
             let names: Vec<&str> = suites.iter().map(|suite| suite.suite.as_str()).collect();
             (inside.to_owned(), names.join(" "))
         });
@@ -210,14 +211,14 @@ mod tests {
             suite: "sid-security".to_owned(),
         });
         bootstrap.tolerate_expired = true;
-        let mirror = |url: &str| Mirror { url: url.to_owned(), origin: archive::mirror::Origin::Configured };
+        let mirror = |url: &str| Mirror { url: url.into(), origin: archive::mirror::Origin::Configured };
         let mirrors = BTreeMap::from([
             ("debian".to_owned(), mirror("http://near.example/debian/")),
             ("debian-security".to_owned(), mirror("file:///srv/security")),
         ]);
         let suites = archive::suites(bootstrap, &mirrors, &bootstrap.components, &[]);
         let sources = Sources::new(bootstrap, &suites);
-        let read: Vec<_> = suites.iter().map(|suite| (suite.mirror.as_str(), suite.suite.as_str())).collect();
+        let read: Vec<_> = suites.iter().map(|suite| (suite.mirror.secret(), suite.suite.as_str())).collect();
         assert_eq!(
             read,
             [

@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::{Install, say};
 use super::workshop::{self, Made, Work};
-use super::{Base, Derivation, FileContent, ImageError, Images};
-use crate::engine::{CommitSpec, GuestPath, NamedCache, OutputSink, labels};
+use super::{Base, Derivation, FileContent, ImageError, Images, once};
+use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 
 /// What a derivation's script exits with when its mirror or network failed.
@@ -51,20 +51,20 @@ pub(super) async fn find_or_make(
         return Ok(image.id);
     }
     let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    let _turn = once::turn(images, &format!("farm/{kind}:{}", &digits[..12]), sink, cancel).await?;
+    if let Some(image) = images.keyed(kind, key).await? {
+        return Ok(image.id);
+    }
     let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
     let work = Work {
         name: kind,
         image: &base.image,
         arch: derivation.arch,
         network: images.options.network,
-        caches: derivation
-            .cache
-            .iter()
-            .map(|(name, path)| NamedCache { name: name.clone(), path: GuestPath::new(path.clone()) })
-            .collect(),
         env: &derivation.env,
         files: &derivation.files,
         scripts: &[&derivation.script],
+        fetch: derivation.fetch_first.as_ref(),
         commit: CommitSpec {
             tag: format!("farm/{kind}:{}", &digits[..12]),
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -72,14 +72,18 @@ pub(super) async fn find_or_make(
     };
     let next = install.as_mut().map(|(install, progress)| (install, *progress));
     let mut made = workshop::make(images, &work, next, sink, cancel).await?;
-    if install.is_some_and(|(install, _)| install.has_begun()) && !matches!(made, Made::Image(_)) {
+    if install.as_ref().is_some_and(|(install, _)| install.has_begun()) && !matches!(made, Made::Image(_)) {
         // What is wrong, if anything is, is apt's to say.
         let reason = match made {
             Made::Spoilt(reason) => reason,
             _ => "it failed with the packages that farm had unpacked".to_owned(),
         };
         say(sink, &format!("farm: once more, apt unpacks all by itself: {reason}")).await?;
-        made = workshop::make(images, &work, None, sink, cancel).await?;
+        let next = install.as_mut().map(|(install, progress)| {
+            install.leave_to_apt();
+            (install, *progress)
+        });
+        made = workshop::make(images, &work, next, sink, cancel).await?;
     }
     match made {
         Made::Image(image) => Ok(image.id),
@@ -106,7 +110,7 @@ mod tests {
             script: "apt-get install x".to_owned(),
             env: [("A".to_owned(), "1".to_owned())].into(),
             files: vec![("tmp/x".to_owned(), b"x".to_vec().into())],
-            cache: None,
+            fetch_first: None,
             description: "x".to_owned(),
             inputs: vec!["sha256:1".to_owned()],
         }

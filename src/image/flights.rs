@@ -65,6 +65,7 @@ impl ImageError {
             ImageError::Script { kind, exit_code, unsatisfiable, oom } => {
                 ImageError::Script { kind, exit_code: *exit_code, unsatisfiable: unsatisfiable.clone(), oom: *oom }
             }
+            ImageError::File { path, reason } => ImageError::File { path: path.clone(), reason: reason.clone() },
             ImageError::Dockerfile { dockerfile, reason } => {
                 ImageError::Dockerfile { dockerfile: dockerfile.clone(), reason: reason.clone() }
             }

@@ -35,9 +35,19 @@ const PREINST_FOLDER: &str = "tmp/farm-preinst";
 #[derive(Debug)]
 pub struct Install {
     wanted: Wanted,
+    manner: Manner,
     ahead: Option<Ahead>,
     /// Whether a system is no longer as it was.
     begun: bool,
+}
+
+/// What becomes of the packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// They are unpacked.
+    Lay,
+    /// apt, which unpacks all by itself, finds copies of them in a folder of the container, and need not fetch them.
+    Offer,
 }
 
 #[derive(Debug)]
@@ -46,6 +56,8 @@ struct Wanted {
     arch: Arch,
     /// As apt is told: relations in Debian's syntax.
     relations: Vec<String>,
+    /// Where apt looks for packages before it fetches them: an absolute path in the container.
+    offered: &'static str,
 }
 
 /// What was done for a system that is not there yet.
@@ -93,8 +105,15 @@ impl From<ArchiveError> for Unlaid {
 
 impl Install {
     /// `relations`: what apt will be told to install, from the mirrors that farm reads.
-    pub fn new(distro: Arc<Distro>, arch: Arch, relations: Vec<String>) -> Install {
-        Install { wanted: Wanted { distro, arch, relations }, ahead: None, begun: false }
+    /// `offered`: where apt looks for packages before it fetches them.
+    pub fn new(distro: Arc<Distro>, arch: Arch, relations: Vec<String>, offered: &'static str) -> Install {
+        let wanted = Wanted { distro, arch, relations, offered };
+        Install { wanted, manner: Manner::Lay, ahead: None, begun: false }
+    }
+
+    /// Nothing is unpacked: apt is to do all, from copies of the packages as far as that can be said.
+    pub fn leave_to_apt(&mut self) {
+        self.manner = Manner::Offer;
     }
 
     /// Whether something was changed on a system.
@@ -111,14 +130,14 @@ impl Install {
         cancel: &CancellationToken,
     ) {
         // Who lays the packages meets the same error, and has a place to tell it.
-        if let Ok(chosen) = self.wanted.choose(images, installed.to_vec(), progress, cancel).await {
+        if let Ok(chosen) = self.wanted.choose(self.manner, images, installed.to_vec(), progress, cancel).await {
             self.ahead = Some(Ahead { installed: versions(installed), chosen, opening: None });
         }
     }
 
     /// Begins to open what was fetched, on all processors but one: that makes the system.
     pub(super) fn open_ahead(&mut self, images: &Images) {
-        if let Some(ahead) = &mut self.ahead {
+        if let Some(ahead) = self.ahead.as_mut().filter(|_| self.manner == Manner::Lay) {
             ahead.opening = Some(open(images, &ahead.chosen));
         }
     }
@@ -143,10 +162,13 @@ impl Install {
         let ahead = self.ahead.take().filter(|ahead| ahead.installed == seen);
         let (chosen, opening) = match ahead {
             Some(Ahead { chosen, opening, .. }) => (chosen, opening),
-            None => (self.wanted.choose(images, installed, progress, cancel).await?, None),
+            None => (self.wanted.choose(self.manner, images, installed, progress, cancel).await?, None),
         };
         if chosen.packages.is_empty() {
             return Ok(());
+        }
+        if self.manner == Manner::Offer {
+            return self.wanted.offer(container, chosen, cancel).await;
         }
         let opening = opening.unwrap_or_else(|| open(images, &chosen));
         let bytes: u64 = chosen.packages.iter().map(|package| package.size).sum();
@@ -190,8 +212,29 @@ impl Install {
 }
 
 impl Wanted {
+    /// Puts copies of packages, which have just been verified, where apt looks for them.
+    async fn offer(&self, container: &dyn Container, chosen: Chosen, cancel: &CancellationToken) -> Result<(), Unlaid> {
+        let folder = self.offered.trim_start_matches('/');
+        let files: Vec<(String, super::FileContent)> = chosen
+            .packages
+            .iter()
+            .zip(&chosen.debs)
+            .map(|(package, deb)| {
+                let content = super::FileContent::OnHost { path: deb.clone(), sha256: package.sha256.clone() };
+                (format!("{folder}/{}", apt_name(package)), content)
+            })
+            .collect();
+        let root = GuestPath::new("/");
+        let upload = stream::from_tar(move |tar| super::workshop::add_files(tar, &files));
+        tokio::select! {
+            uploaded = container.upload(&root, upload) => Ok(uploaded.map_err(ImageError::from)?),
+            () = cancel.cancelled() => Err(Unlaid::Failed(ImageError::Cancelled)),
+        }
+    }
+
     async fn choose(
         &self,
+        manner: Manner,
         images: &Images,
         installed: Vec<Package>,
         progress: &dyn Progress,
@@ -202,11 +245,29 @@ impl Wanted {
         let index = archives.packages(&self.distro, self.arch, Components::All, progress, &|_| (), cancel);
         let index = index.await?;
         let relations = self.relations.clone();
-        let packages = archive::blocking(move || archive::additions(&index, &installed, &relations));
+        let packages = archive::blocking(move || {
+            let additions = |relations: &[String]| archive::additions(&index, &installed, relations);
+            match manner {
+                Manner::Lay => additions(&relations),
+                // Some are of the set, and no archive has them: the others are worth having all the same.
+                Manner::Offer => additions(&relations).or_else(|_| {
+                    let known = |relation: &String| additions(std::slice::from_ref(relation)).is_ok();
+                    additions(&relations.iter().filter(|relation| known(relation)).cloned().collect::<Vec<_>>())
+                }),
+            }
+        });
         let packages = packages.await?;
         let debs = archives.reader().download(&packages, progress, cancel).await?;
         Ok(Chosen { packages, debs })
     }
+}
+
+/// What apt calls a package's file in its folder of archives: `name_version_architecture.deb`, colons and underlines as
+/// in a URL.
+pub(super) fn apt_name(package: &Package) -> String {
+    let quoted = |text: &str| text.replace('%', "%25").replace(':', "%3a").replace('_', "%5f");
+    let (name, version) = (quoted(&package.name), quoted(&package.version.to_string()));
+    format!("{name}_{version}_{}.deb", package.arch)
 }
 
 fn untouched(reason: &str) -> Unlaid {

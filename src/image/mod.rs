@@ -7,13 +7,15 @@ mod built;
 mod deb;
 mod derive;
 mod flights;
+mod import;
 mod install;
 mod layer;
+mod once;
 mod opening;
 mod workshop;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -25,10 +27,11 @@ use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
 pub use built::DockerfileImage;
+pub use import::{Imported, LeftOut};
 pub use install::Install;
 
 /// What [`labels::KIND`] says of an image that farm makes.
-const KINDS: [&str; 4] = ["base", "builder", "tester", built::KIND];
+const KINDS: [&str; 5] = ["base", "builder", "tester", built::KIND, import::KIND];
 
 /// Where a base image may come from (`--base`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,6 +53,19 @@ pub struct Base {
     pub identity: String,
 }
 
+/// The bases that an engine has, or would make of what it has, by `debian-12/amd64` (Debian's name of the architecture).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownBases {
+    /// What identifies their content.
+    pub identities: BTreeMap<String, String>,
+    /// Those that would be made anew, with the tag that names another image now.
+    pub moved: Vec<(String, String)>,
+    /// Those that the engine does not have yet.
+    pub absent: Vec<String>,
+    /// When the others were made, in seconds since the epoch.
+    pub made: BTreeMap<String, i64>,
+}
+
 /// One script that turns a base into a derived image.
 #[derive(Debug, Clone)]
 pub struct Derivation {
@@ -61,11 +77,22 @@ pub struct Derivation {
     pub env: BTreeMap<String, String>,
     /// Uploaded to `/` first: paths relative to it.
     pub files: Vec<(String, FileContent)>,
-    pub cache: Option<(String, String)>,
+    /// For files that are packages which nobody vouches for: their scripts must find no network. The script is run twice,
+    /// in a container with network, where it fetches only, and in one without, where it does its work.
+    pub fetch_first: Option<FetchFirst>,
     /// What it holds, for `farm images`.
     pub description: String,
     /// What the script's result depends on beside the base and the script itself.
     pub inputs: Vec<String>,
+}
+
+/// How a script is told to fetch only, and what it then leaves for the container in which it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchFirst {
+    /// The variable that is set for it.
+    pub variable: &'static str,
+    /// An absolute path.
+    pub folder: &'static str,
 }
 
 /// What a file holds that a derivation starts from.
@@ -129,24 +156,91 @@ impl Images {
         &self.options.archives
     }
 
-    /// Identities of the base images that the engine has already, by `debian-12/amd64` (Debian's name of the
-    /// architecture). One API call, however many distributions. An image that an older definition of its distribution
-    /// made does not count.
-    pub async fn known_bases(&self, distros: &[(Arc<Distro>, Arch)]) -> Result<BTreeMap<String, String>, ImageError> {
+    /// The base images that the engine has already, and those that it would make of an image it has under a tag that has
+    /// moved. One API call for all of them, and one for each that came from a registry or a file. An image that an older
+    /// definition of its distribution made does not count.
+    pub async fn known_bases(&self, distros: &[(Arc<Distro>, Arch)]) -> Result<KnownBases, ImageError> {
+        let mut known = KnownBases::default();
         if distros.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(known);
         }
         let images = self.engine.images(&format!("{}=base", labels::KIND)).await?;
-        let mut known = BTreeMap::new();
         for (distro, arch) in distros {
-            let tag = base::tag(distro, *arch);
+            let (name, tag) = (base::name(distro, *arch), base::tag(distro, *arch));
             let fits =
                 |image: &&ImageInfo| base::serves(image, distro, *arch, self.options.base) && image.tags.contains(&tag);
-            if let Some(image) = images.iter().find(fits) {
-                known.insert(base::name(distro, *arch), image.identity().to_owned());
-            }
+            let Some(image) = images.iter().find(fits) else {
+                known.absent.push(name);
+                continue;
+            };
+            let identity = match base::moved(self, distro, *arch, image).await? {
+                Some(newer) => {
+                    known.moved.push((name.clone(), distro.image.clone().unwrap_or_default()));
+                    base::identity_of(&newer, distro)
+                }
+                None => {
+                    known.made.insert(name.clone(), image.created);
+                    image.identity().to_owned()
+                }
+            };
+            known.identities.insert(name, identity);
         }
         Ok(known)
+    }
+
+    /// The base of a distribution as the registry or the archive that it came from has it today; `None` for one that came
+    /// from a file. What has not changed is not made again.
+    #[allow(clippy::too_many_arguments)]
+    pub async fn update_base(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        sink: &mut dyn OutputSink,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Option<Base>, ImageError> {
+        base::updated(self, distro, arch, sink, progress, warn, cancel).await
+    }
+
+    /// The base of the image that a registry has today.
+    pub async fn pull_base(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        sink: &mut dyn OutputSink,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Base, ImageError> {
+        let stored = self.engine.image(&base::tag(distro, arch)).await?;
+        let former = stored.filter(|image| base::serves(image, distro, arch, BaseChoice::Registry));
+        base::pulled(self, distro, arch, former.as_ref(), sink, progress, cancel).await
+    }
+
+    /// The base of an image that the engine has: what builds for the distribution begin with from then on.
+    pub async fn adopt(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        image: &ImageInfo,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<Base, ImageError> {
+        base::adopt(self, distro, arch, image, sink, cancel).await
+    }
+
+    /// The image of a recipe's own environment as its registry has it today.
+    ///
+    /// # Errors
+    /// [`ImageError::Reference`] when it cannot be had.
+    pub async fn pull(
+        &self,
+        reference: &str,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Base, ImageError> {
+        base::pull_named(self, reference, arch, progress, cancel).await
     }
 
     /// The base image for a distribution, made if need be. `sink` takes what setup prints; warnings (an expired
@@ -165,6 +259,21 @@ impl Images {
         let next = next.filter(|_| self.engine_is_near());
         let making = base::find_or_make(self, distro, arch, next, sink, progress, warn, cancel);
         self.shared.flights.run(&base::name(distro, arch), cancel, making).await
+    }
+
+    /// Gives the engine an image under `reference` that a file of this host holds: a tar of a root file system, an OCI
+    /// image layout, or what `docker save` writes; compressed or not. `arch`: what it is for, where the file does not say.
+    ///
+    /// # Errors
+    /// [`ImageError::File`] when it is no such file, or one with entries that no image may have.
+    pub async fn import(
+        &self,
+        reference: &str,
+        file: &Path,
+        arch: Arch,
+        cancel: &CancellationToken,
+    ) -> Result<Imported, ImageError> {
+        import::import(self, reference, file, arch, cancel).await
     }
 
     /// The image of a recipe's own environment: in the engine's store, else pulled. Nothing is done with it.
@@ -252,11 +361,13 @@ impl Images {
     }
 
     /// Removes images of ours that are older than `age`, those made from others first, and returns them. An image that
-    /// a container or a younger image needs stays.
-    pub async fn prune(&self, age: std::time::Duration) -> Result<Vec<ImageInfo>, ImageError> {
+    /// a container or a younger image needs stays, and so does one that was imported, unless `imported` says otherwise: it
+    /// is the user's, and farm cannot make it again.
+    pub async fn prune(&self, age: std::time::Duration, imported: bool) -> Result<Vec<ImageInfo>, ImageError> {
         let oldest = chrono::Utc::now().timestamp() - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let mut images = self.engine.images(labels::OWNED).await?;
         images.retain(|image| image.created <= oldest);
+        images.retain(|image| imported || image.labels.get(labels::KIND).is_none_or(|kind| kind != import::KIND));
         images.sort_by_key(|image| std::cmp::Reverse((image.labels.contains_key(labels::KEY), image.created)));
         let mut removed = Vec::new();
         for image in images {
@@ -291,6 +402,9 @@ pub enum ImageError {
     /// A Dockerfile that is wrong, or a step of it that failed.
     #[error("{dockerfile} cannot be built: {reason}")]
     Dockerfile { dockerfile: String, reason: String },
+    /// A file that is to be an image, and cannot be.
+    #[error("{} cannot be imported: {reason}", .path.display())]
+    File { path: PathBuf, reason: String },
     #[error("cannot write {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("cancelled")]

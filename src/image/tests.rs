@@ -68,7 +68,7 @@ impl Lab {
     }
 
     fn images(&self) -> Images {
-        let mirror = Mirror { url: self.archive.url(), origin: Origin::Configured };
+        let mirror = Mirror { url: self.archive.url().into(), origin: Origin::Configured };
         images(&self.engine, self.choice, self.cache.path(), BTreeMap::from([("debian".to_owned(), mirror)]))
     }
 
@@ -124,7 +124,7 @@ async fn a_base_is_bootstrapped_once_and_found_again() {
     }
 
     let known = [(Arc::new(lab.distro.clone()), Arch::Amd64)];
-    let identity = images.known_bases(&known).await.unwrap().remove("debian-sid/amd64");
+    let identity = images.known_bases(&known).await.unwrap().identities.remove("debian-sid/amd64");
     assert_eq!(identity.as_ref(), Some(&first.identity));
     assert_eq!(lab.base(&lab.images()).await.unwrap(), first, "another run finds it");
     assert_eq!(lab.count("import"), 1);
@@ -194,6 +194,119 @@ async fn store_and_registry_come_before_the_bootstrap() {
     assert_eq!(lab.count("pull"), 2);
 }
 
+/// A tag of the engine's store that names another image than before is what the next base is made of, and the plan
+/// knows; what the base was made of may also go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_has_moved_makes_a_new_base() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    let tag = "docker.io/library/debian:sid";
+    lab.distro.image = Some(tag.to_owned());
+    lab.engine.add_image(tag, BTreeMap::new());
+    let known = |images: Images, distro: Distro| async move {
+        images.known_bases(&[(Arc::new(distro), Arch::Amd64)]).await.unwrap()
+    };
+    assert_eq!(known(lab.images(), lab.distro.clone()).await.absent, ["debian-sid/amd64"]);
+    let first = lab.base(&lab.images()).await.unwrap();
+    let said = known(lab.images(), lab.distro.clone()).await;
+    assert_eq!((said.moved.len(), &said.identities["debian-sid/amd64"]), (0, &first.identity));
+    for labels in [BTreeMap::new(), BTreeMap::from([(labels::DIGEST.to_owned(), "sha256:by-content".to_owned())])] {
+        let before = lab.base(&lab.images()).await.unwrap();
+        lab.engine.add_image(tag, labels);
+        let said = known(lab.images(), lab.distro.clone()).await;
+        assert_eq!(said.moved, [("debian-sid/amd64".to_owned(), tag.to_owned())]);
+        let next = lab.base(&lab.images()).await.unwrap();
+        assert_ne!(next.identity, before.identity);
+        assert_eq!(said.identities["debian-sid/amd64"], next.identity, "the plan knew what it would be");
+        assert_eq!(known(lab.images(), lab.distro.clone()).await.moved, []);
+        assert_eq!(lab.base(&lab.images()).await.unwrap(), next, "and it is found again");
+    }
+    let last = lab.base(&lab.images()).await.unwrap();
+    lab.engine.remove_image(tag).await.unwrap();
+    assert_eq!(lab.base(&lab.images()).await.unwrap(), last, "a base does not need what it was made of");
+    assert_eq!((lab.count("pull"), lab.count("import")), (0, 0));
+}
+
+/// A bootstrapped base is no copy of the image under the distribution's tag.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bootstrapped_base_stays_when_an_image_comes() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    lab.choice = BaseChoice::Bootstrap;
+    lab.distro.image = Some("docker.io/library/debian:sid".to_owned());
+    let base = lab.base(&lab.images()).await.unwrap();
+    lab.engine.add_image("docker.io/library/debian:sid", BTreeMap::new());
+    lab.choice = BaseChoice::Auto;
+    assert_eq!(lab.base(&lab.images()).await.unwrap(), base);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_the_registry_gets_the_image_of_today_once_in_a_run() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    let tag = "docker.io/library/debian:sid";
+    lab.distro.image = Some(tag.to_owned());
+    lab.choice = BaseChoice::Registry;
+    lab.engine.publish(tag);
+    let images = lab.images();
+    let first = lab.base(&images).await.unwrap();
+    assert_eq!(lab.base(&images).await.unwrap(), first);
+    assert_eq!(lab.count("pull"), 1, "once in a run");
+    // A pull of the fake engine is always another image, as if its tag moved each time.
+    let next = lab.base(&lab.images()).await.unwrap();
+    assert_ne!(next.identity, first.identity);
+    assert_eq!(lab.count("pull"), 2);
+    lab.engine.fail(|call| {
+        let reason = "no such host".to_owned();
+        call.starts_with("pull").then(|| EngineError::Pull { reference: String::new(), reason })
+    });
+    let error = lab.base(&lab.images()).await.unwrap_err();
+    assert!(matches!(error, ImageError::Unavailable { .. }), "an old image is not what was asked for: {error}");
+    lab.choice = BaseChoice::Auto;
+    assert_eq!(lab.base(&lab.images()).await.unwrap(), next);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_ask_where_a_base_came_from() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    let update = |images: Images, distro: Distro| async move {
+        let cancel = CancellationToken::new();
+        images.update_base(&distro, Arch::Amd64, &mut Nowhere, &NoProgress, &|_| (), &cancel).await.unwrap()
+    };
+    let made = lab.base(&lab.images()).await.unwrap();
+    assert_eq!(update(lab.images(), lab.distro.clone()).await, Some(made.clone()), "nothing has changed there");
+    assert_eq!(lab.count("import"), 1);
+    lab.archive.add("fixed", "1", "Essential: yes\n", &deb("fixed", &[]));
+    lab.archive.publish("", |release| release);
+    assert_eq!(lab.base(&lab.images()).await.unwrap(), made, "nobody has asked for another one");
+    let newer = update(lab.images(), lab.distro.clone()).await.unwrap();
+    assert_ne!(newer.identity, made.identity);
+    assert_eq!(lab.base(&lab.images()).await.unwrap(), newer);
+
+    let tag = "docker.io/library/debian:sid";
+    lab.distro.image = Some(tag.to_owned());
+    lab.distro.digest = "sha256:edited".to_owned();
+    lab.engine.add_image(tag, BTreeMap::from([(labels::KIND.to_owned(), import::KIND.to_owned())]));
+    lab.base(&lab.images()).await.unwrap();
+    assert_eq!(update(lab.images(), lab.distro.clone()).await, None, "only the user has a newer file");
+    assert_eq!(lab.count("pull"), 0);
+    lab.distro.digest = "sha256:edited again".to_owned();
+    lab.engine.add_image(tag, BTreeMap::new());
+    lab.base(&lab.images()).await.unwrap();
+    lab.engine.publish(tag);
+    assert!(update(lab.images(), lab.distro.clone()).await.is_some());
+    assert_eq!(lab.count("pull"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imported_images_are_not_pruned_by_age() {
+    let engine = FakeEngine::new();
+    let images = images(&engine, BaseChoice::Store, Path::new("/nowhere"), BTreeMap::new());
+    let kind = |kind: &str| BTreeMap::from([(labels::KIND.to_owned(), kind.to_owned())]);
+    engine.add_image("a/builder:1", kind("builder"));
+    engine.add_image("a/imported:1", kind(import::KIND));
+    assert_eq!(images.prune(Duration::ZERO, false).await.unwrap().len(), 1);
+    assert_eq!(images.list().await.unwrap().len(), 1);
+    assert_eq!(images.prune(Duration::ZERO, true).await.unwrap().len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_registry_is_tried_once() {
     let Some(mut lab) = Lab::new() else { return skipped() };
@@ -238,7 +351,7 @@ fn derivation(script: &str) -> Derivation {
         script: script.to_owned(),
         env: BTreeMap::new(),
         files: vec![("tmp/list".to_owned(), b"gcc".to_vec().into())],
-        cache: Some(("farm-apt".to_owned(), "/var/cache/apt/archives".to_owned())),
+        fetch_first: None,
         description: "gcc".to_owned(),
         inputs: Vec::new(),
     }
@@ -342,7 +455,7 @@ async fn pruning_takes_derived_images_first_and_leaves_what_is_needed() {
     let folder = tempfile::tempdir().unwrap();
     let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
     let removed: Vec<String> =
-        images.prune(Duration::from_secs(60)).await.unwrap().into_iter().map(|image| image.id).collect();
+        images.prune(Duration::from_secs(60), false).await.unwrap().into_iter().map(|image| image.id).collect();
     assert_eq!(removed, [builder.id, base.id]);
 }
 
@@ -384,7 +497,7 @@ async fn the_image_of_a_dockerfile_is_built_once_and_found_again() {
     let key = wanted.key();
     assert_eq!(image.tags, [format!("farm/environment:{}", &key["sha256:".len()..][..12])]);
     assert_eq!((image.labels[labels::KIND].as_str(), &image.labels[labels::KEY]), ("environment", &key));
-    assert_eq!(images.prune(Duration::ZERO).await.unwrap().len(), 2);
+    assert_eq!(images.prune(Duration::ZERO, false).await.unwrap().len(), 2);
     assert_eq!(images.known_built(&wanted).await.unwrap(), None);
 }
 
@@ -412,4 +525,21 @@ async fn what_is_wrong_with_a_dockerfile_and_its_base_are_told_apart() {
         }
         built(&images, &dockerfile_image("c1")).await.unwrap();
     }
+}
+
+/// Runs of farm as processes of their own, which share nothing but the engine and the cache.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_runs_that_begin_at_once_one_makes_the_base_and_one_the_builder() {
+    let Some(lab) = Lab::new() else { return skipped() };
+    let runs: Vec<Images> = (0..8).map(|_| lab.images()).collect();
+    let bases = futures_util::future::join_all(runs.iter().map(|run| lab.base(run))).await;
+    let bases: Vec<Base> = bases.into_iter().map(Result::unwrap).collect();
+    assert!(bases.iter().all(|base| *base == bases[0]));
+    assert_eq!(lab.count("import"), 1);
+    let made = futures_util::future::join_all(runs.iter().map(|run| derive(run, &bases[0], "the script"))).await;
+    let made: Vec<String> = made.into_iter().map(Result::unwrap).collect();
+    assert!(made.iter().all(|image| *image == made[0]));
+    assert_eq!(lab.count("commit"), 2, "the base, and the builder");
+    let left = std::fs::read_dir(lab.cache.path().join("locks")).unwrap().count();
+    assert_eq!(left, 0);
 }

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::install::{Install, Unlaid, say};
-use super::{FileContent, ImageError, Images};
+use super::{FetchFirst, FileContent, ImageError, Images};
 use crate::engine::{
-    CommitSpec, Container, ContainerSpec, ExecSpec, GuestPath, ImageInfo, NamedCache, Network, OutputSink,
+    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, ImageInfo, Network, OutputSink,
     OutputStream, labels,
 };
 use crate::stream;
@@ -29,12 +29,14 @@ pub(super) struct Work<'a> {
     pub(super) image: &'a str,
     pub(super) arch: Arch,
     pub(super) network: Network,
-    pub(super) caches: Vec<NamedCache>,
     pub(super) env: &'a BTreeMap<String, String>,
     /// Paths relative to `/`, and contents.
     pub(super) files: &'a [(String, FileContent)],
     /// Run by `sh -c` as root, one after the other, as long as they exit with 0. None: the image is only given its tag and labels.
     pub(super) scripts: &'a [&'a str],
+    /// The scripts install packages that nobody vouches for: they fetch what they need first, in a container of its own,
+    /// and run without network.
+    pub(super) fetch: Option<&'a FetchFirst>,
     pub(super) commit: CommitSpec,
 }
 
@@ -59,75 +61,132 @@ pub(super) async fn make(
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Made, ImageError> {
-    let run = &images.options.run;
-    let spec = ContainerSpec {
-        image: work.image.to_owned(),
-        arch: work.arch,
-        name: format!("farm-{run}-{}-{}", work.name, unique()),
-        network: work.network,
-        limits: images.options.limits.clone(),
-        caches: work.caches.clone(),
-        labels: BTreeMap::from([(labels::RUN.to_owned(), run.clone())]),
+    let Some(fetch) = work.fetch else {
+        let container = create(images, work, work.network, cancel).await?;
+        let result = match run(container.as_ref(), images, work, install, None, sink, cancel).await {
+            Ok(Some(failed)) => Ok(failed),
+            Ok(None) => commit(container.as_ref(), work, cancel).await,
+            Err(error) => Err(error),
+        };
+        return removed(container, result).await;
     };
-    if cancel.is_cancelled() {
-        return Err(ImageError::Cancelled);
-    }
-    let container = images.engine.create(&spec).await?;
-    let result = run_and_commit(images, &*container, work, install, sink, cancel).await;
+    let fetcher = create(images, work, work.network, cancel).await?;
+    let result = async {
+        if let Some(failed) = run(fetcher.as_ref(), images, work, install, Some(fetch.variable), sink, cancel).await? {
+            return Ok(failed);
+        }
+        // It has no network, and nothing that another container could see.
+        let container = create(images, work, Network::None, cancel).await?;
+        let result = async {
+            match fetcher.download(&GuestPath::new(fetch.folder)).await {
+                Ok(fetched) => {
+                    let parent = GuestPath::new(fetch.folder.rsplit_once('/').map_or("/", |(parent, _)| parent));
+                    tokio::select! {
+                        uploaded = container.upload(&parent, fetched) => uploaded?,
+                        () = cancel.cancelled() => return Err(ImageError::Cancelled),
+                    }
+                }
+                // Nothing is needed.
+                Err(EngineError::NoSuchPath(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match run(container.as_ref(), images, work, None, None, sink, cancel).await? {
+                Some(failed) => Ok(failed),
+                None => commit(container.as_ref(), work, cancel).await,
+            }
+        };
+        let result = result.await;
+        removed(container, result).await
+    };
+    let result = result.await;
+    removed(fetcher, result).await
+}
+
+/// `result`, once the container is gone.
+async fn removed(container: Box<dyn Container>, result: Result<Made, ImageError>) -> Result<Made, ImageError> {
     let removed = container.remove().await;
     let made = result?;
     removed?;
     Ok(made)
 }
 
-async fn run_and_commit(
+async fn create(
     images: &Images,
-    container: &dyn Container,
     work: &Work<'_>,
-    install: Option<(&mut Install, &dyn Progress)>,
-    sink: &mut dyn OutputSink,
+    network: Network,
     cancel: &CancellationToken,
-) -> Result<Made, ImageError> {
-    if !work.files.is_empty() {
-        let files = work.files.to_vec();
-        container.upload(&GuestPath::new("/"), stream::from_tar(move |tar| add_files(tar, &files))).await?;
+) -> Result<Box<dyn Container>, ImageError> {
+    let run = &images.options.run;
+    let spec = ContainerSpec {
+        image: work.image.to_owned(),
+        arch: work.arch,
+        name: format!("farm-{run}-{}-{}", work.name, unique()),
+        network,
+        limits: images.options.limits.clone(),
+        labels: BTreeMap::from([(labels::RUN.to_owned(), run.clone())]),
+    };
+    if cancel.is_cancelled() {
+        return Err(ImageError::Cancelled);
     }
-    if !work.scripts.is_empty() {
-        container.start().await?;
-        if let Some((install, progress)) = install {
-            match install.lay(images, container, sink, progress, cancel).await {
-                Ok(()) => {}
-                Err(Unlaid::Untouched(reason)) => {
-                    say(sink, &format!("farm: apt unpacks all by itself: {reason}")).await?
-                }
-                Err(Unlaid::Spoilt(reason)) => return Ok(Made::Spoilt(reason)),
-                Err(Unlaid::Failed(error)) => return Err(error),
-            }
-        }
-        let mut env = work.env.clone();
-        env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
-        let env: Vec<(String, String)> = env.into_iter().collect();
-        let mut watcher = Watcher { sink, line: Vec::new(), unsatisfiable: Vec::new() };
-        for script in work.scripts {
-            let exec = ExecSpec {
-                argv: vec!["sh".to_owned(), "-c".to_owned(), (*script).to_owned()],
-                user: "0:0".to_owned(),
-                env: env.clone(),
-                workdir: GuestPath::new("/"),
-            };
-            let status = container.exec(&exec, &mut watcher, cancel).await?;
-            // A process killed for memory in the middle of a pipe leaves an exit code of 0.
-            let oom = container.stats().await?.oom_kills.is_some_and(|kills| kills > 0);
-            if !status.success() || oom {
-                let unsatisfiable = std::mem::take(&mut watcher.unsatisfiable);
-                return Ok(Made::Failed { exit_code: status.code, unsatisfiable, oom });
-            }
-        }
-    }
+    Ok(images.engine.create(&spec).await?)
+}
+
+async fn commit(container: &dyn Container, work: &Work<'_>, cancel: &CancellationToken) -> Result<Made, ImageError> {
     if cancel.is_cancelled() {
         return Err(ImageError::Cancelled);
     }
     Ok(Made::Image(container.commit(&work.commit).await?))
+}
+
+/// Uploads the files and runs the scripts, `variable` set in their environment; how they failed, if they did.
+async fn run(
+    container: &dyn Container,
+    images: &Images,
+    work: &Work<'_>,
+    install: Option<(&mut Install, &dyn Progress)>,
+    variable: Option<&str>,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<Option<Made>, ImageError> {
+    if !work.files.is_empty() {
+        let files = work.files.to_vec();
+        container.upload(&GuestPath::new("/"), stream::from_tar(move |tar| add_files(tar, &files))).await?;
+    }
+    if work.scripts.is_empty() {
+        return Ok(None);
+    }
+    container.start().await?;
+    if let Some((install, progress)) = install {
+        match install.lay(images, container, sink, progress, cancel).await {
+            Ok(()) => {}
+            Err(Unlaid::Untouched(reason)) => say(sink, &format!("farm: apt unpacks all by itself: {reason}")).await?,
+            Err(Unlaid::Spoilt(reason)) => return Ok(Some(Made::Spoilt(reason))),
+            Err(Unlaid::Failed(error)) => return Err(error),
+        }
+    }
+    let mut env = work.env.clone();
+    env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
+    if let Some(variable) = variable {
+        env.insert(variable.to_owned(), "yes".to_owned());
+    }
+    let env: Vec<(String, String)> = env.into_iter().collect();
+    let mut watcher = Watcher { sink, line: Vec::new(), unsatisfiable: Vec::new() };
+    for script in work.scripts {
+        let exec = ExecSpec {
+            argv: vec!["sh".to_owned(), "-c".to_owned(), (*script).to_owned()],
+            user: "0:0".to_owned(),
+            env: env.clone(),
+            workdir: GuestPath::new("/"),
+        };
+        let status = container.exec(&exec, &mut watcher, cancel).await?;
+        // A process killed for memory in the middle of a pipe leaves an exit code of 0.
+        let oom = container.stats().await?.oom_kills.is_some_and(|kills| kills > 0);
+        if !status.success() || oom {
+            let unsatisfiable = std::mem::take(&mut watcher.unsatisfiable);
+            return Ok(Some(Made::Failed { exit_code: status.code, unsatisfiable, oom }));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn add_files(

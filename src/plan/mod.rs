@@ -15,6 +15,7 @@ use crate::distro::Distro;
 use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::{PackagingTools, Recipe};
+use crate::source;
 use crate::types::Arch;
 
 pub use environment::JobEnvironment;
@@ -141,14 +142,20 @@ impl Job {
     pub fn packaging_at(&self, newest: i64) -> Arc<Packaging> {
         match self.source_date_epoch {
             Some(_) => Arc::clone(&self.packaging),
-            None => Arc::new(family::packaging(&self.recipe, &self.distro, newest)),
+            None => Arc::new(family::packaging(&self.recipe, &self.distro, self.date(newest))),
         }
+    }
+
+    /// The date of the packages: the recipe's, else that of the sources, else when the recipe was last changed.
+    pub fn date(&self, newest: i64) -> i64 {
+        let fallback = self.recipe.package.fallback_date.filter(|_| newest <= source::EARLIEST);
+        self.source_date_epoch.or(fallback).unwrap_or(newest)
     }
 
     /// What runs, and what is made of its results, when farm makes the packages; with the real date, as
     /// [`Job::packaging_at`].
     pub fn assembly_at(&self, newest: i64) -> (Packaging, Assembly) {
-        let date = self.source_date_epoch.unwrap_or(newest);
+        let date = self.date(newest);
         (family::staging(&self.recipe, &self.distro, date), family::assembly(&self.recipe, &self.distro, date))
     }
 }
@@ -212,6 +219,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
         }
     }
     problems.extend(collisions(&planned));
+    problems.extend(name_clashes(&planned));
     problems.extend(
         inputs
             .cells
@@ -412,6 +420,46 @@ fn collisions(jobs: &[Job]) -> Vec<(Target, String)> {
         }
     }
     problems
+}
+
+/// Packages of one name that two recipes make for one distribution: only one of them can be published, and whoever
+/// requires it gets either.
+fn name_clashes(jobs: &[Job]) -> Vec<(Target, String)> {
+    let mut owners: HashMap<(&str, &str), Vec<(&Job, usize)>> = HashMap::new();
+    let mut problems = Vec::new();
+    for job in jobs {
+        for (number, package) in job.packaging.expected.iter().enumerate() {
+            let known = owners.entry((&job.target.distro, &package.name)).or_default();
+            let clash = known.iter().find(|(other, index)| {
+                let is_everywhere =
+                    package.is_arch_independent() || other.packaging.expected[*index].is_arch_independent();
+                other.recipe.root != job.recipe.root && (is_everywhere || other.target.arch == job.target.arch)
+            });
+            match clash {
+                Some((other, index)) if other.target != job.target => {
+                    let (one, two) = (place_of(other, *index), place_of(job, number));
+                    let message = format!(
+                        "{one} and {two} make a package of one name, {}: give one of them another",
+                        package.name
+                    );
+                    problems.push((job.target.clone(), message));
+                }
+                // One name for the whole recipe is told of already.
+                Some(_) => {}
+                None => known.push((job, number)),
+            }
+        }
+    }
+    problems
+}
+
+/// Where a recipe speaks of the package with this number: the main one first, then the others by key.
+fn place_of(job: &Job, number: usize) -> String {
+    let table = match number.checked_sub(1).and_then(|number| job.recipe.packages.keys().nth(number)) {
+        Some(key) => format!("[packages.{key}]"),
+        None => "[package]".to_owned(),
+    };
+    format!("{table} of {}", job.recipe.root.display())
 }
 
 /// One warning per distribution, in the order of the cells.

@@ -476,3 +476,44 @@ fn what_an_environment_cannot_do_stops_the_plan() {
     inputs.cells.clear();
     assert!(plan(&inputs).is_ok());
 }
+
+#[test]
+fn two_recipes_may_not_make_packages_of_one_name() {
+    let recipe = |name: &str, version: &str, rest: &str| {
+        format!(
+            "[package]\nname = '{name}'\nversion = '{version}'\nsummary = 'x'\nlicense = 'MIT'\nmaintainer = 'A <a@b.c>'\n\
+             date = 2026-01-02\n[build]\ninstall = 'x'\n[matrix]\ndistros = ['debian-12', 'fedora-43']\n{rest}"
+        )
+    };
+    let problems = |one: &str, two: &str| {
+        let mut inputs = inputs(RECIPE);
+        inputs.cells = cells_at("recipes/one", one);
+        inputs.cells.extend(cells_at("recipes/two", two));
+        match plan(&inputs) {
+            Ok(_) => Vec::new(),
+            Err(error) => error.problems.into_iter().map(|(target, problem)| format!("{target}: {problem}")).collect(),
+        }
+    };
+    let data = |key: &str| format!("[packages.{key}]\nname = 'common-data'\nfiles = ['/usr/share/x/**']\n");
+    let found = problems(&recipe("one", "1.0", &data("data")), &recipe("two", "1.0", &data("words")));
+    assert_eq!(
+        found,
+        [
+            "two@debian-12/amd64: [packages.data] of recipes/one and [packages.words] of recipes/two make a package of one \
+             name, common-data: give one of them another",
+            "two@fedora-43/x86_64: [packages.data] of recipes/one and [packages.words] of recipes/two make a package of one \
+             name, common-data: give one of them another",
+        ]
+    );
+    // Whatever the versions; and of one format alone.
+    assert_eq!(problems(&recipe("one", "1.0", &data("data")), &recipe("two", "2.0", &data("data"))).len(), 2);
+    let main = "[packages.x]\nname = 'one'\nfiles = ['/usr/share/x/**']\n";
+    let found = problems(&recipe("one", "1.0", ""), &recipe("two", "1.0", main));
+    assert!(found[0].contains("[package] of recipes/one and [packages.x] of recipes/two"), "{found:?}");
+    let devel = "[packages.dev]\nfiles = ['/usr/include/**']\n";
+    let found = problems(&recipe("pond", "1.0", devel), &recipe("pond-devel", "1.0", ""));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].starts_with("pond-devel@fedora-43/x86_64: [packages.dev] of recipes/one"), "{found:?}");
+    assert_eq!(problems(&recipe("one", "1.0", ""), &recipe("two", "1.0", "")), Vec::<String>::new());
+    assert_eq!(problems(&recipe("same", "1.0", ""), &recipe("same", "1.0", "")).len(), 2);
+}

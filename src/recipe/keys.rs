@@ -91,6 +91,7 @@ pub(crate) static SOURCE: Schema = Schema {
         "commit",
         "submodules",
         "unpack",
+        "gitignore",
         "strip",
         "into",
         "series",
@@ -129,7 +130,7 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
 };
 pub(crate) static PACKAGING: Schema = Schema { title: "[packaging]", keys: &["debian", "spec"] };
 pub(crate) static MATRIX: Schema = Schema { title: "[matrix]", keys: &["distros", "arches", "exclude", "variants"] };
-pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires"] };
+pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires", "network"] };
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
 
 /// Where a misplaced key may belong, most likely first.

@@ -29,6 +29,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::types::Address;
+
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
@@ -40,6 +42,14 @@ pub use schema::json_schema;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;
 pub(crate) use values::{git_url_reason, version_reason};
+
+/// Whether `[environment] image` takes this name.
+///
+/// # Errors
+/// What is wrong with it, as a person is told.
+pub(crate) fn check_image_reference(name: &str) -> Result<(), String> {
+    values::image_reference(name).map_err(|complaint| format!("{}: {}", complaint.message, complaint.label))
+}
 
 /// Whether `[[sources]] url` takes this address.
 ///
@@ -91,12 +101,18 @@ pub struct Package {
     pub relations: Relations,
     /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
     pub files: Vec<String>,
+    /// `files = []`: it is there for what it requires, and to have no files is no mistake.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
     /// Configuration files, absolute paths: conffiles, `%config(noreplace)`.
     pub config_files: Vec<String>,
     pub system: System,
     pub scripts: MaintainerScripts,
     /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
     pub date: Option<i64>,
+    /// The date that takes its place when it turns out that the sources have none: `source::settle` knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_date: Option<i64>,
     /// What the changelog says of this version; empty: only that it was built.
     pub changelog: Vec<String>,
     /// What `source::settle` has still to ask the project for.
@@ -161,14 +177,37 @@ pub struct Source {
     pub strip: u32,
     /// Folder below the source tree to unpack into; `.` is its top.
     pub into: String,
+    /// Whether the recipe itself says how much to strip: then what has no such folder above it may be dropped.
+    #[serde(skip)]
+    pub strip_said: bool,
     /// Whether an archive is unpacked; a file that is none is copied anyway.
     pub unpack: bool,
+    /// Whether `.gitignore` files say what is no part of a `path` source.
+    #[serde(skip_serializing_if = "is_true")]
+    pub gitignore: bool,
     /// A quilt series beside the recipe; `source::settle` puts what it lists in front of `patches`.
     pub series: Option<Series>,
     /// Applied in order, in `into`.
     pub patches: Vec<Patch>,
     /// Lines of context that a hunk may do without.
     pub fuzz: u32,
+    /// Where the recipe says where to get it from.
+    #[serde(skip)]
+    pub place: SourcePlace,
+}
+
+/// A place in a recipe's text, for what is found wrong with a source later.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourcePlace {
+    /// In bytes.
+    pub span: std::ops::Range<usize>,
+    /// 1-based; 0 when the source stands in no recipe.
+    pub line: usize,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// A list of patches that is still to be read.
@@ -204,11 +243,11 @@ impl Patch {
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// Places to get one file from, tried in order; `mirror://NAME/path` goes through the mirror choice.
-    Urls { urls: Vec<String>, sha256: String },
+    Urls { urls: Vec<Address>, sha256: String },
     /// A file or folder relative to the recipe; `.gitignore` is honoured.
     Path { path: String },
     Git {
-        url: String,
+        url: Address,
         commit: String,
         /// Each at the commit that this one records.
         submodules: bool,
@@ -285,6 +324,8 @@ pub struct Test {
     pub script: String,
     /// Packages to install beside.
     pub requires: Vec<String>,
+    /// Leave the network on while the packages are installed, tried and removed. Off by default.
+    pub network: bool,
 }
 
 /// `[limits]`
@@ -292,7 +333,7 @@ pub struct Test {
 pub struct RecipeLimits {
     pub memory_bytes: u64,
     pub pids: u32,
-    /// For each step.
+    /// For all that is done to build, and for each part of the test.
     pub timeout: Duration,
     /// Time without any output.
     pub stall: Duration,

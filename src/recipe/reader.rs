@@ -37,6 +37,11 @@ impl<'a> Problems<'a> {
         self.found.borrow_mut().push(Problem { message, span: span.clone(), label, help });
     }
 
+    /// The line of the text on which something begins, 1-based.
+    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
+        self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
+    }
+
     /// A complaint about a string value, at the string, or at the part of it that is meant when the string is written
     /// without escapes.
     pub(crate) fn complain(&self, what: &str, text: Text<'_>, complaint: Complaint) {
@@ -330,6 +335,11 @@ impl<'a> Section<'a> {
 
     pub(crate) fn strings(&self, key: &str, check: fn(&str) -> Result<(), Complaint>) -> Vec<String> {
         self.lines(key, check).into_iter().map(|text| text.value.to_owned()).collect()
+    }
+
+    /// Whether the key is there, with nothing in its list.
+    pub(crate) fn is_empty_array(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|entry| matches!(&entry.node.value, Value::Array(items) if items.is_empty()))
     }
 
     pub(crate) fn integer(&self, key: &str, range: RangeInclusive<u32>) -> Option<u32> {

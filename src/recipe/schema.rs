@@ -229,6 +229,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("commit", Text, "The full id of a commit."),
             ("submodules", Boolean, "Whether the commit's submodules are fetched too."),
             ("unpack", Boolean, "Whether an archive is unpacked; `false` copies it as the file that it is."),
+            ("gitignore", Boolean, "`false` takes files of a `path` that .gitignore names, too."),
             ("strip", Integer(0, 16), "Leading folders to drop from the paths in an archive."),
             ("into", Text, "Folder of the source tree to unpack into."),
             ("series", Text, "A quilt series beside the recipe, applied before `patches`."),
@@ -323,6 +324,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("script", Text, "Run as root, with -e."),
             ("requires", Texts, "Packages to install beside the built ones."),
+            ("network", Boolean, "Leaves the network on for the packages' own scripts and the test."),
         ],
         required: &["script"],
     },
@@ -333,7 +335,11 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("memory", Quantity, "At most this much memory: \"8 GiB\", or bytes."),
             ("pids", Integer(16, 4_194_304), "Processes and threads at once."),
-            ("timeout", Quantity, "For each step: \"4 h\", or seconds."),
+            (
+                "timeout",
+                Quantity,
+                "For the build from unpacking to packages, and for each part of the test: \"4 h\", or seconds.",
+            ),
             ("stall", Quantity, "Without any output: \"20 min\", or seconds."),
             ("log", Quantity, "Output of the whole job: \"256 MiB\", or bytes."),
         ],

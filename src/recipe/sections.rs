@@ -16,9 +16,9 @@ use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
     Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
-    Source, SubPackage, Test,
+    Source, SourcePlace, SubPackage, Test,
 };
-use crate::types::{Arch, Format, nearest};
+use crate::types::{Address, Arch, Format, nearest};
 
 /// Limits of a recipe that sets none.
 pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
@@ -28,6 +28,9 @@ pub(crate) const DEFAULT_LIMITS: RecipeLimits = RecipeLimits {
     stall: Duration::from_secs(20 * 60),
     log_bytes: 256 << 20,
 };
+
+/// 1990-01-01
+const EARLIEST_DATE: i64 = 631_152_000;
 
 /// A diff has three lines of context: a hunk that needs none of them could go anywhere.
 const MOST_FUZZ: u32 = 2;
@@ -133,13 +136,31 @@ fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -
         architecture,
         relations: Reader { for_all: architecture == PackageArch::All, ..relations }.read(section),
         files: section.strings("files", values::installed_path),
+        is_empty: section.is_empty_array("files"),
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
         scripts: read_scripts(section, "[package.scripts]"),
-        date: if section.is_table("date") { None } else { section.time("date") },
+        date: if section.is_table("date") { None } else { read_date(section) },
+        fallback_date: None,
         changelog: Vec::new(),
         from_project,
     }
+}
+
+/// No date before those that packages can have.
+fn read_date(section: &Section<'_>) -> Option<i64> {
+    let date = section.time("date")?;
+    if let Some(entry) = section.table.get("date").filter(|_| date < EARLIEST_DATE) {
+        let help = "rpm passes over changelogs of the years before that, and older ones do not build with them";
+        section.problems.add(
+            "`date` is too long ago",
+            &entry.node.span,
+            "must not be before 1990",
+            Some(help.to_owned()),
+        );
+        return None;
+    }
+    Some(date)
 }
 
 fn read_description(section: &Section<'_>) -> Option<String> {
@@ -206,6 +227,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             };
             stray(section, &["commit", "submodules"], key, "source", help);
             section.require(&["sha256"]);
+            let urls = urls.into_iter().map(Address::from).collect();
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
@@ -216,7 +238,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             stray(section, &["sha256", "unpack"], "git", "source", help);
             section.require(&["commit"]);
             Origin::Git {
-                url: section.required_line("git", values::git_url),
+                url: section.required_line("git", values::git_url).into(),
                 commit: section.required_line("commit", values::commit).to_ascii_lowercase(),
                 submodules: section.boolean("submodules").unwrap_or(false),
             }
@@ -254,6 +276,17 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             "an archive that is not unpacked keeps all of its paths",
         );
     }
+    if let Some(entry) = section.table.get("gitignore").filter(|_| !matches!(origin, Origin::Path { .. })) {
+        section.problems.add(
+            "`gitignore` has no meaning here",
+            &entry.key_span,
+            "belongs to a source with `path`",
+            Some("archives and commits are taken whole".to_owned()),
+        );
+    }
+    let said = ["path", "url", "urls", "git"].into_iter().find_map(|key| section.table.get(key));
+    let span = said.map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
+    let place = SourcePlace { line: section.problems.line(&span), span };
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
     let patches = section.strings("patches", values::relative_path);
     let series = section
@@ -274,10 +307,13 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
         into: section
             .checked_line("into", values::inner_path)
             .map_or_else(|| ".".to_owned(), |text| text.value.to_owned()),
+        strip_said: section.table.get("strip").is_some(),
         unpack,
+        gitignore: section.boolean("gitignore").unwrap_or(true),
         series,
         patches: patches.into_iter().map(|path| Patch { path, strip: 1 }).collect(),
         fuzz: section.integer("fuzz", 0..=MOST_FUZZ).unwrap_or(0),
+        place,
     })
 }
 
@@ -367,7 +403,8 @@ fn read_packages(
 fn read_test(section: &Section<'_>) -> Option<Test> {
     section.require(&["script"]);
     let requires = section.strings("requires", values::relation);
-    section.script("script").map(|script| Test { script, requires })
+    let network = section.boolean("network").unwrap_or(false);
+    section.script("script").map(|script| Test { script, requires, network })
 }
 
 fn read_limits(section: &Section<'_>) -> RecipeLimits {

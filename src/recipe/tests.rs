@@ -443,7 +443,7 @@ fn templates_are_filled_in_for_each_target() {
         let selection = Selection { variant: Some(variant.to_owned()), ..selection(target) };
         let recipe = file.resolve(&selection, file.variant(variant).unwrap()).unwrap();
         let Origin::Urls { urls, .. } = &recipe.sources[0].origin else { panic!("an address") };
-        (urls[0].clone(), recipe.package.summary.clone())
+        (urls[0].secret().to_owned(), recipe.package.summary.clone())
     };
     let (debian, _) = of("debian-12/amd64", "all");
     let (fedora, summary) = of("fedora-43/amd64", "few");

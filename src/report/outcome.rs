@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::style::{Style, Tone, count};
-use crate::artifact::{Artifact, ArtifactKind, Severity};
+use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::event::{Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
 use crate::family::{BUILD_ROOT, StepKind};
 use crate::types::{human_bytes, human_duration, printable};
@@ -81,6 +81,10 @@ pub(crate) fn headline(outcome: &Outcome) -> String {
 pub(crate) fn gist(report: &JobReport) -> Option<String> {
     match &report.outcome {
         Outcome::Failed { exit_code, .. } => {
+            let told = report.told.first().map(|finding| finding.message.as_str());
+            if let Some(told) = told {
+                return Some(format!("{}{}", safe(told), and_more(report.told.len())));
+            }
             let hinted = report.hints.first().map(|hint| hint.missing.text.as_str());
             let telling = hinted.or_else(|| report.tail.as_ref().and_then(telling_line));
             let line = telling.map(|line| below_source_tree(line.trim()).to_owned());
@@ -95,19 +99,29 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
         Outcome::Rejected { findings, .. } => {
             let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
             let first = errors.first()?;
-            let more = if errors.len() > 1 { format!(" (and {} more)", errors.len() - 1) } else { String::new() };
-            Some(format!("{}{more}", safe(&first.message)))
+            Some(format!("{}{}", safe(&first.message), and_more(errors.len())))
         }
         Outcome::Skipped { because } => Some(safe(because)),
         Outcome::DockerfileFailed { dockerfile, reason } => Some(first_line(&format!("{dockerfile}: {reason}"))),
-        Outcome::SourceUnavailable { reason } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
+        Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
         Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => None,
     }
+}
+
+fn and_more(count: usize) -> String {
+    if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() }
+}
+
+fn finding(finding: &Finding) -> String {
+    let severity = if finding.severity == Severity::Error { "" } else { "warning: " };
+    let artifact = if finding.artifact.is_empty() { String::new() } else { format!("{}: ", safe(&finding.artifact)) };
+    format!("{severity}{artifact}{} [{}]", safe(&finding.message), safe(&finding.rule))
 }
 
 /// A sentence, or a few, on what the evidence says, and what the output suggests.
 pub(crate) fn cause(report: &JobReport) -> Vec<String> {
     let mut lines = evidence(report);
+    lines.extend(report.told.iter().map(finding));
     if let Some(last) = lines.last_mut()
         && !report.hints.is_empty()
     {
@@ -146,20 +160,15 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::DiskFull { step, place } => {
             vec![format!("no space was left in the {step} step on {}", safe(place))]
         }
-        Outcome::Rejected { findings, .. } => findings
-            .iter()
-            .map(|finding| {
-                let severity = if finding.severity == Severity::Error { "" } else { "warning: " };
-                let artifact =
-                    if finding.artifact.is_empty() { String::new() } else { format!("{}: ", safe(&finding.artifact)) };
-                format!("{severity}{artifact}{} [{}]", safe(&finding.message), safe(&finding.rule))
-            })
-            .collect(),
+        Outcome::Rejected { findings, .. } => findings.iter().map(finding).collect(),
         Outcome::Skipped { because } => vec![safe(because)],
         Outcome::DockerfileFailed { dockerfile, reason } => {
             vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
         }
-        Outcome::SourceUnavailable { reason } => reason.lines().map(safe).collect(),
+        Outcome::SourceUnavailable { reason, place } => {
+            let at = place.iter().map(|at| safe(&format!("{}:{}", at.path.display(), at.line)));
+            reason.lines().map(safe).chain(at).collect()
+        }
         Outcome::Infrastructure { reason } => {
             let mut lines = vec!["this is not the package's fault, and trying again did not help:".to_owned()];
             lines.extend(reason.lines().map(|line| format!("  {}", safe(line))));
@@ -234,7 +243,12 @@ fn usual_help(report: &JobReport) -> Option<String> {
             Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
         }
         Outcome::Rejected { step: StepKind::Test, .. } => None,
-        Outcome::Rejected { step: StepKind::Package, .. } => {
+        Outcome::Failed { .. }
+            if report
+                .told
+                .iter()
+                .any(|finding| finding.rule.starts_with("file-") || finding.rule == "pattern-without-files") =>
+        {
             Some("`files` of a package says what it holds; what nobody wants, `install` can leave out".to_owned())
         }
         Outcome::Rejected { .. } => Some("the refused packages are kept in broken/ beside the log".to_owned()),
@@ -439,7 +453,7 @@ mod tests {
 
     #[test]
     fn what_a_build_says_cannot_steer_the_terminal() {
-        let outcome = Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned() };
+        let outcome = Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned(), place: None };
         assert_eq!(detail(&samples::report("jq@debian-12", outcome)), "has no sources: bad name\\x08");
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
             dockerfile: "packaging/Dockerfile".into(),
             reason: "line 4: RUN make install ended with exit code 2".into(),
         },
-        Outcome::SourceUnavailable { reason: "https://example.org/jq-1.7.tar.gz not found".into() },
+        Outcome::SourceUnavailable { reason: "https://example.org/jq-1.7.tar.gz not found".into(), place: None },
         Outcome::Infrastructure { reason: "connection to the container engine was lost\nbroken pipe".into() },
     ]
 }
@@ -110,6 +110,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         folder,
         tail,
         hints: hints.into_iter().collect(),
+        told: Vec::new(),
         memory_peak_bytes: None,
         outcome,
     }

@@ -18,7 +18,7 @@ use super::outcome::{self, Stop};
 use super::set::{Supplies, Supply};
 use super::watch::Patience;
 use super::{Adviser, RunOptions, build, hints, install_test, prepare, summary};
-use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Severity};
+use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Inspection, Severity};
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
 use crate::event::{Event, JobReport, Outcome};
 use crate::family::StepKind;
@@ -143,8 +143,13 @@ pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
     };
     let job = job.with_set(supply.inputs(job.test.is_some()));
     let forced = shared.options.force && !job.only_needed;
+    let kept = shared.store.state(&job.target).unwrap_or_else(|damaged| {
+        let message = format!("{} {}: it is built again", damaged.path.display(), damaged.reason);
+        shared.emit(Event::Warning { target: Some(job.target.clone()), message });
+        None
+    });
     if !forced
-        && let Some(record) = shared.store.record(&job.target)
+        && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
     {
         return Settled::Kept(kept_report(&shared.store, &job, record));
@@ -180,6 +185,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
         Err(outcome) => (outcome, None),
     };
     let hints = hints::hints(&mut work, &outcome).await;
+    let told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
     let Work { journal, memory_peak_bytes, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
@@ -194,6 +200,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
     report.steps = steps;
     report.tail = tail;
     report.hints = hints;
+    report.told = told;
     report.memory_peak_bytes = memory_peak_bytes;
     keep(shared, job, staging, built, &mut report).await;
     report.elapsed = started.elapsed();
@@ -265,6 +272,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         log: None,
         tail: None,
         hints: Vec::new(),
+        told: Vec::new(),
         memory_peak_bytes: None,
     }
 }
@@ -321,13 +329,13 @@ impl Work<'_> {
                 }
             }
         };
-        let (artifacts, found) = self.inspect(files).await?;
+        let Inspection { artifacts, findings, wanted } = self.inspect(files).await?;
         let mut warnings = self.journal.take_warnings();
-        warnings.extend(found);
+        warnings.extend(findings);
         if let Some(setup) = &self.job.test {
             let mut attempt = 0;
             loop {
-                match install_test::test(self, setup, &ready, &artifacts, &folder, attempt).await {
+                match install_test::test(self, setup, &ready, &artifacts, &wanted, &folder, attempt).await {
                     Ok(()) => break,
                     Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
                 }
@@ -419,12 +427,12 @@ impl Work<'_> {
             .into()
     }
 
-    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<(Vec<Artifact>, Vec<Finding>), Outcome> {
+    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<Inspection, Outcome> {
         self.enter(StepKind::Inspect).await?;
         let step = StepKind::Inspect;
         let expectation = expectation(self.job);
         let inspected = blocking(move || artifact::inspect(&files, &expectation)).await?;
-        let (artifacts, findings) = match inspected {
+        let Inspection { artifacts, findings, wanted } = match inspected {
             Ok(inspected) => inspected,
             Err(error @ ArtifactError::Malformed { .. }) => {
                 let ArtifactError::Malformed { ref path, .. } = error else { unreachable!() };
@@ -448,7 +456,11 @@ impl Work<'_> {
         self.journal.text(text).await.map_err(|error| log_failed(&error))?;
         let (errors, warnings): (Vec<_>, Vec<_>) =
             findings.into_iter().partition(|finding| finding.severity == Severity::Error);
-        if errors.is_empty() { Ok((artifacts, warnings)) } else { Err(Outcome::Rejected { step, findings: errors }) }
+        if errors.is_empty() {
+            Ok(Inspection { artifacts, findings: warnings, wanted })
+        } else {
+            Err(Outcome::Rejected { step, findings: errors })
+        }
     }
 }
 
@@ -473,6 +485,7 @@ fn expectation(job: &Job) -> Expectation {
                 name: package.name.clone(),
                 version: package.version.clone(),
                 arch_independent: package.is_arch_independent(),
+                is_empty: package.is_empty,
             })
             .collect(),
         closed: own.is_none(),

@@ -1,6 +1,7 @@
 //! The last part of a job: its packages in a fresh container of the base, installed, tried by the recipe's test and
 //! removed again.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::build::{Content, create, evidence, put, run_watched, small_files};
@@ -8,10 +9,12 @@ use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
-use crate::artifact::{self, Artifact, ArtifactKind};
-use crate::engine::{Container, ExecSpec, GuestPath};
+use super::upgrade::{self, Former};
+use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
+use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
-use crate::family::{EXIT_NETWORK, StepKind, TestSetup};
+use crate::family::{BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup};
+use crate::image::Base;
 
 /// Lines of output that a finding quotes.
 const QUOTED_LINES: usize = 3;
@@ -21,6 +24,7 @@ pub(crate) async fn test(
     setup: &TestSetup,
     ready: &Ready,
     artifacts: &[Artifact],
+    wanted: &[Wanted],
     folder: &Path,
     attempt: u32,
 ) -> Result<(), Stop> {
@@ -28,27 +32,45 @@ pub(crate) async fn test(
     let Some(base) = &ready.base else {
         return Err(Outcome::Infrastructure { reason: "no base image was prepared for the test".to_owned() }.into());
     };
-    let image = match &setup.tester {
-        Some(tester) => {
-            let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
-            let install = installs(work, &distro, tester, true);
-            derive(work, &distro, "tester", tester, base, install, sources, Vec::new(), work.cancel).await?
-        }
-        None => base.image.clone(),
-    };
-    let container = create(work, &image, "test", attempt, work.shared.network()).await?;
-    let result = in_container(work, container.as_ref(), setup, artifacts, folder).await;
-    work.shared.remove_later(container);
+    let image = tester(work, setup.tester.as_ref(), base, ready).await?;
+    let former = upgrade::former(work, setup, artifacts, folder).await?;
+    let mut files = files(work, setup, artifacts, folder).await?;
+    let wanted: String =
+        wanted.iter().map(|one| format!("{} {} {}\n", one.package, one.interpreter, one.path)).collect();
+    files.push((format!("{}/wanted", setup.packages), Content::Bytes(wanted.into(), 0o644)));
+    let elsewhere = setup.upgrade.tester.as_ref();
+    if let (Some(former), None) = (&former, elsewhere) {
+        files.extend(former.files.clone());
+    }
+    let here = former.as_ref().filter(|_| elsewhere.is_none());
+    let mut container = Trial::open(work, setup, &image, files.clone(), attempt).await?;
+    let result = container.whole(work, here).await;
+    container.close(work);
+    result?;
+    let (Some(former), Some(elsewhere)) = (former, elsewhere) else { return Ok(()) };
+    let image = tester(work, Some(elsewhere), base, ready).await?;
+    files.extend(former.files.clone());
+    let mut container = Trial::open(work, setup, &image, files, attempt).await?;
+    let result = container.upgrade_only(work, &former).await;
+    container.close(work);
     result
 }
 
-async fn in_container(
+/// The image to test in.
+async fn tester(work: &mut Work<'_>, setup: Option<&BuilderSetup>, base: &Base, ready: &Ready) -> Result<String, Stop> {
+    let Some(setup) = setup else { return Ok(base.image.clone()) };
+    let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
+    let install = installs(work, &distro, setup, true);
+    derive(work, &distro, "tester", setup, base, install, sources, Vec::new(), work.cancel).await
+}
+
+/// The packages under test and those of the set, for each container that deals with them.
+async fn files(
     work: &mut Work<'_>,
-    container: &dyn Container,
     setup: &TestSetup,
     artifacts: &[Artifact],
     folder: &Path,
-) -> Result<(), Stop> {
+) -> Result<Vec<(String, Content)>, Stop> {
     let tried = || artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary);
     let mut files: Vec<(String, Content)> = tried()
         .map(|artifact| {
@@ -65,15 +87,141 @@ async fn in_container(
         ShippedFile::Bytes(bytes) => (path, Content::Bytes(bytes, 0o644)),
         ShippedFile::Package(package) => (path, Content::File(package.path)),
     }));
-    put(work, container, &GuestPath::new("/"), small_files(files, 0, 0)).await?;
-    container.start().await.map_err(|error| outcome::engine(error, StepKind::Test))?;
-    let phases = [("install", Some(&setup.install)), ("test", setup.test.as_ref()), ("remove", Some(&setup.remove))];
-    for (phase, script) in phases {
-        if let Some(script) = script {
-            run_phase(work, container, setup, phase, script).await?;
+    Ok(files)
+}
+
+/// A started container with `files` in it.
+async fn open(
+    work: &mut Work<'_>,
+    image: &str,
+    purpose: &'static str,
+    attempt: u32,
+    network: bool,
+    files: &[(String, Content)],
+) -> Result<Box<dyn Container>, Stop> {
+    let network = if network { work.shared.network() } else { Network::None };
+    let container = create(work, image, purpose, attempt, network).await?;
+    let started = async {
+        put(work, container.as_ref(), &GuestPath::new("/"), small_files(files.to_vec(), 0, 0)).await?;
+        container.start().await.map_err(|error| outcome::engine(error, StepKind::Test))
+    };
+    match started.await {
+        Ok(()) => Ok(container),
+        Err(stop) => {
+            work.shared.remove_later(container);
+            Err(stop)
         }
     }
-    Ok(())
+}
+
+/// A container in which packages are tried, without network unless the recipe wants one.
+struct Trial<'a> {
+    setup: &'a TestSetup,
+    image: &'a str,
+    files: Vec<(String, Content)>,
+    attempt: u32,
+    container: Box<dyn Container>,
+}
+
+impl<'a> Trial<'a> {
+    async fn open(
+        work: &mut Work<'_>,
+        setup: &'a TestSetup,
+        image: &'a str,
+        files: Vec<(String, Content)>,
+        attempt: u32,
+    ) -> Result<Trial<'a>, Stop> {
+        let container = open(work, image, "test", attempt, setup.network, &files).await?;
+        Ok(Trial { setup, image, files, attempt, container })
+    }
+
+    /// Removes the container in the background.
+    fn close(self, work: &Work<'_>) {
+        work.shared.remove_later(self.container);
+    }
+
+    /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is.
+    async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), Stop> {
+        self.install(work).await?;
+        self.phase(work, "check", &self.setup.check).await?;
+        if let Some(script) = &self.setup.test {
+            self.phase(work, "test", script).await?;
+        }
+        self.phase(work, "remove", &self.setup.remove).await?;
+        match former {
+            Some(former) => self.upgrade(work, former).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The upgrade alone, where the rest was tried in another container.
+    async fn upgrade_only(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), Stop> {
+        self.install(work).await?;
+        self.phase(work, "remove", &self.setup.remove).await?;
+        self.upgrade(work, former).await
+    }
+
+    async fn install(&mut self, work: &mut Work<'_>) -> Result<(), Stop> {
+        let script = &self.setup.install;
+        let mut code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
+        if code == EXIT_INCOMPLETE {
+            let fetcher = open(work, self.image, "fetch", self.attempt, true, &self.files).await?;
+            let fetched = fetch(work, fetcher.as_ref(), self.container.as_ref(), self.setup).await;
+            work.shared.remove_later(fetcher);
+            fetched?;
+            code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
+        }
+        judge(work, self.container.as_ref(), self.setup, "install", code).await
+    }
+
+    async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), Stop> {
+        work.note(&format!("upgrade from {}, the last good version in dist/", former.version)).await?;
+        let script = &self.setup.upgrade.former;
+        if run_script(work, self.container.as_ref(), self.setup, "former", script).await? != 0 {
+            // No fault of the new packages: the distribution, or the set, has gone on.
+            let message = format!("{} cannot be installed here any more: no upgrade from it was tried", former.version);
+            work.warnings.push(outcome::warning("no-upgrade", message));
+            return Ok(());
+        }
+        self.phase(work, "upgrade", &self.setup.upgrade.upgrade).await?;
+        self.phase(work, "remove", &self.setup.remove).await
+    }
+
+    async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), Stop> {
+        let code = run_script(work, self.container.as_ref(), self.setup, phase, script).await?;
+        judge(work, self.container.as_ref(), self.setup, phase, code).await
+    }
+}
+
+/// Downloads in `fetcher`, which has a network, what the packages under test need, and takes it into `container`, which
+/// has none. No script of a package runs in `fetcher`: what its own script says can be believed.
+async fn fetch(
+    work: &mut Work<'_>,
+    fetcher: &dyn Container,
+    container: &dyn Container,
+    setup: &TestSetup,
+) -> Result<(), Stop> {
+    work.note("fetching what the packages need …").await?;
+    let mut env = network_env(work, &work.job.distro);
+    env.extend(setup.env.clone());
+    env.insert(FETCH_ONLY.to_owned(), "yes".to_owned());
+    let code = run_watched(work, fetcher, &exec(&setup.install, env), None).await?;
+    match code {
+        0 => {}
+        EXIT_NETWORK => {
+            return Err(Stop::Transient("test: the package mirror or the network failed".to_owned()));
+        }
+        code => return judge(work, fetcher, setup, "install", code).await,
+    }
+    let step = StepKind::Test;
+    match fetcher.download(&GuestPath::new(FETCHED_PACKAGES)).await {
+        Ok(packages) => {
+            let parent = FETCHED_PACKAGES.rsplit_once('/').map_or("/", |(parent, _)| parent);
+            put(work, container, &GuestPath::new(parent), packages).await
+        }
+        Err(EngineError::NoSuchPath(_)) => Ok(()),
+        Err(error) => Err(outcome::engine(error, step)),
+    }
 }
 
 /// What of its set a job's packages are tried with.
@@ -86,48 +234,88 @@ async fn shipment(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Shipment, S
     Ok(work.supply.for_test(&heads))
 }
 
-async fn run_phase(
+fn exec(script: &str, env: BTreeMap<String, String>) -> ExecSpec {
+    ExecSpec {
+        argv: super::build::in_order(script),
+        user: "0:0".to_owned(),
+        env: env.into_iter().collect(),
+        workdir: GuestPath::new("/"),
+    }
+}
+
+/// Runs one script of the test; its exit code.
+async fn run_script(
     work: &mut Work<'_>,
     container: &dyn Container,
     setup: &TestSetup,
     phase: &'static str,
     script: &str,
-) -> Result<(), Stop> {
+) -> Result<i32, Stop> {
     work.note(&format!("{phase} …")).await?;
-    let mut env = network_env(work, &work.job.distro);
-    env.extend(setup.env.clone());
-    let spec = ExecSpec {
-        argv: super::build::in_order(script),
-        user: "0:0".to_owned(),
-        env: env.into_iter().collect(),
-        workdir: GuestPath::new("/"),
-    };
-    let code = run_watched(work, container, &spec, None).await?;
+    let mut env = setup.env.clone();
+    // The packages' own scripts find what they find at the user's.
+    env.retain(|name, _| phase == "test" || !name.starts_with("FARM_"));
+    run_watched(work, container, &exec(script, env), None).await
+}
+
+/// What the end of a script means for the job. In this container scripts of packages have run as root: of what they and
+/// the package manager say, nothing but that it failed is believed.
+async fn judge(
+    work: &mut Work<'_>,
+    container: &dyn Container,
+    setup: &TestSetup,
+    phase: &'static str,
+    code: i32,
+) -> Result<(), Stop> {
     if code == 0 {
         return Ok(());
-    }
-    // Only farm's own install script speaks in these codes.
-    if phase == "install" && code == EXIT_NETWORK {
-        return Err(Stop::Transient("test: the package mirror or the network failed".to_owned()));
     }
     match evidence(work, container, code).await {
         Stop::Final(Outcome::Failed { .. }) => {}
         stop => return Err(stop),
     }
-    let quoted: Vec<String> = work
-        .journal
-        .tail()
-        .map(|tail| tail.lines)
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    let quoted = quoted[quoted.len().saturating_sub(QUOTED_LINES)..].join(" / ");
-    let message = match phase {
+    let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
+    let quoted = quote(&lines);
+    let mut message = match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
+        "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
+        "check" => quoted,
         _ => format!("[test] failed with exit code {code}: {quoted}"),
     };
+    if !setup.network && wants_network(&lines) {
+        message.push_str("; there is no network in the test unless [test] has `network = true`");
+    }
     let findings = vec![outcome::finding("", &format!("{phase}-failed"), message)];
     Err(Outcome::Rejected { step: StepKind::Test, findings }.into())
+}
+
+/// What tools say when a name or an address cannot be reached.
+fn wants_network(lines: &[String]) -> bool {
+    const SAID: [&str; 6] = [
+        "Network is unreachable",
+        "Temporary failure in name resolution",
+        "Could not resolve host",
+        "Temporary failure resolving",
+        "Name or service not known",
+        "network is unreachable",
+    ];
+    lines.iter().any(|line| SAID.iter().any(|said| line.contains(said)))
+}
+
+/// The lines that say why: those of farm's own scripts, else what a package manager says of files that another package
+/// has, else the last.
+fn quote(lines: &[String]) -> String {
+    const CONFLICTS: [&str; 2] = ["trying to overwrite", "conflicts with file from package"];
+    let is_conflict = |line: &&str| CONFLICTS.iter().any(|said| line.contains(said));
+    let conflicts: Vec<&str> = lines.iter().map(|line| line.trim()).filter(is_conflict).collect();
+    if !conflicts.is_empty() {
+        return conflicts[..conflicts.len().min(QUOTED_LINES)].join(" / ");
+    }
+    let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).collect();
+    let said: Vec<&str> = match own.is_empty() {
+        true => lines.iter().map(String::as_str).filter(|line| !line.trim().is_empty()).collect(),
+        false => own,
+    };
+    said[said.len().saturating_sub(QUOTED_LINES)..].join(" / ")
 }

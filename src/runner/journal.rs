@@ -31,6 +31,9 @@ const SHOW_EVERY: Duration = Duration::from_millis(100);
 /// Scripts that find mistakes name a few of each kind: more than this is not from them.
 const MOST_FINDINGS: usize = 200;
 
+/// Phases that one process may announce; what farm's own scripts go through is less.
+const MOST_PHASES: usize = 8;
+
 /// When a job last gave a sign, and the line to show for it. Shared with whoever watches.
 #[derive(Debug)]
 pub(crate) struct Pulse(Mutex<PulseState>);
@@ -38,7 +41,6 @@ pub(crate) struct Pulse(Mutex<PulseState>);
 #[derive(Debug)]
 struct PulseState {
     step: StepKind,
-    step_started: Instant,
     last_output: Instant,
     last_shown: Option<Instant>,
     line: LastLine,
@@ -49,10 +51,10 @@ impl Pulse {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// The step, when it began, and when the last byte came (or the step began).
-    pub(crate) fn read(&self) -> (StepKind, Instant, Instant) {
+    /// The step, and when the last byte came (or the step began).
+    pub(crate) fn read(&self) -> (StepKind, Instant) {
         let state = self.state();
-        (state.step, state.step_started, state.last_output)
+        (state.step, state.last_output)
     }
 
     /// Begins the waiting for output anew.
@@ -107,13 +109,8 @@ impl Journal {
         events: mpsc::UnboundedSender<Event>,
     ) -> io::Result<Journal> {
         let now = Instant::now();
-        let pulse = PulseState {
-            step: StepKind::Prepare,
-            step_started: now,
-            last_output: now,
-            last_shown: None,
-            line: LastLine::default(),
-        };
+        let pulse =
+            PulseState { step: StepKind::Prepare, last_output: now, last_shown: None, line: LastLine::default() };
         Ok(Journal {
             target,
             events,
@@ -153,7 +150,6 @@ impl Journal {
         {
             let mut state = self.pulse.state();
             state.step = step;
-            state.step_started = now;
             state.last_output = now;
         }
         self.emit(Event::StepStarted { target: self.target.clone(), step });
@@ -285,7 +281,7 @@ impl Journal {
     /// Where the output of one process goes. With a token, its phase markers are followed.
     pub(crate) fn sink(&mut self, token: Option<&str>) -> JobSink<'_> {
         let scanner = || token.map(PhaseScanner::new);
-        JobSink { stdout: scanner(), stderr: scanner(), journal: self }
+        JobSink { stdout: scanner(), stderr: scanner(), phases: 0, journal: self }
     }
 
     /// Hears of downloads for this job; what comes too often is dropped.
@@ -353,12 +349,15 @@ fn title(step: StepKind) -> &'static str {
     }
 }
 
-/// The output of one process on its way into the journal.
+/// The output of one process on its way into the journal. Markers in it are for people who follow the job: which step the
+/// log and the display name, and what a failure is shown with. Limits and outcomes do not depend on them.
 #[derive(Debug)]
 pub(crate) struct JobSink<'a> {
     journal: &'a mut Journal,
     stdout: Option<PhaseScanner>,
     stderr: Option<PhaseScanner>,
+    /// How many were announced.
+    phases: usize,
 }
 
 impl JobSink<'_> {
@@ -385,7 +384,11 @@ impl OutputSink for JobSink<'_> {
         for piece in scanner.scan(&chunk) {
             match piece {
                 Piece::Bytes(bytes) => self.journal.output(bytes.into()).await?,
-                Piece::Phase(step) => self.journal.enter(step).await?,
+                Piece::Phase(step) if self.phases < MOST_PHASES => {
+                    self.phases += 1;
+                    self.journal.enter(step).await?;
+                }
+                Piece::Phase(_) => {}
                 Piece::Finding(Severity::Error, rule, message) => self.journal.finding(&rule, &message).await?,
                 Piece::Finding(Severity::Warning, rule, message) => {
                     self.journal.warning(&printable(&rule), printable(&message)).await?;

@@ -4,11 +4,12 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use super::journal::Refusal;
 use crate::artifact::{Finding, Severity};
 use crate::engine::EngineError;
-use crate::event::Outcome;
+use crate::event::{Outcome, RecipePlace};
 use crate::family::{EXIT_NETWORK, EXIT_UNSATISFIABLE, StepKind};
 use crate::fetch::FetchError;
 use crate::image::ImageError;
@@ -75,6 +76,7 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
         | EngineError::Source(_)
         // `image` makes an outcome of a Dockerfile's failure.
         | EngineError::Build { .. }
+        | EngineError::Store { .. }
         | EngineError::Config(_) => infrastructure(&error),
     }
 }
@@ -105,13 +107,15 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
             Outcome::DiskFull { step, place: path.display().to_string() }.into()
         }
         ImageError::Untrusted { .. }
+        | ImageError::File { .. }
         | ImageError::NoWay { .. }
         | ImageError::Reference { .. }
         | ImageError::Io { .. } => infrastructure(&error),
     }
 }
 
-pub(crate) fn source(error: SourceError) -> Outcome {
+/// `root`: the recipe's folder.
+pub(crate) fn source(error: SourceError, root: &Path) -> Outcome {
     let full = |path: &std::path::Path| Outcome::DiskFull { step: StepKind::Unpack, place: path.display().to_string() };
     match &error {
         SourceError::Cancelled | SourceError::Fetch(FetchError::Cancelled) => Outcome::Cancelled,
@@ -120,7 +124,11 @@ pub(crate) fn source(error: SourceError) -> Outcome {
         {
             full(path)
         }
-        _ => Outcome::SourceUnavailable { reason: chain(&error) },
+        SourceError::Recipe { line, .. } => {
+            let place = RecipePlace { path: root.join("farm.toml"), line: *line };
+            Outcome::SourceUnavailable { reason: chain(&error), place: Some(place) }
+        }
+        _ => Outcome::SourceUnavailable { reason: chain(&error), place: None },
     }
 }
 
@@ -143,6 +151,10 @@ pub(crate) fn refusal(refusal: Refusal, step: StepKind, log_bytes: u64) -> Outco
 /// A finding of the runner's own.
 pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
     Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message }
+}
+
+pub(crate) fn warning(rule: &str, message: String) -> Finding {
+    Finding { severity: Severity::Warning, ..finding("", rule, message) }
 }
 
 /// The step in which an outcome was decided, for the log's Fail-Stage.
@@ -241,11 +253,11 @@ mod tests {
             expected: "aa".to_owned(),
             actual: "bb".to_owned(),
         };
-        let Outcome::SourceUnavailable { reason } = source(mismatch.into()) else { panic!() };
+        let Outcome::SourceUnavailable { reason, .. } = source(mismatch.into(), Path::new(".")) else { panic!() };
         assert!(reason.contains("a.tar") && reason.contains("bb"), "{reason}");
-        assert_eq!(source(SourceError::Cancelled), Outcome::Cancelled);
+        assert_eq!(source(SourceError::Cancelled, Path::new(".")), Outcome::Cancelled);
         let full = SourceError::Io { path: "/cache".into(), source: io::ErrorKind::StorageFull.into() };
-        assert!(matches!(source(full), Outcome::DiskFull { place, .. } if place == "/cache"));
+        assert!(matches!(source(full, Path::new(".")), Outcome::DiskFull { place, .. } if place == "/cache"));
     }
 
     #[test]

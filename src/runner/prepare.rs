@@ -2,6 +2,7 @@
 //! once, however many jobs want it; whose log shows the making is whoever came first.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use super::set::{Shipment, ShippedFile};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::family::{self, BuilderSetup, Requirements, StepKind};
-use crate::image::{Base, Derivation, DockerfileImage, FileContent, Install};
+use crate::image::{Base, Derivation, DockerfileImage, FetchFirst, FileContent, Install};
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
 use crate::source::{self, Context, Prepared};
 
@@ -83,9 +84,14 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
     let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, shipment.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
-    let sources = sources.map_err(outcome::source)?;
+    let sources = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
+    }
+    if job.date(sources.newest) <= source::EARLIEST {
+        let message = "nothing in the sources says when they were made, and so packages say 1990-01-01: write date in \
+                       [package]";
+        work.warning("no-date", message).await?;
     }
     let (base, own) = images?;
     if let Some(own) = &own {
@@ -179,7 +185,8 @@ async fn built(
     }
     let context = {
         let (root, dockerfile) = (work.job.recipe.root.clone(), dockerfile.clone());
-        blocking(move || Context::of(&root, &dockerfile)).await?.map_err(outcome::source)?
+        let at_recipe = |error| outcome::source(error, &work.job.recipe.root);
+        blocking(move || Context::of(&root, &dockerfile)).await?.map_err(at_recipe)?
     };
     work.section(&format!("Image of {}", dockerfile.path)).await?;
     let name = context.dockerfile().to_owned();
@@ -201,11 +208,18 @@ pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(
     files.map_err(|reason| Outcome::Infrastructure { reason }.into())
 }
 
-/// What `setup`'s script installs on an image of `distro`, if that can be unpacked before it runs: without packages of
-/// the set, which go before all others.
+/// What `setup`'s script installs on an image of `distro`. It can be unpacked before that runs where it is `alone`, without
+/// packages of the set, which go before all others.
 pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
     let asked = family::asked_of_apt(setup, distro, &network_env(work, distro));
-    (alone && !asked.is_empty()).then(|| Install::new(distro.clone(), work.job.target.arch, asked.to_vec()))
+    if asked.is_empty() {
+        return None;
+    }
+    let mut install = Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), family::OFFERED_PACKAGES);
+    if !alone {
+        install.leave_to_apt();
+    }
+    Some(install)
 }
 
 /// The image that `setup` makes from a base of `distro`: builder or tester. `files` are uploaded first.
@@ -223,6 +237,9 @@ pub(crate) async fn derive(
 ) -> Result<String, Stop> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
+    // Packages of the set: made by builds, with scripts of theirs.
+    let fetch_first =
+        (!files.is_empty()).then_some(FetchFirst { variable: family::FETCH_ONLY, folder: family::FETCHED_PACKAGES });
     let mut inputs = vec![distro.digest.clone()];
     let description = match &setup.requirements {
         Requirements::Listed(requirements) => {
@@ -244,7 +261,7 @@ pub(crate) async fn derive(
         script: setup.script.clone(),
         env: network_env(work, distro),
         files,
-        cache: setup.cache.clone(),
+        fetch_first,
         description,
         inputs,
     };
@@ -264,11 +281,12 @@ pub(crate) async fn derive(
 pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, Stop> {
     let missing = || Outcome::SourceUnavailable {
         reason: format!("the sources have no {path}, which [packaging] in the recipe names"),
+        place: None,
     };
     let Some(sources) = sources.cloned() else { return Err(missing().into()) };
     let wanted = path.to_owned();
     let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;
-    Ok(content.map_err(outcome::source)?.ok_or_else(missing)?)
+    Ok(content.map_err(|error| outcome::source(error, Path::new("")))?.ok_or_else(missing)?)
 }
 
 /// Where the mirrors are, for scripts with network.

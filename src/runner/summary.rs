@@ -76,7 +76,7 @@ fn why(outcome: &Outcome) -> Option<String> {
         }
         Outcome::Skipped { because } => because.clone(),
         Outcome::DockerfileFailed { dockerfile, reason } => format!("{dockerfile}: {reason}"),
-        Outcome::SourceUnavailable { reason } | Outcome::Infrastructure { reason } => reason.clone(),
+        Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => reason.clone(),
     })
 }
 

@@ -16,7 +16,7 @@ use crate::engine::{EngineError, Limits, Network, labels};
 use crate::event::{HintPackage, RecipePlace};
 use crate::family::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
-    TestSetup, User,
+    TestSetup, UpgradeSetup, User,
 };
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
@@ -27,6 +27,8 @@ use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
 use crate::types::{Arch, Format, Progress};
 
 mod dockerfile;
+mod life;
+mod markers;
 mod set;
 
 const RECIPE: &str = r#"
@@ -96,6 +98,7 @@ impl Bench {
         let base_labels = base_labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
         engine.add_image("farm/base:debian-12-amd64", base_labels.into());
         engine.on_exec(|guest| (guest.exec.argv[2] == "install requirements").then(|| Reply::exit(0)));
+        engine.on_exec(|guest| guest.exec.argv[2].ends_with("check packages").then(|| Reply::exit(0)));
         let options = RunOptions { jobs: 2, ..RunOptions::default() };
         Bench { folder: tempfile::tempdir().unwrap(), engine, distro, options, second: Duration::from_secs(1) }
     }
@@ -118,7 +121,6 @@ impl Bench {
             builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(vec!["make".to_owned()]),
                 script: "install requirements".to_owned(),
-                cache: None,
             }),
             environment: None,
             packaging: Arc::new(Packaging {
@@ -138,6 +140,7 @@ impl Bench {
                     name: name.to_owned(),
                     version: "1.0-1~deb12".to_owned(),
                     architecture: PackageArch::All,
+                    is_empty: false,
                 }],
             }),
             test: None,
@@ -352,9 +355,16 @@ fn test_setup() -> TestSetup {
         packages: "/tmp/farm-packages".to_owned(),
         tester: None,
         install: "install packages".to_owned(),
+        check: "check packages".to_owned(),
         test: Some("run test".to_owned()),
         remove: "remove packages".to_owned(),
         env: BTreeMap::new(),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: "install former".to_owned(),
+            upgrade: "upgrade packages".to_owned(),
+        },
+        network: false,
     }
 }
 
@@ -378,7 +388,7 @@ async fn a_job_that_succeeds_leaves_its_packages_its_log_and_no_container() {
     });
     for script in ["install packages", "run test", "remove packages"] {
         bench.on(script, |guest| {
-            assert_eq!(guest.container.network, Network::Default);
+            assert_eq!(guest.container.network, Network::None);
             assert_eq!(guest.exec.user, "0:0");
             assert!(guest.files.contains_key("/tmp/farm-packages/hello_1.0-1~deb12_all.deb"));
             Reply::exit(0)
@@ -636,31 +646,6 @@ async fn results_that_are_none_are_rejected() {
             panic!("{:?}", ran.outcome())
         };
         assert_eq!(findings[0].rule, rule);
-    }
-}
-
-#[tokio::test]
-async fn an_install_test_that_fails_rejects_and_a_dead_mirror_does_not() {
-    for (script, code, attempts) in [("run test", 3, 1), ("install packages", EXIT_NETWORK, 3)] {
-        let bench = Bench::fast();
-        bench.on_good_build("make", "hello");
-        bench.on(script, move |_| Reply::exit(code).stdout("hello: not found\n"));
-        for good in ["install packages", "run test", "remove packages"] {
-            bench.on(good, |_| Reply::exit(0));
-        }
-        let mut job = bench.job("hello", &["make"]);
-        job.test = Some(Arc::new(test_setup()));
-        let ran = bench.run(vec![job]).await;
-        assert_eq!(bench.calls("create farm-test-0-test-"), attempts);
-        assert_eq!(bench.calls("create farm-test-0-build-"), 1);
-        match ran.outcome() {
-            Outcome::Rejected { step: StepKind::Test, findings } => {
-                assert_eq!(findings[0].rule, "test-failed");
-                assert_eq!(findings[0].message, "[test] failed with exit code 3: hello: not found");
-            }
-            Outcome::Infrastructure { reason } => assert!(attempts == 3 && reason.contains("mirror"), "{reason}"),
-            other => panic!("{other:?}"),
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::family::StepKind;
 /// How long a process may run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
-    /// For each step, even when one process goes through several.
+    /// However many steps it goes through.
     pub(crate) step: Duration,
     /// Without any output.
     pub(crate) silence: Duration,
@@ -48,7 +48,7 @@ pub(crate) async fn run(
     let pulse = journal.pulse();
     let (events, target) = (journal.events(), journal.target().clone());
     pulse.touch();
-    // An exec begins its step's time even when the one before it was in the same step.
+    // Its time begins here, and nothing that it prints begins it anew: who prints may be who is to be stopped.
     let began = Instant::now();
     let stop = cancel.child_token();
     let mut verdict = None;
@@ -56,8 +56,8 @@ pub(crate) async fn run(
         let mut sink = journal.sink(token);
         let mut exec = container.exec(spec, &mut sink, &stop);
         let result = loop {
-            let (step, step_started, last_output) = pulse.read();
-            let deadline = began.max(step_started) + patience.step;
+            let (step, last_output) = pulse.read();
+            let deadline = began + patience.step;
             let silent = last_output + patience.silence;
             let now = Instant::now();
             if now >= deadline {

@@ -37,9 +37,8 @@ impl Context {
     /// When there is no such folder or Dockerfile, when the Dockerfile is not in it, when an ignore file cannot be
     /// understood, and for files and links that no context can hold.
     pub fn of(root: &Path, dockerfile: &Dockerfile) -> Result<Context, SourceError> {
-        let folder = root.join(&dockerfile.context);
         let origin = format!("build context {}", dockerfile.context);
-        let top = fs::canonicalize(&folder).map_err(|source| SourceError::Io { path: folder.clone(), source })?;
+        let top = walk::inside(root, &dockerfile.context)?;
         if !top.is_dir() {
             return Err(refused(&origin, "is no folder".to_owned()));
         }
@@ -51,7 +50,7 @@ impl Context {
             Some(path) => Ignore::read(path)?,
             None => Ignore::default(),
         };
-        let mut found = walk::files(&top, &mut |name| {
+        let mut found = walk::files(&top, true, &mut |name| {
             name != own.name && name != specific && !IGNORE_FILES.contains(&name) && !ignore.ignores(name)
         })?;
         for one in &found {

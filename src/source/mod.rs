@@ -16,6 +16,10 @@
 mod context;
 mod dockerignore;
 mod git;
+mod ignored;
+mod layout;
+mod make;
+mod prepared;
 mod project;
 mod series;
 mod tree;
@@ -30,22 +34,28 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::fetch::{FetchError, Fetcher};
-use crate::recipe::{Origin, Source};
-use crate::types::Progress;
+use crate::recipe::{Origin, Problem, Source};
+use crate::types::{Address, Progress};
 
 pub use context::Context;
+use make::{Original, Part, build, file_name, top_name};
+use prepared::{Loaded, load};
+pub use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
 pub use project::{SettleError, is_settled, settle};
-use tree::{FIXED_TIME, TreeWriter, refused, tree_name};
+pub use tree::EARLIEST;
+use tree::refused;
 pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};
 use walk::{Found, Local, What};
 
 /// Part of every key: to be raised when the same sources give another tree.
 const TREE_FORMAT: &str = "farm source tree 1";
+
+/// To be raised when what lies in the cache for the same sources has another shape.
+const PREPARED_FORMAT: &str = "farm prepared sources 2";
 
 /// Where sources are kept on this host, and how they are fetched.
 #[derive(Debug, Clone)]
@@ -53,37 +63,7 @@ pub struct Sources {
     pub cache: PathBuf,
     pub fetcher: Fetcher,
     /// Base URL for `mirror://NAME/…`, by name; chosen by the caller (`archive::mirror`).
-    pub mirrors: std::collections::BTreeMap<String, String>,
-}
-
-/// Sources made ready on this host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prepared {
-    /// An uncompressed tar of the source tree, without a top folder. Every entry belongs to 0:0, files have mode 0644
-    /// or 0755, and no entry or link leads outside.
-    pub tree: PathBuf,
-    /// Hex sha256 of `tree`'s content.
-    pub digest: String,
-    /// The newest modification time in it, seconds since the epoch: the default SOURCE_DATE_EPOCH. Files of the
-    /// recipe's own folder and single downloads have no time that hosts agree on, and count as 1980-01-01; times in
-    /// the future are passed over.
-    pub newest: i64,
-    /// Patch files in order, named as [`crate::recipe::Patch::file_name`] does, and path on this host, with the `into`
-    /// folder they apply in.
-    pub patches: Vec<PreparedPatch>,
-    /// Each source as fetched: file name and path. Path and git sources are tars with a top folder `<name>-<version>`,
-    /// the second of them `<name>-<version>-2`; a path that is a file is itself.
-    pub originals: Vec<(String, PathBuf)>,
-    /// What people should know of the sources, as a rule's name and a sentence; they can be built all the same.
-    pub warnings: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedPatch {
-    pub name: String,
-    pub path: PathBuf,
-    /// Folder in the source tree; `.` for its top.
-    pub into: String,
+    pub mirrors: std::collections::BTreeMap<String, Address>,
 }
 
 /// A digest of the sources without fetching any: urls by their sha256, git by commit, paths and patches by content.
@@ -105,11 +85,12 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
                 add(&mut whole, &[kind, commit.to_ascii_lowercase().as_bytes()]);
             }
             Origin::Path { path } => {
-                let full = root.join(path);
-                match walk::look(&full)? {
+                let (full, local) = walk::look(root, path, source)?;
+                match local {
                     Local::File { executable } => {
-                        let name = full.file_name().unwrap_or_default();
-                        add(&mut whole, &[b"file", name.as_encoded_bytes(), &[u8::from(executable)], &content(&full)?]);
+                        let full = &full;
+                        let name = Path::new(path).file_name().or(full.file_name()).unwrap_or_default();
+                        add(&mut whole, &[b"file", name.as_encoded_bytes(), &[u8::from(executable)], &content(full)?]);
                     }
                     Local::Folder(found) => {
                         let digests = found_digests(&found)?;
@@ -121,7 +102,13 @@ pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceErro
         }
         add(&mut whole, &[&source.strip.to_le_bytes(), source.into.as_bytes(), &source.patches.len().to_le_bytes()]);
         for patch in &source.patches {
-            add(&mut whole, &[patch.path.as_bytes(), &content(&root.join(&patch.path))?]);
+            add(
+                &mut whole,
+                &[
+                    patch.path.as_bytes(),
+                    &content(&walk::inside(root, &patch.path).map_err(|error| error.at(source))?)?,
+                ],
+            );
             // Only what is not as usual, so that digests of older recipes stay what they were.
             if patch.strip != 1 {
                 add(&mut whole, &[b"strip", &patch.strip.to_le_bytes()]);
@@ -196,15 +183,26 @@ impl Sources {
             blocking(move || fingerprint(&root, &sources)).await?
         };
         let mut key = Sha256::new();
-        add(&mut key, &[TREE_FORMAT.as_bytes(), of_content.as_bytes(), name.as_bytes(), version.as_bytes()]);
+        add(
+            &mut key,
+            &[
+                PREPARED_FORMAT.as_bytes(),
+                TREE_FORMAT.as_bytes(),
+                of_content.as_bytes(),
+                name.as_bytes(),
+                version.as_bytes(),
+            ],
+        );
         let folder = self.cache.join("sources").join(hex::encode(key.finalize()));
-        if let Some(prepared) = self.load(&folder) {
+        if let Loaded::Whole(prepared) = self.load(&folder).await? {
             return Ok(prepared);
         }
         let _lock = lock_file(&folder.with_extension("lock"), cancel).await?;
-        if let Some(prepared) = self.load(&folder) {
-            return Ok(prepared);
-        }
+        let was_damaged = match self.load(&folder).await? {
+            Loaded::Whole(prepared) => return Ok(prepared),
+            Loaded::Damaged => true,
+            Loaded::Nothing => false,
+        };
 
         let parent = self.cache.join("sources");
         let io = |path: &Path| {
@@ -225,11 +223,11 @@ impl Sources {
                     let top = top_name(name, version, &mut tops);
                     let original = Original { name: format!("{top}.tar"), download: None };
                     let to = staging.path().join("originals").join(&original.name);
-                    git::archive(&self.cache, root, (url, commit, *submodules), &top, &to, cancel).await?;
+                    git::archive(&self.cache, root, (url.secret(), commit, *submodules), &top, &to, cancel).await?;
                     Part::Git { original }
                 }
                 Origin::Path { path } => {
-                    let full = root.join(path);
+                    let full = walk::inside(root, path).map_err(|error| error.at(source))?;
                     match tokio::fs::metadata(&full).await.map_err(io(&full))?.is_file() {
                         true => Part::LocalFile,
                         false => Part::LocalFolder { top: top_name(name, version, &mut tops) },
@@ -242,10 +240,7 @@ impl Sources {
         let into = folder.clone();
         blocking(move || {
             let entry = build(&root, staging.path(), &parts, &cancel)?;
-            let path = staging.path().join("prepared.json");
-            let text =
-                serde_json::to_vec_pretty(&entry).map_err(|error| refused("prepared.json", error.to_string()))?;
-            fs::write(&path, text).map_err(io(&path))?;
+            entry.write(staging.path())?;
             if into.exists() {
                 // Not usable, or it would have been loaded.
                 fs::remove_dir_all(&into).map_err(io(&into))?;
@@ -253,13 +248,26 @@ impl Sources {
             fs::rename(staging.keep(), &into).map_err(io(&into))
         })
         .await?;
-        self.load(&folder)
-            .ok_or_else(|| refused(name, "its sources vanished from the cache while they were made".to_owned()))
+        let Loaded::Whole(mut prepared) = self.load(&folder).await? else {
+            return Err(refused(name, "its sources vanished from the cache while they were made".to_owned()));
+        };
+        if was_damaged {
+            let sentence =
+                format!("the prepared sources in {} were not what farm made; they were made anew", folder.display());
+            prepared.warnings.push(("damaged-cache".to_owned(), sentence));
+        }
+        Ok(prepared)
+    }
+
+    /// What a folder of the cache holds.
+    async fn load(&self, folder: &Path) -> Result<Loaded, SourceError> {
+        let (folder, downloads) = (folder.to_owned(), self.cache.join("downloads"));
+        blocking(move || Ok(load(&folder, &downloads, false))).await
     }
 
     async fn download(
         &self,
-        urls: &[String],
+        urls: &[Address],
         sha256: &str,
         progress: &dyn Progress,
         cancel: &CancellationToken,
@@ -275,7 +283,13 @@ impl Sources {
             blocking(move || Ok(path.is_file().then(|| content(&path).ok()).flatten())).await?
         };
         if kept.map(hex::encode).as_deref() != Some(&sha256) {
-            let urls = urls.iter().map(|url| self.expand(url)).collect::<Result<Vec<_>, _>>()?;
+            // One place that is not known leaves the others.
+            let (known, unknown): (Vec<_>, Vec<_>) =
+                urls.iter().map(|url| self.expand(url.secret())).partition(Result::is_ok);
+            let urls: Vec<String> = known.into_iter().flatten().collect();
+            if let (true, Some(Err(error))) = (urls.is_empty(), unknown.into_iter().next()) {
+                return Err(error);
+            }
             self.fetcher.to_file(&urls, Some(&sha256), &path, progress, cancel).await?;
         }
         Ok(Part::File { path, original: Original { name, download: Some(sha256) } })
@@ -296,7 +310,7 @@ impl Sources {
         };
         tokio::fs::create_dir_all(&parent).await.map_err(io(&parent))?;
         let staging = tempfile::Builder::new().prefix(".new-").tempdir_in(&parent).map_err(io(&parent))?;
-        let name = file_name(&[url.to_owned()]);
+        let name = file_name(&[url.into()]);
         let fetched = staging.path().join(&name);
         self.fetcher.to_file(&[self.expand(url)?], None, &fetched, progress, cancel).await?;
         blocking(move || {
@@ -315,229 +329,14 @@ impl Sources {
         let Some(rest) = url.strip_prefix("mirror://") else { return Ok(url.to_owned()) };
         let (name, path) = rest.split_once('/').unwrap_or((rest, ""));
         match self.mirrors.get(name) {
-            Some(base) => Ok(format!("{}/{path}", base.trim_end_matches('/'))),
-            None => Err(SourceError::UnknownMirror { name: name.to_owned(), url: url.to_owned() }),
-        }
-    }
-
-    /// What a finished folder of the cache holds; `None` when it is not there or something is missing.
-    fn load(&self, folder: &Path) -> Option<Prepared> {
-        let entry: Entry = serde_json::from_slice(&fs::read(folder.join("prepared.json")).ok()?).ok()?;
-        let tree = folder.join("tree.tar");
-        if fs::metadata(&tree).ok()?.len() != entry.size {
-            return None;
-        }
-        let patches: Vec<PreparedPatch> = entry
-            .patches
-            .into_iter()
-            .map(|(name, into)| PreparedPatch { path: folder.join("patches").join(&name), name, into })
-            .collect();
-        let originals: Vec<(String, PathBuf)> = entry
-            .originals
-            .into_iter()
-            .map(|original| {
-                let path = match &original.download {
-                    Some(sha256) => self.cache.join("downloads").join(sha256).join(&original.name),
-                    None => folder.join("originals").join(&original.name),
-                };
-                (original.name, path)
-            })
-            .collect();
-        let there = |path: &Path| path.is_file();
-        let complete = patches.iter().all(|patch| there(&patch.path)) && originals.iter().all(|(_, path)| there(path));
-        complete.then_some(Prepared {
-            tree,
-            digest: entry.digest,
-            newest: entry.newest,
-            patches,
-            originals,
-            warnings: entry.warnings,
-        })
-    }
-}
-
-/// `prepared.json`
-#[derive(Debug, Serialize, Deserialize)]
-struct Entry {
-    digest: String,
-    /// Of `tree.tar`, in bytes.
-    size: u64,
-    newest: i64,
-    /// Name and `into`.
-    patches: Vec<(String, String)>,
-    originals: Vec<Original>,
-    /// Not in folders of older versions.
-    #[serde(default)]
-    warnings: Vec<(String, String)>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Original {
-    name: String,
-    /// The sha256 under which it lies among the downloads, when it is one.
-    download: Option<String>,
-}
-
-/// A source after fetching.
-enum Part {
-    File {
-        path: PathBuf,
-        original: Original,
-    },
-    /// A tar with a top folder, among the originals already.
-    Git {
-        original: Original,
-    },
-    LocalFile,
-    LocalFolder {
-        top: String,
-    },
-}
-
-/// Writes tree, originals and patches into `folder`.
-fn build(
-    root: &Path,
-    folder: &Path,
-    parts: &[(Source, Part)],
-    cancel: &CancellationToken,
-) -> Result<Entry, SourceError> {
-    let mut tree = TreeWriter::create(&folder.join("tree.tar"), cancel)?;
-    let mut originals: Vec<Original> = Vec::new();
-    let mut patches = Vec::new();
-    fs::create_dir(folder.join("patches")).map_err(|source| SourceError::Io { path: folder.to_owned(), source })?;
-    for (source, part) in parts {
-        let into = &source.into;
-        if into.starts_with('/') || into.split('/').any(|part| part == "..") {
-            return Err(refused(into, "is no folder inside the source tree".to_owned()));
-        }
-        match part {
-            Part::File { path, original } => {
-                let name = &original.name;
-                add_one(&mut tree, path, (name, name, false), source)?;
-                originals.push(original.clone());
-            }
-            Part::Git { original } => {
-                let path = folder.join("originals").join(&original.name);
-                let file = File::open(&path).map_err(|source| SourceError::Io { path, source })?;
-                let reader = std::io::BufReader::with_capacity(128 * 1024, file);
-                unpack::add_tar(&mut tree, reader, &original.name, into, source.strip + 1)?;
-                originals.push(original.clone());
-            }
-            Part::LocalFile | Part::LocalFolder { .. } => {
-                let Origin::Path { path } = &source.origin else { continue };
-                originals.push(add_local(&mut tree, root, path, source, part, folder, cancel)?);
+            Some(base) => Ok(base.join(path).secret().to_owned()),
+            None => {
+                let known = self.mirrors.keys().cloned().collect::<Vec<_>>().join(", ");
+                let url = Address::from(url).to_string();
+                Err(SourceError::UnknownMirror { name: name.to_owned(), url, known })
             }
         }
-        for patch in &source.patches {
-            let from = root.join(&patch.path);
-            let name = patch.file_name(patches.len() + 1);
-            fs::copy(&from, folder.join("patches").join(&name))
-                .map_err(|source| SourceError::Io { path: from, source })?;
-            patches.push((name, into.clone()));
-        }
     }
-    if let Some(twice) = (1..originals.len()).find(|n| originals[..*n].iter().any(|o| o.name == originals[*n].name)) {
-        return Err(refused(&originals[twice].name, "is the file name of two sources".to_owned()));
-    }
-    let finished = tree.finish()?;
-    let warnings = finished.pointers.iter().map(|(first, count)| lfs_warning(first, *count)).collect();
-    Ok(Entry { digest: finished.digest, size: finished.size, newest: finished.newest, patches, originals, warnings })
-}
-
-fn lfs_warning(first: &str, count: usize) -> (String, String) {
-    let others = match count {
-        1 => "is a Git LFS pointer".to_owned(),
-        2 => "and one more file are Git LFS pointers".to_owned(),
-        n => format!("and {} more files are Git LFS pointers", n - 1),
-    };
-    let sentence = format!("{first} {others}, which farm does not follow: the build sees a few lines of text instead");
-    ("lfs-pointer".to_owned(), sentence)
-}
-
-/// Adds a path source to the tree, and makes the original of it.
-fn add_local(
-    tree: &mut TreeWriter<'_>,
-    root: &Path,
-    path: &str,
-    source: &Source,
-    part: &Part,
-    folder: &Path,
-    cancel: &CancellationToken,
-) -> Result<Original, SourceError> {
-    let full = root.join(path);
-    match (walk::look(&full)?, part) {
-        (Local::Folder(found), Part::LocalFolder { top }) => {
-            let original = Original { name: format!("{top}.tar"), download: None };
-            add_found(tree, path, &found, &source.into, source.strip)?;
-            let mut tar = TreeWriter::create(&folder.join("originals").join(&original.name), cancel)?;
-            add_found(&mut tar, path, &found, top, 0)?;
-            tar.finish()?;
-            Ok(original)
-        }
-        (Local::File { executable }, Part::LocalFile) => {
-            let name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            add_one(tree, &full, (path, &name, executable), source)?;
-            let original = Original { name, download: None };
-            let to = folder.join("originals").join(&original.name);
-            fs::copy(&full, to).map_err(|source| SourceError::Io { path: full, source })?;
-            Ok(original)
-        }
-        _ => Err(refused(path, "changed while it was read".to_owned())),
-    }
-}
-
-/// Adds one file, unpacked if the source wants that.
-fn add_one(
-    tree: &mut TreeWriter<'_>,
-    path: &Path,
-    about: (&str, &str, bool),
-    source: &Source,
-) -> Result<(), SourceError> {
-    match source.unpack {
-        true => unpack::add_file(tree, path, about, &source.into, source.strip),
-        false => unpack::copy_file(tree, path, about, &source.into),
-    }
-}
-
-fn add_found(
-    tree: &mut TreeWriter<'_>,
-    origin: &str,
-    found: &[Found],
-    into: &str,
-    strip: u32,
-) -> Result<(), SourceError> {
-    for one in found {
-        let name = tree_name(into, &one.name, strip).map_err(|reason| refused(origin, reason))?;
-        let Some(name) = name else { continue };
-        match &one.what {
-            What::File { size, executable } => {
-                let file =
-                    File::open(&one.path).map_err(|source| SourceError::Io { path: one.path.clone(), source })?;
-                tree.file(origin, &name, (*size, *executable, FIXED_TIME), file)?;
-            }
-            What::Link { target } => tree.symlink(origin, &name, target, FIXED_TIME)?,
-        }
-    }
-    Ok(())
-}
-
-/// The top folder of the next original that has none of its own.
-fn top_name(name: &str, version: &str, so_far: &mut u32) -> String {
-    *so_far += 1;
-    match *so_far {
-        1 => format!("{name}-{version}"),
-        n => format!("{name}-{version}-{n}"),
-    }
-}
-
-/// The last component of the first place, without query and fragment.
-fn file_name(urls: &[String]) -> String {
-    let url = urls.first().map(String::as_str).unwrap_or_default();
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let is_plain =
-        !name.is_empty() && !name.starts_with('.') && !name.contains('\\') && !name.chars().any(char::is_control);
-    if is_plain { name.to_owned() } else { "source".to_owned() }
 }
 
 /// Waits for a lock that a dead process cannot keep.
@@ -573,18 +372,40 @@ where
     }
 }
 
+/// What is wrong with a source, at its place in the recipe.
+fn problem_at(source: &Source, message: &str, label: String, help: Option<&str>) -> SourceError {
+    let (span, line) = (source.place.span.clone(), source.place.line);
+    let problem = Problem { message: message.to_owned(), span, label, help: help.map(str::to_owned) };
+    SourceError::Recipe { line, problem: Box::new(problem) }
+}
+
+impl SourceError {
+    /// The same, as something that is wrong with this source of the recipe.
+    fn at(self, source: &Source) -> SourceError {
+        match self {
+            SourceError::Archive { name, reason } if source.place.line > 0 => {
+                problem_at(source, "a source cannot be used", format!("{name} {reason}"), None)
+            }
+            error => error,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// The recipe asks for what its sources do not give.
+    #[error("{}: {}{}", .problem.message, .problem.label, .problem.help.iter().map(|help| format!(" ({help})")).collect::<String>())]
+    Recipe { line: usize, problem: Box<Problem> },
     #[error("cannot read {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{name}: {reason}")]
     Archive { name: String, reason: String },
     #[error("git: {0}")]
     Git(String),
-    #[error("unknown mirror `{name}` in {url}")]
-    UnknownMirror { name: String, url: String },
+    #[error("unknown mirror `{name}` in {url}: known are {known}; --mirror {name}=URL names another")]
+    UnknownMirror { name: String, url: String, known: String },
     #[error("cancelled")]
     Cancelled,
 }

@@ -1,8 +1,8 @@
 //! Writes source trees: one uncompressed tar in which owners, modes and order no longer depend on where an entry came
-//! from, and in which nothing can point outside.
+//! from, and in which nothing has its place outside. Links may lead anywhere, as files of a system do; whoever unpacks the
+//! tree does so without following one, as no entry lies behind a link.
 //!
-//! What is refused: absolute names and `..`, links that lead out of the tree, entries inside what is no folder, two
-//! entries of one name, devices and sockets, more than [`LARGEST_TREE`] bytes or [`MOST_ENTRIES`] entries. Setuid bits
+//! What is refused: absolute names and `..`, entries inside what is no folder (a link among them), two entries of one name, devices and sockets, more than [`LARGEST_TREE`] bytes or [`MOST_ENTRIES`] entries. Setuid bits
 //! and the like are dropped: a file is executable or it is not.
 
 use std::collections::HashMap;
@@ -25,6 +25,9 @@ pub(super) const LONGEST_NAME: usize = 4096;
 /// Time of what has none that two hosts agree on: files of the recipe's own folder, single downloads.
 /// 1980-01-01, the oldest that every archive format can hold.
 pub(super) const FIXED_TIME: i64 = 315_532_800;
+/// What a date of packages cannot be before: rpm passes over changelogs of the years before 1990. Noon, so that it is that
+/// day in every time zone of a tool.
+pub const EARLIEST: i64 = 631_195_200;
 /// 9999-12-31
 const LATEST_TIME: i64 = 253_402_300_799;
 
@@ -32,8 +35,10 @@ const LATEST_TIME: i64 = 253_402_300_799;
 pub(super) struct Finished {
     /// Hex sha256 of the tar.
     pub(super) digest: String,
-    pub(super) size: u64,
+    /// As [`super::Prepared::newest`].
     pub(super) newest: i64,
+    /// What people should know, as a rule's name and a sentence.
+    pub(super) warnings: Vec<(String, String)>,
     /// The first of the files that only stand for others in Git LFS, and how many there are.
     pub(super) pointers: Option<(String, usize)>,
 }
@@ -59,7 +64,10 @@ pub(super) struct TreeWriter<'a> {
     /// Names of the sources so far.
     origins: Vec<String>,
     pointers: Option<(String, usize)>,
+    warnings: Vec<(String, String)>,
     bytes: u64,
+    /// What the archive of now may still unpack to.
+    left: u64,
     newest: i64,
     /// Times after this one are of no use for SOURCE_DATE_EPOCH.
     now: i64,
@@ -69,7 +77,7 @@ pub(super) struct TreeWriter<'a> {
 impl<'a> TreeWriter<'a> {
     pub(super) fn create(path: &Path, cancel: &'a CancellationToken) -> Result<TreeWriter<'a>, SourceError> {
         let file = File::create(path).map_err(|source| SourceError::Io { path: path.to_owned(), source })?;
-        let hashing = Hashing { inner: BufWriter::with_capacity(128 * 1024, file), hasher: Sha256::new(), size: 0 };
+        let hashing = Hashing { inner: BufWriter::with_capacity(128 * 1024, file), hasher: Sha256::new() };
         let mut tar = tar::Builder::new(hashing);
         tar.follow_symlinks(false);
         Ok(TreeWriter {
@@ -78,11 +86,40 @@ impl<'a> TreeWriter<'a> {
             seen: HashMap::new(),
             origins: Vec::new(),
             pointers: None,
+            warnings: Vec::new(),
             bytes: 0,
+            left: u64::MAX,
             newest: 0,
             now: chrono::Utc::now().timestamp(),
             cancel,
         })
+    }
+
+    /// What the files of the next archive may have together.
+    pub(super) fn allow(&mut self, bytes: u64) {
+        self.left = bytes;
+    }
+
+    pub(super) fn cancel(&self) -> &'a CancellationToken {
+        self.cancel
+    }
+
+    /// Counts bytes of an archive as unpacked.
+    pub(super) fn pass_over(&mut self, origin: &str, bytes: u64) -> Result<(), SourceError> {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => {
+                let reason = "unpacks to far more than it is, as a bomb does: with unpack = false it is copied as it is, \
+                              and a script can unpack it";
+                return Err(refused(origin, reason.to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers something that people should know.
+    pub(super) fn warn(&mut self, rule: &str, sentence: String) {
+        self.warnings.push((rule.to_owned(), printable(&sentence)));
     }
 
     /// Closes the tar and waits until it is on disk.
@@ -95,9 +132,9 @@ impl<'a> TreeWriter<'a> {
             Ok(hashing)
         };
         let hashing = close().map_err(|source| SourceError::Io { path, source })?;
-        let newest = if self.newest == 0 { FIXED_TIME } else { self.newest };
+        let newest = if self.newest == 0 { EARLIEST } else { self.newest };
         let digest = hex::encode(hashing.hasher.finalize());
-        Ok(Finished { digest, size: hashing.size, newest, pointers: self.pointers })
+        Ok(Finished { digest, newest, warnings: self.warnings, pointers: self.pointers })
     }
 
     /// A folder; one that is there already is no matter.
@@ -121,6 +158,7 @@ impl<'a> TreeWriter<'a> {
         if self.bytes > LARGEST_TREE {
             return Err(refused(origin, format!("unpacks to more than {LARGEST_TREE} bytes")));
         }
+        self.pass_over(origin, size)?;
         self.admit(origin, name, Kind::File, time)?;
         let mut content = content;
         let mut start = Vec::new();
@@ -142,10 +180,10 @@ impl<'a> TreeWriter<'a> {
         Ok(())
     }
 
-    /// A symbolic link, kept as it is when it stays inside.
+    /// A symbolic link, kept as it is wherever it leads: nothing is ever put behind one.
     pub(super) fn symlink(&mut self, origin: &str, name: &[u8], target: &[u8], time: i64) -> Result<(), SourceError> {
-        if !stays_inside(name, target) {
-            let reason = format!("link {} leads out of the tree, to {}", shown(name), shown(target));
+        if target.is_empty() || target.contains(&0) || target.len() > LONGEST_NAME {
+            let reason = format!("link {} leads to a name that no file can have", shown(name));
             return Err(refused(origin, reason));
         }
         self.admit(origin, name, Kind::Link, time)?;
@@ -193,7 +231,7 @@ impl<'a> TreeWriter<'a> {
             }
         }
         self.remember(origin, name, kind)?;
-        if (1..=self.now).contains(&time) {
+        if (EARLIEST..=self.now).contains(&time) {
             self.newest = self.newest.max(time);
         }
         Ok(())
@@ -318,14 +356,12 @@ pub(super) fn os_path(name: &[u8]) -> PathBuf {
 struct Hashing<W> {
     inner: W,
     hasher: Sha256,
-    size: u64,
 }
 
 impl<W: Write> Write for Hashing<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.inner.write(bytes)?;
         self.hasher.update(&bytes[..n]);
-        self.size += n as u64;
         Ok(n)
     }
 

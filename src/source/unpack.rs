@@ -4,13 +4,22 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-use super::SourceError;
+use tokio_util::sync::CancellationToken;
+
+use super::layout::{Layout, Place};
 use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
-use super::zip;
+use super::{SourceError, zip};
+use crate::recipe::Source;
 use crate::stream::{self, Bounded};
 
 /// What one entry's own description may take: GNU tar's longest names and generous extended headers.
 const LARGEST_HEADER: u64 = 4 << 20;
+
+/// Bytes that any archive may unpack to.
+const FREE: u64 = 1 << 30;
+/// How often an archive's own size it may unpack to beyond that: text compresses to a twentieth, logs of one line to a
+/// hundredth. What compresses better is one byte over and over: a bomb, or the image of an empty disk.
+const RATIO: u64 = 200;
 
 /// Adds an archive's entries, or the file itself when it is none.
 ///
@@ -19,20 +28,38 @@ pub(super) fn add_file(
     tree: &mut TreeWriter<'_>,
     path: &Path,
     (origin, file_name, executable): (&str, &str, bool),
-    into: &str,
-    strip: u32,
+    source: &Source,
 ) -> Result<(), SourceError> {
     let io = |source| SourceError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
+    let size = file.metadata().map_err(io)?.len();
     let mut reader = BufReader::with_capacity(128 * 1024, file);
     let start = reader.fill_buf().map_err(io)?;
-    if start.starts_with(zip::MAGIC) {
-        return zip::add_zip(tree, reader.into_inner(), origin, into, strip);
-    }
-    // What cannot be decompressed is not our concern: it is copied as it is, like any other single file.
-    match stream::decompressed(reader).and_then(stream::tar_from_beginning) {
-        Ok(Some(archive)) => add_tar(tree, archive, origin, into, strip),
-        Ok(None) | Err(_) => copy_file(tree, path, (origin, file_name, executable), into),
+    let budget = size.saturating_mul(RATIO).saturating_add(FREE);
+    tree.allow(budget);
+    let mut layout = Layout::of(source);
+    let added = if start.starts_with(zip::MAGIC) {
+        zip::add_zip(tree, reader.into_inner(), origin, &mut layout)
+    } else {
+        // What cannot be decompressed is not our concern: it is copied as it is, like any other single file.
+        match stream::decompressed(reader).and_then(stream::tar_from_beginning) {
+            Ok(Some(archive)) => {
+                // What headers and padding take is little beside that.
+                let bounded = Budget { inner: archive, left: budget.saturating_add(FREE), cancel: tree.cancel() };
+                add_tar(tree, bounded, origin, &mut layout)
+            }
+            Ok(None) | Err(_) => {
+                tree.allow(u64::MAX);
+                return copy_file(tree, path, (origin, file_name, executable), &source.into);
+            }
+        }
+    };
+    tree.allow(u64::MAX);
+    match added {
+        Ok(()) => layout.finish(tree, origin),
+        // Two files of one name, say, are what comes of the missing folder.
+        Err(SourceError::Archive { .. }) if layout.problem(origin).is_some() => layout.finish(tree, origin),
+        Err(error) => Err(error),
     }
 }
 
@@ -56,10 +83,13 @@ pub(super) fn add_tar(
     tree: &mut TreeWriter<'_>,
     reader: impl Read,
     origin: &str,
-    into: &str,
-    strip: u32,
+    layout: &mut Layout<'_>,
 ) -> Result<(), SourceError> {
-    let bad = |error: io::Error| refused(origin, format!("is a damaged archive: {error}"));
+    let cancel = tree.cancel().clone();
+    let bad = |error: io::Error| match cancel.is_cancelled() {
+        true => SourceError::Cancelled,
+        false => refused(origin, format!("is a damaged archive: {error}")),
+    };
     let (reader, allowance) = Bounded::new(reader);
     let mut archive = tar::Archive::new(reader);
     let mut entries = archive.entries().map_err(bad)?;
@@ -76,9 +106,12 @@ pub(super) fn add_tar(
         if stream::has_pax_sparse(&mut entry) {
             return Err(refused(origin, "has sparse files in the pax format, which farm does not unpack".to_owned()));
         }
-        let place = |name: &[u8]| tree_name(into, name, strip).map_err(|reason| refused(origin, reason));
         let raw_name = entry.path_bytes().into_owned();
-        let Some(name) = place(&raw_name)? else {
+        let place = layout.place(&raw_name, kind.is_dir()).map_err(|reason| refused(origin, reason))?;
+        let Place::At(name) = place else {
+            if kind.is_gnu_sparse() {
+                tree.pass_over(origin, entry.size())?;
+            }
             io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
             continue;
         };
@@ -88,8 +121,9 @@ pub(super) fn add_tar(
             tar::EntryType::Directory => tree.folder(origin, &name, time)?,
             tar::EntryType::Symlink => tree.symlink(origin, &name, &link, time)?,
             tar::EntryType::Link => {
-                let target = place(&link)?
-                    .ok_or_else(|| refused(origin, "has a hard link to what is stripped from it".to_owned()))?;
+                let target = layout.target(&link).map_err(|reason| refused(origin, reason))?;
+                let target =
+                    target.ok_or_else(|| refused(origin, "has a hard link to what is stripped from it".to_owned()))?;
                 tree.hard_link(origin, &name, &target, time)?;
             }
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
@@ -103,5 +137,24 @@ pub(super) fn add_tar(
             }
         }
         io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
+    }
+}
+
+/// Ends what unpacks to more than it may, and at once when nobody waits for it any more.
+struct Budget<'a, R> {
+    inner: R,
+    left: u64,
+    cancel: &'a CancellationToken,
+}
+
+impl<R: Read> Read for Budget<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        let n = self.inner.read(buffer)?;
+        self.left =
+            self.left.checked_sub(n as u64).ok_or_else(|| io::Error::other("it unpacks to far more than it is"))?;
+        Ok(n)
     }
 }

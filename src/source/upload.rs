@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::tree::{FIXED_TIME, header, os_path};
-use super::{Prepared, SourceError};
+use super::{Prepared, PreparedFile, PreparedPatch, SourceError, prepared};
 use crate::stream::{self, ByteStream};
 
 /// In which shape sources are uploaded. Folders and paths are absolute, in the container; folders on the way are part
@@ -34,16 +34,16 @@ pub fn upload(prepared: &Prepared, what: Upload, uid: u32) -> ByteStream {
 
 /// [`Upload::Tree`]
 pub fn tree_stream(prepared: &Prepared, prefix: &str, uid: u32) -> ByteStream {
-    let (tree, prefix) = (prepared.tree.clone(), prefix.to_owned());
+    let (tree, prefix) = (Tree::of(prepared), prefix.to_owned());
     stream::from_tar(move |tar| {
         append_folders(tar, &prefix, uid)?;
-        append_tree(tar, &tree, &prefix, uid, true).map(|_| ())
+        append_tree(tar, &tree, &prefix, uid)
     })
 }
 
 /// [`Upload::Tarball`]
 pub fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> ByteStream {
-    let (tree, path, top) = (prepared.tree.clone(), path.to_owned(), top.to_owned());
+    let (tree, path, top) = (Tree::of(prepared), path.to_owned(), top.to_owned());
     stream::from_tar(move |tar| {
         append_folders(tar, parent(&path), uid)?;
         // The size stands before the content, so it is counted first: without reading the contents, only seeking.
@@ -51,7 +51,7 @@ pub fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> B
         append_header(tar, &path, uid, size)?;
         let written = write_tarball(tar.get_mut(), &tree, &top, true)?;
         if written != size {
-            return Err(io::Error::other(format!("{} changed while it was read", tree.display())));
+            return Err(io::Error::other(format!("{} changed while it was read", tree.path.display())));
         }
         pad(tar.get_mut(), size)
     })
@@ -59,30 +59,55 @@ pub fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> B
 
 /// [`Upload::Originals`]
 pub fn originals_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
-    files_stream(prepared.originals.clone(), folder, uid)
+    files_stream(prepared, prepared.originals.clone(), folder, uid)
 }
 
 /// [`Upload::Patches`]
 pub fn patches_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
-    let files = prepared.patches.iter().map(|patch| (patch.name.clone(), patch.path.clone())).collect();
-    files_stream(files, folder, uid)
+    let file = |patch: &PreparedPatch| PreparedFile {
+        name: patch.name.clone(),
+        path: patch.path.clone(),
+        sha256: patch.sha256.clone(),
+    };
+    files_stream(prepared, prepared.patches.iter().map(file).collect(), folder, uid)
 }
 
-fn files_stream(files: Vec<(String, std::path::PathBuf)>, folder: &str, uid: u32) -> ByteStream {
-    let folder = folder.to_owned();
+fn files_stream(prepared: &Prepared, files: Vec<PreparedFile>, folder: &str, uid: u32) -> ByteStream {
+    let (tree, folder) = (prepared.tree.clone(), folder.to_owned());
     stream::from_tar(move |tar| {
         append_folders(tar, &folder, uid)?;
-        for (name, path) in &files {
-            let file = File::open(path)?;
-            let size = file.metadata()?.len();
+        for PreparedFile { name, path, sha256 } in &files {
+            let size = std::fs::metadata(path)?.len();
             append_header(tar, &format!("{folder}/{name}"), uid, size)?;
-            if io::copy(&mut file.take(size), tar.get_mut())? != size {
-                return Err(io::Error::other(format!("{} changed while it was read", path.display())));
+            let mut file = prepared::open(path)?;
+            if io::copy(&mut (&mut file).take(size), tar.get_mut())? != size || file.finish()? != *sha256 {
+                return Err(damaged(path, &tree));
             }
             pad(tar.get_mut(), size)?;
         }
         Ok(())
     })
+}
+
+/// The tree of prepared sources, and what it must hold.
+struct Tree {
+    path: PathBuf,
+    sha256: String,
+}
+
+impl Tree {
+    fn of(prepared: &Prepared) -> Tree {
+        Tree { path: prepared.tree.clone(), sha256: prepared.digest.clone() }
+    }
+}
+
+/// What is read is not what was made: whoever has got the beginning of it must not take it for the whole.
+fn damaged(path: &Path, tree: &Path) -> io::Error {
+    prepared::disown(tree);
+    io::Error::other(format!(
+        "{} is not what farm made: it is damaged, and the next build makes it anew",
+        path.display()
+    ))
 }
 
 /// One regular file of a prepared tree, at most `limit` bytes; `None` when there is none at `path`. Links to files of
@@ -95,7 +120,7 @@ pub fn read_file(prepared: &Prepared, path: &str, limit: u64) -> Result<Option<V
     let mut wanted = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
     // As many links as Linux follows.
     for _ in 0..40 {
-        match find(&prepared.tree, wanted.as_bytes(), limit).map_err(failed)? {
+        match find(&Tree::of(prepared), wanted.as_bytes(), limit).map_err(failed)? {
             Seen::Nothing => return Ok(None),
             Seen::Content(content) => return Ok(Some(content)),
             Seen::TooLarge(size) => {
@@ -116,83 +141,109 @@ enum Seen {
     Link(String),
 }
 
-fn find(tree: &Path, wanted: &[u8], limit: u64) -> io::Result<Seen> {
-    let mut archive = tar::Archive::new(BufReader::new(File::open(tree)?));
-    for entry in archive.entries_with_seek()? {
+/// Reads the whole tree, as only the whole has a hash.
+fn find(tree: &Tree, wanted: &[u8], limit: u64) -> io::Result<Seen> {
+    let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, prepared::open(&tree.path)?));
+    let mut seen = Seen::Nothing;
+    for entry in archive.entries()? {
         let entry = entry?;
-        if entry.path_bytes().as_ref() != wanted {
-            continue;
+        if entry.path_bytes().as_ref() == wanted {
+            seen = see(entry, wanted, limit)?;
+            break;
         }
-        let link = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned()).unwrap_or_default();
-        return Ok(match entry.header().entry_type() {
-            tar::EntryType::Regular if entry.size() > limit => Seen::TooLarge(entry.size()),
-            tar::EntryType::Regular => {
-                let mut content = Vec::new();
-                entry.take(limit).read_to_end(&mut content)?;
-                Seen::Content(content)
-            }
-            tar::EntryType::Link => Seen::Link(link),
-            tar::EntryType::Symlink => {
-                let mut parts: Vec<&[u8]> = wanted.split(|byte| *byte == b'/').collect();
-                parts.pop();
-                for part in link.split('/') {
-                    match part {
-                        "" | "." => {}
-                        ".." => drop(parts.pop()),
-                        part => parts.push(part.as_bytes()),
-                    }
-                }
-                Seen::Link(String::from_utf8_lossy(&parts.join(&b'/')).into_owned())
-            }
-            _ => Seen::Nothing,
-        });
     }
-    Ok(Seen::Nothing)
+    if archive.into_inner().into_inner().finish()? != tree.sha256 {
+        return Err(damaged(&tree.path, &tree.path));
+    }
+    Ok(seen)
+}
+
+fn see(entry: tar::Entry<'_, impl Read>, wanted: &[u8], limit: u64) -> io::Result<Seen> {
+    let link = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned()).unwrap_or_default();
+    Ok(match entry.header().entry_type() {
+        tar::EntryType::Regular if entry.size() > limit => Seen::TooLarge(entry.size()),
+        tar::EntryType::Regular => {
+            let mut content = Vec::new();
+            entry.take(limit).read_to_end(&mut content)?;
+            Seen::Content(content)
+        }
+        tar::EntryType::Link => Seen::Link(link),
+        // What an absolute one leads to is no file of the tree.
+        tar::EntryType::Symlink if !link.starts_with('/') => {
+            let mut parts: Vec<&[u8]> = wanted.split(|byte| *byte == b'/').collect();
+            parts.pop();
+            for part in link.split('/') {
+                match part {
+                    "" | "." => {}
+                    ".." if parts.is_empty() => return Ok(Seen::Nothing),
+                    ".." => drop(parts.pop()),
+                    part => parts.push(part.as_bytes()),
+                }
+            }
+            Seen::Link(String::from_utf8_lossy(&parts.join(&b'/')).into_owned())
+        }
+        _ => Seen::Nothing,
+    })
 }
 
 /// Writes a whole tar with the tree below `top`; without `content` only says how large it is. Returns its size.
-fn write_tarball(out: &mut dyn Write, tree: &Path, top: &str, content: bool) -> io::Result<u64> {
+fn write_tarball(out: &mut dyn Write, tree: &Tree, top: &str, content: bool) -> io::Result<u64> {
     let mut counting = Counting { inner: out, count: 0 };
     let mut tar = tar::Builder::new(&mut counting as &mut dyn Write);
     append_folders(&mut tar, top, 0)?;
-    let left_out = append_tree(&mut tar, tree, top, 0, content)?;
+    let mut left_out = 0;
+    if content {
+        append_tree(&mut tar, tree, top, 0)?;
+    } else {
+        let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, File::open(&tree.path)?));
+        for entry in archive.entries_with_seek()? {
+            left_out += append_entry(&mut tar, &mut entry?, top, 0, false)?;
+        }
+    }
     tar.finish()?;
     drop(tar);
     Ok(counting.count + left_out)
 }
 
-/// Appends the entries of a prepared tree below `prefix`. Without `content`, only headers are written; returns the
-/// bytes that contents and their padding would have taken.
-fn append_tree(
+/// Appends the entries of a prepared tree below `prefix`.
+fn append_tree(tar: &mut tar::Builder<&mut dyn Write>, tree: &Tree, prefix: &str, uid: u32) -> io::Result<()> {
+    let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, prepared::open(&tree.path)?));
+    for entry in archive.entries()? {
+        append_entry(tar, &mut entry?, prefix, uid, true)?;
+    }
+    if archive.into_inner().into_inner().finish()? != tree.sha256 {
+        return Err(damaged(&tree.path, &tree.path));
+    }
+    Ok(())
+}
+
+/// Appends an entry below `prefix`. Without `content`, only its header is written; returns the bytes that its content and
+/// padding would have taken.
+fn append_entry(
     tar: &mut tar::Builder<&mut dyn Write>,
-    tree: &Path,
+    entry: &mut tar::Entry<'_, impl Read>,
     prefix: &str,
     uid: u32,
     content: bool,
 ) -> io::Result<u64> {
-    let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, File::open(tree)?));
-    let mut left_out = 0;
-    for entry in archive.entries_with_seek()? {
-        let mut entry = entry?;
-        let kind = entry.header().entry_type();
-        let size = entry.size();
-        let time = i64::try_from(entry.header().mtime()?).unwrap_or(0);
-        let mut header = header(kind, size, entry.header().mode()?, time);
-        header.set_uid(uid.into());
-        header.set_gid(uid.into());
-        let name = os_path(&below(prefix, &entry.path_bytes()));
-        let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
-        match kind {
-            tar::EntryType::Symlink => tar.append_link(&mut header, name, os_path(&link))?,
-            tar::EntryType::Link => tar.append_link(&mut header, name, os_path(&below(prefix, &link)))?,
-            tar::EntryType::Regular if !content => {
-                tar.append_data(&mut header, name, io::empty())?;
-                left_out += size.next_multiple_of(512);
-            }
-            _ => tar.append_data(&mut header, name, &mut entry)?,
+    let kind = entry.header().entry_type();
+    let size = entry.size();
+    let time = i64::try_from(entry.header().mtime()?).unwrap_or(0);
+    let mut header = header(kind, size, entry.header().mode()?, time);
+    header.set_uid(uid.into());
+    header.set_gid(uid.into());
+    let name = os_path(&below(prefix, &entry.path_bytes()));
+    let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
+    match kind {
+        tar::EntryType::Symlink => tar.append_link(&mut header, name, os_path(&link))?,
+        tar::EntryType::Link => tar.append_link(&mut header, name, os_path(&below(prefix, &link)))?,
+        tar::EntryType::Regular if !content => {
+            tar.append_data(&mut header, name, io::empty())?;
+            return Ok(size.next_multiple_of(512));
         }
+        _ => tar.append_data(&mut header, name, entry)?,
     }
-    Ok(left_out)
+    Ok(0)
 }
 
 /// Appends the folder and all above it.

@@ -7,7 +7,8 @@ use std::io::{self, BufReader, Read};
 use zip::ZipArchive;
 
 use super::SourceError;
-use super::tree::{FIXED_TIME, LONGEST_NAME, TreeWriter, refused, shown, tree_name};
+use super::layout::{Layout, Place};
+use super::tree::{FIXED_TIME, LONGEST_NAME, TreeWriter, refused, shown};
 
 /// What a zip archive begins with.
 pub(super) const MAGIC: &[u8] = b"PK\x03\x04";
@@ -17,8 +18,7 @@ pub(super) fn add_zip(
     tree: &mut TreeWriter<'_>,
     file: File,
     origin: &str,
-    into: &str,
-    strip: u32,
+    layout: &mut Layout<'_>,
 ) -> Result<(), SourceError> {
     let bad = |error: zip::result::ZipError| refused(origin, format!("is a damaged or unusual zip archive: {error}"));
     let mut archive = ZipArchive::new(BufReader::with_capacity(128 * 1024, file)).map_err(bad)?;
@@ -31,8 +31,8 @@ pub(super) fn add_zip(
         drop(about);
         let mut entry = archive.by_index(index).map_err(bad)?;
         let time = entry.last_modified().and_then(seconds).unwrap_or(FIXED_TIME);
-        let name = tree_name(into, &raw_name, strip).map_err(|reason| refused(origin, reason))?;
-        let Some(name) = name else { continue };
+        let place = layout.place(&raw_name, entry.is_dir()).map_err(|reason| refused(origin, reason))?;
+        let Place::At(name) = place else { continue };
         if entry.is_dir() {
             tree.folder(origin, &name, time)?;
         } else if entry.is_symlink() {

@@ -12,6 +12,7 @@
 //! cleaned up by hand after `kill -9`.
 
 mod staging;
+mod stamps;
 mod swap;
 
 use std::fs::{self, File, TryLockError};
@@ -59,6 +60,8 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// Whether artifacts are read again each time.
+    reads_all: bool,
 }
 
 impl Store {
@@ -72,7 +75,13 @@ impl Store {
             let ignore = root.join(".gitignore");
             fs::write(&ignore, "*\n").map_err(at(&ignore))?;
         }
-        Ok(Store { root: root.to_owned() })
+        Ok(Store { root: root.to_owned(), reads_all: false })
+    }
+
+    /// This store, in which an artifact is only believed to be what was accepted when it has just been read.
+    #[must_use]
+    pub fn reading_all(self) -> Store {
+        Store { reads_all: true, ..self }
     }
 
     pub fn root(&self) -> &Path {
@@ -90,12 +99,29 @@ impl Store {
         }
     }
 
-    /// The last good record of a target whose artifacts are all still there with their sizes. Contents are not read:
-    /// that is [`Store::verify`]'s.
+    /// The last good record of a target whose artifacts are all still what was accepted.
     pub fn record(&self, target: &Target) -> Option<Record> {
+        self.state(target).ok().flatten()
+    }
+
+    /// As [`Store::record`].
+    ///
+    /// # Errors
+    /// The artifact that is another one than was accepted, or not there. Contents are read where the file system does not
+    /// say that nobody has written to them.
+    pub fn state(&self, target: &Target) -> Result<Option<Record>, Damaged> {
         let folder = self.folder(target);
-        let record = read_record(&folder)?;
-        (record.target == target.to_string() && is_complete(&folder, &record)).then_some(record)
+        let Some(record) = read_record(&folder).filter(|record| record.target == target.to_string()) else {
+            return Ok(None);
+        };
+        match stamps::damaged(&self.root, &folder, &record, self.reads_all) {
+            None => Ok(Some(record)),
+            Some(name) => Err(Damaged {
+                target: record.target,
+                path: folder.join(name),
+                reason: "is not what was accepted".to_owned(),
+            }),
+        }
     }
 
     /// Every readable record with its folder, ordered by folder, whether its artifacts are complete or not.
@@ -249,7 +275,7 @@ fn write_root_sums(root: &Path) -> Result<(), StoreError> {
     let lock_path = work.join("sums.lock");
     let lock = open_lock(&lock_path)?;
     lock.lock().map_err(at(&lock_path))?;
-    let store = Store { root: root.to_owned() };
+    let store = Store { root: root.to_owned(), reads_all: false };
     let mut text = String::new();
     for (folder, record) in store.records() {
         if let Some(prefix) = folder.strip_prefix(root).ok().and_then(Path::to_str) {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 
+use super::stamps;
 use super::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 use super::{
     BROKEN_FOLDER, LOG_FILE, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError, WORK_FOLDER, at, is_complete,
@@ -76,6 +77,7 @@ impl Staging {
         let parent = self.make_parent()?;
         replace_folder(&files, &self.destination, &self.place.join("previous")).map_err(at(&self.destination))?;
         sync_folder(&parent).map_err(at(&parent))?;
+        stamps::note(&self.root, &self.destination, record);
         write_root_sums(&self.root)?;
         Ok(self.destination.clone())
     }

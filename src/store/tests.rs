@@ -155,6 +155,55 @@ fn artifacts_that_are_gone_cut_or_changed_are_noticed() {
     assert_eq!(store.record(&target), None);
 }
 
+/// As a disk does, or somebody who can set times: size and time of writing stay.
+fn flip(path: &Path) {
+    let times = fs::metadata(path).unwrap().modified().unwrap();
+    let mut content = fs::read(path).unwrap();
+    content[0] ^= 1;
+    fs::write(path, content).unwrap();
+    File::options().write(true).open(path).unwrap().set_modified(times).unwrap();
+}
+
+#[test]
+fn an_artifact_of_another_content_is_never_up_to_date() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = Store::open(temp.path()).unwrap();
+    let target = target("debian-12");
+    let folder = accept(&store, &target, &[("a.deb", "aaa"), ("b.deb", "bbb")]);
+    let kept = store.record(&target).unwrap();
+    for name in ["a.deb", "b.deb"] {
+        flip(&folder.join(name));
+        let damaged = store.state(&target).unwrap_err();
+        assert_eq!(damaged.path, folder.join(name));
+        assert_eq!(store.record(&target), None);
+        flip(&folder.join(name));
+        assert_eq!(store.record(&target), Some(kept.clone()), "it is what it was, whenever it was written");
+    }
+    // A copy of dist/ elsewhere is read once, as is one without its notes.
+    fs::remove_dir_all(temp.path().join(".farm/stamps")).unwrap();
+    assert_eq!(store.record(&target), Some(kept.clone()));
+    assert!(temp.path().join(".farm/stamps").is_dir());
+    flip(&folder.join("a.deb"));
+    fs::remove_dir_all(temp.path().join(".farm/stamps")).unwrap();
+    assert_eq!(store.record(&target), None);
+    fs::remove_file(folder.join("a.deb")).unwrap();
+    std::os::unix::fs::symlink("b.deb", folder.join("a.deb")).unwrap();
+    assert_eq!(store.record(&target), None, "a link is no artifact");
+}
+
+#[test]
+fn whoever_asks_for_it_has_everything_read() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = Store::open(temp.path()).unwrap();
+    let target = target("debian-12");
+    let folder = accept(&store, &target, &[("a.deb", "aaa")]);
+    // What the file system says can be made to look right by whoever writes the notes.
+    flip(&folder.join("a.deb"));
+    stamps::note(temp.path(), &folder, &read_record(&folder).unwrap());
+    assert!(store.record(&target).is_some());
+    assert!(store.reading_all().record(&target).is_none());
+}
+
 #[test]
 fn records_that_do_not_describe_the_folder_are_refused() {
     let temp = tempfile::tempdir().unwrap();

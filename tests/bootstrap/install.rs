@@ -78,7 +78,9 @@ async fn compare(id: &str) {
     let cancel = CancellationToken::new();
     let base = images.base(&distro, arch, None, &mut Collect::default(), &NoProgress, &|_| (), &cancel).await.unwrap();
     let mut seen = Vec::new();
-    for (way, install) in [("farm", Some(Install::new(distro.clone(), arch, asked))), ("apt", None)] {
+    for (way, install) in
+        [("farm", Some(Install::new(distro.clone(), arch, asked, family::OFFERED_PACKAGES))), ("apt", None)]
+    {
         let derivation = Derivation {
             kind: "builder",
             arch,
@@ -86,7 +88,6 @@ async fn compare(id: &str) {
             script: format!("{}\n# {way} {}\n", setup.script, std::process::id()),
             env: env.clone(),
             files: Vec::new(),
-            cache: None,
             description: "a test".to_owned(),
             inputs: Vec::new(),
         };

@@ -143,7 +143,6 @@ async fn contents(engine: &Arc<dyn Engine>, image: &str, name: &str) -> BTreeMap
         name: format!("farm-{name}-{}", std::process::id()),
         network: Network::None,
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
-        caches: Vec::new(),
         labels: BTreeMap::from([(labels::RUN.to_owned(), "test".to_owned())]),
     };
     let container = engine.create(&spec).await.unwrap();

@@ -76,7 +76,6 @@ impl Bench {
             name: format!("farm-{}-{number}", self.run),
             network: Network::None,
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
-            caches: Vec::new(),
             labels: BTreeMap::from([(labels::RUN.to_owned(), self.run.clone())]),
         }
     }
@@ -179,7 +178,10 @@ pub(crate) async fn import(
     labels: BTreeMap<String, String>,
     layer: ByteStream,
 ) -> ImageInfo {
-    engine.import(&ImportSpec { tag: tag.to_owned(), arch: Arch::host().unwrap(), labels }, layer).await.unwrap()
+    engine
+        .import(&ImportSpec { tag: tag.to_owned(), arch: Arch::host().unwrap(), labels, env: Vec::new() }, layer)
+        .await
+        .unwrap()
 }
 
 /// Keeps everything.

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm::engine::{CommitSpec, EngineError, ExecSpec, GuestPath, NamedCache, OutputSink, OutputStream, labels};
+use farm::engine::{CommitSpec, EngineError, ExecSpec, GuestPath, OutputSink, OutputStream, labels};
 use farm::stream;
 use futures_util::future;
 use tokio::sync::mpsc;
@@ -257,24 +257,6 @@ pub(crate) async fn a_commit_keeps_files_and_its_own_labels(bench: Bench) {
     assert_eq!(says(&*container, scripts::READ_KEPT).await, "kept");
     container.remove().await.unwrap();
     bench.engine.remove_image(&tag).await.unwrap();
-}
-
-pub(crate) async fn a_cache_is_shared(bench: Bench) {
-    let cache = NamedCache { name: format!("farm-{}", bench.run), path: GuestPath::new("/var/cache/farm") };
-    let mut spec = bench.spec();
-    spec.caches = vec![cache.clone()];
-    let container = bench.start(&spec).await;
-    says(&*container, scripts::WRITE_CACHE).await;
-    let mut spec = bench.spec();
-    spec.caches = vec![cache.clone()];
-    let other = bench.start(&spec).await;
-    assert_eq!(says(&*other, scripts::READ_CACHE).await, "cached");
-    container.remove().await.unwrap();
-    other.remove().await.unwrap();
-    assert!(bench.engine.caches().await.unwrap().contains(&cache.name), "it outlives its containers");
-    bench.engine.remove_cache(&cache.name).await.unwrap();
-    bench.engine.remove_cache(&cache.name).await.unwrap();
-    assert!(!bench.engine.caches().await.unwrap().contains(&cache.name));
 }
 
 pub(crate) async fn reaping_takes_its_own_run_only(bench: Bench) {

@@ -2,26 +2,35 @@
 //! this host's C compiler. None may succeed. In `native::`, so that they are made in an ordinary user's containers, too.
 
 use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use farm::engine::{Container, ExecSpec, GuestPath, Network};
+use farm::engine::{Container, ContainerSpec, ExecSpec, GuestPath, Network};
 use farm::stream;
+use farm::types::Arch;
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
-use crate::bench::{Bench, argv, exec, says, sh};
+use crate::bench::{Bench, Kept, argv, exec, says, sh};
 
 const USERS: [&str; 2] = ["0:0", "1000:1000"];
 
 /// A program of this folder, compiled; `None` where there is no compiler, which is said aloud.
-async fn compiled(source: &'static str, options: &'static [&'static str]) -> Option<Vec<u8>> {
+pub(crate) async fn compiled(source: &'static str, options: &'static [&'static str]) -> Option<Vec<u8>> {
     let compile = move || {
         let folder = tempfile::tempdir().unwrap();
         let (input, output) = (folder.path().join("source.c"), folder.path().join("program"));
         std::fs::write(&input, source).unwrap();
         let mut compiler = Command::new("cc");
-        compiler.args(["-O1", "-static"]).args(options).arg("-o").args([&output, &input]);
+        compiler.args(["-O1"]).args(options).arg("-o").args([&output, &input]);
         match compiler.output() {
+            Ok(done) if !done.status.success() && options.contains(&"-m32") => {
+                let _ = writeln!(std::io::stderr().lock(), "SKIPPED: programs of i386: no libraries to make them with");
+                None
+            }
             Ok(done) => {
                 assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
                 Some(std::fs::read(output).unwrap())
@@ -38,11 +47,11 @@ async fn compiled(source: &'static str, options: &'static [&'static str]) -> Opt
 
 async fn tries() -> Option<Vec<u8>> {
     static TRIES: OnceCell<Option<Vec<u8>>> = OnceCell::const_new();
-    TRIES.get_or_init(|| compiled(include_str!("escape/tries.c"), &[])).await.clone()
+    TRIES.get_or_init(|| compiled(include_str!("escape/tries.c"), &["-static"])).await.clone()
 }
 
 /// Puts programs into a container, set-user-id and all.
-async fn install(container: &dyn Container, programs: Vec<(&'static str, Vec<u8>)>) {
+pub(crate) async fn install(container: &dyn Container, programs: Vec<(&'static str, Vec<u8>)>) {
     let tar = stream::from_tar(move |tar| {
         for (name, program) in &programs {
             let mut header = tar::Header::new_gnu();
@@ -101,9 +110,117 @@ pub(crate) async fn system_calls_of_other_abis(bench: Bench) {
     let Some(container) = armed(&bench, Network::None).await else { return };
     for user in USERS {
         let lines = tried(&*container, user, &["foreign"]).await;
+        if cfg!(target_arch = "x86_64") {
+            assert!(lines.len() > 30, "{lines:?}");
+        }
         assert_eq!(others(lines, &["EPERM", "ENOSYS", "EAFNOSUPPORT"]), NOTHING, "as {user}");
     }
     container.remove().await.unwrap();
+}
+
+/// A list of what is allowed knows nothing of what a later kernel can do: programs see a kernel that cannot.
+pub(crate) async fn system_calls_newer_than_the_list(bench: Bench) {
+    let Some(container) = armed(&bench, Network::None).await else { return };
+    for user in USERS {
+        let lines = tried(&*container, user, &["newer"]).await;
+        assert!(lines.len() > 10, "{lines:?}");
+        assert_eq!(others(lines, &["ENOSYS"]), NOTHING, "as {user}");
+        // And what C libraries and programs of today begin with is there.
+        let lines = tried(&*container, user, &["usual"]).await;
+        let refused = lines.iter().filter(|(_, result)| ["EPERM", "ENOSYS", "EAFNOSUPPORT"].contains(&result.as_str()));
+        assert_eq!(refused.collect::<Vec<_>>(), Vec::<&(String, String)>::new(), "as {user}");
+        assert!(lines.len() > 20, "{lines:?}");
+    }
+    container.remove().await.unwrap();
+}
+
+/// i386's own C library makes sockets by a call whose arguments no filter can see. Only a system of i386 has it.
+pub(crate) async fn programs_of_i386(bench: Bench) {
+    if !cfg!(target_arch = "x86_64") {
+        return;
+    }
+    let Some(program) = compiled(include_str!("escape/old.c"), &["-m32", "-static", "-pthread"]).await else { return };
+    for (arch, sockets) in [(Arch::Amd64, "ENOSYS"), (Arch::I386, "done")] {
+        let container = bench.start(&ContainerSpec { arch, ..bench.spec() }).await;
+        install(&*container, vec![("tmp/old", program.clone())]).await;
+        for user in USERS {
+            let (status, kept) = exec(&*container, &ExecSpec { user: user.to_owned(), ..argv(&["/tmp/old"]) }).await;
+            let said = kept.text();
+            assert!(status.success(), "as {user}: {status:?} {said}");
+            let (makes_sockets, others): (Vec<&str>, Vec<&str>) =
+                said.lines().partition(|line| line.starts_with("socket-"));
+            assert!(others.len() > 10 && others.iter().all(|line| line.ends_with(" done")), "as {user}: {said}");
+            assert!(makes_sockets.iter().all(|line| line.ends_with(sockets)), "{arch:?} as {user}: {said}");
+        }
+        container.remove().await.unwrap();
+    }
+}
+
+/// What a hole in everything before would give: a folder of the host, open in a process of the container.
+pub(crate) async fn leaked_folders(bench: Bench) {
+    let Some(container) = armed(&bench, Network::Host).await else { return };
+    if !has_landlock(6) {
+        let _ = writeln!(std::io::stderr().lock(), "SKIPPED: the kernel's Landlock is too old, or off");
+        return;
+    }
+    for user in USERS {
+        let marker = Marker::new();
+        let name = format!("farm-leak-{}-{}", bench.run, user.len());
+        let spec = ExecSpec { user: user.to_owned(), ..argv(&["/tmp/tries", "leaked", &name]) };
+        let (mut kept, cancel) = (Kept::default(), CancellationToken::new());
+        let folder = std::fs::File::open(marker.path()).unwrap();
+        let send = tokio::task::spawn_blocking(move || send_folder(&name, &folder));
+        let status = container.exec(&spec, &mut kept, &cancel).await.unwrap();
+        send.await.unwrap();
+        let said = kept.text();
+        assert!(status.success(), "{said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[..2], ["listening", "received"]);
+        assert!(lines.len() == 9 && lines[2..].iter().all(|line| line.ends_with(" EACCES")), "as {user}: {said}");
+        marker.is_unchanged();
+    }
+    container.remove().await.unwrap();
+}
+
+/// With the host's network come its abstract sockets, which have neither owner nor mode.
+pub(crate) async fn abstract_sockets_of_the_host(bench: Bench) {
+    let Some(container) = armed(&bench, Network::Host).await else { return };
+    if !has_landlock(6) {
+        let _ = writeln!(std::io::stderr().lock(), "SKIPPED: the kernel's Landlock is too old, or off");
+        return;
+    }
+    let name = format!("farm-abstract-{}", bench.run);
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let _listening = UnixListener::bind_addr(&address).unwrap();
+    for user in USERS {
+        let lines = tried(&*container, user, &["abstract", &name]).await;
+        assert_eq!(lines, [("connect".to_owned(), "EPERM".to_owned())], "as {user}");
+    }
+    container.remove().await.unwrap();
+}
+
+fn has_landlock(version: i64) -> bool {
+    // SAFETY: with this flag there is no structure, and nothing is made.
+    let found = unsafe { nix::libc::syscall(nix::libc::SYS_landlock_create_ruleset, 0_usize, 0_usize, 1_u32) };
+    found >= version
+}
+
+/// To whoever will listen there.
+fn send_folder(name: &str, folder: &std::fs::File) {
+    let address = SocketAddr::from_abstract_name(name).unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let socket = loop {
+        match UnixStream::connect_addr(&address) {
+            Ok(socket) => break socket,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "nobody listens: {error}"),
+        }
+        std::thread::yield_now();
+    };
+    let files = [folder.as_raw_fd()];
+    let control = [nix::sys::socket::ControlMessage::ScmRights(&files)];
+    let data = [std::io::IoSlice::new(b"x")];
+    let flags = nix::sys::socket::MsgFlags::empty();
+    nix::sys::socket::sendmsg::<()>(socket.as_raw_fd(), &data, &control, flags, None).unwrap();
 }
 
 pub(crate) async fn privileges_do_not_come_back(bench: Bench) {
@@ -191,6 +308,65 @@ pub(crate) async fn processes_of_the_host(bench: Bench) {
     container.remove().await.unwrap();
 }
 
+/// To whatever looks at ids and not at capabilities, what runs in a container is nobody that this host knows: not root, to
+/// whom sockets are opened and whose files are read. (An ordinary user's containers are he himself and his subordinates.)
+pub(crate) async fn its_ids_are_nobodys(bench: Bench) {
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+
+    let Some(container) = armed(&bench, Network::Host).await else { return };
+    let own = nix::unistd::Uid::effective();
+    let is_nobodys = |id: u32| if own.is_root() { id >= 0x7000_0000 } else { id == own.as_raw() || id >= 65_536 };
+    for user in USERS {
+        let name = format!("farm-{}-{}", bench.run, user.len());
+        let listener = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+        let lines = tried(&*container, user, &["abstract", &name]).await;
+        // With this host's network an abstract socket of it is reached; whoever listens asks who that is.
+        assert_eq!(lines, [("connect".to_owned(), "done".to_owned())]);
+        let (peer, _) = listener.accept().unwrap();
+        let told = nix::sys::socket::getsockopt(&peer, nix::sys::socket::sockopt::PeerCredentials).unwrap();
+        assert!(is_nobodys(told.uid()) && is_nobodys(told.gid()), "as {user}: {told:?}");
+    }
+
+    // Its processes, as this host sees them.
+    let mark = format!("{}", 400_000_000 + u64::from(std::process::id()));
+    let start = "until [ \"$(cat /proc/$!/comm)\" = sleep ]; do :; done";
+    says(&*container, &format!("sleep {mark} >/dev/null 2>&1 & {start}")).await;
+    let line = |status: &str, field: &str| -> Vec<u32> {
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or_default();
+        line.split_whitespace().map(|id| id.parse().unwrap()).collect()
+    };
+    let mut seen = 0;
+    for entry in std::fs::read_dir("/proc").unwrap() {
+        let process = entry.unwrap().path();
+        let command = std::fs::read(process.join("cmdline")).unwrap_or_default();
+        if !String::from_utf8_lossy(&command).starts_with(&format!("sleep\0{mark}")) {
+            continue;
+        }
+        let Ok(status) = std::fs::read_to_string(process.join("status")) else { continue };
+        for field in ["Uid:", "Gid:"] {
+            let ids = line(&status, field);
+            assert!(ids.len() == 4 && ids.iter().all(|id| is_nobodys(*id)), "{field} {ids:?}");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 1, "one process sleeps so long");
+
+    // Its files, as they lie on this host's disk: a set-user-id program of it is nobody's, too.
+    says(&*container, "touch /tmp/mine && mkdir /tmp/folder && ln -s x /tmp/link").await;
+    let tree = PathBuf::from(bench.engine.endpoint().trim_start_matches("native://"))
+        .join("containers")
+        .join(container.id())
+        .join("layer/t");
+    for name in ["", "tmp/mine", "tmp/tries", "tmp/folder", "tmp/link"] {
+        let found = std::fs::symlink_metadata(tree.join(name)).unwrap();
+        assert!(is_nobodys(found.uid()) && is_nobodys(found.gid()), "{name}: {}:{}", found.uid(), found.gid());
+    }
+    assert_eq!(says(&*container, "stat -c %u:%g / /tmp/mine /tmp/tries").await, "0:0\n0:0\n0:0");
+    container.remove().await.unwrap();
+}
+
 pub(crate) async fn its_first_process(bench: Bench) {
     let Some(container) = armed(&bench, Network::None).await else { return };
     for user in USERS {
@@ -211,14 +387,19 @@ pub(crate) async fn the_hosts_program(bench: Bench) {
         // The program that reopens it is written in this machine's own system calls.
         return;
     }
-    const OPTIONS: [&str; 3] = ["-nostdlib", "-fno-stack-protector", "-no-pie"];
+    const OPTIONS: [&str; 4] = ["-static", "-nostdlib", "-fno-stack-protector", "-no-pie"];
     let Some(container) = armed(&bench, Network::None).await else { return };
     let Some(loader) = compiled(include_str!("escape/interpreter.c"), &OPTIONS).await else { return };
     let script = b"#!/proc/self/exe\n".to_vec();
     install(&*container, vec![("lib64/ld-linux-x86-64.so.2", loader), ("tmp/script", script)]).await;
     for user in USERS {
-        let (_, kept) = exec(&*container, &ExecSpec { user: user.to_owned(), ..argv(&["/tmp/script"]) }).await;
+        let (status, kept) = exec(&*container, &ExecSpec { user: user.to_owned(), ..argv(&["/tmp/script"]) }).await;
         let said = kept.text();
+        if has_landlock(2) {
+            // That program is not below the root, so that nothing is started by way of it.
+            assert_eq!((status.code, said.as_str()), (126, ""), "as {user}");
+            continue;
+        }
         let results: Vec<&str> = said.lines().filter(|line| line.starts_with("reopen ")).collect();
         assert_eq!(said.lines().next(), Some("loaded"), "the host's program is started in this way, and has it open");
         let refused = |line: &&str| ["reopen ETXTBSY", "reopen EACCES", "reopen EROFS"].contains(line);
@@ -234,7 +415,25 @@ pub(crate) async fn files_of_the_kernel(bench: Bench) {
             let lines = tried(&*container, user, &["walk", "/proc", "/sys"]).await;
             assert_eq!(others(lines, &[]), NOTHING, "as {user}, {network:?}");
         }
-        for hidden in ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger"] {
+        let hidden = [
+            "kcore",
+            "keys",
+            "key-users",
+            "kmsg",
+            "interrupts",
+            "latency_stats",
+            "timer_list",
+            "timer_stats",
+            "sched_debug",
+            "slabinfo",
+            "vmallocinfo",
+            "pagetypeinfo",
+            "kpagecount",
+            "kpageflags",
+            "kpagecgroup",
+            "sysrq-trigger",
+        ];
+        for hidden in hidden.map(|name| format!("/proc/{name}")) {
             says(&*container, &format!("[ ! -e {hidden} ] || [ \"$(head -c 10 {hidden} | wc -c)\" -eq 0 ]")).await;
         }
         let listed = "[ ! -e /sys/kernel/debug ] || ls -A /sys/kernel/debug /sys/kernel/tracing /sys/firmware";

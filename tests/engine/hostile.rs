@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::time::Duration;
 
-use farm::engine::{EngineError, GuestPath, ImageInfo, ImportSpec, NamedCache};
+use farm::engine::{EngineError, GuestPath, ImageInfo, ImportSpec};
 use farm::stream::{self, ByteStream};
 use farm::types::Arch;
 
@@ -94,7 +94,7 @@ fn ways_out(marker: &str) -> Vec<Vec<Entry>> {
 
 async fn import(bench: &Bench, entries: &[Entry], name: &str) -> Result<ImageInfo, EngineError> {
     let tag = format!("farm-test/hostile-{name}:{}", bench.run);
-    let spec = ImportSpec { tag, arch: Arch::host().unwrap(), labels: BTreeMap::new() };
+    let spec = ImportSpec { tag, arch: Arch::host().unwrap(), labels: BTreeMap::new(), env: Vec::new() };
     bench.engine.import(&spec, archive(entries)).await
 }
 
@@ -193,8 +193,6 @@ pub(crate) async fn links_in_the_image(bench: Bench) {
             let image = import(&bench, &entries, "links").await.unwrap();
             let mut spec = bench.spec();
             spec.image = image.id.clone();
-            spec.caches =
-                vec![NamedCache { name: format!("farm-{}", bench.run), path: GuestPath::new("/var/cache/farm") }];
             if let Ok(container) = bench.engine.create(&spec).await {
                 let result = container.upload(&GuestPath::new("/var"), archive(&[file("cache/farm/x")])).await;
                 drop(result);
@@ -204,15 +202,13 @@ pub(crate) async fn links_in_the_image(bench: Bench) {
             bench.engine.remove_image(&image.id).await.unwrap();
         }
     }
-    for name in ["etc/hosts", "etc/hostname", "etc/resolv.conf", "dev/null", "proc/sys", "var/cache/farm"] {
+    for name in ["etc/hosts", "etc/hostname", "etc/resolv.conf", "dev/null", "proc/sys"] {
         for target in [format!("{path}/kept"), format!("/..{path}/kept"), format!("/..{path}/new"), path.to_owned()] {
             let parent = name.rsplit_once('/').unwrap().0;
             let image = import(&bench, &[folder(parent), symlink(name, &target)], "links").await.unwrap();
             let mut spec = bench.spec();
             spec.image = image.id.clone();
             spec.network = farm::engine::Network::Host;
-            spec.caches =
-                vec![NamedCache { name: format!("farm-{}", bench.run), path: GuestPath::new("/var/cache/farm") }];
             if let Ok(container) = bench.engine.create(&spec).await {
                 container.remove().await.unwrap();
             }
@@ -220,7 +216,6 @@ pub(crate) async fn links_in_the_image(bench: Bench) {
             bench.engine.remove_image(&image.id).await.unwrap();
         }
     }
-    bench.engine.remove_cache(&format!("farm-{}", bench.run)).await.unwrap();
 }
 
 /// Whatever a folder holds, what comes out is named below the component that was asked for.

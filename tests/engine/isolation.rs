@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use farm::engine::{EngineError, GuestPath, Limits, NamedCache, OutputSink, OutputStream};
+use farm::engine::{EngineError, GuestPath, Limits, OutputSink, OutputStream, labels};
 use farm::stream;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+#[cfg(target_os = "linux")]
+use crate::bench::native_options;
 use crate::bench::{Bench, Kept, Kind, api, exec, says, sh, until};
 
 const SOON: Duration = Duration::from_secs(10);
@@ -198,7 +200,7 @@ pub(crate) async fn a_slow_sink_slows_the_process(bench: Bench) {
     container.remove().await.unwrap();
 }
 
-/// A cache that the engine was told to keep on a disk of one megabyte, or the shared memory of 64.
+/// A `/dev` of 64 MiB: what farm's own engine is told by the kernel; the words of the others are a unit test of their driver.
 pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
     let too_much = stream::from_tar(|tar| {
         let mut header = tar::Header::new_gnu();
@@ -206,32 +208,63 @@ pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
         header.set_mode(0o644);
         tar.append_data(&mut header, "zeros", io::Read::take(io::repeat(0), 100 << 20))
     });
+    let container = bench.started().await;
+    let result = container.upload(&GuestPath::new("/dev"), too_much).await;
+    container.remove().await.unwrap();
+    assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
+}
+
+/// Two containers have no folder in common, wherever root of one of them can write: each mount and each folder of the root
+/// is tried. (A file of the right name and size in a shared folder of packages was once taken for the package.)
+pub(crate) async fn containers_share_no_folder(bench: Bench) {
+    const FOLDERS: &str = "{ while read -r _ place _; do echo \"$place\"; done </proc/self/mounts; echo /; \
+         for place in /* /var/* /var/cache/*; do echo \"$place\"; done; }";
+    let mut specs = [bench.spec(), bench.spec()];
+    // As when packages are installed.
+    for spec in &mut specs {
+        spec.network = farm::engine::Network::Host;
+    }
+    let (first, second) = (bench.start(&specs[0]).await, bench.start(&specs[1]).await);
+    let name = format!("shared-{}", bench.run);
+    let write = format!(
+        "mkdir -p /var/cache/farm/packages; n=0; {FOLDERS} | {{ while read -r place; do [ -d \"$place\" ] || continue; \
+         (echo x >\"$place/{name}\") 2>/dev/null && n=$((n + 1)); done; echo $n; }}"
+    );
+    let written: u32 = says(&*first, &write).await.parse().unwrap();
+    assert!(written >= 3, "root can write to some folders: {written}");
+    let read = format!("{FOLDERS} | while read -r place; do [ ! -e \"$place/{name}\" ] || echo \"$place\"; done");
+    assert_eq!(says(&*second, &read).await, "");
+    assert!(says(&*first, &read).await.lines().count() >= 3, "the places are looked at");
+    first.remove().await.unwrap();
+    let third = bench.started().await;
+    assert_eq!(says(&*third, &read).await, "", "nor do they inherit one");
+    second.remove().await.unwrap();
+    third.remove().await.unwrap();
+}
+
+/// What an earlier farm had its containers share is found, and goes.
+pub(crate) async fn caches_of_an_earlier_farm_go(bench: Bench) {
+    let name = format!("farm-old-{}", bench.run);
+    #[cfg(target_os = "linux")]
     if bench.kind == Kind::Native {
-        let container = bench.started().await;
-        let result = container.upload(&GuestPath::new("/dev/shm"), too_much).await;
-        container.remove().await.unwrap();
-        assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
+        let options = native_options();
+        let store = tempfile::tempdir_in(options.store.parent().unwrap()).unwrap();
+        let options = farm::engine::NativeOptions { store: store.path().to_owned(), ..options };
+        let folder = store.path().join("caches").join(&name).join("packages");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("hello_1_amd64.deb"), "x").unwrap();
+        farm::engine::connect_native(options).await.unwrap();
+        assert!(!store.path().join("caches").exists());
         return;
     }
-    let cache = NamedCache { name: format!("farm-full-{}", bench.run), path: GuestPath::new("/full") };
-    let volume = bollard::models::VolumeCreateRequest {
-        name: Some(cache.name.clone()),
-        driver: Some("local".to_owned()),
-        driver_opts: Some(HashMap::from([
-            ("type".to_owned(), "tmpfs".to_owned()),
-            ("device".to_owned(), "tmpfs".to_owned()),
-            ("o".to_owned(), "nr_blocks=256".to_owned()),
-        ])),
-        ..Default::default()
-    };
+    let labels = HashMap::from([(labels::OWNED.to_owned(), String::new())]);
+    let volume =
+        bollard::models::VolumeCreateRequest { name: Some(name.clone()), labels: Some(labels), ..Default::default() };
     api(&bench).create_volume(volume).await.unwrap();
-    let mut spec = bench.spec();
-    spec.caches = vec![cache.clone()];
-    let container = bench.start(&spec).await;
-    let result = container.upload(&cache.path, too_much).await;
-    container.remove().await.unwrap();
-    bench.engine.remove_cache(&cache.name).await.unwrap();
-    assert!(matches!(result, Err(EngineError::DiskFull { .. })), "{result:?}");
+    assert!(bench.engine.caches().await.unwrap().contains(&name));
+    bench.engine.remove_cache(&name).await.unwrap();
+    bench.engine.remove_cache(&name).await.unwrap();
+    assert!(!bench.engine.caches().await.unwrap().contains(&name));
 }
 
 pub(crate) async fn a_container_that_ends_is_told_apart(bench: Bench) {

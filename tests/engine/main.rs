@@ -7,6 +7,8 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+#[cfg(target_os = "linux")]
+mod alike;
 mod bench;
 mod build;
 mod cases;
@@ -15,6 +17,7 @@ mod escape;
 mod guest;
 #[cfg(target_os = "linux")]
 mod hostile;
+mod import;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod killed;
@@ -77,11 +80,11 @@ conformance! {
         cases::links_owners_and_modes_survive as links_owners_and_modes_survive,
         cases::long_and_odd_names_survive as long_and_odd_names_survive,
         cases::a_commit_keeps_files_and_its_own_labels as a_commit_keeps_files_and_its_own_labels,
-        cases::a_cache_is_shared as a_cache_is_shared,
         cases::reaping_takes_its_own_run_only as reaping_takes_its_own_run_only,
         cases::what_is_removed_stays_removed as what_is_removed_stays_removed,
         cases::eight_at_once as eight_at_once;
     isolating:
+        alike::what_a_test_suite_finds as what_a_test_suite_finds,
         isolation::signals_are_exit_codes as signals_are_exit_codes,
         isolation::no_network_means_none as no_network_means_none,
         isolation::the_cpu_set_is_what_nproc_says as the_cpu_set_is_what_nproc_says,
@@ -94,7 +97,8 @@ conformance! {
         isolation::a_slow_sink_slows_the_process as a_slow_sink_slows_the_process,
         pull::a_pull_that_fails_says_why as a_pull_that_fails_says_why,
         pull::pulls_use_the_credentials_of_the_docker_configuration as pulls_use_the_credentials_of_the_docker_configuration,
-        isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,
+        isolation::containers_share_no_folder as containers_share_no_folder,
+        isolation::caches_of_an_earlier_farm_go as caches_of_an_earlier_farm_go,
         isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
@@ -106,15 +110,24 @@ conformance! {
         build::a_step_that_takes_too_much_memory_fails as a_step_that_takes_too_much_memory_fails,
         build::an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile as an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile,
         build::a_cancelled_build_leaves_nothing as a_cancelled_build_leaves_nothing,
-        build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error;
+        build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error,
+        import::a_root_file_system_is_an_image as a_root_file_system_is_an_image,
+        import::a_saved_image_is_an_image as a_saved_image_is_an_image,
+        import::a_root_file_system_is_added_to_nothing as a_root_file_system_is_added_to_nothing;
     own:
+        isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,
         user::an_ordinary_user_passes_the_same as an_ordinary_user_passes_the_same,
         escape::refused_system_calls as escape_refused_system_calls,
         escape::system_calls_of_other_abis as escape_system_calls_of_other_abis,
+        escape::system_calls_newer_than_the_list as escape_system_calls_newer_than_the_list,
+        escape::programs_of_i386 as escape_programs_of_i386,
+        escape::leaked_folders as escape_leaked_folders,
+        escape::abstract_sockets_of_the_host as escape_abstract_sockets_of_the_host,
         escape::privileges_do_not_come_back as escape_privileges_do_not_come_back,
         escape::folders_of_the_host as escape_folders_of_the_host,
         escape::another_containers_files as escape_another_containers_files,
         escape::processes_of_the_host as escape_processes_of_the_host,
+        escape::its_ids_are_nobodys as escape_its_ids_are_nobodys,
         escape::its_first_process as escape_its_first_process,
         escape::the_hosts_program as escape_the_hosts_program,
         escape::files_of_the_kernel as escape_files_of_the_kernel,

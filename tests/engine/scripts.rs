@@ -13,8 +13,6 @@ pub(crate) const SHOW_FILES: &str = "cat /tmp/before /tmp/after";
 pub(crate) const STAT: &str = "stat -c '%u:%g %a' /tmp/tree /tmp/tree/tool /tmp/tree/set-uid";
 pub(crate) const WRITE_KEPT: &str = "echo kept >/var/kept";
 pub(crate) const READ_KEPT: &str = "cat /var/kept";
-pub(crate) const WRITE_CACHE: &str = "echo cached >/var/cache/farm/file";
-pub(crate) const READ_CACHE: &str = "cat /var/cache/farm/file";
 
 pub(crate) fn fake() -> FakeEngine {
     let engine = FakeEngine::new();
@@ -51,9 +49,7 @@ fn shell(script: &str, guest: &mut Guest<'_>) -> Option<Reply> {
             reply.stdout(format!("{}:{} {:o}\n", file.uid, file.gid, file.mode))
         }),
         READ_KEPT => cat(&["/var/kept"]),
-        READ_CACHE => cat(&["/var/cache/farm/file"]),
         WRITE_KEPT => write(guest, "/var/kept", "kept\n"),
-        WRITE_CACHE => write(guest, "/var/cache/farm/file", "cached\n"),
         _ => return None,
     };
     Some(reply)

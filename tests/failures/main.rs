@@ -7,6 +7,7 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod installed;
 mod job;
 mod killed;
 #[path = "../matrix/lab.rs"]

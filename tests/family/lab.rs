@@ -100,8 +100,7 @@ impl Drop for Lab {
 
 impl Lab {
     pub fn start(image: &str, network: &str) -> Lab {
-        let mut args = vec!["run", "-d", "-i", "--rm", "--network", network, "--entrypoint", "cat"];
-        args.extend(["-v", "farm-test-packages:/var/cache/farm", image]);
+        let args = ["run", "-d", "-i", "--rm", "--network", network, "--entrypoint", "cat", image];
         Lab { name: docker(&args) }
     }
 

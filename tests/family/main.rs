@@ -134,8 +134,7 @@ fn shim_distribution(id: &str, base: &str) -> (Distro, String) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/distros");
     let catalogue = farm::distro::Catalogue::load(&[folder]).unwrap();
     let distro = (**catalogue.get(id).unwrap()).clone();
-    let setup =
-        BuilderSetup { requirements: Requirements::Listed(vec![]), script: distro.setup.clone().unwrap(), cache: None };
+    let setup = BuilderSetup { requirements: Requirements::Listed(vec![]), script: distro.setup.clone().unwrap() };
     let image = lab::derive(base, &distro, &setup, &[]);
     (distro, image)
 }

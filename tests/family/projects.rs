@@ -44,6 +44,7 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             architecture: PackageArch::Any,
             relations: Relations::default(),
             files: vec![],
+            is_empty: false,
             config_files: vec![],
             system: System::default(),
             scripts: MaintainerScripts::default(),

@@ -45,7 +45,12 @@ async fn import_bare_image() {
     let folder = PathBuf::from(store().strip_prefix("native://").unwrap());
     let options = NativeOptions { store: folder, program: PathBuf::from(env!("CARGO_BIN_EXE_farm")) };
     let engine = farm::engine::connect_native(options).await.unwrap();
-    let spec = ImportSpec { tag: "farm-test/bare:1".to_owned(), arch: Arch::Amd64, labels: Default::default() };
+    let spec = ImportSpec {
+        tag: "farm-test/bare:1".to_owned(),
+        arch: Arch::Amd64,
+        labels: Default::default(),
+        env: Vec::new(),
+    };
     let layer = stream::from_tar(|tar| {
         let header = |kind, mode, size| {
             let mut header = tar::Header::new_gnu();

@@ -19,6 +19,7 @@ mod memory;
 mod native;
 mod packages;
 mod podman;
+mod printed;
 mod rpm_families;
 mod set;
 mod sources;

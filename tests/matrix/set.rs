@@ -15,7 +15,7 @@ fn set(lab: &Lab) -> PathBuf {
     project
 }
 
-fn tree(from: &Path, to: &Path) {
+pub(crate) fn tree(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

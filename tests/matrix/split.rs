@@ -207,7 +207,7 @@ fn files_in_two_packages_or_in_none_are_named_in_both_formats() {
             )
     });
     let arguments = ["build", "-t", "debian-12", "-t", "rpm-generic", "--no-test"];
-    let run = lab.farm_in(&project, &arguments).expect(11).says("2 rejected");
+    let run = lab.farm_in(&project, &arguments).expect(10).says("2 failed");
     for rule in ["[file-in-two-packages]", "[file-in-no-package]", "[pattern-without-files]"] {
         assert_eq!(run.text.matches(rule).count(), 2, "{rule}:\n{}", run.text);
     }

@@ -201,7 +201,7 @@ impl Reader {
     ) -> Result<Source, ArchiveError> {
         let Listed { suite, plain, suffix, entry, .. } = listed;
         let path = self.pooled(&entry.sha256, &format!(".stale-contents{suffix}"));
-        let urls = [format!("{}/dists/{}/{plain}{suffix}", suite.mirror, suite.suite)];
+        let urls = [format!("{}/dists/{}/{plain}{suffix}", suite.mirror.secret(), suite.suite)];
         let progress = Named { progress, name: format!("{} contents", suite.suite) };
         // About as large as the one that is listed.
         self.fetcher.to_file_capped(&urls, None, entry.size.saturating_mul(2), &path, &progress, cancel).await?;
@@ -262,7 +262,7 @@ mod tests {
     fn suite(archive: &Archive, components: &[&str]) -> Suite {
         Suite {
             archive: "debian".to_owned(),
-            mirror: archive.url(),
+            mirror: archive.url().into(),
             suite: "sid".to_owned(),
             components: components.iter().map(|component| (*component).to_owned()).collect(),
             keyrings: vec![archive.signer.keyring()],

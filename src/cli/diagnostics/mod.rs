@@ -21,7 +21,7 @@ use crate::plan::PlanError;
 use crate::recipe::{Problem, RecipeError};
 use crate::report::style::count;
 use crate::report::{Style, Tone};
-use crate::types::{nearest, printable};
+use crate::types::{nearest, printable, starred_text};
 
 /// A line longer than this is not shown: no person wrote it.
 const MAX_LINE: usize = 400;
@@ -207,7 +207,9 @@ fn floor(text: &str, at: usize) -> usize {
 /// The text with every character that could steer a terminal replaced by a harmless one of the same length in bytes,
 /// so that places stay what they are.
 fn harmless(text: &str) -> String {
-    text.chars()
+    // Passwords and tokens in addresses are nobody's business, and logs are read by many.
+    starred_text(text)
+        .chars()
         .map(|c| match c {
             '\n' | '\t' => c,
             c if printable(c.encode_utf8(&mut [0; 4])).chars().eq([c]) => c,

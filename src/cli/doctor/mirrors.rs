@@ -13,7 +13,7 @@ use crate::cli::config::Config;
 use crate::cli::{context, select};
 use crate::distro::{Catalogue, Distro};
 use crate::fetch;
-use crate::types::human_duration;
+use crate::types::{Address, human_duration};
 
 /// Beyond it, a signature's or an index's date may be on the wrong side of now.
 const CLOCK_SLACK: TimeDelta = TimeDelta::minutes(5);
@@ -24,7 +24,7 @@ const ENOUGH_OF_INDEX: usize = 16 << 10;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Place {
     archive: String,
-    url: String,
+    url: Address,
     /// Who chose it.
     from: String,
     /// Whose InRelease is asked for; none where no distribution is known to use the archive.
@@ -115,11 +115,11 @@ fn suite(distro: &Distro, archive: &str) -> Option<String> {
 async fn ask(client: &reqwest::Client, place: &Place) -> Result<Answer, String> {
     let path = place.suite.as_ref().map(|suite| format!("/dists/{suite}/InRelease")).unwrap_or_default();
     let begun = Instant::now();
-    if let Some(folder) = place.url.strip_prefix("file://") {
+    if let Some(folder) = place.url.secret().strip_prefix("file://") {
         let text = tokio::fs::read(format!("{folder}{path}")).await.map_err(|error| format!("{path}: {error}"))?;
         return Ok(answer(begun.elapsed(), None, &text));
     }
-    let response = client.get(format!("{}{path}", place.url)).send().await.map_err(|error| causes(&error))?;
+    let response = client.get(format!("{}{path}", place.url.secret())).send().await.map_err(|error| causes(&error))?;
     let took = begun.elapsed();
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let status = response.status();
@@ -163,7 +163,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
 
 fn check(place: &Place, answer: &Result<Answer, String>, now: DateTime<Utc>) -> Check {
     const NAME: &str = "mirror";
-    let shown = format!("{}: {} ({})", place.archive, without_password(&place.url), place.from);
+    let shown = format!("{}: {} ({})", place.archive, place.url, place.from);
     match answer {
         Err(why) => {
             let mend = format!("name another: --mirror {}=URL, or [mirrors] in the configuration", place.archive);
@@ -182,16 +182,6 @@ fn check(place: &Place, answer: &Result<Answer, String>, now: DateTime<Utc>) -> 
 
 fn millis(took: Duration) -> String {
     format!("{} ms", took.as_millis())
-}
-
-/// The password in a URL is nobody's business.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let host_ends = rest.find('/').unwrap_or(rest.len());
-    match rest[..host_ends].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
-    }
 }
 
 /// This machine's clock beside those of the mirrors, and beside the newest index, which nobody can have made later than
@@ -230,7 +220,7 @@ mod tests {
     fn place() -> Place {
         Place {
             archive: "debian".to_owned(),
-            url: "http://ada:secret@m.example.org/debian".to_owned(),
+            url: "http://ada:secret@m.example.org/debian".into(),
             from: "--mirror".to_owned(),
             suite: Some("trixie".to_owned()),
         }

@@ -84,12 +84,16 @@ fn config(spec: &ImportSpec, diff_id: &str) -> Vec<u8> {
         spec.labels.iter().map(|(name, value)| (name.as_str(), image::encoded(value))).collect();
     all_labels.insert(labels::OWNED, String::new());
     let (architecture, variant) = spec.arch.oci();
+    let mut env = spec.env.clone();
+    if !env.iter().any(|pair| pair.starts_with("PATH=")) {
+        env.push("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
+    }
     let mut config = json!({
         "architecture": architecture,
         "os": "linux",
         "created": "1970-01-01T00:00:00Z",
         "config": {
-            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+            "Env": env,
             "Cmd": ["/bin/sh"],
             "Labels": all_labels,
         },

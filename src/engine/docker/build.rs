@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::probe::Quirks;
 use super::{Docker, client, container, credentials, errors, image};
-use crate::engine::{BuildSpec, EngineError, ImageInfo, Network, OutputSink, OutputStream, labels};
+use crate::engine::{BuildSpec, EngineError, ImageInfo, Network, OutputSink, OutputStream, common, labels};
 use crate::stream::ByteStream;
 use crate::types::Arch;
 
@@ -94,6 +94,7 @@ fn options(native: Arch, quirks: Quirks, spec: &BuildSpec) -> BuildImageOptions 
         .networkmode(network)
         .rm(true)
         .forcerm(true)
+        .shmsize(i32::try_from(common::SHARED_MEMORY).unwrap_or(i32::MAX))
         .target(spec.target.as_deref().unwrap_or_default())
         // The classic builder, also where another has become the default: it speaks over this one connection.
         .version(BuilderVersion::BuilderV1);

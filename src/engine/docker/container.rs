@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig, VolumeCreateRequest};
+use bollard::models::{ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
     DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Docker, errors, exec, image, pid1};
 use crate::engine::{
-    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, NamedCache, Network,
-    OutputSink, Stats, labels,
+    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
+    Stats, common, labels,
 };
 use crate::stream::ByteStream;
 
@@ -44,7 +44,6 @@ impl Drop for DockerContainer {
 }
 
 pub(super) async fn create(engine: &Docker, spec: &ContainerSpec) -> Result<DockerContainer, EngineError> {
-    future::try_join_all(spec.caches.iter().map(|cache| create_cache(engine, cache))).await?;
     let mut options = CreateContainerOptionsBuilder::new().name(&spec.name);
     // Asked for only where needed: engines compare it with what the image says of itself.
     let platform = image::platform(spec.arch);
@@ -62,16 +61,6 @@ pub(super) async fn create(engine: &Docker, spec: &ContainerSpec) -> Result<Dock
     })
 }
 
-async fn create_cache(engine: &Docker, cache: &NamedCache) -> Result<(), EngineError> {
-    let request = VolumeCreateRequest {
-        name: Some(cache.name.clone()),
-        labels: Some(HashMap::from([(labels::OWNED.to_owned(), String::new())])),
-        ..VolumeCreateRequest::default()
-    };
-    engine.client.create_volume(request).await.map_err(|error| engine.error("create a cache", error))?;
-    Ok(())
-}
-
 pub(super) fn network_mode(network: Network) -> &'static str {
     match network {
         Network::None => "none",
@@ -84,7 +73,6 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
     let mut labels: HashMap<String, String> = spec.labels.clone().into_iter().collect();
     labels.insert(labels::OWNED.to_owned(), String::new());
     let memory = spec.limits.memory_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
-    let binds = spec.caches.iter().map(|cache| format!("{}:{}", cache.name, cache.path)).collect();
     let host_config = HostConfig {
         auto_remove: Some(true),
         network_mode: Some(network_mode(spec.network).to_owned()),
@@ -93,7 +81,7 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         // Equal to the memory limit: no swap beside it. A build that swaps is a build that hangs.
         memory_swap: memory,
         pids_limit: spec.limits.pids.map(i64::from),
-        binds: Some(binds),
+        shm_size: i64::try_from(common::SHARED_MEMORY).ok(),
         // The default capabilities stay: preparing needs chown, setuid and chroot as root. But no set-uid program of
         // the image makes the build user root again; root steps run as root from the start and never need one.
         security_opt: Some(vec!["no-new-privileges".to_owned()]),

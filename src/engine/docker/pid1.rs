@@ -6,6 +6,13 @@
 /// read fails, the script ends, and the container is removed with all that runs in it. `wait` collects every orphan
 /// that is handed to PID 1, so that no init program of the engine is needed (Podman's is often not installed).
 pub(super) const IDLE: &str = r#"[ -s /etc/hosts ] || printf '127.0.0.1\tlocalhost farm\n::1\tlocalhost\n' >/etc/hosts
+for name in localhost farm; do
+    known=
+    while read -r line || [ -n "$line" ]; do
+        case " $line " in *[[:blank:]]"$name"[[:blank:]]*) known=1 ;; esac
+    done </etc/hosts
+    [ -n "$known" ] || printf '\n127.0.0.1\t%s\n' "$name" >>/etc/hosts
+done
 exec 3<&0
 trap 'exit 0' TERM INT
 { while read -r _; do :; done; } <&3 &
@@ -13,9 +20,16 @@ exec 3<&-
 wait $!
 "#;
 
-/// Says its process id in the first line of stdout, then becomes the program. Engines start an exec as the leader of
+/// Says its process id in the first line of stdout, sets the limits that are the same on every engine (`common`), then
+/// becomes the program. Here and not in the container's configuration, because a limit that the engine itself may not
+/// set would keep the container from starting: so it is lowered where it is higher, and no more. The number of processes
+/// is `-u` to some shells and `-p` to others. Engines start an exec as the leader of
 /// a new session (runc and crun call setsid), so this id names everything that it leaves behind.
-pub(super) const WRAP: &str = r#"echo $$; exec "$@""#;
+pub(super) const WRAP: &str = r#"echo $$
+for limit in '-c 0' '-S -n 1024' '-H -n 16384' '-S -s 8192' '-l 8192' '-u 32768' '-p 32768'; do
+    ulimit $limit
+done 2>/dev/null
+exec "$@""#;
 
 /// Kills every process of session `$1` until none is left. A session holds more than a process group: `timeout` and
 /// interactive shells make groups of their own.
@@ -56,3 +70,23 @@ for file in /sys/fs/cgroup/memory/memory.max_usage_in_bytes /sys/fs/cgroup/memor
 done
 exit 0
 "#;
+
+#[cfg(test)]
+mod tests {
+    use crate::engine::spec::common;
+
+    #[test]
+    fn the_wrapper_sets_what_all_engines_set() {
+        let (files, most_files) = common::OPEN_FILES;
+        let expected = [
+            "'-c 0'".to_owned(),
+            format!("'-S -n {files}'"),
+            format!("'-H -n {most_files}'"),
+            format!("'-S -s {}'", common::STACK >> 10),
+            format!("'-l {}'", common::LOCKED_MEMORY >> 10),
+            format!("'-u {}'", common::PROCESSES),
+            format!("'-p {}'", common::PROCESSES),
+        ];
+        assert!(super::WRAP.contains(&format!("for limit in {}; do", expected.join(" "))));
+    }
+}

@@ -70,7 +70,7 @@ fn existing(folder: &Path) -> PathBuf {
 
 async fn try_container(engine: &Native) -> Result<(), EngineError> {
     let arch = Arch::host().unwrap_or(Arch::Amd64);
-    let spec = ImportSpec { tag: IMAGE.to_owned(), arch, labels: BTreeMap::new() };
+    let spec = ImportSpec { tag: IMAGE.to_owned(), arch, labels: BTreeMap::new(), env: Vec::new() };
     let layer = stream::once(async { Ok::<Bytes, io::Error>(Bytes::from_static(&EMPTY_ARCHIVE)) });
     engine.import(&spec, Box::pin(layer)).await?;
     let spec = ContainerSpec {
@@ -79,7 +79,6 @@ async fn try_container(engine: &Native) -> Result<(), EngineError> {
         name: "farm-doctor".to_owned(),
         network: Network::None,
         limits: Limits { memory_bytes: Some(MEMORY), pids: Some(PROCESSES), cpuset: None },
-        caches: Vec::new(),
         labels: BTreeMap::new(),
     };
     engine.create(&spec).await?.remove().await
@@ -87,7 +86,9 @@ async fn try_container(engine: &Native) -> Result<(), EngineError> {
 
 fn reason(error: EngineError) -> String {
     match error {
-        EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
+        EngineError::Unreachable { reason, .. } | EngineError::Config(reason) | EngineError::Store { reason, .. } => {
+            reason
+        }
         EngineError::Refused { message, .. } => message,
         other => other.to_string(),
     }

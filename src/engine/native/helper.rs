@@ -63,18 +63,21 @@ fn run(mut socket: &UnixStream) -> Result<(), Answer> {
             Ok(bytes) => Answer::Removed(bytes),
             Err(error) => Answer::of(&format!("remove {}", folder.display()), &error),
         },
-        Order::Seal { folder } => match tree::seal(&folder) {
-            Ok((digest, bytes)) => Answer::Sealed { digest, bytes },
-            Err(error) => Answer::of(&format!("read {}", folder.display()), &error),
-        },
+        Order::Seal { folder } => {
+            let sealed = enter(files.first()).and_then(|()| tree::seal(Path::new(".")));
+            match sealed {
+                Ok((digest, bytes)) => Answer::Sealed { digest, bytes },
+                Err(error) => Answer::of(&format!("read {}", folder.display()), &error),
+            }
+        }
         Order::UnpackLayer { folder } => {
             let mut files = files.into_iter();
-            let Some(input) = files.next() else {
+            let (tree, Some(input)) = (files.next(), files.next()) else {
                 return Err(Answer::Failed("unpack a layer: nothing to read".to_owned()));
             };
-            match unpack_layer(&folder, input) {
+            match enter(tree.as_ref()).and_then(|()| unpack_layer(input)) {
                 Ok(()) => Answer::Done,
-                Err(error) => Answer::of("unpack a layer", &error),
+                Err(error) => Answer::of(&format!("unpack a layer into {}", folder.display()), &error),
             }
         }
     };
@@ -88,9 +91,15 @@ fn become_root() -> io::Result<()> {
     Ok(())
 }
 
-/// Whatever the names and links in it, nothing gets out of the folder: it is the root of this process.
-fn unpack_layer(folder: &Path, input: OwnedFd) -> io::Result<()> {
-    nix::unistd::chroot(folder)?;
+/// The folder that an order is about, which came open: the ids of a container may not be allowed to walk there.
+fn enter(folder: Option<&OwnedFd>) -> io::Result<()> {
+    let folder = folder.ok_or_else(|| io::Error::other("no folder came with the order"))?;
+    Ok(nix::unistd::fchdir(folder)?)
+}
+
+/// Into the working directory. Whatever the names and links in it, nothing gets out of it: it is the root of this process.
+fn unpack_layer(input: OwnedFd) -> io::Result<()> {
+    nix::unistd::chroot(".")?;
     nix::unistd::chdir("/")?;
     let input = io::BufReader::with_capacity(BUFFER, File::from(input));
     tree::unpack(input, Path::new("/"), tree::Unpack::Layer)
@@ -110,7 +119,7 @@ extern "C" fn on_terminate(_: libc::c_int) {
 /// A container from its making to its end. The lock of its folder is held until nothing of it is left; that of the store,
 /// which comes with the order, until the folder says what the container needs.
 fn keep(socket: &UnixStream, setup: &Setup, store: Vec<OwnedFd>) -> Result<(), Answer> {
-    let made = store::make_container(&setup.folder, &setup.record);
+    let made = store::make_container(&setup.folder, &setup.record, setup.range);
     drop(store);
     let (lock, made) = match made {
         Ok(lock) => (Some(lock), make(socket, setup)),
@@ -139,54 +148,122 @@ fn make(socket: &UnixStream, setup: &Setup) -> Result<Pid, Answer> {
     for cgroup in &setup.cgroups {
         make_cgroup(cgroup).map_err(|error| step(&format!("set limits in {}", cgroup.folder.display()), error))?;
     }
-    let mut namespaces = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-    if !setup.host_network {
-        namespaces |= CloneFlags::CLONE_NEWNET;
-    }
-    unshare(namespaces).map_err(|error| step("make namespaces", error.into()))?;
     let action = SigAction::new(SigHandler::Handler(on_terminate), SaFlags::empty(), SigSet::empty());
     // SAFETY: the handler only reads an atomic and calls kill(2).
     unsafe { sigaction(Signal::SIGTERM, &action) }.map_err(|error| step("handle signals", error.into()))?;
-    // Held back until its limits are in force.
+    // Held back until its ids and limits are in force.
     let (go, gate) = pipe().map(|(reader, writer)| (writer, reader)).map_err(|error| step("fork", error.into()))?;
-    // SAFETY: this process has one thread.
-    match unsafe { fork() }.map_err(|error| step("fork", error.into()))? {
+    match fork_inside(setup)? {
         ForkResult::Child => {
             drop(go);
-            // Without its keeper nobody would clean up after it. (A keeper that is gone already leaves the gate shut.)
-            let _ = nix::sys::prctl::set_pdeathsig(Signal::SIGKILL);
-            let mut byte = [0];
-            let opened = nix::unistd::read(&gate, &mut byte);
-            drop(gate);
-            if opened != Ok(1) {
-                exit_now(1);
-            }
-            close_others();
-            let result = sandbox::enter(setup);
-            if let Err((action, error)) = result {
-                let _ = protocol::send(socket, &Answer::of(&action, &error), &[]);
-                exit_now(1);
-            }
-            let code = init::run(socket);
-            exit_now(code)
+            let action = match inside(socket, setup, gate) {
+                Ok(code) => exit_now(code),
+                Err((action, error)) => Answer::of(&action, &error),
+            };
+            let _ = protocol::send(socket, &action, &[]);
+            exit_now(1)
         }
         ForkResult::Parent { child } => {
             INIT.store(child.as_raw(), Ordering::SeqCst);
             drop(gate);
-            for cgroup in &setup.cgroups {
-                let moved = std::fs::write(cgroup.folder.join("cgroup.procs"), child.to_string());
-                if let Err(error) = moved {
-                    let _ = kill(child, Signal::SIGKILL);
-                    let _ = waitpid(child, None);
-                    return Err(step(&format!("move a process into {}", cgroup.folder.display()), error));
-                }
+            let begun = begin(setup, child);
+            if let Err(answer) = begun {
+                let _ = kill(child, Signal::SIGKILL);
+                let _ = waitpid(child, None);
+                return Err(answer);
             }
             nix::unistd::write(&go, b"g").map_err(|error| step("start a container", error.into()))?;
+            // Its end says that this process is gone: it stays open.
+            std::mem::forget(go);
             // Only the container itself must hold the socket: its end is to be seen.
             detach(socket).map_err(|error| step("start a container", error))?;
             Ok(child)
         }
     }
+}
+
+/// A second process, the first of the container's namespaces. With ids of its own it is in a user namespace below this
+/// one's, and its root file system is mounted here already: by then only this process may walk there.
+fn fork_inside(setup: &Setup) -> Result<ForkResult, Answer> {
+    let step = |action: &str, error: io::Error| Answer::of(action, &error);
+    let mut namespaces = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
+    if !setup.host_network {
+        namespaces |= CloneFlags::CLONE_NEWNET;
+    }
+    if setup.range.is_none() {
+        unshare(namespaces).map_err(|error| step("make namespaces", error.into()))?;
+        // SAFETY: this process has one thread.
+        return unsafe { fork() }.map_err(|error| step("fork", error.into()));
+    }
+    let root = setup.folder.join("root");
+    sandbox::mount_layers(setup).map_err(|(action, error)| Answer::of(&action, &error))?;
+    let forked = clone_into(namespaces | CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS);
+    if !matches!(forked, Ok(ForkResult::Child)) {
+        // The container has its own copy of the mount.
+        nix::unistd::chdir("/")
+            .and_then(|()| nix::mount::umount2(&root, nix::mount::MntFlags::MNT_DETACH))
+            .map_err(|error| step("let go of the layers of its image", error.into()))?;
+    }
+    forked.map_err(|error| step("make namespaces", error))
+}
+
+/// fork(2) into new namespaces: a user namespace is made first, and owns the others (clone(2), Linux 5.3 for `clone3`).
+fn clone_into(namespaces: CloneFlags) -> io::Result<ForkResult> {
+    // SAFETY: without a stack and without shared memory it is a fork; this process has one thread. The structure is as long
+    // as said, and all that is zero in it means nothing.
+    let child = unsafe {
+        let mut arguments: libc::clone_args = std::mem::zeroed();
+        arguments.flags = u64::from(namespaces.bits().cast_unsigned());
+        arguments.exit_signal = libc::SIGCHLD.cast_unsigned().into();
+        libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments))
+    };
+    match i32::try_from(child) {
+        Ok(0) => Ok(ForkResult::Child),
+        Ok(child) if child > 0 => Ok(ForkResult::Parent { child: Pid::from_raw(child) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// What the container's first process needs of its keeper: its ids, and its place in control groups.
+fn begin(setup: &Setup, child: Pid) -> Result<(), Answer> {
+    if let Some(range) = setup.range {
+        range.apply(child.as_raw()).map_err(|error| Answer::of("give a container its ids", &error))?;
+    }
+    for cgroup in &setup.cgroups {
+        std::fs::write(cgroup.folder.join("cgroup.procs"), child.to_string())
+            .map_err(|error| Answer::of(&format!("move a process into {}", cgroup.folder.display()), &error))?;
+    }
+    Ok(())
+}
+
+/// The container's first process, to its end.
+fn inside(socket: &UnixStream, setup: &Setup, gate: OwnedFd) -> Result<i32, (String, io::Error)> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    use nix::sys::prctl::{set_dumpable, set_pdeathsig};
+    let failed = |action: &str| {
+        let action = action.to_owned();
+        move |error: io::Error| (action, error)
+    };
+    // A keeper that is gone already leaves the gate shut.
+    let mut byte = [0];
+    if nix::unistd::read(&gate, &mut byte) != Ok(1) {
+        return Ok(1);
+    }
+    if setup.range.is_some() {
+        become_root().map_err(failed("become root of a user namespace"))?;
+        // Another id takes that away, and with it this process's own files in /proc.
+        set_dumpable(true).map_err(|error| failed("become root of a user namespace")(error.into()))?;
+    }
+    // Without its keeper nobody would clean up after it. It may have gone just now.
+    set_pdeathsig(Signal::SIGKILL).map_err(|error| failed("follow its keeper")(error.into()))?;
+    let mut gone = [PollFd::new(std::os::fd::AsFd::as_fd(&gate), PollFlags::POLLIN)];
+    if poll(&mut gone, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
+        return Ok(1);
+    }
+    drop(gate);
+    close_others();
+    sandbox::enter(setup)?;
+    Ok(init::run(socket))
 }
 
 /// Puts `/dev/null` in the socket's place.

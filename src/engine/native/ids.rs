@@ -1,12 +1,17 @@
-//! Which user and group ids a container has: all of this process's for root, the user's own and the subordinate ones of
-//! subuid(5) and subgid(5) for everybody else. Either way they are a user namespace's: no process in a container has
-//! a capability outside of it.
+//! Which user and group ids a container has: a range that nobody else has for root, the user's own and the subordinate ones
+//! of subuid(5) and subgid(5) for everybody else. Either way they are a user namespace's: no process in a container has a
+//! capability outside of it. And no container of root's has root's id, which sockets, signals and files of the host look
+//! at without asking for a capability.
+//!
+//! Files of layers belong to the range on disk, as an ordinary user's do to the subordinate ids: that needs nothing of
+//! the kernel that idmapped mounts would, costs a container nothing, and a set-user-id program in the store is nobody's.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::{Gid, Uid, User};
+use serde::{Deserialize, Serialize};
 
 /// Ids `inside..inside + count` are `outside..` on this host (user_namespaces(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +24,58 @@ pub(super) struct Extent {
 /// How ids are mapped here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct IdMap {
-    pub(super) users: Vec<Extent>,
-    pub(super) groups: Vec<Extent>,
+    /// Of helpers.
+    users: Vec<Extent>,
+    groups: Vec<Extent>,
+    /// The first id on this host of the range that containers of root have, and files of layers; none: they have the ids of
+    /// helpers.
+    range: Option<Range>,
     /// `newuidmap` and `newgidmap`; none: this process may write the maps itself.
     tools: Option<(PathBuf, PathBuf)>,
 }
 
 /// What distributions' packages are made for: ids up to `nobody`.
 const ENOUGH: u32 = 65_535;
+
+/// The range of root's containers on this host: ids that nobody hands out (systemd's "Users, Groups, UIDs and GIDs": from
+/// 1879048192 on they are unused; subordinate ids end at 600100000, those of other engines' containers below).
+const RANGE: Range = Range { first: 0x7000_0000, count: 1 << 27 };
+
+/// Ids `0..count` of a container are `first..` on this host, users and groups alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Range {
+    pub(super) first: u32,
+    pub(super) count: u32,
+}
+
+impl Range {
+    /// For `uid_map` and `gid_map` (user_namespaces(7)).
+    fn line(self) -> String {
+        format!("0 {} {}\n", self.first, self.count)
+    }
+
+    /// Gives a process that has made a user namespace in that of the caller this range, whose ids the caller has.
+    pub(super) fn apply(self, process: i32) -> io::Result<()> {
+        std::fs::write(format!("/proc/{process}/uid_map"), self.line())?;
+        std::fs::write(format!("/proc/{process}/gid_map"), self.line())
+    }
+
+    /// The best that there is among the ids of this process: a range of its own, above what a system of this kind uses.
+    fn among(users: &[Extent], groups: &[Extent]) -> Option<Range> {
+        let holds = |extents: &[Extent], range: Range| {
+            let end = u64::from(range.first) + u64::from(range.count);
+            extents
+                .iter()
+                .any(|extent| extent.inside <= range.first && end <= u64::from(extent.inside) + u64::from(extent.count))
+        };
+        // In a container of another engine there may be fewer.
+        let last = users.iter().map(|extent| u64::from(extent.inside) + u64::from(extent.count)).max().unwrap_or(0);
+        let small = ENOUGH + 1;
+        let top = u32::try_from(last).unwrap_or(u32::MAX) / small * small;
+        let few = top.checked_sub(small).filter(|first| *first >= small).map(|first| Range { first, count: small });
+        [Some(RANGE), few].into_iter().flatten().find(|range| holds(users, *range) && holds(groups, *range))
+    }
+}
 
 impl IdMap {
     /// # Errors
@@ -38,11 +87,9 @@ impl IdMap {
                 let text = std::fs::read_to_string(file).map_err(|error| format!("{file} cannot be read: {error}"))?;
                 Ok(identity(&text))
             };
-            return Ok(IdMap {
-                users: extents("/proc/self/uid_map")?,
-                groups: extents("/proc/self/gid_map")?,
-                tools: None,
-            });
+            let (users, groups) = (extents("/proc/self/uid_map")?, extents("/proc/self/gid_map")?);
+            let range = Range::among(&users, &groups);
+            return Ok(IdMap { users, groups, range, tools: None });
         }
         let name = User::from_uid(user).ok().flatten().map(|user| user.name);
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -87,12 +134,21 @@ impl IdMap {
         Ok(IdMap {
             users: map("/etc/subuid", user.as_raw())?,
             groups: map("/etc/subgid", group.as_raw())?,
+            range: None,
             tools: Some((newuidmap, newgidmap)),
         })
     }
 
-    /// Gives a process, which has made a user namespace for itself, these ids.
-    pub(super) fn apply(&self, process: u32) -> io::Result<()> {
+    /// The range of a container's ids, and of the owners of a layer's files, where that is not the one of helpers.
+    pub(super) fn range(&self) -> Option<Range> {
+        self.range
+    }
+
+    /// Gives a process, which has made a user namespace for itself, the ids of a helper, or those of a container.
+    pub(super) fn apply(&self, process: u32, as_container: bool) -> io::Result<()> {
+        if let Some(range) = self.range.filter(|_| as_container) {
+            return range.apply(process.cast_signed());
+        }
         let Some((newuidmap, newgidmap)) = &self.tools else {
             std::fs::write(format!("/proc/{process}/uid_map"), lines(&self.users))?;
             return std::fs::write(format!("/proc/{process}/gid_map"), lines(&self.groups));
@@ -115,7 +171,11 @@ impl IdMap {
     /// For people.
     pub(super) fn describe(&self) -> String {
         let ids: u64 = self.users.iter().map(|extent| u64::from(extent.count)).sum();
-        if self.rootless() { format!("an ordinary user with {} subordinate ids", ids - 1) } else { "root".to_owned() }
+        match self.range {
+            _ if self.rootless() => format!("an ordinary user with {} subordinate ids", ids - 1),
+            Some(range) => format!("root, whose containers have the ids from {} on", range.first),
+            None => "root, whose containers have its own ids: there are no others here".to_owned(),
+        }
     }
 
     /// Whether files keep their owners: all ids are there.
@@ -181,6 +241,22 @@ mod tests {
         assert_eq!(identity("         0          0 4294967295\n"), [Extent { inside: 0, outside: 0, count: u32::MAX }]);
         let nested = identity("0 1000 1\n1 100000 65536\n");
         assert_eq!(lines(&nested), "0 0 1\n1 1 65536\n");
+    }
+
+    #[test]
+    fn containers_of_root_have_a_range_of_their_own() {
+        let whole = identity("0 0 4294967295\n");
+        assert_eq!(Range::among(&whole, &whole), Some(RANGE));
+        assert_eq!(RANGE.line(), "0 1879048192 134217728\n");
+        // Inside of another engine's container, or where only one of the kinds is there.
+        let some = identity("0 100000 200000\n");
+        let range = Range { first: 131_072, count: 65_536 };
+        assert_eq!(Range::among(&some, &whole), Some(range));
+        assert_eq!(Range::among(&some, &some), Some(range));
+        for few in ["0 0 65536\n", "0 1000 1\n1 100000 65536\n", "0 0 1\n"] {
+            assert_eq!(Range::among(&identity(few), &whole), None, "{few}");
+            assert_eq!(Range::among(&whole, &identity(few)), None, "{few}");
+        }
     }
 
     #[test]

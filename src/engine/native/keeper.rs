@@ -1,5 +1,6 @@
 //! Helpers as farm sees them: started, given their ids and their order, heard out.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -46,7 +47,7 @@ impl Helpers {
                 // A frame, of which this was the first byte, that says what went wrong.
                 return Err(io::Error::other(refusal(byte[0], &ours)));
             }
-            self.ids.apply(process.id())?;
+            self.ids.apply(process.id(), order.as_container())?;
             let raw: Vec<_> = files.iter().map(AsRawFd::as_raw_fd).collect();
             protocol::send(&ours, order, &raw)
         };
@@ -81,7 +82,8 @@ impl Helpers {
 
     /// Digest and size of the tar stream that a layer's tree makes.
     pub(super) fn digest(&self, tree: &Path) -> io::Result<(String, u64)> {
-        match self.ask(&Order::Seal { folder: tree.to_owned() }, Vec::new())? {
+        let folder = File::open(tree)?;
+        match self.ask(&Order::Seal { folder: tree.to_owned() }, vec![folder.into()])? {
             Answer::Sealed { digest, bytes } => Ok((digest, bytes)),
             other => Err(other.into_error()),
         }

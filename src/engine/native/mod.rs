@@ -5,6 +5,7 @@
 //! It is the one part of farm with `unsafe`: each block says why it is sound.
 
 mod build;
+mod calls;
 mod cgroup;
 mod clear;
 mod confine;
@@ -15,6 +16,7 @@ mod helper;
 mod ids;
 mod init;
 mod keeper;
+mod landlock;
 mod protocol;
 mod pull;
 mod registry;
@@ -26,7 +28,7 @@ mod tree;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,7 +60,7 @@ const REMOVAL_POLL: Duration = Duration::from_millis(10);
 /// How to open the engine.
 #[derive(Debug, Clone)]
 pub struct NativeOptions {
-    /// Where images, caches and containers are kept.
+    /// Where images and containers are kept.
     pub store: PathBuf,
     /// A program whose `main` calls [`run_helper`] first: farm itself.
     pub program: PathBuf,
@@ -99,6 +101,8 @@ struct Shared {
     endpoint: String,
     /// Bytes that sweeps gave back and nobody has asked for yet.
     freed: AtomicU64,
+    /// Images that the last sweep could not read.
+    damaged: AtomicUsize,
 }
 
 impl Shared {
@@ -113,15 +117,22 @@ impl Shared {
 
     /// Removes what nothing needs any more.
     fn sweep(&self) -> io::Result<()> {
-        let Swept { rubbish, cgroups, bytes } = self.store.sweep()?;
-        self.freed.fetch_add(bytes, Ordering::Relaxed);
-        for folder in &cgroups {
-            let _ = helper::remove_cgroup(folder);
+        loop {
+            let Swept { rubbish, cgroups, bytes, left, damaged } = self.store.sweep()?;
+            self.damaged.store(damaged, Ordering::Relaxed);
+            self.freed.fetch_add(bytes, Ordering::Relaxed);
+            for folder in &cgroups {
+                let _ = helper::remove_cgroup(folder);
+            }
+            let found = !rubbish.is_empty();
+            for one in rubbish {
+                self.freed.fetch_add(self.helpers.remove(one)?, Ordering::Relaxed);
+            }
+            // On a full disk what is removed makes the room that taking more away needs.
+            if !(left && found) {
+                return Ok(());
+            }
         }
-        for one in rubbish {
-            self.freed.fetch_add(self.helpers.remove(one)?, Ordering::Relaxed);
-        }
-        Ok(())
     }
 }
 
@@ -129,6 +140,8 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Native {
     shared: Arc<Shared>,
+    /// What was found wrong with the store when it was opened, and what became of it.
+    notes: Vec<String>,
     cgroups: Cgroups,
     info: EngineInfo,
 }
@@ -146,23 +159,43 @@ pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> 
     let endpoint = format!("native://{}", options.store.display());
     let unreachable = |reason: String| EngineError::Unreachable { endpoint: endpoint.clone(), reason };
     let ids = IdMap::of_this_process().map_err(unreachable)?;
-    let rootless = ids.rootless();
-    let store = Store::open(&options.store)
-        .map_err(|error| unreachable(format!("{} cannot be used: {error}", options.store.display())))?;
+    let (rootless, range) = (ids.rootless(), ids.range());
+    // Not the engine's fault, and nothing that another engine would mend.
+    let unusable = |error: io::Error| EngineError::Store { path: options.store.clone(), reason: error.to_string() };
+    let store = Store::open(&options.store, ids.range()).map_err(unusable)?;
+    let mut notes: Vec<String> = store.mend_index().map_err(unusable)?.into_iter().collect();
     let helpers = Helpers { program: options.program, ids };
-    let shared = Arc::new(Shared { store, helpers, endpoint: endpoint.clone(), freed: AtomicU64::new(0) });
+    let shared = Arc::new(Shared {
+        store,
+        helpers,
+        endpoint: endpoint.clone(),
+        freed: AtomicU64::new(0),
+        damaged: AtomicUsize::new(0),
+    });
     let opened = {
         let shared = shared.clone();
         blocking(move || match shared.helpers.ask(&Order::Probe, Vec::new())? {
-            Answer::Done => shared.sweep(),
+            Answer::Done => Ok(shared.sweep()),
             other => Err(other.into_error()),
         })
         .await
     };
-    opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    let swept = opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    // What is there can be used all the same.
+    if let Err(error) = swept {
+        notes.push(format!("what earlier runs left in {} cannot be removed: {error}", options.store.display()));
+    }
+    match shared.damaged.load(Ordering::Relaxed) {
+        0 => {}
+        count => notes.push(format!(
+            "{count} of the images in {} cannot be read, so that nothing of it is removed: `farm gc --verify` says which, \
+             and takes them away",
+            options.store.display()
+        )),
+    }
     let cgroups = Cgroups::of_this_process();
-    let info = info(&cgroups, rootless);
-    Ok(Native { shared, cgroups, info })
+    let info = info(&cgroups, rootless, range.is_some());
+    Ok(Native { shared, notes, cgroups, info })
 }
 
 /// How to mend what commonly keeps user namespaces from being made.
@@ -183,11 +216,18 @@ fn hint(error: &str) -> String {
     format!("; this system forbids them: as root, `sysctl -w {setting}`")
 }
 
-fn info(cgroups: &Cgroups, rootless: bool) -> EngineInfo {
+fn info(cgroups: &Cgroups, rootless: bool, has_range: bool) -> EngineInfo {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib: u64 = kib.and_then(|text| text.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0);
     let mut limitations = Vec::new();
+    if !rootless && !has_range {
+        limitations.push(
+            "containers have root's own ids, because this user namespace has no other 65536: what they reach of this host \
+             takes them for root"
+                .to_owned(),
+        );
+    }
     if !cgroups.limits_memory() {
         limitations.push(
             "memory is limited for each process alone, not for a container: this user may make no control group for it"
@@ -219,6 +259,10 @@ impl Engine for Native {
 
     async fn ping(&self) -> Result<EngineInfo, EngineError> {
         Ok(self.info.clone())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
     }
 
     async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError> {
@@ -256,8 +300,14 @@ impl Engine for Native {
         self.unpack_layer(&staging, layer, action).await?;
         let (shared, spec) = (self.shared.clone(), spec.clone());
         let made = blocking(move || {
-            let made =
-                shared.add_layer(&staging.folder.join("layer"), None, &spec.tag, spec.arch, &spec.labels, Vec::new());
+            let made = shared.add_layer(
+                &staging.folder.join("layer"),
+                None,
+                &spec.tag,
+                spec.arch,
+                &spec.labels,
+                spec.env.clone(),
+            );
             shared.helpers.remove(staging.into_rubbish())?;
             made
         });
@@ -296,20 +346,6 @@ impl Engine for Native {
         reaped.await.map_err(|error| self.failed("remove containers", &error))
     }
 
-    async fn caches(&self) -> Result<Vec<String>, EngineError> {
-        let shared = self.shared.clone();
-        blocking(move || shared.store.caches()).await.map_err(|error| self.failed("list caches", &error))
-    }
-
-    async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
-        let (shared, name) = (self.shared.clone(), name.to_owned());
-        let removed = blocking(move || match shared.store.take_cache(&name)? {
-            Some(rubbish) => shared.helpers.remove(rubbish).map(|_| ()),
-            None => Ok(()),
-        });
-        removed.await.map_err(|error| self.failed("remove a cache", &error))
-    }
-
     async fn collect_garbage(&self) -> Result<Option<u64>, EngineError> {
         let shared = self.shared.clone();
         let swept = blocking(move || {
@@ -341,11 +377,13 @@ impl Native {
     async fn unpack_layer(&self, staging: &Staging, mut layer: ByteStream, action: &str) -> Result<(), EngineError> {
         let failed = |error: io::Error| self.failed(action, &error);
         let (folder, lock) = (staging.tree(), staging.lock().map_err(failed)?);
+        let opened = std::fs::File::open(&folder).map_err(failed)?;
         let (reader, writer) = io::pipe().map_err(failed)?;
         let mut writer = tokio::net::unix::pipe::Sender::from_owned_fd(writer.into()).map_err(failed)?;
         let helpers = self.shared.helpers.clone();
-        let unpacking =
-            tokio::task::spawn_blocking(move || helpers.ask(&Order::UnpackLayer { folder }, vec![reader.into(), lock]));
+        let unpacking = tokio::task::spawn_blocking(move || {
+            helpers.ask(&Order::UnpackLayer { folder }, vec![opened.into(), reader.into(), lock])
+        });
         while let Some(chunk) = layer.next().await {
             match chunk {
                 // It has stopped reading: its answer says why.
@@ -391,9 +429,6 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         layers: image.layers.clone(),
         cgroups: groups.iter().map(|group| group.folder.clone()).collect(),
     };
-    let caches =
-        spec.caches.iter().map(|cache| Ok((shared.store.make_cache(&cache.name)?, cache.path.as_str().to_owned())));
-    let caches = caches.collect::<io::Result<Vec<_>>>().map_err(failed)?;
     let folder = shared.store.containers().join(&id);
     let cpus = spec.limits.cpuset.as_deref().map(cpus).transpose().map_err(|error| refused(400, error))?;
     let setup = Setup {
@@ -401,12 +436,13 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         lower: image.layers.iter().rev().map(|name| format!("{name}/{}", store::TREE)).collect(),
         folder: folder.clone(),
         record,
-        caches,
+        range: shared.helpers.ids.range(),
         host_network: spec.network != Network::None,
         cpus,
         address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),
         processes: spec.limits.pids.map(u64::from).filter(|_| !cgroups.limits_processes()),
         resolv_conf: (spec.network != Network::None).then(resolv_conf),
+        sockets_by_call: spec.arch == Arch::I386,
         cgroups: groups.clone(),
     };
     let mut helper = shared.helpers.start(&Order::Container(Box::new(setup)), &[held.into()]).map_err(failed)?;

@@ -11,6 +11,7 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::ids::Range;
 use super::store::ContainerRecord;
 
 /// A script and its environment fit; nothing of ours is larger.
@@ -24,13 +25,22 @@ pub(super) enum Order {
     /// Become a container. With it: the store's lock, until its folder is there and names the layers that it needs.
     Container(Box<Setup>),
     /// Unpack an image's layer, a tar stream in the file that comes with it, into an empty folder.
+    /// The folder comes open, before all other files: its path may lead through what only root may enter.
     UnpackLayer { folder: PathBuf },
-    /// Digest and size of a layer: of the tar stream that its folder makes.
+    /// Digest and size of a layer: of the tar stream that its folder makes, which comes open.
     Seal { folder: PathBuf },
     /// Remove a folder with all that is in it, whoever owns it.
     Remove { folder: PathBuf },
     /// Nothing: to find out whether helpers work here.
     Probe,
+}
+
+impl Order {
+    /// Whether it is done with the ids of a container, as the owner of a layer's files; others are done as the owner of the
+    /// store.
+    pub(super) fn as_container(&self) -> bool {
+        matches!(self, Order::UnpackLayer { .. } | Order::Seal { .. })
+    }
 }
 
 /// A container to be. All paths are this host's.
@@ -43,8 +53,8 @@ pub(super) struct Setup {
     /// container ends.
     pub(super) folder: PathBuf,
     pub(super) record: ContainerRecord,
-    /// Folders that outlive it, and where they are in it.
-    pub(super) caches: Vec<(PathBuf, String)>,
+    /// The ids of the container, where they are others than those of its keeper.
+    pub(super) range: Option<Range>,
     /// The network of this host in place of none.
     pub(super) host_network: bool,
     pub(super) cpus: Option<Vec<usize>>,
@@ -52,6 +62,8 @@ pub(super) struct Setup {
     /// In place of cgroups: bytes of address space of each process, and processes of each user.
     pub(super) address_space: Option<u64>,
     pub(super) processes: Option<u64>,
+    /// Its C library makes sockets by socketcall(2) alone, as that of i386 does.
+    pub(super) sockets_by_call: bool,
     /// The contents of `/etc/resolv.conf`.
     pub(super) resolv_conf: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The inside of a container, made by its first process: a root file system of layers, `/proc`, `/sys`, `/dev`, caches,
+//! The inside of a container, made by its first process: a root file system of layers, `/proc`, `/sys`, `/dev`,
 //! a network of nothing but loopback, limits; and then the loss of everything that this took.
 //!
 //! Mounts of this host's files are opened before the root changes and attached after the old one is gone: by then
@@ -8,7 +8,7 @@ use std::ffi::CStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
@@ -19,21 +19,27 @@ use super::confine;
 use super::protocol::Setup;
 use super::store::TREE;
 use super::tree::make_folders;
+use crate::engine::common;
 
 /// One name for all containers: some packages record the host that built them.
 const HOST_NAME: &str = "farm";
 const HOSTS: &str = "127.0.0.1\tlocalhost farm\n::1\tlocalhost\n";
-/// As much as Docker gives: test suites notice less.
-const SHARED_MEMORY: &str = "mode=1777,size=64m";
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Read by root of any container, where the kernel does not look at capabilities but at ids.
-const HIDDEN_FILES: [&str; 9] = [
+const HIDDEN_FILES: [&str; 16] = [
     "/proc/kcore",
     "/proc/keys",
+    "/proc/key-users",
+    "/proc/kmsg",
+    "/proc/interrupts",
     "/proc/latency_stats",
     "/proc/timer_list",
+    "/proc/timer_stats",
     "/proc/sched_debug",
+    "/proc/slabinfo",
+    "/proc/vmallocinfo",
+    "/proc/pagetypeinfo",
     "/proc/kpagecount",
     "/proc/kpageflags",
     "/proc/kpagecgroup",
@@ -49,6 +55,7 @@ const HIDDEN_FOLDERS: [&str; 7] = [
     "/sys/kernel/debug",
     "/sys/kernel/tracing",
 ];
+const PROCESSORS: &str = "/sys/devices/system/cpu";
 const READ_ONLY: [&str; 6] = ["/proc/bus", "/proc/driver", "/proc/fs", "/proc/irq", "/proc/pressure", "/proc/sys"];
 
 type Step = Result<(), (String, io::Error)>;
@@ -68,8 +75,20 @@ pub(super) fn enter(setup: &Setup) -> Step {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWCGROUP).map_err(step("make a mount namespace"))?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(NONE, "/", NONE, private, NONE).map_err(step("keep mounts private"))?;
-    root_of_layers(setup)?;
-    let root = setup.folder.join("root");
+    let root = match setup.range {
+        None => {
+            root_of_layers(setup)?;
+            let root = setup.folder.join("root");
+            OwnedFd::from(File::open(&root).map_err(step(format!("open {}", root.display())))?)
+        }
+        // What another user namespace has mounted cannot become the root (pivot_root(2)), a copy of it can. Its place is the
+        // working directory that this process has of its keeper: it may not walk there by itself.
+        Some(_) => {
+            let root = open_tree(Path::new("."), false).map_err(step("copy the mount of its image"))?;
+            attach(&root, ".").map_err(step("mount the layers of its image"))?;
+            root
+        }
+    };
     let devices = DEVICES.map(|name| (name, open_tree(&Path::new("/dev").join(name), false)));
     // New ones, too: the kernel makes them only where others can be seen already.
     let processes = new_mount(c"proc").map_err(step("make a new /proc"))?;
@@ -80,25 +99,29 @@ pub(super) fn enter(setup: &Setup) -> Step {
     };
     let system = system.map_err(step("open /sys"))?;
     read_only(&system).map_err(step("make /sys read-only"))?;
-    let caches: Vec<(io::Result<OwnedFd>, &str)> =
-        setup.caches.iter().map(|(folder, place)| (open_tree(folder, false), place.as_str())).collect();
 
-    change_root(&root).map_err(step("change the root"))?;
+    change_root(root).map_err(step("change the root"))?;
     for (tree, place) in [(&processes, "/proc"), (&system, "/sys")] {
         make_folders(Path::new(place)).map_err(step(format!("make {place}")))?;
         attach(tree, place).map_err(step(format!("mount {place}")))?;
     }
     dev(&devices)?;
     hide()?;
-    for (tree, place) in caches {
-        let tree = tree.map_err(step(format!("open the cache for {place}")))?;
-        make_folders(Path::new(place)).map_err(step(format!("make {place}")))?;
-        attach(&tree, place).map_err(step(format!("mount the cache on {place}")))?;
-    }
     network(setup)?;
     restrict(&READ_ONLY)?;
     limits(setup)?;
-    confine::give_up_privileges().map_err(step("give up privileges"))
+    confine::give_up_privileges(setup.sockets_by_call).map_err(step("give up privileges"))
+}
+
+/// For a container with ids of its own, by its keeper, in whose mount namespace they are then, and whose working directory
+/// they become: the ids of the container may not walk to the store.
+pub(super) fn mount_layers(setup: &Setup) -> Step {
+    unshare(CloneFlags::CLONE_NEWNS).map_err(step("make a mount namespace"))?;
+    // What is unmounted on this host goes from here, too: the keeper lives as long as the container.
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(step("keep mounts private"))?;
+    root_of_layers(setup)?;
+    let root = setup.folder.join("root");
+    chdir(&root).map_err(step(format!("enter {}", root.display())))
 }
 
 /// The container's layers, its own on top. Nothing written in it need survive a power cut.
@@ -124,10 +147,9 @@ fn root_of_layers(setup: &Setup) -> Step {
         })
 }
 
-/// Makes `root` the root, and leaves nothing of the old one: while that is mounted, `/..` leads into it.
-fn change_root(root: &Path) -> io::Result<()> {
-    let open = |path: &Path| OpenOptions::new().read(true).open(path);
-    let (old, new) = (open(Path::new("/"))?, open(root)?);
+/// Makes the root of a mount the root, and leaves nothing of the old one: while that is mounted, `/..` leads into it.
+fn change_root(new: OwnedFd) -> io::Result<()> {
+    let old = OpenOptions::new().read(true).open("/")?;
     fchdir(&new)?;
     // The old root ends up mounted over the new one, at the same place (pivot_root(2), NOTES).
     pivot_root(".", ".")?;
@@ -138,14 +160,14 @@ fn change_root(root: &Path) -> io::Result<()> {
 
 fn mount_at(source: &str, place: &str, kind: &str, more: MsFlags, options: &str) -> Step {
     make_folders(Path::new(place)).map_err(step(format!("make {place}")))?;
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV | more;
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | more;
     mount(Some(source), place, Some(kind), flags, Some(options)).map_err(step(format!("mount {place}")))
 }
 
 fn dev(devices: &[(&str, io::Result<OwnedFd>)]) -> Step {
     make_folders(Path::new("/dev")).map_err(step("make /dev"))?;
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-    mount(Some("tmpfs"), "/dev", Some("tmpfs"), flags, Some("mode=755,size=64k")).map_err(step("mount /dev"))?;
+    mount(Some("tmpfs"), "/dev", Some("tmpfs"), flags, Some("mode=755,size=64m")).map_err(step("mount /dev"))?;
     for (name, tree) in devices {
         let place = format!("/dev/{name}");
         let tree = match tree {
@@ -162,22 +184,24 @@ fn dev(devices: &[(&str, io::Result<OwnedFd>)]) -> Step {
     for (target, name) in links {
         std::os::unix::fs::symlink(target, format!("/dev/{name}")).map_err(step(format!("make /dev/{name}")))?;
     }
-    mount_at("devpts", "/dev/pts", "devpts", MsFlags::empty(), "newinstance,ptmxmode=0666,mode=0620")?;
-    mount_at("tmpfs", "/dev/shm", "tmpfs", MsFlags::empty(), SHARED_MEMORY)?;
-    mount_at("mqueue", "/dev/mqueue", "mqueue", MsFlags::empty(), "")
+    // With devices, which terminals are, and of the group `tty`, which has this number in every distribution.
+    let terminals = "newinstance,ptmxmode=0666,mode=0620,gid=5";
+    mount_at("devpts", "/dev/pts", "devpts", MsFlags::empty(), terminals)?;
+    let shared_memory = format!("mode=1777,size={}", common::SHARED_MEMORY);
+    mount_at("tmpfs", "/dev/shm", "tmpfs", MsFlags::MS_NODEV, &shared_memory)?;
+    mount_at("mqueue", "/dev/mqueue", "mqueue", MsFlags::MS_NODEV, "")
 }
 
 fn hide() -> Step {
-    for (place, kind) in HIDDEN_FILES.iter().map(|place| (place, false)).chain(HIDDEN_FOLDERS.iter().map(|p| (p, true)))
-    {
-        if !Path::new(place).exists() {
-            continue;
-        }
-        let hidden = match kind {
-            false => mount(Some("/dev/null"), *place, NONE, MsFlags::MS_BIND, NONE),
-            true => mount(Some("tmpfs"), *place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=0")),
-        };
+    for place in HIDDEN_FILES.iter().filter(|place| Path::new(place).exists()) {
+        let hidden = mount(Some("/dev/null"), *place, NONE, MsFlags::MS_BIND, NONE);
         hidden.map_err(step(format!("hide {place}")))?;
+    }
+    // What one CPU's heat says about the others' work.
+    let cpus = fs::read_dir(PROCESSORS).into_iter().flatten().flatten().map(|cpu| cpu.path().join("thermal_throttle"));
+    for place in HIDDEN_FOLDERS.iter().map(PathBuf::from).chain(cpus).filter(|place| place.exists()) {
+        let hidden = mount(Some("tmpfs"), &place, Some("tmpfs"), MsFlags::MS_RDONLY, Some("size=4k,nr_inodes=1"));
+        hidden.map_err(step(format!("hide {}", place.display())))?;
     }
     Ok(())
 }
@@ -249,14 +273,20 @@ fn limits(setup: &Setup) -> Step {
         }
         sched_setaffinity(Pid::this(), &set).map_err(step("choose CPUs"))?;
     }
-    let lower = |resource: Resource, value: Option<u64>, action: &str| -> Step {
-        let Some(value) = value else { return Ok(()) };
+    // Never more than this process may have itself.
+    let set = |resource: Resource, first: u64, most: u64, action: &str| -> Step {
         let (_, hard) = getrlimit(resource).map_err(step(action))?;
-        setrlimit(resource, value.min(hard), value.min(hard)).map_err(step(action))
+        setrlimit(resource, first.min(hard), most.min(hard)).map_err(step(action))
     };
-    lower(Resource::RLIMIT_AS, setup.address_space, "limit memory")?;
-    lower(Resource::RLIMIT_NPROC, setup.processes, "limit processes")?;
-    lower(Resource::RLIMIT_CORE, Some(0), "limit core files")
+    if let Some(bytes) = setup.address_space {
+        set(Resource::RLIMIT_AS, bytes, bytes, "limit memory")?;
+    }
+    let processes = setup.processes.unwrap_or(common::PROCESSES);
+    set(Resource::RLIMIT_NPROC, processes, processes, "limit processes")?;
+    set(Resource::RLIMIT_NOFILE, common::OPEN_FILES.0, common::OPEN_FILES.1, "limit open files")?;
+    set(Resource::RLIMIT_MEMLOCK, common::LOCKED_MEMORY, common::LOCKED_MEMORY, "limit locked memory")?;
+    set(Resource::RLIMIT_STACK, common::STACK, u64::MAX, "limit stacks")?;
+    set(Resource::RLIMIT_CORE, 0, 0, "limit core files")
 }
 
 /// A copy of the mount of `path`, attached nowhere (open_tree(2), Linux 5.2).

@@ -1,22 +1,37 @@
-# Installs the .deb files in farm_packages with what they depend on; "$@" are packages that the test needs beside.
+# Installs the .deb files in farm_packages with what they depend on; "$@" are packages that the test needs beside. There is
+# no network: where more is needed than there is, it exits 13 before anything is installed, and is run again when
+# that was fetched, by this same script (see apt-fetch.sh).
 # Minimal images tell dpkg to leave out documentation: a test must see all that is in the packages.
+farm_keep=yes
 apt_begin
 printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
-if [ -e "$farm_set/Packages" ]; then
+if [ -n "${FARM_FETCH:-}" ] || [ -e "$farm_fetched/Packages" ]; then
+    apt_update
+elif [ -e "$farm_set/Packages" ]; then
     apt_set_update
+fi
+if [ -e "$farm_set/Packages" ]; then
     while read -r name version; do set -- "$@" "$name=$version"; done <"$farm_set/direct"
 fi
 set -- "$@" "$farm_packages"/*.deb
-if ! apt-get -qq -s --no-download install "$@" >/dev/null 2>&1; then
-    apt_update
-    if ! apt-get -qq -s install "$@" >"$apt_home/install.log" 2>&1; then
-        cat "$apt_home/install.log"
-        sed -n 's/^.*Depends: \(.*\) but .*$/farm: unsatisfiable: \1/p; s/^E: Unable to locate package /farm: unsatisfiable: /p' \
-            "$apt_home/install.log" | sort -u
-        echo "farm: the packages cannot be installed: see above" >&2
-        exit 11
-    fi
-    apt-get -q --download-only install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
+if [ -n "${FARM_FETCH:-}" ]; then
+    apt-get -q -s install "$@" >"$apt_home/install.log" 2>&1 || apt_test_explain
+    apt_fetch install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
+    # What the last good version needs beside; where that is not to be had any more, no upgrade is tried.
+    [ ! -d "$farm_former" ] || apt_fetch install "$farm_former"/*.deb || true
+    exit 0
+fi
+if ! apt-get -q -s --no-download install "$@" >"$apt_home/install.log" 2>&1; then
+    [ -e "$farm_fetched/Packages" ] || { echo "farm: more packages are needed than there are"; exit 13; }
+    apt_test_explain
+fi
+if [ -d "$farm_former" ] && [ ! -e "$farm_fetched/Packages" ] \
+    && ! apt-get -q -s --no-download install "$farm_former"/*.deb >/dev/null 2>&1; then
+    echo "farm: more packages are needed for the last good version than there are"
+    exit 13
 fi
 apt-get -q install "$@"
-apt_keep
+if [ -d "$farm_former" ]; then
+    for package in "$farm_packages"/*.deb; do dpkg-query -L "$(dpkg-deb -f "$package" Package)"; done \
+        | farm_state >"$farm_life/fresh"
+fi

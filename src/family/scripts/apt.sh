@@ -1,20 +1,15 @@
 # Functions for apt that leave nothing behind in the image: lists, packages and configuration live in a folder of
 # their own. Expects the variables farm_archive, farm_suites, farm_components, farm_security_archive,
-# farm_security_suite, farm_tolerate_expired, farm_cache and farm_set; the mirrors are in the environment.
+# farm_security_suite, farm_tolerate_expired, farm_offered, farm_fetched and farm_set; the mirrors are in the environment.
 
 apt_begin() {
     umask 022
     export LC_ALL=C DEBIAN_FRONTEND=noninteractive
     command -v apt-get >/dev/null || { echo "farm: the base image has no apt-get" >&2; exit 1; }
     apt_home=$(mktemp -d /tmp/farm-apt.XXXXXX)
-    apt_archives=$apt_home/archives
-    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
-        # Runs in parallel share the packages, never apt's locks: a folder each, filled by hard links.
-        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
-        apt_archives=$(mktemp -d "$farm_cache/run.XXXXXX")
-        mkdir -p "$farm_cache/packages"
-        find "$farm_cache/packages" -name '*.deb' -exec ln -t "$apt_archives" {} + 2>/dev/null || true
-    fi
+    # Packages that farm has put there, copies of what it has verified, of this container alone: apt takes a file of the
+    # right name and size for the package. Nothing that another container could write to may ever be in this place.
+    apt_archives=$farm_offered
     trap apt_end EXIT
     trap 'exit 130' INT TERM
     mkdir -p "$apt_home/lists/partial" "$apt_home/sources" "$apt_archives/partial" "$apt_home/preferences"
@@ -39,7 +34,10 @@ END
         echo 'Acquire::Check-Valid-Until "false";' >>"$apt_home/apt.conf"
     fi
     mirror=$(apt_mirror "$farm_archive")
-    if [ -n "$mirror" ]; then
+    if [ -e "$farm_fetched/Packages" ] || [ -n "${farm_upgrade:-}" ]; then
+        mirror=none
+        apt_only_here
+    elif [ -n "$mirror" ]; then
         apt_source "$farm_archive" "$mirror" "$farm_suites"
         security=$(apt_mirror "$farm_security_archive")
         [ -z "$security" ] || apt_source "$farm_security_archive" "$security" "$farm_security_suite"
@@ -115,6 +113,12 @@ apt_join() {
 # Exits 12 when an index cannot be had. apt before 2.1.16 calls that a warning and exits 0.
 apt_update() {
     [ -z "${apt_updated:-}" ] || return 0
+    if [ "$mirror" = none ]; then
+        # Files of this container: what apt says of looking for others beside them helps nobody.
+        apt-get -qq update >"$apt_home/update.log" 2>&1 || { cat "$apt_home/update.log"; exit 1; }
+        apt_updated=yes
+        return 0
+    fi
     status=0
     apt-get -q update >"$apt_home/update.log" 2>&1 || status=$?
     cat "$apt_home/update.log"
@@ -132,8 +136,11 @@ apt_install() {
     fi
     [ $# -gt 0 ] || return 0
     apt_join "$@"
+    if [ -n "${FARM_FETCH:-}" ]; then
+        apt_fetch satisfy "$apt_all" || apt_explain "$@"
+        return 0
+    fi
     apt-get -q satisfy "$apt_all" || apt_explain "$@"
-    apt_keep
 }
 
 # Says why installing failed: which requirements cannot be had (exit 11), or that fetching failed (exit 12). Asking
@@ -165,8 +172,9 @@ apt_build_dep() {
     apt_update
     mkdir -p "$apt_home/source/debian"
     cp "$1" "$apt_home/source/debian/control"
-    if apt-get -q build-dep "$apt_home/source/"; then
-        apt_keep
+    if [ -n "${FARM_FETCH:-}" ]; then
+        apt_fetch build-dep "$apt_home/source/" && return
+    elif apt-get -q build-dep "$apt_home/source/"; then
         return
     fi
     apt_relations "$1" >"$apt_home/relations"
@@ -201,26 +209,56 @@ apt_relations() {
         }' "$1"
 }
 
-# Shares what was downloaded: a rename is seen whole or not at all.
-apt_keep() {
-    [ "$apt_archives" != "$apt_home/archives" ] || return 0
-    for package in "$apt_archives"/*.deb; do
-        [ -e "$package" ] || continue
-        [ -e "$farm_cache/packages/${package##*/}" ] || mv "$package" "$farm_cache/packages/"
-    done
-}
-
 apt_end() {
-    rm -rf "$apt_home" "$apt_archives" "$farm_set"
+    rm -rf "$apt_home" "$apt_archives"
+    # Images keep nothing of this; what was fetched is yet to be taken, and a test needs both again.
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
 }
 
 # Installs the RPMs of the set where rpm is a Debian package. rpm knows nothing of Debian's packages, so nothing is
 # resolved: all that is needed of the set is there. pkg-config and the loader are told where RPMs have their libraries.
 apt_set_rpms() {
-    [ -d "$farm_set" ] || return 0
+    [ -d "$farm_set" ] && [ -z "${FARM_FETCH:-}" ] || return 0
     rpm --force-debian -U --nosignature --nodeps "$farm_set"/*.rpm
     printf '/lib64\n/usr/lib64\n' >/etc/ld.so.conf.d/farm-lib64.conf
     ldconfig
     mkdir -p /usr/local/lib
     [ -e /usr/local/lib/pkgconfig ] || ln -s /usr/lib64/pkgconfig /usr/local/lib/pkgconfig
+}
+
+# Names the dependencies of the packages under test that nothing meets. apt tells of them in some releases only.
+apt_unmet() {
+    apt-get -qq -s satisfy dpkg >/dev/null 2>&1 || return 0
+    apt_own=" "
+    for package in "$farm_packages"/*.deb; do
+        apt_own="$apt_own$(dpkg-deb -f "$package" Package) "
+        apt_own="$apt_own$(dpkg-deb -f "$package" Provides | sed 's/([^)]*)//g' | tr ',\n' '  ') "
+    done
+    for package in "$farm_packages"/*.deb; do
+        for field in Pre-Depends Depends; do
+            dpkg-deb -f "$package" "$field" | tr ',\n' '\n ' | sed 's/^ *//; s/ *$//'
+            echo
+        done | while read -r relation; do
+            [ -n "$relation" ] || continue
+            for name in $(echo "$relation" | sed 's/([^)]*)//g; s/\[[^]]*\]//g; s/|/ /g; s/:[a-z0-9-]*//g'); do
+                case $apt_own in *" $name "*) continue 2 ;; esac
+            done
+            apt-get -qq -s satisfy "$relation" >/dev/null 2>&1 \
+                || echo "farm: unsatisfiable: $relation, which $(dpkg-deb -f "$package" Package) depends on"
+        done
+    done
+}
+
+# Says what the packages under test lack, from apt's words on them, and exits 11.
+apt_test_explain() {
+    cat "$apt_home/install.log"
+    apt_unmet >"$apt_home/unmet"
+    if [ -s "$apt_home/unmet" ]; then
+        cat "$apt_home/unmet"
+    else
+        sed -n 's/^.*Depends: \(.*\) but .*$/farm: unsatisfiable: \1/p; s/^E: Unable to locate package /farm: unsatisfiable: /p' \
+            "$apt_home/install.log" | sort -u
+    fi
+    echo "farm: the packages cannot be installed: see above" >&2
+    exit 11
 }

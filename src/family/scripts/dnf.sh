@@ -1,4 +1,4 @@
-# Functions for dnf 4 and dnf 5. Expects the variables farm_cache, farm_set and farm_repositories.
+# Functions for dnf 4 and dnf 5. Expects the variables farm_fetched, farm_set and farm_repositories.
 
 dnf_begin() {
     umask 022
@@ -13,28 +13,36 @@ dnf_begin() {
     fi
     command -v dnf >/dev/null || { echo "farm: the base image has no dnf, microdnf, tdnf or yum" >&2; exit 1; }
     dnf_home=$(mktemp -d /tmp/farm-dnf.XXXXXX)
-    dnf_packages=$dnf_home/cache
-    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
-        # Runs in parallel share packages, never dnf's own files: a folder each, filled by hard links.
-        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
-        dnf_packages=$(mktemp -d "$farm_cache/run.XXXXXX")
-        mkdir -p "$farm_cache/packages"
-        cp -al "$farm_cache/packages/." "$dnf_packages/" 2>/dev/null || true
-    fi
     trap dnf_end EXIT
     trap 'exit 130' INT TERM
-    dnf_options="--setopt=cachedir=$dnf_packages"
+    dnf_options="--setopt=cachedir=$dnf_home/cache"
     case $(dnf --version 2>/dev/null | head -n 1) in
-    dnf5*) dnf_options="$dnf_options --setopt=system_cachedir=$dnf_packages" ;;
+    dnf5*) dnf_options="$dnf_options --setopt=system_cachedir=$dnf_home/cache" ;;
     # The plugin would keep every package once more, in a repository of its own that no key is known for.
     *) dnf_options="$dnf_options --disableplugin=local" ;;
     esac
     for repository in $farm_repositories; do dnf_options="$dnf_options --enablerepo=$repository"; done
+    if [ -d "$farm_fetched" ]; then
+        # Their signatures were checked when they were fetched.
+        dnf_options="$dnf_options --disablerepo=* --setopt=localpkg_gpgcheck=False"
+    fi
     # Packages of the set go before all others.
     if [ -d "$farm_set" ]; then
         dnf_options="$dnf_options --repofrompath=farm-set,file://$farm_set --setopt=farm-set.gpgcheck=False"
         dnf_options="$dnf_options --setopt=farm-set.priority=1 --setopt=farm-set.metadata_expire=0"
     fi
+}
+
+# Downloads what dnf would install for "$@" into farm_fetched, and installs nothing: with FARM_FETCH in the environment, in a
+# container with network in which no script of a package runs. Another one, without network, takes it from there.
+dnf_fetch() {
+    mkdir -p "$farm_fetched"
+    dnf_run --downloadonly "--setopt=destdir=$farm_fetched" install "$@"
+}
+
+# The packages that were fetched, a line each.
+dnf_fetched() {
+    [ ! -d "$farm_fetched" ] || find "$farm_fetched" -name '*.rpm'
 }
 
 # What is wanted of the set, as `name-version`, a line each.
@@ -45,11 +53,12 @@ dnf_set() {
 # Images set tsflags=nodocs; a build may need what that leaves out.
 dnf_run() {
     # shellcheck disable=SC2086 # options without blanks in them
-    dnf -y --setopt=install_weak_deps=False --setopt=tsflags= --setopt=keepcache=True $dnf_options "$@"
+    dnf -y --setopt=install_weak_deps=False --setopt=tsflags= $dnf_options "$@"
 }
 
 # Exits 12 when repositories cannot be read.
 dnf_update() {
+    [ ! -d "$farm_fetched" ] || return 0
     dnf_run makecache || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
 }
 
@@ -57,10 +66,15 @@ dnf_update() {
 dnf_install() {
     for package in $(dnf_set); do set -- "$@" "$package"; done
     [ $# -gt 0 ] || return 0
+    if [ -n "${FARM_FETCH:-}" ]; then
+        dnf_fetch --allowerasing "$@" >"$dnf_home/install.log" 2>&1 || { cat "$dnf_home/install.log"; dnf_explain "$@"; }
+        cat "$dnf_home/install.log"
+        return 0
+    fi
+    for package in $(dnf_fetched); do set -- "$@" "$package"; done
     { dnf_run install --allowerasing "$@" && echo 0 >"$dnf_home/status" || echo $? >"$dnf_home/status"; } 2>&1 \
         | tee "$dnf_home/install.log"
     [ "$(cat "$dnf_home/status")" -eq 0 ] || dnf_explain "$@"
-    dnf_keep
 }
 
 # Says why installing failed: what cannot be had (exit 11), or that fetching failed (exit 12).
@@ -91,16 +105,7 @@ dnf_explain() {
     exit 1
 }
 
-# Shares what was downloaded: a rename is seen whole or not at all.
-dnf_keep() {
-    [ "$dnf_packages" != "$dnf_home/cache" ] || return 0
-    (cd "$dnf_packages" && find . -name '*.rpm') | while IFS= read -r package; do
-        [ ! -e "$farm_cache/packages/$package" ] || continue
-        mkdir -p "$farm_cache/packages/${package%/*}"
-        mv "$dnf_packages/$package" "$farm_cache/packages/$package"
-    done
-}
-
 dnf_end() {
-    rm -rf "$dnf_home" "$dnf_packages" "$farm_set"
+    rm -rf "$dnf_home"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
 }

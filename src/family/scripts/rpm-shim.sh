@@ -5,7 +5,6 @@ for requirement in $farm_wanted; do
     apt_update
     apt-get -q install "$requirement" >/dev/null 2>&1 || true
 done
-apt_keep
 # Where the loader of every 64-bit RPM distribution looks, and Debian's does not.
 printf '/lib64\n/usr/lib64\n' >/etc/ld.so.conf.d/farm-lib64.conf
 shim=$(mktemp -d)

@@ -1,29 +1,28 @@
-# Functions for zypper. Expects the variables farm_cache, farm_set and farm_repositories.
+# Functions for zypper. Expects the variables farm_fetched, farm_set and farm_repositories.
 
 zypper_begin() {
     umask 022
     export LC_ALL=C
     command -v zypper >/dev/null || { echo "farm: the base image has no zypper" >&2; exit 1; }
     zypper_home=$(mktemp -d /tmp/farm-zypper.XXXXXX)
-    zypper_packages=$zypper_home/packages
-    if [ -n "$farm_cache" ] && [ -d "$farm_cache" ]; then
-        # Runs in parallel share packages, never zypper's own files: a folder each, filled by hard links.
-        find "$farm_cache" -maxdepth 1 -name 'run.*' -mtime +0 -exec rm -rf {} + 2>/dev/null || true
-        zypper_packages=$(mktemp -d "$farm_cache/run.XXXXXX")
-        mkdir -p "$farm_cache/packages"
-        cp -al "$farm_cache/packages/." "$zypper_packages/" 2>/dev/null || true
-    fi
     trap zypper_end EXIT
     trap 'exit 130' INT TERM
-    # Whether packages are kept is a property of a repository: changed in a copy, not in the image.
+    # Which repositories are asked is changed in a copy, not in the image.
     zypper_repositories=$zypper_home/repos
     mkdir -p "$zypper_repositories" "$zypper_home/none" "$zypper_home/cache"
     for repository in /etc/zypp/repos.d/*.repo; do
         [ -e "$repository" ] || continue
-        sed -e '/^keeppackages *=/d' -e 's/^\[.*\]$/&\nkeeppackages=1/' "$repository" \
-            >"$zypper_repositories/${repository##*/}"
+        cp "$repository" "$zypper_repositories/"
     done
     for repository in $farm_repositories; do zypper_run modifyrepo --enable "$repository"; done
+    if [ -d "$farm_fetched" ]; then
+        # What is in the image, and what was fetched: nothing else can be reached.
+        for repository in "$zypper_repositories"/*.repo; do
+            grep -qE '^baseurl *= *(file|dir):' "$repository" 2>/dev/null || rm -f "$repository"
+        done
+        printf '[farm-fetched]\nname=farm-fetched\nbaseurl=dir:%s\ntype=plaindir\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\n' \
+            "$farm_fetched" >"$zypper_repositories/farm-fetched.repo"
+    fi
     # Packages of the set go before all others.
     for folder in "$zypper_repositories" "$zypper_home/none"; do
         [ -d "$farm_set" ] || break
@@ -37,9 +36,19 @@ zypper_set() {
     [ ! -d "$farm_set" ] || sed 's/ /=/' "$farm_set/direct"
 }
 
+# Downloads what zypper would install for "$@" into farm_fetched, and installs nothing: with FARM_FETCH in the environment,
+# in a container with network in which no script of a package runs. Another one, without network, takes it from there.
+zypper_fetch() {
+    mkdir -p "$farm_fetched"
+    status=0
+    zypper_run install --download-only --no-recommends "$@" || status=$?
+    find "$zypper_home/packages" -name '*.rpm' -exec cp -t "$farm_fetched" {} +
+    case $status in 0 | 100 | 101 | 102 | 103) return 0 ;; *) return "$status" ;; esac
+}
+
 zypper_run() {
     zypper --non-interactive --reposd-dir "$zypper_repositories" --cache-dir "$zypper_home/cache" \
-        --pkg-cache-dir "$zypper_packages" "$@"
+        --pkg-cache-dir "$zypper_home/packages" "$@"
 }
 
 # Exits 12 when repositories cannot be read.
@@ -53,9 +62,13 @@ zypper_install() {
     for package in $(zypper_set); do set -- "$@" "$package"; done
     [ $# -gt 0 ] || return 0
     status=0
+    if [ -n "${FARM_FETCH:-}" ]; then
+        zypper_fetch --capability -- "$@" || zypper_explain "$@"
+        return 0
+    fi
     zypper_run install --no-recommends --capability -- "$@" || status=$?
     case $status in
-    0 | 100 | 101 | 102 | 103) zypper_keep ;;
+    0 | 100 | 101 | 102 | 103) ;;
     *) zypper_explain "$@" ;;
     esac
 }
@@ -83,16 +96,14 @@ zypper_explain() {
     exit 1
 }
 
-# Shares what was downloaded: a rename is seen whole or not at all.
-zypper_keep() {
-    [ "$zypper_packages" != "$zypper_home/packages" ] || return 0
-    (cd "$zypper_packages" && find . -name '*.rpm') | while IFS= read -r package; do
-        [ ! -e "$farm_cache/packages/$package" ] || continue
-        mkdir -p "$farm_cache/packages/${package%/*}"
-        mv "$zypper_packages/$package" "$farm_cache/packages/$package"
-    done
+zypper_end() {
+    rm -rf "$zypper_home"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
 }
 
-zypper_end() {
-    rm -rf "$zypper_home" "$zypper_packages" "$farm_set"
+# Says what the packages under test lack, from zypper's words on them, and exits 11.
+zypper_test_explain() {
+    sed -n "s/^.*nothing provides '*\([^']*\)'* needed by .*$/farm: unsatisfiable: \1/p" "$zypper_home/install.log" | sort -u
+    echo "farm: the packages cannot be installed: see above" >&2
+    exit 11
 }

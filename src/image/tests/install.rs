@@ -56,6 +56,7 @@ impl System {
                 assert_eq!(text("/var/lib/dpkg/info/tool.list"), "/bin/tool\n");
                 "unpacked".to_owned()
             }
+            false if guest.files.get("/tmp/offered/tool_1_amd64.deb").is_some() => "offered".to_owned(),
             false => "plain".to_owned(),
         });
         Reply::exit(if self.chokes && unpacked { 1 } else { 0 })
@@ -64,6 +65,15 @@ impl System {
 
 /// What the script saw, each time that it ran, and what was printed.
 async fn install(system: System, file: &str, relations: &[&str]) -> Option<(Vec<String>, String)> {
+    install_as(system, file, relations, |_| ()).await
+}
+
+async fn install_as(
+    system: System,
+    file: &str,
+    relations: &[&str],
+    change: impl FnOnce(&mut Install),
+) -> Option<(Vec<String>, String)> {
     let control = "Package: tool\nVersion: 1\nArchitecture: amd64\n";
     let control = tarball(&[
         ("./control", Entry::File(control.as_bytes())),
@@ -79,7 +89,8 @@ async fn install(system: System, file: &str, relations: &[&str]) -> Option<(Vec<
     lab.engine = engine;
     let images = lab.images();
     let relations = relations.iter().map(ToString::to_string).collect();
-    let mut install = Install::new(Arc::new(lab.distro.clone()), Arch::Amd64, relations);
+    let mut install = Install::new(Arc::new(lab.distro.clone()), Arch::Amd64, relations, "/tmp/offered");
+    change(&mut install);
     let (cancel, next) = (CancellationToken::new(), Some(&mut install));
     let base = images.base(&lab.distro, Arch::Amd64, next, &mut Nowhere, &NoProgress, &|_| (), &cancel).await.unwrap();
     // It was fetched while the base was made.
@@ -142,10 +153,35 @@ async fn what_dpkg_has_rules_for_is_begun_again_by_apt() {
     ] {
         let system = System { survey, ..System::new() };
         let Some((seen, log)) = install(system, file, &["tool"]).await else { return skipped() };
-        assert_eq!(seen, ["plain"], "{log}");
+        assert_eq!(seen, ["offered"], "{log}");
         assert!(log.contains("farm: once more, apt unpacks all by itself: ") && log.contains(reason), "{log}");
     }
     let system = System { chokes: true, ..System::new() };
     let (seen, log) = install(system, "./bin/tool", &["tool"]).await.unwrap();
-    assert_eq!(seen, ["unpacked", "plain"], "{log}");
+    assert_eq!(seen, ["unpacked", "offered"], "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_to_apt_finds_copies_of_verified_packages() {
+    for (relations, expected) in [
+        (&["tool"][..], "offered"),
+        (&["tool (>= 1)", "of-the-set"], "offered"),
+        (&["of-the-set"], "plain"),
+        (&["apt"], "plain"),
+    ] {
+        let left = install_as(System::new(), "./bin/tool", relations, Install::leave_to_apt).await;
+        let Some((seen, log)) = left else { return skipped() };
+        assert_eq!((seen.concat().as_str(), log.as_str()), (expected, ""), "{relations:?}");
+    }
+}
+
+#[test]
+fn files_are_offered_under_the_names_that_apt_gives_them() {
+    for (name, version, expected) in [
+        ("tool", "1", "tool_1_amd64.deb"),
+        ("libx_y", "2:1.0-3~deb12+u1", "libx%5fy_2%3a1.0-3~deb12+u1_amd64.deb"),
+        ("g++", "4:12.2.0-3", "g++_4%3a12.2.0-3_amd64.deb"),
+    ] {
+        assert_eq!(super::super::install::apt_name(&crate::archive::Package::for_test(name, version)), expected);
+    }
 }

@@ -1,8 +1,12 @@
 //! Sources from git: one commit, by way of the `git` command and a bare repository in the cache. `submodules` adds
-//! those that the commit records.
+//! those that the commit records. Also what work trees say of themselves. A repository is data here: nothing that its
+//! configuration, its attributes or its hooks name is ever run.
 
 mod command;
+mod index;
 mod submodules;
+mod view;
+mod worktree;
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +14,12 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{SourceError, lock_file};
-use crate::types::printable;
+use crate::types::{printable, redacted_text};
 
 pub(super) use command::Repository;
+pub(super) use index::tracked;
+pub(super) use view::{Checkout, View};
+pub(super) use worktree::is_dirty;
 
 /// How much of the history before a commit is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +48,19 @@ pub(super) async fn fetch(
     }
     // A path means something else in each folder; an address does not.
     let place = if url.contains(':') { url.to_owned() } else { root.join(url).display().to_string() };
+    // A repository of this host is served by git from a folder of farm's own, where its configuration is not.
+    let local = local_place(root, url);
+    let view = match &local {
+        // A bundle is a file.
+        Some(place) if !place.is_file() => {
+            let checkout = Checkout::named(place);
+            let no_repository = || SourceError::Git(format!("{} is no git repository", printable(&redacted_text(url))));
+            Some(View::of(checkout.ok_or_else(no_repository)?)?)
+        }
+        _ => None,
+    };
+    let from = view.as_ref().map_or_else(|| url.to_owned(), |view| view.path().display().to_string());
+    let from = from.as_str();
     let path = cache.join("git").join(hex::encode(&Sha256::digest(&place)[..16]));
     let io = |source| SourceError::Io { path: path.clone(), source };
     tokio::fs::create_dir_all(&path).await.map_err(io)?;
@@ -48,7 +68,7 @@ pub(super) async fn fetch(
 
     let repository = Repository::Bare { path: path.clone(), folder: root.to_owned() };
     if !path.join("HEAD").exists() {
-        repository.run(&["init", "--quiet", "--bare"], cancel).await?;
+        repository.run(&["init", "--quiet", "--bare", "--template="], cancel).await?;
     }
     let object = format!("{commit}^{{commit}}");
     let has_commit = ["cat-file", "-e", object.as_str()];
@@ -57,16 +77,23 @@ pub(super) async fn fetch(
         // Where an earlier shallow fetch cut the history off, git would take the rest for fetched.
         let whole = if is_shallow() { "--unshallow" } else { "--no-tags" };
         let refs = ["+refs/*:refs/farm/*", "+refs/tags/*:refs/tags/*"];
-        let fetch = ["fetch", "--quiet", "--no-tags", whole, "--", url, refs[0], refs[1]];
-        repository.run(&fetch, cancel).await
+        let fetch = ["fetch", "--quiet", "--no-tags", whole, "--", from, refs[0], refs[1]];
+        match local {
+            Some(_) => repository.run(&fetch, cancel).await,
+            None => repository.run_remote(&fetch, cancel).await,
+        }
     };
     let is_there = repository.run(&has_commit, cancel).await.is_ok();
     match depth {
         // A commit that came alone, or without the tags, has no history.
         Depth::History if !is_there || is_shallow() || !path.join("refs/farm").exists() => all().await?,
         Depth::Commit if !is_there => {
-            let one = ["fetch", "--quiet", "--no-tags", "--depth=1", "--", url, commit];
-            if repository.run(&one, cancel).await.is_err() {
+            let one = ["fetch", "--quiet", "--no-tags", "--depth=1", "--", from, commit];
+            let fetched = match local {
+                Some(_) => repository.run(&one, cancel).await,
+                None => repository.run_remote(&one, cancel).await,
+            };
+            if fetched.is_err() {
                 stop_if(cancel)?;
                 // Servers may refuse to serve a commit that is not the tip of a branch. When not even this works, its
                 // complaint is the plainer one.
@@ -77,7 +104,7 @@ pub(super) async fn fetch(
     }
     if !is_there && repository.run(&has_commit, cancel).await.is_err() {
         stop_if(cancel)?;
-        let url = printable(url);
+        let url = printable(&redacted_text(url));
         return Err(SourceError::Git(format!("{url} has no commit {commit}: is it pushed, and on a branch or tag?")));
     }
     Ok((repository, lock))
@@ -112,6 +139,16 @@ async fn write(
     let to = to.to_str().ok_or_else(|| SourceError::Git(format!("{} is not UTF-8", to.display())))?;
     let output = format!("--output={to}");
     repository.run(&["archive", "--format=tar", &prefix, &output, commit], cancel).await
+}
+
+/// Where a repository of this host lies; none for addresses of others.
+fn local_place(root: &Path, url: &str) -> Option<PathBuf> {
+    if let Some(path) = url.strip_prefix("file://") {
+        // `file://localhost/srv/x` is the same place; percent signs are percent signs, as for git.
+        let at = path.find('/').unwrap_or(path.len());
+        return Some(PathBuf::from(&path[at..]));
+    }
+    (!url.contains(':')).then(|| root.join(url))
 }
 
 fn is_commit_id(text: &str) -> bool {

@@ -10,11 +10,12 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
+use super::super::layout::Layout;
 use super::super::tree::{TreeWriter, shown};
 use super::super::{SourceError, blocking, unpack};
 use super::{Depth, Repository, fetch, is_commit_id, write};
 use crate::recipe;
-use crate::types::printable;
+use crate::types::{printable, redacted_text};
 
 /// Submodules of submodules, and so on.
 const DEEPEST: usize = 8;
@@ -57,7 +58,10 @@ pub(super) async fn archive(
         files.push((module.path.clone(), part));
         waiting.extend(of(&repository, &module, cancel).await?);
         if files.len() + waiting.len() > MOST {
-            return Err(SourceError::Git(format!("{} has more than {MOST} submodules", printable(url))));
+            return Err(SourceError::Git(format!(
+                "{} has more than {MOST} submodules",
+                printable(&redacted_text(url))
+            )));
         }
     }
     // A module stands before those inside it, and the order does not depend on that of `.gitmodules`.
@@ -68,7 +72,8 @@ pub(super) async fn archive(
         for (path, part) in &files {
             let file = File::open(part).map_err(|source| SourceError::Io { path: part.clone(), source })?;
             let origin = if path.is_empty() { "the commit".to_owned() } else { format!("submodule {path}") };
-            unpack::add_tar(&mut tree, BufReader::with_capacity(128 * 1024, file), &origin, ".", 0)?;
+            let mut layout = Layout::as_it_is();
+            unpack::add_tar(&mut tree, BufReader::with_capacity(128 * 1024, file), &origin, &mut layout)?;
         }
         drop(parts);
         tree.finish().map(|_| ())
@@ -158,7 +163,7 @@ fn checked_path(path: &str) -> Result<&str, String> {
 /// Where a submodule comes from. What begins with `./` or `../` is relative to `parent`, as git has it; a place on this
 /// host can only be named that way, and only by a repository of this host.
 fn resolve(parent: &str, url: &str) -> Result<String, String> {
-    let refused = |reason: &str| Err(format!("has the url `{}`, which {reason}", printable(url)));
+    let refused = |reason: &str| Err(format!("has the url `{}`, which {reason}", printable(&redacted_text(url))));
     if url.starts_with("./") || url.starts_with("../") {
         // What may not be cut off: scheme and host.
         let fixed = match (parent.find("://"), parent.find(':')) {

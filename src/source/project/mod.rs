@@ -5,6 +5,7 @@
 //! fetched as the answer takes. Nothing of a project is ever run.
 
 mod changelog;
+mod date;
 mod files;
 mod version;
 
@@ -12,14 +13,17 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::git::{self, Depth, Repository};
-use super::{SourceError, series};
+use super::git::{self, Checkout, Depth, Repository, View};
+use super::tree::EARLIEST;
+use super::{SourceError, series, walk};
 use crate::recipe::{Origin, Place, Problem, Recipe, Source, VersionFrom, version_reason};
 use crate::types::printable;
 
+use date::Dated;
 use version::Standing;
 
 /// No list of patches, changelog or build file that is read for a version is near this.
@@ -41,15 +45,18 @@ pub enum SettleError {
 
 /// Whether a recipe needs [`settle`].
 pub fn is_settled(recipe: &Recipe) -> bool {
-    recipe.package.from_project.is_nothing() && recipe.sources.iter().all(|source| source.series.is_none())
+    let package = &recipe.package;
+    let has_date = package.date.is_some() || package.fallback_date.is_some() || date::dated(recipe) == Dated::Yes;
+    has_date && package.from_project.is_nothing() && recipe.sources.iter().all(|source| source.series.is_none())
 }
 
 /// The recipe with everything in it that it left to the project; with `snapshot`, its version and date are those of the
 /// tree as it is now, whatever the recipe says. A recipe of downloads alone has no such tree.
 ///
-/// `cache` is that of [`super::Sources`].
+/// `cache` is that of [`super::Sources`]; `file` is where the recipe was read.
 pub async fn settle(
     cache: &Path,
+    file: &Path,
     recipe: &Recipe,
     snapshot: bool,
     cancel: &CancellationToken,
@@ -57,7 +64,7 @@ pub async fn settle(
     let mut settled = recipe.clone();
     for source in &mut settled.sources {
         if let Some(list) = source.series.take() {
-            let content = read(&recipe.root.join(&list.path))?
+            let content = read(&recipe.root, &list.path)?
                 .ok_or_else(|| problem(&list.span, "there is no such series", "no file here".to_owned(), None))?;
             let listed = series::parse(&list.path, &content)
                 .map_err(|reason| problem(&list.span, "the series cannot be read", reason, None))?;
@@ -65,9 +72,29 @@ pub async fn settle(
         }
     }
     let asked = &recipe.package.from_project;
-    if asked.is_nothing() && !snapshot {
-        return Ok(settled);
+    if !asked.is_nothing() || snapshot {
+        ask(cache, recipe, snapshot, &mut settled, cancel).await?;
     }
+    let dated = date::dated(&settled);
+    if settled.package.date.is_none() && dated != Dated::Yes {
+        let own = date::own(&settled, file, cancel).await?;
+        match dated {
+            Dated::No => settled.package.date = own.or(Some(EARLIEST)),
+            _ => settled.package.fallback_date = own.or(Some(EARLIEST)),
+        }
+    }
+    Ok(settled)
+}
+
+/// What [`settle`] has to ask the project for.
+async fn ask(
+    cache: &Path,
+    recipe: &Recipe,
+    snapshot: bool,
+    settled: &mut Recipe,
+    cancel: &CancellationToken,
+) -> Result<(), SettleError> {
+    let asked = &recipe.package.from_project;
     let project = Project::of(cache, recipe, snapshot, cancel).await?;
     let standing = async |span: &Range<usize>, tags: Option<&str>| project.standing(span, tags, cancel).await;
 
@@ -101,12 +128,18 @@ pub async fn settle(
             None if known.shallow => return Err(no_tag(span, tags, true)),
             None => known.standing.before(&released),
         } + suffix;
-        if settled.package.date.is_none() {
+        if settled.package.date.is_none() && known.date >= EARLIEST {
             settled.package.date = Some(known.date);
         }
     }
     if let Some(span) = &asked.date {
-        settled.package.date = Some(standing(span, None).await?.date);
+        let date = standing(span, None).await?.date;
+        if date < EARLIEST {
+            let help = "packages have no dates before 1990: write one, date = 2026-11-22";
+            let label = format!("the commit says {date} seconds since 1970");
+            return Err(problem(span, "the commit's date is too long ago", label, Some(help)));
+        }
+        settled.package.date = Some(date);
     }
     if let Some(from) = &asked.changelog {
         settled.package.changelog = match &from.place {
@@ -122,7 +155,7 @@ pub async fn settle(
         };
     }
     settled.package.from_project = Default::default();
-    Ok(settled)
+    Ok(())
 }
 
 fn problem(span: &Range<usize>, message: &str, label: String, help: Option<&str>) -> SettleError {
@@ -185,14 +218,15 @@ impl Project {
         for Source { origin, .. } in &recipe.sources {
             match origin {
                 Origin::Path { path } if recipe.root.join(path).is_dir() => {
-                    return Ok(Project::Folder(recipe.root.join(path)));
+                    return Ok(Project::Folder(walk::inside(&recipe.root, path)?));
                 }
                 Origin::Git { url, commit, .. } => {
                     let asked = &recipe.package.from_project;
                     let by_tags = asked.version.as_ref().is_some_and(|version| version.place == Place::Git)
                         || asked.changelog.as_ref().is_some_and(|changelog| changelog.place == Place::Git);
                     let depth = if snapshot || by_tags { Depth::History } else { Depth::Commit };
-                    let (repository, lock) = git::fetch(cache, &recipe.root, (url, commit), depth, cancel).await?;
+                    let (repository, lock) =
+                        git::fetch(cache, &recipe.root, (url.secret(), commit), depth, cancel).await?;
                     return Ok(Project::Commit(repository, commit.clone(), lock));
                 }
                 _ => {}
@@ -211,14 +245,19 @@ impl Project {
         match self {
             Project::Commit(repository, commit, _) => Ok((repository.clone(), commit.clone())),
             Project::Folder(folder) => {
-                let repository = Repository::WorkTree { folder: folder.clone() };
+                let no_repository = |reason: &str| {
+                    let message = "the project is in no git repository that can be read";
+                    problem(span, message, format!("{}: {reason}", folder.display()), Some(HELP))
+                };
+                let Some(checkout) = Checkout::around(folder)? else {
+                    return Err(no_repository("there is no .git in it or above it"));
+                };
+                let view = Arc::new(View::of(checkout)?);
+                let repository = Repository::WorkTree { view, folder: folder.clone() };
                 let head = repository.text(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"], cancel);
                 match head.await {
                     Ok(commit) => Ok((repository, commit)),
-                    Err(SourceError::Git(reason)) => {
-                        let message = "the project is in no git repository that can be read";
-                        Err(problem(span, message, format!("{}: {reason}", folder.display()), Some(HELP)))
-                    }
+                    Err(SourceError::Git(reason)) => Err(no_repository(&reason)),
                     Err(error) => Err(error.into()),
                 }
             }
@@ -246,10 +285,7 @@ impl Project {
         let shallow = repository.text(&["rev-parse", "--is-shallow-repository"], cancel).await? == "true";
         let dirty = match &repository {
             Repository::Bare { .. } => false,
-            Repository::WorkTree { .. } => {
-                let status = ["status", "--porcelain", "--untracked-files=normal", "--", "."];
-                !repository.text(&status, cancel).await?.is_empty()
-            }
+            Repository::WorkTree { view, folder } => git::is_dirty(view, folder, cancel).await?,
         };
         Ok(Known { standing: Standing { commits, commit, dirty }, tag, date: number(&date)?, shallow })
     }
@@ -321,7 +357,7 @@ impl Project {
     async fn file(&self, name: &str, cancel: &CancellationToken) -> Result<Option<String>, SourceError> {
         match self {
             Project::Nowhere => Ok(None),
-            Project::Folder(folder) => read(&folder.join(name)),
+            Project::Folder(folder) => read(folder, name),
             Project::Commit(repository, commit, _) => {
                 let blob = format!("{commit}:{name}");
                 match repository.text(&["cat-file", "blob", &blob], cancel).await {
@@ -351,13 +387,14 @@ async fn last_tag(
     }
 }
 
-/// A regular file of this host, at most [`LARGEST_FILE`] of it; none when there is none.
-fn read(path: &Path) -> Result<Option<String>, SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
-    match fs::symlink_metadata(path) {
+/// A regular file in a folder of this host, at most [`LARGEST_FILE`] of it; none when there is none.
+fn read(folder: &Path, name: &str) -> Result<Option<String>, SourceError> {
+    let io = |source| SourceError::Io { path: folder.join(name), source };
+    match fs::metadata(folder.join(name)) {
         Ok(metadata) if metadata.is_file() => {}
         _ => return Ok(None),
     }
+    let path = walk::inside(folder, name)?;
     let mut content = Vec::new();
     File::open(path).map_err(io)?.take(LARGEST_FILE).read_to_end(&mut content).map_err(io)?;
     Ok(Some(String::from_utf8_lossy(&content).into_owned()))

@@ -24,7 +24,7 @@ async fn entries(stream: ByteStream) -> Result<Vec<(String, u32, String)>, Strin
             let mut entry = entry.map_err(|error| error.to_string())?;
             let header = entry.header();
             assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0));
-            assert_eq!(header.mtime().unwrap(), FIXED_TIME.unsigned_abs());
+            assert_eq!(header.mtime().unwrap(), tree::FIXED_TIME.unsigned_abs());
             let (name, mode) = (String::from_utf8_lossy(&entry.path_bytes()).into_owned(), header.mode().unwrap());
             let mut content = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned());
             if content.is_none() {

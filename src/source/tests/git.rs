@@ -3,7 +3,7 @@
 use super::*;
 use crate::recipe::{Recipe, RecipeFile, Selection};
 
-fn git(folder: &Path, args: &[&str]) -> String {
+pub(super) fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
         .args(args)
@@ -29,31 +29,30 @@ async fn commits_are_fetched_shallow_or_whole_and_missing_ones_named() {
         git(&upstream, &["commit", "--quiet", "-m", content]);
         commits.push(git(&upstream, &["rev-parse", "HEAD"]));
     }
-    let at = |commit: &str| {
-        source(Origin::Git { url: "upstream".to_owned(), commit: commit.to_owned(), submodules: false }, 0)
-    };
+    let at =
+        |commit: &str| source(Origin::Git { url: "upstream".into(), commit: commit.to_owned(), submodules: false }, 0);
     // The tip first: after that, the history behind it is cut off, and the oldest must still be found.
     for (commit, content) in [(&commits[2], "three"), (&commits[0], "one"), (&commits[1], "two")] {
         let prepared = place.prepare(&[at(commit)]).await.unwrap();
         assert_eq!(tree_of(&prepared), ["src/ 755 0 0", &format!("src/file 644 {} 0", content.len())]);
         assert_eq!(read_file(&prepared, "src/file", 10).unwrap().unwrap(), content.as_bytes());
         assert_eq!(prepared.newest, 1_577_934_245);
-        assert_eq!(prepared.originals[0].0, "hello-1.0.tar");
-        let original = listing(File::open(&prepared.originals[0].1).unwrap());
+        assert_eq!(prepared.originals[0].name, "hello-1.0.tar");
+        let original = listing(File::open(&prepared.originals[0].path).unwrap());
         assert!(original.iter().any(|line| line.starts_with("hello-1.0/src/file ")), "{original:?}");
     }
     let error = place.prepare(&[at(&"0".repeat(40))]).await.unwrap_err();
     assert!(matches!(&error, SourceError::Git(_)), "{error}");
     let error = place.prepare(&[at("main")]).await.unwrap_err().to_string();
     assert!(error.contains("full commit id"), "{error}");
-    let nowhere = source(Origin::Git { url: "./nowhere".to_owned(), commit: commits[0].clone(), submodules: false }, 0);
+    let nowhere = source(Origin::Git { url: "./nowhere".into(), commit: commits[0].clone(), submodules: false }, 0);
     fs::remove_dir_all(place.temp.path().join("cache")).unwrap();
     let error = place.prepare(&[nowhere]).await.unwrap_err().to_string();
-    assert!(error.starts_with("git: fetch failed: fatal:"), "{error}");
+    assert_eq!(error, "git: ./nowhere is no git repository");
 }
 
 /// Commits everything below `folder`, a repository, and returns the commit's id.
-fn commit(folder: &Path, message: &str) -> String {
+pub(super) fn commit(folder: &Path, message: &str) -> String {
     git(folder, &["add", "--all"]);
     git(folder, &["commit", "--quiet", "--allow-empty", "-m", message]);
     git(folder, &["rev-parse", "HEAD"])
@@ -78,7 +77,7 @@ fn submodule(folder: &Path, (path, url): (&str, &str), id: &str) {
 }
 
 fn with_submodules(url: &str, commit: &str) -> Source {
-    source(Origin::Git { url: url.to_owned(), commit: commit.to_owned(), submodules: true }, 0)
+    source(Origin::Git { url: url.into(), commit: commit.to_owned(), submodules: true }, 0)
 }
 
 #[tokio::test]
@@ -100,7 +99,7 @@ async fn submodules_come_at_the_commits_that_are_recorded() {
     assert_eq!(content("top.txt").as_deref(), Some("top"));
     assert_eq!(content("vendor/middle/middle.txt").as_deref(), Some("mid"));
     assert_eq!(content("vendor/middle/deep/inner/inner.txt").as_deref(), Some("in"));
-    let original = listing(File::open(&prepared.originals[0].1).unwrap());
+    let original = listing(File::open(&prepared.originals[0].path).unwrap());
     assert!(
         original.iter().any(|line| line.starts_with("hello-1.0/vendor/middle/deep/inner/inner.txt ")),
         "{original:?}"
@@ -141,7 +140,7 @@ async fn hostile_submodules_are_refused_before_git_sees_them() {
 }
 
 /// `[package]` with these lines, and a source that is the folder `project`.
-fn recipe(place: &Place, lines: &str, source: &str) -> Recipe {
+pub(super) fn recipe(place: &Place, lines: &str, source: &str) -> Recipe {
     let text = format!(
         "[package]\nname = 'greeter'\nsummary = 'greets'\nlicense = 'MIT'\nmaintainer = 'A <a@example.org>'\n{lines}\n\
          [[sources]]\n{source}\n[build]\ninstall = 'x'\n"
@@ -158,8 +157,9 @@ fn recipe(place: &Place, lines: &str, source: &str) -> Recipe {
     file.resolve(&selection, &BTreeMap::new()).unwrap()
 }
 
-async fn settled(place: &Place, recipe: &Recipe, snapshot: bool) -> Result<Recipe, SettleError> {
-    settle(&place.temp.path().join("cache"), recipe, snapshot, &CancellationToken::new()).await
+pub(super) async fn settled(place: &Place, recipe: &Recipe, snapshot: bool) -> Result<Recipe, SettleError> {
+    let file = place.root().join("farm.toml");
+    settle(&place.temp.path().join("cache"), &file, recipe, snapshot, &CancellationToken::new()).await
 }
 
 async fn version(place: &Place, lines: &str, snapshot: bool) -> String {

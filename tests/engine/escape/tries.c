@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <sys/time.h>
 #include <sys/timex.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +68,7 @@ static void calls(void)
     struct { uint32_t type, size; uint64_t config; char rest[100]; } event = { 1, 112, 0, "" };
     struct { uint64_t set, clear, propagation, fd; } attributes = { 0, 1, 0, 0 };
     char handle[16] = { 8, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0 };
+    int pair[2];
 
     gettimeofday(&now, NULL);
     clock_gettime(CLOCK_REALTIME, &time);
@@ -135,6 +138,110 @@ static void calls(void)
     CALL(mknodat, AT_FDCWD, "/tmp/kmsg", S_IFCHR | 0666, makedev(1, 11));
     CALL(socket, AF_VSOCK, SOCK_STREAM, 0);
     CALL(socket, AF_ALG, SOCK_SEQPACKET, 0);
+    CALL(socket, AF_PACKET, SOCK_RAW, 0);
+    CALL(socket, AF_KEY, SOCK_RAW, 2);
+    CALL(socket, AF_RDS, SOCK_SEQPACKET, 0);
+    CALL(socket, AF_TIPC, SOCK_STREAM, 0);
+    CALL(socket, AF_CAN, SOCK_RAW, 1);
+    CALL(socket, AF_XDP, SOCK_RAW, 0);
+    CALL(socketpair, AF_TIPC, SOCK_STREAM, 0, pair);
+    CALL(set_mempolicy, 0, NULL, 0);
+    CALL(get_mempolicy, NULL, NULL, 0, NULL, 0);
+    CALL(kcmp, getpid(), getpid(), 1 /* KCMP_VM */, 0, 0);
+    CALL(personality, 0x0040000 /* ADDR_NO_RANDOMIZE */);
+    CALL(personality, 0x0100000 /* MMAP_PAGE_ZERO */);
+    errno = 0, say("open_tree_attr", syscall(467, AT_FDCWD, "/", 1, NULL, 0));
+}
+
+/* Calls that no list of today has: those that this kernel may have, and those that no kernel has. */
+static void newer(void)
+{
+    struct { uint64_t flags, rest[4]; } attributes = { 0, { 0 } };
+    char name[16];
+    long number;
+    for (number = 468; number < 480; number++) {
+        snprintf(name, sizeof name, "%ld", number);
+        errno = 0, say(name, syscall(number, AT_FDCWD, "/tmp", &attributes, sizeof attributes, 0));
+    }
+    errno = 0, say("600", syscall(600, 0, 0, 0, 0));
+    errno = 0, say("100000", syscall(100000, 0, 0, 0, 0));
+}
+
+/* What programs and C libraries use of late, and what they begin with: all of that is allowed. */
+static void usual(void)
+{
+    struct { uint32_t version; int pid; } header = { 0x20080522, 0 };
+    struct { uint32_t effective, permitted, inheritable; } sets[2];
+    char buffer[64];
+    int pair[2], fd = open("/tmp", O_RDONLY | O_DIRECTORY);
+    struct { uint64_t flags, mode, resolve; } how = { O_RDONLY, 0, 0 };
+    CALL(statx, AT_FDCWD, "/", 0, 0x7ff, malloc(4096));
+    CALL(faccessat2, AT_FDCWD, "/", R_OK, 0);
+    CALL(openat2, AT_FDCWD, "/", &how, sizeof how);
+    CALL(close_range, 60, 70, 0);
+    CALL(getrandom, buffer, 16, 0);
+    CALL(memfd_create, "farm", 0);
+    CALL(pidfd_open, getpid(), 0);
+    CALL(prlimit64, 0, RLIMIT_NOFILE, NULL, buffer);
+    CALL(membarrier, 0, 0, 0);
+    CALL(personality, 0xffffffff);
+    CALL(capget, &header, sets);
+    CALL(name_to_handle_at, AT_FDCWD, "/proc", malloc(256), &pair[0], 0), errno = 0;
+    CALL(sched_getaffinity, 0, sizeof buffer, buffer);
+    CALL(socket, AF_UNIX, SOCK_STREAM, 0);
+    CALL(socket, AF_INET, SOCK_DGRAM, 0);
+    CALL(socket, AF_INET6, SOCK_STREAM, 0);
+    CALL(socket, AF_NETLINK, SOCK_RAW, 0);
+    CALL(socketpair, AF_UNIX, SOCK_STREAM, 0, pair);
+    CALL(inotify_init1, 0);
+    CALL(timerfd_create, CLOCK_MONOTONIC, 0);
+    CALL(eventfd2, 0, 0);
+    CALL(epoll_create1, 0);
+    CALL(renameat2, fd, "none", fd, "other", 0), errno = 0;
+    CALL(mq_open, "/farm-none", 0, 0, NULL), errno = 0;
+}
+
+/* The host sends an open folder of its own, which would be a way out. */
+static void leaked(const char *name)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    char byte, space[CMSG_SPACE(sizeof(int))];
+    struct iovec data = { &byte, 1 };
+    struct msghdr message = { .msg_iov = &data, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+    socklen_t length = offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name);
+    int listening = socket(AF_UNIX, SOCK_STREAM, 0), connected, folder;
+
+    memcpy(address.sun_path + 1, name, strlen(name));
+    if (bind(listening, (struct sockaddr *)&address, length) != 0 || listen(listening, 1) != 0) {
+        say("listen", -1);
+        return;
+    }
+    puts("listening");
+    fflush(stdout);
+    connected = accept(listening, NULL, NULL);
+    if (recvmsg(connected, &message, 0) != 1 || !CMSG_FIRSTHDR(&message)) {
+        say("receive", -1);
+        return;
+    }
+    memcpy(&folder, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof folder);
+    puts("received");
+    errno = 0, say("read", openat(folder, "kept", O_RDONLY));
+    errno = 0, say("write", openat(folder, "kept", O_WRONLY));
+    errno = 0, say("make", openat(folder, "touched", O_CREAT | O_WRONLY, 0666));
+    errno = 0, say("folder", mkdirat(folder, "touched", 0777));
+    errno = 0, say("remove", unlinkat(folder, "kept", 0));
+    errno = 0, say("list", openat(folder, ".", O_RDONLY | O_DIRECTORY));
+    errno = 0, say("above", openat(folder, "../../../../../etc/passwd", O_RDONLY));
+}
+
+/* Somebody on the host who listens on an abstract socket. */
+static void abstract_socket(const char *name)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    memcpy(address.sun_path + 1, name, strlen(name));
+    errno = 0;
+    say("connect", connect(fd, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)));
 }
 
 /* Privileges that do not come back, and limits that do not grow. */
@@ -306,15 +413,24 @@ static long old_call(long number, long a, long b, long c)
     return result;
 }
 
+/* Arguments of socketcall, where 32 bits reach. */
+static unsigned old_vsock[3] = { AF_VSOCK, SOCK_STREAM, 0 }, old_alg[3] = { AF_ALG, SOCK_SEQPACKET, 0 };
+static unsigned old_unix[3] = { AF_UNIX, SOCK_STREAM, 0 }, old_pair[4] = { AF_UNIX, SOCK_STREAM, 0, 0 };
+
 /* The machine's other system calls, in a child: a kernel without them ends it. */
 static void foreign(void)
 {
-    static const struct { const char *name; long number, a, b; } all[] = {
+    const struct { const char *name; long number, a, b; } all[] = {
         { "mount", 21, 0, 0 }, { "umount", 22, 0, 0 }, { "umount2", 52, 0, 0 }, { "unshare", 310, CLONE_NEWUSER, 0 },
         { "clone", 120, CLONE_NEWUSER | SIGCHLD, 0 }, { "clone3", 435, 0, 0 }, { "setns", 346, 0, 0 }, { "bpf", 357, 0, 0 },
         { "keyctl", 288, 0, -3 }, { "init_module", 128, 0, 0 }, { "reboot", 88, 0xfee1dead, 672274793 },
         { "fsopen", 430, 0, 0 }, { "open_tree", 428, -100, 0 }, { "iopl", 110, 3, 0 }, { "stime", 25, 0, 0 },
         { "socket-alg", 359, AF_ALG, SOCK_SEQPACKET }, { "open_by_handle_at", 342, 0, 0 }, { "io_uring_setup", 425, 1, 0 },
+        { "socket-vsock", 359, AF_VSOCK, SOCK_STREAM }, { "socketpair-tipc", 360, AF_TIPC, SOCK_STREAM },
+        { "socketcall-vsock", 102, 1, (long)old_vsock }, { "socketcall-alg", 102, 1, (long)old_alg },
+        { "socketcall-unix", 102, 1, (long)old_unix }, { "socketcall-pair", 102, 8, (long)old_pair },
+        { "personality", 136, 0x0040000, 0 }, { "userfaultfd", 374, 0, 0 }, { "kcmp", 349, 1, 1 },
+        { "clock_settime64", 404, 0, 0 }, { "vm86", 166, 0, 0 }, { "file_getattr", 468, -100, 0 }, { "newer", 480, 0, 0 },
     };
     unsigned i;
     pid_t child = fork();
@@ -330,6 +446,9 @@ static void foreign(void)
     errno = 0, say("x32-mount", syscall(0x40000000 | 165, 0, 0, 0, 0, 0));
     errno = 0, say("x32-getpid", syscall(0x40000000 | 39));
     errno = 0, say("x32-unshare", syscall(0x40000000 | 272, CLONE_NEWUSER));
+    errno = 0, say("x32-socket", syscall(0x40000000 | 41, AF_VSOCK, SOCK_STREAM, 0));
+    errno = 0, say("x32-ioctl", syscall(0x40000000 | 514, 0, 0, 0));
+    errno = 0, say("x32-execve", syscall(520, "/bin/true", NULL, NULL));
 }
 #else
 static void foreign(void) {}
@@ -348,11 +467,33 @@ static void reopen(void)
     }
 }
 
+/* What somebody on the other side of an abstract socket of the host is told of this process. */
+static void connect_abstract(const char *name)
+{
+    struct sockaddr_un address;
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    memset(&address, 0, sizeof address);
+    address.sun_family = AF_UNIX;
+    strncpy(address.sun_path + 1, name, sizeof address.sun_path - 2);
+    if (connect(fd, (struct sockaddr *)&address, offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name)))
+        say("connect", errno);
+    else
+        puts("connect done");
+}
+
 int main(int count, char **arguments)
 {
     const char *what = count > 1 ? arguments[1] : "";
     if (!strcmp(what, "calls")) {
         calls();
+    } else if (!strcmp(what, "newer")) {
+        newer();
+    } else if (!strcmp(what, "usual")) {
+        usual();
+    } else if (!strcmp(what, "leaked") && count > 2) {
+        leaked(arguments[2]);
+    } else if (!strcmp(what, "abstract") && count > 2) {
+        abstract_socket(arguments[2]);
     } else if (!strcmp(what, "raise")) {
         raise_all();
     } else if (!strcmp(what, "walk")) {
@@ -371,6 +512,8 @@ int main(int count, char **arguments)
         foreign();
     } else if (!strcmp(what, "reopen")) {
         reopen();
+    } else if (!strcmp(what, "abstract") && count > 2) {
+        connect_abstract(arguments[2]);
     } else if (!strcmp(what, "who")) {
         printf("%d %d %d %d\n", getuid(), geteuid(), getgid(), getegid());
     } else {

@@ -281,6 +281,15 @@ fn header(kind: tar::EntryType, mode: u32, owner: (u32, u32)) -> tar::Header {
     header
 }
 
+/// What a container has mounted (`sandbox`): an image holds none of it, and nothing can be put there. Root file systems as
+/// people export them have files of another machine in these places.
+fn is_mounted(name: &[u8]) -> bool {
+    const FOLDERS: [&[u8]; 3] = [b"dev", b"proc", b"sys"];
+    const FILES: [&[u8]; 3] = [b"etc/hosts", b"etc/hostname", b"etc/resolv.conf"];
+    let below = |folder: &&[u8]| name.strip_prefix(*folder).is_some_and(|rest| rest.is_empty() || rest[0] == b'/');
+    FOLDERS.iter().any(below) || FILES.contains(&name)
+}
+
 /// `twin`: the new name of the file that a hard link is another name of.
 fn append<R: Read>(
     tar: &mut Tar<'_>,
@@ -289,6 +298,9 @@ fn append<R: Read>(
     twin: Option<Vec<u8>>,
     change: &Change,
 ) -> io::Result<()> {
+    if is_mounted(name) || twin.as_deref().is_some_and(is_mounted) {
+        return Ok(());
+    }
     let old = entry.header();
     let kind = match old.entry_type() {
         tar::EntryType::Continuous | tar::EntryType::GNUSparse => tar::EntryType::Regular,
@@ -323,5 +335,20 @@ fn append<R: Read>(
         tar::EntryType::Fifo => tar.append_data(&mut header, path, io::empty()),
         // Devices and sockets are no content.
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_put_where_a_container_has_mounts() {
+        for name in ["dev", "dev/null", "sys/kernel/x", "proc", "etc/hosts", "etc/hostname", "etc/resolv.conf"] {
+            assert!(is_mounted(name.as_bytes()), "{name}");
+        }
+        for name in ["", "device", "srv/dev/null", "etc", "etc/hosts.allow", "etc/hosts/x", "system"] {
+            assert!(!is_mounted(name.as_bytes()), "{name}");
+        }
     }
 }

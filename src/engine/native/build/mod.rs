@@ -231,7 +231,7 @@ impl Builder<'_> {
     async fn empty(&mut self) -> Result<Image, EngineError> {
         self.made += 1;
         let tag = self.staging.tag(self.made);
-        let spec = ImportSpec { tag: tag.clone(), arch: self.spec.arch, labels: BTreeMap::new() };
+        let spec = ImportSpec { tag: tag.clone(), arch: self.spec.arch, labels: BTreeMap::new(), env: Vec::new() };
         self.engine.import(&spec, stream::from_tar(|_| Ok(()))).await?;
         let found = self.look_up(&tag).await?;
         found.ok_or_else(|| EngineError::Lost { action: ACTION.to_owned(), reason: format!("{tag} is gone") })
@@ -356,7 +356,6 @@ impl Builder<'_> {
             name: self.staging.tag(self.made),
             network,
             limits: self.spec.limits.clone(),
-            caches: Vec::new(),
             labels: self.spec.labels.clone(),
         };
         let (shared, cgroups) = (self.engine.shared.clone(), self.engine.cgroups.clone());

@@ -1,8 +1,10 @@
 //! What this engine keeps, in one folder of this host: images in the OCI image layout, their layers unpacked once and
-//! shared, caches, and the folders of containers. Whatever is made is made in `staging` and renamed into place, so that
+//! shared, and the folders of containers. Whatever is made is made in `staging` and renamed into place, so that
 //! a kill at any moment leaves no half of it. Files belong to ids that this process may not touch: making and removing
 //! trees is the helper's.
 
+mod index;
+mod owners;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -16,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::ids::Range;
 use crate::engine::{ImageInfo, labels};
-use crate::types::Arch;
+use crate::types::{Arch, own_folder};
 
 pub(super) use upkeep::Swept;
 
@@ -32,6 +35,8 @@ const NAME_DIGITS: usize = 32;
 /// What the tags of images begin with that a build needs for itself: the name of its folder in `staging` follows, and a
 /// number. They go with that folder.
 const OF_BUILD: &str = "farm/stage:";
+/// What the names of layers begin with that are being removed.
+const GONE: &str = ".gone-";
 const REFERENCE: &str = "org.opencontainers.image.ref.name";
 const REPO_DIGEST: &str = "io.farm.repo-digest";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -42,6 +47,8 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 #[derive(Debug, Clone)]
 pub(super) struct Store {
     root: PathBuf,
+    /// The ids that files of layers belong to, where those are not this process's own.
+    range: Option<Range>,
 }
 
 /// `index.json`: a descriptor for each tag (OCI image layout specification).
@@ -153,19 +160,25 @@ pub(super) struct ContainerFolder {
 }
 
 impl Store {
-    pub(super) fn open(root: &Path) -> io::Result<Store> {
+    /// `range`: the ids that files of its layers are to belong to.
+    pub(super) fn open(root: &Path, range: Option<Range>) -> io::Result<Store> {
         use std::os::unix::fs::DirBuilderExt;
         // Layers hold set-user-id programs: nobody else may come near.
         let private = |path: &Path| fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         private(root)?;
-        for folder in ["images/blobs/sha256", "layers", "containers", "caches", "staging"] {
+        own_folder(root, "FARM_DATA").map_err(io::Error::other)?;
+        for folder in
+            ["images", "images/blobs", "images/blobs/sha256", "images/tags", "layers", "containers", "staging"]
+        {
             private(&root.join(folder))?;
+            own_folder(&root.join(folder), "FARM_DATA").map_err(io::Error::other)?;
         }
-        let store = Store { root: root.to_owned() };
+        let store = Store { root: root.to_owned(), range };
         let layout = store.root.join("images/oci-layout");
         if !layout.exists() {
             store.write(&layout, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         }
+        store.settle_owners()?;
         Ok(store)
     }
 
@@ -175,10 +188,6 @@ impl Store {
 
     pub(super) fn containers(&self) -> PathBuf {
         self.root.join("containers")
-    }
-
-    fn cache(&self, name: &str) -> PathBuf {
-        self.root.join("caches").join(name)
     }
 
     /// While it is held, nothing that is there is taken away.
@@ -209,20 +218,6 @@ impl Store {
     }
 
     // ---- images
-
-    fn index(&self) -> io::Result<Index> {
-        match fs::read(self.root.join("images/index.json")) {
-            Ok(text) => Ok(serde_json::from_slice(&text)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(Index { schema_version: 2, media_type: INDEX.to_owned(), manifests: Vec::new() })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn write_index(&self, index: &Index) -> io::Result<()> {
-        self.write(&self.root.join("images/index.json"), &serde_json::to_vec_pretty(index)?)
-    }
 
     fn blob_path(&self, digest: &str) -> io::Result<PathBuf> {
         let name = digest.strip_prefix("sha256:").filter(|name| is_digest(name));
@@ -361,7 +356,11 @@ impl Store {
         let _lock = self.exclusive()?;
         for (made, diff_id) in layers {
             let place = self.layers().join(layer_name(&diff_id));
-            if !place.exists() {
+            if !self.has_layer(&diff_id) {
+                // Half a layer is none.
+                if place.exists() {
+                    fs::rename(&place, self.root.join("staging").join(unique()))?;
+                }
                 fs::rename(made, place)?;
             }
         }
@@ -394,7 +393,8 @@ impl Store {
     }
 
     pub(super) fn has_layer(&self, diff_id: &str) -> bool {
-        self.layers().join(layer_name(diff_id)).exists()
+        let layer = self.layers().join(layer_name(diff_id));
+        layer.join(SEAL).exists() && layer.join(TREE).is_dir()
     }
 
     /// Takes a tag away, or, with an id, all tags of an image. What nothing needs then is [`Store::sweep`]'s.
@@ -416,45 +416,29 @@ impl Store {
         let _shared = self.shared()?;
         let folder = self.root.join("staging").join(unique());
         let lock = make_locked(&folder)?;
-        make_tree(&folder)?;
+        make_tree(&folder, self.range)?;
         Ok(Staging { folder, lock })
     }
 
-    // ---- caches
-
-    pub(super) fn make_cache(&self, name: &str) -> io::Result<PathBuf> {
-        let plain = !name.starts_with('.')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'+'));
-        if name.is_empty() || !plain {
-            return Err(io::Error::other(format!("`{name}` is no name for a cache")));
-        }
-        let folder = self.cache(name);
-        fs::create_dir_all(&folder)?;
-        Ok(folder)
-    }
-
-    pub(super) fn caches(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(self.root.join("caches"))? {
-            names.extend(entry?.file_name().into_string().ok());
-        }
-        names.sort();
-        Ok(names)
-    }
-
-    /// Takes a cache out of reach; where it is then, for the helper to remove.
-    pub(super) fn take_cache(&self, name: &str) -> io::Result<Option<Rubbish>> {
-        let _lock = self.exclusive()?;
-        let folder = self.cache(name);
-        if folder.exists() { self.take_away(&folder).map(Some) } else { Ok(None) }
-    }
-
     /// Out of reach, into a folder that is ours: what is taken may be anybody's. Under [`Store::exclusive`].
+    ///
+    /// On a disk without room for a folder it only gets another name, and its lock is itself.
     fn take_away(&self, path: &Path) -> io::Result<Rubbish> {
         let folder = self.root.join("staging").join(unique());
-        let lock = make_locked(&folder)?;
-        fs::rename(path, folder.join("layer"))?;
-        Ok(Rubbish { folder, lock })
+        match make_locked(&folder) {
+            Ok(lock) => {
+                fs::rename(path, folder.join("layer"))?;
+                Ok(Rubbish { folder, lock })
+            }
+            Err(error) if is_full(&error) => {
+                let folder = path.with_file_name(format!("{GONE}{}", unique()));
+                let lock = File::open(path)?;
+                lock.lock()?;
+                fs::rename(path, &folder)?;
+                Ok(Rubbish { folder, lock })
+            }
+            Err(error) => Err(error),
+        }
     }
 
     // ---- containers
@@ -474,9 +458,9 @@ impl Store {
 
 /// A folder for a container, locked: it is the caller's until the lock is closed. Under [`Store::shared`], and by the
 /// container's keeper: whatever happens to farm, who made it removes it.
-pub(super) fn make_container(folder: &Path, record: &ContainerRecord) -> io::Result<File> {
+pub(super) fn make_container(folder: &Path, record: &ContainerRecord, range: Option<Range>) -> io::Result<File> {
     let lock = make_locked(folder)?;
-    make_tree(folder)?;
+    make_tree(folder, range)?;
     for name in ["work", "root"] {
         fs::create_dir(folder.join(name))?;
     }
@@ -485,17 +469,21 @@ pub(super) fn make_container(folder: &Path, record: &ContainerRecord) -> io::Res
     Ok(lock)
 }
 
-/// The tree of a layer to be. A root folder is everybody's to enter, whatever the mask of whoever makes it.
 /// Writes down what a layer's tree is, before the layer gets its place.
 pub(super) fn write_seal(layer: &Path, digest: &str) -> io::Result<()> {
     fs::write(layer.join(SEAL), digest)
 }
 
-fn make_tree(folder: &Path) -> io::Result<()> {
+/// The tree of a layer to be. A root folder is everybody's to enter, whatever the mask of whoever makes it.
+fn make_tree(folder: &Path, range: Option<Range>) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let tree = folder.join("layer").join(TREE);
     fs::create_dir_all(&tree)?;
-    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755))
+    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755))?;
+    match range {
+        Some(range) => std::os::unix::fs::chown(&tree, Some(range.first), Some(range.first)),
+        None => Ok(()),
+    }
 }
 
 fn read_record(folder: &Path) -> Option<ContainerRecord> {
@@ -526,6 +514,11 @@ pub(super) fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
     format!("{time:x}-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Whether the disk has no room, or the user may have no more of it.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 fn is_digest(name: &str) -> bool {

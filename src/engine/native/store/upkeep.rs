@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Descriptor, OF_BUILD, REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, read_record};
+use super::{Descriptor, GONE, OF_BUILD, REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, is_full, read_record};
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub(in crate::engine::native) struct Swept {
     pub(in crate::engine::native) cgroups: Vec<PathBuf>,
     /// Of files that are gone already.
     pub(in crate::engine::native) bytes: u64,
+    /// Whether there was more, and no room to take it away.
+    pub(in crate::engine::native) left: bool,
+    /// How many images cannot be read: then no layer was taken.
+    pub(in crate::engine::native) damaged: usize,
 }
 
 /// What [`Store::verify`] found.
@@ -34,7 +38,7 @@ impl Store {
     /// Moves everything that no image, container or process needs out of reach, and says where it is.
     pub(in crate::engine::native) fn sweep(&self) -> io::Result<Swept> {
         let _lock = self.exclusive()?;
-        let (mut rubbish, mut cgroups, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let (mut rubbish, mut cgroups, mut bytes, mut left) = (Vec::new(), Vec::new(), 0, false);
         for folder in ["staging", "containers"] {
             for entry in fs::read_dir(self.root.join(folder))? {
                 let folder = entry?.path();
@@ -44,14 +48,39 @@ impl Store {
                 }
             }
         }
+        // Package caches that containers of an earlier farm shared, and could write to.
+        let caches = self.root.join("caches");
+        if fs::symlink_metadata(&caches).is_ok() {
+            rubbish.push(self.take_away(&caches)?);
+        }
+        for entry in fs::read_dir(self.root.join("images"))? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(".new-") {
+                bytes += entry.metadata()?.len();
+                fs::remove_file(entry.path())?;
+            }
+        }
         self.forget_stages(&rubbish)?;
         let images = self.images()?;
+        // What an image needs that cannot be read nobody knows: as long as there is one, no layer goes.
+        let damaged = self.index()?.manifests.iter().filter(|entry| self.read_image(&entry.digest).is_err()).count();
+        if damaged > 0 {
+            return Ok(Swept { rubbish, cgroups, bytes, left: false, damaged });
+        }
         let mut layers: BTreeSet<String> = images.iter().flat_map(|image| image.layers.clone()).collect();
         layers.extend(self.running()?.into_iter().flat_map(|container| container.record.layers));
         for entry in fs::read_dir(self.layers())? {
             let entry = entry?;
-            if !entry.file_name().to_str().is_some_and(|name| layers.contains(name)) {
-                rubbish.push(self.take_away(&entry.path())?);
+            let (path, name) = (entry.path(), entry.file_name());
+            if name.to_string_lossy().starts_with(GONE) {
+                rubbish.extend(abandoned(&path).map(|lock| Rubbish { folder: path, lock }));
+            } else if !name.to_str().is_some_and(|name| layers.contains(name)) {
+                match self.take_away(&path) {
+                    Ok(one) => rubbish.push(one),
+                    // What else was found makes room.
+                    Err(error) if is_full(&error) => left = true,
+                    Err(error) => return Err(error),
+                }
             }
         }
         let blobs: BTreeSet<&str> = images
@@ -66,7 +95,7 @@ impl Store {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(Swept { rubbish, cgroups, bytes })
+        Ok(Swept { rubbish, cgroups, bytes, left, damaged: 0 })
     }
 
     /// Takes away what builds kept for themselves that are over. Under [`Store::exclusive`].

@@ -1,0 +1,226 @@
+//! What the packages go through in their test, and where they have a network: nowhere, unless the recipe says so.
+
+use super::*;
+use crate::family::{EXIT_INCOMPLETE, FETCH_ONLY};
+
+fn tested(bench: &Bench, change: impl Fn(&mut TestSetup)) -> Job {
+    let mut job = bench.job("hello", &["make"]);
+    let mut setup = test_setup();
+    change(&mut setup);
+    job.test = Some(Arc::new(setup));
+    job
+}
+
+fn has(guest: &crate::engine::fake::Guest<'_>, variable: &str) -> bool {
+    guest.exec.env.iter().any(|(name, _)| name == variable)
+}
+
+/// A test whose packages need others, which are fetched with `code`.
+fn needing(bench: &Bench, code: i32) {
+    bench.on_good_build("make", "hello");
+    bench.on("install packages", move |guest| {
+        if has(guest, FETCH_ONLY) {
+            assert_eq!(guest.container.network, Network::Default);
+            guest.files.insert("/tmp/farm-fetched".to_owned(), FakeFile::directory());
+            guest.files.insert("/tmp/farm-fetched/libfoo.deb".to_owned(), FakeFile::regular(b"foo".to_vec()));
+            return Reply::exit(code).stdout("farm: unsatisfiable: libfoo\n");
+        }
+        assert_eq!(guest.container.network, Network::None);
+        let fetched = guest.files.contains_key("/tmp/farm-fetched/libfoo.deb");
+        Reply::exit(if fetched { 0 } else { EXIT_INCOMPLETE })
+    });
+    for script in ["run test", "remove packages"] {
+        bench.on(script, |guest| {
+            assert_eq!(guest.container.network, Network::None);
+            Reply::exit(0)
+        });
+    }
+}
+
+#[tokio::test]
+async fn what_packages_need_is_fetched_in_another_container_than_they_are_tried_in() {
+    let bench = Bench::new();
+    needing(&bench, 0);
+    let ran = bench.run(vec![tested(&bench, |_| ())]).await;
+    assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
+    assert_eq!((bench.calls("create farm-test-0-test-"), bench.calls("create farm-test-0-fetch-")), (1, 1));
+}
+
+#[tokio::test]
+async fn packages_that_need_nothing_more_are_tried_in_one_container() {
+    let bench = Bench::new();
+    bench.on_good_build("make", "hello");
+    for good in ["install packages", "run test", "remove packages"] {
+        bench.on(good, |_| Reply::exit(0));
+    }
+    let ran = bench.run(vec![tested(&bench, |_| ())]).await;
+    assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
+    assert_eq!((bench.calls("create farm-test-0-test-"), bench.calls("create farm-test-0-fetch-")), (1, 0));
+}
+
+#[tokio::test]
+async fn what_no_repository_has_rejects_by_name() {
+    let bench = Bench::new();
+    needing(&bench, 11);
+    let ran = bench.run(vec![tested(&bench, |_| ())]).await;
+    let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    assert_eq!(findings[0].message, "cannot be installed (exit code 11): unsatisfiable: libfoo");
+}
+
+#[tokio::test]
+async fn only_who_fetches_can_say_that_the_network_failed() {
+    let bench = Bench::fast();
+    needing(&bench, EXIT_NETWORK);
+    let ran = bench.run(vec![tested(&bench, |_| ())]).await;
+    let Outcome::Infrastructure { reason } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    assert!(reason.contains("mirror"), "{reason}");
+    assert_eq!(bench.calls("create farm-test-0-test-"), 3);
+    assert_eq!(bench.calls("create farm-test-0-build-"), 1);
+
+    // Where scripts of the package run, its exit code is the package's.
+    for (script, rule) in
+        [("install packages", "install-failed"), ("run test", "test-failed"), ("remove packages", "remove-failed")]
+    {
+        let bench = Bench::fast();
+        bench.on_good_build("make", "hello");
+        bench.on(script, |_| Reply::exit(EXIT_NETWORK).stdout("hello: not found\n"));
+        for good in ["install packages", "run test", "remove packages"] {
+            bench.on(good, |_| Reply::exit(0));
+        }
+        let ran = bench.run(vec![tested(&bench, |_| ())]).await;
+        let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+        assert_eq!(findings[0].rule, rule);
+        assert!(findings[0].message.ends_with("hello: not found"), "{}", findings[0].message);
+        assert_eq!(bench.calls("create farm-test-0-test-"), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_test_that_wants_the_network_has_it_only_when_the_recipe_says_so() {
+    for network in [false, true] {
+        let bench = Bench::new();
+        bench.on_good_build("make", "hello");
+        for good in ["install packages", "remove packages"] {
+            bench.on(good, |_| Reply::exit(0));
+        }
+        bench.on("run test", |guest| match guest.container.network {
+            Network::None => Reply::exit(6).stdout("curl: (6) Could not resolve host: example.org\n"),
+            _ => Reply::exit(0),
+        });
+        let ran = bench.run(vec![tested(&bench, |setup| setup.network = network)]).await;
+        match ran.outcome() {
+            Outcome::Succeeded => assert!(network),
+            Outcome::Rejected { findings, .. } => {
+                assert!(!network);
+                assert!(findings[0].message.contains("`network = true`"), "{}", findings[0].message);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn scripts_of_packages_find_no_variables_of_farms() {
+    let bench = Bench::new();
+    bench.on_good_build("make", "hello");
+    for script in ["install packages", "run test", "remove packages"] {
+        bench.on(script, move |guest| {
+            assert_eq!(has(guest, "FARM_VERSION"), script == "run test", "{script}");
+            Reply::exit(0)
+        });
+    }
+    let job = tested(&bench, |setup| drop(setup.env.insert("FARM_VERSION".to_owned(), "1.0".to_owned())));
+    assert_eq!(*bench.run(vec![job]).await.outcome(), Outcome::Succeeded);
+}
+
+/// A build of `hello` in this version, which is the whole of the job.
+fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job {
+    bench.on(script, move |guest| {
+        let deb = deb("hello", version);
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        guest.files.insert(format!("/build/results/hello_{version}_all.deb"), FakeFile::regular(deb));
+        Reply::exit(0)
+    });
+    let mut job = bench.job("hello", &[script]);
+    let mut packaging = (*job.packaging).clone();
+    packaging.expected = vec![ExpectedPackage {
+        name: "hello".to_owned(),
+        version: version.to_owned(),
+        architecture: crate::recipe::PackageArch::All,
+    }];
+    job.packaging = Arc::new(packaging);
+    job.test = Some(Arc::new(test_setup()));
+    job.key.inputs.insert("recipe.version".to_owned(), version.to_owned());
+    job
+}
+
+/// What is run in tests of `second`, when `first` is the last good version, and how that ends.
+async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrade: i32) -> (Vec<String>, Ran) {
+    let bench = Bench::new();
+    let ran: Arc<Mutex<Vec<String>>> = Arc::default();
+    for script in ["install packages", "run test", "remove packages", "install former", "upgrade packages"] {
+        let ran = ran.clone();
+        bench.on(script, move |guest| {
+            let has = |path: &str| guest.files.keys().any(|file| file.starts_with(path));
+            assert_eq!(guest.container.network, Network::None);
+            let code = match script {
+                "install former" => {
+                    assert!(has("/tmp/farm-former/hello_") && has("/tmp/farm-packages/Packages"));
+                    former
+                }
+                "upgrade packages" => upgrade,
+                _ => 0,
+            };
+            ran.lock().unwrap().push(script.to_owned());
+            Reply::exit(code).stdout("farm: /etc/hello is gone\n")
+        });
+    }
+    let one = versioned(&bench, "make one", first);
+    assert_eq!(*bench.run(vec![one]).await.outcome(), Outcome::Succeeded);
+    ran.lock().unwrap().clear();
+    let two = versioned(&bench, "make two", second);
+    let report = bench.run(vec![two]).await;
+    let ran = ran.lock().unwrap().clone();
+    (ran, report)
+}
+
+const FRESH: [&str; 3] = ["install packages", "run test", "remove packages"];
+
+#[tokio::test]
+async fn an_upgrade_from_the_last_good_version_is_tried_and_what_it_left_removed() {
+    let (ran, report) = upgraded("1.0-1~deb12", "1.1-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded, "{}", report.log());
+    assert_eq!(ran[..3], FRESH);
+    assert_eq!(ran[3..], ["install former", "upgrade packages", "remove packages"]);
+
+    let (ran, report) = upgraded("1.0-1~deb12", "1.0-2~deb12", 0, 1).await;
+    let Outcome::Rejected { step: StepKind::Test, findings } = report.outcome() else {
+        panic!("{:?}", report.outcome())
+    };
+    assert_eq!(findings[0].rule, "upgrade-failed");
+    assert!(findings[0].message.ends_with("/etc/hello is gone"), "{}", findings[0].message);
+    assert_eq!(ran[3..], ["install former", "upgrade packages"]);
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_to_upgrade_from_none_is_tried() {
+    // The same version again.
+    let (ran, report) = upgraded("1.0-1~deb12", "1.0-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded);
+    assert_eq!(ran, FRESH);
+    assert!(report.log().contains("dist/ has this version"), "{}", report.log());
+
+    // A later one: that is told.
+    let (ran, report) = upgraded("2.0-1~deb12", "2.0~rc1-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded);
+    assert_eq!(ran, FRESH);
+    let warnings = &report.reports[0].warnings;
+    assert_eq!(warnings[0].rule, "version-goes-back");
+    assert!(warnings[0].message.contains("2.0-1~deb12"), "{}", warnings[0].message);
+
+    // One that cannot be installed any more is not the new one's fault.
+    let (ran, report) = upgraded("1.0-1~deb12", "1.1-1~deb12", 100, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded);
+    assert_eq!(ran[3..], ["install former"]);
+    assert_eq!(report.reports[0].warnings[0].rule, "no-upgrade");
+}

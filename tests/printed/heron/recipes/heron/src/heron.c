@@ -1,0 +1,6 @@
+#include <pond.h>
+
+int main(void)
+{
+    return pond_depth() != 3;
+}
