@@ -423,6 +423,7 @@ pub(crate) mod tests {
             end_of_life: None,
             enable_repositories: Vec::new(),
             build_packages: Vec::new(),
+            triggers: Vec::new(),
             macros: Default::default(),
             bootstrap: Some(Bootstrap {
                 archive: "debian".to_owned(),

@@ -84,7 +84,13 @@ pub(super) fn check(
                 None => depends_on_library(facts, library),
             },
         };
-        if let Err((severity, why)) = verdict {
+        if let Err((severity, mut why)) = verdict {
+            if is_musl(library) {
+                why.push_str(
+                    ": it is linked with musl (libc.so is musl's C library, glibc's is libc.so.6); build with the \
+                     distribution's compiler, or link statically",
+                );
+            }
             let rule = if severity == Severity::Error { "elf-without-dependency" } else { "elf-dependency-unclear" };
             report(severity, rule, format!("{path} needs {library}, which {why}"));
         }
@@ -120,6 +126,11 @@ fn depends_on_library(facts: &Facts, library: &str) -> Result<(), (Severity, Str
         return Ok(());
     }
     Err((Severity::Warning, "no dependency brings by its name".to_owned()))
+}
+
+/// musl's C library, as musl-gcc and Alpine name it.
+fn is_musl(library: &str) -> bool {
+    library == "libc.so" || library.starts_with("libc.musl-") || library.starts_with("ld-musl-")
 }
 
 fn is_glibc(library: &str) -> bool {

@@ -23,6 +23,7 @@ fn expectation(format: Format, packages: &[(&str, &str)]) -> Expectation {
         packages: packages.iter().map(|(name, version)| expected(name, version)).collect(),
         closed: true,
         upstream_version: None,
+        manifest: None,
     }
 }
 
@@ -260,6 +261,27 @@ fn many_findings_of_one_kind_are_counted() {
     let findings = lines(&deb_findings("", &members));
     assert_eq!(findings.len(), 21);
     assert_eq!(findings[20], "error file-outside-standard: and 80 more of this kind");
+}
+
+#[test]
+fn a_library_of_musl_is_named() {
+    for library in ["libc.so", "libc.musl-x86_64.so.1", "ld-musl-aarch64.so.1"] {
+        let elf = ElfMaker::needing(&[library]);
+        for depends in ["", "Depends: libc6 (>= 2.36)\n"] {
+            let found = lines(&deb_findings(depends, &[program("./usr/bin/hello", &elf)]));
+            assert!(found.len() == 1 && found[0].contains("linked with musl"), "{found:?}");
+        }
+        let found = lines(&rpm_findings(|builder| {
+            builder
+                .requires(Dependency::any("libc.so.6()(64bit)"))
+                .with_file_contents(elf, FileOptions::new("/usr/bin/hello").permissions(0o755))
+                .unwrap();
+        }));
+        assert!(found.len() == 1 && found[0].contains("linked with musl"), "{found:?}");
+    }
+    let elf = ElfMaker::needing(&["libcom.so"]);
+    let found = lines(&deb_findings("", &[program("./usr/bin/hello", &elf)]));
+    assert!(!found[0].contains("musl"), "{found:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! tree        the installed tree: names in memory, contents on disk
 //! layout      which file goes into which package; manual pages, modes
 //! system      units, users, temporary files and alternatives
+//! manifest    what was installed, for the comparison with the packages
 //! libraries   what files need and provide
 //! development what development files do
 //! archive     which Debian packages bring libraries
@@ -17,8 +18,10 @@
 mod archive;
 mod deb;
 mod development;
+mod folders;
 mod layout;
 mod libraries;
+mod manifest;
 mod payload;
 mod rpm;
 mod system;
@@ -31,6 +34,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::archive::ArchiveError;
+use crate::artifact::manifest::Manifest;
 use crate::family::Assembly;
 use crate::types::{Arch, Format};
 
@@ -68,6 +72,7 @@ impl AssembleError {
 pub struct Staged {
     tree: Tree,
     layout: layout::Layout,
+    manifest: Manifest,
 }
 
 impl Staged {
@@ -76,6 +81,7 @@ impl Staged {
     /// # Errors
     /// [`AssembleError::Refused`] with all that does not fit the recipe.
     pub fn new(mut tree: Tree, assembly: &Assembly, libdir: &str) -> Result<Staged, AssembleError> {
+        let installed = manifest::installed(&tree);
         layout::compress_pages(&mut tree)?;
         system::gather_units(&mut tree);
         layout::set_modes(&mut tree, assembly.format);
@@ -85,7 +91,13 @@ impl Staged {
         if assembly.format == Format::Deb {
             deb::add_documents(&mut tree, assembly, &mut layout)?;
         }
-        Ok(Staged { tree, layout })
+        let manifest = manifest::manifest(&tree, installed, &layout, assembly, libdir);
+        Ok(Staged { tree, layout, manifest })
+    }
+
+    /// What was installed, for the packages to be held against.
+    pub fn into_manifest(self) -> Manifest {
+        self.manifest
     }
 
     /// The libraries that have to come from the distribution.

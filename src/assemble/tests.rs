@@ -1,3 +1,5 @@
+mod property;
+
 use std::collections::BTreeMap;
 
 use tar::EntryType;
@@ -126,7 +128,10 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         source_date_epoch: 1_700_000_000,
         payload: Payload::Zstd,
         rpm_makes_users: false,
+        runs_ldconfig: true,
+        changelog_version: "1.0-1".to_owned(),
         unit_folder: "usr/lib/systemd/system",
+        whole: Vec::new(),
     }
 }
 
@@ -159,6 +164,7 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         packages: packages.collect(),
         closed: true,
         upstream_version: None,
+        manifest: Some(std::sync::Arc::new(staged.into_manifest())),
     };
     let found = artifact::inspect(&files, &expectation).unwrap();
     assert_eq!(found.findings, []);

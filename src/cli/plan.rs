@@ -13,8 +13,9 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
 use super::{graph, resolve, select};
+use crate::distro::Distro;
 use crate::engine::{EngineInfo, Network};
-use crate::family::Answers;
+use crate::family::{self, Answers};
 use crate::fetch::Fetcher;
 use crate::image::{Images, KnownBases};
 use crate::matrix::Target;
@@ -235,6 +236,8 @@ fn reason(job: &Job, store: Option<&Store>) -> Reason {
 #[derive(Serialize)]
 struct PlannedJob<'a> {
     id: String,
+    version: String,
+    image: String,
     because: &'a Reason,
     #[serde(flatten)]
     job: &'a Job,
@@ -245,7 +248,13 @@ fn json(plan: &Plan, reasons: &[Reason]) -> String {
         .jobs
         .iter()
         .zip(reasons)
-        .map(|(job, because)| PlannedJob { id: job.target.to_string(), because, job })
+        .map(|(job, because)| PlannedJob {
+            id: job.target.to_string(),
+            version: version(job),
+            image: image(job),
+            because,
+            job,
+        })
         .collect();
     let value = serde_json::json!({"schema": 1, "jobs": jobs, "warnings": plan.warnings});
     format!("{value:#}\n")
@@ -255,14 +264,13 @@ fn json(plan: &Plan, reasons: &[Reason]) -> String {
 type Origin<'a> = &'a dyn Fn(usize, &str) -> Option<String>;
 
 fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style, origin: Origin<'_>) -> String {
-    let mut table = Table::new(&["TARGET", "VERSION", "ACTION", "BECAUSE"]);
+    let mut table = Table::new(&["TARGET", "VERSION", "IMAGE", "ACTION", "BECAUSE"]);
     for (number, (job, reason)) in plan.jobs.iter().zip(reasons).enumerate() {
         let mut because = because(reason, &|input| origin(number, input));
         if job.only_needed && *reason != Reason::UpToDate {
             because.push_str(&format!("; needed by {}", needed_by(plan, job)));
         }
-        let version = job.recipe.package.version.clone();
-        table.row(vec![job.target.to_string(), version, action(reason).to_owned(), because]);
+        table.row(vec![job.target.to_string(), version(job), image(job), action(reason).to_owned(), because]);
     }
     let mut text = table.render(style);
     if explain {
@@ -282,6 +290,24 @@ fn table(plan: &Plan, reasons: &[Reason], explain: bool, style: &Style, origin: 
         text.push_str(&format!("{} {target}{}\n", style.paint(Tone::Warning, "warning:"), warning.message));
     }
     text
+}
+
+/// As the packages have it, with epoch, release and tag; the recipe's own where the project's packaging says the rest.
+fn version(job: &Job) -> String {
+    family::version(&job.recipe, &job.distro).unwrap_or_else(|| job.recipe.package.version.clone())
+}
+
+/// What the steps run in, as short as Docker's users write it.
+fn image(job: &Job) -> String {
+    let of_distro = |distro: &Distro| distro.image.clone().unwrap_or_else(|| distro.id.clone());
+    let name = match job.environment.as_ref().map(|environment| (&environment.origin, &environment.distro)) {
+        None => of_distro(&job.distro),
+        Some((EnvironmentOrigin::Image(reference), _)) => reference.clone(),
+        Some((EnvironmentOrigin::Dockerfile(dockerfile), _)) => dockerfile.path.clone(),
+        Some((EnvironmentOrigin::Distro(id), distro)) => distro.as_ref().map_or_else(|| id.clone(), |d| of_distro(d)),
+    };
+    let short = name.strip_prefix("docker.io/").unwrap_or(&name);
+    printable(short.strip_prefix("library/").unwrap_or(short))
 }
 
 /// What the plan has decided. A job that may be built or not is decided when what it needs is done.

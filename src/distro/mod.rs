@@ -31,6 +31,31 @@ impl PackageManager {
     }
 }
 
+/// What rpm does by itself when files of a kind are installed, by triggers of the distribution's own packages or of rpm:
+/// scriptlets that would do the same are left out. An rpm without file triggers is older than 4.13.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// glibc's, for libraries.
+    Ldconfig,
+    /// systemd's, for `/usr/lib/tmpfiles.d`.
+    Tmpfiles,
+    /// rpm's own, for `/usr/lib/sysusers.d`, before anything is unpacked.
+    Users,
+}
+
+impl Trigger {
+    pub const ALL: [Trigger; 3] = [Trigger::Ldconfig, Trigger::Tmpfiles, Trigger::Users];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Trigger::Ldconfig => "ldconfig",
+            Trigger::Tmpfiles => "tmpfiles",
+            Trigger::Users => "users",
+        }
+    }
+}
+
 /// Where a distribution stands in its life, as far as `end_of_life` does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
@@ -81,6 +106,8 @@ pub struct Distro {
     pub enable_repositories: Vec<String>,
     /// Packages that every build on it needs: `build-essential debhelper`, `rpm-build gcc make`.
     pub build_packages: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Trigger>,
     /// Extra `rpmbuild --define` macros, for RPM formats.
     pub macros: std::collections::BTreeMap<String, String>,
     pub bootstrap: Option<Bootstrap>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{DistroError, PackageManager, Stage};
+use super::{DistroError, PackageManager, Stage, Trigger};
 use crate::types::{Arch, Format, nearest};
 
 /// A definition as written.
@@ -61,6 +61,7 @@ pub(super) struct Layer {
     pub end_of_life: Option<Said<String>>,
     pub enable_repositories: Option<Said<Vec<String>>>,
     pub build_packages: Option<Said<Vec<String>>>,
+    pub triggers: Option<Said<Vec<Trigger>>>,
     pub macros: BTreeMap<String, String>,
     pub setup: Option<Said<String>>,
     pub bootstrap: Option<BootstrapLayer>,
@@ -86,7 +87,7 @@ pub(super) struct SecurityLayer {
     pub suite: Option<Said<String>>,
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "extends",
     "name",
     "family",
@@ -100,6 +101,7 @@ const KEYS: [&str; 16] = [
     "end-of-life",
     "enable-repositories",
     "build-packages",
+    "triggers",
     "macros",
     "setup",
     "bootstrap",
@@ -140,6 +142,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
             }
             "enable-repositories" => layer.enable_repositories = Some(reader.words(key, value)?),
             "build-packages" => layer.build_packages = Some(reader.list(key, value, Reader::line)?),
+            "triggers" => layer.triggers = Some(reader.triggers(key, value)?),
             "macros" => {
                 for (name, body) in reader.table(key, value)? {
                     layer.macros.insert(name.get_ref().to_string(), reader.line(name, body)?.value);
@@ -284,6 +287,12 @@ impl Reader<'_> {
         let list = at.get_ref().as_array().ok_or_else(|| self.wrong(key, at, "a list of texts"))?;
         let items = list.iter().map(|one| item(self, key, one).map(|said| said.value)).collect::<Result<_, _>>()?;
         Ok(self.said(items, at))
+    }
+
+    fn triggers(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<Vec<Trigger>>, DistroError> {
+        let list = at.get_ref().as_array().ok_or_else(|| self.wrong(key, at, "a list of texts"))?;
+        let one = |item| self.one_of(key, item, &Trigger::ALL, Trigger::as_str).map(|said| said.value);
+        Ok(self.said(list.iter().map(one).collect::<Result<_, _>>()?, at))
     }
 
     fn arches(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<Vec<Arch>>, DistroError> {

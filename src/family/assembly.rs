@@ -15,7 +15,7 @@ use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
     BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright,
-    deb, rpm, script_variables, scriptlets, source_folder, unpack,
+    deb, rpm, script_variables, scriptlets, source_folder, staged, style, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -43,6 +43,8 @@ pub struct Assembly {
     pub maintainer: String,
     /// deb: the whole file; rpm: the text of the one entry.
     pub changelog: String,
+    /// rpm: what the changelog calls this version: without the distribution's tag.
+    pub changelog_version: String,
     /// deb: the copyright file, and whether it is complete without upstream's own texts.
     pub copyright: Option<(String, bool)>,
     /// Nothing in the packages is newer.
@@ -51,8 +53,12 @@ pub struct Assembly {
     pub payload: Payload,
     /// Whether rpm makes users itself, of what a package provides.
     pub rpm_makes_users: bool,
+    /// Whether libraries of an .rpm need scriptlets that run ldconfig.
+    pub runs_ldconfig: bool,
     /// Where units lie in the packages.
     pub unit_folder: &'static str,
+    /// Patterns of files that are not stripped.
+    pub whole: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -141,7 +147,7 @@ fn script(recipe: &Recipe, folder: &str) -> String {
          (\nset -eu\nexport DESTDIR={STAGED}/{STAGED_ROOT} MAKEFLAGS=\n{})\n",
         body(build.install.as_deref().unwrap_or_default())
     ));
-    script.push_str(&format!("staged={STAGED}\n{}", include_str!("scripts/staged.sh")));
+    script.push_str(&staged::staged_script(STAGED, &recipe.build.strip.left_alone()));
     script
 }
 
@@ -238,6 +244,9 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         source_date_epoch,
         payload: payload(distro),
         rpm_makes_users: scriptlets::rpm_makes_users(distro),
+        runs_ldconfig: scriptlets::runs_ldconfig(distro),
+        changelog_version: rpm::untagged_version(recipe),
+        whole: recipe.build.strip.left_alone(),
         unit_folder: match distro.format {
             Format::Deb => deb::unit_folder(distro),
             Format::Rpm => UNITS.trim_start_matches('/'),
@@ -270,7 +279,7 @@ fn assembled(member: &Member<'_>, distro: &Distro, version: &str, environment: &
         summary: member.summary.clone(),
         description,
         section: member.section.to_owned(),
-        group: member.group.to_owned(),
+        group: style::group_of(distro, member).to_owned(),
         architecture: member.architecture,
         patterns: member.files.to_vec(),
         config_files: member.config_files.to_vec(),

@@ -22,6 +22,8 @@ mod rpm;
 mod rpm_generic;
 mod scriptlets;
 mod spec;
+mod staged;
+mod style;
 mod system;
 mod text;
 mod unpack;
@@ -41,6 +43,7 @@ pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_c
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub use offers::{Offer, Wish, compare_versions, names_in, offers};
+pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
@@ -326,6 +329,15 @@ pub fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Pa
     match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
+    }
+}
+
+/// The version of the packages as their format writes it: `1:2.10-1~deb12`, `1:2.10-1.el9`. None where the project's own
+/// packaging says it.
+pub fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
+    match distro.format {
+        Format::Deb => recipe.packaging.debian.is_none().then(|| deb::version(recipe, distro)),
+        Format::Rpm => recipe.packaging.spec.is_none().then(|| rpm::version(recipe, distro)),
     }
 }
 

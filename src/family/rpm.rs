@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::distro::{Distro, PackageManager};
-use crate::recipe::{PackageArch, Recipe, Relations};
+use crate::recipe::{Environment, EnvironmentOrigin, PackageArch, Recipe, Relations};
 use crate::types::Format;
 
 use super::members::{Member, assignment, members, source_name};
@@ -14,16 +14,21 @@ use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
     SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables,
-    scriptlets, source_top, unpack,
+    scriptlets, source_top, staged, style, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
 
 /// `[epoch:]version-release<tag>`
 pub(super) fn version(recipe: &Recipe, distro: &Distro) -> String {
+    format!("{}{}", untagged_version(recipe), distro.release_tag)
+}
+
+/// `[epoch:]version-release`: what changelogs have, which tell of all distributions' builds.
+pub(super) fn untagged_version(recipe: &Recipe) -> String {
     let package = &recipe.package;
     let epoch = if package.epoch > 0 { format!("{}:", package.epoch) } else { String::new() };
-    format!("{epoch}{}-{}{}", package.version, package.release, distro.release_tag)
+    format!("{epoch}{}-{}", package.version, package.release)
 }
 
 pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
@@ -45,6 +50,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
         None => {
             // With the epoch in the environment, changelog days, which have no time, do not round it.
             env.insert("SOURCE_DATE_EPOCH".to_owned(), source_date_epoch.to_string());
+            env.insert(staged::MANIFEST_VARIABLE.to_owned(), staged::manifest());
             let top = source_top(recipe);
             let sources = SourceLayout::Tarball { path: format!("{TOP}/SOURCES/{top}.tar"), top };
             let name = format!("{}.spec", recipe.package.name);
@@ -89,8 +95,10 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     // Sources are packed into the .src.rpm with their times.
     script.push_str(&format!("find {TOP}/SOURCES {TOP}/SPECS -type f -exec touch -d @{source_date_epoch} {{}} +\n"));
     script.push_str("set -- -ba");
-    // On a Debian base the rpm database knows of nothing; what the build requires was installed by apt.
-    if own && distro.manager == PackageManager::Apt {
+    // On a Debian base the rpm database knows of nothing; what the build requires was installed by apt. An image of the
+    // recipe's own is taken as it is: it may have a compiler that no package of it brings.
+    let is_taken = |environment: &Environment| !matches!(environment.origin, EnvironmentOrigin::Distro(_));
+    if (own && distro.manager == PackageManager::Apt) || recipe.environment.as_ref().is_some_and(is_taken) {
         script.push_str(" --nodeps");
     }
     let defines = defines(recipe, distro);
@@ -102,6 +110,7 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     }
     script.push('\n');
     if own {
+        script.push_str(include_str!("scripts/rpm-sources.sh"));
         script.push_str("phase build\n");
     }
     script.push_str(include_str!("scripts/rpm-build.sh"));
@@ -149,9 +158,12 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
 fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> Vec<GuestFile> {
     let file = |path: &str, content: String| GuestFile { path: path.to_owned(), content, executable: false };
     let mut files = vec![
-        file("farm-files.awk", include_str!("scripts/assign.awk").to_owned()),
+        file("farm-files.awk", staged::ASSIGN.to_owned()),
         file("farm-files.sh", include_str!("scripts/rpm-files.sh").to_owned()),
-        file("farm-packages", assignment(members, Format::Rpm)),
+        file("farm-manifest.sh", staged::manifest_script()),
+        file("farm-packages", assignment(recipe, members, Format::Rpm)),
+        file("farm-staged.awk", staged::STAGED.to_owned()),
+        file("farm-whole.sh", staged::WHOLE.to_owned()),
         file(&format!("{}.spec", recipe.package.name), spec_file(recipe, distro, members, source_date_epoch)),
     ];
     for member in members {
@@ -166,11 +178,6 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     let main = &members[0];
     let mut spec = format!(
         "# Written by farm from the recipe of {}.\n\n\
-         # The file lists are written when all else is done with the installed tree: man pages are compressed, Python\n\
-         # is compiled, debug symbols are split off. (Where rpm has no policy of its own, that part ends with an exit.)\n\
-         %define __spec_install_post \\\n%{{?__debug_package:%{{__debug_install_post}}}} \\\n\
-         %{{__arch_install_post}} \\\n( : \\\n%{{__os_install_post}} \\\n) \\\n%{{?_gcc_error_post}} \\\n\
-         sh %{{SOURCE1}} %{{name}} %{{_libdir}} \\\n%{{nil}}\n\n\
          # Names of files are bytes; whether they are good ones is for whoever looks at the finished package.\n\
          %global _invalid_encoding_terminates_build 0\n\n\
          # A main package all of whose files went to others is no mistake.\n\
@@ -186,15 +193,19 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     tag(&mut spec, "Release", &format!("{}{dist}", package.release));
     tag(&mut spec, "Summary", &spec::value(&main.summary));
     tag(&mut spec, "License", &spec::value(&package.license));
-    tag(&mut spec, "Group", &spec::value(main.group));
+    style::group(&mut spec, distro, main);
     if let Some(homepage) = &package.homepage {
         tag(&mut spec, "URL", &spec::value(homepage));
     }
+    spec.push_str(&style::origin(recipe));
     tag(&mut spec, "Source0", "%{name}-%{version}.tar");
     tag(&mut spec, "Source1", "farm-files.sh");
     tag(&mut spec, "Source2", "farm-files.awk");
     tag(&mut spec, "Source3", "farm-packages");
-    scriptlets::sources(&mut spec, members, 4);
+    tag(&mut spec, "Source4", "farm-manifest.sh");
+    tag(&mut spec, "Source5", "farm-staged.awk");
+    tag(&mut spec, "Source6", "farm-whole.sh");
+    scriptlets::sources(&mut spec, members, 7);
     let patches = unpack::patches(recipe);
     for (index, patch) in patches.iter().enumerate() {
         tag(&mut spec, &format!("Patch{}", index + 1), &spec::value(&patch.name));
@@ -203,17 +214,17 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
         tag(&mut spec, "BuildArch", "noarch");
     }
     build_requires(&mut spec, recipe, distro, members);
-    relations(&mut spec, recipe, main);
+    relations(&mut spec, recipe, distro, main);
     scriptlets::requirements(&mut spec, main, distro);
     spec.push_str(&format!("\n%description\n{}\n", description(main)));
     for member in &members[1..] {
         spec.push_str(&format!("\n%package -n {}\n", member.name));
         tag(&mut spec, "Summary", &spec::value(&member.summary));
-        tag(&mut spec, "Group", &spec::value(member.group));
+        style::group(&mut spec, distro, member);
         if member.architecture == PackageArch::All && main.architecture == PackageArch::Any {
             tag(&mut spec, "BuildArch", "noarch");
         }
-        relations(&mut spec, recipe, member);
+        relations(&mut spec, recipe, distro, member);
         libraries_behind_links(&mut spec, recipe, members, member);
         scriptlets::requirements(&mut spec, member, distro);
         spec.push_str(&format!("\n%description -n {}\n{}\n", member.name, description(member)));
@@ -224,7 +235,8 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
              %if ! 0%{?_enable_debug_packages}\n%{?debug_package}\n%endif\n",
         );
     }
-    spec.push_str("\n%prep\n%setup -q\n");
+    // Patches are applied by a function of farm's own.
+    spec.push_str(if patches.is_empty() { "\n%prep\n%autosetup\n" } else { "\n%prep\n%autosetup -N\n" });
     if !patches.is_empty() {
         spec.push_str(&spec::script(unpack::PATCH_FUNCTION));
     }
@@ -236,11 +248,17 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     }
     let build = &recipe.build;
     let environment = environment(recipe, distro);
-    script_section(&mut spec, "build", "build", &environment, build.build.as_deref());
-    let install_environment = format!("{environment}export DESTDIR=\"%{{buildroot}}\" MAKEFLAGS=\n");
+    let users = scriptlets::generated_users(members, distro);
+    script_section(&mut spec, "build", "build", &format!("{users}{environment}"), build.build.as_deref());
+    let install_environment =
+        format!("{}{environment}export DESTDIR=\"%{{buildroot}}\" MAKEFLAGS=\n", style::AFTER_INSTALL);
     script_section(&mut spec, "install", "package", &install_environment, build.install.as_deref());
     spec.push_str("# Every package would own this index of info pages: it is made on the user's machine.\n");
     spec.push_str("rm -f %{buildroot}%{_infodir}/dir\n");
+    spec.push_str(
+        "sh %{SOURCE4} %{buildroot} %{SOURCE3} %{SOURCE5} %{_libdir} farm-staged\n\
+         sh %{SOURCE6} out farm-staged %{buildroot}\n",
+    );
     spec.push_str(
         "# rpm looks for dependencies and debug symbols in executable files only.\n\
          LC_ALL=C find %{buildroot} -type f -name '*.so*' ! -perm -100 -exec grep -q '^.ELF' {} \\; -exec chmod 755 {} +\n",
@@ -252,6 +270,7 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     for (index, member) in members.iter().enumerate() {
         scriptlets::scriptlets(&mut spec, member, distro, ships_libraries(members, index), &environment);
     }
+    spec.push_str(style::licences(distro));
     for member in members {
         let name = if member.name == package.name { String::new() } else { format!("-n {} ", member.name) };
         spec.push_str(&format!("\n%files {name}-f farm-files/{}\n", member.name));
@@ -260,7 +279,7 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
         "\n%changelog\n* {} {} - {}\n{}",
         utc(source_date_epoch, "%a %b %d %Y"),
         spec::value(&package.maintainer),
-        version(recipe, distro),
+        untagged_version(recipe),
         spec::entries(&bullets(&changelog_entries(recipe, distro), "- ", 80)),
     ));
     spec
@@ -279,6 +298,7 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro, members: 
         requires.extend(distro.build_packages.iter().filter(compiler).cloned());
     }
     requires.extend(scriptlets::macros_package(members, distro).map(str::to_owned));
+    requires.extend(scriptlets::users_package(members, distro).map(str::to_owned));
     requires.sort();
     requires.dedup();
     for requirement in requires {
@@ -286,11 +306,14 @@ fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro, members: 
     }
 }
 
-fn relations(spec: &mut String, recipe: &Recipe, member: &Member<'_>) {
+fn relations(spec: &mut String, recipe: &Recipe, distro: &Distro, member: &Member<'_>) {
     let own = own_version(recipe);
+    let mut weak = String::new();
     for (name, list) in relation_tags(member.relations, own) {
-        list.iter().for_each(|relation| tag(spec, name, relation));
+        let text = if matches!(name, "Recommends" | "Suggests") { &mut weak } else { &mut *spec };
+        list.iter().for_each(|relation| tag(text, name, relation));
     }
+    spec.push_str(&style::weak(&weak, distro));
 }
 
 /// What a recipe says of other packages, by RPM's tag for it, in its syntax. A package that is replaced whole is
@@ -386,12 +409,15 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     }
     listed.extend(write(&recipe.build.requires));
     if recipe.packaging.spec.is_none() {
-        listed.extend(scriptlets::macros_package(&members(recipe, Format::Rpm), distro).map(str::to_owned));
+        let members = members(recipe, Format::Rpm);
+        listed.extend(scriptlets::macros_package(&members, distro).map(str::to_owned));
+        listed.extend(scriptlets::users_package(&members, distro).map(str::to_owned));
     }
     listed.sort();
     listed.dedup();
-    let mut script = format!("{preamble}{}{manager}_begin\n{manager}_update\n", include_str!("scripts/user.sh"));
-    script.push_str(&format!("{manager}_install {}\n", arguments(&listed)));
+    let mut script = format!("{preamble}{}{manager}_begin\n", include_str!("scripts/user.sh"));
+    let wanted = arguments(&listed);
+    script.push_str(&format!("{manager}_update {wanted}\n{manager}_install {wanted}\n"));
     let requirements = match &recipe.packaging.spec {
         None => Requirements::Listed(listed),
         Some(path) => {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::distro::{Distro, PackageManager};
+use crate::distro::{Distro, PackageManager, Trigger};
 use crate::recipe::{Alternative, System};
 
 use super::contract::{self, Moment};
@@ -16,7 +16,7 @@ use crate::types::Format;
 
 /// The package with the macros of systemd, when a recipe needs them and the distribution has them.
 pub(super) fn macros_package(members: &[Member<'_>], distro: &Distro) -> Option<&'static str> {
-    let needed = members.iter().any(|member| uses_macros(member.system));
+    let needed = members.iter().any(|member| uses_macros(member, distro));
     match distro.manager {
         _ if !needed => None,
         PackageManager::Apt => None,
@@ -26,17 +26,48 @@ pub(super) fn macros_package(members: &[Member<'_>], distro: &Distro) -> Option<
     }
 }
 
-fn uses_macros(system: &System) -> bool {
-    !system.services.is_empty() || !system.tmpfiles.is_empty()
+fn uses_macros(member: &Member<'_>, distro: &Distro) -> bool {
+    !member.system.services.is_empty() || makes_tmpfiles(member, distro)
 }
 
 /// rpm from 4.19 on makes the users of sysusers.d files itself, before it unpacks, where the distribution lets it.
 pub(super) fn rpm_makes_users(distro: &Distro) -> bool {
-    match distro.family.as_str() {
-        "fedora" => true,
-        "centos-stream" | "almalinux" | "rocky" | "oracle" => !matches!(distro.version.as_str(), "8" | "9"),
-        _ => false,
-    }
+    distro.triggers.contains(&Trigger::Users)
+}
+
+/// Whether libraries need a scriptlet that runs ldconfig.
+pub(super) fn runs_ldconfig(distro: &Distro) -> bool {
+    !distro.triggers.contains(&Trigger::Ldconfig)
+}
+
+/// Whether a scriptlet makes what a tmpfiles.d file names. systemd's own trigger does so at the end of the transaction,
+/// which is too late for what else the package does when it is installed.
+fn makes_tmpfiles(member: &Member<'_>, distro: &Distro) -> bool {
+    let is_early = member.scripts.post_install.is_some()
+        || member.system.services.values().any(|service| service.start == Some(true));
+    !member.system.tmpfiles.is_empty() && (is_early || !distro.triggers.contains(&Trigger::Tmpfiles))
+}
+
+/// Whether users are made by what openSUSE's sysuser-tools writes, of the package's sysusers.d file. rpm puts that behind
+/// what else there is of %pre: not where a script of the recipe's may want the users.
+fn generates_users(member: &Member<'_>, distro: &Distro) -> bool {
+    let has_users =
+        (!member.system.users.is_empty() || !member.system.groups.is_empty()) && member.scripts.pre_install.is_none();
+    has_users && distro.manager == PackageManager::Zypper && !rpm_makes_users(distro)
+}
+
+/// The package with sysuser-tools' macros, when a .spec needs them.
+pub(super) fn users_package(members: &[Member<'_>], distro: &Distro) -> Option<&'static str> {
+    members.iter().any(|member| generates_users(member, distro)).then_some("sysuser-tools")
+}
+
+/// The lines of %build that write the scriptlets with users, which `%pre -f` takes.
+pub(super) fn generated_users(members: &[Member<'_>], distro: &Distro) -> String {
+    let users = members.iter().filter(|member| generates_users(member, distro)).map(|member| {
+        let name = &member.name;
+        format!("%sysusers_generate_pre %{{_sourcedir}}/{} {name} {name}.conf\n", source_name(name, "sysusers"))
+    });
+    users.collect()
 }
 
 /// What the scriptlets of a member need, for its part of the preamble.
@@ -44,7 +75,11 @@ pub(super) fn requirements(spec: &mut String, member: &Member<'_>, distro: &Dist
     if needs_systemd(member, distro) {
         spec.push_str("%{?systemd_requires}\n");
     }
-    for (name, tool) in tools(member, distro, "%{_sbindir}") {
+    let generated = generates_users(member, distro);
+    if generated {
+        spec.push_str("%sysusers_requires\n");
+    }
+    for (name, tool) in tools(member, distro, !generated, "%{_sbindir}") {
         tag(spec, name, &tool);
     }
 }
@@ -53,11 +88,11 @@ pub(super) fn requirements(spec: &mut String, member: &Member<'_>, distro: &Dist
 pub(super) fn assembled_requirements(member: &Member<'_>, distro: &Distro) -> Vec<(&'static str, String)> {
     let phases = ["Requires(post)", "Requires(preun)", "Requires(postun)"];
     let systemd = phases.iter().filter(|_| needs_systemd(member, distro)).map(|phase| (*phase, "systemd".to_owned()));
-    systemd.chain(tools(member, distro, sbin(distro))).collect()
+    systemd.chain(tools(member, distro, true, sbin(distro))).collect()
 }
 
 fn needs_systemd(member: &Member<'_>, distro: &Distro) -> bool {
-    distro.manager != PackageManager::Apt && uses_macros(member.system)
+    distro.manager != PackageManager::Apt && uses_macros(member, distro)
 }
 
 /// Fedora made the two folders one in release 42.
@@ -66,10 +101,11 @@ fn sbin(distro: &Distro) -> &'static str {
     if is_merged { "/usr/bin" } else { "/usr/sbin" }
 }
 
-/// The programs that scriptlets run, with the tag that says when. `sbin` is how the place of alternatives is written.
-fn tools(member: &Member<'_>, distro: &Distro, sbin: &str) -> Vec<(&'static str, String)> {
+/// The programs that scriptlets run, with the tag that says when. `users`: whether scriptlets make them with such.
+/// `sbin` is how the place of alternatives is written.
+fn tools(member: &Member<'_>, distro: &Distro, users: bool, sbin: &str) -> Vec<(&'static str, String)> {
     let mut tools = Vec::new();
-    if !rpm_makes_users(distro) {
+    if users && !rpm_makes_users(distro) {
         tools.extend(user_tools(member.system).into_iter().map(|tool| ("Requires(pre)", format!("/usr/sbin/{tool}"))));
     }
     if !member.system.alternatives.is_empty() {
@@ -114,13 +150,15 @@ fn own<'a>(text: String) -> Option<Part<'a>> {
     (!text.is_empty()).then_some(Part::Own(text))
 }
 
-/// All scriptlets of a member, for a .spec. `libraries`: new glibc has a file trigger that runs ldconfig, others have
-/// none; where it is, the scriptlet does no harm.
+/// All scriptlets of a member, for a .spec. `libraries`: whether it has some, of which ldconfig has to know.
 pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool, environment: &str) {
-    for (section, mut parts) in sections(member, distro, Systemd::in_spec(distro)) {
+    let users = !generates_users(member, distro);
+    for (section, mut parts) in sections(member, distro, users, Systemd::in_spec(distro)) {
         let name = &member.name;
-        let ldconfig = libraries && section.starts_with("post");
+        let ldconfig = libraries && runs_ldconfig(distro) && section.starts_with("post");
+        let generated = section == "pre" && generates_users(member, distro);
         match (&parts[..], ldconfig) {
+            ([], false) if generated => spec.push_str(&format!("\n%pre -n {name} -f {name}.pre\n")),
             ([], false) => {}
             ([], true) => spec.push_str(&format!("\n%{section} -n {name} -p /sbin/ldconfig\n")),
             (_, ldconfig) => {
@@ -129,7 +167,8 @@ pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro
                     let at = usize::from(section == "postun" && matches!(parts[0], Part::Recipe(..)));
                     parts.insert(at, Part::Own("/sbin/ldconfig\n".to_owned()));
                 }
-                spec.push_str(&format!("\n%{section} -n {name}\n{}", text(&parts, environment, spec::script)));
+                let file = if generated { format!(" -f {name}.pre") } else { String::new() };
+                spec.push_str(&format!("\n%{section} -n {name}{file}\n{}", text(&parts, environment, spec::script)));
             }
         }
     }
@@ -137,28 +176,35 @@ pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro
 
 /// The same for a package that has no .spec: nothing in it is a macro. ldconfig is not in it.
 pub(super) fn assembled(member: &Member<'_>, distro: &Distro, environment: &str) -> BTreeMap<String, String> {
-    let sections = sections(member, distro, Systemd::written(distro)).into_iter();
+    let sections = sections(member, distro, true, Systemd::written(distro)).into_iter();
     let written = sections.filter(|(_, parts)| !parts.is_empty());
     written.map(|(section, parts)| (section.to_owned(), text(&parts, environment, str::to_owned))).collect()
 }
 
 /// The order is that of the .deb: `post-install` finds users and temporary files made and services not yet started;
 /// `pre-remove` finds all as it was.
-fn sections<'a>(member: &'a Member<'_>, distro: &Distro, systemd: Systemd) -> [(&'static str, Vec<Part<'a>>); 4] {
+fn sections<'a>(
+    member: &'a Member<'_>,
+    distro: &Distro,
+    users: bool,
+    systemd: Systemd,
+) -> [(&'static str, Vec<Part<'a>>); 4] {
     let (system, scripts) = (member.system, member.scripts);
-    let users = if rpm_makes_users(distro) { String::new() } else { make_users(system) };
+    let users = if rpm_makes_users(distro) || !users { String::new() } else { make_users(system) };
     let install = system.alternatives.iter().map(|(name, value)| install_alternative(name, value)).collect();
     [
         ("pre", vec![own(users), own(systemd.pre(system)), recipe(&scripts.pre_install, Moment::PreInstall)]),
         (
             "post",
             vec![
-                own(systemd.tmpfiles(member)),
+                own(systemd.tmpfiles(member, distro)),
                 recipe(&scripts.post_install, Moment::PostInstall),
                 own(install),
                 own(systemd.post(system)),
             ],
         ),
+        // Alternatives go while their links are there: rpm erases those, which are ghosts of the package, before %postun, and
+        // update-alternatives then cannot find out what it has to take away.
         (
             "preun",
             vec![
@@ -237,14 +283,15 @@ impl Systemd {
         }
     }
 
-    fn tmpfiles(self, member: &Member<'_>) -> String {
-        if member.system.tmpfiles.is_empty() {
+    fn tmpfiles(self, member: &Member<'_>, distro: &Distro) -> String {
+        if !makes_tmpfiles(member, distro) {
             return String::new();
         }
         let file = format!("{}.conf", member.name);
         match self {
-            Systemd::Macros | Systemd::SuseMacros => format!("%tmpfiles_create %{{_tmpfilesdir}}/{file}\n"),
-            Systemd::Helper | Systemd::Systemctl => format!(
+            Systemd::SuseMacros => format!("%tmpfiles_create %{{_tmpfilesdir}}/{file}\n"),
+            // The Fedora family has given the macro up.
+            Systemd::Macros | Systemd::Helper | Systemd::Systemctl => format!(
                 "if command -v systemd-tmpfiles >/dev/null; then\n    systemd-tmpfiles --create {file} || :\nfi\n"
             ),
         }

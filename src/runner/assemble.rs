@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::build::download;
 use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
+use crate::artifact::manifest::Manifest;
 use crate::assemble::{self, AssembleError, Staged, Tree};
 use crate::engine::Container;
 use crate::event::{Event, Outcome};
@@ -19,7 +20,7 @@ pub(crate) async fn packages(
     staged: &str,
     assembly: &Assembly,
     folder: &Path,
-) -> Result<Vec<PathBuf>, Stop> {
+) -> Result<(Vec<PathBuf>, Manifest), Stop> {
     let built = work.journal.step();
     work.enter(StepKind::Collect).await?;
     // Beside the results: the same disk, and gone with this attempt.
@@ -65,11 +66,11 @@ pub(crate) async fn packages(
     let files = blocking(move || {
         let written = staged.write(&plan, arch, &libraries, &into);
         drop(spool);
-        written
+        written.map(|files| (files, staged.into_manifest()))
     });
-    let files = files.await?.map_err(stop)?;
+    let made = files.await?.map_err(stop)?;
     work.alive()?;
-    Ok(files)
+    Ok(made)
 }
 
 fn stop(error: AssembleError) -> Stop {

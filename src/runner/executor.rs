@@ -320,16 +320,16 @@ impl Work<'_> {
             }
         };
         let folder = staging.artifacts();
-        let files = {
+        let results = {
             let mut attempt = 0;
             loop {
                 match build::build(self, &ready, attempt, &folder).await {
-                    Ok(files) => break files,
+                    Ok(results) => break results,
                     Err(stop) => attempt = self.again(stop, attempt, "building").await?,
                 }
             }
         };
-        let Inspection { artifacts, findings, wanted } = self.inspect(files).await?;
+        let Inspection { artifacts, findings, wanted } = self.inspect(results).await?;
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
         if let Some(setup) = &self.job.test {
@@ -427,11 +427,11 @@ impl Work<'_> {
             .into()
     }
 
-    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<Inspection, Outcome> {
+    async fn inspect(&mut self, results: build::Results) -> Result<Inspection, Outcome> {
         self.enter(StepKind::Inspect).await?;
         let step = StepKind::Inspect;
-        let expectation = expectation(self.job);
-        let inspected = blocking(move || artifact::inspect(&files, &expectation)).await?;
+        let expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(self.job) };
+        let inspected = blocking(move || artifact::inspect(&results.files, &expectation)).await?;
         let Inspection { artifacts, findings, wanted } = match inspected {
             Ok(inspected) => inspected,
             Err(error @ ArtifactError::Malformed { .. }) => {
@@ -489,6 +489,7 @@ fn expectation(job: &Job) -> Expectation {
             })
             .collect(),
         closed: own.is_none(),
+        manifest: None,
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
 }

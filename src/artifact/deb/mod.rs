@@ -227,6 +227,7 @@ fn data(
             link: member.link.clone(),
             size,
             sha256: None,
+            unpacked: None,
             is_config: false,
             capabilities: String::new(),
             is_ghost: false,
@@ -243,6 +244,7 @@ fn data(
                     return Err(format!("its md5sums has another sum for {} than that has", shown()));
                 }
                 (entry.looked, entry.start, entry.sha256) = (found.looked, found.start, Some(found.sha256));
+                entry.unpacked = found.unpacked;
                 let known = Entry { looked: Looked::NoElf, start: Start::Other, ..entry.clone() };
                 files.insert(member.path.clone(), known);
             }
@@ -256,7 +258,7 @@ fn data(
                     return Err(format!("its hard link {} has another mode or owner than {target}", shown()));
                 }
                 sums.remove(&member.path);
-                (entry.size, entry.sha256) = (file.size, file.sha256);
+                (entry.size, entry.sha256, entry.unpacked) = (file.size, file.sha256, file.unpacked);
             }
             tarball::Kind::Symlink | tarball::Kind::Folder | tarball::Kind::Special => {}
         }

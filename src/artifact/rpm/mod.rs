@@ -239,6 +239,7 @@ fn listed(metadata: &PackageMetadata) -> Result<Vec<Listed>, String> {
             link: file.linkto().filter(|_| kind == EntryKind::Symlink).unwrap_or_default().as_bytes().to_vec(),
             size: if kind == EntryKind::File { file.size() as u64 } else { 0 },
             sha256: None,
+            unpacked: None,
             is_config: file.flags().contains(FileFlags::CONFIG),
             capabilities: file.caps().unwrap_or_default().to_owned(),
             is_ghost,
@@ -298,6 +299,7 @@ fn linked(files: Vec<Listed>) -> Result<Vec<Entry>, String> {
             return Err(format!("{one} and {other} are one file in its header, with different modes, owners or sizes"));
         }
         entry.sha256 = file.entry.sha256;
+        entry.unpacked = file.entry.unpacked;
         match first.get(&identity) {
             Some(target) => {
                 (entry.kind, entry.link) = (EntryKind::HardLink, target.clone());

@@ -56,10 +56,21 @@ dnf_run() {
     dnf -y --setopt=install_weak_deps=False --setopt=tsflags= $dnf_options "$@"
 }
 
-# Exits 12 when repositories cannot be read.
+# Exits 12 when repositories cannot be read; 1 when there are none, and something is wanted that is not there. "$@" is what
+# they are for.
 dnf_update() {
     [ ! -d "$farm_fetched" ] || return 0
-    dnf_run makecache || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
+    if [ ! -d "$farm_set" ] && [ -z "$(dnf -q repolist --enabled 2>/dev/null)" ]; then
+        for requirement; do
+            shift
+            rpm -q --whatprovides "$requirement" >/dev/null 2>&1 || set -- "$@" "$requirement"
+        done
+        [ $# -gt 0 ] || return 0
+        echo "farm: no package repository is enabled in the base image, which lacks: $*" >&2
+        echo "farm: use an image with repositories (/etc/yum.repos.d), or one that has these packages" >&2
+        exit 1
+    fi
+    dnf_run makecache || { echo "farm: the package repositories cannot be read${*:+, of which are wanted: $*}" >&2; exit 12; }
 }
 
 # Installs packages, files or capabilities (`pkgconfig(foo) >= 1.2`), one per argument, and what is wanted of the set.

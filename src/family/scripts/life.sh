@@ -1,9 +1,9 @@
 # Functions for what a test looks at before and after an upgrade; $farm_life is where it keeps that.
 farm_life=/tmp/farm-life
+mkdir -p "$farm_life"
 
 # What lies at the paths on the standard input: kind, mode and owner, name, and what a link points to.
 farm_state() {
-    mkdir -p "$farm_life"
     { grep '^/' || true; } | LC_ALL=C sort -u | tr '\n' '\0' \
         | { LC_ALL=C QUOTING_STYLE=literal xargs -0 -r stat -c '%F	%a %U:%G	%N' 2>/dev/null || true; } \
         | sed 's/^regular empty file/regular file/'

@@ -51,9 +51,29 @@ zypper_run() {
         --pkg-cache-dir "$zypper_home/packages" "$@"
 }
 
-# Exits 12 when repositories cannot be read.
+# Exits 12 when repositories cannot be read; 1 when there are none, and something is wanted that is not there. "$@" is what
+# they are for.
 zypper_update() {
-    zypper_run refresh || { echo "farm: the package repositories cannot be read" >&2; exit 12; }
+    status=0
+    zypper_run refresh || status=$?
+    case $status in
+    0) ;;
+    # zypper's word for: none is enabled.
+    6)
+        for requirement; do
+            shift
+            rpm -q --whatprovides "$requirement" >/dev/null 2>&1 || set -- "$@" "$requirement"
+        done
+        [ $# -gt 0 ] || return 0
+        echo "farm: no package repository is enabled in the base image, which lacks: $*" >&2
+        echo "farm: use an image with repositories (/etc/zypp/repos.d), or one that has these packages" >&2
+        exit 1
+        ;;
+    *)
+        echo "farm: the package repositories cannot be read${*:+, of which are wanted: $*}" >&2
+        exit 12
+        ;;
+    esac
 }
 
 # Installs capabilities (`foo`, `pkgconfig(foo) >= 1.2`), one per argument, and what is wanted of the set. 100 to 103 are zypper's ways to say that

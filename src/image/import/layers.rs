@@ -185,15 +185,13 @@ pub(super) fn write(
         let again = walk(layer, cancel, |index, _, entry| {
             let Some(names) = merged.names.get(&(number, index)) else { return Ok(()) };
             let (first, others) = names.split_first().ok_or_else(|| invalid("it has no name"))?;
-            append(tar, entry, first)?;
+            let described = header_of(entry)?;
+            append(tar, entry, first, &described)?;
             for other in others {
-                let mut header = tar::Header::new_gnu();
+                // Some engines give the file what the header of its last name says.
+                let mut header = described.clone();
                 header.set_entry_type(tar::EntryType::Link);
                 header.set_size(0);
-                header.set_mode(0o644);
-                header.set_uid(0);
-                header.set_gid(0);
-                header.set_mtime(0);
                 tar.append_link(&mut header, OsStr::from_bytes(other), OsStr::from_bytes(first))?;
             }
             Ok(())
@@ -208,25 +206,32 @@ pub(super) fn write(
     Ok(())
 }
 
-fn append<R: Read>(
-    tar: &mut tar::Builder<&mut dyn Write>,
-    entry: &mut tar::Entry<'_, R>,
-    name: &[u8],
-) -> io::Result<()> {
-    let capabilities = capabilities(entry)?;
+/// Kind, mode, owner and time of an entry; no name and no size.
+fn header_of<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<tar::Header> {
     let old = entry.header();
-    let kind = match old.entry_type() {
-        tar::EntryType::Continuous | tar::EntryType::GNUSparse => tar::EntryType::Regular,
-        kind => kind,
-    };
     let raw = old.as_old();
     let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
+    header.set_entry_type(match old.entry_type() {
+        tar::EntryType::Continuous | tar::EntryType::GNUSparse => tar::EntryType::Regular,
+        kind => kind,
+    });
     header.set_mode(field(old.mode().map(u64::from), &raw.mode)? as u32 & 0o7777);
     header.set_uid(field(old.uid(), &raw.uid)?);
     header.set_gid(field(old.gid(), &raw.gid)?);
     header.set_mtime(field(old.mtime(), &raw.mtime)?);
     header.set_size(0);
+    Ok(header)
+}
+
+fn append<R: Read>(
+    tar: &mut tar::Builder<&mut dyn Write>,
+    entry: &mut tar::Entry<'_, R>,
+    name: &[u8],
+    described: &tar::Header,
+) -> io::Result<()> {
+    let capabilities = capabilities(entry)?;
+    let mut header = described.clone();
+    let kind = header.entry_type();
     match kind {
         tar::EntryType::Symlink => {
             let target = entry.link_name_bytes().ok_or_else(|| invalid("a link to nothing"))?.into_owned();

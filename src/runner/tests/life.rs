@@ -147,6 +147,7 @@ fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job 
         name: "hello".to_owned(),
         version: version.to_owned(),
         architecture: crate::recipe::PackageArch::All,
+        is_empty: false,
     }];
     job.packaging = Arc::new(packaging);
     job.test = Some(Arc::new(test_setup()));
