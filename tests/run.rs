@@ -19,7 +19,7 @@ use farm::engine::{self, Engine, EngineInfo, Limits, Network};
 use farm::event::{Event, JobReport, Outcome};
 use farm::family::{
     self, BuilderSetup, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind, TestSetup,
-    User,
+    UpgradeSetup, User,
 };
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
@@ -44,7 +44,7 @@ phase() { echo "$FARM_PHASE_TOKEN $1"; }
 grep -q main main.c
 phase build
 mkdir -p root/DEBIAN root/usr/share/doc/run-test
-printf 'MIT\n' >root/usr/share/doc/run-test/copyright
+printf 'MIT\n' >root/usr/share/doc/run-test/README
 printf 'Package: run-test\nVersion: 1.0-1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: a test\n' \
     >root/DEBIAN/control
 printf 'no newline before the next phase'
@@ -233,6 +233,11 @@ async fn a_package_is_built_kept_installed_and_removed() {
         test: Some("dpkg -s run-test | grep -q 'Version: 1.0-1'".to_owned()),
         remove: "dpkg -r run-test && ! dpkg -s run-test".to_owned(),
         env: BTreeMap::new(),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: "install former".to_owned(),
+            upgrade: "upgrade packages".to_owned(),
+        },
         network: false,
     }));
     job.key = job.key.with("test", "tried");

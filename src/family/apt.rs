@@ -8,8 +8,8 @@ use crate::types::Format;
 use super::relation;
 use super::text::{quote, quote_all};
 use super::{
-    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, OFFERED_PACKAGES, Requirements, SET_REPOSITORY, TEST_PACKAGES, deb,
-    rpm_generic,
+    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES, Requirements, SET_REPOSITORY,
+    TEST_PACKAGES, TestScripts, UpgradeSetup, deb, rpm_generic,
 };
 
 const LIBRARY: &str = include_str!("scripts/apt.sh");
@@ -96,27 +96,34 @@ pub(super) fn preamble(distro: &Distro) -> String {
     script
 }
 
-/// The install script of a test for .debs, and the one that removes them.
-pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> (String, String) {
+/// The scripts of a test for .debs.
+pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let names: Vec<String> = requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)).collect();
-    let install = format!(
-        "{}farm_packages={TEST_PACKAGES}\nset -- {}\n{}",
-        preamble(distro),
-        quote_all(names.iter().map(String::as_str)),
-        include_str!("scripts/apt-test.sh")
-    );
-    let remove = format!(
-        "set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n{}",
-        include_str!("scripts/apt-remove.sh")
-    );
-    (install, remove)
+    let begin = format!("{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n{LIFE}", preamble(distro));
+    TestScripts {
+        install: format!(
+            "{begin}set -- {}\n{}",
+            quote_all(names.iter().map(String::as_str)),
+            include_str!("scripts/apt-test.sh")
+        ),
+        remove: format!(
+            "set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n{LIFE}{}",
+            include_str!("scripts/apt-remove.sh")
+        ),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: format!("{begin}{}", include_str!("scripts/apt-former.sh")),
+            upgrade: format!("{begin}{}", include_str!("scripts/apt-upgrade.sh")),
+        },
+    }
 }
 
 /// The tester image of RPMs on a Debian base: rpm itself, and a package that provides what the base really has.
-pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> BuilderSetup {
+/// `more`: other packages that it is to have.
+pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String], more: &[&str]) -> BuilderSetup {
     // rpm makes packages with .pc files require pkg-config.
-    let mut wanted: Vec<String> = ["pkg-config", "rpm"].map(str::to_owned).to_vec();
+    let mut wanted: Vec<String> = ["pkg-config", "rpm"].iter().chain(more).map(|name| (*name).to_owned()).collect();
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     wanted.extend(requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)));
     wanted.extend(stand_ins.iter().cloned());

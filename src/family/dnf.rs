@@ -5,7 +5,10 @@ use crate::distro::Distro;
 use crate::recipe::Recipe;
 
 use super::text::quote;
-use super::{BuilderSetup, FETCHED_PACKAGES, SET_REPOSITORY, TEST_PACKAGES, rpm};
+use super::{
+    BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
+    rpm,
+};
 
 const LIBRARY: &str = include_str!("scripts/dnf.sh");
 
@@ -21,18 +24,33 @@ fn preamble(distro: &Distro) -> String {
 }
 
 /// Install and remove scripts. Without network if what is in the base is enough.
-pub(super) fn test(recipe: &Recipe, distro: &Distro) -> (String, String) {
+pub(super) fn test(recipe: &Recipe, distro: &Distro) -> TestScripts {
     let requires = rpm::test_requires(recipe);
-    let install = format!(
-        "{}farm_packages={TEST_PACKAGES}\nset -- {}\n{}",
-        preamble(distro),
-        rpm::arguments(&requires),
-        include_str!("scripts/dnf-test.sh"),
+    let begin = format!(
+        "{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\nfarm_rpm=rpm\n{LIFE}",
+        preamble(distro)
     );
-    let remove = format!(
-        "{}dnf -y --disablerepo='*' --setopt=clean_requirements_on_remove=False remove $names\n{}",
-        rpm::removal_preamble(),
-        include_str!("scripts/rpm-remove.sh")
-    );
-    (install, remove)
+    TestScripts {
+        install: format!(
+            "{begin}set -- {}\n{}{}",
+            rpm::arguments(&requires),
+            include_str!("scripts/dnf-test.sh"),
+            include_str!("scripts/rpm-fresh.sh")
+        ),
+        remove: format!(
+            "{}dnf -y --disablerepo='*' --setopt=clean_requirements_on_remove=False remove $names\n{}",
+            rpm::removal_preamble(),
+            include_str!("scripts/rpm-remove.sh")
+        ),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: format!("{begin}{}", include_str!("scripts/rpm-former.sh")),
+            upgrade: format!(
+                "{begin}farm_keep=yes\ndnf_begin\nfarm_resolve() {{\n    dnf_run --disablerepo='*' \
+                 --repofrompath=farm-new,file://{TEST_PACKAGES} --setopt=farm-new.gpgcheck=False \
+                 --setopt=farm-new.metadata_expire=0 upgrade\n}}\n{}",
+                include_str!("scripts/rpm-upgrade.sh")
+            ),
+        },
+    }
 }

@@ -22,6 +22,7 @@ mod rpm;
 mod rpm_generic;
 mod scriptlets;
 mod spec;
+mod staged;
 mod style;
 mod system;
 mod text;
@@ -41,7 +42,8 @@ use crate::types::{Address, Format};
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
-pub use offers::{Offer, Wish, names_in, offers};
+pub use offers::{Offer, Wish, compare_versions, names_in, offers};
+pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
@@ -235,8 +237,27 @@ pub struct TestSetup {
     pub test: Option<String>,
     pub remove: String,
     pub env: BTreeMap<String, String>,
+    pub upgrade: UpgradeSetup,
     /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
     pub network: bool,
+}
+
+/// How an upgrade from the last good version is tried. Its packages lie in [`FORMER_PACKAGES`], and those under test have an
+/// index beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct UpgradeSetup {
+    /// Makes the image for it, from the base, where that of the test has no resolver.
+    pub tester: Option<BuilderSetup>,
+    /// Installs the last good version; when that is not possible any more, no upgrade is tried.
+    pub former: String,
+    pub upgrade: String,
+}
+
+/// What a package manager's test is made of.
+struct TestScripts {
+    install: String,
+    remove: String,
+    upgrade: UpgradeSetup,
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
@@ -246,6 +267,10 @@ pub type Mirrors = BTreeMap<String, Address>;
 const RESULTS: &str = "/build/results";
 /// Where a test finds the packages.
 const TEST_PACKAGES: &str = "/tmp/farm-packages";
+/// Where it finds those of the last good version, if an upgrade is to be tried.
+pub const FORMER_PACKAGES: &str = "/tmp/farm-former";
+/// Functions for what a test looks at before and after an upgrade.
+const LIFE: &str = include_str!("scripts/life.sh");
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.
@@ -363,12 +388,16 @@ fn installed_check(distro: &Distro) -> String {
 
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
-    let (tester, (install, remove)) = match (distro.manager, distro.format) {
+    let (tester, scripts) = match (distro.manager, distro.format) {
         (PackageManager::Apt, Format::Deb) => (None, apt::test_deb(recipe, distro)),
-        (PackageManager::Apt, Format::Rpm) => (Some(apt::tester_rpm(recipe, distro, stand_ins)), rpm_generic::test()),
+        (PackageManager::Apt, Format::Rpm) => {
+            let tester = |more| apt::tester_rpm(recipe, distro, stand_ins, more);
+            (Some(tester(&[])), rpm_generic::test(tester(&["dnf"])))
+        }
         (PackageManager::Dnf, _) => (None, dnf::test(recipe, distro)),
         (PackageManager::Zypper, _) => (None, zypper::test(recipe, distro)),
     };
+    let TestScripts { install, remove, upgrade } = scripts;
     let mut env = script_variables(recipe, distro);
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
@@ -380,6 +409,7 @@ pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup
         test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
         remove,
         env,
+        upgrade,
         network: recipe.test.as_ref().is_some_and(|test| test.network),
     }
 }

@@ -130,6 +130,11 @@ fn holds(operator: Operator, order: Ordering) -> bool {
     }
 }
 
+/// As dpkg, or rpm, compares two versions of a package.
+pub fn compare_versions(format: Format, one: &str, other: &str) -> Ordering {
+    compare(format, one, other)
+}
+
 /// As dpkg, or rpm, compares. rpm leaves a release out of account that only one of the two has.
 fn compare(format: Format, one: &str, other: &str) -> Ordering {
     match format {

@@ -5,7 +5,7 @@ use crate::recipe::Recipe;
 
 use super::relation;
 use super::text::quote;
-use super::{SET_REPOSITORY, TEST_PACKAGES};
+use super::{BuilderSetup, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup};
 
 /// What files prove: `farm_capabilities ROOT`.
 const CAPABILITIES: &str = include_str!("scripts/rpm-capabilities.sh");
@@ -24,18 +24,34 @@ pub(super) fn shim(recipe: &Recipe) -> String {
     format!("farm_wanted={}\n{CAPABILITIES}{}", quote(&wanted.join(" ")), include_str!("scripts/rpm-shim.sh"))
 }
 
-/// Install and remove scripts. Debian's rpm wants to be told that it is meant.
-pub(super) fn test() -> (String, String) {
-    let install = format!(
-        "set -eu\nexport LC_ALL=C\nset -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
-         rpm --force-debian -Uv --nosignature \"$@\"\n"
+/// The scripts of a test. Debian's rpm wants to be told that it is meant. `tester`: the image for upgrades, which has
+/// Debian's dnf as a resolver; not for all of a test, as it has far more than the base.
+pub(super) fn test(tester: BuilderSetup) -> TestScripts {
+    let begin = format!(
+        "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n\
+         farm_rpm='rpm --force-debian'\n{LIFE}"
     );
-    let remove = format!(
-        "{}rpm --force-debian -ev $names\n{}",
-        super::rpm::removal_preamble(),
-        include_str!("scripts/rpm-remove.sh")
-    );
-    (install, remove)
+    TestScripts {
+        install: format!(
+            "{begin}set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
+             rpm --force-debian -Uv --nosignature \"$@\"\n{}",
+            include_str!("scripts/rpm-fresh.sh")
+        ),
+        remove: format!(
+            "{}rpm --force-debian -ev $names\n{}",
+            super::rpm::removal_preamble(),
+            include_str!("scripts/rpm-remove.sh")
+        ),
+        upgrade: UpgradeSetup {
+            tester: Some(tester),
+            former: format!("{begin}{}", include_str!("scripts/rpm-former.sh")),
+            upgrade: format!(
+                "{begin}farm_resolve() {{\n    dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 \
+                 --nogpgcheck --setopt=install_weak_deps=False --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n{}",
+                include_str!("scripts/rpm-upgrade.sh")
+            ),
+        },
+    }
 }
 
 #[cfg(test)]

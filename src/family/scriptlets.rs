@@ -209,6 +209,7 @@ fn sections<'a>(
             "preun",
             vec![
                 recipe(&scripts.pre_remove, Moment::PreRemove),
+                // While the link that rpm owns is still there: without it update-alternatives finds nothing to do.
                 own(remove_alternatives(system)),
                 own(systemd.preun(system)),
                 own(templates(system, "[ \"$1\" -eq 0 ]", stop_instances)),

@@ -254,6 +254,12 @@ pub(super) async fn pull_named(
 ) -> Result<Base, ImageError> {
     let failed =
         |reason: String, transient| ImageError::Reference { reference: reference.to_owned(), reason, transient };
+    // Pulled, it would have a name by which farm finds what it has made itself.
+    let plain = reference.trim_start_matches("index.").trim_start_matches("docker.io/");
+    if plain.starts_with("farm/") {
+        let reason = "names that begin with farm/ are those of images that farm makes, and no registry has them";
+        return Err(failed(reason.to_owned(), false));
+    }
     match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
         Ok(image) => {
             images.shared.registries.note_asked(reference);

@@ -56,7 +56,6 @@ pub(super) async fn find_or_build(
         return Ok(base::base(&image));
     }
     let key = wanted.key();
-    let digits = key.strip_prefix("sha256:").unwrap_or(&key);
     let labels = [(labels::KIND, KIND), (labels::KEY, &key), (labels::REQUIRES, &wanted.description)];
     let spec = BuildSpec {
         dockerfile: dockerfile.to_owned(),
@@ -65,7 +64,7 @@ pub(super) async fn find_or_build(
         arch: wanted.arch,
         network: images.options.network,
         limits: images.options.limits.clone(),
-        tag: format!("farm/{KIND}:{}", &digits[..12]),
+        tag: super::keyed_tag(KIND, &key),
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     };
     match images.engine.build(&spec, context(), sink, cancel).await {

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::install::{Install, say};
 use super::workshop::{self, Made, Work};
-use super::{Base, Derivation, FileContent, ImageError, Images, once};
+use super::{Base, Derivation, FileContent, ImageError, Images, keyed_tag, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 
@@ -50,8 +50,8 @@ pub(super) async fn find_or_make(
     if let Some(image) = images.keyed(kind, key).await? {
         return Ok(image.id);
     }
-    let digits = key.strip_prefix("sha256:").unwrap_or(key);
-    let _turn = once::turn(images, &format!("farm/{kind}:{}", &digits[..12]), sink, cancel).await?;
+    let tag = keyed_tag(kind, key);
+    let _turn = once::turn(images, &tag, sink, cancel).await?;
     if let Some(image) = images.keyed(kind, key).await? {
         return Ok(image.id);
     }
@@ -66,7 +66,7 @@ pub(super) async fn find_or_make(
         scripts: &[&derivation.script],
         fetch: derivation.fetch_first.as_ref(),
         commit: CommitSpec {
-            tag: format!("farm/{kind}:{}", &digits[..12]),
+            tag,
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
     };

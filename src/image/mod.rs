@@ -342,13 +342,18 @@ impl Images {
         !far.iter().any(|scheme| self.engine.endpoint().starts_with(scheme))
     }
 
-    /// The image of this kind that the engine has under a content key.
+    /// The image of this kind that the engine has under a content key. Its labels alone prove nothing: those of an image
+    /// from a registry, or of a stage of a Dockerfile, say what its maker wrote. Its tag only farm gives.
     async fn keyed(&self, kind: &str, key: &str) -> Result<Option<ImageInfo>, ImageError> {
         let known = self.engine.images(&format!("{}={key}", labels::KEY)).await?;
         let says =
             |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
+        let tag = keyed_tag(kind, key);
         // Not every engine filters by a label's value.
-        Ok(known.into_iter().find(|image| says(image, labels::KEY, key) && says(image, labels::KIND, kind)))
+        let is_it = |image: &ImageInfo| {
+            says(image, labels::KEY, key) && says(image, labels::KIND, kind) && image.tags.contains(&tag)
+        };
+        Ok(known.into_iter().find(is_it))
     }
 
     /// All images of ours in the engine: bases, builders, testers, environments, by their labels.
@@ -379,6 +384,12 @@ impl Images {
         }
         Ok(removed)
     }
+}
+
+/// `farm/builder:0123456789ab`
+fn keyed_tag(kind: &str, key: &str) -> String {
+    let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    format!("farm/{kind}:{}", digits.get(..12).unwrap_or(digits))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -543,3 +543,35 @@ async fn of_runs_that_begin_at_once_one_makes_the_base_and_one_the_builder() {
     let left = std::fs::read_dir(lab.cache.path().join("locks")).unwrap().count();
     assert_eq!(left, 0);
 }
+
+/// What an image of a registry, or a stage of somebody's Dockerfile, says of itself makes it nobody's builder.
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_alone_make_no_builder_and_no_base() {
+    let Some(lab) = Lab::new() else { return skipped() };
+    let images = lab.images();
+    let base = lab.base(&images).await.unwrap();
+    let wanted = derivation("the script");
+    let key = super::derive::key(&base, &wanted);
+    for tag in ["registry.example/evil:1", "farm/stage:x.1", "farm/tester:000000000000"] {
+        let labels = [(labels::KIND, "builder"), (labels::KEY, key.as_str())];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let layer = crate::stream::from_tar(|_| Ok(()));
+        lab.engine
+            .import(
+                &crate::engine::ImportSpec { tag: tag.to_owned(), arch: Arch::Amd64, labels, env: Vec::new() },
+                layer,
+            )
+            .await
+            .unwrap();
+    }
+    let forged: Vec<String> = lab.engine.images(labels::KEY).await.unwrap().into_iter().map(|image| image.id).collect();
+    let made = derive(&images, &base, "the script").await.unwrap();
+    assert!(!forged.contains(&made), "{made} is one of {forged:?}");
+    assert_eq!(derive(&lab.images(), &base, "the script").await.unwrap(), made, "its own is found");
+
+    for reference in ["farm/base:debian-12-amd64", "docker.io/farm/builder:000000000000", "index.docker.io/farm/x"] {
+        let error = images.environment(reference, Arch::Amd64, &NoProgress, &CancellationToken::new()).await;
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("names that begin with farm/ are those of images that farm makes"), "{error}");
+    }
+}

@@ -423,31 +423,6 @@ fn collisions(jobs: &[Job]) -> Vec<(Target, String)> {
     problems
 }
 
-/// Targets of different distributions whose packages nothing tells apart: rebuilds of Enterprise Linux have one dist tag,
-/// and not one content. Said once for each recipe and version.
-fn twins(jobs: &[Job]) -> Vec<PlanWarning> {
-    let mut groups: BTreeMap<(String, String, Arch), BTreeSet<String>> = BTreeMap::new();
-    for job in jobs {
-        if let Some(version) = family::version(&job.recipe, &job.distro) {
-            let key = (job.target.recipe.clone(), format!("{version} {}", job.distro.format), job.target.arch);
-            groups.entry(key).or_default().insert(job.distro.id.clone());
-        }
-    }
-    let mut said = BTreeSet::new();
-    let several = groups.into_iter().filter(|(_, distros)| distros.len() > 1);
-    let warning = several.filter_map(|((recipe, version, _), distros)| {
-        let names: Vec<String> = distros.into_iter().collect();
-        let version = version.split(' ').next().unwrap_or_default();
-        let message = format!(
-            "{recipe}: packages for {} have the same names and versions ({version}) and different contents: they cannot \
-             lie in one repository (a distros/NAME.toml of your own can give them another release-tag)",
-            names.join(", ")
-        );
-        said.insert(message.clone()).then_some(PlanWarning { target: None, message })
-    });
-    warning.collect()
-}
-
 /// Packages of one name that two recipes make for one distribution: only one of them can be published, and whoever
 /// requires it gets either.
 fn name_clashes(jobs: &[Job]) -> Vec<(Target, String)> {
@@ -486,6 +461,31 @@ fn place_of(job: &Job, number: usize) -> String {
         None => "[package]".to_owned(),
     };
     format!("{table} of {}", job.recipe.root.display())
+}
+
+/// Targets of different distributions whose packages nothing tells apart: rebuilds of Enterprise Linux have one dist tag,
+/// and not one content. Said once for each recipe and version.
+fn twins(jobs: &[Job]) -> Vec<PlanWarning> {
+    let mut groups: BTreeMap<(String, String, Arch), BTreeSet<String>> = BTreeMap::new();
+    for job in jobs {
+        if let Some(version) = family::version(&job.recipe, &job.distro) {
+            let key = (job.target.recipe.clone(), format!("{version} {}", job.distro.format), job.target.arch);
+            groups.entry(key).or_default().insert(job.distro.id.clone());
+        }
+    }
+    let mut said = BTreeSet::new();
+    let several = groups.into_iter().filter(|(_, distros)| distros.len() > 1);
+    let warning = several.filter_map(|((recipe, version, _), distros)| {
+        let names: Vec<String> = distros.into_iter().collect();
+        let version = version.split(' ').next().unwrap_or_default();
+        let message = format!(
+            "{recipe}: packages for {} have the same names and versions ({version}) and different contents: they cannot \
+             lie in one repository (a distros/NAME.toml of your own can give them another release-tag)",
+            names.join(", ")
+        );
+        said.insert(message.clone()).then_some(PlanWarning { target: None, message })
+    });
+    warning.collect()
 }
 
 /// One warning per distribution, in the order of the cells.

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::build::{Content, create, evidence, put, run_watched, small_files};
-use super::executor::{Work, blocking};
+use super::executor::{Work, reading};
 use super::outcome::{self, Stop};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
+use super::upgrade::{self, Former};
 use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
-use crate::family::{EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup};
+use crate::family::{BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup};
+use crate::image::Base;
 
 /// Lines of output that a finding quotes.
 const QUOTED_LINES: usize = 3;
@@ -30,22 +32,36 @@ pub(crate) async fn test(
     let Some(base) = &ready.base else {
         return Err(Outcome::Infrastructure { reason: "no base image was prepared for the test".to_owned() }.into());
     };
-    let image = match &setup.tester {
-        Some(tester) => {
-            let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
-            let install = installs(work, &distro, tester, true);
-            derive(work, &distro, "tester", tester, base, install, sources, Vec::new(), work.cancel).await?
-        }
-        None => base.image.clone(),
-    };
+    let image = tester(work, setup.tester.as_ref(), base, ready).await?;
+    let former = upgrade::former(work, setup, artifacts, folder).await?;
     let mut files = files(work, setup, artifacts, folder).await?;
     let wanted: String =
         wanted.iter().map(|one| format!("{} {} {}\n", one.package, one.interpreter, one.path)).collect();
     files.push((format!("{}/wanted", setup.packages), Content::Bytes(wanted.into(), 0o644)));
-    let container = open(work, &image, "test", attempt, setup.network, &files).await?;
-    let result = in_container(work, container.as_ref(), setup, &image, &files, attempt).await;
-    work.shared.remove_later(container);
+    let elsewhere = setup.upgrade.tester.as_ref();
+    if let (Some(former), None) = (&former, elsewhere) {
+        files.extend(former.files.clone());
+    }
+    let here = former.as_ref().filter(|_| elsewhere.is_none());
+    let mut container = Trial::open(work, setup, &image, files.clone(), attempt).await?;
+    let result = container.whole(work, here).await;
+    container.close(work);
+    result?;
+    let (Some(former), Some(elsewhere)) = (former, elsewhere) else { return Ok(()) };
+    let image = tester(work, Some(elsewhere), base, ready).await?;
+    files.extend(former.files.clone());
+    let mut container = Trial::open(work, setup, &image, files, attempt).await?;
+    let result = container.upgrade_only(work, &former).await;
+    container.close(work);
     result
+}
+
+/// The image to test in.
+async fn tester(work: &mut Work<'_>, setup: Option<&BuilderSetup>, base: &Base, ready: &Ready) -> Result<String, Stop> {
+    let Some(setup) = setup else { return Ok(base.image.clone()) };
+    let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
+    let install = installs(work, &distro, setup, true);
+    derive(work, &distro, "tester", setup, base, install, sources, Vec::new(), work.cancel).await
 }
 
 /// The packages under test and those of the set, for each container that deals with them.
@@ -98,31 +114,83 @@ async fn open(
     }
 }
 
-async fn in_container(
-    work: &mut Work<'_>,
-    container: &dyn Container,
-    setup: &TestSetup,
-    image: &str,
-    files: &[(String, Content)],
+/// A container in which packages are tried, without network unless the recipe wants one.
+struct Trial<'a> {
+    setup: &'a TestSetup,
+    image: &'a str,
+    files: Vec<(String, Content)>,
     attempt: u32,
-) -> Result<(), Stop> {
-    let mut code = run_script(work, container, setup, "install", &setup.install).await?;
-    if code == EXIT_INCOMPLETE {
-        let fetcher = open(work, image, "fetch", attempt, true, files).await?;
-        let fetched = fetch(work, fetcher.as_ref(), container, setup).await;
-        work.shared.remove_later(fetcher);
-        fetched?;
-        code = run_script(work, container, setup, "install", &setup.install).await?;
+    container: Box<dyn Container>,
+}
+
+impl<'a> Trial<'a> {
+    async fn open(
+        work: &mut Work<'_>,
+        setup: &'a TestSetup,
+        image: &'a str,
+        files: Vec<(String, Content)>,
+        attempt: u32,
+    ) -> Result<Trial<'a>, Stop> {
+        let container = open(work, image, "test", attempt, setup.network, &files).await?;
+        Ok(Trial { setup, image, files, attempt, container })
     }
-    judge(work, container, setup, "install", code).await?;
-    let phases = [("check", Some(&setup.check)), ("test", setup.test.as_ref()), ("remove", Some(&setup.remove))];
-    for (phase, script) in phases {
-        if let Some(script) = script {
-            let code = run_script(work, container, setup, phase, script).await?;
-            judge(work, container, setup, phase, code).await?;
+
+    /// Removes the container in the background.
+    fn close(self, work: &Work<'_>) {
+        work.shared.remove_later(self.container);
+    }
+
+    /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is.
+    async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), Stop> {
+        self.install(work).await?;
+        self.phase(work, "check", &self.setup.check).await?;
+        if let Some(script) = &self.setup.test {
+            self.phase(work, "test", script).await?;
+        }
+        self.phase(work, "remove", &self.setup.remove).await?;
+        match former {
+            Some(former) => self.upgrade(work, former).await,
+            None => Ok(()),
         }
     }
-    Ok(())
+
+    /// The upgrade alone, where the rest was tried in another container.
+    async fn upgrade_only(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), Stop> {
+        self.install(work).await?;
+        self.phase(work, "remove", &self.setup.remove).await?;
+        self.upgrade(work, former).await
+    }
+
+    async fn install(&mut self, work: &mut Work<'_>) -> Result<(), Stop> {
+        let script = &self.setup.install;
+        let mut code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
+        if code == EXIT_INCOMPLETE {
+            let fetcher = open(work, self.image, "fetch", self.attempt, true, &self.files).await?;
+            let fetched = fetch(work, fetcher.as_ref(), self.container.as_ref(), self.setup).await;
+            work.shared.remove_later(fetcher);
+            fetched?;
+            code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
+        }
+        judge(work, self.container.as_ref(), self.setup, "install", code).await
+    }
+
+    async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), Stop> {
+        work.note(&format!("upgrade from {}, the last good version in dist/", former.version)).await?;
+        let script = &self.setup.upgrade.former;
+        if run_script(work, self.container.as_ref(), self.setup, "former", script).await? != 0 {
+            // No fault of the new packages: the distribution, or the set, has gone on.
+            let message = format!("{} cannot be installed here any more: no upgrade from it was tried", former.version);
+            work.warnings.push(outcome::warning("no-upgrade", message));
+            return Ok(());
+        }
+        self.phase(work, "upgrade", &self.setup.upgrade.upgrade).await?;
+        self.phase(work, "remove", &self.setup.remove).await
+    }
+
+    async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), Stop> {
+        let code = run_script(work, self.container.as_ref(), self.setup, phase, script).await?;
+        judge(work, self.container.as_ref(), self.setup, phase, code).await
+    }
 }
 
 /// Downloads in `fetcher`, which has a network, what the packages under test need, and takes it into `container`, which
@@ -162,7 +230,9 @@ async fn shipment(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Shipment, S
         return Ok(Shipment::default());
     }
     let heads = move || packages.iter().map(|path| artifact::head(path)).collect::<Result<Vec<_>, _>>();
-    let heads = blocking(heads).await?.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
+    let heads = reading(work, StepKind::Test, heads)
+        .await?
+        .map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
     Ok(work.supply.for_test(&heads))
 }
 
@@ -210,6 +280,7 @@ async fn judge(
     let quoted = quote(&lines);
     let mut message = match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
+        "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
         "check" => quoted,
         _ => format!("[test] failed with exit code {code}: {quoted}"),
@@ -249,4 +320,29 @@ fn quote(lines: &[String]) -> String {
         false => own,
     };
     said[said.len().saturating_sub(QUOTED_LINES)..].join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_says_why() {
+        for (lines, quoted) in [
+            (
+                "dpkg: error processing archive /x/a.deb (--unpack):\n trying to overwrite '/usr/bin/env', which is also in \
+                 package coreutils 9.1-1\nErrors were encountered while processing:\n /x/a.deb\nE: Sub-process failed",
+                "trying to overwrite '/usr/bin/env', which is also in package coreutils 9.1-1",
+            ),
+            (
+                "Verifying packages...\n\tfile /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1\n\n",
+                "file /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1",
+            ),
+            ("a\nfarm: /usr/bin/x is run by y\nb\nfarm: two\nc", "/usr/bin/x is run by y / two"),
+            ("one\n\ntwo\nthree\nfour\n", "two / three / four"),
+        ] {
+            let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+            assert_eq!(quote(&lines), quoted);
+        }
+    }
 }

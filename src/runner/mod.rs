@@ -37,6 +37,7 @@ mod results;
 mod set;
 mod summary;
 mod tail;
+mod upgrade;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap};

@@ -153,6 +153,10 @@ pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
     Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message }
 }
 
+pub(crate) fn warning(rule: &str, message: String) -> Finding {
+    Finding { severity: Severity::Warning, ..finding("", rule, message) }
+}
+
 /// The step in which an outcome was decided, for the log's Fail-Stage.
 pub(crate) fn step_of(outcome: &Outcome) -> Option<StepKind> {
     match outcome {

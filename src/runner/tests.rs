@@ -16,7 +16,7 @@ use crate::engine::{EngineError, Limits, Network, labels};
 use crate::event::{HintPackage, RecipePlace};
 use crate::family::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
-    TestSetup, User,
+    TestSetup, UpgradeSetup, User,
 };
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
@@ -29,6 +29,7 @@ use crate::types::{Arch, Format, Progress};
 mod dockerfile;
 mod life;
 mod markers;
+mod reading;
 mod set;
 
 const RECIPE: &str = r#"
@@ -333,7 +334,7 @@ fn deb_with(name: &str, version: &str, fields: &str) -> Vec<u8> {
     let folders = ["./usr/", "./usr/share/", "./usr/share/doc/"].map(|path| (path.to_owned(), None));
     let own = format!("./usr/share/doc/{name}/");
     let mut data: Vec<(String, Option<&str>)> = folders.to_vec();
-    data.extend([(own.clone(), None), (format!("{own}copyright"), Some("MIT\n"))]);
+    data.extend([(own.clone(), None), (format!("{own}README"), Some("A test.\n"))]);
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
         ("control.tar", tar(&[("./control".to_owned(), Some(&control))])),
@@ -359,6 +360,11 @@ fn test_setup() -> TestSetup {
         test: Some("run test".to_owned()),
         remove: "remove packages".to_owned(),
         env: BTreeMap::new(),
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: "install former".to_owned(),
+            upgrade: "upgrade packages".to_owned(),
+        },
         network: false,
     }
 }

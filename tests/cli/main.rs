@@ -270,3 +270,72 @@ fn a_closed_pipe_is_no_crash() {
     ran.exits(0);
     assert_eq!(ran.stderr, "", "{ran}");
 }
+
+/// What was said, however its lines were broken.
+#[cfg(target_os = "linux")]
+fn flat(ran: &lab::Ran) -> String {
+    ran.stderr.split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ")
+}
+
+/// Folders that farm trusts what it finds in. Whether there is an engine makes no difference: none is asked before.
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_that_others_can_write_to_are_refused_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt;
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let test = Test::new();
+    let place = |name: &str| test.folder().join(name);
+    let named = |name: &str| place(name).display().to_string();
+    for name in ["data", "cache", "open", "others"] {
+        std::fs::create_dir(place(name)).unwrap();
+        std::fs::set_permissions(place(name), std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    std::fs::set_permissions(place("open"), std::fs::Permissions::from_mode(0o777)).unwrap();
+    std::os::unix::fs::chown(place("others"), Some(4_711_000), None).unwrap();
+    std::os::unix::fs::symlink(place("data"), place("link")).unwrap();
+    let test = Test::new().env("FARM_DATA", &named("data")).env("FARM_CACHE", &named("cache"));
+    test.run(&["images", "--engine", "native"]).exits(0);
+    for (name, words) in [
+        ("open", "can be written by everybody (mode 0777)"),
+        ("others", "belongs to 4711000, and farm runs as root"),
+        ("link", "is a symbolic link to"),
+    ] {
+        let data = Test::new().env("FARM_DATA", &named(name)).env("FARM_CACHE", &named("cache"));
+        let ran = data.run(&["images", "--engine", "native"]);
+        ran.exits(5);
+        assert!(flat(&ran).contains(words) && !flat(&ran).contains("does not answer"), "{}", ran.stderr);
+        let cache = Test::new().env("FARM_DATA", &named("data")).env("FARM_CACHE", &named(name));
+        let ran = cache.run(&["images", "--engine", "native"]);
+        ran.exits(2);
+        assert!(flat(&ran).contains(words) && flat(&ran).contains("FARM_CACHE"), "{}", ran.stderr);
+    }
+    // One in a cache that is otherwise fine.
+    std::os::unix::fs::symlink(place("data"), place("cache").join("archive")).unwrap();
+    let ran = test.run(&["images", "--engine", "native"]);
+    ran.exits(2);
+    assert!(flat(&ran).contains("archive is a symbolic link to"), "{}", ran.stderr);
+}
+
+/// A damaged index is no engine that does not answer: it is named, and mended.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_damaged_index_of_the_store_is_named_and_mended() {
+    if !nix::unistd::Uid::effective().is_root() {
+        return;
+    }
+    let test = Test::new();
+    let data = test.folder().join("data").display().to_string();
+    let test = Test::new().env("FARM_DATA", &data).env("FARM_CACHE", &format!("{data}-cache"));
+    test.run(&["images", "--engine", "native"]).exits(0);
+    for damage in ["", "{", "\0\0\0\0"] {
+        std::fs::write(format!("{data}/images/index.json"), damage).unwrap();
+        let ran = test.run(&["images", "--engine", "native"]);
+        ran.exits(0);
+        assert!(flat(&ran).contains("index.json, is damaged") && flat(&ran).contains("made anew"), "{}", ran.stderr);
+        let ran = test.run(&["images", "--engine", "native"]);
+        ran.exits(0);
+        assert_eq!(ran.stderr, "", "once");
+    }
+}

@@ -4,6 +4,7 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod caches;
 mod capabilities;
 mod docker;
 #[cfg(target_os = "linux")]
@@ -24,6 +25,8 @@ mod rpm_families;
 mod set;
 mod sources;
 mod split;
+#[cfg(target_os = "linux")]
+mod staged;
 #[cfg(target_os = "linux")]
 #[path = "../engine/stranger.rs"]
 // Not all of its helpers are needed here.

@@ -150,8 +150,7 @@ fn dpkg_genchanges_is_believed() {
     let temp = tempfile::tempdir().unwrap();
     let tree = temp.path().join("hello-1.0");
     fs::create_dir_all(tree.join("debian")).unwrap();
-    let control =
-        "Source: hello\nMaintainer: A <a@example.org>\n\nPackage: hello\nArchitecture: all\nDescription: x\n y\n";
+    let control = "Source: hello\nSection: misc\nPriority: optional\nMaintainer: A <a@example.org>\n\nPackage: hello\nArchitecture: all\nDescription: x\n y\n";
     fs::write(tree.join("debian/control"), control).unwrap();
     let changelog =
         "hello (1.0-1) unstable; urgency=low\n\n  * x\n\n -- A <a@example.org>  Thu, 01 Jan 2026 00:00:00 +0000\n";

@@ -270,7 +270,9 @@ fn dpkg_reads_refused_packages_otherwise_or_not_at_all() {
     fs::write(root.join("var/lib/dpkg/status"), "").unwrap();
     let pax = b"30 path=./usr/share/hello/evil\n";
     let unpack = |members: Vec<Vec<u8>>| {
-        fs::write(&path, deb_of_data(members)).unwrap();
+        let folders = ["./", "./usr/", "./usr/share/", "./usr/share/hello/"];
+        let folders = folders.map(|name| member((name, T::Directory, 0o755, 0, b""), |_| {}));
+        fs::write(&path, deb_of_data(folders.into_iter().chain(members).collect())).unwrap();
         let output = Command::new("dpkg")
             .args(["--force-not-root", "--force-script-chrootless", "--force-unsafe-io", "--log=/dev/null"])
             .arg(format!("--root={}", root.display()))
@@ -351,7 +353,7 @@ fn header_and_payload_of_an_rpm_say_the_same() {
         (
             rpm_refused(|rpm| {
                 let again = rpm.files[1].clone();
-                rpm.files.push(RpmFile { name: "w", ..again });
+                rpm.files.push(RpmFile { name: "w", inode: 99, ..again });
             }),
             "twice",
         ),

@@ -16,6 +16,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sig
 use nix::sys::wait::waitpid;
 use nix::unistd::{ForkResult, Gid, Pid, Uid, fork, pipe, setgroups, setresgid, setresuid, setsid};
 
+use super::ids::Range;
 use super::protocol::{self, Answer, Order, Setup};
 use super::{clear, init, sandbox, store, tree};
 
@@ -58,7 +59,11 @@ fn run(mut socket: &UnixStream) -> Result<(), Answer> {
     // What files come beside it are locks: held until this process ends.
     let answer = match order {
         Order::Container(setup) => return keep(socket, &setup, files),
-        Order::Probe => Answer::Done,
+        Order::Probe { range: None } => Answer::Done,
+        Order::Probe { range: Some(range) } => match try_range(range) {
+            Ok(()) => Answer::Done,
+            Err(error) => Answer::of("give a container ids of its own", &error),
+        },
         Order::Remove { folder } => match clear::remove(&folder) {
             Ok(bytes) => Answer::Removed(bytes),
             Err(error) => Answer::of(&format!("remove {}", folder.display()), &error),
@@ -82,6 +87,38 @@ fn run(mut socket: &UnixStream) -> Result<(), Answer> {
         }
     };
     protocol::send(socket, &answer, &[]).map_err(failed("answer"))
+}
+
+/// Whether a user namespace below this one can have these ids and mount something: a system may forbid either.
+fn try_range(range: Range) -> io::Result<()> {
+    use nix::mount::{MsFlags, mount};
+    let (gate, go) = pipe()?;
+    match clone_into(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNS)? {
+        ForkResult::Child => {
+            drop(go);
+            let mut byte = [0];
+            let none: Option<&str> = None;
+            let tried = nix::unistd::read(&gate, &mut byte)
+                .map_err(io::Error::from)
+                .and_then(|_| become_root())
+                .and_then(|()| Ok(mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?))
+                .and_then(|()| Ok(mount(Some("tmpfs"), "/", Some("tmpfs"), MsFlags::empty(), Some("size=4k"))?));
+            exit_now(tried.map_or_else(|error| error.raw_os_error().unwrap_or(libc::EIO), |()| 0))
+        }
+        ForkResult::Parent { child } => {
+            drop(gate);
+            let given = range.apply(child.as_raw());
+            let _ = nix::unistd::write(&go, b"g");
+            drop(go);
+            let ended = waitpid(child, None)?;
+            given?;
+            match ended {
+                nix::sys::wait::WaitStatus::Exited(_, 0) => Ok(()),
+                nix::sys::wait::WaitStatus::Exited(_, code) => Err(io::Error::from_raw_os_error(code)),
+                other => Err(io::Error::other(format!("it ended with {other:?}"))),
+            }
+        }
+    }
 }
 
 fn become_root() -> io::Result<()> {

@@ -144,6 +144,11 @@ impl IdMap {
         self.range
     }
 
+    /// Containers are to have the ids of helpers.
+    pub(super) fn without_range(self) -> IdMap {
+        IdMap { range: None, ..self }
+    }
+
     /// Gives a process, which has made a user namespace for itself, the ids of a helper, or those of a container.
     pub(super) fn apply(&self, process: u32, as_container: bool) -> io::Result<()> {
         if let Some(range) = self.range.filter(|_| as_container) {

@@ -159,28 +159,40 @@ pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> 
     let endpoint = format!("native://{}", options.store.display());
     let unreachable = |reason: String| EngineError::Unreachable { endpoint: endpoint.clone(), reason };
     let ids = IdMap::of_this_process().map_err(unreachable)?;
-    let (rootless, range) = (ids.rootless(), ids.range());
-    // Not the engine's fault, and nothing that another engine would mend.
-    let unusable = |error: io::Error| EngineError::Store { path: options.store.clone(), reason: error.to_string() };
-    let store = Store::open(&options.store, ids.range()).map_err(unusable)?;
-    let mut notes: Vec<String> = store.mend_index().map_err(unusable)?.into_iter().collect();
-    let helpers = Helpers { program: options.program, ids };
-    let shared = Arc::new(Shared {
-        store,
-        helpers,
-        endpoint: endpoint.clone(),
-        freed: AtomicU64::new(0),
-        damaged: AtomicUsize::new(0),
-    });
-    let opened = {
-        let shared = shared.clone();
-        blocking(move || match shared.helpers.ask(&Order::Probe, Vec::new())? {
-            Answer::Done => Ok(shared.sweep()),
+    let mut helpers = Helpers { program: options.program, ids };
+    let probe = |helpers: &Helpers| {
+        let helpers = helpers.clone();
+        blocking(move || match helpers.ask(&Order::Probe { range: helpers.ids.range() }, Vec::new())? {
+            Answer::Done => Ok(()),
             other => Err(other.into_error()),
         })
-        .await
     };
-    let swept = opened.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    let mut probed = probe(&helpers).await;
+    if probed.is_err() && helpers.ids.range().is_some() {
+        // To do without is no small thing: all files of the store are given to other ids. A busy machine is no reason.
+        probed = probe(&helpers).await;
+    }
+    let mut no_range = None;
+    if let (Err(error), Some(_)) = (&probed, helpers.ids.range()) {
+        no_range = Some(error.to_string());
+        helpers.ids = helpers.ids.without_range();
+        probed = probe(&helpers).await;
+    }
+    probed.map_err(|error| unreachable(format!("{error}{}", hint(&error.to_string()))))?;
+    let (rootless, range) = (helpers.ids.rootless(), helpers.ids.range());
+    if !rootless && range.is_none() {
+        no_range.get_or_insert_with(|| "this user namespace has no other 65536".to_owned());
+    }
+    // Not the engine's fault, and nothing that another engine would mend.
+    let unusable = |error: io::Error| EngineError::Store { path: options.store.clone(), reason: error.to_string() };
+    let store = Store::open(&options.store, range).map_err(unusable)?;
+    let mut notes: Vec<String> = store.mend_index().map_err(unusable)?.into_iter().collect();
+    let (freed, damaged) = (AtomicU64::new(0), AtomicUsize::new(0));
+    let shared = Arc::new(Shared { store, helpers, endpoint: endpoint.clone(), freed, damaged });
+    let swept = {
+        let shared = shared.clone();
+        blocking(move || shared.sweep()).await
+    };
     // What is there can be used all the same.
     if let Err(error) = swept {
         notes.push(format!("what earlier runs left in {} cannot be removed: {error}", options.store.display()));
@@ -194,7 +206,7 @@ pub(crate) async fn open(options: NativeOptions) -> Result<Native, EngineError> 
         )),
     }
     let cgroups = Cgroups::of_this_process();
-    let info = info(&cgroups, rootless, range.is_some());
+    let info = info(&cgroups, rootless, no_range);
     Ok(Native { shared, notes, cgroups, info })
 }
 
@@ -216,21 +228,20 @@ fn hint(error: &str) -> String {
     format!("; this system forbids them: as root, `sysctl -w {setting}`")
 }
 
-fn info(cgroups: &Cgroups, rootless: bool, has_range: bool) -> EngineInfo {
+fn info(cgroups: &Cgroups, rootless: bool, no_range: Option<String>) -> EngineInfo {
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let kib = memory.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     let kib: u64 = kib.and_then(|text| text.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0);
     let mut limitations = Vec::new();
-    if !rootless && !has_range {
-        limitations.push(
-            "containers have root's own ids, because this user namespace has no other 65536: what they reach of this host \
-             takes them for root"
-                .to_owned(),
-        );
+    if let Some(why) = no_range {
+        limitations.push(format!(
+            "containers have root's own ids, so that what they reach of this host takes them for root: {why}"
+        ));
     }
     if !cgroups.limits_memory() {
         limitations.push(
-            "memory is limited for each process alone, not for a container: this user may make no control group for it"
+            "memory is limited for each process alone, not for a container, and not at all in files without a disk (memfd; \
+             /dev/shm has a size of its own): this user may make no control group for it"
                 .to_owned(),
         );
     }

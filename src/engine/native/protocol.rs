@@ -31,8 +31,8 @@ pub(super) enum Order {
     Seal { folder: PathBuf },
     /// Remove a folder with all that is in it, whoever owns it.
     Remove { folder: PathBuf },
-    /// Nothing: to find out whether helpers work here.
-    Probe,
+    /// Nothing: to find out whether helpers work here, and, with a range, whether containers can have these ids.
+    Probe { range: Option<Range> },
 }
 
 impl Order {

@@ -20,8 +20,10 @@ apt_fetch() {
     mv "$farm_fetched/.Packages" "$farm_fetched/Packages"
 }
 
-# The repository of what was fetched is the only one, beside that of the set.
-apt_only_fetched() {
-    echo "deb [trusted=yes] file:$farm_fetched ./" >"$apt_home/sources/farm-fetched.list"
+# What is in this container is all that there is: what was fetched, the set, and for an upgrade the packages under test.
+apt_only_here() {
+    for folder in "$farm_fetched" ${farm_upgrade:+"$farm_packages"}; do
+        [ ! -e "$folder/Packages" ] || echo "deb [trusted=yes] file:$folder ./"
+    done >"$apt_home/sources/farm-here.list"
     echo "Dir::Etc::sourcelist \"/dev/null\"; Dir::Etc::sourceparts \"$apt_home/sources\";" >>"$apt_home/apt.conf"
 }

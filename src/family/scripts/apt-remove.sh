@@ -16,10 +16,19 @@ done
 files=$(mktemp)
 dpkg-query -L "$@" | sort -u >"$files"
 dangling=$(mktemp)
-find /etc -xtype l | sort >"$dangling"
+farm_dangling >"$dangling"
 dpkg --remove "$@"
-dpkg --purge "$@"
 left=0
+if [ -e "$farm_life/edited" ]; then
+    # What was the administrator's goes by a purge alone.
+    while read -r sum path; do
+        ! grep -qxF -e "$path" "$farm_life/config" || [ -e "$path" ] || {
+            echo "farm: $path, which an administrator had changed, is gone with the removal, before any purge"
+            left=1
+        }
+    done <"$farm_life/edited"
+fi
+dpkg --purge "$@"
 for package; do
     if dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qv not-installed; then
         echo "farm: $package is still there after its removal" >&2
@@ -35,11 +44,6 @@ while IFS= read -r path; do
         left=1
     fi
 done <"$files"
-# Links that scripts made: of alternatives, of units that were enabled.
-find /etc -xtype l | sort | comm -13 "$dangling" - >"$files"
-while IFS= read -r path; do
-    echo "farm: $path is left behind by the removal: a link to $(readlink "$path"), which is gone" >&2
-    left=1
-done <"$files"
+farm_left "$files" "$dangling"
 rm -f "$files" "$dangling"
 exit "$left"

@@ -17,10 +17,21 @@ set -- "$@" "$farm_packages"/*.deb
 if [ -n "${FARM_FETCH:-}" ]; then
     apt-get -q -s install "$@" >"$apt_home/install.log" 2>&1 || apt_test_explain
     apt_fetch install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
+    # What the last good version needs beside; where that is not to be had any more, no upgrade is tried.
+    [ ! -d "$farm_former" ] || apt_fetch install "$farm_former"/*.deb || true
     exit 0
 fi
 if ! apt-get -q -s --no-download install "$@" >"$apt_home/install.log" 2>&1; then
     [ -e "$farm_fetched/Packages" ] || { echo "farm: more packages are needed than there are"; exit 13; }
     apt_test_explain
 fi
+if [ -d "$farm_former" ] && [ ! -e "$farm_fetched/Packages" ] \
+    && ! apt-get -q -s --no-download install "$farm_former"/*.deb >/dev/null 2>&1; then
+    echo "farm: more packages are needed for the last good version than there are"
+    exit 13
+fi
 apt-get -q install "$@"
+if [ -d "$farm_former" ]; then
+    for package in "$farm_packages"/*.deb; do dpkg-query -L "$(dpkg-deb -f "$package" Package)"; done \
+        | farm_state >"$farm_life/fresh"
+fi

@@ -34,9 +34,9 @@ END
         echo 'Acquire::Check-Valid-Until "false";' >>"$apt_home/apt.conf"
     fi
     mirror=$(apt_mirror "$farm_archive")
-    if [ -e "$farm_fetched/Packages" ]; then
+    if [ -e "$farm_fetched/Packages" ] || [ -n "${farm_upgrade:-}" ]; then
         mirror=none
-        apt_only_fetched
+        apt_only_here
     elif [ -n "$mirror" ]; then
         apt_source "$farm_archive" "$mirror" "$farm_suites"
         security=$(apt_mirror "$farm_security_archive")
@@ -113,7 +113,7 @@ apt_join() {
 # Exits 12 when an index cannot be had. apt before 2.1.16 calls that a warning and exits 0.
 apt_update() {
     [ -z "${apt_updated:-}" ] || return 0
-    if [ -e "$farm_fetched/Packages" ]; then
+    if [ "$mirror" = none ]; then
         # Files of this container: what apt says of looking for others beside them helps nobody.
         apt-get -qq update >"$apt_home/update.log" 2>&1 || { cat "$apt_home/update.log"; exit 1; }
         apt_updated=yes

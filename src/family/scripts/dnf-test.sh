@@ -12,14 +12,12 @@ if [ -n "${FARM_FETCH:-}" ]; then
     for package in "$farm_packages"/*.rpm "$farm_set"/*.rpm; do rm -f "$farm_fetched/${package##*/}"; done
     exit 0
 fi
-if [ -d "$farm_fetched" ]; then
-    dnf_install "$@"
-    exit 0
-fi
 offline="--disablerepo=*"
 [ ! -d "$farm_set" ] || offline="$offline --enablerepo=farm-set"
 # shellcheck disable=SC2046,SC2086 # names and options without blanks
-if dnf_run $offline install "$@" $(dnf_set) >"$dnf_home/offline.log" 2>&1; then
+if [ -d "$farm_fetched" ]; then
+    dnf_install "$@"
+elif dnf_run $offline install "$@" $(dnf_set) >"$dnf_home/offline.log" 2>&1; then
     cat "$dnf_home/offline.log"
 elif grep -qE 'nothing provides|[Nn]o match for argument|[Uu]nable to (find|resolve)|[Ff]ailed to resolve|conflicting requests|^ ?Problem|no enabled repositories' \
     "$dnf_home/offline.log"; then

@@ -16,11 +16,6 @@ while IFS= read -r path; do
         left=1
     fi
 done <"$files"
-# Links that scripts made: of alternatives, of units that were enabled.
-find /etc -xtype l | sort | comm -13 "$dangling" - >"$files"
-while IFS= read -r path; do
-    echo "farm: $path is left behind by the removal: a link to $(readlink "$path"), which is gone" >&2
-    left=1
-done <"$files"
+farm_left "$files" "$dangling"
 rm -f "$files" "$dangling"
 exit "$left"

@@ -132,3 +132,113 @@ async fn scripts_of_packages_find_no_variables_of_farms() {
     let job = tested(&bench, |setup| drop(setup.env.insert("FARM_VERSION".to_owned(), "1.0".to_owned())));
     assert_eq!(*bench.run(vec![job]).await.outcome(), Outcome::Succeeded);
 }
+
+/// A build of `hello` in this version, which is the whole of the job.
+fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job {
+    bench.on(script, move |guest| {
+        let deb = deb("hello", version);
+        guest.files.insert("/build/results".to_owned(), FakeFile::directory());
+        guest.files.insert(format!("/build/results/hello_{version}_all.deb"), FakeFile::regular(deb));
+        Reply::exit(0)
+    });
+    let mut job = bench.job("hello", &[script]);
+    let mut packaging = (*job.packaging).clone();
+    packaging.expected = vec![ExpectedPackage {
+        name: "hello".to_owned(),
+        version: version.to_owned(),
+        architecture: crate::recipe::PackageArch::All,
+        is_empty: false,
+    }];
+    job.packaging = Arc::new(packaging);
+    job.test = Some(Arc::new(test_setup()));
+    job.key.inputs.insert("recipe.version".to_owned(), version.to_owned());
+    job
+}
+
+/// What is run in tests of `second`, when `first` is the last good version, and how that ends.
+async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrade: i32) -> (Vec<String>, Ran) {
+    let bench = Bench::new();
+    let ran: Arc<Mutex<Vec<String>>> = Arc::default();
+    for script in ["install packages", "run test", "remove packages", "install former", "upgrade packages"] {
+        let ran = ran.clone();
+        bench.on(script, move |guest| {
+            let has = |path: &str| guest.files.keys().any(|file| file.starts_with(path));
+            assert_eq!(guest.container.network, Network::None);
+            let code = match script {
+                "install former" => {
+                    assert!(has("/tmp/farm-former/hello_") && has("/tmp/farm-packages/Packages"));
+                    former
+                }
+                "upgrade packages" => upgrade,
+                _ => 0,
+            };
+            ran.lock().unwrap().push(script.to_owned());
+            Reply::exit(code).stdout("farm: /etc/hello is gone\n")
+        });
+    }
+    let one = versioned(&bench, "make one", first);
+    assert_eq!(*bench.run(vec![one]).await.outcome(), Outcome::Succeeded);
+    ran.lock().unwrap().clear();
+    let two = versioned(&bench, "make two", second);
+    let report = bench.run(vec![two]).await;
+    let ran = ran.lock().unwrap().clone();
+    (ran, report)
+}
+
+const FRESH: [&str; 3] = ["install packages", "run test", "remove packages"];
+
+#[tokio::test]
+async fn an_upgrade_from_the_last_good_version_is_tried_and_what_it_left_removed() {
+    let (ran, report) = upgraded("1.0-1~deb12", "1.1-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded, "{}", report.log());
+    assert_eq!(ran[..3], FRESH);
+    assert_eq!(ran[3..], ["install former", "upgrade packages", "remove packages"]);
+
+    let (ran, report) = upgraded("1.0-1~deb12", "1.0-2~deb12", 0, 1).await;
+    let Outcome::Rejected { step: StepKind::Test, findings } = report.outcome() else {
+        panic!("{:?}", report.outcome())
+    };
+    assert_eq!(findings[0].rule, "upgrade-failed");
+    assert!(findings[0].message.ends_with("/etc/hello is gone"), "{}", findings[0].message);
+    assert_eq!(ran[3..], ["install former", "upgrade packages"]);
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_to_upgrade_from_none_is_tried() {
+    // The same version again.
+    let (ran, report) = upgraded("1.0-1~deb12", "1.0-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded);
+    assert_eq!(ran, FRESH);
+    assert!(report.log().contains("dist/ has this version"), "{}", report.log());
+
+    // A later one: that is told.
+    let (ran, report) = upgraded("2.0-1~deb12", "2.0~rc1-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded);
+    assert_eq!(ran, FRESH);
+    let warnings = &report.reports[0].warnings;
+    assert_eq!(warnings[0].rule, "version-goes-back");
+    assert!(warnings[0].message.contains("2.0-1~deb12"), "{}", warnings[0].message);
+
+    // One that cannot be installed any more is not the new one's fault.
+    let (ran, report) = upgraded("1.0-1~deb12", "1.1-1~deb12", 100, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded);
+    assert_eq!(ran[3..], ["install former"]);
+    assert_eq!(report.reports[0].warnings[0].rule, "no-upgrade");
+}
+
+#[tokio::test]
+async fn what_is_missing_where_it_is_installed_rejects_before_the_test_runs() {
+    for said in ["/usr/bin/a of hello is run by x", "/usr/bin/ls is the same file as /bin/ls", "/usr/bin/b is run by y"]
+    {
+        let bench = Bench::new();
+        bench.on_good_build("make", "hello");
+        bench.on("install packages", |_| Reply::exit(0));
+        bench.on("look", move |guest| {
+            assert!(guest.files.contains_key("/tmp/farm-packages/wanted"), "{:?}", guest.files.keys());
+            Reply::exit(1).stdout(format!("other words\nfarm: {said}\n"))
+        });
+        let ran = bench.run(vec![tested(&bench, |setup| setup.check = "look".to_owned())]).await;
+        let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+        assert_eq!((findings[0].rule.as_str(), findings[0].message.as_str()), ("check-failed", said));
+    }
+}

@@ -78,7 +78,7 @@ fn a_recipe_may_not_say_a_date_before_1990() {
     use crate::recipe::{RecipeError, RecipeFile};
     for date in ["1989-12-31", "1980-01-01", "0", "1970-01-01T00:00:00Z"] {
         let text = format!(
-            "[package]\nname = 'x'\nversion = '1'\nsummary = 's'\nlicense = 'MIT'\nmaintainer = 'A <a@b.c>'\ndate = {date}\n[build]\ninstall = 'x'\n"
+            "[package]\nname = 'xyz'\nversion = '1'\nsummary = 's'\nlicense = 'MIT'\nmaintainer = 'A <a@b.c>'\ndate = {date}\n[build]\ninstall = 'x'\n"
         );
         let error = RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()).unwrap_err();
         let RecipeError::Invalid { problems, .. } = error else { panic!("{error}") };

@@ -101,7 +101,7 @@ async fn a_source_in_which_all_is_ignored_names_the_rule() {
     for (rules, folder, expected) in [
         ("# built\nout/*\n", "out", [".gitignore line 2", "out/*"]),
         ("*\n!.gitignore\n", "out", [".gitignore line 1", "*"]),
-        ("\n\n/out/deep/\n*.bin\n", "out/deep", [".gitignore line 3", "/out/deep/"]),
+        ("\n\n/out/deep/*\n*.bin\n", "out/deep", [".gitignore line 3", "/out/deep/*"]),
     ] {
         let place = Place::new();
         place.write(".git/HEAD", b"ref: refs/heads/main\n");
@@ -139,7 +139,7 @@ async fn an_archive_without_a_top_folder_is_told_of() {
     for (files, expected) in [
         (
             &["./", "./Makefile", "./README", "./data/words"][..],
-            "2 files lie at its top and would be dropped: ./Makefile, ./README",
+            "2 files lie at its top and would be dropped: Makefile, README",
         ),
         (&["only"], "1 file lies at its top"),
         (&["src/a", "doc/b"], "more than one folder at its top: doc, src"),
@@ -194,15 +194,15 @@ async fn bombs_are_refused_before_they_are_unpacked() {
         encoder.finish().unwrap()
     };
     // One that says its size, one that says it of what is dropped, a sparse one that has nothing to decompress.
-    let honest = zeros(sized(tar::EntryType::Regular, "x/zeros", 40 << 30));
+    let honest = zeros(sized(tar::EntryType::Regular, "x/zeros", 7 << 30));
     let dropped = {
         let mut header = sized(tar::EntryType::GNUSparse, "zeros", 0);
-        header[483..495].copy_from_slice(&octal(40 << 30));
+        header[483..495].copy_from_slice(&octal(7 << 30));
         zeros(with_sum(header))
     };
     let sparse = {
         let mut header = sized(tar::EntryType::GNUSparse, "x/zeros", 0);
-        header[483..495].copy_from_slice(&octal(40 << 30));
+        header[483..495].copy_from_slice(&octal(7 << 30));
         zeros(with_sum(header))
     };
     for (name, archive) in [("honest", honest), ("dropped", dropped), ("sparse", sparse)] {

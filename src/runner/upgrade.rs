@@ -1,0 +1,130 @@
+//! The last good version of a job's packages, as the store has it: what an upgrade in the test begins with.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+
+use super::build::Content;
+use super::executor::{Work, blocking};
+use super::outcome::{self, Stop};
+use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
+use crate::event::Outcome;
+use crate::family::{self, FORMER_PACKAGES, TestSetup};
+use crate::repo;
+use crate::store::Store;
+use crate::types::Format;
+
+/// Packages to upgrade from.
+#[derive(Debug)]
+pub(crate) struct Former {
+    pub(crate) version: String,
+    /// They and an index of the packages under test, for a container.
+    pub(crate) files: Vec<(String, Content)>,
+}
+
+/// What the store has to upgrade from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// The version that is built again: packages of one version are not upgraded to each other.
+    Same,
+    /// A later version, which package managers do not replace by this one.
+    Later(String),
+    /// In words: the packages cannot be used.
+    Unusable(String),
+    Earlier(String, Vec<PathBuf>),
+}
+
+/// The packages to upgrade from, if there are any; says so where there are not.
+pub(crate) async fn former(
+    work: &mut Work<'_>,
+    setup: &TestSetup,
+    artifacts: &[Artifact],
+    folder: &Path,
+) -> Result<Option<Former>, Stop> {
+    let binaries: Vec<repo::Package> = artifacts
+        .iter()
+        .filter(|artifact| artifact.kind == ArtifactKind::Binary)
+        .map(|artifact| repo::Package { path: folder.join(&artifact.file_name), artifact: artifact.clone() })
+        .collect();
+    let (store, target, format) = (work.shared.store.clone(), work.job.target.clone(), work.job.target.format);
+    let tried = binaries.clone();
+    let found = blocking(move || find(&store, &target, format, &tried)).await?;
+    let (version, packages) = match found {
+        Found::Nothing => {
+            work.note("upgrade: none is tried, dist/ has no earlier version").await?;
+            return Ok(None);
+        }
+        Found::Same => {
+            work.note("upgrade: none is tried, dist/ has this version").await?;
+            return Ok(None);
+        }
+        Found::Later(version) => {
+            let message = format!(
+                "{version}, the last good version in dist/, is later than this one: package managers will not replace it, and no \
+                 upgrade is tried"
+            );
+            work.warnings.push(outcome::warning("version-goes-back", message.clone()));
+            work.note(&format!("warning: {message}")).await?;
+            return Ok(None);
+        }
+        Found::Unusable(reason) => {
+            work.note(&format!("upgrade: none is tried: {reason}")).await?;
+            return Ok(None);
+        }
+        Found::Earlier(version, packages) => (version, packages),
+    };
+    let index = blocking(move || repo::index(format, &binaries)).await?;
+    let index = index.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
+    let mut files: Vec<(String, Content)> = index
+        .into_iter()
+        .map(|file| (format!("{}/{}", setup.packages, file.path), Content::Bytes(file.content, 0o644)))
+        .collect();
+    files.extend(packages.into_iter().map(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        (format!("{FORMER_PACKAGES}/{name}"), Content::File(path))
+    }));
+    Ok(Some(Former { version, files }))
+}
+
+/// Looks into the store. Blocks.
+fn find(store: &Store, target: &crate::matrix::Target, format: Format, tried: &[repo::Package]) -> Found {
+    let Some(record) = store.record(target) else { return Found::Nothing };
+    let folder = store.folder(target);
+    let mut packages = Vec::new();
+    for artifact in record.artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary) {
+        let path = folder.join(&artifact.file_name);
+        match artifact::is_intact(&path, artifact) {
+            Ok(true) => {}
+            Ok(false) => return Found::Unusable(format!("{} is not the package that was accepted", path.display())),
+            Err(error) => return Found::Unusable(format!("{} cannot be read: {error}", path.display())),
+        }
+        match artifact::head(&path) {
+            Ok(head) => packages.push((path, head)),
+            Err(error) => return Found::Unusable(outcome::chain(&error)),
+        }
+    }
+    let new: Result<Vec<PackageHead>, _> = tried.iter().map(|package| artifact::head(&package.path)).collect();
+    let new = match new {
+        Ok(new) => new,
+        Err(error) => return Found::Unusable(outcome::chain(&error)),
+    };
+    // Packages of one name are compared: others come and go with versions.
+    let mut order = None;
+    for (_, old) in &packages {
+        if let Some(now) = new.iter().find(|now| now.name == old.name) {
+            match family::compare_versions(format, &old.version, &now.version) {
+                Ordering::Greater => return Found::Later(old.version.clone()),
+                Ordering::Equal => order = order.or(Some(Ordering::Equal)),
+                Ordering::Less => order = Some(Ordering::Less),
+            }
+        }
+    }
+    match (order, packages.first()) {
+        (Some(Ordering::Less), Some((_, first))) => {
+            let version = first.version.clone();
+            Found::Earlier(version, packages.into_iter().map(|(path, _)| path).collect())
+        }
+        (Some(_), _) => Found::Same,
+        (None, _) => Found::Nothing,
+    }
+}
