@@ -1,6 +1,9 @@
 //! Byte streams between async and blocking code, with a bounded buffer: what tar, hashing and compression read and
 //! write never stands whole in memory. It knows nothing of engines or packages.
 
+pub mod guard;
+pub mod holes;
+
 use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read, Write};
 use std::pin::Pin;

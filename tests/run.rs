@@ -44,7 +44,7 @@ phase() { echo "$FARM_PHASE_TOKEN $1"; }
 grep -q main main.c
 phase build
 mkdir -p root/DEBIAN root/usr/share/doc/run-test
-printf 'MIT\n' >root/usr/share/doc/run-test/copyright
+printf 'MIT\n' >root/usr/share/doc/run-test/README
 printf 'Package: run-test\nVersion: 1.0-1\nArchitecture: all\nMaintainer: T <t@example.org>\nDescription: a test\n' \
     >root/DEBIAN/control
 printf 'no newline before the next phase'

@@ -34,9 +34,10 @@ use super::elf::{Elf, Looked};
 use super::interpreters::{self, Fault, Wanted};
 use super::layout::Layout;
 use super::libraries;
+use super::manifest::{self, Manifest};
 use super::shared::{is_shared, why_outside};
 use super::{Expectation, Finding, Severity};
-use crate::types::{Arch, Format, printable};
+use crate::types::{Format, printable};
 
 /// More of one rule in one package are only counted.
 const MOST_FINDINGS: usize = 20;
@@ -57,6 +58,8 @@ pub(super) struct Package {
     wanted: BTreeMap<String, String>,
     /// Paths of commands in it, and their names.
     commands: BTreeSet<String>,
+    /// Installed files that are in it, as the manifest numbers them; none where nothing was compared.
+    pub(super) installed: Option<Vec<usize>>,
     findings: Findings,
 }
 
@@ -138,6 +141,11 @@ impl Collector {
             is_debug: facts.is_debug(),
             is_strict,
         }
+    }
+
+    /// What somebody else found wrong with an entry.
+    pub(super) fn tell(&mut self, severity: Severity, rule: &'static str, message: String) {
+        self.entries.add(severity, rule, message);
     }
 
     /// The rules about one entry by itself.
@@ -270,6 +278,7 @@ impl Collector {
             content: self.content.or_else(|| self.layout.empty_folder(is_own_folder)),
             wanted: self.wanted,
             commands: self.commands,
+            installed: None,
             findings,
         }
     }
@@ -309,6 +318,9 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (V
         }));
     let mut wanted = Vec::new();
     let siblings: BTreeSet<String> = packages.iter().flat_map(|package| package.commands.iter().cloned()).collect();
+    if let Some(manifest) = &expectation.manifest {
+        findings.extend(check_installed(&mut packages, manifest));
+    }
     for package in &mut packages {
         let mut own = std::mem::take(&mut package.findings);
         check_identity(package, expectation, &mut own);
@@ -316,7 +328,7 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (V
             debug::faults(&package.facts).into_iter().for_each(|fault| own.error("debug-package-content", fault));
         }
         if !package.facts.is_source {
-            check_elves(package, expectation.arch, has_debug_package, &mut own);
+            check_elves(package, expectation, has_debug_package, &mut own);
             if !package.facts.is_debug() {
                 wanted.extend(check_interpreters(package, &siblings, expectation.closed, &mut own));
                 libraries::check(&package.facts, &package.elves, &providers, |severity, rule, message| {
@@ -328,6 +340,15 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (V
         findings.extend(own.finish());
     }
     (findings, wanted)
+}
+
+/// What was installed and is in no package, or in two.
+fn check_installed(packages: &mut [Package], manifest: &Manifest) -> Vec<Finding> {
+    let take = |package: &mut Package| Some((package.facts.name.clone(), package.installed.take()?));
+    let seen: Vec<(String, Vec<usize>)> = packages.iter_mut().filter_map(take).collect();
+    let mut findings = Findings::default();
+    manifest::missing(manifest, &seen, &mut |severity, rule, message| findings.add(severity, rule, message));
+    findings.finish()
 }
 
 fn check_content(package: &Package, expectation: &Expectation, findings: &mut Findings) {
@@ -489,7 +510,10 @@ fn is_of_upstream(facts: &Facts, upstream: &str) -> bool {
     version.strip_prefix(upstream).is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '~']))
 }
 
-fn check_elves(package: &Package, arch: Arch, has_debug_package: bool, findings: &mut Findings) {
+fn check_elves(package: &Package, expectation: &Expectation, has_debug_package: bool, findings: &mut Findings) {
+    let arch = expectation.arch;
+    let is_whole =
+        |path: &str| expectation.manifest.as_ref().is_some_and(|manifest| manifest.is_whole(path.as_bytes()));
     for (path, elf) in &package.elves {
         // Firmware and the like is for other processors than the system's.
         let is_foreign = ["/lib/firmware/", "/usr/lib/firmware/"].iter().any(|folder| path.starts_with(folder));
@@ -508,7 +532,7 @@ fn check_elves(package: &Package, arch: Arch, has_debug_package: bool, findings:
             let shown = if folder.is_empty() { "the working directory" } else { folder };
             findings.error("build-path-in-rpath", format!("{path} looks for libraries in {shown}"));
         }
-        if elf.is_loaded && elf.has_symbols && !has_debug_package {
+        if elf.is_loaded && elf.has_symbols && !has_debug_package && !is_whole(path) {
             let message = format!("{path} is not stripped, and there is no debug package for what it carries");
             findings.warning("unstripped-elf", message);
         }

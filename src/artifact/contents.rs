@@ -7,6 +7,7 @@ use sha2::digest::DynDigest;
 use sha2::{Digest, Sha256};
 
 use super::elf::{self, Looked};
+use crate::stream::guard;
 use crate::types::Format;
 
 /// Bytes of all files of one package together, before compression. A small package that claims more is a bomb.
@@ -17,6 +18,10 @@ const XZ_MEMORY: u64 = 128 << 20;
 const MOST_ENTRIES: u64 = 1_000_000;
 /// As much of a file as the kernel looks at for an interpreter.
 const START: usize = 256;
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Compressed pages and documents are smaller, and so is what they hold.
+const LARGEST_PACKED: usize = 16 << 20;
+const LARGEST_UNPACKED: u64 = 128 << 20;
 
 /// What a package says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +85,8 @@ pub(super) struct Entry {
     pub(super) size: u64,
     /// Of the contents of files and hard links. None of others, and of files that are not in the package.
     pub(super) sha256: Option<[u8; 32]>,
+    /// Of what a small file of gzip's holds: pages and documents are compared with what they were before.
+    pub(super) unpacked: Option<[u8; 32]>,
     /// deb: a conffile. rpm: `%config`, of whatever kind.
     pub(super) is_config: bool,
     /// rpm: file capabilities, as `getcap` writes them.
@@ -114,14 +121,24 @@ pub(super) struct Content {
     pub(super) looked: Looked,
     pub(super) start: Start,
     pub(super) sha256: [u8; 32],
+    pub(super) unpacked: Option<[u8; 32]>,
 }
 
 /// Reads one file to its end; `also` is given its bytes, too. `folder` takes the temporary file of a large one.
 pub(super) fn look(content: &mut dyn Read, folder: &Path, also: Option<&mut dyn DynDigest>) -> io::Result<Content> {
-    let mut seen = Seen { content, start: Vec::new(), sha256: Sha256::new(), also };
+    let mut seen = Seen { content, start: Vec::new(), sha256: Sha256::new(), packed: Some(Vec::new()), also };
     let looked = elf::look(&mut seen, folder)?;
     io::copy(&mut seen, &mut io::sink())?;
-    Ok(Content { looked, start: start_of(&seen.start), sha256: seen.sha256.finalize().into() })
+    let unpacked = seen.packed.as_deref().and_then(unpacked);
+    Ok(Content { looked, start: start_of(&seen.start), sha256: seen.sha256.finalize().into(), unpacked })
+}
+
+/// The checksum of what gzip has packed; none of what is damaged or would be unreasonably large.
+fn unpacked(packed: &[u8]) -> Option<[u8; 32]> {
+    let mut decoder = flate2::read::MultiGzDecoder::new(packed).take(LARGEST_UNPACKED + 1);
+    let mut hasher = Sha256::new();
+    let size = io::copy(&mut decoder, &mut hasher).ok()?;
+    (size <= LARGEST_UNPACKED).then(|| hasher.finalize().into())
 }
 
 /// Looks at what is read through it.
@@ -129,6 +146,8 @@ struct Seen<'a, 'b> {
     content: &'a mut dyn Read,
     start: Vec<u8>,
     sha256: Sha256,
+    /// The content, as long as it may be a small one of gzip's.
+    packed: Option<Vec<u8>>,
     also: Option<&'b mut dyn DynDigest>,
 }
 
@@ -137,6 +156,13 @@ impl Read for Seen<'_, '_> {
         let count = self.content.read(buffer)?;
         let bytes = &buffer[..count];
         self.start.extend_from_slice(&bytes[..count.min(START - self.start.len())]);
+        if let Some(packed) = &mut self.packed {
+            packed.extend_from_slice(bytes);
+            let is_magic = GZIP.iter().zip(packed.iter()).all(|(expected, byte)| expected == byte);
+            if !is_magic || packed.len() > LARGEST_PACKED {
+                self.packed = None;
+            }
+        }
         Digest::update(&mut self.sha256, bytes);
         if let Some(also) = &mut self.also {
             also.update(bytes);
@@ -173,8 +199,12 @@ impl Budget {
     }
 }
 
-/// A reader that decompresses; `kind` is a file extension or RPM's name of a compressor, empty for none.
+/// A reader that decompresses, within bounds; `kind` is a file extension or RPM's name of a compressor, empty for none.
 pub(super) fn decompressed<'a>(kind: &str, reader: &'a mut dyn Read) -> Result<Box<dyn Read + 'a>, String> {
+    guard::expanding(reader, |reader| decoder(kind, reader))
+}
+
+fn decoder<'a>(kind: &str, reader: Box<dyn Read + 'a>) -> Result<Box<dyn Read + 'a>, String> {
     let error = |error: std::io::Error| error.to_string();
     Ok(match kind {
         "" | "none" => Box::new(reader),

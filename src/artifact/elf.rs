@@ -45,6 +45,8 @@ pub(crate) struct Elf {
     pub(crate) search: Vec<String>,
     /// Whether the symbol table for the linker and debugger is still there.
     pub(crate) has_symbols: bool,
+    /// Bytes behind all that the headers name: a script, an archive, a signature.
+    pub(crate) behind: u64,
 }
 
 impl Elf {
@@ -118,6 +120,7 @@ fn parse_class<H: FileHeader<Endian = Endianness>>(data: Capped<'_>) -> Option<E
     }
     // Section headers may be stripped away, or name no table: then there are no symbols.
     let sections = header.section_headers(endian, data).ok()?;
+    found.behind = behind(header, endian, data, sections);
     found.has_symbols = sections.iter().any(|section| section.sh_type(endian) == elf::SHT_SYMTAB);
 
     let segments = header.program_headers(endian, data).ok()?;
@@ -162,6 +165,28 @@ fn parse_class<H: FileHeader<Endian = Endianness>>(data: Capped<'_>) -> Option<E
         found.versions = defined_versions(data, endian, place(address)?, &text)?;
     }
     Some(found)
+}
+
+/// How much of the file lies behind the tables, sections and segments that its headers name.
+fn behind<H: FileHeader<Endian = Endianness>>(
+    header: &H,
+    endian: Endianness,
+    data: Capped<'_>,
+    sections: &[H::SectionHeader],
+) -> u64 {
+    let table = |at: u64, entries: u64, size: u16| at.saturating_add(entries.saturating_mul(u64::from(size)));
+    let mut end = table(header.e_shoff(endian).into(), sections.len() as u64, header.e_shentsize(endian));
+    let segments = header.program_headers(endian, data).unwrap_or_default();
+    end = end.max(table(header.e_phoff(endian).into(), segments.len() as u64, header.e_phentsize(endian)));
+    for section in sections.iter().filter(|section| section.sh_type(endian) != elf::SHT_NOBITS) {
+        let (at, size): (u64, u64) = (section.sh_offset(endian).into(), section.sh_size(endian).into());
+        end = end.max(at.saturating_add(size));
+    }
+    for segment in segments {
+        let (at, size): (u64, u64) = (segment.p_offset(endian).into(), segment.p_filesz(endian).into());
+        end = end.max(at.saturating_add(size));
+    }
+    data.len().unwrap_or(0).saturating_sub(end)
 }
 
 /// Follows the chain of DT_VERNEED (gabi, "Symbol versioning"); each step goes on, so a chain cannot be a ring.

@@ -9,6 +9,7 @@ pub(crate) mod elf;
 mod interpreters;
 mod layout;
 pub(crate) mod libraries;
+pub mod manifest;
 mod metadata;
 mod rpm;
 pub(crate) mod shared;
@@ -16,6 +17,7 @@ pub(crate) mod shared;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use md5::Md5;
 use rayon::prelude::*;
@@ -24,9 +26,11 @@ use serde::{Deserialize, Serialize};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format, printable};
 use check::{Collector, Package, finding};
 use contents::Facts;
+use manifest::{Comparison, Manifest};
 use metadata::Sums;
 
 pub use interpreters::Wanted;
@@ -65,6 +69,8 @@ pub struct Expectation {
     pub closed: bool,
     /// For a project's own packaging: the upstream version that every package must carry.
     pub upstream_version: Option<String>,
+    /// What was installed, where that is known: what the packages must hold.
+    pub manifest: Option<Arc<Manifest>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,8 +128,11 @@ pub enum ArtifactError {
 /// # Errors
 /// When a file cannot be read, or a package is damaged.
 pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspection, ArtifactError> {
-    let mut read: Vec<(Artifact, Sums, Option<Package>)> =
-        files.par_iter().map(|path| examine(path, expectation)).collect::<Result<_, _>>()?;
+    let guard = Guard::in_force();
+    let mut read: Vec<(Artifact, Sums, Option<Package>)> = files
+        .par_iter()
+        .map(|path| guard::during(guard.clone(), || examine(path, expectation)))
+        .collect::<Result<_, _>>()?;
     read.sort_by(|(a, _, _), (b, _, _)| a.file_name.cmp(&b.file_name));
     let (artifacts, packages): (Vec<(Artifact, Sums)>, Vec<Option<Package>>) =
         read.into_iter().map(|(artifact, sums, package)| ((artifact, sums), package)).unzip();
@@ -272,27 +281,45 @@ fn examine(path: &Path, expectation: &Expectation) -> Result<(Artifact, Sums, Op
     }
     let (size_bytes, sha256, sums) = measure_all(path).map_err(io)?;
     let package = match package_format(&file_name) {
-        Some(format) => Some(read_package(path, &file_name, format, expectation.closed)?),
+        Some(format) => Some(read_package(path, &file_name, format, expectation)?),
         None => None,
     };
     let kind = kind_of(&file_name, package.as_ref().map(|package| &package.facts));
     Ok((Artifact { file_name, size_bytes, sha256, kind }, sums, package))
 }
 
-fn read_package(path: &Path, file_name: &str, format: Format, is_strict: bool) -> Result<Package, ArtifactError> {
+fn read_package(
+    path: &Path,
+    file_name: &str,
+    format: Format,
+    expectation: &Expectation,
+) -> Result<Package, ArtifactError> {
     // The rules for contents depend on what the package says of itself, which is little and comes first.
     let described = match format {
         Format::Deb => deb::describe(path),
         Format::Rpm => rpm::describe(path),
     };
     let described = described.map_err(|reason| malformed(path, reason))?;
-    let mut collector = Collector::new(file_name, &described, is_strict);
+    let mut collector = Collector::new(file_name, &described, expectation.closed);
+    let is_of_recipe = !described.is_source && !described.is_debug();
+    let manifest = expectation.manifest.as_deref().filter(|_| is_of_recipe);
+    let mut comparison = manifest.map(|manifest| Comparison::new(manifest, &described.name));
+    let mut visit = |entry: contents::Entry| {
+        if let Some(comparison) = &mut comparison {
+            comparison.visit(&entry, &mut |severity, rule, message| collector.tell(severity, rule, message));
+        }
+        collector.visit(entry);
+    };
     let facts = match format {
-        Format::Deb => deb::read(path, &mut |entry| collector.visit(entry)),
-        Format::Rpm => rpm::read(path, &mut |entry| collector.visit(entry)),
+        Format::Deb => deb::read(path, &mut visit),
+        Format::Rpm => rpm::read(path, &mut visit),
     };
     let facts = facts.map_err(|reason| malformed(path, reason))?;
-    Ok(collector.finish(file_name.to_owned(), facts))
+    let installed = comparison
+        .map(|comparison| comparison.finish(&mut |severity, rule, message| collector.tell(severity, rule, message)));
+    let mut package = collector.finish(file_name.to_owned(), facts);
+    package.installed = installed;
+    Ok(package)
 }
 
 fn kind_of(file_name: &str, facts: Option<&Facts>) -> ArtifactKind {
@@ -342,7 +369,7 @@ fn measure_all(path: &Path) -> io::Result<(u64, String, Sums)> {
 
 /// Reads a file; returns its size.
 fn each_block(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
-    let mut file = File::open(path)?;
+    let mut file = guard::watched(File::open(path)?);
     let mut buffer = vec![0; 128 * 1024];
     let mut size = 0;
     loop {

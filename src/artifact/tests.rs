@@ -23,6 +23,7 @@ fn expectation(format: Format, packages: &[(&str, &str)]) -> Expectation {
         packages: packages.iter().map(|(name, version)| expected(name, version)).collect(),
         closed: true,
         upstream_version: None,
+        manifest: None,
     }
 }
 
@@ -653,4 +654,23 @@ fn rpm_agrees_about_packages_that_either_makes() {
     let theirs = run(Command::new("rpm").args(["-qp", "--nosignature", "--qf", "%{NAME} %{EVR} %{ARCH}"]).arg(&ours));
     let summary = describe(&ours).unwrap();
     assert_eq!(format!("{} {} {}", summary.name, summary.version, summary.architecture), theirs);
+}
+
+/// Each kind of file that a build leaves, read when nobody wants it any more.
+#[test]
+fn reading_ends_when_it_is_cancelled() {
+    use crate::stream::guard::{BrokenOff, Guard};
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in
+        [("a_1_all.deb", small_deb()), ("a-1-1.noarch.rpm", small_rpm()), ("a_1.tar.xz", vec![0; 1 << 20])]
+    {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let cancel = tokio_util::sync::CancellationToken::new();
+        let guard = Guard::new(&cancel, std::time::Duration::from_secs(3600));
+        cancel.cancel();
+        let result = guard.during(|| inspect(&[path], &expectation(Format::Deb, &[])));
+        assert!(result.is_err(), "{name}");
+        assert_eq!(guard.broken_off(), Some(BrokenOff::Cancelled), "{name}");
+    }
 }

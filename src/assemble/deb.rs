@@ -11,13 +11,14 @@ use xz2::stream::{Check, Filters, LzmaOptions, Stream};
 use xz2::write::XzEncoder;
 
 use super::AssembleError;
-use super::layout::{Layout, keep_gzipped, keep_text};
+use super::layout::{Layout, is_config, keep_gzipped, keep_text};
 use super::libraries::{Libraries, deb_depends, elves, files};
 use super::system::system_files;
 use super::tree::{Kind, Node, Tree};
 use crate::family::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
 use crate::recipe::PackageArch;
 use crate::relation;
+use crate::stream::guard::watched;
 use crate::types::{Arch, printable};
 
 /// The level that dpkg-deb takes by itself, with a smaller dictionary than its 8 MiB: xz takes eleven times as much memory,
@@ -190,7 +191,7 @@ fn maintainer_files(
     let mut members: BTreeMap<String, (String, u32)> =
         scripts.into_iter().map(|(name, script)| (name, (script, 0o755))).collect();
     let conffiles: Vec<&str> =
-        files(tree, contents).map(|(path, ..)| path).filter(|path| is_conffile(path, package)).collect();
+        files(tree, contents).map(|(path, ..)| path).filter(|path| is_config(path, package)).collect();
     if !conffiles.is_empty() {
         members.insert("conffiles".to_owned(), (conffiles.join("\n") + "\n", 0o644));
     }
@@ -212,11 +213,6 @@ fn maintainer_files(
         members.insert("triggers".to_owned(), ("activate-noawait ldconfig\n".to_owned(), 0o644));
     }
     Ok(members)
-}
-
-/// debhelper marks every file below /etc, too (dh_installdeb(1)).
-fn is_conffile(path: &str, package: &AssembledPackage) -> bool {
-    path.starts_with("/etc/") || package.config_files.iter().any(|config| config == path)
 }
 
 /// Whether the loader finds a library there without being told.
@@ -246,13 +242,13 @@ fn md5sums(
 ) -> Result<String, AssembleError> {
     let mut known: HashMap<&Path, String> = HashMap::new();
     let mut text = String::new();
-    for (path, _, content) in files(tree, contents).filter(|(path, ..)| !is_conffile(path, package)) {
+    for (path, _, content) in files(tree, contents).filter(|(path, ..)| !is_config(path, package)) {
         let sum = match known.get(content.path.as_path()) {
             Some(sum) => sum.clone(),
             None => {
                 let failed = |error| AssembleError::Io(content.path.clone(), error);
                 let mut hasher = Md5::new();
-                io::copy(&mut File::open(&content.path).map_err(failed)?, &mut hasher).map_err(failed)?;
+                io::copy(&mut watched(File::open(&content.path).map_err(failed)?), &mut hasher).map_err(failed)?;
                 hex::encode(hasher.finalize())
             }
         };
@@ -296,7 +292,7 @@ fn data_tar(out: &mut dyn Write, tree: &Tree, contents: &BTreeMap<String, Node>,
                     first_paths.insert(*content, path);
                     let content = &tree.contents[*content];
                     let header = header(tar::EntryType::Regular, node.mode, content.size, time);
-                    let file = BufReader::new(File::open(&content.path)?);
+                    let file = BufReader::new(watched(File::open(&content.path)?));
                     append(&mut tar, &format!(".{path}"), header, file.take(content.size))?;
                 }
             },

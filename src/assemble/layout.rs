@@ -7,6 +7,8 @@ use flate2::{Compression, GzBuilder};
 
 use super::tree::{Kind, Node, Tree};
 use super::{AssembleError, folders};
+use crate::artifact::elf::Elf;
+use crate::artifact::manifest::modes;
 use crate::artifact::shared::is_shared;
 use crate::family::{AssembledPackage, Assembly};
 use crate::recipe::AlternativeLink;
@@ -153,14 +155,22 @@ fn missing_declared_files(assembly: &Assembly, layout: &Layout) -> Vec<String> {
 }
 
 fn missing_config_files(package: &AssembledPackage, contents: &BTreeMap<String, Node>) -> Vec<String> {
-    let is_there = |path: &&String| matches!(contents.get(*path), Some(Node { kind: Kind::File(_), .. }));
-    let missing = package.config_files.iter().filter(|path| !is_there(path));
+    let is_there = |pattern: &&String| {
+        let mut taken = contents.iter().filter(|(path, _)| takes(pattern.trim_end_matches('/'), path));
+        taken.any(|(_, node)| matches!(node.kind, Kind::File(_)))
+    };
+    let missing = package.config_files.iter().filter(|pattern| !is_there(pattern));
     missing.map(|path| format!("configuration file {path} of package {} was not installed", package.name)).collect()
+}
+
+/// Whether a file is one that users edit: all below /etc are (dh_installdeb(1)), and those that the recipe names.
+pub(super) fn is_config(path: &str, package: &AssembledPackage) -> bool {
+    path.starts_with("/etc/") || package.config_files.iter().any(|pattern| takes(pattern.trim_end_matches('/'), path))
 }
 
 /// Whether a pattern takes a path: `*` and `?` stay within one component, `**` is any path, and a pattern that names a
 /// folder takes all below it.
-fn takes(pattern: &str, path: &str) -> bool {
+pub(super) fn takes(pattern: &str, path: &str) -> bool {
     let whole = |end: usize| matches(pattern.as_bytes(), &path.as_bytes()[..end]);
     whole(path.len()) || path.match_indices('/').any(|(slash, _)| slash > 0 && whole(slash))
 }
@@ -269,37 +279,45 @@ pub(super) fn keep_text(tree: &mut Tree, text: &[u8]) -> Result<usize, AssembleE
     tree.keep(&mut &text[..])
 }
 
-/// Modes as Debian (dh_fixperms(1), Policy 10.9) and RPM distributions have them.
+/// Modes as both formats have them: see `artifact::manifest::modes`.
 pub(super) fn set_modes(tree: &mut Tree, format: Format) {
+    // All names of one file have the mode that the first of them gets.
+    let mut decided: HashMap<usize, u32> = HashMap::new();
     for (path, node) in &mut tree.nodes {
-        let Kind::File(content) = node.kind else {
-            match node.kind {
-                Kind::Symlink(_) => node.mode = 0o777,
-                _ if format == Format::Deb => node.mode = 0o755,
-                _ => {}
+        if let Kind::File(content) = node.kind {
+            match decided.get(&content) {
+                Some(mode) => node.mode = *mode,
+                None => {
+                    let content_elf = tree.contents[content].elf.as_ref();
+                    node.mode = file_mode(path, node.mode, content_elf, format);
+                    decided.insert(content, node.mode);
+                }
             }
             continue;
-        };
-        let is_library = path.contains(".so") && tree.contents[content].elf.as_ref().is_some_and(|elf| elf.is_loaded);
-        match format {
-            // rpm's tools look at executable files only, and so do people who read its listings.
-            Format::Rpm if is_library => node.mode |= 0o111,
-            Format::Rpm => {}
-            Format::Deb => {
-                let is_secret = path.starts_with("/etc/sudoers.d/");
-                let is_data = ["/usr/share/doc/", "/usr/share/man/", "/usr/include/"];
-                let is_data = is_data.iter().any(|folder| path.starts_with(folder));
-                // Policy 8.1, 10.2: a library is run by nobody, unless it is a program too.
-                let elf = tree.contents[content].elf.as_ref();
-                let is_plain_library = is_library && elf.is_some_and(|elf| elf.soname.is_some());
-                node.mode = match node.mode & 0o100 != 0 {
-                    _ if is_secret => 0o440,
-                    true if !is_data && !is_plain_library => 0o755,
-                    _ => 0o644,
-                };
-            }
         }
+        node.mode = match (&node.kind, format) {
+            (Kind::Symlink(_), _) => 0o777,
+            (_, Format::Deb) => modes::debian(path, true, node.mode),
+            (_, Format::Rpm) => modes::installed(path, true, node.mode),
+        };
     }
+}
+
+fn file_mode(path: &str, mode: u32, elf: Option<&Elf>, format: Format) -> u32 {
+    let installed = modes::installed(path, false, mode);
+    if modes::is_kept(path, false, mode) {
+        return installed;
+    }
+    let is_library = path.contains(".so") && elf.is_some_and(|elf| elf.is_loaded);
+    if format == Format::Rpm {
+        // rpm's tools look at executable files only, and so do people who read its listings.
+        return if is_library { installed | 0o111 } else { installed };
+    }
+    let is_data = ["/usr/share/doc/", "/usr/share/man/", "/usr/include/"];
+    let is_data = is_data.iter().any(|folder| path.starts_with(folder));
+    // Policy 8.1, 10.2: a library is run by nobody, unless it is a program too.
+    let is_plain_library = is_library && elf.is_some_and(|elf| elf.soname.is_some());
+    if mode & 0o100 != 0 && !is_data && !is_plain_library { 0o755 } else { 0o644 }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! tree        the installed tree: names in memory, contents on disk
 //! layout      which file goes into which package; manual pages, modes
 //! system      units, users, temporary files and alternatives
+//! manifest    what was installed, for the comparison with the packages
 //! libraries   what files need and provide
 //! development what development files do
 //! archive     which Debian packages bring libraries
@@ -20,6 +21,7 @@ mod development;
 mod folders;
 mod layout;
 mod libraries;
+mod manifest;
 mod payload;
 mod rpm;
 mod system;
@@ -32,7 +34,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::archive::ArchiveError;
+use crate::artifact::manifest::Manifest;
 use crate::family::Assembly;
+use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format};
 
 pub use archive::providers;
@@ -69,6 +73,7 @@ impl AssembleError {
 pub struct Staged {
     tree: Tree,
     layout: layout::Layout,
+    manifest: Manifest,
 }
 
 impl Staged {
@@ -77,6 +82,7 @@ impl Staged {
     /// # Errors
     /// [`AssembleError::Refused`] with all that does not fit the recipe.
     pub fn new(mut tree: Tree, assembly: &Assembly, libdir: &str) -> Result<Staged, AssembleError> {
+        let installed = manifest::installed(&tree);
         layout::compress_pages(&mut tree)?;
         system::gather_units(&mut tree);
         layout::set_modes(&mut tree, assembly.format);
@@ -86,7 +92,13 @@ impl Staged {
         if assembly.format == Format::Deb {
             deb::add_documents(&mut tree, assembly, &mut layout)?;
         }
-        Ok(Staged { tree, layout })
+        let manifest = manifest::manifest(&tree, installed, &layout, assembly, libdir);
+        Ok(Staged { tree, layout, manifest })
+    }
+
+    /// What was installed, for the packages to be held against.
+    pub fn into_manifest(self) -> Manifest {
+        self.manifest
     }
 
     /// The libraries that have to come from the distribution.
@@ -108,11 +120,14 @@ impl Staged {
         folder: &Path,
     ) -> Result<Vec<PathBuf>, AssembleError> {
         let packages: Vec<usize> = (0..assembly.packages.len()).collect();
+        let guard = Guard::in_force();
         let names: Result<Vec<String>, AssembleError> = packages
             .into_par_iter()
-            .map(|number| match assembly.format {
-                Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
-                Format::Rpm => rpm::write(&self.tree, assembly, &self.layout, number, arch, folder),
+            .map(|number| {
+                guard::during(guard.clone(), || match assembly.format {
+                    Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
+                    Format::Rpm => rpm::write(&self.tree, assembly, &self.layout, number, arch, folder),
+                })
             })
             .collect();
         let mut paths: Vec<PathBuf> = names?.into_iter().map(|name| folder.join(name)).collect();

@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use crate::family::Payload;
+use crate::stream::guard::watched;
 
 /// As rpmbuild compresses by itself, and between size and time. zstd keeps more than half of 64 MiB from 12 on.
 pub(super) const GZIP_LEVEL: u32 = 6;
@@ -141,7 +142,7 @@ fn pad(out: &mut impl Write, size: u64) -> io::Result<()> {
 
 /// Copies a content and returns its digest.
 fn copy(source: &Path, size: u64, out: &mut impl Write) -> io::Result<String> {
-    let mut file = File::open(source)?.take(size);
+    let mut file = watched(File::open(source)?).take(size);
     let mut buffer = vec![0; CHUNK];
     let mut hasher = Sha256::new();
     let mut copied = 0;

@@ -16,7 +16,7 @@ use ::rpm::{
 use super::AssembleError;
 use super::deb::is_public;
 use super::development::{behind_links, modules};
-use super::layout::{Layout, links};
+use super::layout::{Layout, is_config, links};
 use super::libraries::{elves, rpm_provides, rpm_requires};
 use super::payload::{self, Entry, GZIP_LEVEL, Written, ZSTD_LEVEL};
 use super::tree::{Content, Kind, Node, Tree};
@@ -296,7 +296,7 @@ impl<'a> Files<'a> {
                 }
                 Kind::Symlink(target) => {
                     let options = FileOptions::symlink(path, target).modified_at(modified);
-                    builder.with_symlink(marked(options, path, self.package))?;
+                    builder.with_symlink(marked(options, path, mark_by_place(path)))?;
                 }
                 Kind::File(content) => {
                     let mut options = FileOptions::new(path).mode(FileMode::regular(permissions)).modified_at(modified);
@@ -308,7 +308,7 @@ impl<'a> Files<'a> {
                     let source = &tree.contents[*content];
                     let text =
                         if is_read && source.size <= LARGEST_SYSUSERS { tree.read(*content)? } else { Vec::new() };
-                    builder.with_file_contents(text, marked(options, path, self.package))?;
+                    builder.with_file_contents(text, marked(options, path, mark))?;
                 }
             }
         }
@@ -354,19 +354,20 @@ impl<'a> Files<'a> {
     }
 }
 
-/// What the file is, as `assign.awk` says it to rpmbuild.
+/// What a regular file is, as `assign.awk` says it to rpmbuild.
 fn mark(path: &str, package: &AssembledPackage) -> &'static str {
-    if package.config_files.iter().any(|config| config == path) {
-        return "config";
-    }
+    if is_config(path, package) { "config" } else { mark_by_place(path) }
+}
+
+fn mark_by_place(path: &str) -> &'static str {
     if path.starts_with("/usr/share/licenses/") {
         return "license";
     }
     if DOCUMENTATION.iter().any(|folder| path.starts_with(folder)) { "doc" } else { "" }
 }
 
-fn marked(options: FileOptionsBuilder, path: &str, package: &AssembledPackage) -> FileOptionsBuilder {
-    match mark(path, package) {
+fn marked(options: FileOptionsBuilder, path: &str, mark: &str) -> FileOptionsBuilder {
+    match mark {
         "config" => return options.config().noreplace(),
         "license" => return options.license(),
         "doc" => return options.doc(),

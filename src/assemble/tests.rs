@@ -1,3 +1,5 @@
+mod property;
+
 use std::collections::BTreeMap;
 
 use tar::EntryType;
@@ -129,6 +131,7 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         runs_ldconfig: true,
         changelog_version: "1.0-1".to_owned(),
         unit_folder: "usr/lib/systemd/system",
+        whole: Vec::new(),
     }
 }
 
@@ -161,6 +164,7 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         packages: packages.collect(),
         closed: true,
         upstream_version: None,
+        manifest: Some(std::sync::Arc::new(staged.into_manifest())),
     };
     let found = artifact::inspect(&files, &expectation).unwrap();
     assert_eq!(found.findings, []);

@@ -7,9 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::AssembleError;
 use crate::artifact::elf::{self, Elf, Looked};
 use crate::stream::Bounded;
+use crate::stream::holes::Sparse;
 use crate::types::printable;
 
 /// What one entry's own description may take.
@@ -45,6 +48,7 @@ pub(super) struct Content {
     /// On this host.
     pub(super) path: PathBuf,
     pub(super) size: u64,
+    pub(super) sha256: [u8; 32],
     pub(super) elf: Option<Elf>,
     /// What its first line names: `/usr/bin/python3`.
     pub(super) interpreter: Option<String>,
@@ -57,6 +61,9 @@ pub struct Tree {
     pub(super) contents: Vec<Content>,
     /// Licence files of the sources: name and content.
     pub(super) licences: BTreeMap<String, usize>,
+    /// Numbers of user and group of what is not the builder's, by path.
+    pub(super) owners: BTreeMap<String, (u32, u32)>,
+    builder: Option<(u32, u32)>,
     folder: PathBuf,
 }
 
@@ -67,8 +74,14 @@ impl Tree {
     /// # Errors
     /// [`AssembleError::Refused`] with everything in it that no package may have.
     pub fn receive(tar: impl Read, folder: &Path, root: &str, licences: &str) -> Result<Tree, AssembleError> {
-        let mut tree =
-            Tree { nodes: BTreeMap::new(), contents: Vec::new(), licences: BTreeMap::new(), folder: folder.to_owned() };
+        let mut tree = Tree {
+            nodes: BTreeMap::new(),
+            contents: Vec::new(),
+            licences: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            builder: None,
+            folder: folder.to_owned(),
+        };
         let mut problems = Vec::new();
         let mut total = 0u64;
         let (reader, allowance) = Bounded::new(tar);
@@ -109,6 +122,11 @@ impl Tree {
         let header = entry.header();
         let mode = header.mode().map_err(AssembleError::Stream)? & 0o7777;
         let mtime = i64::try_from(header.mtime().map_err(AssembleError::Stream)?).unwrap_or(0);
+        let narrow = |id: u64| u32::try_from(id).unwrap_or(u32::MAX);
+        let (uid, gid) = (header.uid().map_err(AssembleError::Stream)?, header.gid().map_err(AssembleError::Stream)?);
+        let owner = (narrow(uid), narrow(gid));
+        // The first entry is the top of the tree, made by who builds. Which numbers that are differs between engines.
+        let builder = *self.builder.get_or_insert(owner);
         let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
         let is_folder = header.entry_type() == tar::EntryType::Directory;
         if self.nodes.contains_key(&path) && !is_folder {
@@ -136,6 +154,9 @@ impl Tree {
         };
         // `/` itself is nobody's.
         if path != "/" {
+            if owner != builder {
+                self.owners.insert(path.clone(), owner);
+            }
             self.nodes.insert(path, Node { kind, mode, mtime });
         }
         Ok(Ok(()))
@@ -159,23 +180,25 @@ impl Tree {
         let number = self.contents.len();
         let path = self.folder.join(format!("{number:06}"));
         let failed = |error| AssembleError::Io(path.clone(), error);
-        let mut file = File::create_new(&path).map_err(failed)?;
+        let mut file = Sparse::new(File::create_new(&path).map_err(failed)?);
         let mut buffer = vec![0; 128 * 1024];
         let mut start = Vec::new();
         let mut size = 0u64;
+        let mut hasher = Sha256::new();
         loop {
             match from.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => {
                     start.extend_from_slice(&buffer[..count.min(LONGEST_INTERPRETER.saturating_sub(start.len()))]);
                     file.write_all(&buffer[..count]).map_err(failed)?;
+                    hasher.update(&buffer[..count]);
                     size += count as u64;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(AssembleError::Stream(error)),
             }
         }
-        drop(file);
+        drop(file.finish().map_err(failed)?);
         let elf = if start.starts_with(b"\x7fELF") {
             let mut file = File::open(&path).map_err(failed)?;
             match elf::look(&mut file, &self.folder).map_err(failed)? {
@@ -186,7 +209,8 @@ impl Tree {
             None
         };
         let interpreter = interpreter(&start);
-        self.contents.push(Content { path, size, elf, interpreter });
+        let sha256 = hasher.finalize().into();
+        self.contents.push(Content { path, size, sha256, elf, interpreter });
         Ok(number)
     }
 

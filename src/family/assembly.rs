@@ -15,7 +15,7 @@ use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
     BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright,
-    deb, rpm, script_variables, scriptlets, source_folder, style, unpack,
+    deb, rpm, script_variables, scriptlets, source_folder, staged, style, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -57,6 +57,8 @@ pub struct Assembly {
     pub runs_ldconfig: bool,
     /// Where units lie in the packages.
     pub unit_folder: &'static str,
+    /// Patterns of files that are not stripped.
+    pub whole: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -145,7 +147,7 @@ fn script(recipe: &Recipe, folder: &str) -> String {
          (\nset -eu\nexport DESTDIR={STAGED}/{STAGED_ROOT} MAKEFLAGS=\n{})\n",
         body(build.install.as_deref().unwrap_or_default())
     ));
-    script.push_str(&format!("staged={STAGED}\n{}", include_str!("scripts/staged.sh")));
+    script.push_str(&staged::staged_script(STAGED, &recipe.build.strip.left_alone()));
     script
 }
 
@@ -244,6 +246,7 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         rpm_makes_users: scriptlets::rpm_makes_users(distro),
         runs_ldconfig: scriptlets::runs_ldconfig(distro),
         changelog_version: rpm::untagged_version(recipe),
+        whole: recipe.build.strip.left_alone(),
         unit_folder: match distro.format {
             Format::Deb => deb::unit_folder(distro),
             Format::Rpm => UNITS.trim_start_matches('/'),

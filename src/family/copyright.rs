@@ -64,18 +64,7 @@ pub(super) fn debian(recipe: &Recipe) -> Copyright {
             )),
             None => {
                 complete = false;
-                // Only licences of SPDX's list have a page there; any other one is upstream's own to tell.
-                let text = match spdx::license_id(id).or_else(|| spdx::license_id(base(id).0)) {
-                    Some(known) => format!(
-                        "{} is distributed under the terms of the {named}, https://spdx.org/licenses/{}.html.",
-                        package.name, known.name
-                    ),
-                    None => format!(
-                        "{} is distributed under terms of its own, which are called {} here.",
-                        package.name,
-                        id.rsplit(':').next().unwrap_or(id).trim_start_matches("LicenseRef-")
-                    ),
-                };
+                let text = own_terms(&package.name, id);
                 lines.extend(paragraphs(&text, 78));
             }
         }
@@ -88,6 +77,21 @@ pub(super) fn debian(recipe: &Recipe) -> Copyright {
         }
     }
     Copyright { text, complete }
+}
+
+/// What is said of a licence that Debian has no copy of. Only those of SPDX's list have a page there.
+fn own_terms(package: &str, id: &str) -> String {
+    match spdx::license_id(id).or_else(|| spdx::license_id(base(id).0)) {
+        Some(known) => format!(
+            "{package} is distributed under the terms of the {}, https://spdx.org/licenses/{}.html.",
+            known.full_name, known.name
+        ),
+        None => {
+            let name = id.rsplit(':').next().unwrap_or(id);
+            let name = name.strip_prefix("LicenseRef-").unwrap_or(name);
+            format!("{package} is distributed under terms of its own, which are called {name} here.")
+        }
+    }
 }
 
 /// The license identifiers in an expression, in order, without operators and exceptions.
@@ -143,6 +147,24 @@ fn replace_word(text: &str, word: &str, with: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_licences_of_spdx_have_a_page_there() {
+        for (id, address) in [
+            ("MIT", Some("https://spdx.org/licenses/MIT.html")),
+            ("ISC", Some("https://spdx.org/licenses/ISC.html")),
+            ("LicenseRef-Acme-EULA", None),
+            ("DocumentRef-other:LicenseRef-x", None),
+            ("Not-On-The-List-1.0", None),
+        ] {
+            let terms = own_terms("pkg", id);
+            assert_eq!(
+                terms.split([' ', ',']).find(|word| word.starts_with("https:")).map(|word| word.trim_end_matches('.')),
+                address,
+                "{terms}"
+            );
+        }
+    }
 
     #[test]
     fn spdx_becomes_the_names_that_debian_uses() {

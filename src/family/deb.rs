@@ -14,12 +14,14 @@ use super::system::{own_files, plain_units};
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
-    changelog_entries, copyright, relation, script_variables, source_folder, unpack,
+    changelog_entries, copyright, relation, script_variables, source_folder, staged, unpack,
 };
 
 /// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
 /// `debian/<package>` folders: no package name holds one (Policy 5.6.1).
 const SCRIPTS: &str = "debian/farm_scripts";
+/// What the scripts tell each other of the staged tree.
+const STAGED_NOTES: &str = "debian/farm_staged";
 
 /// The compatibility level as a build dependency: the highest that the release supports (debhelper(7)).
 pub(super) fn debhelper_compat(distro: &Distro) -> String {
@@ -80,6 +82,9 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             })
             .collect(),
     };
+    if own.is_none() {
+        env.insert(staged::MANIFEST_VARIABLE.to_owned(), staged::manifest());
+    }
     let files = if own.is_some() { Vec::new() } else { files(recipe, distro, &members, source_date_epoch) };
     Packaging {
         sources: SourceLayout::Tree { folder: folder.clone() },
@@ -117,9 +122,11 @@ fn script(recipe: &Recipe, folder: &str) -> String {
             options = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
         }
     }
-    script.push_str(&format!("phase build\ndpkg-buildpackage --sanitize-env -us -uc -b{options}\nphase package\n"));
     script.push_str(&format!(
-        "mkdir -p {RESULTS}\nfor file in {BUILD_ROOT}/*.deb {BUILD_ROOT}/*.ddeb {BUILD_ROOT}/*.udeb \
+        "mkdir -p {RESULTS}\nphase build\ndpkg-buildpackage --sanitize-env -us -uc -b{options}\nphase package\n"
+    ));
+    script.push_str(&format!(
+        "for file in {BUILD_ROOT}/*.deb {BUILD_ROOT}/*.ddeb {BUILD_ROOT}/*.udeb \
          {BUILD_ROOT}/*.changes {BUILD_ROOT}/*.buildinfo; do\n    [ ! -e \"$file\" ] || mv \"$file\" {RESULTS}/\ndone\n"
     ));
     script
@@ -144,8 +151,12 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     if !licence.complete {
         files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh").to_owned()));
     }
-    files.push(file(&format!("{SCRIPTS}/packages"), assignment(members, Format::Deb)));
-    files.push(file(&format!("{SCRIPTS}/assign.awk"), include_str!("scripts/assign.awk").to_owned()));
+    files.push(file(&format!("{SCRIPTS}/packages"), assignment(recipe, members, Format::Deb)));
+    files.push(file(&format!("{SCRIPTS}/assign.awk"), staged::ASSIGN.to_owned()));
+    files.push(file(&format!("{SCRIPTS}/staged.awk"), staged::STAGED.to_owned()));
+    files.push(executable(&format!("{SCRIPTS}/manifest"), staged::manifest_script()));
+    files.push(executable(&format!("{SCRIPTS}/modes"), staged::MODES.to_owned()));
+    files.push(executable(&format!("{SCRIPTS}/whole"), staged::WHOLE.to_owned()));
     files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh").to_owned()));
     files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh").to_owned()));
     let environment = contract::environment(recipe, distro);
@@ -156,12 +167,6 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
             files.push(file(&format!("debian/{}.alternatives", member.name), alternatives(member)));
         }
         files.extend(maintainer_scripts(member, &environment));
-        // debhelper marks everything below /etc by itself (dh_installdeb(1)).
-        let elsewhere: Vec<&str> =
-            member.config_files.iter().map(String::as_str).filter(|path| !path.starts_with("/etc/")).collect();
-        if !elsewhere.is_empty() {
-            files.push(file(&format!("debian/{}.conffiles", member.name), elsewhere.join("\n") + "\n"));
-        }
     }
     files.sort_by(|a, b| a.path.cmp(&b.path));
     files
@@ -343,11 +348,22 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
     }
     rules.push_str(&services(members));
     // Also lets dwz of Debian 11, which fails on some small multi-file jobs, do its work.
-    rules.push_str(
-        "\n# A file of debug symbols that packages share would be taken for a stripped library by lintian.\n\
-         override_dh_dwz:\n\tdh_dwz --no-dwz-multifile\n",
-    );
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+    let trees = names.iter().map(|name| format!("debian/{name}")).collect::<Vec<_>>().join(" ");
+    let unharmed = |tool: &str| {
+        format!("\t{SCRIPTS}/whole out {STAGED_NOTES} {trees}\n\t{tool}\n\t{SCRIPTS}/whole in {STAGED_NOTES} {trees}\n")
+    };
+    rules.push_str(&format!(
+        "\n# A file of debug symbols that packages share would be taken for a stripped library by lintian. What has more behind\n\
+         # its ELF image, or is not to be stripped, stays as it is.\n\
+         override_dh_dwz:\n{}\noverride_dh_strip:\n{}",
+        unharmed("dh_dwz --no-dwz-multifile"),
+        unharmed("dh_strip"),
+    ));
+    rules.push_str(&format!(
+        "\n# The modes that were installed, where dh_fixperms has others.\n\
+         execute_before_dh_builddeb:\n\t{SCRIPTS}/modes {STAGED_NOTES} {trees}\n"
+    ));
     if !licence_complete {
         rules.push_str(&format!("\nexecute_after_dh_installdocs:\n\t{SCRIPTS}/licence {}\n", names.join(" ")));
     }

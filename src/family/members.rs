@@ -108,8 +108,10 @@ pub(super) fn source_name(member: &str, kind: &str) -> String {
 }
 
 /// The `packages` file that `assign.awk` reads: which pattern gives files to which package, and what has to be there.
-pub(super) fn assignment(members: &[Member<'_>], format: Format) -> String {
+pub(super) fn assignment(recipe: &Recipe, members: &[Member<'_>], format: Format) -> String {
     let mut text = "# What is in which package; assign.awk says how these lines are read.\n".to_owned();
+    let main = &recipe.package.name;
+    recipe.build.strip.left_alone().iter().for_each(|pattern| text.push_str(&format!("{main} whole {pattern}\n")));
     for member in members {
         let name = &member.name;
         let mut line = |kind: &str, what: &str| text.push_str(&format!("{name} {kind} {what}\n"));

@@ -22,6 +22,7 @@ mod rpm;
 mod rpm_generic;
 mod scriptlets;
 mod spec;
+mod staged;
 mod style;
 mod system;
 mod text;
@@ -42,6 +43,7 @@ pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_c
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub use offers::{Offer, Wish, compare_versions, names_in, offers};
+pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";

@@ -14,7 +14,7 @@ use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
     SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables,
-    scriptlets, source_top, style, unpack,
+    scriptlets, source_top, staged, style, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -50,6 +50,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
         None => {
             // With the epoch in the environment, changelog days, which have no time, do not round it.
             env.insert("SOURCE_DATE_EPOCH".to_owned(), source_date_epoch.to_string());
+            env.insert(staged::MANIFEST_VARIABLE.to_owned(), staged::manifest());
             let top = source_top(recipe);
             let sources = SourceLayout::Tarball { path: format!("{TOP}/SOURCES/{top}.tar"), top };
             let name = format!("{}.spec", recipe.package.name);
@@ -157,9 +158,12 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
 fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> Vec<GuestFile> {
     let file = |path: &str, content: String| GuestFile { path: path.to_owned(), content, executable: false };
     let mut files = vec![
-        file("farm-files.awk", include_str!("scripts/assign.awk").to_owned()),
+        file("farm-files.awk", staged::ASSIGN.to_owned()),
         file("farm-files.sh", include_str!("scripts/rpm-files.sh").to_owned()),
-        file("farm-packages", assignment(members, Format::Rpm)),
+        file("farm-manifest.sh", staged::manifest_script()),
+        file("farm-packages", assignment(recipe, members, Format::Rpm)),
+        file("farm-staged.awk", staged::STAGED.to_owned()),
+        file("farm-whole.sh", staged::WHOLE.to_owned()),
         file(&format!("{}.spec", recipe.package.name), spec_file(recipe, distro, members, source_date_epoch)),
     ];
     for member in members {
@@ -198,7 +202,10 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     tag(&mut spec, "Source1", "farm-files.sh");
     tag(&mut spec, "Source2", "farm-files.awk");
     tag(&mut spec, "Source3", "farm-packages");
-    scriptlets::sources(&mut spec, members, 4);
+    tag(&mut spec, "Source4", "farm-manifest.sh");
+    tag(&mut spec, "Source5", "farm-staged.awk");
+    tag(&mut spec, "Source6", "farm-whole.sh");
+    scriptlets::sources(&mut spec, members, 7);
     let patches = unpack::patches(recipe);
     for (index, patch) in patches.iter().enumerate() {
         tag(&mut spec, &format!("Patch{}", index + 1), &spec::value(&patch.name));
@@ -248,6 +255,10 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     script_section(&mut spec, "install", "package", &install_environment, build.install.as_deref());
     spec.push_str("# Every package would own this index of info pages: it is made on the user's machine.\n");
     spec.push_str("rm -f %{buildroot}%{_infodir}/dir\n");
+    spec.push_str(
+        "sh %{SOURCE4} %{buildroot} %{SOURCE3} %{SOURCE5} %{_libdir} farm-staged\n\
+         sh %{SOURCE6} out farm-staged %{buildroot}\n",
+    );
     spec.push_str(
         "# rpm looks for dependencies and debug symbols in executable files only.\n\
          LC_ALL=C find %{buildroot} -type f -name '*.so*' ! -perm -100 -exec grep -q '^.ELF' {} \\; -exec chmod 755 {} +\n",

@@ -8,7 +8,7 @@ use super::*;
 use crate::distro::{Bootstrap, Security};
 use crate::recipe::{
     Alternative, AlternativeLink, Build, FromProject, MaintainerScripts, Origin, Package, Packaging as OwnPackaging,
-    Patch, RecipeLimits, Relations, Service, Source, SubPackage, System, SystemUser, Test,
+    Patch, RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
 };
 use crate::types::Arch;
 
@@ -111,6 +111,7 @@ fn recipe() -> Recipe {
             check: Some("make check".to_owned()),
             install: Some("make install".to_owned()),
             network: false,
+            strip: Strip::All,
         },
         environment: None,
         packages: BTreeMap::from([("dev".to_owned(), sub)]),
@@ -282,9 +283,22 @@ fn old_releases_have_units_in_the_old_place() {
 fn rendered(recipe: &Recipe, distro: &Distro) -> String {
     let packaging = packaging(recipe, distro, 1_700_000_000);
     let own = |file: &&GuestFile| {
-        !["assign.awk", "split", "depends", "licence", "farm-files.awk", "farm-files.sh"]
-            .iter()
-            .any(|name| file.path.ends_with(name))
+        let common = [
+            "assign.awk",
+            "staged.awk",
+            "split",
+            "depends",
+            "licence",
+            "manifest",
+            "modes",
+            "whole",
+            "farm-files.awk",
+            "farm-files.sh",
+            "farm-manifest.sh",
+            "farm-staged.awk",
+            "farm-whole.sh",
+        ];
+        !common.iter().any(|name| file.path.ends_with(name))
     };
     let mut text = String::new();
     for file in packaging.files.iter().filter(own) {
@@ -449,7 +463,7 @@ fn an_architecture_independent_main_package_has_only_such_parts_in_rpm() {
 /// Runs the real assign.awk, as a builder image would.
 fn assign(format: Format, packages: &str, listing: &str) -> (bool, BTreeMap<String, String>, String) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("assign.awk"), include_str!("scripts/assign.awk")).unwrap();
+    std::fs::write(folder.path().join("assign.awk"), staged::ASSIGN).unwrap();
     std::fs::write(folder.path().join("packages"), packages).unwrap();
     std::fs::write(folder.path().join("listing"), listing).unwrap();
     std::fs::create_dir(folder.path().join("out")).unwrap();
@@ -493,6 +507,121 @@ fn files_are_assigned_by_pattern_and_the_rest_stays() {
         "%config(noreplace) /etc/pkg/pkg.conf\n/usr/bin/pkg\n/usr/lib64/libpkg.so.1\n/usr/share/pkg/1[[]a][\u{1f}-!][%%%%].txt\n\
          /usr/share/man/man1/pkg.1.gz\n%dir /etc/pkg\n%dir /usr/share/pkg\n%dir /usr/share/pkg/empty\n"
     );
+}
+
+/// Files, globs and folders; what is below /etc is configuration in any case; links never are.
+#[test]
+fn configuration_files_are_the_same_in_both_formats() {
+    let listing = "d /\nd /etc\nd /etc/pkg\nf /etc/pkg/a.conf\nl /etc/pkg/link\nd /opt\nd /opt/pkg\nd /opt/pkg/conf\n\
+                   f /opt/pkg/conf/b.conf\nf /opt/pkg/conf/c d.conf\nf /opt/pkg/one.ini\nf /opt/pkg/two.txt\n";
+    for pattern in ["/opt/pkg/conf", "/opt/pkg/conf/", "/opt/pkg/conf/*", "/opt/**/*.conf"] {
+        let packages = format!("pkg config {pattern}\npkg config /opt/pkg/one.ini\n");
+        let (ok, lists, errors) = assign(Format::Rpm, &packages, listing);
+        assert!(ok, "{errors}");
+        let config: Vec<&str> =
+            lists["pkg"].lines().filter_map(|line| line.strip_prefix("%config(noreplace) ")).collect();
+        assert_eq!(config.len(), 4, "{pattern}: {config:?}");
+        let (ok, lists, errors) = assign(Format::Deb, &packages, listing);
+        assert!(ok, "{errors}");
+        assert_eq!(lists[".conffiles.pkg"], "/opt/pkg/conf/b.conf\n/opt/pkg/conf/c d.conf\n/opt/pkg/one.ini\n");
+    }
+    for (pattern, why) in [
+        ("/opt/pkg/none/*", "was not installed"),
+        ("/etc/pkg/link", "links and empty folders cannot be configuration files"),
+        ("/opt/pkg/*.cfg", "was not installed"),
+    ] {
+        let (ok, _, errors) = assign(Format::Deb, &format!("pkg config {pattern}\n"), listing);
+        assert!(!ok && errors.contains(why), "{pattern}: {errors}");
+    }
+}
+
+/// What manifest.sh finds in a staged tree, run as a builder image would: `prepare` makes the tree.
+fn staged_notes(recipe_lines: &str, prepare: &str) -> (bool, BTreeMap<String, String>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("manifest.sh", &staged::manifest_script());
+    write("staged.awk", staged::STAGED);
+    write("packages", recipe_lines);
+    let script = format!(
+        "set -e; umask 022; mkdir root; (cd root; {prepare})\n\
+         FARM_MANIFEST=$PWD/out sh manifest.sh root packages staged.awk /usr/lib64 notes"
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env_remove(PHASE_TOKEN)
+        .output()
+        .unwrap();
+    let mut notes = BTreeMap::new();
+    for (name, path) in [("modes", "notes/modes"), ("whole", "notes/whole"), ("sums", "out.sums")] {
+        let mut lines: Vec<String> =
+            std::fs::read_to_string(folder.path().join(path)).unwrap_or_default().lines().map(str::to_owned).collect();
+        lines.sort();
+        notes.insert(name.to_owned(), lines.join("\n"));
+    }
+    (output.status.success(), notes, String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[test]
+fn a_staged_tree_keeps_the_modes_that_say_something() {
+    let (ok, notes, errors) = staged_notes(
+        "",
+        "mkdir -p usr/bin etc/x etc/keys 'usr/share/a b' usr/share/doc/x var/games; \
+         for f in usr/bin/su usr/bin/plain etc/x/secret 'usr/share/a b/ro ' usr/share/doc/x/README etc/x/open; do echo x >\"$f\"; done; \
+         chmod 4755 usr/bin/su; chmod 755 usr/bin/plain; chmod 600 etc/x/secret usr/share/doc/x/README; chmod 666 etc/x/open; \
+         chmod 444 'usr/share/a b/ro '; chmod 700 etc/keys; chmod 2775 var/games; chmod 555 'usr/share/a b'",
+    );
+    assert!(ok, "{errors}");
+    assert_eq!(
+        notes["modes"],
+        "kept 0600 /etc/x/secret\nkept 0700 /etc/keys\nkept 2775 /var/games\nkept 4755 /usr/bin/su\n\
+         rest 0444 /usr/share/a b/ro \nrest 0555 /usr/share/a b\nrest 0644 /usr/share/doc/x/README"
+    );
+    assert_eq!(notes["sums"].lines().count(), 6);
+}
+
+#[test]
+fn what_no_package_can_have_is_told_before_the_tools_stumble() {
+    for (prepare, expected) in [
+        ("mkdir -p usr/x; touch \"usr/x/a\tb\"", "/usr/x/a?b has a line feed or another control character"),
+        ("mkdir -p usr/x; touch \"usr/x/$(printf 'a\\nb')\"", "/usr/x/a?b has a line feed"),
+        ("mkdir -p usr/x; touch usr/x/a; chmod 0 usr/x/a", "/usr/x/a cannot be read"),
+        ("mkdir -p usr/x/y; chmod 311 usr/x/y", "/usr/x/y cannot be read"),
+        (
+            "mkdir -p usr/x; ln -s /build/x-1.0/debian/x/usr/y usr/x/a",
+            "/usr/x/a is a link to /build/x-1.0/debian/x/usr/y",
+        ),
+        ("mkdir -p usr/x; ln -s /build usr/x/a", "/usr/x/a is a link to /build,"),
+    ] {
+        let (ok, _, errors) = staged_notes("", prepare);
+        assert!(!ok && errors.contains(&format!("farm: {expected}")), "{prepare}: {errors}");
+    }
+}
+
+/// Programs of a real compiler, with and without something behind their image.
+#[test]
+fn what_carries_something_behind_its_image_is_not_stripped() {
+    if std::process::Command::new("cc").arg("--version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "there is no cc, and in CI nothing is skipped");
+        return;
+    }
+    let prepare = "mkdir -p usr/bin usr/lib; echo 'int main(void) { return 0; }' >../x.c; cc -g -o usr/bin/plain ../x.c; \
+        cp usr/bin/plain usr/bin/script; printf 'echo behind' >>usr/bin/script; \
+        strip -o 'usr/bin/with blank' usr/bin/plain; printf xyz >>'usr/bin/with blank'; \
+        cc -static -o usr/bin/archive ../x.c; head -c 70000 /dev/urandom >>usr/bin/archive; \
+        ln usr/bin/archive usr/lib/other-name; \
+        cc -shared -fPIC -o usr/lib/libx.so ../x.c; cp usr/bin/script usr/lib/data; chmod 644 usr/lib/data; \
+        echo text >usr/bin/text; chmod 755 usr/bin/text";
+    let (ok, notes, errors) = staged_notes("pkg whole /usr/lib/*.so\n", prepare);
+    assert!(ok, "{errors}");
+    assert_eq!(
+        notes["whole"],
+        "- /usr/lib/libx.so\n11 /usr/bin/script\n3 /usr/bin/with blank\n70000 /usr/bin/archive\n70000 /usr/lib/other-name"
+    );
+    assert!(errors.contains("farm: note: /usr/bin/script carries 11 bytes behind its ELF image"), "{errors}");
+    assert!(!errors.contains("libx.so"), "the recipe names it: {errors}");
+    let (_, notes, _) = staged_notes("pkg whole /**\n", prepare);
+    assert_eq!(notes["whole"].lines().filter(|line| line.starts_with("- ")).count(), 6, "{notes:?}");
 }
 
 #[test]

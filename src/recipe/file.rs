@@ -15,7 +15,10 @@ use super::reader::{Problems, Section};
 use super::sections;
 use super::template::{self, Variables};
 use super::values::NameRule;
-use super::{MatrixSpec, PackageArch, Problem, Recipe, RecipeError, RecipeFile, Selection};
+use super::{
+    Environment, EnvironmentOrigin, MatrixSpec, PackageArch, PackagingTools, Problem, Recipe, RecipeError, RecipeFile,
+    Selection,
+};
 use crate::types::Format;
 
 /// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
@@ -34,6 +37,8 @@ pub(crate) struct Parsed {
     built_once: bool,
     /// Whether strings are to be filled in for each target.
     templates: bool,
+    /// Whether a package of it has the name of a file that packaging for debhelper has: [`made_by_farm`].
+    debian_names: bool,
     resolved: Mutex<HashMap<Resolution, Arc<Recipe>>>,
 }
 
@@ -44,7 +49,7 @@ struct Resolution {
     overrides: Vec<usize>,
     format: Option<Format>,
     variant: BTreeMap<String, String>,
-    /// Of a recipe with templates, all that they may name.
+    /// Of a recipe with templates, all that they may name; or whose environment depends on the distribution.
     target: Option<Selection>,
 }
 
@@ -113,13 +118,14 @@ impl RecipeFile {
         let table = filled(&base, None, &problems);
         let recipe = sections::read_recipe(&table, root.clone(), None, NameRule::Both, &problems);
         let mut problems = problems.into_sorted();
+        let mut debian_names = has_debian_name(&recipe);
 
         // A mistake of the base is not repeated for each override.
         for one in &overrides {
             let found = Problems::new(&text);
             let merged = filled(&environment::merged(&base, &one.body), one.format(), &found);
             let name_rule = if one.format() == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
-            sections::read_recipe(&merged, root.clone(), None, name_rule, &found);
+            debian_names |= has_debian_name(&sections::read_recipe(&merged, root.clone(), None, name_rule, &found));
             let new: Vec<Problem> =
                 found.into_sorted().into_iter().filter(|problem| !problems.contains(problem)).collect();
             problems.extend(new);
@@ -149,6 +155,7 @@ impl RecipeFile {
                 architecture_varies,
                 built_once: built_once(&recipe),
                 templates,
+                debian_names,
                 resolved: Mutex::default(),
             }),
         })
@@ -170,7 +177,7 @@ impl RecipeFile {
         variant: &BTreeMap<String, String>,
     ) -> Result<Arc<Recipe>, RecipeError> {
         let format = Format::ALL.into_iter().find(|format| format.as_str() == selection.format);
-        let target = self.parsed.templates.then(|| selection.clone());
+        let target = (self.parsed.templates || self.parsed.debian_names).then(|| selection.clone());
         let resolution = Resolution { overrides: self.matching(selection), format, variant: variant.clone(), target };
         // A panic while the lock is held cannot leave the map half changed.
         let mut resolved = self.parsed.resolved.lock().unwrap_or_else(PoisonError::into_inner);
@@ -196,6 +203,9 @@ impl RecipeFile {
             return Err(RecipeError::Invalid { path: self.path.clone(), text: Arc::clone(&self.text), problems });
         }
         recipe.variant = variant.clone();
+        if format == Some(Format::Deb) {
+            made_by_farm(&mut recipe, selection);
+        }
         let recipe = Arc::new(recipe);
         resolved.insert(resolution, Arc::clone(&recipe));
         Ok(recipe)
@@ -344,6 +354,24 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
     }
     overrides.sort_by_key(|one| one.span.start);
     overrides
+}
+
+/// Files and folders of `debian/`, beside which debhelper has a folder for each package, by its name.
+const DEBIAN_FILES: [&str; 8] = ["changelog", "control", "copyright", "files", "patches", "rules", "source", "tmp"];
+
+fn has_debian_name(recipe: &Recipe) -> bool {
+    let others = recipe.packages.values().filter_map(|package| package.name.as_deref());
+    others.chain([recipe.package.name.as_str()]).any(|name| DEBIAN_FILES.contains(&name))
+}
+
+/// Of a recipe with such a package farm makes the .deb itself, in the same builder.
+fn made_by_farm(recipe: &mut Recipe, selection: &Selection) {
+    if recipe.packaging.debian.is_some() || !has_debian_name(recipe) {
+        return;
+    }
+    let origin = EnvironmentOrigin::Distro(selection.distro_version.clone());
+    let environment = recipe.environment.get_or_insert(Environment { origin, tools: PackagingTools::Farm });
+    environment.tools = PackagingTools::Farm;
 }
 
 /// What templates are filled in with where no target is known yet: a usual one, and the values of all variants. What they

@@ -100,7 +100,7 @@ pub(crate) static SOURCE: Schema = Schema {
     ],
 };
 pub(crate) static BUILD: Schema =
-    Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network"] };
+    Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network", "strip"] };
 pub(crate) static ENVIRONMENT: Schema =
     Schema { title: "[environment]", keys: &["image", "distro", "dockerfile", "context", "target", "args", "tools"] };
 pub(crate) static SUB_PACKAGE: Schema = Schema {

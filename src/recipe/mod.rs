@@ -265,6 +265,34 @@ pub struct Build {
     pub install: Option<String>,
     /// Leave the network on while building. Off by default.
     pub network: bool,
+    #[serde(skip_serializing_if = "Strip::is_usual")]
+    pub strip: Strip,
+}
+
+/// Which programs and libraries lose their symbols. Files with something behind their ELF image never do.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strip {
+    #[default]
+    All,
+    None,
+    /// All but what these patterns match.
+    Except(Vec<String>),
+}
+
+impl Strip {
+    fn is_usual(&self) -> bool {
+        *self == Strip::All
+    }
+
+    /// The patterns of files that are left as they are.
+    pub fn left_alone(&self) -> Vec<String> {
+        match self {
+            Strip::All => Vec::new(),
+            Strip::None => vec!["/**".to_owned()],
+            Strip::Except(patterns) => patterns.clone(),
+        }
+    }
 }
 
 /// `[environment]`

@@ -18,6 +18,8 @@ pub(crate) enum Shape {
     Boolean,
     /// An array of strings.
     Texts,
+    /// A yes or no for all, or an array of strings.
+    BooleanOrTexts,
     /// An integer in the base unit, or a string with a unit.
     Quantity,
     /// A table of strings under names that are up to the writer.
@@ -38,8 +40,8 @@ pub(crate) enum Shape {
 }
 
 use Shape::{
-    Boolean, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, TextOr, Texts, TimeOr,
-    WithNamed,
+    Boolean, BooleanOrTexts, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, TextOr,
+    Texts, TimeOr, WithNamed,
 };
 
 /// A kind of table: its keys with their shape and meaning, and which of them a recipe cannot do without.
@@ -249,6 +251,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("check", Text, "Runs the test suite."),
             ("install", Text, "Installs below $DESTDIR."),
             ("network", Boolean, "Leaves the network on while building."),
+            ("strip", BooleanOrTexts, "Whether symbols leave the packages; patterns name files that stay as they are."),
         ],
         required: &[],
     },
@@ -399,6 +402,10 @@ fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
         Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Shape::TextOr(schema) => json!({"anyOf": [{"type": "string"}, part(schema, whole)]}),
         // Editors see a date of TOML as a string.
+        Shape::BooleanOrTexts => json!({"anyOf": [
+            {"type": "boolean"},
+            {"type": "array", "items": {"type": "string"}},
+        ]}),
         Shape::TimeOr(schema) => json!({"anyOf": [
             {"type": "string", "format": "date"},
             {"type": "string", "format": "date-time"},

@@ -16,7 +16,7 @@ use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
     Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
-    Source, SourcePlace, SubPackage, Test,
+    Source, SourcePlace, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -339,6 +339,33 @@ fn read_build(section: &Section<'_>) -> Build {
         check: section.script("check"),
         install: section.script("install"),
         network: section.boolean("network").unwrap_or(false),
+        strip: read_strip(section),
+    }
+}
+
+/// `strip = false`, or the files that are left alone.
+fn read_strip(section: &Section<'_>) -> Strip {
+    match section.table.get("strip").map(|entry| &entry.node.value) {
+        Some(Value::Array(_)) => match section.strings("strip", values::installed_path) {
+            patterns if patterns.is_empty() => Strip::All,
+            patterns => Strip::Except(patterns),
+        },
+        Some(Value::Boolean(_)) => match section.boolean("strip") {
+            Some(false) => Strip::None,
+            _ => Strip::All,
+        },
+        Some(other) => {
+            let kind = other.kind();
+            let span = section.table.get("strip").map_or(0..0, |entry| entry.node.span.clone());
+            section.problems.add(
+                "`strip` must be true, false, or an array of patterns",
+                &span,
+                format!("this is {kind}"),
+                Some("name the files that are left as they are: strip = [\"/usr/bin/app\"]".to_owned()),
+            );
+            Strip::All
+        }
+        None => Strip::All,
     }
 }
 

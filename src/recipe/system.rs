@@ -129,6 +129,17 @@ fn read_services(section: &Section<'_>) -> BTreeMap<String, Service> {
     for (name, service) in named(section, "services", "NAME", &keys::SERVICE, unit_name) {
         let unit = full_unit_name(name);
         let start = service.boolean("start");
+        if unit.contains("@.")
+            && let Some(key) = ["enable", "start"].into_iter().find(|key| service.boolean(key) == Some(true))
+        {
+            let span = service.table.get(key).map_or(service.span.clone(), |entry| entry.key_span.clone());
+            service.problems.add(
+                format!("`{key}` in {} is about a template", service.title),
+                &span,
+                "only instances of a template can be enabled or started",
+                Some("leave it out: instances are the administrator's to choose".to_owned()),
+            );
+        }
         let value =
             Service { enable: service.boolean("enable"), start, restart: service.boolean("restart").unwrap_or(true) };
         if services.insert(unit.clone(), value).is_some() {

@@ -56,6 +56,90 @@ fn resolved(file: &RecipeFile, target: &str) -> Recipe {
     file.resolve(&selection(target), &BTreeMap::new()).unwrap()
 }
 
+/// What is wrong with a recipe for one target: message, label and the text that is marked.
+fn target_problems(text: &str, target: &str) -> Vec<(String, String, String)> {
+    match recipe(text).resolve(&selection(target), &BTreeMap::new()) {
+        Err(RecipeError::Invalid { problems, .. }) => problems
+            .into_iter()
+            .map(|problem| (problem.message, problem.label, text[problem.span].to_owned()))
+            .collect(),
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+#[test]
+fn a_relation_that_a_format_cannot_write_is_told_at_its_line() {
+    let with = |line: &str| MINIMAL.replace("[build]", &format!("{line}\n\n[build]"));
+    for (line, target, marked, label) in [
+        ("requires = ['a-ok', 'libfoo:arm64']", "fedora-43/amd64", "'libfoo:arm64'", "RPM has no `:arm64`"),
+        ("requires = ['foo (>= v1)']", "debian-12/amd64", "'foo (>= v1)'", "must begin with a digit"),
+        ("provides = ['foo (>= 1)']", "debian-12/amd64", "'foo (>= 1)'", "one version"),
+        ("conflicts = ['python3:any']", "debian-12/amd64", "'python3:any'", "write `python3`"),
+        ("recommends = ['(foo if bar)']", "debian-12/amd64", "'(foo if bar)'", "[override.rpm]"),
+        ("recommends = ['foo [amd64]']", "fedora-43/amd64", "'foo [amd64]'", "move it to [override.deb]"),
+    ] {
+        let found = target_problems(&with(line), target);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].1.contains(label) && found[0].2 == marked, "{line}: {found:?}");
+    }
+    // The other format has it, and so may a project's own packaging.
+    resolved(&recipe(&with("provides = ['foo (>= 1)']")), "fedora-43/amd64");
+    resolved(&recipe(&with("suggests = ['foo [amd64]']\n\n[packaging]\nspec = 'x.spec'")), "fedora-43/amd64");
+    // What no format has is told without a target.
+    for line in ["conflicts = ['foo | bar']", "replaces = ['foo (<< 2) | bar']", "provides = ['foo | bar']"] {
+        assert!(problems(&with(line))[0].label.contains("a string of its own"), "{line}");
+    }
+    let for_all = problems(&with("architecture = 'all'\nsuggests = ['foo [amd64]']"));
+    assert!(for_all[0].label.contains("same everywhere"), "{for_all:?}");
+}
+
+#[test]
+fn an_empty_table_of_an_override_takes_away_and_never_does_nothing() {
+    let tables = "[package.alternatives.x]\nlink = '/usr/bin/x'\npath = '/usr/bin/y'\npriority = 1\n\n[packages.doc]\nfiles = ['/usr/share/doc/**']\n";
+    let text = |over: &str| format!("{MINIMAL}\n{tables}\n{over}");
+    for over in [
+        "[override.rpm.package]\nalternatives = {}",
+        "[override.rpm.package.alternatives]",
+        "[override.rpm]\npackage.alternatives.x = {}",
+    ] {
+        let file = recipe(&text(over));
+        assert!(resolved(&file, "fedora-43/amd64").package.system.alternatives.is_empty(), "{over}");
+        assert_eq!(resolved(&file, "debian-12/amd64").package.system.alternatives.len(), 1);
+    }
+    let file = recipe(&text("[override.rpm]\npackages.doc = {}"));
+    assert!(resolved(&file, "fedora-43/amd64").packages.is_empty());
+    assert_eq!(resolved(&file, "debian-12/amd64").packages.len(), 1);
+    for over in ["[override.rpm.package]", "[override.rpm]\nlimits = {}", "[override.rpm.test]"] {
+        let found = problems(&text(over));
+        assert!(found.iter().any(|problem| problem.message.contains("changes nothing")), "{over}: {found:?}");
+    }
+}
+
+#[test]
+fn templates_are_neither_enabled_nor_started() {
+    let text = |key: &str| format!("{MINIMAL}\n[package.services.\"greet@\"]\n{key}\n");
+    for key in ["enable = true", "start = true", "enable = true\nstart = false"] {
+        assert!(problems(&text(key))[0].message.ends_with("is about a template"), "{key}");
+    }
+    recipe(&text("enable = false"));
+    recipe(&text("restart = false"));
+}
+
+/// debhelper keeps a folder for each package beside its own files, by the package's name.
+#[test]
+fn packages_that_are_called_as_files_of_debian_are_made_by_farm() {
+    for name in ["control", "source", "rules", "tmp"] {
+        let file = recipe(&MINIMAL.replace("\"hello\"", &format!("\"{name}\"")));
+        for distro in ["debian-12", "debian-13"] {
+            let environment = resolved(&file, &format!("{distro}/amd64")).environment.expect("it has one");
+            let origin = EnvironmentOrigin::Distro(distro.to_owned());
+            assert_eq!(environment, Environment { origin, tools: PackagingTools::Farm });
+        }
+        assert_eq!(resolved(&file, "fedora-43/amd64").environment, None);
+    }
+    assert_eq!(resolved(&recipe(MINIMAL), "debian-12/amd64").environment, None);
+}
+
 #[test]
 fn an_override_stands_for_the_whole_environment() {
     let file = recipe(&format!(

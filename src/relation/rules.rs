@@ -53,7 +53,7 @@ pub(crate) fn check(relation: &str, field: Field, format: Format, for_all: bool)
         Format::Rpm if shown.contains("%{") => return Ok(()),
         Format::Rpm if is_rich(shown) && has_rpm_only_word(shown) => {
             return match field {
-                Field::Needs | Field::Conflicts => rich(shown),
+                Field::Needs | Field::Conflicts => rich(shown, field),
                 Field::Provides | Field::Replaces => {
                     Err(format!("`{shown}`: RPM has no boolean dependencies in `{}`", field.key()))
                 }
@@ -164,6 +164,7 @@ fn rpm_term(term: &Term, shown: &str, field: Field) -> Result<(), String> {
         return Err(format!("`{shown}`: only packages can be replaced, and `{}` is no name of a package", term.name));
     }
     match &term.constraint {
+        Some(_) if term.name.starts_with('/') => Err(format!("`{shown}`: a file has no version")),
         Some((_, version)) => rpm_version(version).map_err(|why| format!("`{shown}`: {why}")),
         None => Ok(()),
     }
@@ -190,51 +191,23 @@ fn rpm_version(version: &str) -> Result<(), String> {
 }
 
 /// A boolean dependency, read to its end: `(a if (b or c) else d)`.
-fn rich(text: &str) -> Result<(), String> {
+fn rich(text: &str, field: Field) -> Result<(), String> {
     let malformed = |why: &str| format!("`{text}` is no boolean dependency of RPM: {why}");
-    let rest = operand(text, 0).map_err(|why| malformed(&why))?;
+    let (rest, _) = operand(text, field, 0).map_err(|why| malformed(&why))?;
     match rest.trim() {
         "" => Ok(()),
         rest => Err(malformed(&format!("`{rest}` is too much"))),
     }
 }
 
-/// Reads one operand off the front of `text`, and gives what follows.
-fn operand(text: &str, depth: usize) -> Result<&str, String> {
+/// Reads one operand off the front of `text`, and gives what follows, and the word that joins its parts.
+fn operand(text: &str, field: Field, depth: usize) -> Result<(&str, &str), String> {
     let text = text.trim_start();
     if depth > 32 {
         return Err("it is nested too deeply".to_owned());
     }
-    if let Some(mut rest) = text.strip_prefix('(') {
-        rest = operand(rest, depth + 1)?;
-        let mut before: Option<&str> = None;
-        loop {
-            rest = rest.trim_start();
-            if let Some(rest) = rest.strip_prefix(')') {
-                return match before {
-                    Some(_) => Ok(rest),
-                    None => Err("there is no word such as `and` between two names".to_owned()),
-                };
-            }
-            let end = rest.find([' ', '(', ')']).unwrap_or(rest.len());
-            let word = &rest[..end];
-            let fits = match (before, word) {
-                (None, "and" | "or" | "if" | "unless" | "with" | "without") => true,
-                (Some("if" | "unless"), "else") => true,
-                (Some(before), "and" | "or" | "with") => before == word,
-                _ => false,
-            };
-            match (fits, word, before) {
-                (true, ..) => {}
-                (false, "", _) => return Err("`)` is missing".to_owned()),
-                (false, word, Some(before)) => {
-                    return Err(format!("`{word}` cannot follow `{before}` without parentheses of its own"));
-                }
-                (false, word, None) => return Err(format!("`{word}` is none of and, or, if, unless, with, without")),
-            }
-            before = Some(word);
-            rest = operand(&rest[end..], depth + 1)?;
-        }
+    if let Some(rest) = text.strip_prefix('(') {
+        return joined(rest, field, depth);
     }
     let (name, mut rest) = word(text)?;
     if !is_capability(name) {
@@ -246,11 +219,57 @@ fn operand(text: &str, depth: usize) -> Result<&str, String> {
         if !matches!(&after[..end], "<" | "<=" | "=" | ">=" | ">") {
             return Err(format!("`{}` is no comparison", &after[..end]));
         }
+        if name.starts_with('/') {
+            return Err(format!("`{name}` is a file, which has no version"));
+        }
         let (version, after) = word(after[end..].trim_start())?;
         rpm_version(version)?;
         rest = after;
     }
-    Ok(rest)
+    Ok((rest, ""))
+}
+
+/// What stands in parentheses, behind the opening one.
+fn joined(text: &str, field: Field, depth: usize) -> Result<(&str, &str), String> {
+    let (mut rest, first) = operand(text, field, depth + 1)?;
+    let mut parts = vec![first];
+    let (mut joint, mut before) = ("", "");
+    loop {
+        rest = rest.trim_start();
+        if let Some(rest) = rest.strip_prefix(')') {
+            if joint.is_empty() {
+                return Err("there is no word such as `and` between two names".to_owned());
+            }
+            return fit(joint, &parts).map(|()| (rest, joint));
+        }
+        let end = rest.find([' ', '(', ')']).unwrap_or(rest.len());
+        let word = &rest[..end];
+        match (before, word) {
+            (_, "") => return Err("`)` is missing".to_owned()),
+            ("", "unless") if field == Field::Needs => return Err("`unless` is for conflicts".to_owned()),
+            ("", "if") if field == Field::Conflicts => return Err("`if` is not for conflicts".to_owned()),
+            ("", "and" | "or" | "if" | "unless" | "with" | "without") => joint = word,
+            ("if" | "unless", "else") => {}
+            ("and" | "or" | "with", _) if before == word => {}
+            ("", _) => return Err(format!("`{word}` is none of and, or, if, unless, with, without")),
+            _ => return Err(format!("`{word}` cannot follow `{before}` without parentheses of its own")),
+        }
+        before = word;
+        let (after, part) = operand(&rest[end..], field, depth + 1)?;
+        parts.push(part);
+        rest = after;
+    }
+}
+
+/// Which boolean dependencies rpm takes within others (`rpmrichParseCheck` in lib/rpmds.c).
+fn fit(joint: &str, parts: &[&str]) -> Result<(), String> {
+    let wrong = parts.iter().find(|part| match joint {
+        "or" => **part == "if",
+        "and" => **part == "unless",
+        "with" | "without" => !matches!(**part, "" | "with" | "without" | "or"),
+        _ => false,
+    });
+    wrong.map_or(Ok(()), |part| Err(format!("`{part}` cannot stand within `{joint}`")))
 }
 
 /// A word up to a blank or a parenthesis that is not its own.

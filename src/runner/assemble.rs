@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use super::build::download;
-use super::executor::{Work, blocking};
+use super::executor::{Work, reading};
 use super::outcome::{self, Stop};
+use crate::artifact::manifest::Manifest;
 use crate::assemble::{self, AssembleError, Staged, Tree};
 use crate::engine::Container;
 use crate::event::{Event, Outcome};
@@ -19,7 +20,7 @@ pub(crate) async fn packages(
     staged: &str,
     assembly: &Assembly,
     folder: &Path,
-) -> Result<Vec<PathBuf>, Stop> {
+) -> Result<(Vec<PathBuf>, Manifest), Stop> {
     let built = work.journal.step();
     work.enter(StepKind::Collect).await?;
     // Beside the results: the same disk, and gone with this attempt.
@@ -36,7 +37,8 @@ pub(crate) async fn packages(
     let (arch, distro) = (work.job.target.arch, work.job.distro.clone());
     let libdir = family::assembly_env(assembly.format, arch, 1).remove("LIBDIR").unwrap_or_default();
     let plan = assembly.clone();
-    let staged = blocking(move || Staged::new(tree, &plan, &libdir)).await?.map_err(stop)?;
+    let step = StepKind::Collect;
+    let staged = reading(work, step, move || Staged::new(tree, &plan, &libdir)).await?.map_err(stop)?;
     for unit in staged.undeclared_units(assembly) {
         let unit = crate::types::printable(&unit);
         work.note(&format!("{unit} is in no table of services: it is neither enabled nor started")).await?;
@@ -62,14 +64,14 @@ pub(crate) async fn packages(
         }
     }
     let (plan, into) = (assembly.clone(), folder.to_owned());
-    let files = blocking(move || {
+    let files = reading(work, step, move || {
         let written = staged.write(&plan, arch, &libraries, &into);
         drop(spool);
-        written
+        written.map(|files| (files, staged.into_manifest()))
     });
-    let files = files.await?.map_err(stop)?;
+    let made = files.await?.map_err(stop)?;
     work.alive()?;
-    Ok(files)
+    Ok(made)
 }
 
 fn stop(error: AssembleError) -> Stop {

@@ -14,6 +14,7 @@ use super::prepare::{Ready, packaging_file};
 use super::results::{self, ReceiveError};
 use super::watch::{self, Ended};
 use super::{assemble, environment};
+use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::engine::{
     Container, ContainerSpec, EngineError, ExecSpec, GuestPath, Network, OutputSink, OutputStream, labels,
 };
@@ -28,13 +29,16 @@ use crate::stream::{self, ByteStream};
 /// Less than this left where the build happens, and a tool that says ENOSPC is believed.
 const NEEDED_KIB: u64 = 64 * 1024;
 
+/// What an attempt has left in its folder.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) files: Vec<PathBuf>,
+    /// What was installed; none of a project's own packaging.
+    pub(crate) manifest: Option<Manifest>,
+}
+
 /// Builds and returns the results' files in `folder`.
-pub(crate) async fn build(
-    work: &mut Work<'_>,
-    ready: &Ready,
-    attempt: u32,
-    folder: &Path,
-) -> Result<Vec<PathBuf>, Stop> {
+pub(crate) async fn build(work: &mut Work<'_>, ready: &Ready, attempt: u32, folder: &Path) -> Result<Results, Stop> {
     work.enter(StepKind::Unpack).await?;
     let network = if work.job.recipe.build.network { work.shared.network() } else { Network::None };
     let container = create(work, &ready.builder, "build", attempt, network).await?;
@@ -74,7 +78,7 @@ async fn in_container(
     container: &dyn Container,
     ready: &Ready,
     folder: &Path,
-) -> Result<Vec<PathBuf>, Stop> {
+) -> Result<Results, Stop> {
     let started = work.job.environment.clone().filter(|environment| environment.distro.is_none());
     let by_farm = match &started {
         // Only a running container says what its image can.
@@ -101,7 +105,8 @@ async fn in_container(
         for step in &staging.steps {
             run_step(work, container, step, &env).await?;
         }
-        return assemble::packages(work, container, &staging.results, &assembly, folder).await;
+        let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
+        return Ok(Results { files, manifest: Some(manifest) });
     }
     let packaging = work.job.packaging_at(ready.sources.newest);
     upload(work, container, ready, &packaging).await?;
@@ -112,7 +117,7 @@ async fn in_container(
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }
-    collect(work, container, &packaging.results, folder).await
+    collect(work, container, &packaging, folder).await
 }
 
 async fn start(container: &dyn Container) -> Result<(), Stop> {
@@ -375,9 +380,10 @@ impl OutputSink for Captured {
 async fn collect(
     work: &mut Work<'_>,
     container: &dyn Container,
-    results: &str,
+    packaging: &Packaging,
     folder: &Path,
-) -> Result<Vec<PathBuf>, Stop> {
+) -> Result<Results, Stop> {
+    let results = &packaging.results;
     let built = work.journal.step();
     work.enter(StepKind::Collect).await?;
     let step = StepKind::Collect;
@@ -400,7 +406,33 @@ async fn collect(
         })?,
     };
     work.alive()?;
-    if files.is_empty() { Err(none()) } else { Ok(files) }
+    let mut files = files;
+    let parts = ManifestFiles::take(&mut files, family::MANIFEST_NAME);
+    if files.is_empty() {
+        return Err(none());
+    }
+    let manifest = match maker(work, packaging) {
+        Some(maker) => {
+            let format = work.job.target.format;
+            let read = super::executor::reading(work, step, move || parts.read(format, maker)).await?;
+            Some(read.map_err(|error| match error {
+                ManifestError::Io { .. } => Outcome::Infrastructure { reason: outcome::chain(&error) }.into(),
+                error => rejected(vec![outcome::finding("", "manifest-damaged", outcome::chain(&error))]),
+            })?)
+        }
+        None => None,
+    };
+    Ok(Results { files, manifest })
+}
+
+/// Who makes the packages of a job, where its scripts write down what was installed: not with a project's own packaging.
+fn maker(work: &Work<'_>, packaging: &Packaging) -> Option<Maker> {
+    let is_asked = packaging.steps.iter().any(|step| step.env.contains_key(family::MANIFEST_VARIABLE));
+    let made = family::made_by(&work.job.recipe, &work.job.distro).filter(|_| is_asked);
+    made.map(|made| match made {
+        family::MadeBy::Debhelper { python, helpers } => Maker::Debhelper { python, helpers },
+        family::MadeBy::Rpmbuild { policy } => Maker::Rpmbuild { policy },
+    })
 }
 
 /// Streams a folder out of the container to `receive`, which blocks; none when there is no such folder. `built` is the step
@@ -421,11 +453,15 @@ pub(crate) async fn download<T: Send + 'static>(
             Err(error) => return Err(outcome::engine(error, step)),
         };
         let handle = tokio::runtime::Handle::current();
+        let guard = work.guard();
+        let (tar, inside) = (guard.stream(tar), guard.clone());
         let received = blocking(move || {
             let reader = tokio_util::io::StreamReader::new(tar);
-            receive(&mut SyncIoBridge::new_with_handle(reader, handle))
+            inside.during(|| receive(&mut SyncIoBridge::new_with_handle(reader, handle)))
         });
-        Ok(Some(received.await?))
+        let received = received.await?;
+        work.broken_off(&guard, step)?;
+        Ok(Some(received))
     };
     let (received, killed) = tokio::join!(download, async { container.stats().await });
     let stats = killed.map_err(|error| outcome::engine(error, step))?;

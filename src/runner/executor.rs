@@ -26,6 +26,7 @@ use crate::image::Images;
 use crate::plan::{self, Job, Key, Reason};
 use crate::source::Sources;
 use crate::store::{RECORD_SCHEMA, Record, Staging, Store};
+use crate::stream::guard::{BrokenOff, Guard};
 use crate::types::Format;
 
 /// Repetitions of what failed by no fault of the package.
@@ -307,7 +308,37 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
+/// [`blocking`] for what reads something that a build made: within the job's time limit, which counts as one of `step`, and
+/// ended at once when the job is cancelled.
+pub(crate) async fn reading<T: Send + 'static>(
+    work: &Work<'_>,
+    step: StepKind,
+    read: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Outcome> {
+    let guard = work.guard();
+    let inside = guard.clone();
+    let result = blocking(move || inside.during(read)).await?;
+    work.broken_off(&guard, step)?;
+    Ok(result)
+}
+
 impl Work<'_> {
+    pub(crate) fn guard(&self) -> Guard {
+        Guard::new(self.cancel, self.patience().step)
+    }
+
+    /// What a guard ended is the job's end, whatever came of it.
+    pub(crate) fn broken_off(&self, guard: &Guard, step: StepKind) -> Result<(), Outcome> {
+        match guard.broken_off() {
+            None => Ok(()),
+            Some(BrokenOff::Cancelled) => Err(Outcome::Cancelled),
+            Some(BrokenOff::TimedOut) => {
+                let limit = Duration::from_secs(self.job.limits.timeout_seconds);
+                Err(Outcome::TimedOut { step, limit })
+            }
+        }
+    }
+
     async fn run(&mut self, staging: &Staging) -> Result<Built, Outcome> {
         self.head().await.map_err(|error| log_failed(&error))?;
         let ready = {
@@ -320,16 +351,16 @@ impl Work<'_> {
             }
         };
         let folder = staging.artifacts();
-        let files = {
+        let results = {
             let mut attempt = 0;
             loop {
                 match build::build(self, &ready, attempt, &folder).await {
-                    Ok(files) => break files,
+                    Ok(results) => break results,
                     Err(stop) => attempt = self.again(stop, attempt, "building").await?,
                 }
             }
         };
-        let Inspection { artifacts, findings, wanted } = self.inspect(files).await?;
+        let Inspection { artifacts, findings, wanted } = self.inspect(results).await?;
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
         if let Some(setup) = &self.job.test {
@@ -427,11 +458,11 @@ impl Work<'_> {
             .into()
     }
 
-    async fn inspect(&mut self, files: Vec<PathBuf>) -> Result<Inspection, Outcome> {
+    async fn inspect(&mut self, results: build::Results) -> Result<Inspection, Outcome> {
         self.enter(StepKind::Inspect).await?;
         let step = StepKind::Inspect;
-        let expectation = expectation(self.job);
-        let inspected = blocking(move || artifact::inspect(&files, &expectation)).await?;
+        let expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(self.job) };
+        let inspected = reading(self, step, move || artifact::inspect(&results.files, &expectation)).await?;
         let Inspection { artifacts, findings, wanted } = match inspected {
             Ok(inspected) => inspected,
             Err(error @ ArtifactError::Malformed { .. }) => {
@@ -489,6 +520,7 @@ fn expectation(job: &Job) -> Expectation {
             })
             .collect(),
         closed: own.is_none(),
+        manifest: None,
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::build::{Content, create, evidence, put, run_watched, small_files};
-use super::executor::{Work, blocking};
+use super::executor::{Work, reading};
 use super::outcome::{self, Stop};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
 use super::set::{Shipment, ShippedFile};
@@ -230,7 +230,9 @@ async fn shipment(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Shipment, S
         return Ok(Shipment::default());
     }
     let heads = move || packages.iter().map(|path| artifact::head(path)).collect::<Result<Vec<_>, _>>();
-    let heads = blocking(heads).await?.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
+    let heads = reading(work, StepKind::Test, heads)
+        .await?
+        .map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
     Ok(work.supply.for_test(&heads))
 }
 
@@ -318,4 +320,29 @@ fn quote(lines: &[String]) -> String {
         false => own,
     };
     said[said.len().saturating_sub(QUOTED_LINES)..].join(" / ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_says_why() {
+        for (lines, quoted) in [
+            (
+                "dpkg: error processing archive /x/a.deb (--unpack):\n trying to overwrite '/usr/bin/env', which is also in \
+                 package coreutils 9.1-1\nErrors were encountered while processing:\n /x/a.deb\nE: Sub-process failed",
+                "trying to overwrite '/usr/bin/env', which is also in package coreutils 9.1-1",
+            ),
+            (
+                "Verifying packages...\n\tfile /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1\n\n",
+                "file /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1",
+            ),
+            ("a\nfarm: /usr/bin/x is run by y\nb\nfarm: two\nc", "/usr/bin/x is run by y / two"),
+            ("one\n\ntwo\nthree\nfour\n", "two / three / four"),
+        ] {
+            let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
+            assert_eq!(quote(&lines), quoted);
+        }
+    }
 }

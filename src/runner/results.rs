@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::outcome::{finding, is_disk_full};
 use crate::artifact::Finding;
+use crate::stream::holes::Sparse;
 use crate::types::printable;
 
 /// Far more files and bytes than any package set has, few enough not to fill a disk unnoticed.
@@ -113,11 +114,11 @@ fn copy(from: &mut impl Read, place: &Path) -> Result<(), ReceiveError> {
         }
         _ => ReceiveError::Io(place.to_owned(), error),
     };
-    let mut file = File::create_new(place).map_err(failed)?;
+    let mut file = Sparse::new(File::create_new(place).map_err(failed)?);
     let mut buffer = vec![0; 128 * 1024];
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return file.finish().map(drop).map_err(failed),
             Ok(count) => file.write_all(&buffer[..count]).map_err(failed)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(ReceiveError::Stream(error)),

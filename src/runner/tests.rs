@@ -29,6 +29,7 @@ use crate::types::{Arch, Format, Progress};
 mod dockerfile;
 mod life;
 mod markers;
+mod reading;
 mod set;
 
 const RECIPE: &str = r#"
@@ -333,7 +334,7 @@ fn deb_with(name: &str, version: &str, fields: &str) -> Vec<u8> {
     let folders = ["./usr/", "./usr/share/", "./usr/share/doc/"].map(|path| (path.to_owned(), None));
     let own = format!("./usr/share/doc/{name}/");
     let mut data: Vec<(String, Option<&str>)> = folders.to_vec();
-    data.extend([(own.clone(), None), (format!("{own}copyright"), Some("MIT\n"))]);
+    data.extend([(own.clone(), None), (format!("{own}README"), Some("A test.\n"))]);
     let members = [
         ("debian-binary", b"2.0\n".to_vec()),
         ("control.tar", tar(&[("./control".to_owned(), Some(&control))])),

@@ -88,6 +88,7 @@ async fn compare(id: &str) {
             script: format!("{}\n# {way} {}\n", setup.script, std::process::id()),
             env: env.clone(),
             files: Vec::new(),
+            fetch_first: None,
             description: "a test".to_owned(),
             inputs: Vec::new(),
         };

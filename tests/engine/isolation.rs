@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(target_os = "linux")]
 use crate::bench::native_options;
-use crate::bench::{Bench, Kept, Kind, api, exec, says, sh, until};
+use crate::bench::{Bench, Kept, Kind, api, argv, exec, says, sh, until};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -95,6 +95,32 @@ pub(crate) async fn running_out_of_memory_is_counted(bench: Bench) {
     let after = container.stats().await.unwrap();
     assert_eq!(after.oom_kills, Some(2), "{after:?}");
     assert!(after.memory_peak_bytes.is_none_or(|peak| peak > 30 << 20 && peak <= 64 << 20), "{after:?}");
+    container.remove().await.unwrap();
+}
+
+/// Memory is memory, whatever it is to the kernel: a process's own, files without a disk, or many processes' together.
+#[cfg(target_os = "linux")]
+pub(crate) async fn memory_of_every_kind_is_limited(bench: Bench) {
+    let limitations = bench.engine.ping().await.unwrap().limitations;
+    if let Some(limitation) = limitations.iter().find(|limitation| limitation.contains("memory")) {
+        assert!(std::env::var_os("FARM_TEST_GROUPS").is_none(), "groups were handed on: {limitation}");
+        assert!(limitation.contains("memfd") && limitation.contains("/dev/shm"), "what it leaves open: {limitation}");
+        return;
+    }
+    let Some(program) = crate::escape::compiled(include_str!("alike/hoard.c"), &[]).await else { return };
+    let mut spec = bench.spec();
+    spec.limits = Limits { memory_bytes: Some(128 << 20), ..spec.limits };
+    let container = bench.start(&spec).await;
+    crate::escape::install(&*container, vec![("tmp/hoard", program)]).await;
+    let mut killed = 0;
+    for way in ["anonymous", "memfd", "shared", "processes"] {
+        let (status, _) = exec(&*container, &argv(&["/tmp/hoard", way])).await;
+        assert_eq!(status.code, 137, "{way}");
+        let now = container.stats().await.unwrap().oom_kills.unwrap();
+        assert!(now > killed, "{way}: {now}");
+        killed = now;
+    }
+    assert!(exec(&*container, &sh("true")).await.0.success(), "the container is still of use");
     container.remove().await.unwrap();
 }
 

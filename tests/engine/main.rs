@@ -90,6 +90,7 @@ conformance! {
         isolation::the_cpu_set_is_what_nproc_says as the_cpu_set_is_what_nproc_says,
         isolation::too_many_processes_fail as too_many_processes_fail,
         isolation::running_out_of_memory_is_counted as running_out_of_memory_is_counted,
+        isolation::memory_of_every_kind_is_limited as memory_of_every_kind_is_limited,
         isolation::no_program_gains_privileges as no_program_gains_privileges,
         isolation::a_killed_session_leaves_nothing as a_killed_session_leaves_nothing,
         isolation::orphans_are_collected as orphans_are_collected,

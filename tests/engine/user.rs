@@ -1,10 +1,12 @@
 //! farm's own engine for an ordinary user who has no rights on this machine.
 
-use std::process::Output;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use crate::CASES;
 use crate::bench::Bench;
-use crate::stranger::{NAME, Stranger};
+use crate::stranger::{ID, NAME, Stranger};
 
 pub(crate) async fn an_ordinary_user_passes_the_same(bench: Bench) {
     let root = nix::unistd::Uid::effective().is_root();
@@ -23,6 +25,43 @@ pub(crate) async fn an_ordinary_user_passes_the_same(bench: Bench) {
     let passed: usize = result.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
     assert!(passed >= CASES && result.contains(" 0 failed; 0 ignored"), "{passed} of {CASES}: {all}");
     assert!(!all.contains("SKIPPED"), "{all}");
+}
+
+/// A control group that was handed to the user (of version 1, which a group's owner may divide) limits all of a container.
+#[tokio::test]
+async fn a_group_that_was_handed_on_limits_all_of_a_container() {
+    let hierarchies = Path::new("/sys/fs/cgroup");
+    let Some(stranger) = Stranger::new() else { return };
+    let groups: Vec<PathBuf> = ["memory", "pids"]
+        .map(|controller| hierarchies.join(controller).join(format!("farm-test-{}", std::process::id())))
+        .into_iter()
+        .filter(|group| std::fs::create_dir(group).is_ok())
+        .collect();
+    if !groups.iter().any(|group| group.join("memory.limit_in_bytes").exists()) {
+        let _ = writeln!(std::io::stderr().lock(), "SKIPPED: no control groups of version 1 to hand on");
+        return;
+    }
+    for group in &groups {
+        for path in [group.clone(), group.join("cgroup.procs")] {
+            std::os::unix::fs::chown(path, Some(ID), Some(ID)).unwrap();
+        }
+    }
+    let tests = stranger.copy(&std::env::current_exe().unwrap());
+    let mut inner = stranger.command(&tests);
+    let engine = format!("{}:{}", stranger.store().display(), stranger.farm().display());
+    inner.args(["native::memory_of_every_kind_is_limited", "--exact"]).env("FARM_TEST_NATIVE", engine);
+    // In the groups, before it is somebody else's.
+    let enter = "while [ \"$1\" != -- ]; do echo $$ >\"$1/cgroup.procs\"; shift; done; shift; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", enter, "sh"]).args(&groups).arg("--").arg(inner.get_program()).args(inner.get_args());
+    command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("FARM_TEST_GROUPS", "yes").current_dir(stranger.home()).stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    for group in &groups {
+        std::fs::remove_dir(group).unwrap();
+    }
+    let all = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && all.contains("1 passed") && !all.contains("SKIPPED"), "{all}");
 }
 
 /// `farm build --engine native` of a small recipe, as the user.

@@ -26,6 +26,8 @@ mod set;
 mod sources;
 mod split;
 #[cfg(target_os = "linux")]
+mod staged;
+#[cfg(target_os = "linux")]
 #[path = "../engine/stranger.rs"]
 // Not all of its helpers are needed here.
 #[allow(dead_code)]

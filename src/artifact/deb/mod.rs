@@ -17,6 +17,7 @@ use sha2::digest::DynDigest;
 
 use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
 use super::elf::Looked;
+use crate::stream::guard;
 use crate::types::{Format, printable};
 use ar::Part;
 
@@ -28,7 +29,7 @@ const LARGEST_CONTROL: u64 = 16 << 20;
 /// # Errors
 /// A sentence about what is wrong with it.
 pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    let file = guard::watched(File::open(path).map_err(|error| error.to_string())?);
     let mut ar = BufReader::with_capacity(128 * 1024, file);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut found: Option<(Facts, Control)> = None;
@@ -227,6 +228,7 @@ fn data(
             link: member.link.clone(),
             size,
             sha256: None,
+            unpacked: None,
             is_config: false,
             capabilities: String::new(),
             is_ghost: false,
@@ -243,6 +245,7 @@ fn data(
                     return Err(format!("its md5sums has another sum for {} than that has", shown()));
                 }
                 (entry.looked, entry.start, entry.sha256) = (found.looked, found.start, Some(found.sha256));
+                entry.unpacked = found.unpacked;
                 let known = Entry { looked: Looked::NoElf, start: Start::Other, ..entry.clone() };
                 files.insert(member.path.clone(), known);
             }
@@ -256,7 +259,7 @@ fn data(
                     return Err(format!("its hard link {} has another mode or owner than {target}", shown()));
                 }
                 sums.remove(&member.path);
-                (entry.size, entry.sha256) = (file.size, file.sha256);
+                (entry.size, entry.sha256, entry.unpacked) = (file.size, file.sha256, file.unpacked);
             }
             tarball::Kind::Symlink | tarball::Kind::Folder | tarball::Kind::Special => {}
         }

@@ -16,6 +16,7 @@ use sha2::Sha256;
 use super::RpmHeader;
 use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
 use super::elf::Looked;
+use crate::stream::guard;
 use crate::types::{Format, printable};
 use header::Headers;
 
@@ -39,7 +40,8 @@ struct Listed {
 /// # Errors
 /// A sentence about what is wrong with it.
 pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
-    let mut reader = BufReader::with_capacity(128 * 1024, File::open(path).map_err(|error| error.to_string())?);
+    let mut reader =
+        BufReader::with_capacity(128 * 1024, guard::watched(File::open(path).map_err(|error| error.to_string())?));
     let Headers { metadata, bytes, md5, size, .. } = header::read(&mut reader)?;
     let facts = facts(&metadata)?;
     let mut files = listed(&metadata)?;
@@ -239,6 +241,7 @@ fn listed(metadata: &PackageMetadata) -> Result<Vec<Listed>, String> {
             link: file.linkto().filter(|_| kind == EntryKind::Symlink).unwrap_or_default().as_bytes().to_vec(),
             size: if kind == EntryKind::File { file.size() as u64 } else { 0 },
             sha256: None,
+            unpacked: None,
             is_config: file.flags().contains(FileFlags::CONFIG),
             capabilities: file.caps().unwrap_or_default().to_owned(),
             is_ghost,
@@ -298,6 +301,7 @@ fn linked(files: Vec<Listed>) -> Result<Vec<Entry>, String> {
             return Err(format!("{one} and {other} are one file in its header, with different modes, owners or sizes"));
         }
         entry.sha256 = file.entry.sha256;
+        entry.unpacked = file.entry.unpacked;
         match first.get(&identity) {
             Some(target) => {
                 (entry.kind, entry.link) = (EntryKind::HardLink, target.clone());

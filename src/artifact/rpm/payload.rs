@@ -125,7 +125,7 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
 }
 
 fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: &Path) -> Result<(), String> {
-    let Entry { path, looked, start, sha256, .. } = &mut file.entry;
+    let Entry { path, looked, start, sha256, unpacked, .. } = &mut file.entry;
     let path = printable(&String::from_utf8_lossy(path));
     let expected = file.digest.as_deref().ok_or_else(|| format!("its header has no digest of {path}"))?;
     let mut also = digest(algorithm).ok_or("its header has digests of a kind that farm does not know")?;
@@ -138,6 +138,7 @@ fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: 
         return Err(format!("{path} is not what the digest in its header says"));
     }
     (*looked, *start, *sha256) = (found.looked, found.start, Some(found.sha256));
+    *unpacked = found.unpacked;
     Ok(())
 }
 

@@ -240,7 +240,8 @@ fn info(cgroups: &Cgroups, rootless: bool, no_range: Option<String>) -> EngineIn
     }
     if !cgroups.limits_memory() {
         limitations.push(
-            "memory is limited for each process alone, not for a container: this user may make no control group for it"
+            "memory is limited for each process alone, not for a container, and not at all in files without a disk (memfd; \
+             /dev/shm has a size of its own): this user may make no control group for it"
                 .to_owned(),
         );
     }

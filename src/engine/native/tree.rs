@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::clear;
 use crate::stream::Bounded;
+use crate::stream::holes::Sparse;
 
 /// Room for a tar header with its long name; more is no archive of files.
 const LARGEST_HEADER: u64 = 1 << 20;
@@ -132,9 +133,15 @@ fn unpack_entry(
         finish(&path, owner, Some(mode))?;
     } else if entry_type.is_file() || entry_type.is_contiguous() || entry_type.is_gnu_sparse() {
         make_way(&path, there.as_ref())?;
-        let mut file =
+        let file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path)?;
+        // What is mostly holes is said in a few bytes: nothing is written that the disk cannot have.
+        if entry_type.is_gnu_sparse() && entry.size() > room(&file)? {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        let mut file = Sparse::new(file);
         copy(entry, &mut file, buffer)?;
+        let file = file.finish()?;
         std::os::unix::fs::fchown(&file, Some(owner.0), Some(owner.1)).map_err(|error| unmapped(error, owner))?;
         // After the owner: changing that takes set-user-id bits away.
         file.set_permissions(fs::Permissions::from_mode(mode))?;
@@ -143,6 +150,12 @@ fn unpack_entry(
         return Ok(());
     }
     set_time(&path, time)
+}
+
+/// How many bytes the file system of a file has in all.
+fn room(file: &File) -> io::Result<u64> {
+    let found = nix::sys::statvfs::fstatvfs(file)?;
+    Ok(u64::from(found.blocks()).saturating_mul(u64::from(found.fragment_size())))
 }
 
 /// A number of a header. An empty field is nothing, as to every other tar.

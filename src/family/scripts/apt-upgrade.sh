@@ -7,7 +7,7 @@ printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
 apt_update
 left=0
 status=0
-apt-get -q --no-download dist-upgrade || status=$?
+apt-get -q dist-upgrade || status=$?
 : >"$farm_life/list"
 : >"$farm_life/config"
 from=

@@ -1,46 +1,29 @@
 # Assigns every installed file to a package.
 #
-# LC_ALL=C awk -v format=deb|rpm -v main=NAME -v libdir=DIR -v out=PREFIX -f assign.awk PACKAGES LISTING
+# LC_ALL=C awk -v format=deb|rpm -v main=NAME -v libdir=DIR -v out=PREFIX -v modes=FILE -v manifest=FILE \
+#     -f patterns.awk -f assign.awk PACKAGES LISTING
 #
 # LISTING is "TYPE PATH" as `find -printf '%y /%P\n'` writes it; PACKAGES has lines
 #
 #   PACKAGE files PATTERN      takes what matches
-#   PACKAGE config PATH        a configuration file, which must be in the package
+#   PACKAGE config PATTERN     configuration files, of which the package must have one
+#   PACKAGE whole PATTERN      files that are not stripped: staged.awk's business
 #   PACKAGE has PATH           a file that the recipe names elsewhere, which must be in the package
 #   PACKAGE own PATH SOURCE    a file that farm adds to the package, and nobody else installs
 #   PACKAGE link PATH NAME     a link that update-alternatives makes, and nobody installs
 #   PACKAGE behind NAME PATH   what the alternative leads to when the package is installed: rpm-files.sh's business
 #
-# In a pattern ** stands for any path, * and ? stay within one path component, and a pattern that names a directory
-# takes all below it. What no pattern takes belongs to the package NAME, unless that has patterns itself: then it is a
-# mistake.
+# What no pattern takes belongs to the package NAME, unless that has patterns itself: then it is a mistake. Files below
+# /etc are configuration files in any case, as debhelper has it.
 #
-# deb: PREFIX<package> lists paths relative to the staged tree, for every package but NAME, which keeps the rest.
-# rpm: PREFIX<package> is a list for %files -f.
+# deb: PREFIX<package> lists paths relative to the staged tree, for every package but NAME, which keeps the rest;
+#      PREFIX.conffiles.<package> the configuration files outside of /etc, which debhelper has to be told of.
+# rpm: PREFIX<package> is a list for %files -f. Modes that the files do not have on the disk are in `modes` (staged.awk).
+#
+# `manifest` gets a line "in PACKAGE PATH" for every file, "config PACKAGE PATH" for configuration files, and "own" and
+# "link" with package and path for what farm adds itself.
 #
 # Mistakes go to the standard error: as findings to whoever set FARM_PHASE_TOKEN, as sentences to others.
-
-function pattern_to_regex(glob,    i, c, regex) {
-    regex = "^"
-    for (i = 1; i <= length(glob); i++) {
-        c = substr(glob, i, 1)
-        if (substr(glob, i, 4) == "/**/") { regex = regex "/(.*/)?"; i += 3 }
-        else if (substr(glob, i, 2) == "**") { regex = regex ".*"; i++ }
-        else if (c == "*") regex = regex "[^/]*"
-        # One character, of however many bytes: awk reads bytes.
-        else if (c == "?") regex = regex "[^/\200-\277][\200-\277]*"
-        else if (c ~ /[A-Za-z0-9\/_-]/) regex = regex c
-        else if (c == "^" || c == "\\") regex = regex "\\" c
-        else regex = regex "[" c "]"
-    }
-    return regex "(/.*)?$"
-}
-
-function tell(rule, message) {
-    if (ENVIRON["FARM_PHASE_TOKEN"] != "") message = ENVIRON["FARM_PHASE_TOKEN"] " finding " rule " " message
-    else message = "farm: " message
-    print message > "/dev/stderr"
-}
 
 # Many files are often wrong for one reason: some of each kind are named, the others counted.
 function mistake(rule, message) {
@@ -113,9 +96,13 @@ function alike(path) {
     return path
 }
 
-function rpm_line(package, path, type,    attribute, line) {
+function is_config(package, path, type) {
+    return type == "f" && (path ~ /^\/etc\// || (package, path) in config)
+}
+
+function rpm_line(package, path, type,    attribute, line, n) {
     attribute = ""
-    if ((package, path) in config) attribute = "%config(noreplace) "
+    if (is_config(package, path, type)) attribute = "%config(noreplace) "
     else if (type == "d") attribute = "%dir "
     else if (path ~ /^\/usr\/share\/licenses\//) attribute = "%license "
     else if (path ~ /^\/usr\/share\/(doc|info|gtk-doc)\//) attribute = "%doc "
@@ -125,29 +112,45 @@ function rpm_line(package, path, type,    attribute, line) {
         sub(/\/.*/, "", attribute)
         attribute = "%lang(" attribute ") "
     }
+    if (type != "l") {
+        other_count = other_names(path)
+        if (path in mode) attribute = "%attr(" mode[path] ", -, -) " attribute
+        else for (n = 1; n <= other_count; n++)
+            if (other[n] in mode) { attribute = "%attr(" mode[other[n]] ", -, -) " attribute; break }
+    }
     line = rpm_path(path)
     if (line ~ /\[[|\037]-/) ranged[++ranged_count] = path
     marked_as[path] = marked_as[path] SUBSEP package SUBSEP attribute
     print attribute line > (out package)
 }
 
+BEGIN {
+    while (modes != "" && (getline line < modes) > 0) {
+        path = line
+        sub(/^[^ ]* [^ ]* /, "", path)
+        split(line, word, " ")
+        sub(/^\/lib\/systemd\//, "/usr/lib/systemd/", path)
+        mode[path] = word[2]
+    }
+}
+
 FILENAME == ARGV[1] {
     if ($0 ~ /^#/ || $0 == "") next
     split($0, word, " ")
-    rest = substr($0, length(word[1]) + length(word[2]) + 3)
-    at = index(rest, "${libdir}")
-    while (at) {
-        rest = substr(rest, 1, at - 1) libdir substr(rest, at + 9)
-        at = index(rest, "${libdir}")
-    }
+    rest = in_libdir(substr($0, length(word[1]) + length(word[2]) + 3))
     if (!(word[1] in known)) { known[word[1]] = 1; package_name[++package_count] = word[1] }
-    if (word[2] == "config") { config[word[1], rest] = 1; wanted[++wanted_count] = word[1] SUBSEP rest }
-    else if (word[2] == "has") { wanted[++wanted_count] = word[1] SUBSEP rest; declared[rest] = 1 }
+    if (word[2] == "config") {
+        sub(/\/$/, "", rest)
+        config_pattern[++config_count] = rest
+        config_regex[config_count] = pattern_to_regex(rest)
+        config_owner[config_count] = word[1]
+    } else if (word[2] == "has") { wanted[++wanted_count] = word[1] SUBSEP rest; declared[rest] = 1 }
     else if (word[2] == "own" || word[2] == "link") {
         what = rest
         sub(/^.* /, "", what)
         sub(/ [^ ]*$/, "", rest)
         added[rest] = word[2]
+        if (manifest != "") print word[2], word[1], rest > manifest
         if (format == "deb") next
         if (word[2] == "own") added_line[++added_count] = word[1] SUBSEP rpm_path(rest)
         else {
@@ -209,12 +212,23 @@ END {
             package = main
             if (strict && !(type[i] == "d" && is_shared(path))) mistake("file-in-no-package", path " is in no package: no pattern takes it")
         }
+        for (p = 1; p <= config_count; p++) {
+            if (!matches(path, 0, config_regex[p])) continue
+            if (package != config_owner[p]) config_elsewhere[p] = package
+            else if (type[i] == "f") { config[package, path] = 1; config_matched[p] = 1 }
+            else config_other[p] = 1
+        }
         holder[path] = package
         for (p = 1; p <= other_count; p++) holder[other[p]] = package
         if (path ~ /^\/usr\/lib\/systemd\/system\/[^\/]+\.(service|socket|timer|path)$/ && !(path in declared))
             print "farm: note: " path " is in no table of services: it is neither enabled nor started" > "/dev/stderr"
+        if (manifest != "") {
+            print (format == "rpm" && type[i] == "d" && is_shared(path) ? "shared" : "in"), package, path > manifest
+            if (is_config(package, path, type[i])) print "config", package, path > manifest
+        }
         if (format == "deb") {
             if (package != main) print "." path > (out package)
+            if ((package, path) in config && path !~ /^\/etc\//) print path > (out ".conffiles." package)
             continue
         }
         if (type[i] != "d") rpm_line(package, path, type[i])
@@ -244,11 +258,17 @@ END {
     }
     for (p = 1; p <= pattern_count; p++)
         if (!(p in matched)) mistake("pattern-without-files", "nothing that was installed matches " pattern[p] " of package " owner[p])
+    for (p = 1; p <= config_count; p++) {
+        if (p in config_matched) continue
+        what = "configuration file " config_pattern[p] " of package " config_owner[p]
+        if (p in config_elsewhere) mistake("file-in-other-package", what " is in package " config_elsewhere[p] ": change their patterns")
+        else if (p in config_other) mistake("file-not-installed", what " is no file: links and empty folders cannot be configuration files")
+        else mistake("file-not-installed", what " was not installed")
+    }
     for (i = 1; i <= wanted_count; i++) {
         split(wanted[i], part, SUBSEP)
-        what = (part[1], part[2]) in config ? "configuration file " : ""
-        if (!(part[2] in holder)) mistake("file-not-installed", what part[2] " of package " part[1] " was not installed")
-        else if (holder[part[2]] != part[1]) mistake("file-in-other-package", what part[2] " of package " part[1] " is in package " holder[part[2]] ": change their patterns")
+        if (!(part[2] in holder)) mistake("file-not-installed", part[2] " of package " part[1] " was not installed")
+        else if (holder[part[2]] != part[1]) mistake("file-in-other-package", part[2] " of package " part[1] " is in package " holder[part[2]] ": change their patterns")
     }
     for (i = 1; i <= rule_count; i++)
         if (mistakes[rules[i]] > 20) tell(rules[i], "and " (mistakes[rules[i]] - 20) " more of this kind")

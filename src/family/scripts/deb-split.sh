@@ -1,18 +1,15 @@
 #!/bin/sh
-# Moves files out of the main package's tree into those of the packages that ask for them: split MAIN LIBDIR UNITDIR
+# Writes down what was installed, and moves files out of the main package's tree into those of the packages that ask for
+# them: split MAIN LIBDIR UNITDIR
 set -eu
 main=$1 libdir=$2 units=$3
 here=${0%/*}
 lists=$(mktemp -d)
 trap 'rm -rf "$lists"' EXIT
 
-if [ -n "$(find "debian/$main" -name '*
-*' -print -quit)" ]; then
-    echo "farm: a file name with a line feed was installed" >&2
-    exit 1
-fi
 # Every package would have this index of info pages: it is made on the user's machine.
 rm -f "debian/$main"/usr/share/info/dir "debian/$main"/usr/share/info/dir.*
+"$here/manifest" "debian/$main" "$here/packages" "$here/staged.awk" "$libdir" debian/farm_staged
 # move_units PACKAGE FROM TO: what lies in FROM/systemd, relative to the package's tree, goes to TO/systemd.
 move_units() {
     [ -d "debian/$1/$2/systemd" ] || return 0
@@ -25,8 +22,11 @@ move_units() {
 move_units "$main" lib usr/lib
 find "debian/$main" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >"$lists/.listing"
 LC_ALL=C awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" \
-    -f "$here/assign.awk" "$here/packages" "$lists/.listing"
+    -v manifest="${FARM_MANIFEST:-debian/farm_staged/manifest}.packages" -f "$here/assign.awk" "$here/packages" "$lists/.listing"
 
+for list in "$lists"/.conffiles.*; do
+    [ ! -s "$list" ] || cat "$list" >>"debian/${list##*/.conffiles.}.conffiles"
+done
 for list in "$lists"/*; do
     package=${list##*/}
     [ "$package" != "$main" ] && [ -s "$list" ] || continue

@@ -1,9 +1,9 @@
 # Functions for what a test looks at before and after an upgrade; $farm_life is where it keeps that.
 farm_life=/tmp/farm-life
+mkdir -p "$farm_life"
 
 # What lies at the paths on the standard input: kind, mode and owner, name, and what a link points to.
 farm_state() {
-    mkdir -p "$farm_life"
     { grep '^/' || true; } | LC_ALL=C sort -u | tr '\n' '\0' \
         | { LC_ALL=C QUOTING_STYLE=literal xargs -0 -r stat -c '%F	%a %U:%G	%N' 2>/dev/null || true; } \
         | sed 's/^regular empty file/regular file/'
@@ -46,7 +46,7 @@ farm_changes() {
             if (!(path in wanted)) next
             before = path in was ? " was " was[path] " in " version " and" : ""
             if (before ~ / was a link/ && fresh == "a folder" && now[path] != fresh)
-                text = path before " is a folder now, but after an upgrade it is " (path in now ? now[path] : "gone") ": say what it was in former-links of the package"
+                text = path before " is a folder now, but after an upgrade it is " (path in now ? now[path] : "gone") ": let pre-install take the link away ([ ! -L " path " ] || rm " path "), which is early enough in a .deb, or give the folder another name"
             else if (before ~ / was a folder/ && fresh ~ /^a link/ && now[path] != fresh)
                 text = path before " is " fresh " now, but after an upgrade it is " (path in now ? now[path] : "gone") ": keep it a folder, or give the link another name"
             else if (!(path in now)) text = path before " is gone after an upgrade, where a new installation has " fresh

@@ -1,16 +1,13 @@
 #!/bin/sh
 # Writes what %files -f reads, from the installed tree, and adds what farm itself puts there: rpm-files.sh MAIN LIBDIR
+# In the current folder, farm-staged is what manifest.sh has left.
 set -eu
 main=$1 libdir=$2
 here=${0%/*}
 rm -rf farm-files farm-listing
 mkdir farm-files
 
-if [ -n "$(find "$RPM_BUILD_ROOT" -name '*
-*' -print -quit)" ]; then
-    echo "farm: a file name with a line feed was installed" >&2
-    exit 1
-fi
+sh "$here/farm-whole.sh" in farm-staged "$RPM_BUILD_ROOT"
 # Units have one place, whatever the project's own build thinks.
 if [ -d "$RPM_BUILD_ROOT/lib/systemd" ] && [ ! -L "$RPM_BUILD_ROOT/lib" ]; then
     mkdir -p "$RPM_BUILD_ROOT/usr/lib"
@@ -20,6 +17,7 @@ if [ -d "$RPM_BUILD_ROOT/lib/systemd" ] && [ ! -L "$RPM_BUILD_ROOT/lib" ]; then
 fi
 find "$RPM_BUILD_ROOT" -printf '%y /%P\n' | LC_ALL=C sort -k 2 >farm-listing
 LC_ALL=C awk -v format=rpm -v main="$main" -v libdir="$libdir" -v out=farm-files/ \
+    -v modes=farm-staged/modes -v manifest="${FARM_MANIFEST:-farm-staged/manifest}.packages" \
     -f "$here/farm-files.awk" "$here/farm-packages" farm-listing
 
 while IFS= read -r line; do

@@ -151,7 +151,7 @@ fn queried(spec: &Path, tags: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn rpm_reads_the_texts_that_were_written(summary in line(), description in lines(), entry in lines(), name in line()) {

@@ -69,6 +69,24 @@ fn requirements_are_met_within_the_set_first() {
     );
 }
 
+/// A package that another recipe goes on making would be removed by every upgrade.
+#[test]
+fn a_package_of_the_set_is_never_replaced_whole() {
+    let replaced = |distro: &str, replaces: &str, built: bool| {
+        let set = providers(distro, &[("libpond", LIBRARY, built)]);
+        let rest = format!("replaces = [\"{replaces}\"]\n[build]\ninstall = \"x\"\n");
+        let (target, recipe, distro) = recipe("heron", distro, &rest);
+        resolve(&target, &recipe, &distro, &set).problems
+    };
+    for distro in ["debian-12", "fedora-43", "rpm-generic"] {
+        let found = replaced(distro, "libpond", true);
+        assert!(found.len() == 1 && found[0].contains("`libpond (<< VERSION)`"), "{distro}: {found:?}");
+        for (other, built) in [("libpond (<< 1)", true), ("pond", true), ("libpond", false), ("lake", true)] {
+            assert_eq!(replaced(distro, other, built), [""; 0], "{distro}: {other}");
+        }
+    }
+}
+
 #[test]
 fn ones_own_name_means_the_distributions_package() {
     let set = providers(

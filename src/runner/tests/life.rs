@@ -147,6 +147,7 @@ fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job 
         name: "hello".to_owned(),
         version: version.to_owned(),
         architecture: crate::recipe::PackageArch::All,
+        is_empty: false,
     }];
     job.packaging = Arc::new(packaging);
     job.test = Some(Arc::new(test_setup()));
@@ -223,4 +224,21 @@ async fn where_there_is_nothing_to_upgrade_from_none_is_tried() {
     assert_eq!(*report.outcome(), Outcome::Succeeded);
     assert_eq!(ran[3..], ["install former"]);
     assert_eq!(report.reports[0].warnings[0].rule, "no-upgrade");
+}
+
+#[tokio::test]
+async fn what_is_missing_where_it_is_installed_rejects_before_the_test_runs() {
+    for said in ["/usr/bin/a of hello is run by x", "/usr/bin/ls is the same file as /bin/ls", "/usr/bin/b is run by y"]
+    {
+        let bench = Bench::new();
+        bench.on_good_build("make", "hello");
+        bench.on("install packages", |_| Reply::exit(0));
+        bench.on("look", move |guest| {
+            assert!(guest.files.contains_key("/tmp/farm-packages/wanted"), "{:?}", guest.files.keys());
+            Reply::exit(1).stdout(format!("other words\nfarm: {said}\n"))
+        });
+        let ran = bench.run(vec![tested(&bench, |setup| setup.check = "look".to_owned())]).await;
+        let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+        assert_eq!((findings[0].rule.as_str(), findings[0].message.as_str()), ("check-failed", said));
+    }
 }
