@@ -556,7 +556,13 @@ async fn labels_alone_make_no_builder_and_no_base() {
         let labels = [(labels::KIND, "builder"), (labels::KEY, key.as_str())];
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let layer = crate::stream::from_tar(|_| Ok(()));
-        lab.engine.import(&crate::engine::ImportSpec { tag: tag.to_owned(), arch: Arch::Amd64, labels }, layer).await.unwrap();
+        lab.engine
+            .import(
+                &crate::engine::ImportSpec { tag: tag.to_owned(), arch: Arch::Amd64, labels, env: Vec::new() },
+                layer,
+            )
+            .await
+            .unwrap();
     }
     let forged: Vec<String> = lab.engine.images(labels::KEY).await.unwrap().into_iter().map(|image| image.id).collect();
     let made = derive(&images, &base, "the script").await.unwrap();

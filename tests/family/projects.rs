@@ -49,12 +49,16 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             system: System::default(),
             scripts: MaintainerScripts::default(),
             date: None,
+            fallback_date: None,
             changelog: vec![],
             from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
             strip: 0,
+            strip_said: false,
+            gitignore: true,
+            place: Default::default(),
             into: ".".to_owned(),
             unpack: true,
             series: None,
@@ -95,6 +99,7 @@ pub fn greet() -> (Recipe, Tree) {
         check: Some("test \"$(LD_LIBRARY_PATH=. ./greet)\" = \"$GREETING\"\necho \"PASS: greeting\"".to_owned()),
         install: Some("make install DESTDIR=\"$DESTDIR\" LIBDIR=\"$LIBDIR\"".to_owned()),
         network: false,
+        strip: Default::default(),
     };
     let sub = |files: &[&str], requires: &[&str], architecture| SubPackage {
         name: None,
@@ -125,6 +130,7 @@ pub fn greet() -> (Recipe, Tree) {
                  test -f '/usr/share/greet/html/with blank [1].html'\ntest \"$FARM_NAME\" = greet\n"
                 .to_owned(),
         requires: vec![],
+        network: false,
     });
 
     let makefile = r#"all: greet libgreet.so.1

@@ -102,14 +102,10 @@ fn the_source_says_where_it_comes_from_and_tells_no_secret() {
     let source = |origin| Source { origin, patches: vec![], ..recipe_source() };
     recipe.sources = vec![
         source(Origin::Urls {
-            urls: vec!["https://me:secret@example.org/100%/a.tar.gz".to_owned()],
+            urls: vec!["https://me:secret@example.org/100%/a.tar.gz".into()],
             sha256: "00ff".to_owned(),
         }),
-        source(Origin::Git {
-            url: "https://example.org/a.git".to_owned(),
-            commit: "abc".to_owned(),
-            submodules: false,
-        }),
+        source(Origin::Git { url: "https://example.org/a.git".into(), commit: "abc".to_owned(), submodules: false }),
         source(Origin::Path { path: "src\n%build\nid".to_owned() }),
     ];
     let spec = spec_of(&recipe, &distro(Format::Rpm, PackageManager::Dnf));
