@@ -317,7 +317,7 @@ fn file_mode(path: &str, mode: u32, elf: Option<&Elf>, format: Format) -> u32 {
     let is_data = is_data.iter().any(|folder| path.starts_with(folder));
     // Policy 8.1, 10.2: a library is run by nobody, unless it is a program too.
     let is_plain_library = is_library && elf.is_some_and(|elf| elf.soname.is_some());
-    if mode & 0o100 != 0 && !is_data && !is_plain_library { 0o755 } else { 0o644 }
+    if mode & 0o111 != 0 && !is_data && !is_plain_library { 0o755 } else { 0o644 }
 }
 
 #[cfg(test)]

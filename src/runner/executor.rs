@@ -116,7 +116,7 @@ pub(crate) async fn begin(
     let (settling, all) = (shared.clone(), jobs.clone());
     let settled = blocking(move || settle(&settling, &all, index)).await;
     match settled {
-        Ok(Settled::Kept(report)) => report,
+        Ok(Settled::Kept(report)) => *report,
         Ok(Settled::Build(job, supply)) => execute(shared, index, &job, &supply, cancel).await,
         Ok(Settled::Impossible(requirements)) => {
             let outcome = Outcome::DepWait { requirements };
@@ -128,7 +128,7 @@ pub(crate) async fn begin(
 
 /// What is to be done for a job, all that it needs being done.
 pub(crate) enum Settled {
-    Kept(JobReport),
+    Kept(Box<JobReport>),
     /// The job with what it takes in its key.
     Build(Box<Job>, Supply),
     /// What others made is not what the job needs of them.
@@ -153,7 +153,7 @@ pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
         && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
     {
-        return Settled::Kept(kept_report(&shared.store, &job, record));
+        return Settled::Kept(Box::new(kept_report(&shared.store, &job, record)));
     }
     Settled::Build(Box::new(job), supply)
 }

@@ -277,7 +277,7 @@ async fn up_to_date(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<(usize, JobR
         for index in 0..jobs.len() {
             let known = settling.supplies.needs(index).iter().all(|need| kept.contains_key(need));
             if known && let Settled::Kept(report) = executor::settle(&settling, &jobs, index) {
-                kept.insert(index, report);
+                kept.insert(index, *report);
             }
         }
         kept.into_iter().collect()

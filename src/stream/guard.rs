@@ -255,7 +255,7 @@ mod tests {
         let outside = watched(io::repeat(0));
         guard.during(|| {
             let mut inside = watched(io::repeat(0));
-            inside.read(&mut [0; 8]).unwrap();
+            inside.read_exact(&mut [0; 8]).unwrap();
             assert_eq!(guard.broken_off(), None);
             cancel.cancel();
             assert!(inside.read(&mut [0; 8]).is_err());

@@ -16,6 +16,8 @@ mod hints;
 #[cfg(target_os = "linux")]
 mod init;
 mod lab;
+#[cfg(target_os = "linux")]
+mod life;
 mod memory;
 mod native;
 mod packages;

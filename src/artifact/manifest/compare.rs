@@ -60,16 +60,13 @@ impl<'a> Comparison<'a> {
         }
         self.compare_mode(known, entry, &shown, &mut error);
         match &known.staged.kind {
-            StagedKind::Symlink(target) if entry.kind == EntryKind::Symlink => {
-                if !rules::is_same_link(&entry.path, target, &entry.link) {
-                    let text = |link: &[u8]| printable(&String::from_utf8_lossy(link));
-                    let message = format!(
-                        "{shown}: installed as a link to {}, package has one to {}",
-                        text(target),
-                        text(&entry.link)
-                    );
-                    error("link-not-as-installed", message);
-                }
+            StagedKind::Symlink(target)
+                if entry.kind == EntryKind::Symlink && !rules::is_same_link(&entry.path, target, &entry.link) =>
+            {
+                let text = |link: &[u8]| printable(&String::from_utf8_lossy(link));
+                let (installed, found) = (text(target), text(&entry.link));
+                let message = format!("{shown}: installed as a link to {installed}, package has one to {found}");
+                error("link-not-as-installed", message);
             }
             StagedKind::File { .. } if entry.kind != EntryKind::Symlink => {
                 self.compare_content(known, entry, &shown, &mut error);

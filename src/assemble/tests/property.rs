@@ -104,7 +104,9 @@ fn tar_of_tree(tree: &[Installed]) -> Vec<u8> {
         header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
         header.set_entry_type(kind);
         header.set_mode(mode);
-        (header.set_uid(2000), header.set_gid(2000), header.set_mtime(1_800_000_000));
+        header.set_uid(2000);
+        header.set_gid(2000);
+        header.set_mtime(1_800_000_000);
         let is_file = kind == EntryType::Regular;
         header.set_size(if is_file { content.len() as u64 } else { 0 });
         if matches!(kind, EntryType::Symlink | EntryType::Link) {
@@ -195,7 +197,7 @@ proptest! {
             .collect();
         prop_assert!(differences.is_empty(), "{differences:?}");
         PACKAGED.fetch_add(1, Ordering::Relaxed);
-        if case % 40 == 0 {
+        if case.is_multiple_of(40) {
             match format {
                 Format::Deb => by_dpkg(&tree, &files),
                 Format::Rpm => by_rpm(&tree, &files),

@@ -155,6 +155,7 @@ fn unpack_entry(
 /// How many bytes the file system of a file has in all.
 fn room(file: &File) -> io::Result<u64> {
     let found = nix::sys::statvfs::fstatvfs(file)?;
+    #[allow(clippy::useless_conversion, reason = "their types differ between C libraries")]
     Ok(u64::from(found.blocks()).saturating_mul(u64::from(found.fragment_size())))
 }
 

@@ -277,10 +277,10 @@ fn walk(
     Ok(format!("sha256:{}", hex::encode(hashing.digest.finalize())))
 }
 
-fn entries(
-    reader: &mut dyn Read,
-    each: &mut dyn FnMut(usize, Vec<u8>, &mut tar::Entry<'_, &mut dyn Read>) -> io::Result<()>,
-) -> io::Result<()> {
+/// What is done with each entry of a layer: its number, its path, and itself.
+type Each<'a> = &'a mut dyn FnMut(usize, Vec<u8>, &mut tar::Entry<'_, &mut dyn Read>) -> io::Result<()>;
+
+fn entries(reader: &mut dyn Read, each: Each<'_>) -> io::Result<()> {
     let (mut bounded, allowance) = Bounded::new(reader);
     let bounded: &mut dyn Read = &mut bounded;
     let mut archive = tar::Archive::new(bounded);

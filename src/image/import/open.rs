@@ -45,7 +45,7 @@ pub(super) fn open(path: &Path, arch: Arch, cancel: &CancellationToken) -> Resul
     };
     let found = scan(tar, cancel)?;
     let has = |name: &str| found.contains_key(name.as_bytes());
-    if !has("manifest.json") && !(has("oci-layout") && has("index.json")) {
+    if !(has("manifest.json") || has("oci-layout") && has("index.json")) {
         let layer = Layer { place: Place::File(path.to_owned()), diff_id: None };
         return Ok(Opened { layers: vec![layer], env: Vec::new(), plain: true });
     }

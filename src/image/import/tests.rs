@@ -49,8 +49,10 @@ fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-/// What an image holds: by name the kind, with the content or the target.
-fn read(file: &Path, arch: Arch) -> Result<(BTreeMap<String, String>, LeftOut, Vec<String>), String> {
+/// What an image holds, by name the kind with the content or the target; what was left out of it; its environment.
+type Found = (BTreeMap<String, String>, LeftOut, Vec<String>);
+
+fn read(file: &Path, arch: Arch) -> Result<Found, String> {
     let cancel = CancellationToken::new();
     let run = || {
         let opened = open::open(file, arch, &cancel)?;

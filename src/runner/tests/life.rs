@@ -156,7 +156,7 @@ fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job 
 }
 
 /// What is run in tests of `second`, when `first` is the last good version, and how that ends.
-async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrade: i32) -> (Vec<String>, Ran) {
+async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrade: i32) -> (Vec<String>, Ran, String) {
     let bench = Bench::new();
     let ran: Arc<Mutex<Vec<String>>> = Arc::default();
     for script in ["install packages", "run test", "remove packages", "install former", "upgrade packages"] {
@@ -182,19 +182,21 @@ async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrad
     let two = versioned(&bench, "make two", second);
     let report = bench.run(vec![two]).await;
     let ran = ran.lock().unwrap().clone();
-    (ran, report)
+    // The log goes with the bench.
+    let log = report.log();
+    (ran, report, log)
 }
 
 const FRESH: [&str; 3] = ["install packages", "run test", "remove packages"];
 
 #[tokio::test]
 async fn an_upgrade_from_the_last_good_version_is_tried_and_what_it_left_removed() {
-    let (ran, report) = upgraded("1.0-1~deb12", "1.1-1~deb12", 0, 0).await;
-    assert_eq!(*report.outcome(), Outcome::Succeeded, "{}", report.log());
+    let (ran, report, log) = upgraded("1.0-1~deb12", "1.1-1~deb12", 0, 0).await;
+    assert_eq!(*report.outcome(), Outcome::Succeeded, "{log}");
     assert_eq!(ran[..3], FRESH);
     assert_eq!(ran[3..], ["install former", "upgrade packages", "remove packages"]);
 
-    let (ran, report) = upgraded("1.0-1~deb12", "1.0-2~deb12", 0, 1).await;
+    let (ran, report, _) = upgraded("1.0-1~deb12", "1.0-2~deb12", 0, 1).await;
     let Outcome::Rejected { step: StepKind::Test, findings } = report.outcome() else {
         panic!("{:?}", report.outcome())
     };
@@ -206,13 +208,13 @@ async fn an_upgrade_from_the_last_good_version_is_tried_and_what_it_left_removed
 #[tokio::test]
 async fn where_there_is_nothing_to_upgrade_from_none_is_tried() {
     // The same version again.
-    let (ran, report) = upgraded("1.0-1~deb12", "1.0-1~deb12", 0, 0).await;
+    let (ran, report, log) = upgraded("1.0-1~deb12", "1.0-1~deb12", 0, 0).await;
     assert_eq!(*report.outcome(), Outcome::Succeeded);
     assert_eq!(ran, FRESH);
-    assert!(report.log().contains("dist/ has this version"), "{}", report.log());
+    assert!(log.contains("dist/ has this version"), "{log}");
 
     // A later one: that is told.
-    let (ran, report) = upgraded("2.0-1~deb12", "2.0~rc1-1~deb12", 0, 0).await;
+    let (ran, report, _) = upgraded("2.0-1~deb12", "2.0~rc1-1~deb12", 0, 0).await;
     assert_eq!(*report.outcome(), Outcome::Succeeded);
     assert_eq!(ran, FRESH);
     let warnings = &report.reports[0].warnings;
@@ -220,7 +222,7 @@ async fn where_there_is_nothing_to_upgrade_from_none_is_tried() {
     assert!(warnings[0].message.contains("2.0-1~deb12"), "{}", warnings[0].message);
 
     // One that cannot be installed any more is not the new one's fault.
-    let (ran, report) = upgraded("1.0-1~deb12", "1.1-1~deb12", 100, 0).await;
+    let (ran, report, _) = upgraded("1.0-1~deb12", "1.1-1~deb12", 100, 0).await;
     assert_eq!(*report.outcome(), Outcome::Succeeded);
     assert_eq!(ran[3..], ["install former"]);
     assert_eq!(report.reports[0].warnings[0].rule, "no-upgrade");
