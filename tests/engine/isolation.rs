@@ -232,7 +232,8 @@ pub(crate) async fn a_full_disk_is_told_apart(bench: Bench) {
         let mut header = tar::Header::new_gnu();
         header.set_size(100 << 20);
         header.set_mode(0o644);
-        tar.append_data(&mut header, "zeros", io::Read::take(io::repeat(0), 100 << 20))
+        // No zeros: those would take no room.
+        tar.append_data(&mut header, "much", io::Read::take(io::repeat(b'x'), 100 << 20))
     });
     let container = bench.started().await;
     let result = container.upload(&GuestPath::new("/dev"), too_much).await;

@@ -299,8 +299,8 @@ fn inside(socket: &UnixStream, setup: &Setup, gate: OwnedFd) -> Result<i32, (Str
     }
     drop(gate);
     close_others();
-    sandbox::enter(setup)?;
-    Ok(init::run(socket))
+    let score = sandbox::enter(setup)?;
+    Ok(init::run(socket, score))
 }
 
 /// Puts `/dev/null` in the socket's place.

@@ -4,9 +4,10 @@
 
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -28,6 +29,9 @@ const NOT_FOUND: i32 = 127;
 const NOT_RUNNABLE: i32 = 126;
 /// What an engine gives to a process whose image and request say nothing.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// To the kernel's choice of whom to end, as if it had half of the container's memory more.
+const SOONER_ENDED: i32 = 500;
+const FIRST_TO_END: i32 = 1000;
 /// A process in the middle of a system call takes a moment to die.
 const KILL_PATIENCE: Duration = Duration::from_secs(20);
 /// Tar's small writes as few of the kernel's.
@@ -43,14 +47,48 @@ struct Job {
 }
 
 /// Serves until farm is gone; the exit code of the container.
-pub(super) fn run(socket: &UnixStream) -> i32 {
-    match serve(socket) {
+pub(super) fn run(socket: &UnixStream, score: Option<File>) -> i32 {
+    match serve(socket, &Score::of(score)) {
         Ok(()) => 0,
         Err(_) => 1,
     }
 }
 
-fn serve(socket: &UnixStream) -> io::Result<()> {
+/// Where memory runs out, what farm asked for ends and not this process, and with it the container: what has taken the
+/// memory may have it in files without a disk, which the kernel counts as nobody's when it looks for who has most. A
+/// process's score is that of who started it, and may always be taken back to where it was.
+struct Score {
+    file: Option<File>,
+    own: i32,
+}
+
+impl Score {
+    fn of(file: Option<File>) -> Score {
+        let mut text = String::new();
+        let read = file.as_ref().and_then(|mut file| file.read_to_string(&mut text).ok());
+        let own = read.and_then(|_| text.trim().parse().ok());
+        Score { file: file.filter(|_| own.is_some()), own: own.unwrap_or(0) }
+    }
+
+    fn set(&self, score: i32) {
+        if let Some(file) = &self.file {
+            let _ = file.write_at(score.to_string().as_bytes(), 0);
+        }
+    }
+
+    /// Forks a process that ends sooner.
+    fn fork(&self) -> Result<ForkResult, Errno> {
+        self.set((self.own + SOONER_ENDED).min(FIRST_TO_END));
+        // SAFETY: this process has one thread.
+        let forked = unsafe { fork() };
+        if !matches!(forked, Ok(ForkResult::Child)) {
+            self.set(self.own);
+        }
+        forked
+    }
+}
+
+fn serve(socket: &UnixStream, score: &Score) -> io::Result<()> {
     let signals: SigSet = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
     let events = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
@@ -76,12 +114,12 @@ fn serve(socket: &UnixStream) -> io::Result<()> {
         }
         if from_farm {
             let Some((request, files)) = protocol::receive::<Request>(socket)? else { return Ok(()) };
-            serve_one(request, files, &mut jobs);
+            serve_one(request, files, &mut jobs, score);
         }
     }
 }
 
-fn serve_one(request: Request, mut files: Vec<OwnedFd>, jobs: &mut Vec<Job>) {
+fn serve_one(request: Request, mut files: Vec<OwnedFd>, jobs: &mut Vec<Job>, score: &Score) {
     if let Request::Kill { id } = request {
         end_session(id, jobs);
         return;
@@ -92,8 +130,7 @@ fn serve_one(request: Request, mut files: Vec<OwnedFd>, jobs: &mut Vec<Job>) {
         reply(&answer, &Answer::Done);
         return;
     }
-    // SAFETY: this process has one thread.
-    match unsafe { fork() } {
+    match score.fork() {
         Err(error) => reply(&answer, &Answer::of("start a process", &error.into())),
         Ok(ForkResult::Child) => {
             let code = match request {

@@ -67,11 +67,12 @@ fn step<E: Into<io::Error>>(action: impl Into<String>) -> impl FnOnce(E) -> (Str
 
 const NONE: Option<&str> = None;
 
-/// Makes this process, the first of its namespaces, the inside of the container.
+/// Makes this process, the first of its namespaces, the inside of the container. Returns the file that says how soon it is
+/// to be ended when memory runs out: later none can open it.
 ///
 /// # Errors
 /// What could not be done, and why.
-pub(super) fn enter(setup: &Setup) -> Step {
+pub(super) fn enter(setup: &Setup) -> Result<Option<File>, (String, io::Error)> {
     unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWCGROUP).map_err(step("make a mount namespace"))?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(NONE, "/", NONE, private, NONE).map_err(step("keep mounts private"))?;
@@ -110,7 +111,9 @@ pub(super) fn enter(setup: &Setup) -> Step {
     network(setup)?;
     restrict(&READ_ONLY)?;
     limits(setup)?;
-    confine::give_up_privileges(setup.sockets_by_call).map_err(step("give up privileges"))
+    let score = own_score();
+    confine::give_up_privileges(setup.sockets_by_call).map_err(step("give up privileges"))?;
+    Ok(score)
 }
 
 /// For a container with ids of its own, by its keeper, in whose mount namespace they are then, and whose working directory
@@ -287,6 +290,13 @@ fn limits(setup: &Setup) -> Step {
     set(Resource::RLIMIT_MEMLOCK, common::LOCKED_MEMORY, common::LOCKED_MEMORY, "limit locked memory")?;
     set(Resource::RLIMIT_STACK, common::STACK, u64::MAX, "limit stacks")?;
     set(Resource::RLIMIT_CORE, 0, 0, "limit core files")
+}
+
+/// proc_pid_oom_score_adj(5). It belongs to a process's user only as long as that may be looked into, which is over with the
+/// privileges.
+fn own_score() -> Option<File> {
+    nix::sys::prctl::set_dumpable(true).ok()?;
+    OpenOptions::new().read(true).write(true).open("/proc/self/oom_score_adj").ok()
 }
 
 /// A copy of the mount of `path`, attached nowhere (open_tree(2), Linux 5.2).
