@@ -84,7 +84,8 @@ farm_left() {
     done <"$2.now"
     for file in /var/lib/alternatives/* /var/lib/dpkg/alternatives/*; do
         [ -f "$file" ] || continue
-        grep -xFf "$1" "$file" >"$2.now" || continue
+        # Lines without a path part the alternatives from each other.
+        grep -xFf "$1" "$file" | grep "^/" >"$2.now" || continue
         while IFS= read -r path; do
             [ ! -e "$path" ] || continue
             echo "farm: the alternative ${file##*/} still names $path, which is gone: name it in alternatives, or run update-alternatives --remove ${file##*/} $path in pre-remove" >&2
