@@ -125,7 +125,7 @@ impl Lab {
                     name: "run-test".to_owned(),
                     version: "1.0-1".to_owned(),
                     architecture: PackageArch::All,
-                    is_empty: true,
+                    is_empty: false,
                 }],
             }),
             test: None,
@@ -285,8 +285,13 @@ async fn each_failure_has_its_own_outcome() {
         ),
         (lab.job("run-flood", "exec yes"), Outcome::LogLimit { step: StepKind::Unpack, limit_bytes: 4 * MIB }),
         (
-            lab.job("run-disk", "dd if=/dev/zero of=/dev/shm/big bs=1M"),
+            limited(lab.job("run-disk", "dd if=/dev/zero of=/dev/shm/big bs=1M"), 2048 * MIB),
             Outcome::DiskFull { step: StepKind::Unpack, place: "/dev/shm in the container".to_owned() },
+        ),
+        // Files without a disk are memory, and stay when who wrote them has ended.
+        (
+            limited(lab.job("run-shm", "dd if=/dev/zero of=/dev/shm/big bs=1M"), memory),
+            Outcome::OutOfMemory { step: StepKind::Unpack, limit_bytes: Some(memory) },
         ),
         (
             lab.job("run-devfull", &format!("set -e\n{dev_full}")),

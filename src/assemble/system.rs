@@ -2,6 +2,7 @@
 //! sysusers.d(5), tmpfiles.d(5) and presets, and what units say that maintainer scripts depend on. The scripts are
 //! `family`'s.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -13,6 +14,14 @@ use crate::family::{Assembly, SystemFiles, UnitFile};
 use crate::types::Format;
 
 const GATHERED: &str = "/usr/lib/systemd";
+
+/// Where a path of the installed tree lies when its units are in one place.
+pub(super) fn gathered(path: &str) -> Cow<'_, str> {
+    match path.strip_prefix("/lib/systemd").filter(|rest| rest.is_empty() || rest.starts_with('/')) {
+        Some(rest) => format!("{GATHERED}{rest}").into(),
+        None => path.into(),
+    }
+}
 /// Units are read up to here; real ones have some lines.
 const LONGEST_UNIT: u64 = 1 << 20;
 

@@ -21,7 +21,11 @@ fn build_twice(job: &Job<'_>, packages: &[&str]) -> (tempfile::TempDir, String) 
             std::fs::copy(first.path().join(&name), std::path::Path::new(&keep).join(&name)).unwrap();
         }
     }
-    assert_eq!(file_names(first.path()), packages, "{output}");
+    // What was installed is written down beside them.
+    let (manifest, made): (Vec<String>, Vec<String>) =
+        file_names(first.path()).into_iter().partition(|name| name.starts_with("farm-manifest."));
+    assert_eq!(manifest.len(), 4, "{manifest:?}");
+    assert_eq!(made, packages, "{output}");
     let again = Job { parallel: job.parallel + 1, tree: job.tree.clone(), patches: job.patches.clone(), ..*job };
     again.build(second.path()).expect_success();
     for name in packages.iter().filter(|name| name.ends_with(".deb") || name.ends_with(".rpm")) {

@@ -271,8 +271,11 @@ impl Container for DockerContainer {
     }
 
     async fn stats(&self) -> Result<Stats, EngineError> {
-        let output = exec::run_script(self, pid1::MEMORY, &[]).await?;
-        Ok(parse_stats(&String::from_utf8_lossy(&output)))
+        match exec::try_script(self, pid1::MEMORY, &[]).await? {
+            // Where files without a disk have taken all memory, they stay, and the kernel ends whatever else starts.
+            (KILLED, _) => Ok(Stats { oom_kills: Some(1), ..Stats::default() }),
+            (_, output) => Ok(parse_stats(&String::from_utf8_lossy(&output))),
+        }
     }
 
     async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
@@ -283,6 +286,9 @@ impl Container for DockerContainer {
         remove(&self.client, &self.endpoint, &self.id).await
     }
 }
+
+/// The exit code of a shell, or of an exec, that SIGKILL ended.
+const KILLED: i32 = 137;
 
 fn parse_stats(output: &str) -> Stats {
     let mut stats = Stats::default();

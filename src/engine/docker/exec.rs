@@ -96,6 +96,22 @@ pub(super) async fn run_script(
     script: &str,
     arguments: &[&str],
 ) -> Result<Vec<u8>, EngineError> {
+    match try_script(container, script, arguments).await? {
+        (0, output) => Ok(output),
+        (code, output) => Err(EngineError::Refused {
+            action: "run a script of farm's own in a container".to_owned(),
+            status: 200,
+            message: format!("exit code {code}: {}", String::from_utf8_lossy(&output).trim()),
+        }),
+    }
+}
+
+/// As [`run_script`], with the script's exit code.
+pub(super) async fn try_script(
+    container: &DockerContainer,
+    script: &str,
+    arguments: &[&str],
+) -> Result<(i32, Vec<u8>), EngineError> {
     let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script.to_owned(), "farm".to_owned()];
     argv.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     let config = ExecConfig { cmd: Some(argv), user: Some("0:0".to_owned()), ..ExecConfig::default() };
@@ -106,14 +122,8 @@ pub(super) async fn run_script(
             output.extend_from_slice(&chunk);
         }
     }
-    match process.exit_status().await? {
-        ExitStatus { code: 0 } => Ok(output),
-        ExitStatus { code } => Err(EngineError::Refused {
-            action: "run a script of farm's own in a container".to_owned(),
-            status: 200,
-            message: format!("exit code {code}: {}", String::from_utf8_lossy(&output).trim()),
-        }),
-    }
+    let ExitStatus { code } = process.exit_status().await?;
+    Ok((code, output))
 }
 
 /// A running exec.
