@@ -83,6 +83,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
         problems.extend(missing_config_files(package, contents));
     }
     problems.extend(missing_declared_files(assembly, &layout));
+    problems.extend(assembly.packages.iter().filter_map(|package| own_folder_taken(tree, package, assembly.format)));
     if !problems.is_empty() {
         return Err(AssembleError::Refused(problems));
     }
@@ -93,6 +94,16 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
         }
     }
     Ok(layout)
+}
+
+/// The folder for a package's copyright or licences, when something else was installed there.
+fn own_folder_taken(tree: &Tree, package: &AssembledPackage, format: Format) -> Option<String> {
+    let path = match format {
+        Format::Deb => format!("/usr/share/doc/{}", package.name),
+        Format::Rpm => format!("/usr/share/licenses/{}", package.name),
+    };
+    let is_taken = tree.nodes.get(&path).is_some_and(|node| matches!(node.kind, Kind::File(_)));
+    is_taken.then(|| format!("{path} is a file, where package {} has its folder: install it elsewhere", package.name))
 }
 
 fn add_parents(package: &mut BTreeMap<String, Node>, path: &str, tree: &Tree) {
