@@ -10,7 +10,9 @@ use crate::native::store;
 /// As root, in the builder of another recipe of its set. Replaces `bc`, which that one requires, by a package of the same
 /// name, version and size with another content, in each place that a package manager or farm could look in.
 const POISON: &str = r##"
-find / -name 'bc_*.deb' 2>/dev/null | while read -r deb; do
+find / -xdev -type f \( -name '*.deb' -o -path '*farm*' \) 2>/dev/null | while read -r deb; do
+    [ "$(dpkg-deb -f "$deb" Package 2>/dev/null)" = bc ] || continue
+    usual="bc_$(dpkg-deb -f "$deb" Version)_$(dpkg-deb -f "$deb" Architecture).deb"
     work=$(mktemp -d)
     mkdir -p "$work/p/DEBIAN" "$work/p/usr/share/poisoned"
     {
@@ -23,7 +25,9 @@ find / -name 'bc_*.deb' 2>/dev/null | while read -r deb; do
     [ "$(stat -c %s "$deb")" -eq "$(stat -c %s "$work/evil.deb")" ]
     for place in $(while read -r _ place _; do echo "$place"; done </proc/self/mounts) /var/cache/farm /tmp/farm-offered; do
         for folder in "$place" "$place/packages"; do
-            [ -d "$folder" ] && cp "$work/evil.deb" "$folder/$(basename "$deb")" || true
+            for name in "$(basename "$deb")" "$usual"; do
+                [ -d "$folder" ] && cp "$work/evil.deb" "$folder/$name" || true
+            done
         done
     done 2>/dev/null
     echo "farm-test: poisoned"

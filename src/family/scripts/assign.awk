@@ -125,6 +125,8 @@ function rpm_line(package, path, type,    attribute, line, n) {
 }
 
 BEGIN {
+    # It is there even where nothing was installed.
+    if (manifest != "") printf "" > manifest
     while (modes != "" && (getline line < modes) > 0) {
         path = line
         sub(/^[^ ]* [^ ]* /, "", path)
