@@ -305,7 +305,7 @@ async fn each_failure_has_its_own_outcome() {
         assert_eq!(report.outcome, *expected, "{}: {log}", report.target);
         assert!(log.ends_with(&format!("Status: {}\n", expected.word())), "{}: {log}", report.target);
     }
-    let devfull = log(&reports[8]);
+    let devfull = log(&reports[9]);
     assert!(devfull.contains("No space left on device"), "{devfull}");
     let fails = &reports[0];
     let tail = fails.tail.as_ref().unwrap();
