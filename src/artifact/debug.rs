@@ -38,8 +38,12 @@ pub(super) fn faults(facts: &Facts) -> Vec<String> {
     }
     let is_its_own = |name: &&String| {
         let own = name.strip_prefix(facts.name.as_str());
+        // Symbols of libraries have a soname, which rpm's elfdeps gives by the name of the file: nothing is linked with it.
+        let is_of_symbols = name.split_once('(').is_some_and(|(soname, _)| soname.ends_with(".debug"));
         facts.format == Format::Rpm
-            && (own.is_some_and(|rest| rest.is_empty() || rest.starts_with('(')) || **name == "debuginfo(build-id)")
+            && (own.is_some_and(|rest| rest.is_empty() || rest.starts_with('('))
+                || is_of_symbols
+                || **name == "debuginfo(build-id)")
     };
     let foreign: Vec<&str> = facts.provides.iter().filter(|name| !is_its_own(name)).map(String::as_str).collect();
     if !foreign.is_empty() {

@@ -326,6 +326,12 @@ fn debug_packages_of_rpm_hold_debug_symbols_only() {
     let none: Vec<String> = Vec::new();
     assert_eq!(found("hello-debuginfo", &with("/usr/lib/debug/x.debug")), none);
     assert_eq!(found("hello-debugsource", &with("/usr/src/debug/hello/x.c")), none);
+    // As elfdeps writes of a library's symbols.
+    let symbols = |builder: &mut PackageBuilder| {
+        with("/usr/lib/debug/x.debug")(builder);
+        builder.provides(Dependency::any("libx.so.1.2-1.2-1.x86_64.debug()(64bit)"));
+    };
+    assert_eq!(found("hello-debuginfo", &symbols), none);
     for (name, path) in [
         ("hello-debuginfo", "/usr/bin/evil"),
         ("hello-debuginfo", "/usr/lib/.build-id/ab/cd"),
