@@ -203,13 +203,12 @@ fn sections<'a>(
                 own(systemd.post(system)),
             ],
         ),
-        // Alternatives go while their links are there: rpm erases those, which are ghosts of the package, before %postun, and
-        // update-alternatives then cannot find out what it has to take away.
         (
             "preun",
             vec![
                 recipe(&scripts.pre_remove, Moment::PreRemove),
-                // While the link that rpm owns is still there: without it update-alternatives finds nothing to do.
+                // While their links are there: rpm erases those, which are ghosts of the package, before %postun, and
+                // update-alternatives then cannot find out what it has to take away.
                 own(remove_alternatives(system)),
                 own(systemd.preun(system)),
                 own(templates(system, "[ \"$1\" -eq 0 ]", stop_instances)),

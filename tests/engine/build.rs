@@ -223,7 +223,11 @@ async fn is_running(bench: &Bench, command: &str) -> bool {
         return false;
     }
     let options = bollard::query_parameters::ListContainersOptionsBuilder::new().all(true).build();
-    let all = api(bench).list_containers(Some(options)).await.unwrap();
+    let all = match api(bench).list_containers(Some(options)).await {
+        // Podman's `stopped`, which Docker's API has not: a container is in it from its end to its removal.
+        Err(bollard::errors::Error::JsonDataError { .. }) => return true,
+        all => all.unwrap(),
+    };
     all.iter().any(|one| one.command.as_ref().is_some_and(|said| said.contains(command)))
 }
 

@@ -165,10 +165,10 @@ fn an_rpm_without_macros_does_what_they_do() {
             "update-alternatives --install /usr/bin/greet greet /usr/bin/greet-plain 40",
             "systemctl --no-reload preset greetd-tidy.service greetd-tidy.timer greetd.service",
             "preuninstall scriptlet",
+            "update-alternatives --remove greet /usr/bin/greet-plain",
             "systemctl --no-reload disable",
             "postuninstall scriptlet",
             "rm -f /var/lib/greetd.installed",
-            "update-alternatives --remove greet /usr/bin/greet-plain",
             "systemctl try-restart greetd-tidy.timer greetd.service",
         ],
     );

@@ -66,7 +66,8 @@ pub(super) fn is_added(manifest: &Manifest, package: usize, name: &str, entry: &
     }
     let is_folder = entry.kind == EntryKind::Folder;
     let documents = format!("/usr/share/doc/{name}");
-    let is_above = |below: &[u8]| below.strip_prefix(path).is_some_and(|rest| rest.starts_with(b"/"));
+    let is_above = |file: &[u8]| below(file, path);
+    let is_above_unit = |key: &[u8]| below(key, b"/usr/lib/systemd") && is_above(&key[b"/usr".len()..]);
     match manifest.maker {
         _ if manifest.format == Format::Deb => {
             let (python, helpers) = match manifest.maker {
@@ -82,8 +83,8 @@ pub(super) fn is_added(manifest: &Manifest, package: usize, name: &str, entry: &
             let is_needed_folder = is_folder
                 && (path == documents.as_bytes()
                     || is_above(documents.as_bytes())
-                    // Above units that were moved.
-                    || manifest.by_key.keys().any(|key| is_above(key))
+                    // Above units that were moved, to or from /lib.
+                    || manifest.by_key.keys().any(|key| is_above(key) || is_above_unit(key))
                     || manifest.own.iter().any(|(owner, own)| *owner == package && is_above(own)));
             helpers || is_document || is_needed_folder || (python && is_of_python(path))
         }

@@ -152,6 +152,7 @@ fn what_a_format_does_by_itself_is_no_difference() {
         staged("/usr/share/man/man1/b.1", 0o777, link("a.1")),
         staged("/usr/share/doc/hello/README", 0o644, content(b"much text")),
         staged("/lib/systemd/system/a.service", 0o644, content(b"[Unit]\n")),
+        staged("/usr/lib/systemd/user/b.service", 0o644, content(b"[Unit]\n")),
         staged("/usr/share/info/dir", 0o644, content(b"index")),
         staged("/usr/lib/libx.a", 0o644, content(b"!<arch>\nwith symbols")),
     ];
@@ -162,6 +163,9 @@ fn what_a_format_does_by_itself_is_no_difference() {
         file("./usr/share/doc/hello/copyright", b"free"),
         file("./usr/share/doc/hello/changelog.Debian.gz", b"x"),
         file("./usr/lib/systemd/system/a.service", b"[Unit]\n"),
+        ("./lib", T::Directory, 0o755, 0, b""),
+        ("./lib/systemd", T::Directory, 0o755, 0, b""),
+        file("./lib/systemd/user/b.service", b"[Unit]\n"),
         file("./usr/lib/libx.a", b"!<arch>\n"),
     ];
     assert_eq!(compared(manifest(DEBHELPER, installed.clone()), &members), Vec::<String>::new());
