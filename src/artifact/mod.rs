@@ -227,6 +227,26 @@ pub fn head(path: &Path) -> Result<PackageHead, ArtifactError> {
     Ok(PackageHead { name, version, requires, provides })
 }
 
+/// The symbolic links in a package with what they lead to, as far as both are text. Reads all of it.
+pub fn symlinks(path: &Path) -> Result<Vec<(String, String)>, ArtifactError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut links = Vec::new();
+    let mut visit = |entry: contents::Entry| {
+        if let (contents::EntryKind::Symlink, Ok(path), Ok(link)) =
+            (entry.kind, String::from_utf8(entry.path), String::from_utf8(entry.link))
+        {
+            links.push((path, link));
+        }
+    };
+    let read = match package_format(&name) {
+        Some(Format::Deb) => deb::read(path, &mut visit),
+        Some(Format::Rpm) => rpm::read(path, &mut visit),
+        None => Err("its name does not end in .deb or .rpm".to_owned()),
+    };
+    read.map_err(|reason| malformed(path, reason))?;
+    Ok(links)
+}
+
 /// The control file of a .deb, one stanza (deb-control(5)).
 pub fn deb_control(path: &Path) -> Result<String, ArtifactError> {
     deb::control_text(path).map_err(|reason| malformed(path, reason))

@@ -214,6 +214,10 @@ fn scripts(
 ) {
     let has_libraries = elves(tree, contents)
         .any(|(path, content)| is_public(path) && content.elf.as_ref().is_some_and(|elf| elf.soname.is_some()));
+    if let Some(body) = package.scriptlets.get("pretrans") {
+        builder.pre_trans_script(Scriptlet::new(body.as_str()).prog(vec!["<lua>"]));
+        builder.requires(Dependency::rpmlib("BuiltinLuaScripts", "4.2.2-1"));
+    }
     for section in ["pre", "post", "preun", "postun"] {
         let ldconfig = runs_ldconfig && has_libraries && section.starts_with("post");
         let scriptlet = match package.scriptlets.get(section) {

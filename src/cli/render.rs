@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::output::{self, Surroundings};
 use super::plan::make_plan;
 use super::{context, resolve, select};
-use crate::family::{BuilderSetup, GuestFile};
+use crate::family::{BuilderSetup, FormerLinks, GuestFile};
 use crate::fetch::Fetcher;
 use crate::plan::{Job, JobEnvironment};
 use crate::recipe::PackagingTools;
@@ -49,7 +49,8 @@ fn files(job: &Job) -> Vec<GuestFile> {
     let environment = job.environment.as_deref();
     // What farm makes itself has no packaging files.
     let by_farm = environment.is_some_and(|environment| environment.tools == PackagingTools::Farm);
-    let packaging = if by_farm { Arc::new(job.assembly_at(0).0) } else { Arc::clone(&job.packaging) };
+    let packaging =
+        if by_farm { Arc::new(job.assembly_at(0, &FormerLinks::new()).0) } else { Arc::clone(&job.packaging) };
     let mut files = packaging.files.clone();
     let mut number = 0;
     let mut script = |name: &str, content: &str| {

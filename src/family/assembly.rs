@@ -89,7 +89,7 @@ pub struct AssembledPackage {
     pub system: System,
     /// Files that it gets for that, beside what was installed: path and content.
     pub own_files: Vec<(String, String)>,
-    /// rpm: the bodies of scriptlets by section: `post`.
+    /// rpm: the bodies of scriptlets by section: `post`. That of `pretrans` is Lua, the others are shell.
     pub scriptlets: BTreeMap<String, String>,
     /// deb: the recipe's own, for [`super::maintainer_scripts`].
     pub maintainer_scripts: MaintainerScripts,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::distro::Distro;
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, Service};
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, Service, System};
 use crate::types::Format;
 
 use super::contract::{self, Moment};
@@ -165,6 +165,9 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         files.extend(own.map(|own| file(&format!("debian/{}.{}", member.name, own.kind), own.content)));
         if !member.system.alternatives.is_empty() {
             files.push(file(&format!("debian/{}.alternatives", member.name), alternatives(member)));
+        }
+        if !member.system.former_links.is_empty() {
+            files.push(file(&format!("debian/{}.maintscript", member.name), maintscript(member.system)));
         }
         files.extend(maintainer_scripts(member, &environment));
     }
@@ -442,6 +445,11 @@ fn alternatives(member: &Member<'_>) -> String {
         text
     });
     paragraphs.collect::<Vec<_>>().join("\n")
+}
+
+/// dh_installdeb(1): dpkg would unpack into a folder through the link that was there.
+fn maintscript(system: &System) -> String {
+    system.former_links.iter().map(|(path, target)| format!("symlink_to_dir {path} {target}\n")).collect()
 }
 
 /// What the recipe's scripts find in their environment, as a file that they read.

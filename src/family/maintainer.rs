@@ -46,12 +46,15 @@ pub fn maintainer_depends(package: &AssembledPackage) -> Option<&'static str> {
 pub fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles) -> BTreeMap<String, String> {
     let (own, system) = (&package.maintainer_scripts, &package.system);
     let units = units(system, files);
-    let scripts = [
+    let mut scripts = [
         ("preinst", own.pre_install.iter().map(|script| recipe(package, script, Moment::PreInstall)).collect()),
         ("postinst", postinst(package, files, &units)),
         ("prerm", prerm(package, &units)),
         ("postrm", postrm(package, &units)),
     ];
+    for (_, parts) in scripts.iter_mut().filter(|(name, _)| *name != "prerm") {
+        parts.splice(0..0, former_links(system));
+    }
     let whole = scripts.into_iter().filter(|(_, parts): &(_, Vec<String>)| !parts.is_empty());
     whole.map(|(name, parts)| (name.to_owned(), format!("#!/bin/sh\nset -e\n\n{}", parts.concat()))).collect()
 }
@@ -62,6 +65,12 @@ fn recipe(package: &AssembledPackage, script: &str, moment: Moment) -> String {
 
 fn makes_users(system: &System) -> bool {
     !system.users.is_empty() || !system.groups.is_empty()
+}
+
+/// What puts a folder where a link was: a part of all scripts but `prerm` (dpkg-maintscript-helper(1)).
+fn former_links(system: &System) -> impl Iterator<Item = String> {
+    let helper = |(path, target)| format!("dpkg-maintscript-helper symlink_to_dir {path} {target} -- \"$@\"\n");
+    system.former_links.iter().map(helper)
 }
 
 /// A unit that the scripts enable or start.

@@ -1,5 +1,7 @@
 //! The binary packages of a recipe as a format sees them: the main one first, names and texts filled in.
 
+use std::collections::BTreeMap;
+
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::Format;
 
@@ -72,6 +74,29 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
         });
     }
     members
+}
+
+/// Links of earlier versions where there are folders now: by package, what each link led to.
+pub type FormerLinks = BTreeMap<String, BTreeMap<String, String>>;
+
+/// The recipe, to which such links are added as if it had named them.
+pub fn with_former_links(recipe: &Recipe, format: Format, links: &FormerLinks) -> Recipe {
+    let names: Vec<String> = members(recipe, format).into_iter().map(|member| member.name).collect();
+    let mut recipe = recipe.clone();
+    let systems =
+        std::iter::once(&mut recipe.package.system).chain(recipe.packages.values_mut().map(|sub| &mut sub.system));
+    for (name, system) in names.iter().zip(systems) {
+        for (path, target) in links.get(name).into_iter().flatten() {
+            system.former_links.entry(path.clone()).or_insert_with(|| target.clone());
+        }
+    }
+    recipe
+}
+
+/// The links that a recipe names itself.
+pub fn former_links(recipe: &Recipe, format: Format) -> FormerLinks {
+    let named = members(recipe, format).into_iter().map(|member| (member.name, member.system.former_links.clone()));
+    named.filter(|(_, links)| !links.is_empty()).collect()
 }
 
 /// The RPM group that comes nearest to a Debian section. New distributions ignore groups, old ones and rpmlint ask.

@@ -42,6 +42,7 @@ use crate::types::{Address, Format};
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
+pub use members::{FormerLinks, former_links, with_former_links};
 pub use offers::{Offer, Wish, compare_versions, names_in, offers};
 pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 

@@ -150,8 +150,23 @@ fn own<'a>(text: String) -> Option<Part<'a>> {
     (!text.is_empty()).then_some(Part::Own(text))
 }
 
+/// Takes links away where the package has folders: rpm does not put one in place of the other. In Lua, as before a first
+/// installation there may be nothing else to run it (Fedora's Packaging Guidelines, "Scriptlets to replace a directory").
+fn former_links(system: &System) -> Option<String> {
+    let remove = |path: &String| {
+        format!(
+            "path = \"{path}\"\nst = posix.stat(path)\nif st and st.type == \"link\" then\n  os.remove(path)\nend\n"
+        )
+    };
+    let script: String = system.former_links.keys().map(remove).collect();
+    (!script.is_empty()).then_some(script)
+}
+
 /// All scriptlets of a member, for a .spec. `libraries`: whether it has some, of which ldconfig has to know.
 pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro, libraries: bool, environment: &str) {
+    if let Some(script) = former_links(member.system) {
+        spec.push_str(&format!("\n%pretrans -n {} -p <lua>\n{script}", member.name));
+    }
     let users = !generates_users(member, distro);
     for (section, mut parts) in sections(member, distro, users, Systemd::in_spec(distro)) {
         let name = &member.name;
@@ -178,7 +193,8 @@ pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro
 pub(super) fn assembled(member: &Member<'_>, distro: &Distro, environment: &str) -> BTreeMap<String, String> {
     let sections = sections(member, distro, true, Systemd::written(distro)).into_iter();
     let written = sections.filter(|(_, parts)| !parts.is_empty());
-    written.map(|(section, parts)| (section.to_owned(), text(&parts, environment, str::to_owned))).collect()
+    let shell = written.map(|(section, parts)| (section.to_owned(), text(&parts, environment, str::to_owned)));
+    shell.chain(former_links(member.system).map(|script| ("pretrans".to_owned(), script))).collect()
 }
 
 /// The order is that of the .deb: `post-install` finds users and temporary files made and services not yet started;

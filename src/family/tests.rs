@@ -157,6 +157,7 @@ fn daemon() -> Recipe {
                 )]),
             },
         )]),
+        former_links: BTreeMap::new(),
     };
     recipe
 }

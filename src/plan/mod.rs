@@ -5,6 +5,7 @@ mod environment;
 mod key;
 pub mod set;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distro::Distro;
-use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, Packaging, Replaced, TestSetup};
+use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
 use crate::recipe::{PackagingTools, Recipe};
 use crate::source;
@@ -139,10 +140,17 @@ impl Job {
 
     /// The packaging with the real date: `newest` is the newest time in the sources, used when the recipe fixes none.
     /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
-    pub fn packaging_at(&self, newest: i64) -> Arc<Packaging> {
+    pub fn packaging_at(&self, newest: i64, former_links: &FormerLinks) -> Arc<Packaging> {
         match self.source_date_epoch {
-            Some(_) => Arc::clone(&self.packaging),
-            None => Arc::new(family::packaging(&self.recipe, &self.distro, self.date(newest))),
+            Some(_) if former_links.is_empty() => Arc::clone(&self.packaging),
+            _ => Arc::new(family::packaging(&self.with(former_links), &self.distro, self.date(newest))),
+        }
+    }
+
+    fn with(&self, former_links: &FormerLinks) -> Cow<'_, Recipe> {
+        match former_links.is_empty() {
+            true => Cow::Borrowed(&self.recipe),
+            false => Cow::Owned(family::with_former_links(&self.recipe, self.target.format, former_links)),
         }
     }
 
@@ -154,9 +162,9 @@ impl Job {
 
     /// What runs, and what is made of its results, when farm makes the packages; with the real date, as
     /// [`Job::packaging_at`].
-    pub fn assembly_at(&self, newest: i64) -> (Packaging, Assembly) {
-        let date = self.date(newest);
-        (family::staging(&self.recipe, &self.distro, date), family::assembly(&self.recipe, &self.distro, date))
+    pub fn assembly_at(&self, newest: i64, former_links: &FormerLinks) -> (Packaging, Assembly) {
+        let (recipe, date) = (self.with(former_links), self.date(newest));
+        (family::staging(&recipe, &self.distro, date), family::assembly(&recipe, &self.distro, date))
     }
 }
 

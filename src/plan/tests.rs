@@ -255,11 +255,12 @@ fn limits_are_those_of_the_recipe_as_far_as_the_engine_goes() {
 #[test]
 fn packaging_gets_the_time_of_the_sources_unless_the_recipe_has_one() {
     let fixed = &planned(&inputs(RECIPE))[0];
-    assert_eq!(fixed.packaging_at(1), fixed.packaging);
+    let none = FormerLinks::new();
+    assert_eq!(fixed.packaging_at(1, &none), fixed.packaging);
     let open = &planned(&inputs(&RECIPE.replace("date = 2026-11-22", "")))[0];
     assert_eq!(open.source_date_epoch, None);
-    assert_eq!(open.packaging_at(0), open.packaging);
-    assert_ne!(open.packaging_at(1_000_000_000), open.packaging);
+    assert_eq!(open.packaging_at(0, &none), open.packaging);
+    assert_ne!(open.packaging_at(1_000_000_000, &none), open.packaging);
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "groups",
         "tmpfiles",
         "alternatives",
+        "former-links",
         "changelog",
         "date",
         "scripts",
@@ -125,6 +126,7 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "groups",
         "tmpfiles",
         "alternatives",
+        "former-links",
         "scripts",
     ],
 };

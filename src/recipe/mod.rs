@@ -39,6 +39,7 @@ pub(crate) use overrides::glob_matches;
 pub use project::{ChangelogFrom, FromProject, Place, VersionFrom};
 pub(crate) use reader::{Problems, Section};
 pub use schema::json_schema;
+pub(crate) use system::is_plain_link;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;
 pub(crate) use values::{git_url_reason, version_reason};

@@ -477,6 +477,7 @@ impl<'a> Section<'a> {
                     (true, "packages" | "override") => format!("each one has single brackets and a name: [{key}.NAME]"),
                     (true, _) => format!("write the header [{key}], and its keys in the lines below"),
                     (false, "env" | "args") => format!("write it as {key} = {{ NAME = \"value\" }}"),
+                    (false, "former-links") => format!("write it as {key} = {{ \"/usr/share/x\" = \"y\" }}"),
                     (false, "scripts") => format!("write the header [{inner}.{key}], and its keys in the lines below"),
                     (false, _) => format!("each one has a table of its own: [{inner}.{key}.NAME]"),
                 };

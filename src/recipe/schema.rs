@@ -122,6 +122,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("groups", Texts, "System groups."),
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
+            ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
             ("changelog", Table(&CHANGELOG), "What the packages' changelogs say of this version."),
             (
                 "date",
@@ -294,6 +295,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("groups", Texts, "System groups."),
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
+            ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
             ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
         ],
         required: &["files"],

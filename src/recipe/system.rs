@@ -23,6 +23,9 @@ pub struct System {
     pub tmpfiles: Vec<String>,
     /// Alternatives by name, as update-alternatives(1) knows them.
     pub alternatives: BTreeMap<String, Alternative>,
+    /// Where earlier versions had links and this one has folders: what each link led to, by its path.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub former_links: BTreeMap<String, String>,
 }
 
 /// What is done with a unit; where a choice is `None`, the distribution's own policy holds.
@@ -85,7 +88,28 @@ pub(crate) fn read_system(section: &Section<'_>) -> System {
             .into_iter()
             .map(|(name, alternative)| (name.to_owned(), read_alternative(&alternative)))
             .collect(),
+        former_links: read_former_links(section),
     }
+}
+
+fn read_former_links(section: &Section<'_>) -> BTreeMap<String, String> {
+    let links = section.string_map("former-links", values::plain_path);
+    for (path, target) in links.iter().filter(|(_, target)| !is_plain_link(target)) {
+        let span = section.table.get("former-links").map_or(section.span.clone(), |entry| entry.key_span.clone());
+        section.problems.add(
+            format!("`former-links` in {}: {path} has no plain link behind it", section.title),
+            &span,
+            format!("`{}` is not what a link led to", crate::types::printable(target)),
+            Some("write it as `readlink` prints it: letters, digits, `/`, `.`, `_`, `-`, `+` and `@`".to_owned()),
+        );
+    }
+    links
+}
+
+/// Whether scripts can name it without quotes, as they can a [`values::plain_path`].
+pub(crate) fn is_plain_link(target: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
+    !target.is_empty() && !target.starts_with('-') && target.chars().all(is_plain)
 }
 
 /// The tables in the table `key`, by name.

@@ -96,7 +96,7 @@ async fn in_container(
         },
     };
     if by_farm {
-        let (staging, assembly) = work.job.assembly_at(ready.sources.newest);
+        let (staging, assembly) = work.job.assembly_at(ready.sources.newest, &work.former_links);
         upload(work, container, ready, &staging).await?;
         if started.is_none() {
             start(container).await?;
@@ -108,7 +108,7 @@ async fn in_container(
         let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
         return Ok(Results { files, manifest: Some(manifest) });
     }
-    let packaging = work.job.packaging_at(ready.sources.newest);
+    let packaging = work.job.packaging_at(ready.sources.newest, &work.former_links);
     upload(work, container, ready, &packaging).await?;
     if started.is_none() {
         start(container).await?;

@@ -15,13 +15,14 @@ use tokio_util::task::TaskTracker;
 
 use super::journal::Journal;
 use super::outcome::{self, Stop};
+use super::prepare::Ready;
 use super::set::{Supplies, Supply};
 use super::watch::Patience;
-use super::{Adviser, RunOptions, build, hints, install_test, prepare, summary};
+use super::{Adviser, RunOptions, build, former_links, hints, install_test, prepare, results, summary};
 use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Inspection, Severity};
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
 use crate::event::{Event, JobReport, Outcome};
-use crate::family::StepKind;
+use crate::family::{FormerLinks, StepKind};
 use crate::image::Images;
 use crate::plan::{self, Job, Key, Reason};
 use crate::source::Sources;
@@ -92,6 +93,8 @@ pub(crate) struct Work<'a> {
     pub(crate) memory_peak_bytes: Option<u64>,
     /// What is to be said of a job even when it succeeds.
     pub(crate) warnings: Vec<Finding>,
+    /// What the packages replace beyond what the recipe says.
+    pub(crate) former_links: FormerLinks,
 }
 
 /// What a job that succeeded leaves.
@@ -100,6 +103,7 @@ struct Built {
     artifacts: Vec<Artifact>,
     warnings: Vec<Finding>,
     key: Key,
+    former_links: FormerLinks,
 }
 
 /// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
@@ -174,7 +178,17 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
         Ok(opened) => opened,
         Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()),
     };
-    let mut work = Work { shared, job, supply, index, cancel, journal, memory_peak_bytes: None, warnings: Vec::new() };
+    let mut work = Work {
+        shared,
+        job,
+        supply,
+        index,
+        cancel,
+        journal,
+        memory_peak_bytes: None,
+        warnings: Vec::new(),
+        former_links: FormerLinks::new(),
+    };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
     let result = AssertUnwindSafe(work.run(&staging)).catch_unwind().await;
@@ -218,6 +232,7 @@ async fn keep(shared: &Shared, job: &Job, staging: Staging, built: Option<Built>
                 target: job.target.to_string(),
                 key: built.key,
                 artifacts: built.artifacts.clone(),
+                former_links: built.former_links,
                 elapsed_seconds: report.elapsed.as_secs_f64(),
                 tested: job.test.is_some(),
             };
@@ -351,15 +366,18 @@ impl Work<'_> {
             }
         };
         let folder = staging.artifacts();
-        let results = {
-            let mut attempt = 0;
-            loop {
-                match build::build(self, &ready, attempt, &folder).await {
-                    Ok(results) => break results,
-                    Err(stop) => attempt = self.again(stop, attempt, "building").await?,
-                }
-            }
-        };
+        let (store, target) = (self.shared.store.clone(), self.job.target.clone());
+        let record = blocking(move || store.record(&target)).await?;
+        self.former_links = record.map(|record| record.former_links).unwrap_or_default();
+        let mut results = self.build(&ready, &folder, 0).await?;
+        let former_links = former_links::unsaid(self, &results).await?;
+        if former_links != self.former_links {
+            self.note("built once more, with packages that replace what earlier versions had").await?;
+            self.former_links = former_links;
+            let again = folder.clone();
+            blocking(move || results::clear(&again)).await?;
+            results = self.build(&ready, &folder, RETRIES + 1).await?;
+        }
         let Inspection { artifacts, findings, wanted } = self.inspect(results).await?;
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
@@ -380,7 +398,18 @@ impl Work<'_> {
                 key = key.with(input, &image.identity);
             }
         }
-        Ok(Built { artifacts, warnings, key })
+        Ok(Built { artifacts, warnings, key, former_links: std::mem::take(&mut self.former_links) })
+    }
+
+    /// `first`: the number of the first attempt, which containers have in their names.
+    async fn build(&mut self, ready: &Ready, folder: &Path, first: u32) -> Result<build::Results, Outcome> {
+        let mut attempt = 0;
+        loop {
+            match build::build(self, ready, first + attempt, folder).await {
+                Ok(results) => return Ok(results),
+                Err(stop) => attempt = self.again(stop, attempt, "building").await?,
+            }
+        }
     }
 
     async fn head(&mut self) -> std::io::Result<()> {

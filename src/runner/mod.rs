@@ -26,6 +26,7 @@ mod build;
 mod dispatcher;
 mod environment;
 mod executor;
+mod former_links;
 mod hints;
 mod install_test;
 mod journal;

@@ -1,6 +1,7 @@
 //! The last good version of a job's packages, as the store has it: what an upgrade in the test begins with.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::build::Content;
@@ -9,9 +10,9 @@ use super::outcome::{self, Stop};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
 use crate::event::Outcome;
 use crate::family::{self, FORMER_PACKAGES, TestSetup};
+use crate::matrix::Target;
 use crate::repo;
 use crate::store::Store;
-use crate::types::Format;
 
 /// Packages to upgrade from.
 #[derive(Debug)]
@@ -46,9 +47,17 @@ pub(crate) async fn former(
         .filter(|artifact| artifact.kind == ArtifactKind::Binary)
         .map(|artifact| repo::Package { path: folder.join(&artifact.file_name), artifact: artifact.clone() })
         .collect();
-    let (store, target, format) = (work.shared.store.clone(), work.job.target.clone(), work.job.target.format);
+    let (store, target) = (work.shared.store.clone(), work.job.target.clone());
     let tried = binaries.clone();
-    let found = blocking(move || find(&store, &target, format, &tried)).await?;
+    let found = blocking(move || {
+        let head = |package: &repo::Package| artifact::head(&package.path);
+        let tried: Result<Vec<PackageHead>, _> = tried.iter().map(head).collect();
+        match tried {
+            Ok(heads) => find(&store, &target, &heads.into_iter().map(|head| (head.name, head.version)).collect()),
+            Err(error) => Found::Unusable(outcome::chain(&error)),
+        }
+    });
+    let found = found.await?;
     let (version, packages) = match found {
         Found::Nothing => {
             work.note("upgrade: none is tried, dist/ has no earlier version").await?;
@@ -73,6 +82,7 @@ pub(crate) async fn former(
         }
         Found::Earlier(version, packages) => (version, packages),
     };
+    let format = work.job.target.format;
     let index = blocking(move || repo::index(format, &binaries)).await?;
     let index = index.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
     let mut files: Vec<(String, Content)> = index
@@ -86,8 +96,8 @@ pub(crate) async fn former(
     Ok(Some(Former { version, files }))
 }
 
-/// Looks into the store. Blocks.
-fn find(store: &Store, target: &crate::matrix::Target, format: Format, tried: &[repo::Package]) -> Found {
+/// Looks into the store for what came before packages of these names and versions. Blocks.
+fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Found {
     let Some(record) = store.record(target) else { return Found::Nothing };
     let folder = store.folder(target);
     let mut packages = Vec::new();
@@ -103,16 +113,11 @@ fn find(store: &Store, target: &crate::matrix::Target, format: Format, tried: &[
             Err(error) => return Found::Unusable(outcome::chain(&error)),
         }
     }
-    let new: Result<Vec<PackageHead>, _> = tried.iter().map(|package| artifact::head(&package.path)).collect();
-    let new = match new {
-        Ok(new) => new,
-        Err(error) => return Found::Unusable(outcome::chain(&error)),
-    };
     // Packages of one name are compared: others come and go with versions.
     let mut order = None;
     for (_, old) in &packages {
-        if let Some(now) = new.iter().find(|now| now.name == old.name) {
-            match family::compare_versions(format, &old.version, &now.version) {
+        if let Some(version) = tried.get(&old.name) {
+            match family::compare_versions(target.format, &old.version, version) {
                 Ordering::Greater => return Found::Later(old.version.clone()),
                 Ordering::Equal => order = order.or(Some(Ordering::Equal)),
                 Ordering::Less => order = Some(Ordering::Less),
@@ -127,4 +132,26 @@ fn find(store: &Store, target: &crate::matrix::Target, format: Format, tried: &[
         (Some(_), _) => Found::Same,
         (None, _) => Found::Nothing,
     }
+}
+
+/// What is known of links that earlier versions had.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// What each link led to, by its path.
+    pub(crate) targets: BTreeMap<String, String>,
+    /// The version that the packages themselves were asked of.
+    pub(crate) version: Option<String>,
+}
+
+/// The links of the last good version, if it is an earlier one, and those that it replaced itself. Blocks; reads packages.
+pub(crate) fn links(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Links {
+    let Some(record) = store.record(target) else { return Links::default() };
+    let mut links = Links { targets: record.former_links.into_values().flatten().collect(), version: None };
+    if let Found::Earlier(version, packages) = find(store, target, tried) {
+        // One that cannot be read any more will be told by whoever upgrades from it.
+        let found = packages.iter().filter_map(|path| artifact::symlinks(path).ok());
+        links.targets.extend(found.flatten());
+        links.version = Some(version);
+    }
+    links
 }

@@ -15,6 +15,7 @@ mod staging;
 mod stamps;
 mod swap;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -51,6 +52,9 @@ pub struct Record {
     pub target: String,
     pub key: Key,
     pub artifacts: Vec<Artifact>,
+    /// By package, links of earlier versions that it replaces though the recipe does not say so, with what they led to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub former_links: BTreeMap<String, BTreeMap<String, String>>,
     /// Seconds the job took.
     pub elapsed_seconds: f64,
     /// Whether the install test ran.

@@ -30,6 +30,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         target: target.to_string(),
         key: Key { digest: "k".to_owned(), inputs: BTreeMap::new() },
         artifacts,
+        former_links: BTreeMap::new(),
         elapsed_seconds: 1.5,
         tested: true,
     }

@@ -97,15 +97,60 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
     }
 }
 
+/// A recipe that installs by a script in which `$d` is the package's own folder.
+fn in_its_folder(environment: &str, install: &str) -> String {
+    format!("[build]\ninstall = '''\nd=\"$DESTDIR/usr/share/lively\"\ninstall -d \"$d\"\n{install}\n'''\n{environment}")
+}
+
+const LINK: &str = "install -d \"$d/skins-1\"; echo x >\"$d/skins-1/x\"; ln -s skins-1 \"$d/skins\"";
+const FOLDER: &str = "install -d \"$d/skins\"; echo y >\"$d/skins/x\"";
+
+/// dpkg would unpack through the link, and rpm would not unpack at all.
+#[test]
+fn a_folder_takes_the_place_of_a_link() {
+    for (name, environment) in
+        [("life-link", ""), ("life-link-by-farm", "[environment]\ndistro = \"debian-12\"\ntools = \"farm\"\n")]
+    {
+        let lab = Lab::new(name, &store());
+        let test =
+            "[test]\nscript = 'test \"$(cat /usr/share/lively/skins/x)\" = y && test ! -L /usr/share/lively/skins'\n";
+        let second = format!("{}{test}", in_its_folder(environment, FOLDER));
+        let run = upgraded(&lab, &in_its_folder(environment, LINK), &second, 0).says("2 succeeded");
+        let said = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in ["/usr/share/lively/skins was a link to skins-1 in 1.0-1", "[link-became-folder]"] {
+            assert!(said.contains(words), "{words:?} is missing in:\n{}", run.text);
+        }
+        // Once known, it stays so, and nothing is built twice.
+        let forced = lab.farm_in(&lab.folder.join("two"), &["build", "--matrix", "--force"]).expect(0).text;
+        assert!(forced.contains("[link-became-folder]"), "{forced}");
+        for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
+            let log = fs::read_to_string(lab.dist().join("lively").join(target).join("build.log")).unwrap();
+            assert!(!log.contains("built once more"), "{log}");
+        }
+        // A recipe that says it itself has nothing to be told.
+        let third = format!(
+            "{}[package.former-links]\n\"/usr/share/lively/skins\" = \"skins-1\"\n{second}[matrix]\ndistros = \
+             [\"debian-12\", \"rpm-generic\"]\n",
+            head("lively", "1.2")
+        );
+        let run = lab.farm_in(&project(&lab, "three", &third), &["build", "--matrix"]).expect(0).says("2 succeeded");
+        assert!(!run.text.contains("link-became-folder"), "{}", run.text);
+    }
+}
+
 #[test]
 fn what_only_an_upgrade_breaks_is_named() {
     let lab = Lab::new("life-broken", &store());
-    let recipe = |install: &str| {
-        format!("[build]\ninstall = '''\nd=\"$DESTDIR/usr/share/lively\"\ninstall -d \"$d\"\n{install}\n'''\n")
-    };
-    let link = recipe("install -d \"$d/skins-1\"; echo x >\"$d/skins-1/x\"; ln -s skins-1 \"$d/skins\"");
-    let folder = recipe("install -d \"$d/skins\"; echo y >\"$d/skins/x\"");
-    let run = upgraded(&lab, &link, &folder, 11).says("2 rejected");
-    let said = "/usr/share/lively/skins was a link to skins-1 in 1.0-1";
-    assert!(run.text.replace('\n', " ").replace("    ", " ").contains("was a link to skins-1"), "{said}: {}", run.text);
+    let run = upgraded(&lab, &in_its_folder("", FOLDER), &in_its_folder("", LINK), 11).says("2 rejected");
+    let said = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("/usr/share/lively/skins"), "{}", run.text);
+
+    let other = format!(
+        "{}[package.former-links]\n\"/usr/share/lively/skins\" = \"skins-0\"\n{}[matrix]\ndistros = [\"debian-12\"]\n",
+        head("lively", "1.2"),
+        in_its_folder("", LINK)
+    );
+    lab.farm_in(&project(&lab, "three", &other), &["build", "--matrix"])
+        .expect(11)
+        .says("`former-links` names /usr/share/lively/skins, which is no folder in");
 }

@@ -169,6 +169,20 @@ impl Manifest {
         rules::keys(path).into_iter().find_map(|key| self.by_key.get(&key).copied())
     }
 
+    /// The packages that hold an installed folder, or something in it; none of what is no folder.
+    pub fn holders(&self, folder: &str) -> Vec<&str> {
+        let path = folder.as_bytes();
+        if !self.find(path).is_some_and(|index| self.staged[index].staged.kind == StagedKind::Folder) {
+            return Vec::new();
+        }
+        let is_within = |path: &[u8]| {
+            path.strip_prefix(folder.as_bytes()).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+        };
+        let within = self.staged.iter().filter(|known| is_within(&known.staged.path));
+        let numbers: BTreeSet<usize> = within.filter_map(|known| known.package).collect();
+        numbers.into_iter().filter_map(|number| self.packages.get(number).map(String::as_str)).collect()
+    }
+
     /// Whether a file was left as it is by all that strips.
     pub(super) fn is_whole(&self, path: &[u8]) -> bool {
         self.find(path).is_some_and(|index| self.staged[index].whole.is_some())

@@ -293,3 +293,41 @@ fn what_an_image_is_taken_to_have_is_not_asked_of_its_database() {
         assert!(!script(None, own).contains("set -- -ba --nodeps"), "{own}");
     }
 }
+
+/// What the tools of each format are told of a folder where a link was.
+#[test]
+fn links_make_room_for_folders() {
+    let links = BTreeMap::from([("/usr/share/pkg/skins".to_owned(), "skins-1".to_owned())]);
+    let learned = FormerLinks::from([("pkg".to_owned(), links.clone()), ("other".to_owned(), links.clone())]);
+    let lua = "path = \"/usr/share/pkg/skins\"\nst = posix.stat(path)\nif st and st.type == \"link\" then\n  \
+               os.remove(path)\nend\n";
+    let mut named = daemon();
+    named.package.system.former_links = links;
+    let catalogue = Catalogue::load(&[]).unwrap();
+    for recipe in [named, with_former_links(&daemon(), Format::Deb, &learned)] {
+        for distro in catalogue.iter() {
+            let packaging = packaging(&recipe, distro, 0);
+            let file = |path: &str| packaging.files.iter().find(|file| file.path == path).map(|file| &*file.content);
+            let by_farm = assembly(&recipe, distro, 0);
+            let id = &distro.id;
+            if distro.format == Format::Deb {
+                assert_eq!(
+                    file("debian/pkg.maintscript"),
+                    Some("symlink_to_dir /usr/share/pkg/skins skins-1\n"),
+                    "{id}"
+                );
+                let helper = "dpkg-maintscript-helper symlink_to_dir /usr/share/pkg/skins skins-1 -- \"$@\"\n";
+                let scripts = maintainer_scripts(&by_farm.packages[0], &SystemFiles::default());
+                let with: Vec<&str> =
+                    scripts.iter().filter(|(_, text)| text.contains(helper)).map(|(name, _)| &**name).collect();
+                assert_eq!(with, ["postinst", "postrm", "preinst"], "{id}");
+                assert!(scripts["postinst"].find(helper) < scripts["postinst"].find("exit 0"), "{id}");
+            } else {
+                let spec = file("pkg.spec").unwrap();
+                assert!(spec.contains(&format!("\n%pretrans -n pkg -p <lua>\n{lua}\n%")), "{id}: {spec}");
+                assert_eq!(by_farm.packages[0].scriptlets.get("pretrans").map(String::as_str), Some(lua), "{id}");
+            }
+        }
+    }
+    assert_eq!(with_former_links(&daemon(), Format::Rpm, &FormerLinks::new()), daemon());
+}
