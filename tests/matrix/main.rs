@@ -24,6 +24,7 @@ mod packages;
 mod podman;
 mod printed;
 mod rpm_families;
+mod secrets;
 mod set;
 mod sources;
 mod split;

@@ -1,0 +1,158 @@
+//! Passwords and tokens in addresses: a mirror that asks who is there, and an archive behind a token. Whoever connects
+//! knows them, and nobody else: no container, log, record, cache, image or message.
+
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::lab::{Lab, repository, tool};
+
+const PASSWORD: &str = "open-sesame-5b1f";
+const TOKEN: &str = "token-77c0e";
+/// `ada:` and the password, as HTTP has them.
+const AUTHORIZATION: &str = "authorization: Basic YWRhOm9wZW4tc2VzYW1lLTViMWY=";
+
+/// The mirror that this machine's own apt uses: host, port and path.
+fn upstream() -> Option<(String, String)> {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir("/etc/apt/sources.list.d").ok()?.map(|one| one.unwrap().path()).collect();
+    files.push("/etc/apt/sources.list".into());
+    let text: String = files.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+    let words = text.lines().filter(|line| line.starts_with("URIs:") || line.starts_with("deb "));
+    let address = words.flat_map(str::split_whitespace).find(|word| {
+        word.starts_with("http://") && word.trim_end_matches('/').ends_with("/debian") && !word.contains('@')
+    })?;
+    let (host, path) = address.strip_prefix("http://")?.split_once('/')?;
+    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    Some((host, format!("/{}", path.trim_end_matches('/'))))
+}
+
+/// Answers until the process ends: `/debian/…` from the mirror to whoever knows the password, `/greet.tar.xz` to
+/// whoever has the token. Returns its port.
+fn serve(archive: Vec<u8>) -> Option<u16> {
+    let (host, path) = upstream()?;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answers = Arc::new((host, path, archive));
+    std::thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let answers = answers.clone();
+            std::thread::spawn(move || answer(connection, &answers.0, &answers.1, &answers.2));
+        }
+    });
+    Some(port)
+}
+
+fn answer(mut connection: TcpStream, host: &str, folder: &str, archive: &[u8]) -> io::Result<()> {
+    let mut lines = BufReader::new(connection.try_clone()?).lines();
+    let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
+    let mut is_known = false;
+    let mut ranges = String::new();
+    for line in lines {
+        let line = line?;
+        is_known |= line.eq_ignore_ascii_case(AUTHORIZATION);
+        if line.to_ascii_lowercase().starts_with("range:") {
+            ranges = format!("{line}\r\n");
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let (method, path) = request.split_once(' ').unwrap_or_default();
+    let path = path.split(' ').next().unwrap_or_default();
+    match path.strip_prefix("/debian/") {
+        _ if path == format!("/greet.tar.xz?token={TOKEN}") && is_known => {
+            write!(connection, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", archive.len())?;
+            connection.write_all(archive)
+        }
+        Some(rest) if is_known => {
+            let mut mirror = TcpStream::connect(host)?;
+            let name = host.trim_end_matches(":80");
+            write!(
+                mirror,
+                "{method} {folder}/{rest} HTTP/1.1\r\nHost: {name}\r\n{ranges}User-Agent: farm-test\r\nConnection: close\r\n\r\n"
+            )?;
+            io::copy(&mut mirror, &mut connection).map(drop)
+        }
+        _ => {
+            let status =
+                if path.contains("greet") || path.contains("/debian/") { "401 Unauthorized" } else { "404 Not Found" };
+            write!(connection, "HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        }
+    }
+}
+
+/// Looks through files, in whatever they are packed.
+fn holders(folder: &Path, secret: &str) -> Vec<String> {
+    let script =
+        "find \"$0\" -type f ! -name farm.toml -print0 | xargs -0 -r -n 200 zgrep -a -l -F -e \"$1\" -- || true";
+    let run = tool("sh", &["-c", script, folder.to_str().unwrap(), secret]).unwrap().expect(0);
+    run.text.lines().map(str::to_owned).collect()
+}
+
+/// What looks around in each place where something of a recipe runs.
+const LOOK: &str = "env; cat /proc/self/mountinfo /proc/self/cmdline | tr '\\0' ' '; \
+                    find /etc/apt /var/lib/apt /root /tmp -type f -size -200k 2>/dev/null | xargs -r cat -- 2>/dev/null | tr -d '\\0' || true";
+
+#[test]
+fn passwords_of_mirrors_and_sources_are_nowhere() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let name = "secrets";
+    let engine = format!(
+        "native://{}",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix").join(name).join("store").display()
+    );
+    let lab = Lab::new(name, &engine);
+    let archive = repository().join("tests/printed/greet-1.4.tar.xz");
+    let Some(port) = serve(fs::read(&archive).unwrap()) else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "this machine's apt has no mirror of Debian by http, and in CI nothing is skipped"
+        );
+        eprintln!("SKIPPED: this machine's apt has no mirror of Debian by http");
+        return;
+    };
+    let sum = tool("sha256sum", &[archive.to_str().unwrap()]).unwrap().expect(0).text;
+    let sum = sum.split(' ').next().unwrap();
+    let project = lab.folder.join("project");
+    fs::create_dir_all(&project).unwrap();
+    let recipe = |path: &str| {
+        format!(
+            "[package]\nname = \"greet\"\nversion = \"1.4\"\nsummary = \"Greets\"\nlicense = \"MIT\"\n\
+             maintainer = \"Ada Lovelace <ada@example.org>\"\narchitecture = \"all\"\n\
+             [package.scripts]\npost-install = '''\n{LOOK}\n'''\n\
+             [[sources]]\nurl = \"http://ada:{PASSWORD}@127.0.0.1:{port}/{path}?token={TOKEN}\"\nsha256 = \"{sum}\"\n\
+             [build]\nrequires = [\"bc\"]\nbuild = '''\n{LOOK}\n'''\n\
+             install = 'install -D /dev/null \"$DESTDIR/usr/share/greet/x\"; echo x >\"$DESTDIR/usr/share/greet/x\"'\n\
+             [test]\nrequires = [\"hello\"]\nscript = '''\n{LOOK}\n'''\n[matrix]\ndistros = [\"debian-12\"]\n"
+        )
+    };
+    let mirror = format!("debian=http://ada:{PASSWORD}@127.0.0.1:{port}/debian");
+    let farm = |arguments: &[&str]| {
+        let mut command = lab.command(arguments);
+        command.current_dir(&project).args(["--base", "bootstrap", "--mirror", &mirror]);
+        command.env("XDG_CACHE_HOME", lab.folder.join("cache")).env("HOME", lab.folder.join("home"));
+        crate::lab::Run::of(&mut command)
+    };
+    let mut said = String::new();
+    // The wrong path of the right host, first: its error names the address.
+    fs::write(project.join("farm.toml"), recipe("elsewhere.tar.xz")).unwrap();
+    let failed = farm(&["build", "--progress", "plain"]);
+    assert_ne!(failed.code, Some(0), "{}", failed.text);
+    assert!(failed.text.contains(&format!("127.0.0.1:{port}/elsewhere.tar.xz")), "{}", failed.text);
+    said.push_str(&failed.text);
+    fs::write(project.join("farm.toml"), recipe("greet.tar.xz")).unwrap();
+    said.push_str(&farm(&["plan", "--json"]).text);
+    said.push_str(&farm(&["build", "--progress", "json"]).expect(0).text);
+    said.push_str(&farm(&["plan", "--explain"]).text);
+    let log = fs::read_to_string(lab.dist().join("greet/debian-12-amd64/build.log")).unwrap();
+    assert!(log.contains("FARM_NAME=greet"), "nobody has looked around: {log}");
+    for secret in [PASSWORD, TOKEN, "YWRhOm9wZW4tc2VzYW1lLTViMWY="] {
+        assert!(!said.contains(secret), "{secret} is in what farm printed: {said}");
+        assert_eq!(holders(&lab.folder, secret), Vec::<String>::new(), "{secret}");
+    }
+}
