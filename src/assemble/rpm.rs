@@ -123,6 +123,10 @@ fn finish(
     let narrow = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
     let mut replaced: BTreeMap<u32, IndexData> = BTreeMap::new();
     let mut replace = |tag: IndexTag, data: IndexData| replaced.insert(tag as u32, data);
+    if let Some(body) = files.package.scriptlets.get("pretrans") {
+        replace(IndexTag::RPMTAG_PRETRANS, IndexData::StringTag(body.clone()));
+        replace(IndexTag::RPMTAG_PRETRANSPROG, IndexData::StringTag("<lua>".to_owned()));
+    }
     let sizes = entries.iter().map(|entry| entry.size);
     if files.are_large() {
         replace(IndexTag::RPMTAG_LONGSIZE, IndexData::Int64(vec![files.size]));
@@ -214,8 +218,8 @@ fn scripts(
 ) {
     let has_libraries = elves(tree, contents)
         .any(|(path, content)| is_public(path) && content.elf.as_ref().is_some_and(|elf| elf.soname.is_some()));
-    if let Some(body) = package.scriptlets.get("pretrans") {
-        builder.pre_trans_script(Scriptlet::new(body.as_str()).prog(vec!["<lua>"]));
+    // The text comes in `finish`: the crate would require a program called `<lua>`.
+    if package.scriptlets.contains_key("pretrans") {
         builder.requires(Dependency::rpmlib("BuiltinLuaScripts", "4.2.2-1"));
     }
     for section in ["pre", "post", "preun", "postun"] {

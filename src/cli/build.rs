@@ -26,6 +26,7 @@ use crate::report::summary::{Run, summary};
 use crate::runner::{self, Request, RunOptions};
 use crate::source::Sources;
 use crate::store::Store;
+use crate::types::redacted_text;
 
 pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
@@ -180,14 +181,14 @@ async fn finish(running: JoinHandle<Vec<JobReport>>) -> Vec<JobReport> {
     }
 }
 
-/// The command line as it was typed, for the header.
+/// The command line as it was typed, for the header; passwords in addresses are left out.
 fn as_typed() -> String {
     let mut words = vec!["farm".to_owned()];
-    words.extend(std::env::args_os().skip(1).map(|word| quoted(&word.to_string_lossy())));
+    words.extend(std::env::args_os().skip(1).map(|word| quoted(&redacted_text(&word.to_string_lossy()))));
     words.join(" ")
 }
 
-/// The command that builds one target of this run again. `places` are the names and files of the recipes.
+/// The command that builds one target of this run again, without passwords. `places` are the names and files of the recipes.
 fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> String {
     let mut words = vec!["farm".to_owned(), "build".to_owned()];
     if !args.selection.recipes.is_empty() {
@@ -217,7 +218,7 @@ fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> Str
         }
     }
     words.extend(["-t".to_owned(), target.to_string()]);
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    words.iter().map(|word| quoted(&redacted_text(word))).collect::<Vec<_>>().join(" ")
 }
 
 /// A word as a shell needs it.
@@ -255,6 +256,10 @@ mod tests {
         assert_eq!(
             again(&["farm", "build", "hello", "jq", "-t", "debian-*", "-o", "out", "--no-test", "--snapshot"]),
             "farm build 'my recipes/jq' -o out --snapshot --no-test -t jq@debian-12/amd64"
+        );
+        assert_eq!(
+            again(&["farm", "build", "--mirror", "debian=http://ada:open-sesame@example.org/debian"]),
+            "farm build --mirror debian=http://example.org/debian -t jq@debian-12/amd64"
         );
     }
 

@@ -41,6 +41,7 @@ use self::args::{Arguments, Command};
 use self::exit::Exit;
 use self::failure::Failure;
 use self::output::Surroundings;
+use crate::types::redacted_text;
 
 /// Set by the panic hook: a panic on any thread is a bug, even when the work went on without it.
 static PANICKED: AtomicBool = AtomicBool::new(false);
@@ -62,7 +63,11 @@ fn run() -> Exit {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are "errors" to clap, and no failure. A closed pipe is none either.
-            let _ = error.print();
+            let text = error.to_string();
+            match redacted_text(&text) {
+                shown if shown != text => output::err(&shown),
+                _ => drop(error.print()),
+            }
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };

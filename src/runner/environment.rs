@@ -4,7 +4,6 @@
 use super::build::{Captured, run_captured};
 use super::executor::Work;
 use super::outcome::{self, Stop};
-use crate::artifact::{Finding, Severity};
 use crate::engine::Container;
 use crate::event::Outcome;
 use crate::family::{self, StepKind};
@@ -69,8 +68,7 @@ pub(crate) async fn tell(work: &mut Work<'_>, why: &str) -> Result<(), Stop> {
     let message =
         format!("farm itself made the packages, with what it read in the files and without {debug} packages: {why}");
     work.note(&message).await?;
-    let finding = Finding { severity: Severity::Warning, ..outcome::finding("", "made-by-farm", message) };
-    work.warnings = vec![finding];
+    work.warn_once(outcome::warning("made-by-farm", message));
     Ok(())
 }
 

@@ -465,6 +465,13 @@ impl Work<'_> {
         self.journal.warning(rule, message.to_owned()).await.map_err(|error| log_failed(&error))
     }
 
+    /// What each attempt finds is said once.
+    pub(crate) fn warn_once(&mut self, warning: Finding) {
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+
     pub(crate) fn patience(&self) -> Patience {
         Patience {
             step: self.seconds(self.job.limits.timeout_seconds),

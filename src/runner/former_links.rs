@@ -36,8 +36,7 @@ pub(super) async fn unsaid(work: &mut Work<'_>, results: &Results) -> Result<For
                      \"{path}\" = \"{link}\" }}",
                     version.as_deref().unwrap_or("an earlier version")
                 );
-                work.warnings.retain(|warning| warning.message != message);
-                work.warnings.push(outcome::warning("link-became-folder", message));
+                work.warn_once(outcome::warning("link-became-folder", message));
             }
         }
     }

@@ -34,7 +34,7 @@ fn an_ordinary_user_without_a_daemon_gets_the_same_packages() {
     let Some(docker) = default_matrix() else { return };
     let Some(stranger) = Stranger::new() else { return };
     let project = stranger.home().join("project");
-    let recipes = ["hello", "pass"];
+    let recipes = ["pass", "xxhash"];
     for recipe in recipes {
         copy(&repository().join("recipes").join(recipe), &project.join("recipes").join(recipe));
     }
