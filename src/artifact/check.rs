@@ -18,7 +18,7 @@
 //! | `elf-dependency-unclear` | warning | deb: no dependency has a name like that of the library |
 //! | `build-path-in-rpath` | error | libraries searched in the build folder, or relative to the working directory |
 //! | `elf-damaged`, `unstripped-elf` | warning | |
-//! | `empty-package` | error, warning with a project's own packaging | nothing but its own documentation, and the recipe does not say so |
+//! | `empty-package` | error; warning with a project's own packaging, and of a main package whose files others took | nothing but its own documentation, and the recipe does not say so |
 //! | `not-an-empty-package` | error | files in a package of which the recipe says `files = []` |
 //! | `program-without-interpreter`, `interpreter-not-found`, `interpreter-outside-standard` | error for commands, else warning | a script that nothing runs |
 //! | `script-with-carriage-return`, `build-path-in-script` | error | likewise, and nowhere |
@@ -318,6 +318,8 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (V
         }));
     let mut wanted = Vec::new();
     let siblings: BTreeSet<String> = packages.iter().flat_map(|package| package.commands.iter().cloned()).collect();
+    let is_of_recipe = |package: &&Package| !package.facts.is_source && !package.facts.is_debug();
+    let has_content = packages.iter().filter(is_of_recipe).any(|package| package.content.is_some());
     if let Some(manifest) = &expectation.manifest {
         findings.extend(check_installed(&mut packages, manifest));
     }
@@ -334,7 +336,7 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (V
                 libraries::check(&package.facts, &package.elves, &providers, |severity, rule, message| {
                     own.add(severity, rule, message);
                 });
-                check_content(package, expectation, &mut own);
+                check_content(package, expectation, has_content, &mut own);
             }
         }
         findings.extend(own.finish());
@@ -351,7 +353,8 @@ fn check_installed(packages: &mut [Package], manifest: &Manifest) -> Vec<Finding
     findings.finish()
 }
 
-fn check_content(package: &Package, expectation: &Expectation, findings: &mut Findings) {
+/// `has_content`: whether any package of the recipe has something.
+fn check_content(package: &Package, expectation: &Expectation, has_content: bool, findings: &mut Findings) {
     let expected = expectation.packages.iter().find(|expected| expected.name == package.facts.name);
     match (&package.content, expected.is_some_and(|expected| expected.is_empty)) {
         (Some(_), false) | (None, true) => return,
@@ -361,6 +364,14 @@ fn check_content(package: &Package, expectation: &Expectation, findings: &mut Fi
         }
         (None, false) if !expectation.closed => {
             return findings.warning("empty-package", "has no files but its own documentation".to_owned());
+        }
+        // Its other packages took everything.
+        (None, false)
+            if has_content && expectation.packages.first().is_some_and(|main| main.name == package.facts.name) =>
+        {
+            let message = "has no files but its own documentation: all that was installed is in other packages of the \
+                           recipe. `files = []` in [package] says that it is meant so";
+            return findings.warning("empty-package", message.to_owned());
         }
         (None, false) => {}
     }

@@ -363,6 +363,10 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
         unharmed("dh_dwz --no-dwz-multifile"),
         unharmed("dh_strip"),
     ));
+    rules.push_str(
+        "\n# Links stay what was installed, as in the other format: which style they have is the build's business.\n",
+    );
+    rules.push_str("override_dh_link:\n");
     rules.push_str(&format!(
         "\n# The modes that were installed, where dh_fixperms has others.\n\
          execute_before_dh_builddeb:\n\t{SCRIPTS}/modes {STAGED_NOTES} {trees}\n"

@@ -52,3 +52,41 @@ fn an_ordinary_user_without_a_daemon_gets_the_same_packages() {
         assert_eq!(owner, crate::stranger::ID, "{target} belongs to the caller");
     }
 }
+
+/// Processes of their own, which know nothing of each other, on an empty store.
+#[cfg(target_os = "linux")]
+#[test]
+fn eight_at_once_make_one_base_and_one_builder() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix").join("eight");
+    let store = folder.join("store");
+    let engine = format!("native://{}", store.display());
+    let _ = Lab::new("eight", &engine);
+    let children: Vec<_> = (0..8)
+        .map(|number| {
+            let lab = Lab::new(&format!("eight/{number}"), &engine);
+            let recipe = format!(
+                "[package]\nname = \"one-of-{number}\"\nversion = \"1\"\nsummary = \"One of eight\"\nlicense = \"MIT\"\n\
+                 maintainer = \"Ada Lovelace <ada@example.org>\"\narchitecture = \"all\"\ndate = 2026-01-02\n\
+                 [build]\ninstall = 'mkdir -p $DESTDIR/usr/share/one; echo {number} >$DESTDIR/usr/share/one/{number}'\n\
+                 [matrix]\ndistros = [\"debian-12\"]\n"
+            );
+            std::fs::write(lab.folder.join("farm.toml"), recipe).unwrap();
+            let mut command = lab.command(&["build", "--no-test", "--base", "bootstrap", "--progress", "json"]);
+            command.current_dir(&lab.folder);
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let texts: Vec<String> = children
+        .into_iter()
+        .map(|child| {
+            let output = child.wait_with_output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+            text
+        })
+        .collect();
+    let made = texts.iter().filter(|text| text.contains("farm: unpacking ")).count();
+    assert_eq!(made, 1, "each builder is made by one of them");
+    let layers = std::fs::read_dir(store.join("layers")).unwrap().count();
+    assert_eq!(layers, 2, "a base and a builder");
+}

@@ -61,7 +61,8 @@ impl<'a> Comparison<'a> {
         self.compare_mode(known, entry, &shown, &mut error);
         match &known.staged.kind {
             StagedKind::Symlink(target)
-                if entry.kind == EntryKind::Symlink && !rules::is_same_link(&entry.path, target, &entry.link) =>
+                if entry.kind == EntryKind::Symlink
+                    && !rules::is_same_link(self.manifest.maker, &entry.path, target, &entry.link) =>
             {
                 let text = |link: &[u8]| printable(&String::from_utf8_lossy(link));
                 let (installed, found) = (text(target), text(&entry.link));

@@ -147,13 +147,17 @@ pub(super) fn may_change(manifest: &Manifest, installed: &[u8], entry: &Entry) -
     }
 }
 
-/// Whether two links lead to the same place: dh_link and the tools of openSUSE write them anew (Policy 10.5), and pages
-/// that are compressed take links to them along.
-pub(super) fn is_same_link(path: &[u8], installed: &[u8], target: &[u8]) -> bool {
-    let is_packed = (is_page(path) || is_documentation(path)) && stem(target) == stem(installed);
-    installed == target || is_packed || {
-        let (one, other) = (key(&resolve(path, installed)), key(&resolve(path, target)));
-        one == other || ((is_page(path) || is_documentation(path)) && stem(&one) == stem(&other))
+/// Whether a link is still what was installed. Distributions with a policy of their own write links anew (openSUSE's
+/// brp-symlink), and pages that are compressed take links to them along.
+pub(super) fn is_same_link(maker: Maker, path: &[u8], installed: &[u8], target: &[u8]) -> bool {
+    let is_packed = is_page(path) || is_documentation(path);
+    if installed == target || (is_packed && stem(target) == stem(installed)) {
+        return true;
+    }
+    let (one, other) = (key(&resolve(path, installed)), key(&resolve(path, target)));
+    match maker {
+        Maker::Rpmbuild { policy: true } if one == other => true,
+        _ => is_packed && stem(&one) == stem(&other),
     }
 }
 

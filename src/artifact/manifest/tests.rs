@@ -100,7 +100,11 @@ fn each_difference_is_told_with_both_sides() {
             &[("./usr/bin/a", T::Symlink, 0o777, 0, b"c")],
             "link-not-as-installed: /usr/bin/a: installed as a link to b, package has one to c",
         ),
-        (at("/usr/bin/a", 0o777, link("/usr/lib/a")), &[("./usr/bin/a", T::Symlink, 0o777, 0, b"../lib/a")], ""),
+        (
+            at("/usr/bin/a", 0o777, link("/usr/lib/a")),
+            &[("./usr/bin/a", T::Symlink, 0o777, 0, b"../lib/a")],
+            "link-not-as-installed: /usr/bin/a: installed as a link to /usr/lib/a, package has one to ../lib/a",
+        ),
         (
             at("/etc/a", 0o644, content(b"a")),
             &[file("./etc/a", b"a")],

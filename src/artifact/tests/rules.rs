@@ -241,6 +241,26 @@ fn packages_are_empty_only_when_the_recipe_says_so() {
     }
 }
 
+/// One of several packages may get nothing by the recipe's patterns: the main one, when the others took everything.
+#[test]
+fn a_main_package_without_files_is_told_where_others_have_them() {
+    let copyright = ("./usr/share/doc/hello/copyright", T::Regular, 0o644, 0, &b"x"[..]);
+    for (main, other, expected) in [
+        (&[copyright][..], &[HELLO][..], "warning empty-package: has no files but its own documentation: all that"),
+        (&[HELLO], &[copyright], "error empty-package: has no files but its own documentation: does"),
+        (&[copyright], &[], "error empty-package: has no files but its own documentation: does"),
+    ] {
+        let temp = tempfile::tempdir().unwrap();
+        let paths = [
+            deb(temp.path(), ("hello", "1.0-1", "amd64"), "", main),
+            deb(temp.path(), ("hello-x", "1.0-1", "amd64"), "", other),
+        ];
+        let plan = expectation(Format::Deb, &[("hello", "1.0-1"), ("hello-x", "1.0-1")]);
+        let found = lines(&inspect(&paths, &plan).unwrap().findings);
+        assert!(found[0].starts_with(expected), "{found:?}");
+    }
+}
+
 /// Findings of a debug package beside `hello`.
 fn debug_findings(fields: &str, members: &[Member<'_>], name: &str) -> Vec<String> {
     let temp = tempfile::tempdir().unwrap();
