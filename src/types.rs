@@ -4,6 +4,8 @@
 mod address;
 mod folder;
 mod stamp;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,6 +1,8 @@
 //! What tells of packages, and what else may be among the results.
 
+use super::tools::run;
 use super::*;
+use crate::types::testing::have;
 
 /// A package and the text of a file beside it; `@1@` to `@5@` in it are the package's md5, sha1, sha256, size and name.
 fn beside(file_name: &str, text: &str) -> Result<Vec<String>, ArtifactError> {
@@ -144,7 +146,7 @@ fn what_tells_of_packages_is_a_regular_file() {
 /// What dpkg-buildpackage's own tools write is right.
 #[test]
 fn dpkg_genchanges_is_believed() {
-    if !have("dpkg-genchanges") || !have("dpkg-genbuildinfo") {
+    if !have(&["dpkg-genchanges", "dpkg-genbuildinfo"]) {
         return;
     }
     let temp = tempfile::tempdir().unwrap();

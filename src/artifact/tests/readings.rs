@@ -2,7 +2,9 @@
 //! by byte, as no tool would make them. What the real tools make of some of them shows why.
 
 use super::super::fixtures::{RpmFile, RpmMaker, ar, compress, member, tarball};
+use super::tools::run;
 use super::*;
+use crate::types::testing::have;
 
 const CONTROL: &str = "Package: hello\nVersion: 1\nArchitecture: all\nMaintainer: A <a@b>\nDescription: x\n y\n";
 const OTHER: &str = "Package: evil\nVersion: 1\nArchitecture: all\nMaintainer: A <a@b>\nDescription: x\n y\n";
@@ -247,7 +249,7 @@ fn a_file_is_known_by_its_name_however_that_is_spelled() {
 /// What dpkg itself does with some of these, in a system of its own.
 #[test]
 fn dpkg_reads_refused_packages_otherwise_or_not_at_all() {
-    if !have("dpkg-deb") || !have("dpkg") {
+    if !have(&["dpkg-deb", "dpkg"]) {
         return;
     }
     let temp = tempfile::tempdir().unwrap();
@@ -314,7 +316,7 @@ fn an_rpm_made_by_hand_is_one() {
     let mut plan = expectation(Format::Rpm, &[("hello", "1.0-1")]);
     plan.packages[0].arch_independent = true;
     assert_eq!(lines(&inspect(std::slice::from_ref(&path), &plan).unwrap().findings), Vec::<String>::new());
-    if have("rpm") {
+    if have(&["rpm"]) {
         run(Command::new("rpm").args(["-K", "--nosignature"]).arg(&path));
         let listed = run(Command::new("rpm").args(["-qpl", "--nosignature"]).arg(&path));
         assert_eq!(listed.lines().count(), 3, "{listed}");

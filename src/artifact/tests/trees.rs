@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
 use super::super::contents::{Entry, EntryKind};
+use super::tools::run;
 use super::*;
+use crate::types::testing::have;
 
 /// What a path is: kind, mode, size, link, sha256 of content.
 type Seen = (EntryKind, u32, u64, String, Option<String>);
@@ -115,7 +117,7 @@ proptest! {
 
     #[test]
     fn what_dpkg_deb_packs_is_read_as_it_was_staged(tree in tree()) {
-        if !have("dpkg-deb") {
+        if !have(&["dpkg-deb"]) {
             return Ok(());
         }
         let temp = tempfile::tempdir().unwrap();
@@ -142,7 +144,7 @@ proptest! {
 
     #[test]
     fn what_rpmbuild_packs_is_read_as_it_was_staged(trees in proptest::collection::vec(tree(), 6)) {
-        if !have("rpmbuild") {
+        if !have(&["rpmbuild"]) {
             return Ok(());
         }
         let temp = tempfile::tempdir().unwrap();

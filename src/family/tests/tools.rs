@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,18 +11,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 
 use super::*;
-
-/// Whether the tests of some tools can run.
-fn have(tools: &[&str]) -> bool {
-    let missing: Vec<&&str> =
-        tools.iter().filter(|tool| Command::new(tool).arg("--version").output().is_err()).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "{missing:?} must be installed where CI runs");
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {missing:?} are not installed");
-    false
-}
+use crate::types::testing::have;
 
 fn run(command: &mut Command) -> Output {
     command.env("LC_ALL", "C.UTF-8").output().unwrap_or_else(|error| panic!("{command:?}: {error}"))

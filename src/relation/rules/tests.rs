@@ -1,12 +1,12 @@
 //! The rules against dpkg and rpm themselves.
 
-use std::io::Write;
 use std::process::Command;
 
 use proptest::prelude::*;
 
 use super::super::{SELF_VERSION, write};
 use super::*;
+use crate::types::testing::have;
 
 fn refused(relation: &str, field: Field, format: Format) -> String {
     check(relation, field, format, true).expect_err(relation)
@@ -57,17 +57,6 @@ fn relations_of_an_architecture_stay_for_that_one() {
     assert_eq!(left("foo [!amd64]"), None);
     assert_eq!(left("foo [arm64] | bar (<< 2)"), Some("bar (<< 2)".to_owned()));
     assert_eq!(left("foo | bar:any"), Some("foo | bar:any".to_owned()));
-}
-
-fn have(tools: &[&str]) -> bool {
-    let missing: Vec<&&str> =
-        tools.iter().filter(|tool| Command::new(tool).arg("--version").output().is_err()).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "{missing:?} must be installed where CI runs");
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {missing:?} are not installed");
-    false
 }
 
 /// Relations of all kinds, many of them wrong somewhere.
