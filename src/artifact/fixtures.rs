@@ -157,6 +157,8 @@ pub(super) struct RpmMaker<'a> {
     pub(super) tags: Vec<(u32, u32, u32, Vec<u8>)>,
     /// Behind the payload's trailer, and part of what the digests cover.
     pub(super) behind: Vec<u8>,
+    /// A source package as rpm 4.11 writes it: it says so in its lead, and by naming no source package.
+    pub(super) is_source: bool,
 }
 
 impl RpmMaker<'_> {
@@ -237,10 +239,11 @@ impl RpmMaker<'_> {
             ]);
         }
         tags.extend(self.tags.iter().cloned());
+        tags.retain(|(tag, ..)| !self.is_source || *tag != 1044);
         let header = header(63, &tags);
         let sum = text(&hex::encode(Sha256::digest(&header)));
         let signature = header_with_padding(&[(273, 6, 1, sum)]);
-        let mut bytes = vec![0xed, 0xab, 0xee, 0xdb, 3, 0, 0, 0, 0, 1];
+        let mut bytes = vec![0xed, 0xab, 0xee, 0xdb, 3, 0, 0, u8::from(self.is_source), 0, 1];
         bytes.resize(78, 0);
         bytes.extend_from_slice(&[0, 5]);
         bytes.resize(96, 0);

@@ -68,16 +68,20 @@ pub(super) fn read(reader: &mut impl Read) -> Result<Headers, String> {
     if main.find(REGION).is_some_and(|region| !main.is_covered(&bytes, region)) {
         return Err("its header has tags that its digest does not cover".to_owned());
     }
-    // rpm takes what has no source package for one itself.
+    // rpm takes what has no source package for one itself. Old ones (4.11, of EL 7) do not say more of it.
     let is_source = main.find(SOURCERPM).is_none();
-    if is_source_lead != is_source || main.find(SOURCEPACKAGE).is_some() != is_source {
-        return Err("it says both that it is a source package and that it is none".to_owned());
+    let unclear = || Err("it says both that it is a source package and that it is none".to_owned());
+    if is_source_lead != is_source || main.find(SOURCEPACKAGE).is_some() && !is_source {
+        return unclear();
     }
     if main.find(OLDFILENAMES).is_some() || main.find(FILESIZES).is_some() && main.find(LONGFILESIZES).is_some() {
         return Err("its header lists files in two ways".to_owned());
     }
     let metadata = PackageMetadata::parse(&mut bytes.as_slice())
         .map_err(|error| format!("its header is damaged: {}", printable(&error.to_string())))?;
+    if metadata.is_source_package() != is_source {
+        return unclear();
+    }
     let size = match (signature.number(&bytes, SIG_LONGSIZE), signature.number(&bytes, SIG_SIZE)) {
         (Some(_), Some(_)) => return Err("its signature has two sizes".to_owned()),
         (long, short) => long.or(short),

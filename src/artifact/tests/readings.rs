@@ -411,6 +411,14 @@ fn a_header_says_each_thing_once() {
     let mut source = good.clone();
     source[7] = 1;
     assert!(refused("rpm", &source).contains("a source package and that it is none"));
+    // As old versions of rpm write them, and not even so.
+    let named = |name, folder| {
+        let files = vec![RpmFile { folder, cpio_name: name, ..RpmFile::new("/hello.spec", FILE, b"Name: hello") }];
+        RpmMaker { files, is_source: true, ..RpmMaker::default() }.bytes(|_| {})
+    };
+    let temp = tempfile::tempdir().unwrap();
+    read(temp.path(), "rpm", &named("hello.spec".to_owned(), "")).unwrap();
+    assert!(refused("rpm", &named("./hello.spec".to_owned(), "/")).contains("a source package and that it is none"));
     let mut changed = good.clone();
     let at = changed.windows(6).position(|bytes| bytes == b"hello\0").unwrap();
     changed[at] = b'j';
