@@ -2,6 +2,7 @@
 //! passes with one and fails with another says nothing about the package.
 
 use farm::engine::{ExecSpec, Network};
+use nix::sys::signal::{SigHandler, Signal};
 
 use crate::bench::{Bench, argv, exec};
 use crate::escape::{compiled, install};
@@ -46,6 +47,11 @@ const SERVES: [&str; 3] = ["serve-ipv4 yes", "serve-ipv6 yes", "connect yes"];
 
 pub(crate) async fn what_a_test_suite_finds(bench: Bench) {
     let Some(program) = compiled(include_str!("alike/facts.c"), &[]).await else { return };
+    // As under nohup(1), and in the background of a script: none of it is the container's.
+    for signal in [Signal::SIGHUP, Signal::SIGUSR2] {
+        // SAFETY: no handler runs.
+        unsafe { nix::sys::signal::signal(signal, SigHandler::SigIgn) }.unwrap();
+    }
     for network in [Network::None, Network::Default] {
         let mut spec = bench.spec();
         spec.network = network;

@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 
 use crate::lab::{Lab, engine};
@@ -25,8 +25,9 @@ fn head(name: &str, version: &str) -> String {
 }
 
 /// A package whose script at installation, and whose test, look for ways out: to a listener on the host's loopback
-/// device, to an abstract socket of the host, to a name server. With `hello` beside, which has to be fetched.
-fn nothing_gets_out(lab: &Lab) {
+/// device, to an abstract socket of the host, to a name server. With `hello` beside, which has to be fetched. `build` builds
+/// the recipe that it is given.
+pub(crate) fn nothing_gets_out(build: impl FnOnce(&str)) {
     let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
     tcp.set_nonblocking(true).unwrap();
     let port = tcp.local_addr().unwrap().port();
@@ -47,26 +48,36 @@ fn nothing_gets_out(lab: &Lab) {
          [matrix]\ndistros = [\"debian-12\"]\n",
         head("ways-out", "1.0")
     );
-    lab.farm_in(&project(lab, "ways-out", &recipe), &["build"]).expect(0).says("1 succeeded");
+    // Who listens can be reached from here.
+    TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
+    UnixStream::connect_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    assert!(tcp.accept().is_ok() && unix.accept().is_ok());
+    build(&recipe);
     assert_eq!(tcp.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "somebody came by the network");
     assert_eq!(unix.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "somebody came to the socket");
 }
 
+fn nothing_gets_out_of(lab: &Lab) {
+    nothing_gets_out(|recipe| {
+        lab.farm_in(&project(lab, "ways-out", recipe), &["build"]).expect(0).says("1 succeeded");
+    });
+}
+
 #[test]
 fn packages_under_test_reach_nobody() {
-    nothing_gets_out(&Lab::new("life-network", &store()));
+    nothing_gets_out_of(&Lab::new("life-network", &store()));
 }
 
 #[test]
 fn packages_under_test_reach_nobody_on_docker() {
     let Some(docker) = engine("DOCKER_HOST") else { return };
-    nothing_gets_out(&Lab::new("life-network-docker", &docker));
+    nothing_gets_out_of(&Lab::new("life-network-docker", &docker));
 }
 
 #[test]
 fn packages_under_test_reach_nobody_on_podman() {
     let Some(podman) = engine("FARM_TEST_PODMAN") else { return };
-    nothing_gets_out(&Lab::new("life-network-podman", &podman));
+    nothing_gets_out_of(&Lab::new("life-network-podman", &podman));
 }
 
 /// Builds both versions, the second on the first in `dist/`; what the second run says.

@@ -51,6 +51,14 @@ fn an_ordinary_user_without_a_daemon_gets_the_same_packages() {
             std::os::unix::fs::MetadataExt::uid(&lab.dist().join(target).join("SHA256SUMS").metadata().unwrap());
         assert_eq!(owner, crate::stranger::ID, "{target} belongs to the caller");
     }
+    crate::life::nothing_gets_out(|recipe| {
+        let project = stranger.home().join("ways-out");
+        std::fs::create_dir_all(&project).unwrap();
+        std::fs::write(project.join("farm.toml"), recipe).unwrap();
+        let mut command = stranger.command(&stranger.farm());
+        command.current_dir(&project).args(["build", "-o"]).arg(lab.dist());
+        Run::of(&mut command).expect(0).says("1 succeeded").says("on native");
+    });
 }
 
 /// Processes of their own, which know nothing of each other, on an empty store.

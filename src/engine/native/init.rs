@@ -291,11 +291,15 @@ fn try_execute(
     Err((code, format!("{program}: {}", last.desc())))
 }
 
-/// As a login would have them: this process blocks some, and ignores SIGPIPE as every Rust program does.
+/// As a login would have them: this process blocks some, and ignores SIGPIPE as every Rust program does, and whatever
+/// else whoever started farm ignores: SIGHUP under nohup(1), SIGINT in the background of a script.
 fn default_signals() -> Result<(), Errno> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
-    // SAFETY: the default handlers run no code of ours.
-    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }.map(drop)
+    for each in Signal::iterator().filter(|each| !matches!(each, Signal::SIGKILL | Signal::SIGSTOP)) {
+        // SAFETY: the default handlers run no code of ours.
+        unsafe { signal(each, SigHandler::SigDfl) }?;
+    }
+    Ok(())
 }
 
 /// The home folder that the container's `/etc/passwd` gives a user, else `/` (as engines do).
