@@ -108,8 +108,7 @@ fn read_former_links(section: &Section<'_>) -> BTreeMap<String, String> {
 
 /// Whether scripts can name it without quotes, as they can a [`values::plain_path`].
 pub(crate) fn is_plain_link(target: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
-    !target.is_empty() && !target.starts_with('-') && target.chars().all(is_plain)
+    !target.is_empty() && !target.starts_with('-') && target.chars().all(values::is_plain)
 }
 
 /// The tables in the table `key`, by name.

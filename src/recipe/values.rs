@@ -415,12 +415,16 @@ pub(crate) fn installed_path(value: &str) -> Check {
     Ok(())
 }
 
+/// A character of paths that scripts can name without quotes.
+pub(crate) fn is_plain(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@')
+}
+
 /// An absolute path that stands in scripts and configuration of the installed system, where nothing of it may need
 /// quotes: `/var/lib/greetd`.
 pub(crate) fn plain_path(value: &str) -> Check {
     installed_path(value)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@');
-    match first_wrong(value, plain) {
+    match first_wrong(value, is_plain) {
         None if value.ends_with('/') => Err(Complaint::new("is no path of a file", "must not end with `/`")),
         None => Ok(()),
         Some((part, c)) => Err(Complaint::new("must be a plain path", format!("{} is not allowed", named(c))).at(part)),

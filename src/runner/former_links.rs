@@ -21,9 +21,9 @@ pub(super) async fn unsaid(work: &mut Work<'_>, results: &Results) -> Result<For
     check(&said, manifest)?;
     let expected = work.job.packaging.expected.iter();
     let tried: BTreeMap<String, String> = expected.map(|one| (one.name.clone(), one.version.clone())).collect();
-    let (store, target) = (work.shared.store.clone(), work.job.target.clone());
+    let (store, target, replaced) = (work.shared.store.clone(), work.job.target.clone(), work.former_links.clone());
     let Links { targets, version } =
-        reading(work, StepKind::Collect, move || upgrade::links(&store, &target, &tried)).await?;
+        reading(work, StepKind::Collect, move || upgrade::links(&store, &target, &tried, replaced)).await?;
     let mut unsaid = FormerLinks::new();
     for (path, link) in targets.iter().filter(|(path, link)| recipe::is_plain_link(path) && recipe::is_plain_link(link))
     {

@@ -9,7 +9,7 @@ use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
 use crate::event::Outcome;
-use crate::family::{self, FORMER_PACKAGES, TestSetup};
+use crate::family::{self, FORMER_PACKAGES, FormerLinks, TestSetup};
 use crate::matrix::Target;
 use crate::repo;
 use crate::store::Store;
@@ -135,7 +135,7 @@ fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Fou
 }
 
 /// What is known of links that earlier versions had.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Links {
     /// What each link led to, by its path.
     pub(crate) targets: BTreeMap<String, String>,
@@ -143,10 +143,10 @@ pub(crate) struct Links {
     pub(crate) version: Option<String>,
 }
 
-/// The links of the last good version, if it is an earlier one, and those that it replaced itself. Blocks; reads packages.
-pub(crate) fn links(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Links {
-    let Some(record) = store.record(target) else { return Links::default() };
-    let mut links = Links { targets: record.former_links.into_values().flatten().collect(), version: None };
+/// The links of the last good version, if it is an earlier one, and `replaced`, those that it replaced itself. Blocks; reads
+/// packages.
+pub(crate) fn links(store: &Store, target: &Target, tried: &BTreeMap<String, String>, replaced: FormerLinks) -> Links {
+    let mut links = Links { targets: replaced.into_values().flatten().collect(), version: None };
     if let Found::Earlier(version, packages) = find(store, target, tried) {
         // One that cannot be read any more will be told by whoever upgrades from it.
         let found = packages.iter().filter_map(|path| artifact::symlinks(path).ok());

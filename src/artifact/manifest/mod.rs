@@ -175,10 +175,8 @@ impl Manifest {
         if !self.find(path).is_some_and(|index| self.staged[index].staged.kind == StagedKind::Folder) {
             return Vec::new();
         }
-        let is_within = |path: &[u8]| {
-            path.strip_prefix(folder.as_bytes()).is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
-        };
-        let within = self.staged.iter().filter(|known| is_within(&known.staged.path));
+        let staged = |known: &&Known| known.staged.path == path || rules::below(&known.staged.path, path);
+        let within = self.staged.iter().filter(staged);
         let numbers: BTreeSet<usize> = within.filter_map(|known| known.package).collect();
         numbers.into_iter().filter_map(|number| self.packages.get(number).map(String::as_str)).collect()
     }

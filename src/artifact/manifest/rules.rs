@@ -12,7 +12,7 @@ const DATED: [&[u8]; 17] = [
     b".mo", b".gmo", b".png", b".pyc",
 ];
 
-fn below(path: &[u8], folder: &[u8]) -> bool {
+pub(super) fn below(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with(b"/"))
 }
 
