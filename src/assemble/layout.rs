@@ -83,7 +83,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
         problems.extend(missing_config_files(package, contents));
     }
     problems.extend(missing_declared_files(assembly, &layout));
-    problems.extend(assembly.packages.iter().filter_map(|package| own_folder_taken(tree, package, assembly.format)));
+    problems.extend(assembly.packages.iter().flat_map(|package| own_folders_taken(tree, package, assembly.format)));
     if !problems.is_empty() {
         return Err(AssembleError::Refused(problems));
     }
@@ -96,14 +96,25 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     Ok(layout)
 }
 
-/// The folder for a package's copyright or licences, when something else was installed there.
-fn own_folder_taken(tree: &Tree, package: &AssembledPackage, format: Format) -> Option<String> {
-    let path = match format {
-        Format::Deb => format!("/usr/share/doc/{}", package.name),
-        Format::Rpm => format!("/usr/share/licenses/{}", package.name),
+/// What was installed where a package has folders for files of farm's own: its copyright or licences, and what the recipe
+/// declares.
+fn own_folders_taken(tree: &Tree, package: &AssembledPackage, format: Format) -> BTreeSet<String> {
+    let documents = match format {
+        Format::Deb => format!("/usr/share/doc/{}/", package.name),
+        Format::Rpm => format!("/usr/share/licenses/{}/", package.name),
     };
-    let is_taken = tree.nodes.get(&path).is_some_and(|node| matches!(node.kind, Kind::File(_)));
-    is_taken.then(|| format!("{path} is a file, where package {} has its folder: install it elsewhere", package.name))
+    let own_files = package.own_files.iter().map(|(path, _)| path.as_str());
+    let folders =
+        own_files.chain([documents.as_str()]).flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
+    let taken = folders.filter_map(|folder| {
+        let what = match tree.nodes.get(folder)?.kind {
+            Kind::Folder => return None,
+            Kind::File(_) => "file",
+            Kind::Symlink(_) => "link",
+        };
+        Some(format!("{folder} is a {what}, where package {} has a folder: install it elsewhere", package.name))
+    });
+    taken.collect()
 }
 
 fn add_parents(package: &mut BTreeMap<String, Node>, path: &str, tree: &Tree) {
@@ -319,16 +330,12 @@ fn file_mode(path: &str, mode: u32, elf: Option<&Elf>, format: Format) -> u32 {
     if modes::is_kept(path, false, mode) {
         return installed;
     }
-    let is_library = path.contains(".so") && elf.is_some_and(|elf| elf.is_loaded);
-    if format == Format::Rpm {
+    match format {
+        Format::Deb => modes::debian(path, false, mode),
         // rpm's tools look at executable files only, and so do people who read its listings.
-        return if is_library { installed | 0o111 } else { installed };
+        Format::Rpm if path.contains(".so") && elf.is_some_and(|elf| elf.is_loaded) => installed | 0o111,
+        Format::Rpm => installed,
     }
-    let is_data = ["/usr/share/doc/", "/usr/share/man/", "/usr/include/"];
-    let is_data = is_data.iter().any(|folder| path.starts_with(folder));
-    // Policy 8.1, 10.2: a library is run by nobody, unless it is a program too.
-    let is_plain_library = is_library && elf.is_some_and(|elf| elf.soname.is_some());
-    if mode & 0o111 != 0 && !is_data && !is_plain_library { 0o755 } else { 0o644 }
 }
 
 #[cfg(test)]

@@ -368,6 +368,32 @@ fn what_is_declared_must_be_there_and_nothing_may_be_in_its_place() {
 }
 
 #[test]
+fn folders_of_farms_own_files_are_folders() {
+    for (path, kind, content, expected) in [
+        ("usr/share/doc/greet", EntryType::Symlink, "a", [Some("link"), None]),
+        ("usr/share/doc/greet", EntryType::Regular, "a", [Some("file"), None]),
+        ("usr/share/licenses/greet", EntryType::Symlink, "a", [None, Some("link")]),
+        ("usr/share/licenses", EntryType::Symlink, "doc", [None, Some("link")]),
+        ("usr/lib/tmpfiles.d", EntryType::Symlink, "../../etc/tmpfiles.d", [Some("link"), Some("link")]),
+    ] {
+        for (format, expected) in Format::ALL.into_iter().zip(expected) {
+            let name = format!("staged/root/{path}");
+            let (_spool, tree) = receive(&[("staged/root/", EntryType::Directory, ""), (&name, kind, content)]);
+            let mut package = package("greet", &[]);
+            package.own_files = service().own_files;
+            let staged = Staged::new(tree.unwrap(), &assembly(format, vec![package]), "/usr/lib");
+            match expected {
+                Some(what) => assert_eq!(
+                    refusals(staged),
+                    [format!("/{path} is a {what}, where package greet has a folder: install it elsewhere")]
+                ),
+                None => assert!(staged.is_ok(), "{staged:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn a_tree_that_breaks_off_is_not_the_packages_fault() {
     let whole = tar_of(TREE);
     let folder = tempfile::tempdir().unwrap();

@@ -162,10 +162,10 @@ impl<'a> Comparison<'a> {
         }
         let is_program = |mode: u32| mode & 0o111 != 0;
         match self.manifest.format {
-            // Releases of debhelper differ in which names are never those of programs.
+            // Releases of debhelper differ in which names are never those of programs, not in the folders that hold them.
             Format::Deb => {
                 let as_is = [0o644, 0o755].contains(&found) && is_program(found) == is_program(mode);
-                found == modes::debian(path, is_folder, mode) || as_is
+                found == modes::debian(path, is_folder, mode) || (as_is && !modes::is_for_programs(path))
             }
             // Debug symbols and needed libraries are looked for in executable files only.
             Format::Rpm => {

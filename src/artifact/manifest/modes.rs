@@ -49,6 +49,11 @@ pub(crate) fn is_kept(path: &str, is_folder: bool, mode: u32) -> bool {
     mode & 0o7000 != 0 || is_private || (!is_folder && is_below(path, SUDOERS))
 }
 
+/// Whether a file lies in a folder whose files are programs, whatever mode they were installed with.
+pub(crate) fn is_for_programs(path: &str) -> bool {
+    PROGRAMS.iter().any(|folder| is_below(path, folder))
+}
+
 /// The mode in a .deb: Debian Policy 10.9, as dh_fixperms(1) does it.
 pub(crate) fn debian(path: &str, is_folder: bool, mode: u32) -> u32 {
     if is_kept(path, is_folder, mode) {
@@ -68,7 +73,7 @@ pub(crate) fn debian(path: &str, is_folder: bool, mode: u32) -> u32 {
         .any(|folder| is_below(path, folder));
     let is_data = DATA.iter().any(|end| name.ends_with(end)) || name.contains(".so.");
     let is_perl = name.ends_with(".pm") && path.contains("/perl5/");
-    if PROGRAMS.iter().any(|folder| is_below(path, folder)) {
+    if is_for_programs(path) {
         return 0o755;
     }
     if path.starts_with("/usr/lib/") && name.ends_with(".ali") {

@@ -75,6 +75,12 @@ fn each_difference_is_told_with_both_sides() {
         ),
         (x(0o600, content(b"text")), &[DATA], "mode-not-as-installed: /usr/share/hello/x: installed 0600"),
         (x(0o755, content(b"text")), &[DATA], "mode-not-as-installed: /usr/share/hello/x: installed 0755"),
+        (
+            at("/usr/bin/a", 0o644, content(b"a")),
+            &[("./usr/bin/a", T::Regular, 0o644, 0, b"a")],
+            "mode-not-as-installed: /usr/bin/a: installed 0644",
+        ),
+        (at("/usr/bin/a", 0o644, content(b"a")), &[("./usr/bin/a", T::Regular, 0o755, 0, b"a")], ""),
         (x(0o666, content(b"text")), &[DATA], ""),
         (x(0o444, content(b"text")), &[DATA], ""),
         (x(0o644, content(b"other")), &[DATA], "content-not-as-installed: /usr/share/hello/x: installed with 5 bytes"),
