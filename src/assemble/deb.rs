@@ -11,7 +11,7 @@ use xz2::stream::{Check, Filters, LzmaOptions, Stream};
 use xz2::write::XzEncoder;
 
 use super::AssembleError;
-use super::layout::{Layout, is_config, keep_gzipped, keep_text};
+use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
 use super::libraries::{Libraries, deb_depends, elves, files};
 use super::system::system_files;
 use super::tree::{Kind, Node, Tree};
@@ -35,19 +35,11 @@ pub(super) fn add_documents(tree: &mut Tree, assembly: &Assembly, layout: &mut L
     let copyright = keep_text(tree, copyright.as_bytes())?;
     for (package, contents) in assembly.packages.iter().zip(layout) {
         let folder = format!("/usr/share/doc/{}", package.name);
-        if !matches!(contents.get(&folder).map(|node| &node.kind), None | Some(Kind::Folder)) {
-            return Err(AssembleError::Refused(vec![format!("{folder} is to be a folder of documentation")]));
-        }
-        for (at, _) in folder.match_indices('/').filter(|(at, _)| *at > 0).chain([(folder.len(), "")]) {
-            contents.entry(folder[..at].to_owned()).or_insert(Node {
-                kind: Kind::Folder,
-                mode: 0o755,
-                mtime: i64::MAX,
-            });
-        }
         for (name, content) in [("changelog.Debian.gz", changelog), ("copyright", copyright)] {
             let node = Node { kind: Kind::File(content), mode: 0o644, mtime: i64::MAX };
-            contents.insert(format!("{folder}/{name}"), node);
+            let path = format!("{folder}/{name}");
+            add_parents(contents, &path, tree);
+            contents.insert(path, node);
         }
     }
     Ok(())

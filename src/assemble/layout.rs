@@ -14,6 +14,9 @@ use crate::family::{AssembledPackage, Assembly};
 use crate::recipe::AlternativeLink;
 use crate::types::Format;
 
+/// A folder that only farm's own files are in.
+pub(super) const NEW_FOLDER: Node = Node { kind: Kind::Folder, mode: 0o755, mtime: i64::MAX };
+
 /// What each package holds: paths of [`Tree::nodes`], folders included where the format wants them. In the order of
 /// [`Assembly::packages`].
 pub(super) type Layout = Vec<BTreeMap<String, Node>>;
@@ -117,15 +120,14 @@ fn own_folders_taken(tree: &Tree, package: &AssembledPackage, format: Format) ->
     taken.collect()
 }
 
-fn add_parents(package: &mut BTreeMap<String, Node>, path: &str, tree: &Tree) {
+/// Adds the folders above a path: as they were installed, so that all packages have them alike.
+pub(super) fn add_parents(package: &mut BTreeMap<String, Node>, path: &str, tree: &Tree) {
     let mut parent = path;
     while let Some((above, _)) = parent.rsplit_once('/')
         && !above.is_empty()
         && !package.contains_key(above)
     {
-        if let Some(node) = tree.nodes.get(above) {
-            package.insert(above.to_owned(), node.clone());
-        }
+        package.insert(above.to_owned(), tree.nodes.get(above).cloned().unwrap_or(NEW_FOLDER));
         parent = above;
     }
 }

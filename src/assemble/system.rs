@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 
 use super::AssembleError;
-use super::layout::{Layout, keep_text};
+use super::layout::{Layout, NEW_FOLDER, add_parents, keep_text};
 use super::tree::{Kind, Node, Tree};
 use crate::family::{Assembly, SystemFiles, UnitFile};
 use crate::types::Format;
@@ -54,7 +54,7 @@ fn move_folder(nodes: &mut BTreeMap<String, Node>, from: &str, to: &str) {
     while let Some((above, _)) = parent.rsplit_once('/')
         && !above.is_empty()
     {
-        nodes.entry(above.to_owned()).or_insert_with(folder);
+        nodes.entry(above.to_owned()).or_insert(NEW_FOLDER);
         parent = above;
     }
     let mut left = from;
@@ -67,24 +67,15 @@ fn move_folder(nodes: &mut BTreeMap<String, Node>, from: &str, to: &str) {
     }
 }
 
-fn folder() -> Node {
-    Node { kind: Kind::Folder, mode: 0o755, mtime: i64::MAX }
-}
-
 /// Adds the files that farm writes into packages.
 pub(super) fn add_own_files(tree: &mut Tree, assembly: &Assembly, layout: &mut Layout) -> Result<(), AssembleError> {
     for (package, contents) in assembly.packages.iter().zip(layout) {
         for (path, text) in &package.own_files {
             let content = keep_text(tree, text.as_bytes())?;
             contents.insert(path.clone(), Node { kind: Kind::File(content), mode: 0o644, mtime: i64::MAX });
-            let mut parent = path.as_str();
             // In an .rpm, folders of the system are no package's.
-            while let Some((above, _)) = parent.rsplit_once('/')
-                && !above.is_empty()
-                && assembly.format == Format::Deb
-            {
-                contents.entry(above.to_owned()).or_insert_with(folder);
-                parent = above;
+            if assembly.format == Format::Deb {
+                add_parents(contents, path, tree);
             }
         }
     }
@@ -189,7 +180,7 @@ mod tests {
     fn a_moved_folder_takes_what_is_in_it_and_leaves_no_empty_ones() {
         let file = |content| Node { kind: Kind::File(content), mode: 0o644, mtime: 0 };
         let mut nodes: BTreeMap<String, Node> = ["/lib", "/lib/systemd", "/lib/systemd/system", "/usr", "/usr/bin"]
-            .map(|path| (path.to_owned(), folder()))
+            .map(|path| (path.to_owned(), NEW_FOLDER))
             .into();
         nodes.insert("/lib/systemd/system/a.service".to_owned(), file(0));
         let before = nodes.clone();

@@ -368,6 +368,23 @@ fn what_is_declared_must_be_there_and_nothing_may_be_in_its_place() {
 }
 
 #[test]
+fn a_folder_of_two_packages_has_one_mode() {
+    let root = ("staged/root/", EntryType::Directory, "");
+    let mut tar = tar_of(&[root, ("staged/root/usr/share/doc/greet/", EntryType::Directory, "")]);
+    let header = tar::Header::from_byte_slice(&tar[512..1024]);
+    let mut header = header.clone();
+    header.set_mode(0o2775);
+    header.set_cksum();
+    tar[512..1024].copy_from_slice(header.as_bytes());
+    let spool = tempfile::tempdir().unwrap();
+    let tree = Tree::receive(tar.as_slice(), spool.path(), "root", "licences").unwrap();
+    let packages = vec![package("greet", &[]), package("greet-doc", &["/usr/share/doc/**"])];
+    let staged = Staged::new(tree, &assembly(Format::Deb, packages), "/usr/lib").unwrap();
+    let modes: Vec<u32> = staged.layout.iter().map(|contents| contents["/usr/share/doc/greet"].mode).collect();
+    assert_eq!(modes, [0o2775, 0o2775]);
+}
+
+#[test]
 fn folders_of_farms_own_files_are_folders() {
     for (path, kind, content, expected) in [
         ("usr/share/doc/greet", EntryType::Symlink, "a", [Some("link"), None]),
