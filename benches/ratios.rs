@@ -321,23 +321,27 @@ impl Bench {
     }
 }
 
-/// Plans 10,000 cells: one recipe of this repository under many names, over the whole catalogue.
+/// Plans 10,000 targets: one recipe of this repository under many names, over the whole catalogue.
 fn planner() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let catalogue = Catalogue::load(&[]).unwrap();
     let text = std::fs::read_to_string(root.join("recipes/hello/farm.toml")).unwrap();
     let start = Instant::now();
-    let (mut cells, mut recipes) = (Vec::new(), 0);
-    'cells: loop {
+    let (mut targets, mut recipes) = (Vec::new(), 0);
+    let mut ids = farm::recipe::RecipeIds::default();
+    'targets: loop {
         recipes += 1;
         let name = format!("hello{recipes}");
         let text = text.replacen("name = \"hello\"", &format!("name = \"{name}\""), 1);
         let path = root.join("recipes").join(&name).join("farm.toml");
         let file = farm::recipe::RecipeFile::parse(&path, text.as_bytes()).unwrap();
+        let mut shared: BTreeMap<usize, farm::recipe::SharedRecipe> = BTreeMap::new();
         for target in farm::matrix::expand(&file, "full", &catalogue, Arch::Amd64).unwrap() {
             let selection = farm::matrix::selection(&target, &catalogue);
-            let recipe = file.resolve_shared(&selection, &BTreeMap::new()).unwrap();
-            cells.push(farm::plan::Cell {
+            let merged = file.merged(&selection, &BTreeMap::new()).unwrap();
+            let new = || ids.share(merged.without_project().unwrap());
+            let recipe = shared.entry(merged.number()).or_insert_with(new).clone();
+            targets.push(farm::plan::TargetInputs {
                 recipe,
                 distro: catalogue.get(&target.distro).unwrap().clone(),
                 source_digest: "0".repeat(64),
@@ -348,14 +352,14 @@ fn planner() {
                 environment_distro: None,
                 context_digest: None,
             });
-            if cells.len() == 10_000 {
-                break 'cells;
+            if targets.len() == 10_000 {
+                break 'targets;
             }
         }
     }
     let expanded = start.elapsed();
     let inputs = farm::plan::Inputs {
-        cells,
+        targets,
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),
         environments: BTreeMap::new(),
@@ -370,7 +374,7 @@ fn planner() {
     let planned = start.elapsed();
     assert_eq!(plan.jobs.len(), 10_000);
     println!(
-        "planner, 10,000 cells of {recipes} recipes: parsed and resolved in {:.0} ms, planned in {:.0} ms",
+        "planner, 10,000 targets of {recipes} recipes: parsed and resolved in {:.0} ms, planned in {:.0} ms",
         milliseconds(expanded),
         milliseconds(planned)
     );

@@ -1,6 +1,7 @@
 //! `farm` builds native .deb and .rpm packages for a matrix of distributions, one container per target.
 //!
-//! Data flows one way: recipe and distro -> matrix -> plan -> runner -> artifact -> store -> report.
+//! [`project`] is the front door: a folder becomes a plan, and a plan packages; `examples/` use nothing else.
+//! Data flows one way: recipe and distro -> matrix -> project -> plan -> runner -> artifact -> store -> report.
 //! `ARCHITECTURE.md` has the map of the modules and what each may import; `tests/imports.rs` holds it.
 
 pub mod archive;
@@ -18,6 +19,7 @@ pub mod image;
 pub mod init;
 pub mod matrix;
 pub mod plan;
+pub mod project;
 pub mod recipe;
 mod relation;
 pub mod repo;

@@ -32,6 +32,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["event", "artifact", "matrix", "family"]),
+    // The library's front door: it wires what lies below, and knows neither arguments nor reporters.
+    (
+        "project",
+        &[
+            "recipe", "distro", "matrix", "family", "archive", "image", "source", "engine", "plan", "store", "runner",
+            "event",
+        ],
+    ),
 ];
 
 /// Modules that everybody may import, and that import nothing but each other as given.

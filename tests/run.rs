@@ -214,7 +214,7 @@ fn load(folder: &Path, name: &str, requires: &[&str]) -> farm::recipe::Recipe {
         arch: Arch::host().unwrap_or(Arch::Amd64).deb().to_owned(),
         variant: None,
     };
-    RecipeFile::load(&path).unwrap().resolve(&selection, &BTreeMap::new()).unwrap()
+    RecipeFile::load(&path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap()
 }
 
 fn log(report: &JobReport) -> String {

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::config;
 use crate::image::BaseChoice;
+use crate::project::Selection;
 use crate::types::{Arch, Format};
 
 #[derive(Debug, Parser)]
@@ -100,6 +101,17 @@ pub(crate) struct SelectionArgs {
     /// Only targets of this architecture, by its Debian, RPM or OCI name; can be repeated
     #[arg(long = "arch", value_name = "ARCH")]
     pub arches: Vec<Arch>,
+}
+
+impl SelectionArgs {
+    pub(crate) fn selection(&self) -> Selection {
+        Selection {
+            matrix: self.matrix.clone(),
+            targets: self.targets.clone(),
+            formats: self.formats.clone(),
+            arches: self.arches.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Default, Args)]

@@ -1,103 +1,73 @@
 //! `farm build`: from the command line to the runner, and from its events to the reporters.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::advice::Adviser;
 use super::args::{BuildArgs, ColorChoice, NetworkArg};
 use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::plan::make_plan;
 use super::reporter::{FRAME, Reporter};
-use super::{images, output, resolve, select, signals};
+use super::{images, output, signals};
 use crate::engine::Network;
 use crate::event::{Event, JobReport};
-use crate::family;
-use crate::fetch::Fetcher;
 use crate::image::BaseChoice;
 use crate::matrix::Target;
+use crate::project::{Limits, Run, RunChoices};
 use crate::report::count;
-use crate::report::summary::{Run, summary};
-use crate::runner::{self, Request, RunOptions};
-use crate::source::Sources;
+use crate::report::summary::{Run as Finished, summary};
+use crate::runner::Request;
 use crate::store::Store;
 use crate::types::redacted_text;
 
 pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
-    let loaded = select::load(&args.selection.recipes, Path::new("."))?;
-    // Where each recipe is: a command to try again names only the one that it needs.
+    let project = context::project(&args.selection.recipes)?;
+    // A command to try again names only the recipe that it needs.
     let places: Vec<(String, PathBuf)> =
-        loaded.recipes.iter().map(|recipe| (recipe.name.clone(), recipe.path.clone())).collect();
+        project.recipes().iter().map(|recipe| (recipe.name.clone(), recipe.path.clone())).collect();
     let connected = context::connect(&args.engine.engine, &config).await;
-    let info = connected.as_ref().ok().map(|connected| &connected.info);
+    let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     // What is wrong with the command line comes before what is wrong with the engine.
-    let arch = context::default_arch(info);
-    let chosen = select::choose(&loaded, &args.selection, arch)?;
-    let cells = select::cells(&loaded, &chosen, arch, args.snapshot).await?;
-    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
+    let selected = project.select(&args.selection.selection(), arch)?;
+    let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
+    let resolved = selected.resolve(&access, args.snapshot).await?;
+    context::tell(resolved.notes());
     let Connected { engine, info } = connected?;
+    let resolved = resolved.complete()?;
 
-    let id = context::new_run();
-    let fetcher = Fetcher::new()?;
-    let distros: Vec<_> = cells
-        .iter()
-        .flat_map(|cell| [Some(&cell.distro), cell.environment_distro.as_ref()])
-        .flatten()
-        .map(std::convert::AsRef::as_ref)
-        .collect();
-    let network = match args.network {
-        NetworkArg::Default => Network::Default,
-        NetworkArg::Host => Network::Host,
+    let choices = RunChoices {
+        id: context::new_run(),
+        fail_fast: args.fail_fast,
+        force: args.force,
+        network: match args.network {
+            NetworkArg::Default => Network::Default,
+            NetworkArg::Host => Network::Host,
+        },
     };
-    let archives = context::archives_of(fetcher.clone(), &distros, &args.origin.archive, &config)?;
-    // `mirror://NAME/…` may name an archive of any distribution, whatever is built for.
-    let all = distros.iter().copied().chain(loaded.catalogue.iter().map(AsRef::as_ref));
-    let mirrors = context::mirrors(&all.collect::<Vec<_>>(), &args.origin.archive.mirrors, &config);
-    let mirrors: family::Mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
-    if let Some(open) = open.into_iter().next() {
-        return Err(open.into());
+    let base = args.origin.base.into();
+    let images = resolved.images(engine.clone(), base, &choices.id, choices.network);
+    if base == BaseChoice::Registry {
+        images::ask_registries(&images, &resolved.bases()).await?;
     }
-    let choice: BaseChoice = args.origin.base.into();
-    let images = context::images(engine.clone(), choice, archives.clone(), &id, network);
-    let slots = args.jobs.map_or_else(|| context::default_slots(info.cpus), usize::from).min(cells.len());
-    let network_env = distros.iter().map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();
-    if choice == BaseChoice::Registry {
-        images::ask_registries(&images, &cells).await?;
-    }
-    let plan = make_plan(cells, answers, Some((&images, &info)), slots, !args.no_test).await?;
+    let limits = Limits { jobs: args.jobs.map(usize::from), test: !args.no_test };
+    let planned = resolved.plan(Some((&images, &info)), limits).await?;
+    let slots = planned.slots;
 
     let store = Store::open(&args.output)?;
     let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
-    let sources = Sources { cache: context::own_cache()?, fetcher, mirrors };
-    let options = RunOptions {
-        jobs: slots,
-        fail_fast: args.fail_fast,
-        force: args.force,
-        host_network: network == Network::Host,
-        network_env,
-    };
-    let adviser = Arc::new(Adviser { archives, loaded });
-    let context = runner::Context { run: id, engine, engine_info: info, images, sources, store, adviser, options };
-
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let mut reporter = Reporter::new(args.progress, color, &as_typed());
-    let (events, received) = mpsc::unbounded_channel();
-    let (requests, asked) = mpsc::unbounded_channel();
-    let running = tokio::spawn(runner::run(context, plan, events, asked));
-    let end = follow(received, &requests, &mut signals, &mut reporter).await;
-    let reports = finish(running).await;
+    let mut run = planned.run(project, access, (engine, info, images), store, choices);
+    let end = follow(&mut run, &mut signals, &mut reporter).await;
+    let reports = finish(run).await;
     reporter.finish();
 
     if reporter.wants_summary() {
-        let run = Run {
+        let run = Finished {
             elapsed: end.elapsed,
             busy: end.busy,
             slots,
@@ -120,19 +90,14 @@ struct End {
 }
 
 /// Shows events until there are none, and turns signals into requests.
-async fn follow(
-    mut events: mpsc::UnboundedReceiver<Event>,
-    requests: &mpsc::UnboundedSender<Request>,
-    signals: &mut mpsc::UnboundedReceiver<()>,
-    reporter: &mut Reporter,
-) -> End {
+async fn follow(run: &mut Run, signals: &mut mpsc::UnboundedReceiver<()>, reporter: &mut Reporter) -> End {
     let mut end = End::default();
     let mut ticks = tokio::time::interval(FRAME);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut asked = 0;
     loop {
         tokio::select! {
-            event = events.recv() => {
+            event = run.events.recv() => {
                 let Some(event) = event else { return end };
                 reporter.event(&event);
                 if let Event::RunFinished { elapsed, busy, interrupted, .. } = event {
@@ -142,15 +107,14 @@ async fn follow(
             _ = ticks.tick() => reporter.tick(),
             Some(()) = signals.recv() => {
                 asked += 1;
-                // A runner that is gone has nothing left to cancel.
                 match asked {
                     1 => {
                         reporter.notice(&cancelling(reporter.running()));
-                        let _ = requests.send(Request::Cancel);
+                        run.request(Request::Cancel);
                     }
                     2 => {
                         reporter.notice("killing what still runs; press Ctrl-C again to leave at once");
-                        let _ = requests.send(Request::Kill);
+                        run.request(Request::Kill);
                     }
                     _ => {
                         reporter.finish();
@@ -171,8 +135,8 @@ fn cancelling(running: usize) -> String {
 }
 
 /// The runner's reports. When it panicked, the panic hook has told about it already: the process ends as a bug.
-async fn finish(running: JoinHandle<Vec<JobReport>>) -> Vec<JobReport> {
-    match running.await {
+async fn finish(run: Run) -> Vec<JobReport> {
+    match run.reports().await {
         Ok(reports) => reports,
         Err(error) => match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),

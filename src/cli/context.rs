@@ -1,26 +1,48 @@
-//! What commands share: the engine and what it says of itself, the cache folder, mirrors, today's date, a run's id.
+//! What commands share: the project, the engine and what it says of itself, the cache folder, mirrors, a run's id.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::ArchiveArgs;
 use super::config::Config;
 use super::failure::Failure;
 use super::output;
-use crate::archive::mirror::{self, Mirror};
-use crate::archive::{Archives, Reader};
-use crate::distro::Distro;
-use crate::engine::{self, Engine, EngineError, EngineInfo, Limits, Network};
+use crate::archive::Archives;
+use crate::engine::{self, Engine, EngineError, EngineInfo, Network};
 use crate::fetch::Fetcher;
 use crate::image::{BaseChoice, ImageOptions, Images};
+use crate::project::{Access, Project, Unread};
+use crate::report::{Style, Tone};
 use crate::types::{Arch, FolderError, own_folder, printable};
 
 /// An engine that answers.
 pub(crate) struct Connected {
     pub engine: Arc<dyn Engine>,
     pub info: EngineInfo,
+}
+
+/// The project that a command line means, with its notes told.
+pub(crate) fn project(recipes: &[PathBuf]) -> Result<Project, Failure> {
+    let project = Project::load(Path::new("."), recipes)?;
+    for note in project.notes() {
+        output::err(&format!("note: {note}\n"));
+    }
+    Ok(project)
+}
+
+/// What was noticed on the way to a plan.
+pub(crate) fn tell(notes: &[String]) {
+    for note in notes {
+        output::err(&format!("warning: {note}\n"));
+    }
+}
+
+/// What stays open because archives cannot be read, for commands that can go on without.
+pub(crate) fn tell_unread(unread: &[Unread], style: &Style) {
+    for unread in unread {
+        output::err(&format!("{} {}\n", style.paint(Tone::Warning, "note:"), printable(&unread.to_string())));
+    }
 }
 
 pub(crate) async fn connect(choice: &str, config: &Config) -> Result<Connected, EngineError> {
@@ -46,12 +68,6 @@ pub(crate) fn engine_choice<'a>(flag: &'a str, variable: &'a str, config: &'a Co
 /// The architecture of matrices that name none: the engine's, else this host's.
 pub(crate) fn default_arch(engine: Option<&EngineInfo>) -> Arch {
     engine.map(|info| info.arch).or_else(Arch::host).unwrap_or(Arch::Amd64)
-}
-
-/// Slots when nobody says how many: one per CPU up to four; beyond that a job gets several CPUs, because a build is
-/// seldom all parallel and seldom not at all.
-pub(crate) fn default_slots(cpus: usize) -> usize {
-    cpus.clamp(1, 4).max(cpus / 4)
 }
 
 /// `FARM_CACHE`, else `farm` in the user's cache folder.
@@ -89,13 +105,13 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Mirrors by archive name: of the command line, else of `FARM_MIRROR_<NAME>`, else of the configuration, else as
-/// `archive` chooses.
-pub(crate) fn mirrors(distros: &[&Distro], flags: &[(String, String)], config: &Config) -> BTreeMap<String, Mirror> {
-    let mut configured = config.mirrors.clone();
-    configured.extend(mirrors_of(std::env::vars()));
-    configured.extend(flags.iter().cloned());
-    mirror::choose(distros, &configured)
+/// How projects, sources and archives are read: with the mirrors of the command line, else of `FARM_MIRROR_<NAME>`, else
+/// of the configuration, else as `archive` chooses.
+pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &Config) -> Result<Access, Failure> {
+    let mut mirrors = config.mirrors.clone();
+    mirrors.extend(mirrors_of(std::env::vars()));
+    mirrors.extend(flags.iter().cloned());
+    Ok(Access { cache: own_cache()?, fetcher: Fetcher::new()?, mirrors, stale_contents })
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.
@@ -108,21 +124,6 @@ pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> B
         .collect()
 }
 
-/// What this process reads of the distributions' archives.
-pub(crate) fn archives(fetcher: Fetcher, mirrors: BTreeMap<String, Mirror>) -> Result<Archives, Failure> {
-    Ok(Archives::new(Reader { fetcher, cache: own_cache()? }, mirrors))
-}
-
-pub(crate) fn archives_of(
-    fetcher: Fetcher,
-    distros: &[&Distro],
-    args: &ArchiveArgs,
-    config: &Config,
-) -> Result<Archives, Failure> {
-    let archives = archives(fetcher, mirrors(distros, &args.mirrors, config))?;
-    Ok(archives.with_stale_contents(args.stale_contents))
-}
-
 pub(crate) fn images(
     engine: Arc<dyn Engine>,
     base: BaseChoice,
@@ -130,13 +131,7 @@ pub(crate) fn images(
     run: &str,
     network: Network,
 ) -> Images {
-    let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
-    Images::new(engine, ImageOptions { base, archives, run: run.to_owned(), limits, network })
-}
-
-/// `2026-11-22`, in UTC: the same day for everybody who plans.
-pub(crate) fn today() -> String {
-    chrono::Utc::now().format("%Y-%m-%d").to_string()
+    Images::new(engine, ImageOptions::new(base, archives, run, network))
 }
 
 /// `20261122-235716-4f2a`: sorts by time, and two runs that start in one second differ.
@@ -149,11 +144,6 @@ pub(crate) fn new_run() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slots_grow_with_the_machine() {
-        assert_eq!([0, 1, 2, 4, 8, 16, 64].map(default_slots), [1, 1, 2, 4, 4, 4, 16]);
-    }
 
     #[test]
     fn the_flag_goes_before_the_variable_and_that_before_the_file() {

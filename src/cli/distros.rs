@@ -6,19 +6,20 @@ use super::args::{ColorChoice, DistrosCommand};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::{context, select};
+
 use crate::distro::{Catalogue, Distro, Stage};
+use crate::plan;
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
 use crate::types::nearest;
 
 pub(crate) fn run(command: Option<&DistrosCommand>, color: ColorChoice) -> Result<Exit, Failure> {
     let here = Path::new(".");
-    let catalogue = select::catalogue(here, &[])?;
+    let catalogue = Catalogue::around([here])?;
     let style = Surroundings::of_this_process().style(color, false);
     let text = match command {
-        None | Some(DistrosCommand::List) => list(&catalogue, &context::today(), &style),
-        Some(DistrosCommand::Show { id }) => show(find(&catalogue, id)?, &context::today(), &style),
+        None | Some(DistrosCommand::List) => list(&catalogue, &plan::today(), &style),
+        Some(DistrosCommand::Show { id }) => show(find(&catalogue, id)?, &plan::today(), &style),
     };
     output::out(&text);
     Ok(Exit::Success)

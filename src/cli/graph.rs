@@ -1,20 +1,21 @@
 //! `farm plan --graph`: in which order jobs are built and what they need of each other, for people and for Graphviz.
 
 use super::plan::action;
+use crate::plan::Reason;
 use crate::plan::set::{self, Need, NeedKind};
-use crate::plan::{Plan, Reason};
+use crate::project::Decided;
 use crate::report::Style;
 use crate::report::table::Table;
 
 /// A table in the order of building. Jobs of one step do not need each other.
-pub(crate) fn text(plan: &Plan, reasons: &[Reason], style: &Style) -> String {
-    let steps = set::steps(&edges(plan));
-    let mut order: Vec<usize> = (0..plan.jobs.len()).collect();
+pub(crate) fn text(decided: &[Decided<'_>], style: &Style) -> String {
+    let steps = set::steps(&edges(decided));
+    let mut order: Vec<usize> = (0..decided.len()).collect();
     // Stable: within a step, in the order of the plan.
     order.sort_by_key(|number| steps[*number]);
     let mut table = Table::new(&["STEP", "TARGET", "ACTION", "NEEDS"]);
     for number in order {
-        let job = &plan.jobs[number];
+        let Decided { job, reason } = &decided[number];
         let needs: Vec<String> = merged(&job.needs)
             .into_iter()
             .map(|(need, kinds)| match kinds.as_slice() {
@@ -25,7 +26,7 @@ pub(crate) fn text(plan: &Plan, reasons: &[Reason], style: &Style) -> String {
         table.row(vec![
             (steps[number] + 1).to_string(),
             job.target.to_string(),
-            action(&reasons[number]).trim_end_matches(" if").to_owned(),
+            action(reason).trim_end_matches(" if").to_owned(),
             needs.join(", "),
         ]);
     }
@@ -33,13 +34,13 @@ pub(crate) fn text(plan: &Plan, reasons: &[Reason], style: &Style) -> String {
 }
 
 /// A digraph: an arrow goes from what is needed to what needs it, dashed when it is not for the build.
-pub(crate) fn dot(plan: &Plan, reasons: &[Reason]) -> String {
+pub(crate) fn dot(decided: &[Decided<'_>]) -> String {
     let mut text = String::from("digraph farm {\n  rankdir=LR;\n  node [shape=box];\n");
-    for (job, reason) in plan.jobs.iter().zip(reasons) {
+    for Decided { job, reason } in decided {
         let style = if *reason == Reason::UpToDate { ", style=dotted" } else { "" };
         text.push_str(&format!("  {} [tooltip={}{style}];\n", id(&job.target.to_string()), id(action(reason))));
     }
-    for job in &plan.jobs {
+    for Decided { job, .. } in decided {
         for (need, kinds) in merged(&job.needs) {
             let style = if kinds.contains(&NeedKind::Build) { "" } else { ", style=dashed" };
             text.push_str(&format!(
@@ -53,8 +54,8 @@ pub(crate) fn dot(plan: &Plan, reasons: &[Reason]) -> String {
     text + "}\n"
 }
 
-fn edges(plan: &Plan) -> Vec<Vec<usize>> {
-    set::edges(plan.jobs.iter().map(|job| (&job.target, job.needs.as_slice())))
+fn edges(decided: &[Decided<'_>]) -> Vec<Vec<usize>> {
+    set::edges(decided.iter().map(|Decided { job, .. }| (&job.target, job.needs.as_slice())))
 }
 
 /// One entry per target, with all that it is needed for.

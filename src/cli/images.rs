@@ -1,6 +1,5 @@
 //! `farm images` and `farm reap`: what farm keeps, or left, in the engine.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +13,10 @@ use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::{distros, select, signals};
-use crate::distro::Distro;
+use super::{distros, signals};
+use crate::distro::{Catalogue, Distro};
 use crate::engine::{Engine, ImageInfo, Network, OutputSink, OutputStream, labels};
-use crate::fetch::Fetcher;
 use crate::image::{BaseChoice, ImageError, Images, LeftOut};
-use crate::plan::Cell;
 use crate::report::table::Table;
 use crate::report::{Style, Tone, count};
 use crate::types::{Arch, Progress, human_bytes, printable};
@@ -63,7 +60,7 @@ pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
 
 /// Images of one engine, for listing and removing: nothing is fetched or made.
 fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
-    let archives = context::archives(Fetcher::new()?, BTreeMap::new())?;
+    let archives = context::access(&[], false, &Config::default())?.archives([]);
     Ok(context::images(engine, BaseChoice::Store, archives, "images", Network::Default))
 }
 
@@ -108,7 +105,7 @@ async fn prune(engine: Arc<dyn Engine>, older_than: Duration, caches: bool) -> R
 
 /// Makes an image of a file, and bases of the distributions whose image that is.
 async fn import(connected: Connected, name: &str, file: &Path, arch: Option<Arch>) -> Result<Exit, Failure> {
-    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let catalogue = Catalogue::around([Path::new(".")])?;
     let reference = match catalogue.get(name) {
         Some(distro) => distro.image.clone().ok_or_else(|| {
             Failure::usage(format!("the definition of {name} names no image: give the image a name of its own"))
@@ -154,7 +151,7 @@ fn same_image(one: &str, other: &str) -> bool {
 
 /// Gets images from registries: bases for distributions, others as they are.
 async fn pull(connected: Connected, names: &[String], arch: Option<Arch>) -> Result<Exit, Failure> {
-    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let catalogue = Catalogue::around([Path::new(".")])?;
     let Connected { engine, info } = connected;
     let arch = arch.unwrap_or(info.arch);
     let images = images_of(engine)?;
@@ -181,13 +178,13 @@ async fn pull(connected: Connected, names: &[String], arch: Option<Arch>) -> Res
 
 /// Asks where bases came from, one after the other, and tells what became of each.
 async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Result<Exit, Failure> {
-    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let catalogue = Catalogue::around([Path::new(".")])?;
     let Connected { engine, info } = connected;
     let named: Vec<Arc<Distro>> =
         asked.distros.iter().map(|id| distros::find(&catalogue, id).cloned()).collect::<Result<_, _>>()?;
     let all: Vec<Arc<Distro>> = if named.is_empty() { catalogue.iter().cloned().collect() } else { named.clone() };
-    let chosen: Vec<_> = all.iter().map(std::convert::AsRef::as_ref).collect();
-    let archives = context::archives(Fetcher::new()?, context::mirrors(&chosen, asked.mirrors, asked.config))?;
+    let access = context::access(asked.mirrors, false, asked.config)?;
+    let archives = access.archives(all.iter().map(AsRef::as_ref));
     let images = context::images(engine, BaseChoice::Auto, archives, &context::new_run(), Network::Default);
     let arches = asked.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
     let every: Vec<_> = all.iter().flat_map(|distro| arches.iter().map(|arch| (distro.clone(), *arch))).collect();
@@ -225,20 +222,13 @@ async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Resu
     Ok(if failed { Exit::JobFailed } else { Exit::Success })
 }
 
-/// Before a plan: the bases of these targets as their registries have them today. What cannot be had is told, and is the
-/// matter of the targets that want it.
-pub(crate) async fn ask_registries(images: &Images, cells: &[Cell]) -> Result<(), Failure> {
-    let of_cell = |cell: &Cell| {
-        let distros = [Some(&cell.distro), cell.environment_distro.as_ref()];
-        distros.into_iter().flatten().map(|distro| (distro.clone(), cell.target.arch)).collect::<Vec<_>>()
-    };
-    let mut distros: Vec<(Arc<Distro>, Arch)> = cells.iter().flat_map(of_cell).collect();
-    distros.sort_by(|a, b| (&a.0.id, a.1).cmp(&(&b.0.id, b.1)));
-    distros.dedup_by(|a, b| a.0.id == b.0.id && a.1 == b.1);
+/// Before a plan: these bases as their registries have them today. What cannot be had is told, and is the matter of the
+/// targets that want it.
+pub(crate) async fn ask_registries(images: &Images, bases: &[(Arc<Distro>, Arch)]) -> Result<(), Failure> {
     let cancel = cancel_on_signal()?;
     let progress = Steps::default();
-    for (distro, arch) in distros {
-        match images.base(&distro, arch, None, &mut ToStderr, &progress, &|_| (), &cancel).await {
+    for (distro, arch) in bases {
+        match images.base(distro, *arch, None, &mut ToStderr, &progress, &|_| (), &cancel).await {
             Ok(_) => {}
             Err(ImageError::Cancelled) => return Err(ImageError::Cancelled.into()),
             Err(error) => output::err(&format!("{}/{arch}: {error}\n", distro.id)),
@@ -256,16 +246,15 @@ struct Wanted<'a> {
 }
 
 async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Result<Exit, Failure> {
-    let catalogue = select::catalogue(Path::new("."), &[])?;
+    let catalogue = Catalogue::around([Path::new(".")])?;
     let mut wanted = Vec::new();
     for id in asked.distros {
         wanted.push(distros::find(&catalogue, id)?);
     }
-    let chosen: Vec<_> = wanted.iter().map(|distro| distro.as_ref()).collect();
-    let mirrors = context::mirrors(&chosen, asked.mirrors, asked.config);
     let Connected { engine, info } = connected;
     let run = context::new_run();
-    let archives = context::archives(Fetcher::new()?, mirrors)?;
+    let access = context::access(asked.mirrors, false, asked.config)?;
+    let archives = access.archives(wanted.iter().map(|distro| distro.as_ref()));
     let images = context::images(engine, BaseChoice::Bootstrap, archives, &run, Network::Default);
     let cancel = cancel_on_signal()?;
     for distro in wanted {

@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{ColorChoice, InitArgs};
 use super::config::Config;
+use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::{context, select};
-use crate::fetch::Fetcher;
+use crate::distro::Catalogue;
 use crate::init::{self, Request, SourceOf, Tree, Written};
 use crate::recipe::{Origin, Source, SourcePlace};
 use crate::report::{Style, Tone};
@@ -70,15 +70,15 @@ enum ArchiveAt<'a> {
 /// An archive's files, by the way that a build takes to them: what cannot be unpacked there is refused here.
 async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(Tree, Request), Failure> {
     let config = Config::load()?;
-    let catalogue = select::catalogue(Path::new("."), &[])?;
-    let distros: Vec<_> = catalogue.iter().map(AsRef::as_ref).collect();
-    let mirrors = context::mirrors(&distros, &args.mirrors, &config);
+    let catalogue = Catalogue::around([Path::new(".")])?;
+    let access = context::access(&args.mirrors, false, &config)?;
+    let mirrors = access.mirrors(catalogue.iter().map(AsRef::as_ref));
     let mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-    let sources = Sources { cache: context::own_cache()?, fetcher: Fetcher::new()?, mirrors };
+    let sources = Sources { cache: access.cache, fetcher: access.fetcher, mirrors };
     let cancel = CancellationToken::new();
     let failed = |name: &str| {
-        let recipe = PathBuf::from(name);
-        move |source| Failure::Source { recipe, source }
+        let of = PathBuf::from(name);
+        move |source| Failure::Source { of, source }
     };
     let (name, origin, source) = match at {
         ArchiveAt::Url(url) => {
@@ -99,7 +99,6 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
         into: ".".to_owned(),
         unpack: true,
         gitignore: true,
-        series: None,
         patches: Vec::new(),
         fuzz: 0,
         place: SourcePlace::default(),

@@ -1,7 +1,6 @@
 //! The command line: arguments, wiring, diagnostics, exit codes; one file per subcommand. The only place, with
 //! `report`'s texts, that prints.
 
-mod advice;
 mod args;
 mod build;
 mod config;
@@ -22,12 +21,8 @@ mod plan;
 mod render;
 mod reporter;
 mod requires;
-mod resolve;
 mod schema;
 mod screen;
-mod select;
-mod set;
-mod settle;
 mod signals;
 mod verify;
 

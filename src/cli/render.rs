@@ -3,37 +3,40 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{ColorChoice, RenderArgs, SelectionArgs};
+use super::args::{ColorChoice, RenderArgs};
 use super::config::Config;
+use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::plan::make_plan;
-use super::{context, resolve, select};
 use crate::family::{BuilderSetup, FormerLinks, GuestFile};
-use crate::fetch::Fetcher;
+use crate::matrix::Target;
 use crate::plan::{Job, JobEnvironment};
+use crate::project::{Limits, Selection};
 use crate::recipe::PackagingTools;
 use crate::report::{Style, Tone};
 
 pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, Failure> {
-    let loaded = select::load(&args.recipes, Path::new("."))?;
-    let selection = SelectionArgs { targets: vec![args.target.clone()], ..SelectionArgs::default() };
-    let chosen = select::choose(&loaded, &selection, context::default_arch(None))?;
-    if chosen.len() > 1 {
-        let some: Vec<String> = chosen.iter().take(3).map(|chosen| chosen.target.to_string()).collect();
+    let project = context::project(&args.recipes)?;
+    let selection = Selection { targets: vec![args.target.clone()], ..Selection::default() };
+    let selected = project.select(&selection, context::default_arch(None))?;
+    let targets = selected.targets();
+    if targets.len() > 1 {
+        let some: Vec<String> = targets.iter().take(3).map(Target::to_string).collect();
         return Err(Failure::Usage {
-            message: format!("{} targets match {}", chosen.len(), args.target),
-            help: Some(format!("name one of them: {}{}", some.join(", "), if chosen.len() > 3 { ", ..." } else { "" })),
+            message: format!("{} targets match {}", targets.len(), args.target),
+            help: Some(format!(
+                "name one of them: {}{}",
+                some.join(", "),
+                if targets.len() > 3 { ", ..." } else { "" }
+            )),
         });
     }
-    let cells = select::cells(&loaded, &chosen, context::default_arch(None), args.snapshot).await?;
-    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
-    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
-    let archives = context::archives_of(Fetcher::new()?, &distros, &args.archive, &Config::load()?)?;
-    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
-    resolve::tell(&open, &Surroundings::of_this_process().style(color, true));
-    let plan = make_plan(cells, answers, None, 1, true).await?;
+    let access = context::access(&args.archive.mirrors, args.archive.stale_contents, &Config::load()?)?;
+    let resolved = selected.resolve(&access, args.snapshot).await?;
+    context::tell(resolved.notes());
+    context::tell_unread(resolved.unread(), &Surroundings::of_this_process().style(color, true));
+    let plan = resolved.plan(None, Limits { jobs: Some(1), test: true }).await?.plan;
     for job in plan.jobs.iter().filter(|job| !job.only_needed) {
         let files = files(job);
         match &args.output {

@@ -1,18 +1,16 @@
 //! `farm requires`: what capabilities and toolchain words come to, distribution by distribution.
 
-use std::path::Path;
-
 use serde::Serialize;
 
 use super::args::{ColorChoice, RequiresArgs};
 use super::config::Config;
+use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use super::{context, resolve, select};
-use crate::family::{self, Answers, Replaced};
-use crate::fetch::Fetcher;
+use crate::family::{self, Replaced};
 use crate::matrix::Target;
+use crate::plan::TargetInputs;
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
 
@@ -28,27 +26,21 @@ struct Row {
 
 pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
-    let loaded = select::load(&args.selection.recipes, Path::new("."))?;
-    let arch = context::default_arch(None);
-    let chosen = select::choose(&loaded, &args.selection, arch)?;
-    let cells = select::cells(&loaded, &chosen, arch, false).await?;
-    let (chosen, cells): (Vec<_>, Vec<_>) = cells.into_iter().unzip();
-    let distros: Vec<_> = cells.iter().map(|cell| cell.distro.as_ref()).collect();
-    let archives = context::archives_of(Fetcher::new()?, &distros, &args.archive, &config)?;
-    let (answers, open) = resolve::answers(&loaded, &chosen, &cells, &archives).await?;
+    let project = context::project(&args.selection.recipes)?;
+    let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
+    let access = context::access(&args.archive.mirrors, args.archive.stale_contents, &config)?;
+    let resolved = selected.resolve(&access, false).await?;
+    context::tell(resolved.notes());
     let surroundings = Surroundings::of_this_process();
-    resolve::tell(&open, &surroundings.style(color, true));
+    context::tell_unread(resolved.unread(), &surroundings.style(color, true));
 
-    let none = Answers::new();
-    let rows: Vec<Row> = cells
-        .iter()
-        .filter(|cell| !cell.only_needed)
-        .flat_map(|cell| {
-            let answers = answers.get(&resolve::name(&cell.target)).map_or(&none, |answers| answers);
-            let row = |replaced| Row { target: cell.target.clone(), id: cell.target.to_string(), replaced };
-            family::answered(&cell.recipe, &cell.distro, answers).replaced.into_iter().map(row)
-        })
-        .collect();
+    let of_target = |inputs: &TargetInputs| {
+        let TargetInputs { target, recipe, distro, .. } = inputs;
+        let answered = family::answered(recipe.recipe(), distro, resolved.answers(inputs));
+        let row = |replaced| Row { target: target.clone(), id: target.to_string(), replaced };
+        answered.replaced.into_iter().map(row).collect::<Vec<_>>()
+    };
+    let rows: Vec<Row> = resolved.targets().iter().filter(|inputs| !inputs.only_needed).flat_map(of_target).collect();
     if args.json {
         output::out(&format!("{:#}\n", serde_json::json!({"schema": 1, "requires": rows})));
     } else if rows.is_empty() {

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<Exit, Failure> {
         } else {
             (0, Vec::new())
         };
-        let sources = source::verify_prepared(&cache).map_err(|source| Failure::Source { recipe: cache, source })?;
+        let sources = source::verify_prepared(&cache).map_err(|source| Failure::Source { of: cache, source })?;
         Ok::<_, Failure>((packages, damaged, sources))
     };
     let done = tokio::task::spawn_blocking(work).await;

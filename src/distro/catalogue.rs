@@ -47,6 +47,17 @@ impl Catalogue {
         Ok(Catalogue { distros, order })
     }
 
+    /// As [`Catalogue::load`], with the folder `distros/` of each of `places`.
+    pub fn around<'a>(places: impl IntoIterator<Item = &'a Path>) -> Result<Catalogue, DistroError> {
+        let mut folders: Vec<PathBuf> = Vec::new();
+        for folder in places.into_iter().map(|place| place.join("distros")) {
+            if folder.is_dir() && !folders.contains(&folder) {
+                folders.push(folder);
+            }
+        }
+        Catalogue::load(&folders)
+    }
+
     pub fn get(&self, id: &str) -> Option<&Arc<Distro>> {
         self.distros.get(id)
     }

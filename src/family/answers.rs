@@ -64,6 +64,7 @@ pub struct Replaced {
 pub struct Answered {
     /// The recipe itself when there is nothing to replace.
     pub recipe: Arc<Recipe>,
+    pub is_changed: bool,
     pub replaced: Vec<Replaced>,
     /// Debian packages that stand in for what an RPM made on Debian requires at runtime.
     pub stand_ins: Vec<String>,
@@ -137,7 +138,7 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
     stand_ins.sort();
     stand_ins.dedup();
     if changed.is_empty() {
-        return Answered { recipe: Arc::clone(recipe), replaced, stand_ins };
+        return Answered { recipe: Arc::clone(recipe), is_changed: false, replaced, stand_ins };
     }
     let mut new = Recipe::clone(recipe);
     for (key, list) in changed {
@@ -145,7 +146,7 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
             *place = list;
         }
     }
-    Answered { recipe: Arc::new(new), replaced, stand_ins }
+    Answered { recipe: Arc::new(new), is_changed: true, replaced, stand_ins }
 }
 
 struct Writer<'a> {
@@ -336,7 +337,7 @@ mod tests {
             arch: "amd64".to_owned(),
             variant: None,
         };
-        file.resolve_shared(&selection, &BTreeMap::new()).unwrap()
+        Arc::new(file.merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap())
     }
 
     fn recipe(requires: &str, more: &str, distro: &Distro) -> Arc<Recipe> {

@@ -175,8 +175,12 @@ mod tests {
         let file = RecipeFile::parse(Path::new("libpond/farm.toml"), LIBRARY.as_bytes()).unwrap();
         let targets = matrix::expand(&file, "default", &catalogue, Arch::Amd64).unwrap();
         let target = targets.into_iter().find(|target| target.distro == distro).unwrap();
-        let recipe = file.resolve_shared(&matrix::selection(&target, &catalogue), &Default::default()).unwrap();
-        (recipe, catalogue.get(distro).unwrap().clone())
+        let recipe = file
+            .merged(&matrix::selection(&target, &catalogue), &Default::default())
+            .unwrap()
+            .without_project()
+            .unwrap();
+        (std::sync::Arc::new(recipe), catalogue.get(distro).unwrap().clone())
     }
 
     fn shown(offers: &[Offer]) -> Vec<String> {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Security};
 use crate::recipe::{
-    Alternative, AlternativeLink, Build, FromProject, MaintainerScripts, Origin, Package, Packaging as OwnPackaging,
-    Patch, RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
+    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, Patch,
+    RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
 };
 use crate::types::Arch;
 
@@ -91,7 +91,6 @@ fn recipe() -> Recipe {
             date: None,
             fallback_date: None,
             changelog: vec![],
-            from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
@@ -101,7 +100,6 @@ fn recipe() -> Recipe {
             place: Default::default(),
             into: "sub dir".to_owned(),
             unpack: true,
-            series: None,
             patches: vec![Patch { path: "patches/fix it.diff".to_owned(), strip: 1 }],
             fuzz: 0,
         }],

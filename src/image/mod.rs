@@ -146,6 +146,14 @@ pub struct ImageOptions {
     pub network: Network,
 }
 
+impl ImageOptions {
+    /// Without limits.
+    pub fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
+        let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
+        ImageOptions { base, archives, run: run.to_owned(), limits, network }
+    }
+}
+
 impl Images {
     pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
         Images { engine, options: Arc::new(options), shared: Arc::default() }

@@ -30,7 +30,7 @@ fn written(file_name: &str, files: &[(&str, &str)]) -> String {
             arch: "amd64".to_owned(),
             variant: None,
         };
-        file.resolve(&selection, &BTreeMap::new()).unwrap();
+        file.merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap();
     }
     written.text
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Cell, date, key};
+use super::{TargetInputs, date, key};
 use crate::distro::Distro;
 use crate::family::{self, Answered};
 use crate::image::DockerfileImage;
@@ -20,7 +20,7 @@ pub struct JobEnvironment {
     /// That of [`EnvironmentOrigin::Distro`].
     #[serde(skip)]
     pub distro: Option<Arc<Distro>>,
-    /// That of [`EnvironmentOrigin::Dockerfile`]: [`Cell::context_digest`].
+    /// That of [`EnvironmentOrigin::Dockerfile`]: [`TargetInputs::context_digest`].
     #[serde(skip)]
     pub context_digest: Option<String>,
     /// Never `Auto` where it can be known without the image.
@@ -32,35 +32,35 @@ impl JobEnvironment {
     ///
     /// # Errors
     /// A sentence, when the recipe asks of the environment what it cannot do.
-    pub(super) fn of(cell: &Cell, answered: &Answered) -> Result<Option<JobEnvironment>, String> {
+    pub(super) fn of(target: &TargetInputs, answered: &Answered) -> Result<Option<JobEnvironment>, String> {
         let recipe = &*answered.recipe;
         let Some(Environment { origin, tools }) = &recipe.environment else { return Ok(None) };
-        let foreign = cell.environment_distro.as_ref().filter(|distro| distro.id != cell.distro.id);
+        let foreign = target.environment_distro.as_ref().filter(|distro| distro.id != target.distro.id);
         let replaced = answered.replaced.iter().find(|one| one.key == "build.requires");
         if let (Some(foreign), Some(replaced)) = (foreign, replaced) {
             return Err(format!(
                 "[build] requires: `{}` is looked up in {}, and [environment] distro builds in {}: name the package there",
-                replaced.wanted, cell.distro.name, foreign.name
+                replaced.wanted, target.distro.name, foreign.name
             ));
         }
-        let (own, key) = match cell.distro.format {
+        let (own, key) = match target.distro.format {
             Format::Deb => (recipe.packaging.debian.is_some(), "debian"),
             Format::Rpm => (recipe.packaging.spec.is_some(), "spec"),
         };
         // Another distribution has the tools of its own format, which its builder image gets in any case.
-        let alike = cell
+        let alike = target
             .environment_distro
             .as_ref()
-            .map(|distro| distro.format == cell.distro.format && distro.manager == cell.distro.manager);
+            .map(|distro| distro.format == target.distro.format && distro.manager == target.distro.manager);
         let tools = match (tools, alike) {
             (PackagingTools::Auto | PackagingTools::Image, Some(true)) => PackagingTools::Image,
             (PackagingTools::Auto, Some(false)) => PackagingTools::Farm,
             (PackagingTools::Image, Some(false)) => {
                 let (name, format) =
-                    (cell.environment_distro.as_ref().map_or("", |distro| &distro.name), cell.distro.format);
+                    (target.environment_distro.as_ref().map_or("", |distro| &distro.name), target.distro.format);
                 return Err(format!(
                     "[environment] tools = \"image\": {name} makes no .{format} packages for {}",
-                    cell.distro.name
+                    target.distro.name
                 ));
             }
             (PackagingTools::Auto, None) if own => PackagingTools::Image,
@@ -73,8 +73,8 @@ impl JobEnvironment {
         }
         Ok(Some(JobEnvironment {
             origin: origin.clone(),
-            distro: cell.environment_distro.clone(),
-            context_digest: cell.context_digest.clone(),
+            distro: target.environment_distro.clone(),
+            context_digest: target.context_digest.clone(),
             tools,
         }))
     }
@@ -94,22 +94,22 @@ impl JobEnvironment {
         dockerfile_image(&self.origin, self.context_digest.as_deref(), arch)
     }
 
-    pub(super) fn key_inputs(&self, cell: &Cell, recipe: &Recipe) -> BTreeMap<String, String> {
+    pub(super) fn key_inputs(&self, target: &TargetInputs, recipe: &Recipe) -> BTreeMap<String, String> {
         let mut inputs = BTreeMap::new();
         if let Some(distro) = &self.distro {
             inputs.insert("environment.distro".to_owned(), distro.digest.clone());
         }
         if self.tools != PackagingTools::Image {
-            let distro = &*cell.distro;
-            let assembly = family::assembly(recipe, distro, date(cell));
-            let staging = family::staging(recipe, distro, date(cell));
+            let distro = &*target.distro;
+            let assembly = family::assembly(recipe, distro, date(target));
+            let staging = family::staging(recipe, distro, date(target));
             inputs.insert("assembly".to_owned(), key::digest(&(staging, assembly)));
         }
         inputs
     }
 }
 
-impl Cell {
+impl TargetInputs {
     /// See [`JobEnvironment::dockerfile_image`].
     pub fn dockerfile_image(&self) -> Option<DockerfileImage> {
         dockerfile_image(&self.recipe.environment.as_ref()?.origin, self.context_digest.as_deref(), self.target.arch)

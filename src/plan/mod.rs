@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::distro::Distro;
 use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
-use crate::recipe::{PackagingTools, Recipe};
+use crate::recipe::{PackagingTools, Recipe, RecipeId, SharedRecipe};
 use crate::source;
 use crate::types::Arch;
 
@@ -92,7 +92,7 @@ pub struct Key {
 /// Everything a plan depends on.
 #[derive(Debug, Clone)]
 pub struct Inputs {
-    pub cells: Vec<Cell>,
+    pub targets: Vec<TargetInputs>,
     /// Base image identities that are known, by `debian-12/amd64` (Debian's names of architectures). A base that is not known yet takes no part in
     /// [`Reason`]: nothing can be said about it before it is fetched.
     pub bases: BTreeMap<String, String>,
@@ -112,9 +112,9 @@ pub struct Inputs {
 
 /// One target with what it is made from.
 #[derive(Debug, Clone)]
-pub struct Cell {
+pub struct TargetInputs {
     pub target: Target,
-    pub recipe: Arc<Recipe>,
+    pub recipe: SharedRecipe,
     pub distro: Arc<Distro>,
     /// `source::fingerprint`
     pub source_digest: String,
@@ -168,79 +168,95 @@ impl Job {
     }
 }
 
-/// Makes the plan, jobs in the order of the cells.
+impl TargetInputs {
+    /// The distributions that its images begin with.
+    pub fn distros(&self) -> impl Iterator<Item = &Arc<Distro>> {
+        [Some(&self.distro), self.environment_distro.as_ref()].into_iter().flatten()
+    }
+
+    /// The distribution and architecture, as in [`Inputs::answers`]: `debian-12/amd64`
+    pub fn place(&self) -> String {
+        base_id(&self.distro, self.target.arch)
+    }
+}
+
+/// Today in UTC, `2026-11-22`: the same day for everybody who plans.
+pub fn today() -> String {
+    chrono::Utc::now().format("%Y-%m-%d").to_string()
+}
+
+/// Makes the plan, jobs in the order of the targets.
 ///
 /// # Errors
 /// Everything in every recipe that its target's format cannot express, targets that two recipes claim, and packages
 /// that two variants make.
 pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
-    let mut problems = duplicates(&inputs.cells);
-    // Cells share recipes (`RecipeFile::resolve_shared`) and distributions: what only depends on these is made once.
-    let mut capable: HashMap<usize, bool> = HashMap::new();
+    let mut problems = duplicates(&inputs.targets);
+    // Targets share recipes and distributions: what only depends on these is made once.
+    let mut capable: HashMap<RecipeId, bool> = HashMap::new();
     let mut has_capabilities =
-        |recipe: &Arc<Recipe>| *capable.entry(identity(recipe)).or_insert_with(|| family::has_capabilities(recipe));
-    let mut kinds: HashMap<Kind, usize> = HashMap::new();
-    let mut firsts: Vec<&Cell> = Vec::new();
+        |recipe: &SharedRecipe| *capable.entry(recipe.id()).or_insert_with(|| family::has_capabilities(recipe));
+    let mut kinds: HashMap<Kind<'_>, usize> = HashMap::new();
+    let mut firsts: Vec<&TargetInputs> = Vec::new();
     let kind_of: Vec<usize> = inputs
-        .cells
+        .targets
         .iter()
-        .map(|cell| {
-            let answers = has_capabilities(&cell.recipe).then(|| inputs.answers_for(cell));
-            *kinds.entry(Kind::of(cell, answers)).or_insert_with(|| {
-                firsts.push(cell);
+        .map(|target| {
+            *kinds.entry(Kind::of(target, has_capabilities(&target.recipe))).or_insert_with(|| {
+                firsts.push(target);
                 firsts.len() - 1
             })
         })
         .collect();
-    let answered: Vec<Answered> =
-        firsts.par_iter().map(|cell| family::answered(&cell.recipe, &cell.distro, inputs.answers_for(cell))).collect();
-    let mut recipes: HashMap<usize, &Arc<Recipe>> = HashMap::new();
-    for answered in &answered {
-        recipes.entry(identity(&answered.recipe)).or_insert(&answered.recipe);
-    }
-    let recipe_inputs: HashMap<usize, Result<BTreeMap<String, String>, String>> = recipes
+    let unchanged: BTreeMap<RecipeId, &SharedRecipe> =
+        firsts.iter().map(|target| (target.recipe.id(), &target.recipe)).collect();
+    let recipe_inputs: HashMap<RecipeId, Result<BTreeMap<String, String>, String>> = unchanged
         .into_par_iter()
-        .map(|(identity, recipe)| (identity, key::recipe_inputs(recipe).map_err(|error| error.to_string())))
+        .map(|(id, recipe)| (id, key::recipe_inputs(recipe).map_err(|error| error.to_string())))
         .collect();
     let generated: Vec<Result<Generated, Vec<String>>> = firsts
         .par_iter()
-        .zip(&answered)
-        .map(|(cell, answered)| {
-            Generated::new(cell, answered, inputs.test, &recipe_inputs[&identity(&answered.recipe)])
+        .map(|target| {
+            let answered = family::answered(target.recipe.recipe(), &target.distro, inputs.answers_for(target));
+            let of_recipe = match answered.is_changed {
+                true => &key::recipe_inputs(&answered.recipe).map_err(|error| error.to_string()),
+                false => &recipe_inputs[&target.recipe.id()],
+            };
+            Generated::new(target, &answered, inputs.test, of_recipe)
         })
         .collect();
     let jobs: Vec<Result<Job, Vec<String>>> = inputs
-        .cells
+        .targets
         .par_iter()
         .zip(&kind_of)
-        .map(|(cell, kind)| match &generated[*kind] {
-            Ok(generated) => Ok(job(inputs, cell, generated)),
+        .map(|(target, kind)| match &generated[*kind] {
+            Ok(generated) => Ok(job(inputs, target, generated)),
             Err(problems) => Err(problems.clone()),
         })
         .collect();
 
     let mut planned: Vec<Job> = Vec::with_capacity(jobs.len());
-    for (cell, job) in inputs.cells.iter().zip(jobs) {
+    for (target, job) in inputs.targets.iter().zip(jobs) {
         match job {
             Ok(job) => planned.push(job),
-            Err(found) => problems.extend(found.into_iter().map(|problem| (cell.target.clone(), problem))),
+            Err(found) => problems.extend(found.into_iter().map(|problem| (target.target.clone(), problem))),
         }
     }
     problems.extend(collisions(&planned));
     problems.extend(name_clashes(&planned));
     problems.extend(
         inputs
-            .cells
+            .targets
             .iter()
-            .flat_map(|cell| cell.set.problems.iter().map(|problem| (cell.target.clone(), problem.clone()))),
+            .flat_map(|target| target.set.problems.iter().map(|problem| (target.target.clone(), problem.clone()))),
     );
     if problems.is_empty() {
         let mut warnings = end_of_life_warnings(inputs);
         warnings.extend(twins(&planned));
-        warnings.extend(inputs.cells.iter().flat_map(|cell| {
+        warnings.extend(inputs.targets.iter().flat_map(|target| {
             let warning =
-                |message: &String| PlanWarning { target: Some(cell.target.clone()), message: message.clone() };
-            cell.set.warnings.iter().map(warning)
+                |message: &String| PlanWarning { target: Some(target.target.clone()), message: message.clone() };
+            target.set.warnings.iter().map(warning)
         }));
         Ok(Plan { jobs: planned, warnings })
     } else {
@@ -248,33 +264,28 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     }
 }
 
-/// What [`Generated`] depends on: the recipe and the distribution, by identity, the date, and, if the recipe asks for
-/// anything, the answers: they may differ between architectures.
+/// What [`Generated`] depends on: the recipe, the distribution, the date, and, if the recipe asks for anything, the
+/// architecture: the archive may answer otherwise for another.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Kind(usize, usize, i64, Option<usize>);
+struct Kind<'a>(RecipeId, &'a str, i64, Option<Arch>);
 
-impl Kind {
-    fn of(cell: &Cell, answers: Option<&Answers>) -> Kind {
-        let answers = answers.map(|answers| std::ptr::from_ref(answers).addr());
-        Kind(identity(&cell.recipe), identity(&cell.distro), date(cell), answers)
+impl Kind<'_> {
+    fn of(target: &TargetInputs, has_capabilities: bool) -> Kind<'_> {
+        let arch = has_capabilities.then_some(target.target.arch);
+        Kind(target.recipe.id(), &target.distro.id, date(target), arch)
     }
 }
 
 impl Inputs {
-    fn answers_for(&self, cell: &Cell) -> &Answers {
+    fn answers_for(&self, target: &TargetInputs) -> &Answers {
         static NONE: Answers = Answers::new();
-        self.answers.get(&base_id(&cell.distro, cell.target.arch)).map_or(&NONE, |answers| answers)
+        self.answers.get(&target.place()).map_or(&NONE, |answers| answers)
     }
 }
 
-/// Cells share what is the same for them: then it is the same one.
-fn identity<T>(shared: &Arc<T>) -> usize {
-    Arc::as_ptr(shared).addr()
-}
-
 /// Of changelogs, as far as it is known without fetching.
-fn date(cell: &Cell) -> i64 {
-    cell.source_date_epoch.unwrap_or(0)
+fn date(target: &TargetInputs) -> i64 {
+    target.source_date_epoch.unwrap_or(0)
 }
 
 /// What a recipe comes to on a distribution, whatever the architecture.
@@ -290,20 +301,20 @@ struct Generated {
 
 impl Generated {
     fn new(
-        cell: &Cell,
+        target: &TargetInputs,
         answered: &Answered,
         with_test: bool,
         recipe_inputs: &Result<BTreeMap<String, String>, String>,
     ) -> Result<Generated, Vec<String>> {
-        let (recipe, distro) = (&*answered.recipe, &*cell.distro);
-        let environment = JobEnvironment::of(cell, answered).map_err(|problem| vec![problem])?.map(Arc::new);
+        let (recipe, distro) = (&*answered.recipe, &*target.distro);
+        let environment = JobEnvironment::of(target, answered).map_err(|problem| vec![problem])?.map(Arc::new);
         let problems = family::check(recipe, distro);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let builder_distro = cell.environment_distro.as_deref().unwrap_or(distro);
+        let builder_distro = target.environment_distro.as_deref().unwrap_or(distro);
         let builder = family::builder(recipe, builder_distro);
-        let packaging = family::packaging(recipe, distro, date(cell));
+        let packaging = family::packaging(recipe, distro, date(target));
         let test = with_test.then(|| family::test(recipe, distro, &answered.stand_ins));
 
         let mut key_inputs = recipe_inputs.clone().map_err(|error| vec![error])?;
@@ -318,7 +329,7 @@ impl Generated {
             key_inputs.insert("packaging".to_owned(), key::digest(&packaging));
         }
         if let Some(environment) = &environment {
-            key_inputs.extend(environment.key_inputs(cell, recipe));
+            key_inputs.extend(environment.key_inputs(target, recipe));
         }
         if let Some(test) = &test {
             key_inputs.insert("test".to_owned(), key::digest(test));
@@ -340,32 +351,32 @@ impl Generated {
     }
 }
 
-fn job(inputs: &Inputs, cell: &Cell, generated: &Generated) -> Job {
+fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
     let mut key_inputs = generated.key_inputs.clone();
-    key_inputs.insert("arch".to_owned(), cell.target.arch.deb().to_owned());
-    key_inputs.insert("source".to_owned(), cell.source_digest.clone());
-    if let Some(base) = inputs.bases.get(&base_id(&cell.distro, cell.target.arch)) {
+    key_inputs.insert("arch".to_owned(), target.target.arch.deb().to_owned());
+    key_inputs.insert("source".to_owned(), target.source_digest.clone());
+    if let Some(base) = inputs.bases.get(&base_id(&target.distro, target.target.arch)) {
         key_inputs.insert("base".to_owned(), base.clone());
     }
-    if let Some(environment) = inputs.environments.get(&cell.target) {
+    if let Some(environment) = inputs.environments.get(&target.target) {
         key_inputs.insert("environment".to_owned(), environment.clone());
     }
-    if let Some(image) = cell.dockerfile_image() {
+    if let Some(image) = target.dockerfile_image() {
         key_inputs.insert("environment.dockerfile".to_owned(), image.key());
     }
     Job {
-        target: cell.target.clone(),
+        target: target.target.clone(),
         recipe: Arc::clone(&generated.recipe),
-        distro: Arc::clone(&cell.distro),
+        distro: Arc::clone(&target.distro),
         resolved: Arc::clone(&generated.resolved),
         builder: Arc::clone(&generated.builder),
         packaging: Arc::clone(&generated.packaging),
         environment: generated.environment.clone(),
         test: generated.test.clone(),
-        limits: limits(inputs, &cell.recipe),
-        source_date_epoch: cell.source_date_epoch,
-        needs: cell.set.needs.clone(),
-        only_needed: cell.only_needed,
+        limits: limits(inputs, &target.recipe),
+        source_date_epoch: target.source_date_epoch,
+        needs: target.set.needs.clone(),
+        only_needed: target.only_needed,
         key: Key::new(key_inputs),
     }
 }
@@ -391,15 +402,15 @@ fn limits(inputs: &Inputs, recipe: &Recipe) -> JobLimits {
 
 /// Targets that two recipes claim: their results would go into one folder. Within a recipe, `matrix::expand` gives no
 /// target twice.
-fn duplicates(cells: &[Cell]) -> Vec<(Target, String)> {
-    let mut owners: HashMap<&Target, &Cell> = HashMap::with_capacity(cells.len());
+fn duplicates(targets: &[TargetInputs]) -> Vec<(Target, String)> {
+    let mut owners: HashMap<&Target, &TargetInputs> = HashMap::with_capacity(targets.len());
     let mut problems = Vec::new();
-    for cell in cells {
-        let owner = owners.entry(&cell.target).or_insert(cell);
-        if owner.recipe.root != cell.recipe.root {
-            let (one, two) = (owner.recipe.root.display(), cell.recipe.root.display());
+    for target in targets {
+        let owner = owners.entry(&target.target).or_insert(target);
+        if owner.recipe.root != target.recipe.root {
+            let (one, two) = (owner.recipe.root.display(), target.recipe.root.display());
             let message = format!("the recipes in {one} and {two} have the same name: give one of them another");
-            problems.push((cell.target.clone(), message));
+            problems.push((target.target.clone(), message));
         }
     }
     problems
@@ -496,13 +507,13 @@ fn twins(jobs: &[Job]) -> Vec<PlanWarning> {
     warning.collect()
 }
 
-/// One warning per distribution, in the order of the cells.
+/// One warning per distribution, in the order of the targets.
 fn end_of_life_warnings(inputs: &Inputs) -> Vec<PlanWarning> {
     let day = |text: &str| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
     let Some(today) = day(&inputs.today) else { return Vec::new() };
     let mut seen = BTreeSet::new();
     let mut warnings = Vec::new();
-    for distro in inputs.cells.iter().map(|cell| &cell.distro) {
+    for distro in inputs.targets.iter().map(|target| &target.distro) {
         let Some(end) = distro.end_of_life.as_deref().and_then(day) else { continue };
         if !seen.insert(&distro.id) {
             continue;

@@ -6,7 +6,6 @@
 //! a compiler.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -175,9 +174,9 @@ fn requirements(recipe: &Recipe) -> impl Iterator<Item = (NeedKind, String, &str
     build.chain(test).chain(main).chain(parts)
 }
 
-/// The recipe as the target's package manager is to see it, when that is another: what only the set can install is no
+/// The recipe as the target's package manager is to see it, if that is another: what only the set can install is no
 /// business of the distribution's archive.
-pub fn seen_by_manager(recipe: &Arc<Recipe>, distro: &Distro, needs: &[Need]) -> Arc<Recipe> {
+pub fn seen_by_manager(recipe: &Recipe, distro: &Distro, needs: &[Need]) -> Option<Recipe> {
     let rewrite = |kind: NeedKind, list: &[String]| -> Vec<String> {
         let taken = |requirement: &String| {
             needs.iter().find(|need| need.kind == kind && need.requirement == *requirement).map(|need| &need.package)
@@ -194,10 +193,7 @@ pub fn seen_by_manager(recipe: &Arc<Recipe>, distro: &Distro, needs: &[Need]) ->
             })
             .collect()
     };
-    if needs.is_empty() {
-        return Arc::clone(recipe);
-    }
-    let mut seen = Recipe::clone(recipe);
+    let mut seen = recipe.clone();
     seen.build.requires = rewrite(NeedKind::Build, &recipe.build.requires);
     if let Some(test) = &mut seen.test {
         test.requires = rewrite(NeedKind::Test, &test.requires);
@@ -209,7 +205,7 @@ pub fn seen_by_manager(recipe: &Arc<Recipe>, distro: &Distro, needs: &[Need]) ->
             relations.requires = rewrite(NeedKind::Run, &relations.requires);
         }
     }
-    if seen == **recipe { Arc::clone(recipe) } else { Arc::new(seen) }
+    (seen != *recipe).then_some(seen)
 }
 
 fn is_capability(requirement: &str) -> bool {

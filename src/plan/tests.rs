@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -5,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::distro::Catalogue;
 use crate::matrix;
-use crate::recipe::RecipeFile;
+use crate::recipe::{ProjectMetadata, Recipe, RecipeFile, RecipeIds, SharedRecipe};
 use crate::types::Arch;
 
 /// Read once: tests with many cases would spend their time on it.
@@ -39,23 +40,36 @@ env = { A = "3" }
 requires = ["gettext-base"]
 "#;
 
-fn cells_at(root: &str, text: &str) -> Vec<Cell> {
-    cells_of(root, text, "default")
+fn targets_at(root: &str, text: &str) -> Vec<TargetInputs> {
+    targets_of(root, text, "default")
 }
 
-fn cells_of(root: &str, text: &str, matrix: &str) -> Vec<Cell> {
+/// Ids of all recipes of these tests: no two share one.
+static IDS: std::sync::Mutex<Option<RecipeIds>> = std::sync::Mutex::new(None);
+
+fn share(recipe: Recipe) -> SharedRecipe {
+    IDS.lock().unwrap().get_or_insert_default().share(recipe)
+}
+
+fn targets_of(root: &str, text: &str, matrix: &str) -> Vec<TargetInputs> {
     let path = Path::new(root).join("farm.toml");
     let file = RecipeFile::parse(&path, text.as_bytes()).unwrap_or_else(|error| panic!("{error:#?}"));
     let catalogue = &*BUILT_IN;
+    let mut shared: HashMap<usize, SharedRecipe> = HashMap::new();
     matrix::expand(&file, matrix, catalogue, Arch::Amd64)
         .unwrap_or_else(|error| panic!("{error:#?}"))
         .into_iter()
         .map(|target| {
             let variant = target.variant.as_deref().and_then(|name| file.variant(name)).cloned().unwrap_or_default();
-            let recipe = file.resolve_shared(&matrix::selection(&target, catalogue), &variant).unwrap();
+            let merged = file.merged(&matrix::selection(&target, catalogue), &variant).unwrap();
+            let new = || {
+                let version = merged.version().unwrap_or("1.0").to_owned();
+                share(merged.complete(ProjectMetadata { version, date: merged.date(), ..Default::default() }))
+            };
+            let recipe = shared.entry(merged.number()).or_insert_with(new).clone();
             let source_date_epoch = recipe.package.date;
             let distro = Arc::clone(catalogue.get(&target.distro).unwrap());
-            Cell {
+            TargetInputs {
                 target,
                 recipe,
                 distro,
@@ -72,7 +86,7 @@ fn cells_of(root: &str, text: &str, matrix: &str) -> Vec<Cell> {
 
 fn inputs(text: &str) -> Inputs {
     Inputs {
-        cells: cells_at("recipes/hello", text),
+        targets: targets_at("recipes/hello", text),
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),
         environments: BTreeMap::new(),
@@ -111,10 +125,10 @@ fn the_examples_of_the_reference_plan() {
         };
         let file = RecipeFile::parse(Path::new("recipes/hello/farm.toml"), example.as_bytes()).unwrap();
         for matrix in file.matrices.keys() {
-            let cells = cells_of("recipes/hello", &example, matrix);
-            let count = cells.len();
+            let targets = targets_of("recipes/hello", &example, matrix);
+            let count = targets.len();
             let plan =
-                plan(&Inputs { cells, ..inputs(RECIPE) }).unwrap_or_else(|error| panic!("{example}\n{error:#?}"));
+                plan(&Inputs { targets, ..inputs(RECIPE) }).unwrap_or_else(|error| panic!("{example}\n{error:#?}"));
             assert_eq!(plan.jobs.len(), count);
             assert!(count > 0, "{example}");
         }
@@ -176,7 +190,7 @@ fn what_cannot_change_the_result_is_no_input() {
         assert_eq!(found, known);
     };
     same(&Inputs { cpus: 64, slots: 1, memory_bytes: 1 << 30, today: "2030-01-01".to_owned(), ..inputs(RECIPE) });
-    same(&Inputs { cells: cells_at("/somewhere/else", RECIPE), ..inputs(RECIPE) });
+    same(&Inputs { targets: targets_at("/somewhere/else", RECIPE), ..inputs(RECIPE) });
     same(&inputs(&format!("{RECIPE}\n[limits]\nmemory = '1 GiB'\ntimeout = 60\n[matrix.full]\ndistros = ['*']\n")));
     let source = |url: &str| {
         let source = format!("[[sources]]\nurl = '{url}/x-1.tar.gz'\nsha256 = '{}'\n", "a".repeat(64));
@@ -189,7 +203,7 @@ fn what_cannot_change_the_result_is_no_input() {
 fn sources_distributions_and_architectures_are_inputs() {
     let before = &keys(RECIPE)[0];
     let mut other = inputs(RECIPE);
-    other.cells[0].source_digest = "other tree".to_owned();
+    other.targets[0].source_digest = "other tree".to_owned();
     let jobs = planned(&other);
     let Reason::Changed { inputs } = reason(&jobs[0], Some(before)) else { panic!("changed") };
     assert_eq!(
@@ -265,19 +279,19 @@ fn packaging_gets_the_time_of_the_sources_unless_the_recipe_has_one() {
 
 #[test]
 fn ends_of_life_warn_once_per_distribution() {
-    let mut cells = inputs(RECIPE).cells;
-    for (cell, end) in cells.iter_mut().zip(["2026-11-22", "2027-01-15", "2027-03-01"]) {
-        cell.distro = Arc::new(Distro { end_of_life: Some(end.to_owned()), ..(*cell.distro).clone() });
+    let mut targets = inputs(RECIPE).targets;
+    for (target, end) in targets.iter_mut().zip(["2026-11-22", "2027-01-15", "2027-03-01"]) {
+        target.distro = Arc::new(Distro { end_of_life: Some(end.to_owned()), ..(*target.distro).clone() });
     }
-    let twice: Vec<Cell> = cells
+    let twice: Vec<TargetInputs> = targets
         .iter()
         .cloned()
-        .chain(cells.iter().cloned().map(|mut cell| {
-            cell.target.recipe = "other".to_owned();
-            cell
+        .chain(targets.iter().cloned().map(|mut target| {
+            target.target.recipe = "other".to_owned();
+            target
         }))
         .collect();
-    let plan = plan(&Inputs { cells: twice, ..inputs(RECIPE) }).unwrap();
+    let plan = plan(&Inputs { targets: twice, ..inputs(RECIPE) }).unwrap();
     let messages: Vec<&str> = plan.warnings.iter().map(|warning| warning.message.as_str()).collect();
     assert_eq!(
         messages,
@@ -290,9 +304,9 @@ fn ends_of_life_warn_once_per_distribution() {
 
 #[test]
 fn two_recipes_of_one_name_are_told_apart_before_anything_runs() {
-    let mut cells = inputs(RECIPE).cells;
-    cells.extend(cells_at("recipes/other", RECIPE));
-    let error = plan(&Inputs { cells, ..inputs(RECIPE) }).unwrap_err();
+    let mut targets = inputs(RECIPE).targets;
+    targets.extend(targets_at("recipes/other", RECIPE));
+    let error = plan(&Inputs { targets, ..inputs(RECIPE) }).unwrap_err();
     assert_eq!(error.problems.len(), 3);
     assert_eq!(
         error.problems[0].1,
@@ -302,25 +316,25 @@ fn two_recipes_of_one_name_are_told_apart_before_anything_runs() {
 
 #[test]
 fn what_a_format_cannot_express_stops_the_plan() {
-    let mut cells = inputs(RECIPE).cells;
-    let mut recipe = (*cells[0].recipe).clone();
+    let mut targets = inputs(RECIPE).targets;
+    let mut recipe = Recipe::clone(&targets[0].recipe);
     recipe.package.relations.requires = vec!["(a or".to_owned()];
-    cells[0].recipe = Arc::new(recipe);
-    let error = plan(&Inputs { cells, ..inputs(RECIPE) }).unwrap_err();
+    targets[0].recipe = share(recipe);
+    let error = plan(&Inputs { targets, ..inputs(RECIPE) }).unwrap_err();
     assert_eq!(error.problems[0].0.to_string(), "hello@debian-12/amd64");
 }
 
 #[test]
 fn many_cells_plan_in_their_order() {
     let few = inputs(RECIPE);
-    let cells: Vec<Cell> = (0..1000)
+    let targets: Vec<TargetInputs> = (0..1000)
         .map(|number| {
-            let mut cell = few.cells[number % 3].clone();
-            cell.target.recipe = format!("hello{number}");
-            cell
+            let mut target = few.targets[number % 3].clone();
+            target.target.recipe = format!("hello{number}");
+            target
         })
         .collect();
-    let jobs = planned(&Inputs { cells, ..few });
+    let jobs = planned(&Inputs { targets, ..few });
     assert_eq!(jobs.len(), 1000);
     assert!(jobs.iter().enumerate().all(|(number, job)| job.target.recipe == format!("hello{number}")));
 }
@@ -405,15 +419,16 @@ fn digests_do_not_depend_on_where_parts_end() {
 
 fn with_environment(environment: &str) -> Vec<Job> {
     let mut inputs = inputs(&RECIPE.replace("[build]", &format!("[environment]\n{environment}\n[build]")));
-    for cell in &mut inputs.cells {
-        if let Some(crate::recipe::EnvironmentOrigin::Distro(id)) = cell.recipe.environment.as_ref().map(|e| &e.origin)
+    for target in &mut inputs.targets {
+        if let Some(crate::recipe::EnvironmentOrigin::Distro(id)) =
+            target.recipe.environment.as_ref().map(|e| &e.origin)
         {
-            cell.environment_distro = BUILT_IN.get(id).cloned();
+            target.environment_distro = BUILT_IN.get(id).cloned();
         }
         if environment.contains("dockerfile") {
-            cell.context_digest = Some("c0ffee".to_owned());
+            target.context_digest = Some("c0ffee".to_owned());
         }
-        inputs.environments.insert(cell.target.clone(), "sha256:image".to_owned());
+        inputs.environments.insert(target.target.clone(), "sha256:image".to_owned());
     }
     planned(&inputs)
 }
@@ -474,7 +489,7 @@ fn what_an_environment_cannot_do_stops_the_plan() {
         error.problems[0].1,
         "[packaging] debian needs the packaging tools of an image, and here farm makes the packages"
     );
-    inputs.cells.clear();
+    inputs.targets.clear();
     assert!(plan(&inputs).is_ok());
 }
 
@@ -488,8 +503,8 @@ fn two_recipes_may_not_make_packages_of_one_name() {
     };
     let problems = |one: &str, two: &str| {
         let mut inputs = inputs(RECIPE);
-        inputs.cells = cells_at("recipes/one", one);
-        inputs.cells.extend(cells_at("recipes/two", two));
+        inputs.targets = targets_at("recipes/one", one);
+        inputs.targets.extend(targets_at("recipes/two", two));
         match plan(&inputs) {
             Ok(_) => Vec::new(),
             Err(error) => error.problems.into_iter().map(|(target, problem)| format!("{target}: {problem}")).collect(),

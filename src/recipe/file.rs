@@ -16,8 +16,8 @@ use super::sections;
 use super::template::{self, Variables};
 use super::values::NameRule;
 use super::{
-    Environment, EnvironmentOrigin, MatrixSpec, PackageArch, PackagingTools, Problem, Recipe, RecipeError, RecipeFile,
-    Selection,
+    Environment, EnvironmentOrigin, MatrixSpec, MergedRecipe, PackageArch, PackagingTools, Problem, Recipe,
+    RecipeError, RecipeFile, Selection,
 };
 use crate::types::Format;
 
@@ -39,10 +39,10 @@ pub(crate) struct Parsed {
     templates: bool,
     /// Whether a package of it has the name of a file that packaging for debhelper has: [`made_by_farm`].
     debian_names: bool,
-    resolved: Mutex<HashMap<Resolution, Arc<Recipe>>>,
+    merged: Mutex<HashMap<Resolution, Arc<MergedRecipe>>>,
 }
 
-/// All that a resolved recipe depends on beside the file.
+/// All that a merged recipe depends on beside the file.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Resolution {
     /// Indices of the overrides in the order in which they are merged.
@@ -116,7 +116,7 @@ impl RecipeFile {
             false => table.clone(),
         };
         let table = filled(&base, None, &problems);
-        let recipe = sections::read_recipe(&table, root.clone(), None, NameRule::Both, &problems);
+        let (recipe, _) = sections::read_recipe(&table, root.clone(), None, NameRule::Both, &problems);
         let mut problems = problems.into_sorted();
         let mut debian_names = has_debian_name(&recipe);
 
@@ -125,7 +125,7 @@ impl RecipeFile {
             let found = Problems::new(&text);
             let merged = filled(&environment::merged(&base, &one.body), one.format(), &found);
             let name_rule = if one.format() == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
-            debian_names |= has_debian_name(&sections::read_recipe(&merged, root.clone(), None, name_rule, &found));
+            debian_names |= has_debian_name(&sections::read_recipe(&merged, root.clone(), None, name_rule, &found).0);
             let new: Vec<Problem> =
                 found.into_sorted().into_iter().filter(|problem| !problems.contains(problem)).collect();
             problems.extend(new);
@@ -156,32 +156,28 @@ impl RecipeFile {
                 built_once: built_once(&recipe),
                 templates,
                 debian_names,
-                resolved: Mutex::default(),
+                merged: Mutex::default(),
             }),
         })
     }
 
-    /// The recipe for one target: matching `[override.…]` tables merged in, less specific first.
+    /// The recipe for one target: matching `[override.…]` tables merged in, less specific first. Targets that the same
+    /// overrides match share one.
     ///
     /// # Errors
     /// What only shows when several overrides meet, or when the package format is known: a recipe that says nothing
     /// about how to make a package of that format.
-    pub fn resolve(&self, selection: &Selection, variant: &BTreeMap<String, String>) -> Result<Recipe, RecipeError> {
-        self.resolve_shared(selection, variant).map(|recipe| (*recipe).clone())
-    }
-
-    /// As [`RecipeFile::resolve`]; targets that the same overrides match share one recipe.
-    pub fn resolve_shared(
+    pub fn merged(
         &self,
         selection: &Selection,
         variant: &BTreeMap<String, String>,
-    ) -> Result<Arc<Recipe>, RecipeError> {
+    ) -> Result<Arc<MergedRecipe>, RecipeError> {
         let format = Format::ALL.into_iter().find(|format| format.as_str() == selection.format);
         let target = (self.parsed.templates || self.parsed.debian_names).then(|| selection.clone());
         let resolution = Resolution { overrides: self.matching(selection), format, variant: variant.clone(), target };
         // A panic while the lock is held cannot leave the map half changed.
-        let mut resolved = self.parsed.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(recipe) = resolved.get(&resolution) {
+        let mut known = self.parsed.merged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recipe) = known.get(&resolution) {
             return Ok(Arc::clone(recipe));
         }
         let parsed = &self.parsed;
@@ -197,7 +193,7 @@ impl RecipeFile {
             merged = Some(template::expand(table, &Variables::new(table, selection, variant), &problems));
         }
         let table = merged.as_ref().unwrap_or(&parsed.base);
-        let mut recipe = sections::read_recipe(table, parsed.root.clone(), format, name_rule, &problems);
+        let (mut recipe, open) = sections::read_recipe(table, parsed.root.clone(), format, name_rule, &problems);
         let problems = problems.into_sorted();
         if !problems.is_empty() {
             return Err(RecipeError::Invalid { path: self.path.clone(), text: Arc::clone(&self.text), problems });
@@ -206,8 +202,8 @@ impl RecipeFile {
         if format == Some(Format::Deb) {
             made_by_farm(&mut recipe, selection);
         }
-        let recipe = Arc::new(recipe);
-        resolved.insert(resolution, Arc::clone(&recipe));
+        let recipe = Arc::new(MergedRecipe::new(known.len(), recipe, open));
+        known.insert(resolution, Arc::clone(&recipe));
         Ok(recipe)
     }
 
@@ -224,7 +220,7 @@ impl RecipeFile {
         }
         // What is wrong with the recipe for this target is told when it is resolved for the plan.
         let variant = selection.variant.as_deref().and_then(|name| self.variant(name)).cloned().unwrap_or_default();
-        self.resolve_shared(selection, &variant).is_ok_and(|recipe| built_once(&recipe))
+        self.merged(selection, &variant).is_ok_and(|recipe| built_once(recipe.draft()))
     }
 
     /// The distributions that override selectors name, with the place of each selector: `debian`, `debian-12`,

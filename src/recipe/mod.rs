@@ -1,5 +1,5 @@
-//! Recipes: `farm.toml` -> [`RecipeFile`] (as written, spans kept) -> [`Recipe`] (for one target, overrides applied).
-//! Strict: an unknown key is an error with file, line, caret and a suggestion. This module reads one file; it neither
+//! Recipes, in stages that are types: `farm.toml` -> [`RecipeFile`] (as written, spans kept) -> [`MergedRecipe`] (for one
+//! target, overrides merged) -> [`Recipe`] (with what the project says: version, date, changelog, series). Strict: an unknown key is an error with file, line, caret and a suggestion. This module reads one file; it neither
 //! fetches sources nor knows which distributions exist.
 //!
 //! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
@@ -12,12 +12,14 @@ mod document;
 mod environment;
 mod file;
 mod keys;
+mod merged;
 mod overrides;
 mod project;
 mod reader;
 mod relations;
 mod schema;
 mod sections;
+mod shared;
 mod syntax;
 mod system;
 mod template;
@@ -35,10 +37,12 @@ use crate::types::Address;
 pub(crate) use document::{Value, parse as parse_document};
 pub(crate) use file::decode;
 pub(crate) use keys::Schema;
+pub use merged::{MergedRecipe, ProjectMetadata};
 pub(crate) use overrides::glob_matches;
-pub use project::{ChangelogFrom, FromProject, Place, VersionFrom};
+pub use project::{ChangelogFrom, FromProject, Place, Series, VersionFrom};
 pub(crate) use reader::{Problems, Section};
 pub use schema::json_schema;
+pub use shared::{RecipeId, RecipeIds, SharedRecipe};
 pub(crate) use system::is_plain_link;
 pub use system::{Alternative, AlternativeLink, Service, System, SystemUser};
 pub(crate) use template::literal;
@@ -60,7 +64,7 @@ pub(crate) fn check_source_url(url: &str) -> Result<(), String> {
     values::source_url(url).map_err(|complaint| format!("it {}: {}", complaint.message, complaint.label))
 }
 
-/// A recipe for one target: every override that matches it is applied.
+/// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
     /// The folder of `farm.toml`: relative paths in the recipe start here.
@@ -83,7 +87,7 @@ pub struct Recipe {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Package {
     pub name: String,
-    /// Upstream version; no `-`. As long as it is left to the project, what it is given later is not known: `0`.
+    /// Upstream version; no `-`.
     pub version: String,
     pub release: u32,
     pub epoch: u32,
@@ -111,14 +115,11 @@ pub struct Package {
     pub scripts: MaintainerScripts,
     /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
     pub date: Option<i64>,
-    /// The date that takes its place when it turns out that the sources have none: `source::settle` knows it.
+    /// The date that takes its place when it turns out that the sources have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fallback_date: Option<i64>,
     /// What the changelog says of this version; empty: only that it was built.
     pub changelog: Vec<String>,
-    /// What `source::settle` has still to ask the project for.
-    #[serde(skip)]
-    pub from_project: FromProject,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
@@ -186,9 +187,7 @@ pub struct Source {
     /// Whether `.gitignore` files say what is no part of a `path` source.
     #[serde(skip_serializing_if = "is_true")]
     pub gitignore: bool,
-    /// A quilt series beside the recipe; `source::settle` puts what it lists in front of `patches`.
-    pub series: Option<Series>,
-    /// Applied in order, in `into`.
+    /// Applied in order, in `into`; those of a series first.
     pub patches: Vec<Patch>,
     /// Lines of context that a hunk may do without.
     pub fuzz: u32,
@@ -209,16 +208,6 @@ pub struct SourcePlace {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn is_true(value: &bool) -> bool {
     *value
-}
-
-/// A list of patches that is still to be read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Series {
-    /// Relative to the recipe.
-    pub path: String,
-    /// Where the recipe names it.
-    #[serde(skip)]
-    pub span: std::ops::Range<usize>,
 }
 
 /// One patch of a source.

@@ -8,9 +8,6 @@ use super::reader::Section;
 use super::values;
 use crate::types::nearest;
 
-/// The version of a recipe that leaves it to the project, until the project was asked.
-pub(super) const UNKNOWN_VERSION: &str = "0";
-
 /// What is still to be asked for. Each with its place in the recipe, for what is wrong with the answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct FromProject {
@@ -18,9 +15,25 @@ pub struct FromProject {
     pub changelog: Option<ChangelogFrom>,
     /// The date of the commit.
     pub date: Option<Range<usize>>,
+    /// Quilt series beside the recipe, by the numbers of the sources that they are of.
+    pub series: Vec<(usize, Series)>,
+}
+
+/// A list of patches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Relative to the recipe.
+    pub path: String,
+    /// Where the recipe names it.
+    pub span: Range<usize>,
 }
 
 impl FromProject {
+    /// Whether the project itself must be looked at: a series lies beside the recipe.
+    pub fn asks_project(&self) -> bool {
+        self.version.is_some() || self.changelog.is_some() || self.date.is_some()
+    }
+
     pub fn is_nothing(&self) -> bool {
         *self == FromProject::default()
     }
@@ -55,7 +68,7 @@ pub enum Place {
 
 /// Reads the three keys of `[package]` as far as they are tables.
 pub(super) fn read(package: &Section<'_>) -> FromProject {
-    FromProject { version: version(package), changelog: changelog(package), date: date(package) }
+    FromProject { version: version(package), changelog: changelog(package), date: date(package), series: Vec::new() }
 }
 
 fn version(package: &Section<'_>) -> Option<VersionFrom> {

@@ -15,8 +15,8 @@ use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe, RecipeLimits, Series,
-    Source, SourcePlace, Strip, SubPackage, Test,
+    Build, FromProject, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe,
+    RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -43,10 +43,10 @@ pub(crate) fn read_recipe(
     format: Option<Format>,
     name_rule: NameRule,
     problems: &Problems<'_>,
-) -> Recipe {
+) -> (Recipe, FromProject) {
     let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table, problems };
     let relations = Reader { format: relations::generated(table, format), for_all: false };
-    let package = match file.sub("package", &keys::PACKAGE, "[package]") {
+    let (package, mut open) = match file.sub("package", &keys::PACKAGE, "[package]") {
         Some(section) => read_package(&section, name_rule, relations),
         None => {
             if table.get("package").is_none() {
@@ -64,7 +64,12 @@ pub(crate) fn read_recipe(
             read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
         }
     };
-    let sources = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect();
+    let read = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect::<Vec<_>>();
+    let mut sources = Vec::with_capacity(read.len());
+    for (number, (source, series)) in read.into_iter().enumerate() {
+        sources.push(source);
+        open.series.extend(series.map(|series| (number, series)));
+    }
     let build_section = file.sub("build", &keys::BUILD, "[build]");
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
     let environment =
@@ -86,7 +91,7 @@ pub(crate) fn read_recipe(
         let span = build_section.map(|section| section.span).or_else(|| header_of(table, "package"));
         require_install(&recipe, format, span.unwrap_or(0..0), problems);
     }
-    recipe
+    (recipe, open)
 }
 
 fn header_of(table: &Table, key: &str) -> Option<Range<usize>> {
@@ -111,15 +116,15 @@ fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems
     }
 }
 
-fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -> Package {
+fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -> (Package, FromProject) {
     section.require(&["name", "version", "summary", "license", "maintainer"]);
     let summary = section.required_line("summary", values::anything);
     let from_project = project::read(section);
     let architecture = read_architecture(section).unwrap_or(PackageArch::Any);
-    Package {
+    let package = Package {
         name: section.required_line("name", name_rule.check()),
         version: match section.is_table("version") {
-            true => project::UNKNOWN_VERSION.to_owned(),
+            true => String::new(),
             false => section.required_line("version", values::version),
         },
         release: section.integer("release", 1..=999_999).unwrap_or(1),
@@ -143,8 +148,8 @@ fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -
         date: if section.is_table("date") { None } else { read_date(section) },
         fallback_date: None,
         changelog: Vec::new(),
-        from_project,
-    }
+    };
+    (package, from_project)
 }
 
 /// No date before those that packages can have.
@@ -208,7 +213,7 @@ fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
     }
 }
 
-fn read_source(section: &Section<'_>) -> Option<Source> {
+fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
     let origins: Vec<&str> =
         ["url", "urls", "path", "git"].into_iter().filter(|key| section.table.get(key).is_some()).collect();
     let help = "a source is one of: url (or urls) and sha256; path; git and commit";
@@ -301,7 +306,7 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
             Some("name them in `patches`, or their list in `series`".to_owned()),
         );
     }
-    Some(Source {
+    let source = Source {
         origin,
         strip: section.integer("strip", 0..=16).unwrap_or(default_strip),
         into: section
@@ -310,11 +315,11 @@ fn read_source(section: &Section<'_>) -> Option<Source> {
         strip_said: section.table.get("strip").is_some(),
         unpack,
         gitignore: section.boolean("gitignore").unwrap_or(true),
-        series,
         patches: patches.into_iter().map(|path| Patch { path, strip: 1 }).collect(),
         fuzz: section.integer("fuzz", 0..=MOST_FUZZ).unwrap_or(0),
         place,
-    })
+    };
+    Some((source, series))
 }
 
 /// Keys that belong to another kind of what this table describes.

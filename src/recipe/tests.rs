@@ -53,12 +53,12 @@ fn selection(target: &str) -> Selection {
 }
 
 fn resolved(file: &RecipeFile, target: &str) -> Recipe {
-    file.resolve(&selection(target), &BTreeMap::new()).unwrap()
+    file.merged(&selection(target), &BTreeMap::new()).unwrap().without_project().unwrap()
 }
 
 /// What is wrong with a recipe for one target: message, label and the text that is marked.
 fn target_problems(text: &str, target: &str) -> Vec<(String, String, String)> {
-    match recipe(text).resolve(&selection(target), &BTreeMap::new()) {
+    match recipe(text).merged(&selection(target), &BTreeMap::new()) {
         Err(RecipeError::Invalid { problems, .. }) => problems
             .into_iter()
             .map(|problem| (problem.message, problem.label, text[problem.span].to_owned()))
@@ -384,7 +384,7 @@ fn own_packaging_replaces_scripts_for_its_format_only() {
         MINIMAL.replace("[build]\ninstall = \"make install DESTDIR=$DESTDIR\"", "[packaging]\ndebian = 'debian'");
     let file = recipe(&text);
     assert_eq!(resolved(&file, "debian-12/amd64").packaging.debian.as_deref(), Some("debian"));
-    let Err(RecipeError::Invalid { problems, .. }) = file.resolve(&selection("fedora-43/amd64"), &BTreeMap::new())
+    let Err(RecipeError::Invalid { problems, .. }) = file.merged(&selection("fedora-43/amd64"), &BTreeMap::new())
     else {
         panic!("an rpm cannot be made")
     };
@@ -424,7 +424,7 @@ fn architecture_independent_recipes_are_known() {
 #[test]
 fn targets_with_the_same_overrides_share_a_recipe() {
     let file = recipe(&format!("{MINIMAL}\n[override.debian-12.package]\nrelease = 2\n"));
-    let shared = |target| file.resolve_shared(&selection(target), &BTreeMap::new()).unwrap();
+    let shared = |target| file.merged(&selection(target), &BTreeMap::new()).unwrap();
     assert!(std::sync::Arc::ptr_eq(&shared("debian-13/amd64"), &shared("debian-11/arm64")));
     assert!(!std::sync::Arc::ptr_eq(&shared("debian-13/amd64"), &shared("debian-12/amd64")));
     assert!(!std::sync::Arc::ptr_eq(&shared("debian-13/amd64"), &shared("fedora-43/amd64")));
@@ -441,7 +441,7 @@ fn templates_are_filled_in_for_each_target() {
     let file = recipe(&text);
     let of = |target: &str, variant: &str| {
         let selection = Selection { variant: Some(variant.to_owned()), ..selection(target) };
-        let recipe = file.resolve(&selection, file.variant(variant).unwrap()).unwrap();
+        let recipe = file.merged(&selection, file.variant(variant).unwrap()).unwrap().without_project().unwrap();
         let Origin::Urls { urls, .. } = &recipe.sources[0].origin else { panic!("an address") };
         (urls[0].secret().to_owned(), recipe.package.summary.clone())
     };

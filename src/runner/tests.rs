@@ -304,7 +304,7 @@ fn recipe(path: &std::path::Path) -> Recipe {
         arch: "amd64".to_owned(),
         variant: None,
     };
-    RecipeFile::load(path).unwrap().resolve(&selection, &BTreeMap::new()).unwrap()
+    RecipeFile::load(path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap()
 }
 
 /// A whole .deb (deb(5)) that holds one documentation file.

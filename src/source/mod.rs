@@ -45,7 +45,7 @@ pub use context::Context;
 use make::{Original, Part, build, file_name, top_name};
 use prepared::{Loaded, load};
 pub use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
-pub use project::{SettleError, is_settled, settle};
+pub use project::{MetadataError, metadata};
 pub use tree::EARLIEST;
 use tree::refused;
 pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};

@@ -71,7 +71,6 @@ fn source(origin: Origin, strip: u32) -> Source {
         into: ".".to_owned(),
         unpack: true,
         gitignore: true,
-        series: None,
         patches: Vec::new(),
         fuzz: 0,
         place: SourcePlace::default(),

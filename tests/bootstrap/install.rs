@@ -67,7 +67,8 @@ async fn compare(id: &str) {
         arch: arch.deb().to_owned(),
         variant: None,
     };
-    let recipe = RecipeFile::load(&path).unwrap().resolve(&selection, &BTreeMap::new()).unwrap();
+    let recipe =
+        RecipeFile::load(&path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap();
     let setup = family::builder(&recipe, &distro);
     let urls = mirrors.iter().map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
     let env = family::network_env(&distro, &urls);

@@ -5,6 +5,7 @@
 
 mod config;
 mod doctor;
+mod examples;
 #[cfg(target_os = "linux")]
 mod gc;
 mod init;

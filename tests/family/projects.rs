@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use farm::distro::{Catalogue, Distro};
 use farm::recipe::{
-    Build, FromProject, MaintainerScripts, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations,
-    Source, SourcePlace, Strip, SubPackage, System, Test,
+    Build, MaintainerScripts, Origin, Package, PackageArch, Packaging, Recipe, RecipeLimits, Relations, Source,
+    SourcePlace, Strip, SubPackage, System, Test,
 };
 
 use crate::lab::Tree;
@@ -51,7 +51,6 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             date: None,
             fallback_date: None,
             changelog: vec![],
-            from_project: FromProject::default(),
         },
         sources: vec![Source {
             origin: Origin::Path { path: ".".to_owned() },
@@ -61,7 +60,6 @@ pub fn recipe(name: &str, version: &str) -> Recipe {
             place: SourcePlace::default(),
             into: ".".to_owned(),
             unpack: true,
-            series: None,
             patches: vec![],
             fuzz: 0,
         }],

@@ -14,10 +14,10 @@ use miette::{
 };
 
 use crate::cli::config::ConfigError;
-use crate::cli::failure::Circle;
 use crate::distro::DistroError;
 use crate::matrix::MatrixError;
 use crate::plan::PlanError;
+use crate::project::{Circle, ProjectError};
 use crate::recipe::{Problem, RecipeError};
 use crate::report::style::count;
 use crate::report::{Style, Tone};
@@ -28,6 +28,18 @@ const MAX_LINE: usize = 400;
 
 /// Targets that are named for one problem.
 const MAX_TARGETS: usize = 3;
+
+/// What is wrong with a project; none where a line says as much as a page.
+pub(crate) fn project(error: &ProjectError, style: &Style) -> Option<String> {
+    Some(match error {
+        ProjectError::Recipes(errors) => errors.iter().map(|error| recipe(error, style)).collect(),
+        ProjectError::Distro(error) => distro(error, style),
+        ProjectError::Matrix(error) => matrix(error, style),
+        ProjectError::Plan(error) => plan(error, style),
+        ProjectError::Circle(found) => circle(found, style),
+        _ => return None,
+    })
+}
 
 pub(crate) fn recipe(error: &RecipeError, style: &Style) -> String {
     match error {
@@ -54,7 +66,7 @@ pub(crate) fn distro(error: &DistroError, style: &Style) -> String {
     }
 }
 
-pub(crate) fn matrix(error: &MatrixError, style: &Style) -> String {
+fn matrix(error: &MatrixError, style: &Style) -> String {
     match error {
         MatrixError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
         MatrixError::UnknownMatrix { path, name, known } => {
@@ -79,7 +91,7 @@ pub(crate) fn matrix(error: &MatrixError, style: &Style) -> String {
     }
 }
 
-pub(crate) fn plan(error: &PlanError, style: &Style) -> String {
+fn plan(error: &PlanError, style: &Style) -> String {
     // What is wrong with a recipe is mostly wrong for many of its targets: said once.
     let mut told: Vec<(&str, Vec<String>)> = Vec::new();
     for (target, message) in &error.problems {
@@ -103,7 +115,7 @@ pub(crate) fn plan(error: &PlanError, style: &Style) -> String {
 }
 
 /// Each requirement that is part of a circle, at its place.
-pub(crate) fn circle(circle: &Circle, style: &Style) -> String {
+fn circle(circle: &Circle, style: &Style) -> String {
     let mut page = headline(&circle.to_string(), style);
     for link in &circle.links {
         let problem = Problem {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::distro::Catalogue;
 use crate::matrix::Target;
+use crate::project::{Access, Project, Selection};
 use crate::recipe::RecipeFile;
 use crate::types::{Arch, Format};
 
@@ -454,4 +455,29 @@ fn a_wrong_distribution() {
         help: Some("did you mean `format`?".to_owned()),
     };
     insta::assert_snapshot!("distribution", distro(&error, &Style::PLAIN));
+}
+
+#[tokio::test]
+async fn a_circle_is_named_with_every_place_that_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, rest) in [
+        ("heron", "[build]\nrequires = [\"bison\", \"reed\"]"),
+        ("pond", "[build]\n[packages.dev]\nfiles = [\"/usr/include/**\"]\nrequires = [\"heron\"]"),
+        ("reed", "[build]\n[override.deb.build]\nrequires = [\"pond-dev\"]"),
+    ] {
+        let text = format!(
+            "[package]\nname = \"{name}\"\nversion = \"1.0\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
+             maintainer = \"T <t@example.org>\"\n{rest}\n[matrix]\ndistros = [\"debian-12\"]\n"
+        );
+        let place = folder.path().join("recipes").join(name);
+        std::fs::create_dir_all(&place).unwrap();
+        std::fs::write(place.join("farm.toml"), text.replace("[build]\n", "[build]\ninstall = \"x\"\n")).unwrap();
+    }
+    let project = Project::load(folder.path(), &[]).unwrap();
+    let access = Access::new(folder.path().join("cache")).unwrap();
+    let selected = project.select(&Selection::default(), Arch::Amd64).unwrap();
+    let error = selected.resolve(&access, false).await.unwrap_err();
+    let style = Style { unicode: true, color: false, width: 80, cuts: false };
+    let page = super::project(&error, &style).unwrap();
+    insta::assert_snapshot!(page.replace(folder.path().to_str().unwrap(), "."));
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{Check, State, at_home};
-use crate::cli::context;
 use crate::engine::EngineInfo;
+use crate::project;
 use crate::types::{Arch, human_bytes};
 
 /// A base, a builder and the packages of one target take about as much.
@@ -99,7 +99,7 @@ pub(super) fn machine(engine: Option<&EngineInfo>) -> Check {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         return Check::new(NAME, State::Note, format!("CPUs: {cpus}; memory as the engine has it, once there is one"));
     };
-    let slots = context::default_slots(info.cpus);
+    let slots = project::default_slots(info.cpus);
     let found = format!(
         "{}, CPUs: {}, memory: {}; jobs at a time: {slots}",
         info.arch,

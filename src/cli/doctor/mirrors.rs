@@ -10,9 +10,10 @@ use futures_util::future;
 use super::{A_MOMENT, A_WHILE, Check, State, within};
 use crate::archive::mirror::{self, Origin};
 use crate::cli::config::Config;
-use crate::cli::{context, select};
+use crate::cli::context;
 use crate::distro::{Catalogue, Distro};
 use crate::fetch;
+use crate::plan;
 use crate::types::{Address, human_duration};
 
 /// Beyond it, a signature's or an index's date may be on the wrong side of now.
@@ -44,7 +45,7 @@ struct Answer {
 
 /// A check for each mirror, and one for the clock.
 pub(super) async fn checks(flags: &[(String, String)], config: &Config) -> (Vec<Check>, Check) {
-    let Ok(catalogue) = select::catalogue(Path::new("."), &[]) else {
+    let Ok(catalogue) = Catalogue::around([Path::new(".")]) else {
         let broken = Check::new("mirror", State::Warning, "not known: a definition in distros/ is not valid");
         return (vec![broken.mend("`farm distros` shows the place")], clock(Utc::now(), &[]));
     };
@@ -72,7 +73,7 @@ fn places(
     let mut configured = config.mirrors.clone();
     configured.extend(variables.clone());
     configured.extend(flags.iter().cloned());
-    let today = context::today();
+    let today = plan::today();
     // The oldest release that has support is in every mirror that is worth its name.
     let lives = |distro: &&Distro| distro.end_of_life.as_ref().is_some_and(|end| *end > today);
     let debian = catalogue.iter().map(|distro| &**distro).find(|distro| distro.family == "debian" && lives(distro));

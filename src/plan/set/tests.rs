@@ -2,6 +2,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
+use std::sync::Arc;
+
 use super::*;
 use crate::distro::Catalogue;
 use crate::recipe::RecipeFile;
@@ -10,7 +12,7 @@ use crate::types::Arch;
 static BUILT_IN: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::load(&[]).unwrap());
 
 /// A recipe on a distribution.
-fn recipe(name: &str, distro: &str, rest: &str) -> (Target, Arc<Recipe>, Arc<Distro>) {
+fn recipe(name: &str, distro: &str, rest: &str) -> (Target, Recipe, Arc<Distro>) {
     let text = format!(
         "[package]\nname = \"{name}\"\nversion = \"1.2\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
          maintainer = \"T <t@example.org>\"\n{rest}\n[matrix]\ndistros = [\"*\"]\n"
@@ -25,7 +27,11 @@ fn recipe(name: &str, distro: &str, rest: &str) -> (Target, Arc<Recipe>, Arc<Dis
         format: distro.format,
         variant: None,
     };
-    let recipe = file.resolve_shared(&crate::matrix::selection(&target, &BUILT_IN), &Default::default()).unwrap();
+    let recipe = file
+        .merged(&crate::matrix::selection(&target, &BUILT_IN), &Default::default())
+        .unwrap()
+        .without_project()
+        .unwrap();
     (target, recipe, distro)
 }
 
@@ -139,7 +145,7 @@ fn rpms_built_on_a_debian_base_are_known_by_either_name_to_what_apt_would_instal
     );
     let (target, recipe, distro) = recipe("heron", "rpm-generic", tool);
     let needs = resolve(&target, &recipe, &distro, &set).needs;
-    let seen = seen_by_manager(&recipe, &distro, &needs);
+    let seen = seen_by_manager(&recipe, &distro, &needs).unwrap();
     assert_eq!(
         (seen.build.requires.as_slice(), seen.test.as_ref().unwrap().requires.as_slice()),
         (&["bison".to_owned()][..], &["curl".to_owned()][..])
@@ -152,14 +158,17 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
     let tool = "[build]\nrequires = [\"pkgconfig(pond) >= 1\", \"libpond-dev (>= 1)\"]\ninstall = \"x\"";
     let (target, recipe, distro) = recipe("heron", "debian-12", tool);
     let needs = resolve(&target, &recipe, &distro, &set).needs;
-    assert_eq!(seen_by_manager(&recipe, &distro, &needs).build.requires, ["libpond-dev", "libpond-dev (>= 1)"]);
+    assert_eq!(
+        seen_by_manager(&recipe, &distro, &needs).unwrap().build.requires,
+        ["libpond-dev", "libpond-dev (>= 1)"]
+    );
     // Neither does a .deb say it, of packages that are needed at the user's, nor one that is provided by its word alone.
     let words = "provides = [\"cmake(Pond) = 1.2\"]\n[build]\ninstall = \"x\"";
     let set = providers("debian-12", &[("libpond", LIBRARY, true), ("pond-cmake", words, true)]);
     let tool = "requires = [\"pkgconfig(pond)\", \"bash\", \"cmake(Pond) >= 1\"]\n[build]\ninstall = \"x\"";
     let (target, heron, debian) = self::recipe("heron", "debian-12", tool);
     let needs = resolve(&target, &heron, &debian, &set).needs;
-    let seen = seen_by_manager(&heron, &debian, &needs);
+    let seen = seen_by_manager(&heron, &debian, &needs).unwrap();
     assert_eq!(seen.package.relations.requires, ["libpond-dev", "bash", "pond-cmake"]);
     assert!(family::check(&self::recipe("pond-cmake", "debian-12", words).1, &debian).is_empty());
     // What another distribution's manager can ask for is left to it.
@@ -168,7 +177,7 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
         self::recipe("heron", "fedora-43", "[build]\nrequires = [\"pkgconfig(pond)\"]\ninstall = \"x\"");
     let needs = resolve(&target, &recipe, &distro, &set).needs;
     assert_eq!(needs[0].package, "libpond-devel");
-    assert!(Arc::ptr_eq(&seen_by_manager(&recipe, &distro, &needs), &recipe));
+    assert!(seen_by_manager(&recipe, &distro, &needs).is_none());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::git::{Checkout, Repository, View};
 use super::super::tree::EARLIEST;
 use super::super::{SourceError, walk};
-use crate::recipe::{Origin, Recipe, Source};
+use crate::recipe::{MergedRecipe, Origin, Patch, Source};
 use crate::types::Address;
 
 /// Ends of the names of archives, whose entries have times.
@@ -30,7 +30,7 @@ pub(super) enum Dated {
     No,
 }
 
-pub(super) fn dated(recipe: &Recipe) -> Dated {
+pub(super) fn dated(sources: &[Source]) -> Dated {
     let one = |source: &Source| match &source.origin {
         Origin::Git { .. } => Dated::Yes,
         Origin::Path { path } if is_archive(path) && source.unpack => Dated::Perhaps,
@@ -40,7 +40,7 @@ pub(super) fn dated(recipe: &Recipe) -> Dated {
             if is_archive(&name) && source.unpack { Dated::Yes } else { Dated::Perhaps }
         }
     };
-    let all: Vec<Dated> = recipe.sources.iter().map(one).collect();
+    let all: Vec<Dated> = sources.iter().map(one).collect();
     match all.contains(&Dated::Yes) {
         true => Dated::Yes,
         false if all.contains(&Dated::Perhaps) => Dated::Perhaps,
@@ -55,8 +55,13 @@ fn is_archive(name: &str) -> bool {
 
 /// The date of the last commit that changed the recipe's folder or a folder or file of its sources; without one the day on
 /// which `file`, the recipe, was written. None when nothing says so.
-pub(super) async fn own(recipe: &Recipe, file: &Path, cancel: &CancellationToken) -> Result<Option<i64>, SourceError> {
-    match committed(recipe, cancel).await {
+pub(super) async fn own(
+    recipe: &MergedRecipe,
+    series: &[Vec<Patch>],
+    file: &Path,
+    cancel: &CancellationToken,
+) -> Result<Option<i64>, SourceError> {
+    match committed(recipe, series, cancel).await {
         Ok(Some(date)) => return Ok(Some(date)),
         Err(SourceError::Cancelled) => return Err(SourceError::Cancelled),
         // No repository that can be read, no commit, or no git.
@@ -70,18 +75,24 @@ pub(super) async fn own(recipe: &Recipe, file: &Path, cancel: &CancellationToken
     Ok(written.map(|time| time.min(now) / DAY * DAY).filter(|time| *time >= EARLIEST))
 }
 
-async fn committed(recipe: &Recipe, cancel: &CancellationToken) -> Result<Option<i64>, SourceError> {
-    let root = walk::inside(&recipe.root, ".")?;
+async fn committed(
+    recipe: &MergedRecipe,
+    series: &[Vec<Patch>],
+    cancel: &CancellationToken,
+) -> Result<Option<i64>, SourceError> {
+    let root = walk::inside(recipe.root(), ".")?;
     let Some(checkout) = Checkout::around(&root)? else { return Ok(None) };
     let Some(top) = checkout.top().map(Path::to_owned) else { return Ok(None) };
     let mut places: Vec<PathBuf> = vec![root];
-    for source in &recipe.sources {
+    let mut patches: Vec<&Patch> = series.iter().flatten().collect();
+    for source in recipe.sources() {
         if let Origin::Path { path } = &source.origin {
-            places.push(walk::inside(&recipe.root, path)?);
+            places.push(walk::inside(recipe.root(), path)?);
         }
-        for patch in &source.patches {
-            places.push(walk::inside(&recipe.root, &patch.path)?);
-        }
+        patches.extend(&source.patches);
+    }
+    for patch in patches {
+        places.push(walk::inside(recipe.root(), &patch.path)?);
     }
     let names: Vec<String> = places
         .iter()

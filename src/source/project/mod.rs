@@ -20,7 +20,9 @@ use tokio_util::sync::CancellationToken;
 use super::git::{self, Checkout, Depth, Repository, View};
 use super::tree::EARLIEST;
 use super::{SourceError, series, walk};
-use crate::recipe::{Origin, Place, Problem, Recipe, Source, VersionFrom, version_reason};
+use crate::recipe::{
+    MergedRecipe, Origin, Patch, Place, Problem, ProjectMetadata, Source, VersionFrom, version_reason,
+};
 use crate::types::printable;
 
 use date::Dated;
@@ -33,9 +35,9 @@ const MOST_COMMITS: &str = "--max-count=40";
 /// Tags that name a version when the recipe does not say which do.
 const TAGS: &str = "*[0-9]*";
 
-/// Why a recipe could not be completed.
+/// Why a project does not say what its recipe leaves to it.
 #[derive(Debug, thiserror::Error)]
-pub enum SettleError {
+pub enum MetadataError {
     /// What the recipe asks for is not there: at a place in its text.
     #[error("{}", .0.message)]
     Problem(Problem),
@@ -43,78 +45,81 @@ pub enum SettleError {
     Source(#[from] SourceError),
 }
 
-/// Whether a recipe needs [`settle`].
-pub fn is_settled(recipe: &Recipe) -> bool {
-    let package = &recipe.package;
-    let has_date = package.date.is_some() || package.fallback_date.is_some() || date::dated(recipe) == Dated::Yes;
-    has_date && package.from_project.is_nothing() && recipe.sources.iter().all(|source| source.series.is_none())
-}
-
-/// The recipe with everything in it that it left to the project; with `snapshot`, its version and date are those of the
-/// tree as it is now, whatever the recipe says. A recipe of downloads alone has no such tree.
+/// All that a recipe leaves to its project; with `snapshot`, the version and date are those of the tree as it is now,
+/// whatever the recipe says. A recipe of downloads alone has no such tree.
 ///
 /// `cache` is that of [`super::Sources`]; `file` is where the recipe was read.
-pub async fn settle(
+pub async fn metadata(
     cache: &Path,
     file: &Path,
-    recipe: &Recipe,
+    recipe: &MergedRecipe,
     snapshot: bool,
     cancel: &CancellationToken,
-) -> Result<Recipe, SettleError> {
-    let mut settled = recipe.clone();
-    for source in &mut settled.sources {
-        if let Some(list) = source.series.take() {
-            let content = read(&recipe.root, &list.path)?
-                .ok_or_else(|| problem(&list.span, "there is no such series", "no file here".to_owned(), None))?;
-            let listed = series::parse(&list.path, &content)
-                .map_err(|reason| problem(&list.span, "the series cannot be read", reason, None))?;
-            source.patches.splice(0..0, listed);
-        }
+) -> Result<ProjectMetadata, MetadataError> {
+    let mut found = ProjectMetadata { date: recipe.date(), series: series_of(recipe)?, ..ProjectMetadata::default() };
+    match recipe.version() {
+        Some(version) if !recipe.open().asks_project() && !snapshot => found.version = version.to_owned(),
+        _ => ask(cache, recipe, snapshot, &mut found, cancel).await?,
     }
-    let asked = &recipe.package.from_project;
-    if !asked.is_nothing() || snapshot {
-        ask(cache, recipe, snapshot, &mut settled, cancel).await?;
-    }
-    let dated = date::dated(&settled);
-    if settled.package.date.is_none() && dated != Dated::Yes {
-        let own = date::own(&settled, file, cancel).await?;
+    let dated = date::dated(recipe.sources());
+    if found.date.is_none() && dated != Dated::Yes {
+        let own = date::own(recipe, &found.series, file, cancel).await?;
         match dated {
-            Dated::No => settled.package.date = own.or(Some(EARLIEST)),
-            _ => settled.package.fallback_date = own.or(Some(EARLIEST)),
+            Dated::No => found.date = own.or(Some(EARLIEST)),
+            _ => found.fallback_date = own.or(Some(EARLIEST)),
         }
     }
-    Ok(settled)
+    Ok(found)
 }
 
-/// What [`settle`] has to ask the project for.
+/// For each source, the patches that its series lists.
+fn series_of(recipe: &MergedRecipe) -> Result<Vec<Vec<Patch>>, MetadataError> {
+    let mut series = vec![Vec::new(); recipe.sources().len()];
+    for (source, list) in &recipe.open().series {
+        let content = read(recipe.root(), &list.path)?
+            .ok_or_else(|| problem(&list.span, "there is no such series", "no file here".to_owned(), None))?;
+        series[*source] = series::parse(&list.path, &content)
+            .map_err(|reason| problem(&list.span, "the series cannot be read", reason, None))?;
+    }
+    Ok(series)
+}
+
+/// What the project itself has to be asked for.
 async fn ask(
     cache: &Path,
-    recipe: &Recipe,
+    recipe: &MergedRecipe,
     snapshot: bool,
-    settled: &mut Recipe,
+    found: &mut ProjectMetadata,
     cancel: &CancellationToken,
-) -> Result<(), SettleError> {
-    let asked = &recipe.package.from_project;
+) -> Result<(), MetadataError> {
+    let asked = recipe.open();
     let project = Project::of(cache, recipe, snapshot, cancel).await?;
     let standing = async |span: &Range<usize>, tags: Option<&str>| project.standing(span, tags, cancel).await;
 
-    let mut released = recipe.package.version.clone();
-    if let Some(from) = &asked.version {
-        let found = match &from.place {
-            Place::Git => {
-                let known = standing(&from.span, from.tags.as_deref()).await?;
-                let tag =
-                    known.tag.as_deref().ok_or_else(|| no_tag(&from.span, from.tags.as_deref(), known.shallow))?;
-                released = version_of(tag, recipe, from)?;
-                known.standing.after(&released)
-            }
-            Place::File(name) => {
-                released = project.version_in_files(&from.span, name.as_deref(), cancel).await?;
-                released.clone()
-            }
-        };
-        settled.package.version = format!("{found}{}", from.suffix);
-    }
+    let (released, version) = match &asked.version {
+        None => {
+            let written = recipe.version().unwrap_or_default().to_owned();
+            (written.clone(), written)
+        }
+        Some(from) => {
+            let (released, version) = match &from.place {
+                Place::Git => {
+                    let known = standing(&from.span, from.tags.as_deref()).await?;
+                    let tag =
+                        known.tag.as_deref().ok_or_else(|| no_tag(&from.span, from.tags.as_deref(), known.shallow))?;
+                    let released = version_of(tag, recipe.name(), from)?;
+                    let version = known.standing.after(&released);
+                    (released, version)
+                }
+                Place::File(name) => {
+                    let released = project.version_in_files(&from.span, name.as_deref(), cancel).await?;
+                    (released.clone(), released)
+                }
+            };
+            (released, format!("{version}{}", from.suffix))
+        }
+    };
+    found.version = version;
     if snapshot && !matches!(project, Project::Nowhere) {
         let nowhere = 0..0;
         let from = asked.version.as_ref();
@@ -122,14 +127,14 @@ async fn ask(
         let tags = from.and_then(|from| from.tags.as_deref());
         let known = standing(span, tags).await?;
         let suffix = from.map_or("", |from| from.suffix.as_str());
-        let tag = known.tag.as_deref().map(|tag| version::of_tag(tag, &recipe.package.name, tags));
-        settled.package.version = match tag.filter(|version| version_reason(version).is_none()) {
+        let tag = known.tag.as_deref().map(|tag| version::of_tag(tag, recipe.name(), tags));
+        found.version = match tag.filter(|version| version_reason(version).is_none()) {
             Some(last) => known.standing.after(&last),
             None if known.shallow => return Err(no_tag(span, tags, true)),
             None => known.standing.before(&released),
         } + suffix;
-        if settled.package.date.is_none() && known.date >= EARLIEST {
-            settled.package.date = Some(known.date);
+        if found.date.is_none() && known.date >= EARLIEST {
+            found.date = Some(known.date);
         }
     }
     if let Some(span) = &asked.date {
@@ -139,10 +144,10 @@ async fn ask(
             let label = format!("the commit says {date} seconds since 1970");
             return Err(problem(span, "the commit's date is too long ago", label, Some(help)));
         }
-        settled.package.date = Some(date);
+        found.date = Some(date);
     }
     if let Some(from) = &asked.changelog {
-        settled.package.changelog = match &from.place {
+        found.changelog = match &from.place {
             Place::Git => {
                 let tags = asked.version.as_ref().and_then(|version| version.tags.as_deref());
                 project.subjects(&from.span, tags, cancel).await?
@@ -150,20 +155,19 @@ async fn ask(
             Place::File(name) => {
                 let names = name.as_deref().map_or_else(|| changelog::FILES.to_vec(), |name| vec![name]);
                 let (name, content) = project.first_file(&from.span, &names, "changelog", cancel).await?;
-                changelog::entries(&name, &content, &settled.package.version)
+                changelog::entries(&name, &content, &found.version)
             }
         };
     }
-    settled.package.from_project = Default::default();
     Ok(())
 }
 
-fn problem(span: &Range<usize>, message: &str, label: String, help: Option<&str>) -> SettleError {
+fn problem(span: &Range<usize>, message: &str, label: String, help: Option<&str>) -> MetadataError {
     let (message, help) = (message.to_owned(), help.map(str::to_owned));
-    SettleError::Problem(Problem { message, span: span.clone(), label, help })
+    MetadataError::Problem(Problem { message, span: span.clone(), label, help })
 }
 
-fn no_tag(span: &Range<usize>, tags: Option<&str>, shallow: bool) -> SettleError {
+fn no_tag(span: &Range<usize>, tags: Option<&str>, shallow: bool) -> MetadataError {
     let label = match tags {
         Some(tags) => format!("no tag before this commit matches {}", printable(tags)),
         None => "no tag before this commit holds a number".to_owned(),
@@ -176,8 +180,8 @@ fn no_tag(span: &Range<usize>, tags: Option<&str>, shallow: bool) -> SettleError
 }
 
 /// The version that a tag names, or why it names none.
-fn version_of(tag: &str, recipe: &Recipe, from: &VersionFrom) -> Result<String, SettleError> {
-    let version = version::of_tag(tag, &recipe.package.name, from.tags.as_deref());
+fn version_of(tag: &str, name: &str, from: &VersionFrom) -> Result<String, MetadataError> {
+    let version = version::of_tag(tag, name, from.tags.as_deref());
     match version_reason(&version) {
         None => Ok(version),
         Some(reason) => {
@@ -211,22 +215,22 @@ struct Known {
 impl Project {
     async fn of(
         cache: &Path,
-        recipe: &Recipe,
+        recipe: &MergedRecipe,
         snapshot: bool,
         cancel: &CancellationToken,
     ) -> Result<Project, SourceError> {
-        for Source { origin, .. } in &recipe.sources {
+        let root = recipe.root();
+        for Source { origin, .. } in recipe.sources() {
             match origin {
-                Origin::Path { path } if recipe.root.join(path).is_dir() => {
-                    return Ok(Project::Folder(walk::inside(&recipe.root, path)?));
+                Origin::Path { path } if root.join(path).is_dir() => {
+                    return Ok(Project::Folder(walk::inside(root, path)?));
                 }
                 Origin::Git { url, commit, .. } => {
-                    let asked = &recipe.package.from_project;
+                    let asked = recipe.open();
                     let by_tags = asked.version.as_ref().is_some_and(|version| version.place == Place::Git)
                         || asked.changelog.as_ref().is_some_and(|changelog| changelog.place == Place::Git);
                     let depth = if snapshot || by_tags { Depth::History } else { Depth::Commit };
-                    let (repository, lock) =
-                        git::fetch(cache, &recipe.root, (url.secret(), commit), depth, cancel).await?;
+                    let (repository, lock) = git::fetch(cache, root, (url.secret(), commit), depth, cancel).await?;
                     return Ok(Project::Commit(repository, commit.clone(), lock));
                 }
                 _ => {}
@@ -240,7 +244,7 @@ impl Project {
         &self,
         span: &Range<usize>,
         cancel: &CancellationToken,
-    ) -> Result<(Repository, String), SettleError> {
+    ) -> Result<(Repository, String), MetadataError> {
         const HELP: &str = "a source that is a folder of a git work tree, or a git commit, is needed for this";
         match self {
             Project::Commit(repository, commit, _) => Ok((repository.clone(), commit.clone())),
@@ -270,7 +274,7 @@ impl Project {
         span: &Range<usize>,
         tags: Option<&str>,
         cancel: &CancellationToken,
-    ) -> Result<Known, SettleError> {
+    ) -> Result<Known, MetadataError> {
         let (repository, commit) = self.repository(span, cancel).await?;
         let tag = last_tag(&repository, &commit, tags, cancel).await?;
         let number = |text: &str| text.parse().map_err(|_| SourceError::Git(format!("unexpected answer {text}")));
@@ -296,7 +300,7 @@ impl Project {
         span: &Range<usize>,
         tags: Option<&str>,
         cancel: &CancellationToken,
-    ) -> Result<Vec<String>, SettleError> {
+    ) -> Result<Vec<String>, MetadataError> {
         let (repository, commit) = self.repository(span, cancel).await?;
         let since = match last_tag(&repository, &commit, tags, cancel).await? {
             Some((_, 0)) => last_tag(&repository, &format!("{commit}^"), tags, cancel).await?,
@@ -313,7 +317,7 @@ impl Project {
         span: &Range<usize>,
         name: Option<&str>,
         cancel: &CancellationToken,
-    ) -> Result<String, SettleError> {
+    ) -> Result<String, MetadataError> {
         if let Some(name) = name {
             let (_, content) = self.first_file(span, &[name], "version", cancel).await?;
             return files::version(name, &content).ok_or_else(|| {
@@ -338,7 +342,7 @@ impl Project {
         names: &[&str],
         what: &str,
         cancel: &CancellationToken,
-    ) -> Result<(String, String), SettleError> {
+    ) -> Result<(String, String), MetadataError> {
         for name in names {
             if let Some(content) = self.file(name, cancel).await? {
                 return Ok(((*name).to_owned(), content));

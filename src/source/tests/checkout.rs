@@ -118,8 +118,8 @@ async fn ask_everything(place: &Place, folder: &str) -> Vec<String> {
             "{:?}",
             found.map(|found| (found.package.version, found.package.changelog, found.package.date))
         ));
-        heard.push(format!("{:?}", fingerprint(&place.root(), &recipe.sources).map(|_| ())));
-        let _ = place.prepare(&recipe.sources).await;
+        heard.push(format!("{:?}", fingerprint(&place.root(), recipe.sources()).map(|_| ())));
+        let _ = place.prepare(recipe.sources()).await;
     }
     heard
 }

@@ -1,7 +1,7 @@
 //! Sources from git, with repositories that the tests make.
 
 use super::*;
-use crate::recipe::{Recipe, RecipeFile, Selection};
+use crate::recipe::{MergedRecipe, Recipe, RecipeFile, Selection};
 
 pub(super) fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
@@ -140,12 +140,16 @@ async fn hostile_submodules_are_refused_before_git_sees_them() {
 }
 
 /// `[package]` with these lines, and a source that is the folder `project`.
-pub(super) fn recipe(place: &Place, lines: &str, source: &str) -> Recipe {
+pub(super) fn recipe(place: &Place, lines: &str, source: &str) -> MergedRecipe {
+    recipe_at(&place.root(), lines, source)
+}
+
+pub(super) fn recipe_at(root: &Path, lines: &str, source: &str) -> MergedRecipe {
     let text = format!(
         "[package]\nname = 'greeter'\nsummary = 'greets'\nlicense = 'MIT'\nmaintainer = 'A <a@example.org>'\n{lines}\n\
          [[sources]]\n{source}\n[build]\ninstall = 'x'\n"
     );
-    let file = RecipeFile::parse(&place.root().join("farm.toml"), text.as_bytes()).unwrap_or_else(|e| panic!("{e:#?}"));
+    let file = RecipeFile::parse(&root.join("farm.toml"), text.as_bytes()).unwrap_or_else(|e| panic!("{e:#?}"));
     let selection = Selection {
         format: "deb".into(),
         manager: "apt".into(),
@@ -154,12 +158,13 @@ pub(super) fn recipe(place: &Place, lines: &str, source: &str) -> Recipe {
         arch: "amd64".into(),
         variant: None,
     };
-    file.resolve(&selection, &BTreeMap::new()).unwrap()
+    MergedRecipe::clone(&file.merged(&selection, &BTreeMap::new()).unwrap())
 }
 
-pub(super) async fn settled(place: &Place, recipe: &Recipe, snapshot: bool) -> Result<Recipe, SettleError> {
+pub(super) async fn settled(place: &Place, recipe: &MergedRecipe, snapshot: bool) -> Result<Recipe, MetadataError> {
     let file = place.root().join("farm.toml");
-    settle(&place.temp.path().join("cache"), &file, recipe, snapshot, &CancellationToken::new()).await
+    let cache = place.temp.path().join("cache");
+    Ok(recipe.complete(metadata(&cache, &file, recipe, snapshot, &CancellationToken::new()).await?))
 }
 
 async fn version(place: &Place, lines: &str, snapshot: bool) -> String {
@@ -199,7 +204,6 @@ async fn version_changelog_and_date_come_from_the_project() {
     let found = settled(&place, &recipe(&place, &all, "path = 'project'"), false).await.unwrap().package;
     assert_eq!(found.changelog, ["Ignore", "Mend a leak", "Greet in forty languages"]);
     assert_eq!(found.date, Some(1_577_934_245));
-    assert!(found.from_project.is_nothing());
 
     // The same of a commit that is not here yet, and of files in it.
     place.write("project/VERSION", b"3.0\n");
@@ -225,7 +229,7 @@ async fn what_the_project_does_not_say_is_a_problem_of_the_recipe() {
         ("version = '1'\nchangelog = { from = 'file' }", "the project has no changelog to read"),
     ] {
         let error = settled(&place, &recipe(&place, lines, "path = 'project'"), false).await.unwrap_err();
-        let SettleError::Problem(problem) = error else { panic!("{error}") };
+        let MetadataError::Problem(problem) = error else { panic!("{error}") };
         assert_eq!(problem.message, expected, "{lines}");
         assert_ne!(problem.span, 0..0, "{lines}");
     }
@@ -246,12 +250,11 @@ async fn a_series_becomes_patches_before_the_others() {
     place.write("patches/series", b"one.patch\ntwo.patch -p0\n");
     let source = "path = 'project'\nseries = 'patches/series'\npatches = ['last.patch']\nfuzz = 1";
     let unread = recipe(&place, "version = '1'", source);
-    assert!(!is_settled(&unread));
+    assert!(unread.without_project().is_none());
     let found = settled(&place, &unread, false).await.unwrap();
-    assert!(is_settled(&found));
     let found: Vec<(&str, u32)> = found.sources[0].patches.iter().map(|p| (p.path.as_str(), p.strip)).collect();
     assert_eq!(found, [("patches/one.patch", 1), ("patches/two.patch", 0), ("last.patch", 1)]);
     place.write("patches/series", b"one.patch\n../x\n");
-    let SettleError::Problem(problem) = settled(&place, &unread, false).await.unwrap_err() else { panic!() };
+    let MetadataError::Problem(problem) = settled(&place, &unread, false).await.unwrap_err() else { panic!() };
     assert_eq!(problem.label, "line 2: ../x: is no patch beside the series");
 }

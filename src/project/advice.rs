@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use super::select::Loaded;
+use super::Project;
 use crate::archive::Archives;
 use crate::event::{HintPackage, RecipePlace};
 use crate::hint::Missing;
@@ -16,9 +16,9 @@ use crate::types::Progress;
 const NAMED: usize = 4;
 
 #[derive(Debug)]
-pub(crate) struct Adviser {
-    pub archives: Archives,
-    pub loaded: Loaded,
+pub(super) struct Adviser {
+    pub(super) archives: Archives,
+    pub(super) project: Project,
 }
 
 #[async_trait]
@@ -40,8 +40,8 @@ impl runner::Adviser for Adviser {
     }
 
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace> {
-        let recipe = self.loaded.recipes.iter().find(|recipe| recipe.name == target.recipe)?;
-        let line = recipe.line_of(&matrix::selection(target, &self.loaded.catalogue), key)?;
+        let recipe = self.project.recipe(&target.recipe)?;
+        let line = recipe.line_of(&matrix::selection(target, self.project.catalogue()), key)?;
         Some(RecipePlace { path: recipe.path.clone(), line })
     }
 }

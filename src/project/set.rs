@@ -7,52 +7,54 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::failure::{Circle, Failure, Link};
-use super::select::{Chosen, Loaded};
-use super::settle::Settler;
+use super::metadata::Recipes;
+use super::{Circle, Link, Project, ProjectError, Selected};
 use crate::distro::Distro;
 use crate::matrix::{self, Target};
 use crate::plan::set::{self, Provider, Providers, Resolution};
-use crate::recipe::Recipe;
+use crate::recipe::SharedRecipe;
 use crate::types::Arch;
 
 /// A target with its recipe, and what its set means for it.
 #[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) chosen: Chosen,
-    pub(crate) recipe: Arc<Recipe>,
-    pub(crate) distro: Arc<Distro>,
-    pub(crate) set: Resolution,
+pub(super) struct Member {
+    pub(super) target: Target,
+    pub(super) recipe: SharedRecipe,
+    pub(super) distro: Arc<Distro>,
+    pub(super) set: Resolution,
     /// Nobody asked for it.
-    pub(crate) only_needed: bool,
+    pub(super) only_needed: bool,
 }
 
-/// The chosen targets and those that they need, each after what it needs.
+/// The selected targets and those that they need, each after what it needs.
 ///
 /// # Errors
 /// Recipes that are wrong for a target, and circles.
-pub(crate) async fn complete(
-    loaded: &Loaded,
-    chosen: &[Chosen],
-    engine_arch: Arch,
-    settler: &mut Settler,
-) -> Result<Vec<Member>, Failure> {
-    let mut set =
-        Set { loaded, engine_arch, settler, targets: vec![None; loaded.recipes.len()], places: HashMap::new() };
+pub(super) async fn complete<'a>(
+    selected: &Selected<'a>,
+    recipes: &mut Recipes<'a>,
+) -> Result<Vec<Member>, ProjectError> {
+    let project = selected.project;
+    let mut set = Set {
+        project,
+        engine_arch: selected.arch,
+        recipes,
+        targets: vec![None; project.set().len()],
+        places: HashMap::new(),
+    };
     let mut numbers: HashMap<Target, usize> = HashMap::new();
-    let mut members: Vec<Member> = Vec::with_capacity(chosen.len());
+    let mut members: Vec<Member> = Vec::with_capacity(selected.targets.len());
     let mut errors = Vec::new();
-    let mut queue: Vec<(Chosen, bool)> = chosen.iter().rev().map(|chosen| (chosen.clone(), false)).collect();
-    while let Some((chosen, only_needed)) = queue.pop() {
-        if let Some(number) = numbers.get(&chosen.target) {
+    let mut queue: Vec<(Target, bool)> = selected.targets.iter().rev().map(|target| (target.clone(), false)).collect();
+    while let Some((target, only_needed)) = queue.pop() {
+        if let Some(number) = numbers.get(&target) {
             members[*number].only_needed &= only_needed;
             continue;
         }
-        let target = &chosen.target;
-        let Some(distro) = loaded.catalogue.get(&target.distro) else {
-            return Err(Failure::usage(format!("{target}: unknown distribution")));
+        let Some(distro) = project.catalogue().get(&target.distro) else {
+            return Err(ProjectError::Request { message: format!("{target}: unknown distribution"), help: None });
         };
-        let recipe = match set.settler.recipe(loaded, &chosen).await? {
+        let recipe = match set.recipes.of(&target).await? {
             Ok(recipe) => recipe,
             Err(error) => {
                 if !errors.contains(&error) {
@@ -61,51 +63,48 @@ pub(crate) async fn complete(
                 continue;
             }
         };
-        let resolution = if loaded.recipes.len() > 1 {
-            let providers = set.providers(target, distro).await?;
-            set::resolve(target, &recipe, distro, providers)
+        let resolution = if project.set().len() > 1 {
+            let providers = set.providers(&target, distro).await?;
+            set::resolve(&target, &recipe, distro, providers)
         } else {
             Resolution::default()
         };
-        for need in resolution.needs.iter().rev() {
-            let of = loaded.recipes.iter().position(|file| file.name == need.target.recipe);
-            queue.extend(of.map(|recipe| (Chosen { target: need.target.clone(), recipe }, true)));
-        }
-        numbers.insert(chosen.target.clone(), members.len());
-        members.push(Member { chosen, recipe, distro: distro.clone(), set: resolution, only_needed });
+        queue.extend(resolution.needs.iter().rev().map(|need| (need.target.clone(), true)));
+        numbers.insert(target.clone(), members.len());
+        members.push(Member { target, recipe, distro: distro.clone(), set: resolution, only_needed });
     }
     if !errors.is_empty() {
-        return Err(Failure::Recipes(errors));
+        return Err(ProjectError::Recipes(errors));
     }
-    // Those that came in because of others stand where they were found, chosen ones in their own order.
-    let edges = set::edges(members.iter().map(|member| (&member.chosen.target, member.set.needs.as_slice())));
+    // Those that came in because of others stand where they were found, selected ones in their own order.
+    let edges = set::edges(members.iter().map(|member| (&member.target, member.set.needs.as_slice())));
     match set::order(&edges) {
         Ok(order) => {
             let mut placed: Vec<Option<Member>> = members.into_iter().map(Some).collect();
             Ok(order.into_iter().filter_map(|at| placed[at].take()).collect())
         }
-        Err(circle) => Err(Failure::Circle(named(loaded, &members, &circle))),
+        Err(circle) => Err(ProjectError::Circle(named(project, &members, &circle))),
     }
 }
 
 /// What of a set has been looked at.
-struct Set<'a> {
-    loaded: &'a Loaded,
+struct Set<'a, 'r> {
+    project: &'a Project,
     engine_arch: Arch,
-    settler: &'a mut Settler,
+    recipes: &'r mut Recipes<'a>,
     /// All targets of each recipe, over all its matrices.
     targets: Vec<Option<Vec<Target>>>,
     /// By distribution, architecture and variant.
     places: HashMap<(String, Arch, Option<String>), Providers>,
 }
 
-impl<'a> Set<'a> {
+impl<'a> Set<'a, '_> {
     /// The recipes of the set as a target sees them.
-    async fn providers(&mut self, target: &Target, distro: &Distro) -> Result<&Providers, Failure> {
+    async fn providers(&mut self, target: &Target, distro: &Distro) -> Result<&Providers, ProjectError> {
         let place = (target.distro.clone(), target.arch, target.variant.clone());
         if !self.places.contains_key(&place) {
-            let mut providers = Vec::with_capacity(self.loaded.recipes.len());
-            for number in 0..self.loaded.recipes.len() {
+            let mut providers = Vec::with_capacity(self.targets.len());
+            for number in 0..self.targets.len() {
                 providers.extend(self.provider(number, target, distro).await?);
             }
             self.places.insert(place.clone(), Providers::new(providers));
@@ -119,36 +118,32 @@ impl<'a> Set<'a> {
         number: usize,
         seen_from: &Target,
         distro: &Distro,
-    ) -> Result<Option<Provider>, Failure> {
-        let loaded: &'a Loaded = self.loaded;
-        let file = &loaded.recipes[number];
+    ) -> Result<Option<Provider>, ProjectError> {
+        let project: &'a Project = self.project;
+        let file = &project.set()[number];
         let here = |target: &&Target| target.distro == seen_from.distro;
         let of_arch = |target: &&Target| target.arch == seen_from.arch;
         let targets = self.targets(number);
         let all: Vec<&Target> = targets.iter().filter(here).collect();
         // A recipe that is built once is built for whatever architecture its matrix gives it.
         let mut fits: Vec<&Target> = all.iter().copied().filter(of_arch).collect();
-        let elsewhere = Chosen {
-            target: all.first().map_or_else(
-                || Target { recipe: file.name.clone(), variant: None, ..seen_from.clone() },
-                |target| (*target).clone(),
-            ),
-            recipe: number,
-        };
-        if fits.is_empty() && file.built_once(&matrix::selection(&elsewhere.target, &loaded.catalogue)) {
+        let elsewhere = all.first().map_or_else(
+            || Target { recipe: file.name.clone(), variant: None, ..seen_from.clone() },
+            |target| (*target).clone(),
+        );
+        if fits.is_empty() && file.built_once(&matrix::selection(&elsewhere, project.catalogue())) {
             fits = all;
         }
         let same_variant = fits.iter().find(|target| target.variant == seen_from.variant);
         let target = same_variant.or(fits.iter().find(|target| target.variant.is_none())).or(fits.first());
         let target = target.map(|target| (*target).clone());
-        let chosen = target.clone().map_or(elsewhere, |target| Chosen { target, recipe: number });
         // What is wrong with it is told when it is to be built.
-        let Ok(Ok(recipe)) = self.settler.recipe(loaded, &chosen).await else { return Ok(None) };
+        let Ok(Ok(recipe)) = self.recipes.of(target.as_ref().unwrap_or(&elsewhere)).await else { return Ok(None) };
         Ok(Some(Provider { recipe: file.name.clone(), target, offers: set::offers(&recipe, distro) }))
     }
 
     fn targets(&mut self, number: usize) -> &[Target] {
-        let file = &self.loaded.recipes[number];
+        let file = &self.project.set()[number];
         let known = match self.targets[number].take() {
             Some(known) => known,
             None => {
@@ -156,7 +151,7 @@ impl<'a> Set<'a> {
                 for name in file.matrices.keys() {
                     // What is wrong with a matrix is told when it is asked for; a recipe that merely lies beside another may
                     // name distributions that are unknown here.
-                    let Ok(expanded) = matrix::expand(file, name, &self.loaded.catalogue, self.engine_arch) else {
+                    let Ok(expanded) = matrix::expand(file, name, self.project.catalogue(), self.engine_arch) else {
                         continue;
                     };
                     all.extend(expanded.into_iter().filter(|target| !all.contains(target)).collect::<Vec<_>>());
@@ -169,18 +164,18 @@ impl<'a> Set<'a> {
 }
 
 /// The circle with the places that make it.
-fn named(loaded: &Loaded, members: &[Member], circle: &[usize]) -> Circle {
+fn named(project: &Project, members: &[Member], circle: &[usize]) -> Circle {
     let links = circle.iter().enumerate().filter_map(|(at, number)| {
         let member = &members[*number];
-        let next = &members[circle[(at + 1) % circle.len()]].chosen.target;
+        let next = &members[circle[(at + 1) % circle.len()]].target;
         let need = member.set.needs.iter().find(|need| need.target == *next)?;
-        let file = &loaded.recipes[member.chosen.recipe];
-        let selection = matrix::selection(&member.chosen.target, &loaded.catalogue);
+        let file = project.recipe(&member.target.recipe)?;
+        let selection = matrix::selection(&member.target, project.catalogue());
         Some(Link {
             path: file.path.clone(),
             text: file.text.clone(),
             span: file.place_of(&selection, &need.key, &need.requirement).unwrap_or_default(),
-            from: member.chosen.target.clone(),
+            from: member.target.clone(),
             to: next.clone(),
         })
     });
@@ -191,12 +186,8 @@ fn named(loaded: &Loaded, members: &[Member], circle: &[usize]) -> Circle {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::super::args::SelectionArgs;
-    use super::super::select;
     use super::*;
-    use crate::report::Style;
-
-    const STYLE: Style = Style { unicode: true, color: false, width: 80, cuts: false };
+    use crate::project::Selection;
 
     /// A folder of recipes, each with what it adds to the least that a recipe says.
     fn folder(recipes: &[(&str, &str)]) -> tempfile::TempDir {
@@ -216,20 +207,17 @@ mod tests {
         folder
     }
 
-    fn complete_in(folder: &Path, recipes: &[&str], targets: &[&str]) -> Result<Vec<String>, Failure> {
+    fn complete_in(folder: &Path, recipes: &[&str], targets: &[&str]) -> Result<Vec<String>, ProjectError> {
         let recipes: Vec<PathBuf> = recipes.iter().map(PathBuf::from).collect();
-        let loaded = select::load(&recipes, folder)?;
-        let args = SelectionArgs {
-            targets: targets.iter().map(|target| (*target).to_owned()).collect(),
-            ..SelectionArgs::default()
-        };
-        let chosen = select::choose(&loaded, &args, Arch::Amd64)?;
-        let mut settler = Settler::new(false);
+        let project = Project::load(folder, &recipes)?;
+        let targets = targets.iter().map(|target| (*target).to_owned()).collect();
+        let selected = project.select(&Selection { targets, ..Selection::default() }, Arch::Amd64)?;
+        let cache = folder.join("cache");
+        let mut recipes = Recipes::new(&project, &cache, false);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let members = runtime.block_on(complete(&loaded, &chosen, Arch::Amd64, &mut settler))?;
-        let shown = |member: &Member| {
-            format!("{}{}", member.chosen.target, if member.only_needed { " for others" } else { "" })
-        };
+        let members = runtime.block_on(complete(&selected, &mut recipes))?;
+        let shown =
+            |member: &Member| format!("{}{}", member.target, if member.only_needed { " for others" } else { "" });
         Ok(members.iter().map(shown).collect())
     }
 
@@ -284,18 +272,6 @@ mod tests {
     fn a_recipe_of_the_set_that_is_wrong_harms_only_those_who_ask_for_it() {
         let folder = folder(&[("heron", ""), ("pond", "nonsense = 1")]);
         assert_eq!(complete_in(folder.path(), &["heron"], &["debian-12"]).unwrap(), ["heron@debian-12/amd64"]);
-        assert!(matches!(complete_in(folder.path(), &[], &["heron@*"]), Err(Failure::Recipes(_))));
-    }
-
-    #[test]
-    fn a_circle_is_named_with_every_place_that_makes_it() {
-        let folder = folder(&[
-            ("heron", "requires = [\"bison\", \"reed\"]"),
-            ("pond", "[packages.dev]\nfiles = [\"/usr/include/**\"]\nrequires = [\"heron\"]"),
-            ("reed", "[override.deb.build]\nrequires = [\"pond-dev\"]"),
-        ]);
-        let failure = complete_in(folder.path(), &[], &["debian-12"]).unwrap_err();
-        let place = folder.path().to_str().unwrap().to_owned();
-        insta::assert_snapshot!(failure.render(&STYLE).replace(&place, "."));
+        assert!(matches!(complete_in(folder.path(), &[], &["heron@*"]), Err(ProjectError::Recipes(_))));
     }
 }

@@ -1,37 +1,32 @@
 //! From the capabilities of recipes to the packages of apt distributions, before anything is planned: asks each archive
 //! once, and says where in a recipe something stands that has no answer, or more than one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::failure::Failure;
-use super::select::{Chosen, Loaded};
+use super::{Project, ProjectError, Unread};
 use crate::archive::{ArchiveError, Archives, Candidate, Choice};
 use crate::capability::{Capability, Relation};
 use crate::distro::Distro;
 use crate::family::{self, Answer, Answers, Question};
-use crate::matrix::{self, Target};
-use crate::plan::Cell;
-use crate::recipe::{Problem, RecipeError};
-use crate::report::{Style, Tone};
+use crate::matrix;
+use crate::plan::TargetInputs;
+use crate::recipe::{Problem, RecipeError, RecipeId};
 use crate::types::{Arch, NoProgress, printable};
 
 /// Candidates that are named.
 const NAMED: usize = 4;
 
-/// Answers by `debian-12/amd64`.
-pub(crate) type ByPlace = BTreeMap<String, Arc<Answers>>;
-
-/// What is asked of an archive that cannot be read.
-#[derive(Debug, thiserror::Error)]
-#[error("{place}: {} cannot be looked up: {source}", .capabilities.join(", "))]
-pub(crate) struct Open {
-    /// `debian-12/amd64`
-    pub place: String,
-    pub capabilities: Vec<String>,
-    pub source: ArchiveError,
+/// What came of asking.
+#[derive(Debug)]
+pub(super) struct Answered {
+    /// By `debian-12/amd64`.
+    pub(super) answers: BTreeMap<String, Arc<Answers>>,
+    pub(super) unread: Vec<Unread>,
+    /// For people.
+    pub(super) notes: Vec<String>,
 }
 
 /// A distribution for one architecture, and all that is asked of its archive.
@@ -41,43 +36,45 @@ struct Place {
     capabilities: BTreeMap<String, Capability>,
 }
 
-/// What the archives answer to all that these cells ask, and what stays open because an archive
-/// cannot be read. Nothing is read for cells that ask nothing.
+/// A target, and what is asked for it.
+type Asked<'a> = (&'a TargetInputs, Arc<[Question]>);
+
+/// What the archives answer to all that these targets ask. Nothing is read for targets that ask nothing.
 ///
 /// # Errors
 /// What is wrong with recipes: nothing provides a capability, or several packages do.
-pub(crate) async fn answers(
-    loaded: &Loaded,
-    chosen: &[Chosen],
-    cells: &[Cell],
+pub(super) async fn answers(
+    project: &Project,
+    targets: &[TargetInputs],
     archives: &Archives,
-) -> Result<(ByPlace, Vec<Open>), Failure> {
-    let asked: Vec<(usize, Vec<Question>)> = questions(cells);
+) -> Result<Answered, ProjectError> {
+    let asked = questions(targets);
     let mut places: BTreeMap<String, Place> = BTreeMap::new();
-    for (number, questions) in &asked {
-        let Cell { target, distro, .. } = &cells[*number];
+    for (inputs, questions) in &asked {
+        let TargetInputs { target, distro, .. } = inputs;
         let new = || Place { distro: Arc::clone(distro), arch: target.arch, capabilities: BTreeMap::new() };
-        let place = places.entry(name(target)).or_insert_with(new);
+        let place = places.entry(inputs.place()).or_insert_with(new);
         let named = questions.iter().map(|question| (question.capability.to_string(), question.capability.clone()));
         place.capabilities.extend(named);
     }
     let read = futures_util::future::join_all(places.iter().map(|(name, place)| ask(name, place, archives))).await;
     let mut choices: BTreeMap<&str, BTreeMap<String, Choice>> = BTreeMap::new();
-    let mut open = Vec::new();
+    let (mut unread, mut notes) = (Vec::new(), Vec::new());
     for ((name, place), read) in places.iter().zip(read) {
         match read {
-            Ok(found) => {
+            Ok((found, warnings)) => {
                 choices.insert(name, found);
+                notes.extend(warnings);
             }
             Err(source) => {
                 let capabilities = place.capabilities.keys().cloned().collect();
-                open.push(Open { place: name.clone(), capabilities, source });
+                unread.push(Unread { place: name.clone(), capabilities, source });
             }
         }
     }
-    let errors = problems(loaded, chosen, cells, &asked, &choices);
+    let errors = problems(project, &asked, &choices);
     if !errors.is_empty() {
-        return Err(Failure::Recipes(errors));
+        return Err(ProjectError::Recipes(errors));
     }
     let answered = |found: &BTreeMap<String, Choice>| -> Answers {
         let answer = |(capability, choice): (&String, &Choice)| match choice {
@@ -94,51 +91,42 @@ pub(crate) async fn answers(
         };
         found.iter().filter_map(answer).collect()
     };
-    Ok((choices.iter().map(|(name, found)| ((*name).to_owned(), Arc::new(answered(found)))).collect(), open))
+    let answers = choices.iter().map(|(name, found)| ((*name).to_owned(), Arc::new(answered(found)))).collect();
+    Ok(Answered { answers, unread, notes })
 }
 
-/// Says what stays open, for commands that can go on without.
-pub(crate) fn tell(open: &[Open], style: &Style) {
-    for open in open {
-        super::output::err(&format!("{} {}\n", style.paint(Tone::Warning, "note:"), printable(&open.to_string())));
-    }
-}
-
-/// The cells that ask something, by their numbers. Cells that share recipe and distribution ask the same.
-fn questions(cells: &[Cell]) -> Vec<(usize, Vec<Question>)> {
-    let mut known: BTreeMap<(usize, usize), Vec<Question>> = BTreeMap::new();
+/// The targets that ask something. Targets that share recipe and distribution ask the same.
+fn questions(targets: &[TargetInputs]) -> Vec<Asked<'_>> {
+    let mut known: HashMap<(RecipeId, &str), Arc<[Question]>> = HashMap::new();
     let mut asked = Vec::new();
-    for (number, cell) in cells.iter().enumerate() {
-        let identity = (Arc::as_ptr(&cell.recipe).addr(), Arc::as_ptr(&cell.distro).addr());
-        let questions = known.entry(identity).or_insert_with(|| family::questions(&cell.recipe, &cell.distro));
+    for inputs in targets {
+        let new = || family::questions(&inputs.recipe, &inputs.distro).into();
+        let questions = known.entry((inputs.recipe.id(), &inputs.distro.id)).or_insert_with(new);
         if !questions.is_empty() {
-            asked.push((number, questions.clone()));
+            asked.push((inputs, Arc::clone(questions)));
         }
     }
     asked
 }
 
-/// `debian-12/amd64`, as in `plan::Inputs`.
-pub(crate) fn name(target: &Target) -> String {
-    format!("{}/{}", target.distro, target.arch.deb())
-}
+/// What an archive chooses for capabilities, and warnings about it.
+type Chosen = (BTreeMap<String, Choice>, Vec<String>);
 
-async fn ask(name: &str, place: &Place, archives: &Archives) -> Result<BTreeMap<String, Choice>, ArchiveError> {
+async fn ask(name: &str, place: &Place, archives: &Archives) -> Result<Chosen, ArchiveError> {
     let warnings = std::sync::Mutex::new(BTreeSet::new());
     let warn = |warning: String| {
         warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(warning);
     };
     let holdings = archives.holdings(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
-    for warning in warnings.into_inner().unwrap_or_default() {
-        super::output::err(&format!("warning: {name}: {}\n", printable(&warning)));
-    }
+    let warnings = warnings.into_inner().unwrap_or_default();
+    let warnings = warnings.into_iter().map(|warning| format!("{name}: {}", printable(&warning))).collect();
     let capabilities = place.capabilities.clone();
     let chosen = tokio::task::spawn_blocking(move || {
         let each = capabilities.into_iter();
-        each.map(|(text, capability)| Ok((text, holdings.choose(&capability)?))).collect()
+        each.map(|(text, capability)| Ok((text, holdings.choose(&capability)?))).collect::<Result<_, ArchiveError>>()
     });
     match chosen.await {
-        Ok(chosen) => chosen,
+        Ok(chosen) => Ok((chosen?, warnings)),
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(_) => Err(ArchiveError::Cancelled),
     }
@@ -146,7 +134,7 @@ async fn ask(name: &str, place: &Place, archives: &Archives) -> Result<BTreeMap<
 
 /// A question that has no one answer, with the distributions where that is so.
 struct Unanswered {
-    recipe: usize,
+    recipe: String,
     span: std::ops::Range<usize>,
     key: String,
     capability: Capability,
@@ -155,17 +143,16 @@ struct Unanswered {
 }
 
 fn problems(
-    loaded: &Loaded,
-    chosen: &[Chosen],
-    cells: &[Cell],
-    asked: &[(usize, Vec<Question>)],
+    project: &Project,
+    asked: &[Asked<'_>],
     choices: &BTreeMap<&str, BTreeMap<String, Choice>>,
 ) -> Vec<RecipeError> {
     let mut unanswered: Vec<Unanswered> = Vec::new();
-    for (number, questions) in asked {
-        let (cell, Chosen { target, recipe }) = (&cells[*number], &chosen[*number]);
-        let Some(found) = choices.get(name(&cell.target).as_str()) else { continue };
-        let selection = matrix::selection(target, &loaded.catalogue);
+    for (inputs, questions) in asked {
+        let target = &inputs.target;
+        let Some(found) = choices.get(inputs.place().as_str()) else { continue };
+        let Some(file) = project.recipe(&target.recipe) else { continue };
+        let selection = matrix::selection(target, project.catalogue());
         for question in
             questions.iter().filter(|question| !question.optional || has_exact_version(&question.capability))
         {
@@ -179,17 +166,16 @@ fn problems(
             if is_answered && !has_exact_version(&question.capability) {
                 continue;
             }
-            let file = &loaded.recipes[*recipe];
             let span = file.place_of(&selection, &question.key, &question.written).unwrap_or_default();
             let same = |known: &&mut Unanswered| {
-                known.recipe == *recipe && known.span == span && known.capability == question.capability
+                known.recipe == file.name && known.span == span && known.capability == question.capability
             };
             let place = (target.distro.clone(), choice.clone());
             match unanswered.iter_mut().find(same) {
                 Some(known) if known.places.iter().any(|(distro, _)| *distro == place.0) => {}
                 Some(known) => known.places.push(place),
                 None => unanswered.push(Unanswered {
-                    recipe: *recipe,
+                    recipe: file.name.clone(),
                     span,
                     key: question.key.clone(),
                     capability: question.capability.clone(),
@@ -198,14 +184,15 @@ fn problems(
             }
         }
     }
+    // In the order of the set.
     let mut by_recipe: BTreeMap<usize, Vec<Problem>> = BTreeMap::new();
     for one in unanswered {
-        by_recipe.entry(one.recipe).or_default().push(problem(&one));
+        by_recipe.entry(project.number(&one.recipe).unwrap_or_default()).or_default().push(problem(&one));
     }
     by_recipe
         .into_iter()
-        .map(|(recipe, mut problems)| {
-            let file = &loaded.recipes[recipe];
+        .map(|(number, mut problems)| {
+            let file = &project.set()[number];
             problems.sort_by_key(|problem| problem.span.start);
             RecipeError::Invalid { path: file.path.clone(), text: Arc::clone(&file.text), problems }
         })
@@ -297,9 +284,7 @@ mod tests {
 
     use super::*;
     use crate::archive::Package;
-    use crate::cli::args::SelectionArgs;
-    use crate::cli::{diagnostics, select};
-    use crate::distro::Catalogue;
+    use crate::project::inputs;
     use crate::recipe::RecipeFile;
 
     const RECIPE: &str = r#"[package]
@@ -330,13 +315,24 @@ distros = ["debian-11", "debian-12", "debian-13", "fedora-43"]
 requires = ["lib(other)"]
 "#;
 
-    async fn loaded() -> (Loaded, Vec<Chosen>, Vec<Cell>) {
-        let file = RecipeFile::parse(Path::new("farm.toml"), RECIPE.as_bytes()).unwrap();
-        let loaded = Loaded { recipes: vec![file], meant: 1, catalogue: Catalogue::load(&[]).unwrap() };
-        let args = SelectionArgs { matrix: Some("default".to_owned()), ..SelectionArgs::default() };
-        let chosen = select::choose(&loaded, &args, Arch::Amd64).unwrap();
-        let (chosen, cells) = select::cells(&loaded, &chosen, Arch::Amd64, false).await.unwrap().into_iter().unzip();
-        (loaded, chosen, cells)
+    async fn targets(cache: &Path) -> (Project, Vec<TargetInputs>) {
+        let project = Project::of(RecipeFile::parse(Path::new("farm.toml"), RECIPE.as_bytes()).unwrap());
+        let targets = inputs::for_test(&project, cache).await;
+        (project, targets)
+    }
+
+    /// Each problem with the text that it points to.
+    fn shown(errors: &[RecipeError]) -> String {
+        let mut shown = String::new();
+        for error in errors {
+            let RecipeError::Invalid { text, problems, .. } = error else { panic!("{error}") };
+            for Problem { message, span, label, help } in problems {
+                let line = text[..span.start].matches('\n').count() + 1;
+                shown += &format!("{message}\n  {line}: {}: {label}\n", &text[span.clone()]);
+                shown += &help.as_ref().map(|help| format!("  {help}\n")).unwrap_or_default();
+            }
+        }
+        shown
     }
 
     fn candidates(packages: &[(&str, &str)]) -> Vec<Candidate> {
@@ -349,8 +345,9 @@ requires = ["lib(other)"]
 
     #[tokio::test]
     async fn what_has_no_one_answer_is_shown_where_it_stands() {
-        let (loaded, chosen, cells) = loaded().await;
-        let asked = questions(&cells);
+        let cache = tempfile::tempdir().unwrap();
+        let (project, targets) = targets(cache.path()).await;
+        let asked = questions(&targets);
         assert_eq!(asked.len(), 3, "Fedora's package manager knows itself");
         let absent = |similar: &[&str], covered| Choice::Absent {
             similar: similar.iter().map(|text| Capability::parse(text).unwrap()).collect(),
@@ -383,16 +380,13 @@ requires = ["lib(other)"]
         .into();
         let places = ["debian-11/amd64", "debian-12/amd64", "debian-13/amd64"];
         let choices = places.into_iter().map(|place| (place, found.clone())).collect();
-        let errors = problems(&loaded, &chosen, &cells, &asked, &choices);
-        let style = Style { color: false, unicode: true, width: 100, cuts: false };
-        let text: String = errors.iter().map(|error| diagnostics::recipe(error, &style)).collect();
-        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(shown(&problems(&project, &asked, &choices)));
     }
 
     #[tokio::test]
     async fn an_archive_that_cannot_be_read_leaves_its_questions_open() {
-        let (loaded, chosen, cells) = loaded().await;
         let cache = tempfile::tempdir().unwrap();
+        let (project, mut targets) = targets(cache.path()).await;
         let fetcher = crate::fetch::Fetcher::new().unwrap();
         let reader = crate::archive::Reader { fetcher, cache: cache.path().to_owned() };
         let nowhere = crate::archive::mirror::Mirror {
@@ -401,18 +395,15 @@ requires = ["lib(other)"]
         };
         let mirrors = BTreeMap::from(["debian", "debian-security"].map(|name| (name.to_owned(), nowhere.clone())));
         let archives = Archives::new(reader, mirrors);
-        let (answers, open) = answers(&loaded, &chosen, &cells, &archives).await.unwrap();
+        let Answered { answers, unread, .. } = answers(&project, &targets, &archives).await.unwrap();
         assert!(answers.is_empty());
-        let places: Vec<&str> = open.iter().map(|open| open.place.as_str()).collect();
+        let places: Vec<&str> = unread.iter().map(|unread| unread.place.as_str()).collect();
         assert_eq!(places, ["debian-11/amd64", "debian-12/amd64", "debian-13/amd64"]);
-        assert!(open[2].to_string().starts_with("debian-13/amd64: lib(other), perl(JSON) = 4 cannot be looked up: "));
+        let message = unread[2].to_string();
+        assert!(message.starts_with("debian-13/amd64: lib(other), perl(JSON) = 4 cannot be looked up: "), "{message}");
         // Fedora is not even asked.
-        let only = |id: &str| -> (Vec<Chosen>, Vec<Cell>) {
-            let pairs = chosen.iter().cloned().zip(cells.iter().cloned());
-            pairs.filter(|(chosen, _)| chosen.target.distro == id).unzip()
-        };
-        let (chosen, cells) = only("fedora-43");
-        let (answers, open) = super::answers(&loaded, &chosen, &cells, &archives).await.unwrap();
-        assert!(answers.is_empty() && open.is_empty());
+        targets.retain(|inputs| inputs.target.distro == "fedora-43");
+        let Answered { answers, unread, .. } = super::answers(&project, &targets, &archives).await.unwrap();
+        assert!(answers.is_empty() && unread.is_empty());
     }
 }

@@ -1,0 +1,260 @@
+//! From targets with their inputs to jobs: what the engine has already, the plan, and why each job is to be built.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{ProjectError, Resolved};
+use crate::archive::Archives;
+use crate::distro::Distro;
+use crate::engine::{Engine, EngineInfo, Network};
+use crate::family::Mirrors;
+use crate::image::{BaseChoice, ImageOptions, Images, KnownBases};
+use crate::matrix::Target;
+use crate::plan::{self, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, PlanWarning, Reason, TargetInputs};
+use crate::recipe::EnvironmentOrigin;
+use crate::runner::Supplies;
+use crate::store::Store;
+use crate::types::{Arch, printable};
+
+/// A base that is older is told of: by then its distribution has had security fixes.
+const OLD_BASE_DAYS: i64 = 30;
+
+/// How much a run may take, and what it leaves out.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Jobs at a time, at most; none: by the engine's CPUs.
+    pub jobs: Option<usize>,
+    /// Whether packages are installed and tried.
+    pub test: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { jobs: None, test: true }
+    }
+}
+
+/// A plan, and what a run of it needs.
+#[derive(Debug)]
+pub struct Planned {
+    pub plan: Plan,
+    /// Jobs at a time.
+    pub slots: usize,
+    pub(super) archives: Archives,
+    pub(super) mirrors: Mirrors,
+}
+
+/// A job, and why it is to be built.
+#[derive(Debug)]
+pub struct Decided<'a> {
+    pub job: &'a Job,
+    pub reason: Reason,
+}
+
+impl Resolved {
+    /// The images of an engine, made from the archives that this has been resolved with. `run` is for labels, `network` for
+    /// scripts that need one.
+    pub fn images(&self, engine: Arc<dyn Engine>, base: BaseChoice, run: &str, network: Network) -> Images {
+        Images::new(engine, ImageOptions::new(base, self.archives.clone(), run, network))
+    }
+
+    /// The base images of these targets: each distribution and architecture once.
+    pub fn bases(&self) -> Vec<(Arc<Distro>, Arch)> {
+        let of_target = |inputs: &TargetInputs| {
+            inputs.distros().map(|distro| (distro.clone(), inputs.target.arch)).collect::<Vec<_>>()
+        };
+        let mut bases: Vec<_> = self.targets.iter().flat_map(of_target).collect();
+        bases.sort_by(|a, b| (&a.0.id, a.1).cmp(&(&b.0.id, b.1)));
+        bases.dedup_by(|a, b| a.0.id == b.0.id && a.1 == b.1);
+        bases
+    }
+
+    /// The same, where every archive could be read.
+    ///
+    /// # Errors
+    /// The first that could not: a build would not know which packages it needs.
+    pub fn complete(mut self) -> Result<Resolved, ProjectError> {
+        match self.unread.is_empty() {
+            true => Ok(self),
+            false => Err(self.unread.swap_remove(0).into()),
+        }
+    }
+
+    /// The plan. Without an engine, nothing is said of base images.
+    ///
+    /// # Errors
+    /// What recipes ask for that their targets' formats cannot express, targets that get into each other's way, and an
+    /// engine that breaks off.
+    pub async fn plan(self, engine: Option<(&Images, &EngineInfo)>, limits: Limits) -> Result<Planned, ProjectError> {
+        let (known, environments) = match engine {
+            Some((images, _)) => {
+                let known = images.known_bases(&self.bases()).await?;
+                let environments = known_environments(&self.targets, &known.identities, images).await?;
+                (known, environments)
+            }
+            None => (KnownBases::default(), BTreeMap::new()),
+        };
+        let of_bases = base_notes(&known, chrono::Utc::now().timestamp());
+        let cpus = engine.map_or_else(host_cpus, |(_, info)| info.cpus);
+        let slots = limits.jobs.unwrap_or_else(|| default_slots(cpus)).min(self.targets.len());
+        let mut plan = plan::plan(&Inputs {
+            targets: self.targets,
+            bases: known.identities,
+            answers: self.answers,
+            environments,
+            cpus,
+            memory_bytes: engine.map_or(u64::MAX, |(_, info)| info.memory_bytes),
+            slots,
+            test: limits.test,
+            today: plan::today(),
+        })?;
+        plan.warnings.extend(of_bases.into_iter().map(|message| PlanWarning { target: None, message }));
+        Ok(Planned { plan, slots, archives: self.archives, mirrors: self.mirrors })
+    }
+}
+
+impl Planned {
+    /// Why each job is to be built, or that it is not, in the order of the plan: each after what it needs. Without a store,
+    /// nothing was ever built. Reads packages of jobs that others need.
+    pub fn decide(&self, store: Option<&Store>) -> Vec<Decided<'_>> {
+        let jobs = &self.plan.jobs;
+        let supplies = Supplies::new(jobs);
+        let mut decided: Vec<Decided<'_>> = Vec::with_capacity(jobs.len());
+        for (number, job) in jobs.iter().enumerate() {
+            let needs = supplies.needs(number);
+            let targets = |needs: &[usize]| needs.iter().map(|need| jobs[*need].target.clone()).collect();
+            let open: Vec<usize> =
+                needs.iter().copied().filter(|need| decided[*need].reason != Reason::UpToDate).collect();
+            let reason = match store {
+                Some(store) if !needs.is_empty() && open.is_empty() => match supplies.of(jobs, number, store) {
+                    Ok(supply) => reason(&job.with_set(supply.inputs(job.test.is_some())), Some(store)),
+                    Err(_) => Reason::Needs { targets: targets(needs) },
+                },
+                _ if open.is_empty() => reason(job, store),
+                _ => match reason(&with_last_set(job, store), store) {
+                    Reason::UpToDate => Reason::Needs { targets: targets(&open) },
+                    reason => reason,
+                },
+            };
+            decided.push(Decided { job, reason });
+        }
+        decided
+    }
+}
+
+/// Slots when nobody says how many: one per CPU up to four; beyond that a job gets several CPUs, because a build is
+/// seldom all parallel and seldom not at all.
+pub fn default_slots(cpus: usize) -> usize {
+    cpus.clamp(1, 4).max(cpus / 4)
+}
+
+/// The CPUs of this host.
+fn host_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Bases that are another image than when they were last built on, and such as nobody has brought up to date for long.
+fn base_notes(known: &KnownBases, now: i64) -> Vec<String> {
+    let mut notes: Vec<String> = known
+        .moved
+        .iter()
+        .map(|(base, image)| format!("base {base} is made anew: {} is another image now", printable(image)))
+        .collect();
+    let old: Vec<&str> = known
+        .made
+        .iter()
+        .filter(|(_, made)| now - **made > OLD_BASE_DAYS * 24 * 60 * 60)
+        .map(|(base, _)| base.as_str())
+        .collect();
+    if !old.is_empty() {
+        notes.push(format!(
+            "made more than {OLD_BASE_DAYS} days ago, without the fixes since then: base {} (`farm images update`)",
+            old.join(", ")
+        ));
+    }
+    notes
+}
+
+/// Identities of the images that the engine has for targets with environments of their own. Each is asked for once.
+async fn known_environments(
+    targets: &[TargetInputs],
+    bases: &BTreeMap<String, String>,
+    images: &Images,
+) -> Result<BTreeMap<Target, String>, ProjectError> {
+    let mut asked: BTreeMap<(String, Arch), Option<String>> = BTreeMap::new();
+    let mut known = BTreeMap::new();
+    for inputs in targets {
+        let TargetInputs { target, recipe, environment_distro, .. } = inputs;
+        if let Some(distro) = environment_distro {
+            let base = bases.get(&plan::base_id(distro, target.arch));
+            known.extend(base.map(|identity| (target.clone(), identity.clone())));
+        }
+        let dockerfile = inputs.dockerfile_image();
+        let name = match (recipe.environment.as_ref().map(|found| &found.origin), &dockerfile) {
+            (Some(EnvironmentOrigin::Image(reference)), _) => reference.clone(),
+            (Some(EnvironmentOrigin::Dockerfile(_)), Some(image)) => image.key(),
+            _ => continue,
+        };
+        let asking = (name, target.arch);
+        let identity = match asked.get(&asking) {
+            Some(identity) => identity.clone(),
+            None => {
+                let identity = match &dockerfile {
+                    Some(image) => images.known_built(image).await?.map(|base| base.identity),
+                    None => images.known_environment(&asking.0, target.arch).await?,
+                };
+                asked.insert(asking, identity.clone());
+                identity
+            }
+        };
+        known.extend(identity.map(|identity| (target.clone(), identity)));
+    }
+    Ok(known)
+}
+
+/// The job with what it took from others when it was last built: then only what is its own can differ.
+fn with_last_set(job: &Job, store: Option<&Store>) -> Job {
+    let last = store.and_then(|store| store.record(&job.target)).map(|record| record.key.inputs).unwrap_or_default();
+    let of_set = |name: &String| name.starts_with(INPUT_OF_SET) || name.starts_with(INPUT_OF_TEST_SET);
+    job.with_set(last.into_iter().filter(|(name, _)| of_set(name)).collect())
+}
+
+fn reason(job: &Job, store: Option<&Store>) -> Reason {
+    let last = store.and_then(|store| store.record(&job.target));
+    match plan::reason(job, last.as_ref().map(|record| &record.key)) {
+        Reason::UpToDate if job.test.is_some() && last.is_some_and(|record| !record.tested) => Reason::NotTested,
+        reason => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_grow_with_the_machine() {
+        assert_eq!([0, 1, 2, 4, 8, 16, 64].map(default_slots), [1, 1, 2, 4, 4, 4, 16]);
+    }
+
+    #[test]
+    fn bases_that_moved_and_old_ones_are_told() {
+        let name = |text: &str| text.to_owned();
+        let mut known = KnownBases::default();
+        assert_eq!(base_notes(&known, 0), Vec::<String>::new());
+        known.moved.push((name("rocky-9/amd64"), name("docker.io/rockylinux/rockylinux:9")));
+        let day = 24 * 60 * 60;
+        known.made = BTreeMap::from([
+            (name("debian-12/amd64"), 0),
+            (name("debian-13/amd64"), 40 * day),
+            (name("fedora-44/amd64"), 9 * day),
+        ]);
+        assert_eq!(
+            base_notes(&known, 40 * day),
+            [
+                "base rocky-9/amd64 is made anew: docker.io/rockylinux/rockylinux:9 is another image now",
+                "made more than 30 days ago, without the fixes since then: base debian-12/amd64, fedora-44/amd64 \
+                 (`farm images update`)",
+            ]
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Which targets of a project are meant.
+
+use std::collections::HashSet;
+
+use super::load::find;
+use super::{Project, ProjectError};
+use crate::matrix::{self, Filter, MatrixError, Target};
+use crate::types::{Arch, Format, nearest, printable};
+
+/// `[matrix]` itself.
+const DEFAULT_MATRIX: &str = "default";
+/// Targets that are named when none matched.
+const SUGGESTIONS: usize = 3;
+
+/// Which targets of the recipes are meant: those that match all of it.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// All targets of a named matrix (`default`: of `[matrix]`). None: those that `targets` match, of all matrices; without
+    /// these, the first of the default one.
+    pub matrix: Option<String>,
+    /// Patterns: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`. One of them has to match.
+    pub targets: Vec<String>,
+    /// Any of them; empty: all.
+    pub formats: Vec<Format>,
+    /// Any of them; empty: all.
+    pub arches: Vec<Arch>,
+}
+
+/// Targets of a project, at least one, in the order of recipes and matrices.
+#[derive(Debug)]
+pub struct Selected<'a> {
+    pub(super) project: &'a Project,
+    /// The architecture of matrices that name none.
+    pub(super) arch: Arch,
+    pub(super) targets: Vec<Target>,
+}
+
+impl Selected<'_> {
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+}
+
+impl Project {
+    /// The targets that are meant, recipe by recipe, in the order of their matrices. `arch` is that of matrices that name
+    /// none: the engine's, or this host's.
+    ///
+    /// # Errors
+    /// Patterns that are none, matrices that do not exist or are not valid, and when nothing matches.
+    pub fn select(&self, selection: &Selection, arch: Arch) -> Result<Selected<'_>, ProjectError> {
+        for pattern in &selection.targets {
+            if let Err(reason) = matrix::Pattern::parse(pattern) {
+                let message = format!("`{}` is no target pattern: it {reason}", printable(pattern));
+                return Err(ProjectError::request(message, matrix::PATTERN_HELP));
+            }
+        }
+        let filter = Filter {
+            targets: selection.targets.clone(),
+            formats: selection.formats.clone(),
+            arches: selection.arches.clone(),
+        };
+        let known_somewhere = |name: &str| self.recipes().iter().any(|recipe| recipe.matrices.contains_key(name));
+        let mut all = Vec::new();
+        let mut chosen = Vec::new();
+        for recipe in self.recipes() {
+            let names: Vec<&str> = match &selection.matrix {
+                // Of several recipes, those without the matrix take no part in it.
+                Some(name) if known_somewhere(name) && !recipe.matrices.contains_key(name) => Vec::new(),
+                Some(name) => vec![name],
+                None if selection.targets.is_empty() => vec![DEFAULT_MATRIX],
+                None => {
+                    let default = recipe.matrices.contains_key(DEFAULT_MATRIX).then_some(DEFAULT_MATRIX);
+                    let others = recipe.matrices.keys().map(String::as_str).filter(|name| *name != DEFAULT_MATRIX);
+                    default.into_iter().chain(others).collect()
+                }
+            };
+            let mut targets: Vec<Target> = Vec::new();
+            let mut seen = HashSet::new();
+            for name in names {
+                let expanded = matrix::expand(recipe, name, self.catalogue(), arch)
+                    .map_err(|error| unknown_matrix_or(error, name, self))?;
+                targets.extend(expanded.into_iter().filter(|target| seen.insert(target.clone())));
+            }
+            let matching = targets.iter().filter(|target| filter.matches(target)).cloned();
+            let first_only = selection.matrix.is_none() && selection.targets.is_empty();
+            chosen.extend(matching.take(if first_only { 1 } else { usize::MAX }));
+            all.append(&mut targets);
+        }
+        match chosen.is_empty() {
+            false => Ok(Selected { project: self, arch, targets: chosen }),
+            true => Err(nothing_matched(selection, &all)),
+        }
+    }
+}
+
+/// `--matrix hello`, where `hello` is a recipe: says how to write it.
+fn unknown_matrix_or(error: MatrixError, name: &str, project: &Project) -> ProjectError {
+    let is_recipe = || project.recipe(name).is_some() || find(&[name.into()], project.folder()).is_ok();
+    match error {
+        MatrixError::UnknownMatrix { .. } if is_recipe() => {
+            let others: String = project.names().iter().map(|recipe| format!(" {}", recipe.display())).collect();
+            ProjectError::request(
+                format!("`{name}` is a recipe, not a matrix"),
+                format!("recipes go before --matrix: farm build {name}{others} --matrix"),
+            )
+        }
+        error => ProjectError::Matrix(error),
+    }
+}
+
+fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
+    let mut wanted: Vec<String> = asked.targets.iter().map(|pattern| format!("-t {pattern}")).collect();
+    wanted.extend(asked.formats.iter().map(|format| format!("--format {format}")));
+    wanted.extend(asked.arches.iter().map(|arch| format!("--arch {arch}")));
+    if let Some(matrix) = &asked.matrix {
+        wanted.push(format!("--matrix {matrix}"));
+    }
+    let message = if wanted.is_empty() {
+        "the default matrix is empty".to_owned()
+    } else {
+        format!("no target matches {}", wanted.join(" "))
+    };
+    let near = suggestions(&asked.targets, all);
+    let help = if !near.is_empty() {
+        Some(format!("did you mean {}?", near.join(" or ")))
+    } else if !all.is_empty() {
+        let some: Vec<String> = all.iter().take(SUGGESTIONS).map(Target::to_string).collect();
+        let more = all.len().saturating_sub(SUGGESTIONS);
+        let more = if more > 0 { format!(" and {more} more: farm plan -t '*'") } else { String::new() };
+        Some(format!("there are {}{more}", some.join(", ")))
+    } else {
+        None
+    };
+    ProjectError::NothingMatched { message, help }
+}
+
+/// The targets nearest to patterns that matched nothing, by whatever part of their id is near.
+fn suggestions(patterns: &[String], all: &[Target]) -> Vec<String> {
+    let words = |target: &Target| {
+        let id = target.to_string();
+        let arch = target.arch.for_format(target.format);
+        let mut words = vec![
+            format!("{}@{}", target.recipe, target.distro),
+            format!("{}/{arch}", target.distro),
+            target.distro.clone(),
+            target.recipe.clone(),
+        ];
+        words.extend(target.variant.iter().map(|variant| format!("*+{variant}")));
+        words.insert(0, id);
+        words
+    };
+    let known: Vec<(String, Vec<String>)> = all.iter().map(|target| (target.to_string(), words(target))).collect();
+    let mut near: Vec<String> = Vec::new();
+    for pattern in patterns {
+        let candidates = known.iter().flat_map(|(_, words)| words.iter().map(String::as_str));
+        let Some(word) = nearest(pattern, candidates) else { continue };
+        let ids = known.iter().filter(|(_, words)| words.iter().any(|other| other == word)).map(|(id, _)| id);
+        for id in ids.take(SUGGESTIONS) {
+            if !near.contains(id) && near.len() < SUGGESTIONS {
+                near.push(id.clone());
+            }
+        }
+    }
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Format;
+
+    fn target(recipe: &str, distro: &str) -> Target {
+        Target { recipe: recipe.into(), distro: distro.into(), arch: Arch::Amd64, format: Format::Deb, variant: None }
+    }
+
+    #[test]
+    fn suggestions_come_from_the_nearest_part_of_an_id() {
+        let all = [target("hello", "debian-12"), target("hello", "debian-13"), target("jq", "debian-13")];
+        let near = |pattern: &str| suggestions(&[pattern.to_owned()], &all);
+        assert_eq!(near("debain-13"), ["hello@debian-13/amd64", "jq@debian-13/amd64"]);
+        assert_eq!(near("helo"), ["hello@debian-12/amd64", "hello@debian-13/amd64"]);
+        assert_eq!(near("hello@debian-14"), ["hello@debian-12/amd64"]);
+        assert_eq!(near("plan9"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,90 @@
+//! The second stage of a recipe: for one target, with the overrides that match it merged in. What it leaves to the
+//! project is still open, so nobody can take it for a [`Recipe`]: [`MergedRecipe::complete`] makes one of it.
+
+use std::path::Path;
+
+use super::{FromProject, Patch, Recipe, Source};
+
+/// A recipe for one target as far as its file says. A file gives the same one to all targets that the same overrides match.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MergedRecipe {
+    number: usize,
+    /// Right but for what is left open: its version is empty then, and its sources lack the patches of their series.
+    draft: Recipe,
+    open: FromProject,
+}
+
+/// What a project says where its recipe leaves something to it: `source::project_metadata` finds it out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ProjectMetadata {
+    pub version: String,
+    pub changelog: Vec<String>,
+    /// See [`super::Package::date`].
+    pub date: Option<i64>,
+    /// See [`super::Package::fallback_date`].
+    pub fallback_date: Option<i64>,
+    /// For each source, the patches of its series.
+    pub series: Vec<Vec<Patch>>,
+}
+
+impl MergedRecipe {
+    pub(super) fn new(number: usize, draft: Recipe, open: FromProject) -> MergedRecipe {
+        MergedRecipe { number, draft, open }
+    }
+
+    pub(super) fn draft(&self) -> &Recipe {
+        &self.draft
+    }
+
+    /// Which of the merged recipes of its file this is: a number for each.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What the project has to be asked for.
+    pub fn open(&self) -> &FromProject {
+        &self.open
+    }
+
+    pub fn name(&self) -> &str {
+        &self.draft.package.name
+    }
+
+    /// None when it is left to the project.
+    pub fn version(&self) -> Option<&str> {
+        self.open.version.is_none().then_some(self.draft.package.version.as_str())
+    }
+
+    /// None when the recipe says none, or leaves it to the project.
+    pub fn date(&self) -> Option<i64> {
+        self.draft.package.date
+    }
+
+    /// The folder that relative paths start from.
+    pub fn root(&self) -> &Path {
+        &self.draft.root
+    }
+
+    /// Without the patches of their series.
+    pub fn sources(&self) -> &[Source] {
+        &self.draft.sources
+    }
+
+    /// The recipe with what its project says.
+    pub fn complete(&self, metadata: ProjectMetadata) -> Recipe {
+        let ProjectMetadata { version, changelog, date, fallback_date, series } = metadata;
+        let mut recipe = self.draft.clone();
+        let package = &mut recipe.package;
+        (package.version, package.changelog) = (version, changelog);
+        (package.date, package.fallback_date) = (date, fallback_date);
+        for (source, patches) in recipe.sources.iter_mut().zip(series) {
+            source.patches.splice(0..0, patches);
+        }
+        recipe
+    }
+
+    /// The recipe, if its file alone says all of it. Its date may still be that of its sources.
+    pub fn without_project(&self) -> Option<Recipe> {
+        self.open.is_nothing().then(|| self.draft.clone())
+    }
+}
