@@ -404,7 +404,7 @@ pub enum ArchiveError {
 pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::distro::{Bootstrap, Distro, PackageManager};
+    use crate::distro::{Bootstrap, Catalogue, Distro, PackageManager};
     use crate::types::{Arch, Format};
 
     /// A Debian release as the catalogue would describe it, with a keyring to be named by the test.
@@ -419,12 +419,8 @@ pub(crate) mod tests {
             image: None,
             arches: vec![Arch::Amd64],
             release_tag: String::new(),
-            stage: crate::distro::Stage::Released,
             end_of_life: None,
-            enable_repositories: Vec::new(),
             build_packages: Vec::new(),
-            triggers: Vec::new(),
-            macros: Default::default(),
             bootstrap: Some(Bootstrap {
                 archive: "debian".to_owned(),
                 mirror: "http://ftp.debian.org/debian".to_owned(),
@@ -436,8 +432,8 @@ pub(crate) mod tests {
                 include: Vec::new(),
                 tolerate_expired: false,
             }),
-            setup: None,
             digest: "sha256:test".to_owned(),
+            ..(**Catalogue::load(&[]).unwrap().get("debian-12").unwrap()).clone()
         }
     }
 

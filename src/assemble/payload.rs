@@ -10,7 +10,7 @@ use std::path::Path;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
-use crate::family::Payload;
+use crate::distro::Payload;
 use crate::stream::guard::watched;
 
 /// As rpmbuild compresses by itself, and between size and time. zstd keeps more than half of 64 MiB from 12 on.

@@ -20,7 +20,8 @@ use super::layout::{Layout, is_config, links};
 use super::libraries::{elves, rpm_provides, rpm_requires};
 use super::payload::{self, Entry, GZIP_LEVEL, Written, ZSTD_LEVEL};
 use super::tree::{Content, Kind, Node, Tree};
-use crate::family::{AssembledPackage, Assembly, Payload};
+use crate::distro::Payload;
+use crate::family::{AssembledPackage, Assembly};
 use crate::recipe::PackageArch;
 use crate::types::{Arch, printable};
 

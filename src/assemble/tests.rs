@@ -6,7 +6,8 @@ use tar::EntryType;
 
 use super::*;
 use crate::artifact;
-use crate::family::{AssembledPackage, Payload};
+use crate::distro::Payload;
+use crate::family::AssembledPackage;
 use crate::recipe::{Alternative, AlternativeLink, MaintainerScripts, PackageArch, Service, System};
 
 /// A tar with entries under exactly these names, which tar's own writer would refuse.
@@ -130,7 +131,7 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         rpm_makes_users: false,
         runs_ldconfig: true,
         changelog_version: "1.0-1".to_owned(),
-        unit_folder: "usr/lib/systemd/system",
+        unit_folder: "usr/lib/systemd/system".to_owned(),
         whole: Vec::new(),
     }
 }
@@ -324,7 +325,7 @@ fn units_are_found_in_either_place_and_go_where_the_release_has_them() {
     for folder in ["usr/lib/systemd/system", "lib/systemd/system"] {
         let (_spool, tree) = receive(&entries);
         let mut assembly = assembly(Format::Deb, vec![service()]);
-        assembly.unit_folder = folder;
+        assembly.unit_folder = folder.to_owned();
         let staged = Staged::new(tree.unwrap(), &assembly, "/usr/lib").unwrap();
         assert_eq!(staged.undeclared_units(&assembly), [format!("/{folder}/other.timer")]);
         let into = tempfile::tempdir().unwrap();

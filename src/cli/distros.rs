@@ -7,11 +7,11 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
 
-use crate::distro::{Catalogue, Distro, Stage};
+use crate::distro::{Catalogue, DebFacts, Distro, RpmFacts, Stage};
 use crate::plan;
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
-use crate::types::nearest;
+use crate::types::{Format, nearest};
 
 pub(crate) fn run(command: Option<&DistrosCommand>, color: ColorChoice) -> Result<Exit, Failure> {
     let here = Path::new(".");
@@ -79,6 +79,25 @@ fn show(distro: &Distro, today: &str, style: &Style) -> String {
         ("repositories", or_none(&distro.enable_repositories.join(" "))),
         ("build packages", or_none(&distro.build_packages.join(" "))),
     ];
+    match distro.format {
+        Format::Deb => {
+            let DebFacts { debhelper, standards_version, unit_folder } = &distro.deb;
+            lines.push((
+                "packaging",
+                format!("debhelper {debhelper}, Policy {standards_version}, units in {unit_folder}"),
+            ));
+        }
+        Format::Rpm => {
+            let RpmFacts { systemd, systemd_macros, user_macros, payload, sbin, group_tag } = &distro.rpm;
+            let macros: Vec<&str> = [systemd_macros, user_macros].into_iter().flatten().map(String::as_str).collect();
+            let of = if macros.is_empty() { String::new() } else { format!(" of {}", macros.join(", ")) };
+            let group = if *group_tag { "with" } else { "without" };
+            lines.push((
+                "packaging",
+                format!("systemd by {}{of}; {} payload; {sbin}; {group} groups", systemd.as_str(), payload.as_str()),
+            ));
+        }
+    }
     for (name, value) in &distro.macros {
         lines.push(("macro", format!("%{name} {value}")));
     }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::parse::{BootstrapLayer, File, Layer, Said, SecurityLayer, is_id, parse};
-use super::{Bootstrap, Distro, DistroError, PackageManager, Security};
+use super::parse::{BootstrapLayer, DebLayer, File, Layer, RpmLayer, Said, SecurityLayer, is_id, parse};
+use super::{Bootstrap, DebFacts, Distro, DistroError, PackageManager, RpmFacts, Security};
 use crate::types::{Format, nearest};
 
 // DEFINITIONS, TEMPLATES and KEYRINGS: `(name, content)` of the files in `distros/`, made by build.rs.
@@ -148,10 +148,25 @@ impl Files {
         let entry = &self.by_name[name][level];
         // Two distributions cannot share a name: it is the only key that is not inherited.
         let title = entry.layer.name.clone().ok_or_else(|| missing(&entry.file, "name", "\"Debian 12 (bookworm)\""))?;
+        let layer = self.with_facts(layer);
         let mut distro = finish(name, title.value, layer, &entry.file)?;
         self.locate_keyrings(&mut distro, &entry.file)?;
         distro.digest = digest(&distro);
         Ok(distro)
+    }
+
+    /// What a definition does not say of `[rpm]` is as in the built-in template of its package manager, of `[deb]` as in
+    /// apt's.
+    fn with_facts(&self, mut layer: Layer) -> Layer {
+        let built_in = |name: &str| self.by_name.get(name).and_then(|stack| stack.first()).map(|entry| &entry.layer);
+        if let Some(template) = built_in("common/apt") {
+            layer.deb = layer.deb.over(template.deb.clone());
+        }
+        let manager = layer.manager.as_ref().map(|said| said.value.as_str()).unwrap_or_default();
+        if let Some(template) = built_in(&format!("common/{manager}")) {
+            layer.rpm = layer.rpm.over(template.rpm.clone());
+        }
+        layer
     }
 
     fn resolve(&self, name: &str, level: Level, above: &mut Vec<(String, Level)>) -> Result<Layer, DistroError> {
@@ -227,7 +242,32 @@ impl Layer {
             triggers: self.triggers.or(base.triggers),
             macros,
             setup: self.setup.or(base.setup),
+            deb: self.deb.over(base.deb),
+            rpm: self.rpm.over(base.rpm),
             bootstrap: merge(self.bootstrap, base.bootstrap, BootstrapLayer::over),
+        }
+    }
+}
+
+impl DebLayer {
+    fn over(self, base: DebLayer) -> DebLayer {
+        DebLayer {
+            debhelper: self.debhelper.or(base.debhelper),
+            standards_version: self.standards_version.or(base.standards_version),
+            unit_folder: self.unit_folder.or(base.unit_folder),
+        }
+    }
+}
+
+impl RpmLayer {
+    fn over(self, base: RpmLayer) -> RpmLayer {
+        RpmLayer {
+            systemd: self.systemd.or(base.systemd),
+            systemd_macros: self.systemd_macros.or(base.systemd_macros),
+            user_macros: self.user_macros.or(base.user_macros),
+            payload: self.payload.or(base.payload),
+            sbin: self.sbin.or(base.sbin),
+            group_tag: self.group_tag.or(base.group_tag),
         }
     }
 }
@@ -299,6 +339,19 @@ fn finish(id: &str, name: String, layer: Layer, file: &File) -> Result<Distro, D
         enable_repositories: or_empty(layer.enable_repositories),
         build_packages: or_empty(layer.build_packages),
         triggers: layer.triggers.map(|said| said.value).unwrap_or_default(),
+        deb: DebFacts {
+            debhelper: need(file, layer.deb.debhelper, "deb.debhelper", "13")?,
+            standards_version: need(file, layer.deb.standards_version, "deb.standards-version", "\"4.7.0\"")?,
+            unit_folder: need(file, layer.deb.unit_folder, "deb.unit-folder", "\"/usr/lib/systemd/system\"")?,
+        },
+        rpm: RpmFacts {
+            systemd: need(file, layer.rpm.systemd, "rpm.systemd", "\"macros\"")?,
+            systemd_macros: layer.rpm.systemd_macros.map(|said| said.value),
+            user_macros: layer.rpm.user_macros.map(|said| said.value),
+            payload: need(file, layer.rpm.payload, "rpm.payload", "\"gzip\"")?,
+            sbin: need(file, layer.rpm.sbin, "rpm.sbin", "\"/usr/sbin\"")?,
+            group_tag: need(file, layer.rpm.group_tag, "rpm.group-tag", "true")?,
+        },
         macros: layer.macros,
         bootstrap,
         setup: layer.setup.map(|said| said.value),

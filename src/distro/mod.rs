@@ -56,6 +56,78 @@ impl Trigger {
     }
 }
 
+/// The words in which a .spec speaks to systemd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemdWords {
+    /// `%systemd_post` and its like, as Fedora has them.
+    Macros,
+    /// `%service_add_post` and its like.
+    SuseMacros,
+    /// There are no macros: what they mean is written out.
+    Systemctl,
+}
+
+impl SystemdWords {
+    pub const ALL: [SystemdWords; 3] = [SystemdWords::Macros, SystemdWords::SuseMacros, SystemdWords::Systemctl];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SystemdWords::Macros => "macros",
+            SystemdWords::SuseMacros => "suse-macros",
+            SystemdWords::Systemctl => "systemctl",
+        }
+    }
+}
+
+/// How the files in an .rpm that farm makes itself are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payload {
+    /// Read by every rpm.
+    Gzip,
+    /// rpm 4.14 and later.
+    Zstd,
+}
+
+impl Payload {
+    pub const ALL: [Payload; 2] = [Payload::Gzip, Payload::Zstd];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Payload::Gzip => "gzip",
+            Payload::Zstd => "zstd",
+        }
+    }
+}
+
+/// `[deb]`: what generated Debian packaging has to know of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DebFacts {
+    /// The compatibility level to build with: the highest that the release supports (debhelper(7)).
+    pub debhelper: u32,
+    /// The version of Debian Policy that the release's own packages follow.
+    pub standards_version: String,
+    /// Where the release's helpers look for units, absolute.
+    pub unit_folder: String,
+}
+
+/// `[rpm]`: what a generated .spec, and an .rpm that farm makes itself, have to know of a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RpmFacts {
+    pub systemd: SystemdWords,
+    /// The package with these macros.
+    pub systemd_macros: Option<String>,
+    /// The package with the macros that write scriptlets of a sysusers.d file (`%sysusers_generate_pre`). None: there are none,
+    /// and scriptlets run useradd, unless rpm makes users itself: [`Trigger::Users`].
+    pub user_macros: Option<String>,
+    pub payload: Payload,
+    /// The folder of programs for root, absolute.
+    pub sbin: String,
+    /// Whether a package says its group.
+    pub group_tag: bool,
+}
+
 /// Where a distribution stands in its life, as far as `end_of_life` does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
@@ -108,6 +180,8 @@ pub struct Distro {
     pub build_packages: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,
+    pub deb: DebFacts,
+    pub rpm: RpmFacts,
     /// Extra `rpmbuild --define` macros, for RPM formats.
     pub macros: std::collections::BTreeMap<String, String>,
     pub bootstrap: Option<Bootstrap>,

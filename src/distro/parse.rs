@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{DistroError, PackageManager, Stage, Trigger};
+use super::{DistroError, PackageManager, Payload, Stage, SystemdWords, Trigger};
 use crate::types::{Arch, Format, nearest};
 
 /// A definition as written.
@@ -64,7 +64,28 @@ pub(super) struct Layer {
     pub triggers: Option<Said<Vec<Trigger>>>,
     pub macros: BTreeMap<String, String>,
     pub setup: Option<Said<String>>,
+    pub deb: DebLayer,
+    pub rpm: RpmLayer,
     pub bootstrap: Option<BootstrapLayer>,
+}
+
+/// `[deb]`
+#[derive(Debug, Clone, Default)]
+pub(super) struct DebLayer {
+    pub debhelper: Option<Said<u32>>,
+    pub standards_version: Option<Said<String>>,
+    pub unit_folder: Option<Said<String>>,
+}
+
+/// `[rpm]`
+#[derive(Debug, Clone, Default)]
+pub(super) struct RpmLayer {
+    pub systemd: Option<Said<SystemdWords>>,
+    pub systemd_macros: Option<Said<String>>,
+    pub user_macros: Option<Said<String>>,
+    pub payload: Option<Said<Payload>>,
+    pub sbin: Option<Said<String>>,
+    pub group_tag: Option<Said<bool>>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -87,7 +108,7 @@ pub(super) struct SecurityLayer {
     pub suite: Option<Said<String>>,
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 19] = [
     "extends",
     "name",
     "family",
@@ -104,8 +125,12 @@ const KEYS: [&str; 17] = [
     "triggers",
     "macros",
     "setup",
+    "deb",
+    "rpm",
     "bootstrap",
 ];
+const DEB_KEYS: [&str; 3] = ["debhelper", "standards-version", "unit-folder"];
+const RPM_KEYS: [&str; 6] = ["systemd", "systemd-macros", "user-macros", "payload", "sbin", "group-tag"];
 const BOOTSTRAP_KEYS: [&str; 9] =
     ["archive", "mirror", "suite", "updates", "components", "keyrings", "include", "tolerate-expired", "security"];
 const SECURITY_KEYS: [&str; 3] = ["archive", "mirror", "suite"];
@@ -149,8 +174,43 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
                 }
             }
             "setup" => layer.setup = Some(reader.text(key, value)?),
+            "deb" => layer.deb = deb(&reader, reader.table(key, value)?)?,
+            "rpm" => layer.rpm = rpm(&reader, reader.table(key, value)?)?,
             "bootstrap" => layer.bootstrap = Some(bootstrap(&reader, reader.table(key, value)?)?),
             _ => return Err(reader.unknown(key, &KEYS, "a distribution")),
+        }
+    }
+    Ok(layer)
+}
+
+fn deb(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<DebLayer, DistroError> {
+    let mut layer = DebLayer::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "debhelper" => layer.debhelper = Some(reader.level(key, value)?),
+            "standards-version" => {
+                let is_version = |text: &str| text.split('.').all(|part| part.parse::<u32>().is_ok());
+                layer.standards_version =
+                    Some(reader.checked(key, value, is_version, "a version of Debian Policy, like \"4.7.0\"")?);
+            }
+            "unit-folder" => layer.unit_folder = Some(reader.folder(key, value)?),
+            _ => return Err(reader.unknown(key, &DEB_KEYS, "[deb]")),
+        }
+    }
+    Ok(layer)
+}
+
+fn rpm(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<RpmLayer, DistroError> {
+    let mut layer = RpmLayer::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "systemd" => layer.systemd = Some(reader.one_of(key, value, &SystemdWords::ALL, SystemdWords::as_str)?),
+            "systemd-macros" => layer.systemd_macros = Some(reader.word(key, value)?),
+            "user-macros" => layer.user_macros = Some(reader.word(key, value)?),
+            "payload" => layer.payload = Some(reader.one_of(key, value, &Payload::ALL, Payload::as_str)?),
+            "sbin" => layer.sbin = Some(reader.folder(key, value)?),
+            "group-tag" => layer.group_tag = Some(reader.boolean(key, value)?),
+            _ => return Err(reader.unknown(key, &RPM_KEYS, "[rpm]")),
         }
     }
     Ok(layer)
@@ -265,6 +325,20 @@ impl Reader<'_> {
         })
     }
 
+    /// A compatibility level of debhelper: those before 11 are gone from all releases that have it.
+    fn level(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<u32>, DistroError> {
+        let level =
+            at.get_ref().as_integer().and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
+        let level = level.filter(|level| (11..100).contains(level));
+        let level = level.ok_or_else(|| self.wrong(key, at, "a compatibility level of debhelper, like 13"))?;
+        Ok(self.said(level, at))
+    }
+
+    /// An absolute path of plain characters, without a slash at its end.
+    fn folder(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<String>, DistroError> {
+        self.checked(key, at, is_folder, "an absolute path like \"/usr/lib\"")
+    }
+
     fn boolean(&self, key: &Key<'_>, at: &Value<'_>) -> Result<Said<bool>, DistroError> {
         let value = at.get_ref().as_bool().ok_or_else(|| self.wrong(key, at, "true or false"))?;
         Ok(self.said(value, at))
@@ -325,6 +399,13 @@ fn described(value: &DeValue<'_>) -> String {
 pub(super) fn is_id(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-'))
+}
+
+fn is_folder(text: &str) -> bool {
+    let is_part = |part: &str| {
+        !part.is_empty() && part != ".." && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c))
+    };
+    text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part))
 }
 
 fn is_word(text: &str) -> bool {

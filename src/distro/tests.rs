@@ -153,3 +153,33 @@ fn mistakes_are_told_with_place_and_suggestion() {
     .join("\n");
     insta::assert_snapshot!(said);
 }
+
+#[test]
+fn what_packaging_has_to_know_is_checked() {
+    for (text, expected) in [
+        (
+            "[deb]\ndebhelper = \"13\"",
+            "x.toml:2: \"13\": `debhelper` is \"13\", and has to be a compatibility level of debhelper",
+        ),
+        (
+            "[deb]\ndebhelper = 5",
+            "x.toml:2: 5: `debhelper` is a value of type integer, and has to be a compatibility level",
+        ),
+        (
+            "[deb]\nstandards-version = \"4.x\"",
+            "x.toml:2: \"4.x\": `standards-version` is \"4.x\", and has to be a version",
+        ),
+        (
+            "[deb]\nunit-folder = \"lib/x\"",
+            "x.toml:2: \"lib/x\": `unit-folder` is \"lib/x\", and has to be an absolute path",
+        ),
+        ("[deb]\nunit-folder = \"/lib/$(x)\"", "x.toml:2: \"/lib/$(x)\": `unit-folder` is"),
+        ("[rpm]\nsystemd = \"macro\"", "(did you mean \"macros\"?)"),
+        ("[rpm]\npayload = \"xz\"", "unknown payload `xz` (known: gzip, zstd)"),
+        ("[rpm]\nsbin = \"/../x\"", "has to be an absolute path"),
+        ("[rpm]\ngroup-tags = true", "unknown key `group-tags` (did you mean `group-tag`?)"),
+    ] {
+        let said = error(&[("x.toml", text)]);
+        assert!(said.contains(expected), "{said}");
+    }
+}

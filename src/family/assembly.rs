@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::distro::Distro;
+use crate::distro::{Distro, Payload};
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::{Arch, Format};
 
@@ -56,20 +56,10 @@ pub struct Assembly {
     /// Whether libraries of an .rpm need scriptlets that run ldconfig.
     pub runs_ldconfig: bool,
     /// Where units lie in the packages.
-    pub unit_folder: &'static str,
+    pub unit_folder: String,
     /// Patterns of files that are not stripped.
     pub whole: Vec<String>,
 }
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Payload {
-    /// Read by every rpm.
-    Gzip,
-    /// rpm 4.14 and later.
-    Zstd,
-}
-
 /// One package.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct AssembledPackage {
@@ -242,22 +232,16 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         changelog,
         copyright,
         source_date_epoch,
-        payload: payload(distro),
+        payload: distro.rpm.payload,
         rpm_makes_users: scriptlets::rpm_makes_users(distro),
         runs_ldconfig: scriptlets::runs_ldconfig(distro),
         changelog_version: rpm::untagged_version(recipe),
         whole: recipe.build.strip.left_alone(),
         unit_folder: match distro.format {
-            Format::Deb => deb::unit_folder(distro),
-            Format::Rpm => UNITS.trim_start_matches('/'),
+            Format::Deb => deb::unit_folder(distro).to_owned(),
+            Format::Rpm => UNITS.trim_start_matches('/').to_owned(),
         },
     }
-}
-
-/// zstd where every release of the family that still lives reads it.
-fn payload(distro: &Distro) -> Payload {
-    let newest = matches!(distro.family.as_str(), "fedora" | "opensuse-tumbleweed" | "opensuse-leap");
-    if newest { Payload::Zstd } else { Payload::Gzip }
 }
 
 fn assembled(member: &Member<'_>, distro: &Distro, version: &str, environment: &str) -> AssembledPackage {

@@ -23,29 +23,14 @@ const SCRIPTS: &str = "debian/farm_scripts";
 /// What the scripts tell each other of the staged tree.
 const STAGED_NOTES: &str = "debian/farm_staged";
 
-/// The compatibility level as a build dependency: the highest that the release supports (debhelper(7)).
+/// The compatibility level as a build dependency (debhelper(7)).
 pub(super) fn debhelper_compat(distro: &Distro) -> String {
-    let old = matches!((distro.family.as_str(), distro.version.as_str()), ("debian", "10") | ("ubuntu", "20.04"));
-    format!("debhelper-compat (= {})", if old { 12 } else { 13 })
+    format!("debhelper-compat (= {})", distro.deb.debhelper)
 }
 
-/// The Policy version that a release's own packages follow.
-fn standards_version(distro: &Distro) -> &'static str {
-    match (distro.family.as_str(), distro.version.as_str()) {
-        ("debian", "11") | ("ubuntu", "22.04") => "4.5.1",
-        ("debian", "12") | ("ubuntu", "24.04") => "4.6.2",
-        ("debian", "10") | ("ubuntu", "20.04") => "4.5.0",
-        _ => "4.7.0",
-    }
-}
-
-/// Where the helpers of a release look for units: debhelper before 13.11.6 knows the old place only, newer releases
-/// forbid it.
-pub(super) fn unit_folder(distro: &Distro) -> &'static str {
-    match (distro.family.as_str(), distro.version.as_str()) {
-        ("debian", "10" | "11" | "12") | ("ubuntu", "20.04" | "22.04") => "lib/systemd/system",
-        _ => "usr/lib/systemd/system",
-    }
+/// Where the release's helpers look for units, relative to `/`.
+pub(super) fn unit_folder(distro: &Distro) -> &str {
+    distro.deb.unit_folder.trim_start_matches('/')
 }
 
 /// `[epoch:]version-release<tag>` (deb-version(7)).
@@ -196,7 +181,7 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
     let mut text = format!("Source: {}\nSection: {}\nPriority: optional\n", package.name, package.section);
     text.push_str(&format!("Maintainer: {}\n", package.maintainer));
     list_field(&mut text, "Build-Depends", &build_depends);
-    text.push_str(&format!("Standards-Version: {}\nRules-Requires-Root: no\n", standards_version(distro)));
+    text.push_str(&format!("Standards-Version: {}\nRules-Requires-Root: no\n", distro.deb.standards_version));
     if let Some(homepage) = &package.homepage {
         text.push_str(&format!("Homepage: {}\n", literal(homepage)));
     }

@@ -40,7 +40,7 @@ use crate::relation;
 use crate::types::{Address, Format};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
-pub use assembly::{AssembledPackage, Assembly, Payload, STAGED_LICENCES, STAGED_ROOT, assembly_env};
+pub use assembly::{AssembledPackage, Assembly, STAGED_LICENCES, STAGED_ROOT, assembly_env};
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub use members::{FormerLinks, former_links, with_former_links};
 pub use offers::{Offer, Wish, compare_versions, names_in, offers};

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::distro::{Distro, PackageManager, Trigger};
+use crate::distro::{Distro, SystemdWords, Trigger};
 use crate::recipe::{Alternative, System};
 
 use super::contract::{self, Moment};
@@ -15,15 +15,9 @@ use super::text::quote;
 use crate::types::Format;
 
 /// The package with the macros of systemd, when a recipe needs them and the distribution has them.
-pub(super) fn macros_package(members: &[Member<'_>], distro: &Distro) -> Option<&'static str> {
+pub(super) fn macros_package<'a>(members: &[Member<'_>], distro: &'a Distro) -> Option<&'a str> {
     let needed = members.iter().any(|member| uses_macros(member, distro));
-    match distro.manager {
-        _ if !needed => None,
-        PackageManager::Apt => None,
-        // Enterprise Linux 8 has them in systemd itself.
-        PackageManager::Dnf if distro.version == "8" => Some("systemd"),
-        PackageManager::Dnf | PackageManager::Zypper => Some("systemd-rpm-macros"),
-    }
+    distro.rpm.systemd_macros.as_deref().filter(|_| needed)
 }
 
 fn uses_macros(member: &Member<'_>, distro: &Distro) -> bool {
@@ -53,12 +47,13 @@ fn makes_tmpfiles(member: &Member<'_>, distro: &Distro) -> bool {
 fn generates_users(member: &Member<'_>, distro: &Distro) -> bool {
     let has_users =
         (!member.system.users.is_empty() || !member.system.groups.is_empty()) && member.scripts.pre_install.is_none();
-    has_users && distro.manager == PackageManager::Zypper && !rpm_makes_users(distro)
+    has_users && distro.rpm.user_macros.is_some() && !rpm_makes_users(distro)
 }
 
 /// The package with sysuser-tools' macros, when a .spec needs them.
-pub(super) fn users_package(members: &[Member<'_>], distro: &Distro) -> Option<&'static str> {
-    members.iter().any(|member| generates_users(member, distro)).then_some("sysuser-tools")
+pub(super) fn users_package<'a>(members: &[Member<'_>], distro: &'a Distro) -> Option<&'a str> {
+    let needed = members.iter().any(|member| generates_users(member, distro));
+    distro.rpm.user_macros.as_deref().filter(|_| needed)
 }
 
 /// The lines of %build that write the scriptlets with users, which `%pre -f` takes.
@@ -88,17 +83,11 @@ pub(super) fn requirements(spec: &mut String, member: &Member<'_>, distro: &Dist
 pub(super) fn assembled_requirements(member: &Member<'_>, distro: &Distro) -> Vec<(&'static str, String)> {
     let phases = ["Requires(post)", "Requires(preun)", "Requires(postun)"];
     let systemd = phases.iter().filter(|_| needs_systemd(member, distro)).map(|phase| (*phase, "systemd".to_owned()));
-    systemd.chain(tools(member, distro, true, sbin(distro))).collect()
+    systemd.chain(tools(member, distro, true, &distro.rpm.sbin)).collect()
 }
 
 fn needs_systemd(member: &Member<'_>, distro: &Distro) -> bool {
-    distro.manager != PackageManager::Apt && uses_macros(member, distro)
-}
-
-/// Fedora made the two folders one in release 42.
-fn sbin(distro: &Distro) -> &'static str {
-    let is_merged = distro.family == "fedora" && distro.version.parse::<u32>().is_ok_and(|version| version >= 42);
-    if is_merged { "/usr/bin" } else { "/usr/sbin" }
+    distro.rpm.systemd != SystemdWords::Systemctl && uses_macros(member, distro)
 }
 
 /// The programs that scriptlets run, with the tag that says when. `users`: whether scriptlets make them with such.
@@ -277,17 +266,17 @@ enum Systemd {
 
 impl Systemd {
     fn in_spec(distro: &Distro) -> Systemd {
-        match distro.manager {
-            PackageManager::Apt => Systemd::Systemctl,
-            PackageManager::Dnf => Systemd::Macros,
-            PackageManager::Zypper => Systemd::SuseMacros,
+        match distro.rpm.systemd {
+            SystemdWords::Systemctl => Systemd::Systemctl,
+            SystemdWords::Macros => Systemd::Macros,
+            SystemdWords::SuseMacros => Systemd::SuseMacros,
         }
     }
 
     fn written(distro: &Distro) -> Systemd {
-        match distro.manager {
-            PackageManager::Dnf => Systemd::Helper,
-            PackageManager::Apt | PackageManager::Zypper => Systemd::Systemctl,
+        match distro.rpm.systemd {
+            SystemdWords::Macros => Systemd::Helper,
+            SystemdWords::Systemctl | SystemdWords::SuseMacros => Systemd::Systemctl,
         }
     }
 

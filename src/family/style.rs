@@ -1,7 +1,7 @@
 //! What the packaging guidelines of the RPM distributions ask of a .spec, and what old rpms read differently. Each rule
 //! names where it comes from.
 
-use crate::distro::{Distro, PackageManager, Trigger};
+use crate::distro::{Distro, SystemdWords, Trigger};
 use crate::recipe::{Origin, Recipe};
 use crate::types::Address;
 
@@ -20,7 +20,7 @@ trap 'farm_status=$?; [ $farm_status -ne 0 ] || sh %{SOURCE1} %{name} %{_libdir}
 
 /// Whether the distribution may have an rpm from before file triggers (4.13): EL 7, whose rpm is 4.11.
 fn may_be_old(distro: &Distro) -> bool {
-    distro.manager == PackageManager::Dnf && !distro.triggers.contains(&Trigger::Ldconfig)
+    distro.rpm.systemd == SystemdWords::Macros && !distro.triggers.contains(&Trigger::Ldconfig)
 }
 
 /// Of %install, before any list of files: the macro that the License tag defines hides what marks licence files in lists
@@ -42,17 +42,16 @@ pub(super) fn weak(tags: &str, distro: &Distro) -> String {
     format!("# rpm before 4.12 has no weak dependencies.\n%if ! (0%{{?rhel}} && 0%{{?rhel}} < 8)\n{tags}%endif\n")
 }
 
-/// Fedora and EL have given groups up (Packaging Guidelines, "Tags and Sections"); openSUSE's rpmlint still asks, and so do
-/// rpms for which a generic package may be.
+/// Where the distribution still has groups.
 pub(super) fn group(text: &mut String, distro: &Distro, member: &Member<'_>) {
-    if distro.manager != PackageManager::Dnf {
+    if distro.rpm.group_tag {
         tag(text, "Group", &spec::value(member.group));
     }
 }
 
 /// The group of a package that farm makes itself: rpmbuild's own word where a .spec has none.
 pub(super) fn group_of<'a>(distro: &Distro, member: &Member<'a>) -> &'a str {
-    if distro.manager == PackageManager::Dnf { "Unspecified" } else { member.group }
+    if distro.rpm.group_tag { member.group } else { "Unspecified" }
 }
 
 /// Where the sources come from, as comments: the archive has no address of its own (Fedora's SourceURL guidelines ask for

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::distro::{Bootstrap, Security};
+use crate::distro::{Bootstrap, Catalogue, Payload, RpmFacts, Security};
 use crate::recipe::{
     Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, Patch,
     RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
@@ -17,7 +17,15 @@ mod assigned;
 mod guidelines;
 mod tools;
 
+/// A distribution without a name in the catalogue, with what the template of its package manager says.
 fn distro(format: Format, manager: PackageManager) -> Distro {
+    let catalogue = Catalogue::load(&[]).unwrap();
+    let like = match manager {
+        PackageManager::Apt => "debian-13",
+        PackageManager::Dnf => "rocky-9",
+        PackageManager::Zypper => "opensuse-leap-16.0",
+    };
+    let facts = catalogue.get(like).unwrap();
     Distro {
         id: "some-1".to_owned(),
         name: "Some 1 (first)".to_owned(),
@@ -33,6 +41,8 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
         enable_repositories: vec![],
         build_packages: vec!["make".to_owned()],
         triggers: Vec::new(),
+        deb: facts.deb.clone(),
+        rpm: RpmFacts { payload: Payload::Gzip, ..facts.rpm.clone() },
         macros: BTreeMap::new(),
         bootstrap: None,
         setup: None,
@@ -225,18 +235,19 @@ fn users_are_made_once() {
 
 #[test]
 fn macros_of_systemd_are_installed_where_they_exist() {
-    for (manager, version, expected) in [
-        (PackageManager::Dnf, "43", Some("systemd-rpm-macros")),
-        (PackageManager::Dnf, "8", Some("systemd")),
-        (PackageManager::Zypper, "15.6", Some("systemd-rpm-macros")),
-        (PackageManager::Apt, "12", None),
+    let catalogue = Catalogue::load(&[]).unwrap();
+    for (id, expected) in [
+        ("fedora-43", Some("systemd-rpm-macros")),
+        ("rocky-8", Some("systemd")),
+        ("oracle-8", Some("systemd")),
+        ("opensuse-leap-15.6", Some("systemd-rpm-macros")),
+        ("rpm-generic", None),
     ] {
-        let mut distro = distro(Format::Rpm, manager);
-        distro.version = version.to_owned();
-        let Requirements::Listed(listed) = builder(&daemon(), &distro).requirements else { panic!("a list") };
+        let distro = catalogue.get(id).unwrap();
+        let Requirements::Listed(listed) = builder(&daemon(), distro).requirements else { panic!("a list") };
         let found = listed.iter().find(|name| name.starts_with("systemd")).map(String::as_str);
-        assert_eq!(found, expected, "{manager:?} {version}");
-        let Requirements::Listed(plain) = builder(&recipe(), &distro).requirements else { panic!("a list") };
+        assert_eq!(found, expected, "{id}");
+        let Requirements::Listed(plain) = builder(&recipe(), distro).requirements else { panic!("a list") };
         assert!(!plain.iter().any(|name| name.starts_with("systemd")), "{plain:?}");
     }
 }
@@ -262,20 +273,105 @@ fn python_is_looked_at_where_it_is_used() {
     }
 }
 
-/// Units lie where a release's debhelper looks for them.
+/// Units lie where a release's debhelper looks for them, and Policy is the release's own.
 #[test]
-fn old_releases_have_units_in_the_old_place() {
-    for (family, version, folder) in [
-        ("debian", "12", " lib/systemd/system\n"),
-        ("debian", "13", " usr/lib/systemd/system\n"),
-        ("ubuntu", "22.04", " lib/systemd/system\n"),
-        ("ubuntu", "24.04", " usr/lib/systemd/system\n"),
+fn releases_have_what_their_definitions_say() {
+    let catalogue = Catalogue::load(&[]).unwrap();
+    for (id, folder, policy) in [
+        ("debian-11", " lib/systemd/system\n", "4.5.1"),
+        ("debian-12", " lib/systemd/system\n", "4.6.2"),
+        ("debian-13", " usr/lib/systemd/system\n", "4.7.0"),
+        ("ubuntu-22.04", " lib/systemd/system\n", "4.5.1"),
+        ("ubuntu-24.04", " usr/lib/systemd/system\n", "4.6.2"),
     ] {
-        let mut distro = distro(Format::Deb, PackageManager::Apt);
-        (distro.family, distro.version) = (family.to_owned(), version.to_owned());
-        let rules =
-            packaging(&daemon(), &distro, 0).files.into_iter().find(|file| file.path == "debian/rules").unwrap();
-        assert!(rules.content.contains(folder), "{}", rules.content);
+        let files = packaging(&daemon(), catalogue.get(id).unwrap(), 0).files;
+        let content = |path: &str| &files.iter().find(|file| file.path == path).unwrap().content;
+        assert!(content("debian/rules").contains(folder), "{id}");
+        assert!(content("debian/control").contains(&format!("\nStandards-Version: {policy}\n")), "{id}");
+    }
+}
+
+/// A distribution of a family that farm has never heard of, made of TOML alone, has what it says, in either format.
+#[test]
+fn a_new_distribution_is_a_file_and_no_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let acme = "family = \"acme\"\narches = [\"amd64\"]\nimage = \"registry.example.org/acme:1\"\n";
+    let definitions = [
+        (
+            "acme-1",
+            format!(
+                "name = \"Acme 1\"\nversion = \"1\"\nformat = \"deb\"\nmanager = \"apt\"\nrelease-tag = \"~acme1\"\n{acme}\
+                 build-packages = [\"acme-build\"]\n[deb]\ndebhelper = 12\nstandards-version = \"4.1.3\"\n\
+                 unit-folder = \"/opt/units\"\n"
+            ),
+        ),
+        // As a company has it: Debian 12 under a name and number of its own, and all else as there.
+        ("acme-5", "extends = \"debian-12\"\nname = \"Acme 5\"\nfamily = \"acme\"\nversion = \"5\"\n".to_owned()),
+        (
+            "acme-rpm-1",
+            format!(
+                "name = \"Acme RPM 1\"\nversion = \"1\"\nformat = \"rpm\"\nmanager = \"dnf\"\nrelease-tag = \".acme1\"\n{acme}\
+                 [rpm]\nsystemd = \"suse-macros\"\nsystemd-macros = \"acme-systemd\"\nuser-macros = \"acme-users\"\n\
+                 payload = \"zstd\"\nsbin = \"/acme/sbin\"\ngroup-tag = true\n"
+            ),
+        ),
+        // It says nothing of all that: as dnf's distributions have it.
+        (
+            "acme-rpm-2",
+            format!(
+                "name = \"Acme RPM 2\"\nversion = \"2\"\nformat = \"rpm\"\nmanager = \"dnf\"\nrelease-tag = \".acme2\"\n{acme}"
+            ),
+        ),
+    ];
+    for (id, text) in definitions {
+        std::fs::write(folder.path().join(format!("{id}.toml")), text).unwrap();
+    }
+    let catalogue = Catalogue::load(&[folder.path().to_owned()]).unwrap();
+    let recipe = daemon();
+    let rendered = |id: &str| -> String {
+        let distro = catalogue.get(id).unwrap();
+        let files = packaging(&recipe, distro, 0).files.into_iter().map(|file| file.content);
+        let Requirements::Listed(listed) = builder(&recipe, distro).requirements else { panic!("a list") };
+        files.chain([listed.join("\n"), format!("{:?}", assembly(&recipe, distro, 0))]).collect()
+    };
+    for (id, with, without) in [
+        (
+            "acme-1",
+            &["debhelper-compat (= 12)", "Standards-Version: 4.1.3", " opt/units\n", "~acme1", "acme-build"][..],
+            &["lib/systemd/system\n"][..],
+        ),
+        (
+            "acme-5",
+            &["debhelper-compat (= 13)", "Standards-Version: 4.6.2", " lib/systemd/system\n", "~deb12"],
+            &[" usr/lib/systemd/system\n", "4.7.0"],
+        ),
+        (
+            "acme-rpm-1",
+            &[
+                "%service_add_post",
+                "acme-systemd",
+                "acme-users",
+                "%sysusers_generate_pre",
+                "payload: Zstd",
+                "/acme/sbin/update-alternatives",
+                "\nGroup:",
+                ".acme1",
+            ],
+            &["%systemd_post", "systemd-rpm-macros"],
+        ),
+        (
+            "acme-rpm-2",
+            &["%systemd_post", "systemd-rpm-macros", "payload: Gzip", "/usr/sbin/update-alternatives", "useradd"],
+            &["%service_add_post", "\nGroup:", "%sysusers_generate_pre"],
+        ),
+    ] {
+        let text = rendered(id);
+        for word in with {
+            assert!(text.contains(word), "{id} lacks {word}:\n{text}");
+        }
+        for word in without {
+            assert!(!text.contains(word), "{id} has {word}:\n{text}");
+        }
     }
 }
 
