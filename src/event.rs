@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::artifact::{Artifact, Finding};
-use crate::family::StepKind;
 use crate::hint::Missing;
 use crate::matrix::Target;
+use crate::packaging::StepKind;
 
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]

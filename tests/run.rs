@@ -17,13 +17,13 @@ use farm::archive::{Archives, Reader};
 use farm::distro::{Catalogue, Distro};
 use farm::engine::{self, Engine, EngineInfo, Limits, Network};
 use farm::event::{Event, JobReport, Outcome};
-use farm::family::{
-    self, BuilderSetup, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind, TestSetup,
-    UpgradeSetup, User,
-};
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
 use farm::matrix::Target;
+use farm::packaging::{
+    self, BuilderSetup, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind, TestSetup,
+    UpgradeSetup, User,
+};
 use farm::plan::{Job, JobLimits, Key, Plan};
 use farm::recipe::{PackageArch, RecipeFile, Selection};
 use farm::runner::{self, Context, NoAdviser, Request, RunOptions};
@@ -168,7 +168,7 @@ impl Lab {
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             network: Network::Default,
         };
-        let network_env = BTreeMap::from([(self.distro.id.clone(), family::network_env(&self.distro, &urls))]);
+        let network_env = BTreeMap::from([(self.distro.id.clone(), packaging::network_env(&self.distro, &urls))]);
         let context = Context {
             run: self.run.clone(),
             engine: self.engine.clone(),
@@ -320,7 +320,7 @@ async fn a_missing_requirement_is_named_and_a_dead_mirror_is_not_the_packages_fa
     let with_builder = |lab: &Lab, name: &str, requires: &[&str]| {
         let mut job = lab.job(name, PACK);
         job.recipe = Arc::new(load(&lab.folder.path().join(name), name, requires));
-        job.builder = Arc::new(family::builder(&job.recipe, &job.distro));
+        job.builder = Arc::new(packaging::builder(&job.recipe, &job.distro));
         job
     };
     let missing = with_builder(&lab, "run-missing", &["libdoes-not-exist-dev"]);

@@ -15,7 +15,7 @@ use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
 use super::libraries::{Libraries, deb_depends, elves, files};
 use super::system::system_files;
 use super::tree::{Kind, Node, Tree};
-use crate::family::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
+use crate::packaging::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
 use crate::recipe::PackageArch;
 use crate::relation;
 use crate::stream::guard::watched;

@@ -1,5 +1,5 @@
 //! Folders that belong to the system in an .rpm: no package that farm makes owns them, as none does that rpmbuild makes by
-//! `family`'s `assign.awk`. The expressions are that program's, word for word.
+//! `packaging`'s `assign.awk`. The expressions are that program's, word for word.
 
 use std::sync::LazyLock;
 
@@ -33,7 +33,7 @@ mod tests {
     #[test]
     fn the_folders_are_those_of_the_packages_that_rpmbuild_makes() {
         assert!(!SET.is_empty());
-        let program = include_str!("../family/scripts/assign.awk");
+        let program = include_str!("../packaging/scripts/assign.awk");
         let (_, function) = program.split_once("function is_shared(path) {").unwrap();
         let (function, _) = function.split_once("\n}").unwrap();
         let theirs: Vec<String> = function

@@ -1,4 +1,4 @@
-//! Which installed file goes into which package, as `family`'s `assign.awk` has it for the distributions' own tools, and
+//! Which installed file goes into which package, as `packaging`'s `assign.awk` has it for the distributions' own tools, and
 //! what is done with files on the way: manual pages are compressed, and modes are set right.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use super::{AssembleError, folders};
 use crate::artifact::elf::Elf;
 use crate::artifact::manifest::modes;
 use crate::artifact::shared::is_shared;
-use crate::family::{AssembledPackage, Assembly};
+use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::AlternativeLink;
 use crate::types::Format;
 

@@ -9,7 +9,7 @@ use super::AssembleError;
 use super::development::{behind_links, behind_modules};
 use super::layout::Layout;
 use super::tree::{Content, Kind, Node, Tree};
-use crate::family::Assembly;
+use crate::packaging::Assembly;
 
 /// Programs that a `#!` line may name, and the Debian packages that have them; what is essential is not listed.
 const INTERPRETERS: &[(&str, &str)] = &[

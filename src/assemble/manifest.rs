@@ -7,7 +7,7 @@ use super::layout::{Layout, is_config, links, takes};
 use super::tree::{Kind, Tree};
 use super::{folders, system};
 use crate::artifact::manifest::{Assignment, Maker, Manifest, Staged, StagedKind};
-use crate::family::Assembly;
+use crate::packaging::Assembly;
 use crate::types::Format;
 
 /// The tree as it came out of its container.

@@ -35,7 +35,7 @@ use rayon::prelude::*;
 
 use crate::archive::ArchiveError;
 use crate::artifact::manifest::Manifest;
-use crate::family::Assembly;
+use crate::packaging::Assembly;
 use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format};
 

@@ -21,7 +21,7 @@ use super::libraries::{elves, rpm_provides, rpm_requires};
 use super::payload::{self, Entry, GZIP_LEVEL, Written, ZSTD_LEVEL};
 use super::tree::{Content, Kind, Node, Tree};
 use crate::distro::Payload;
-use crate::family::{AssembledPackage, Assembly};
+use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::PackageArch;
 use crate::types::{Arch, printable};
 

@@ -1,6 +1,6 @@
 //! What a recipe asks of the installed system, in the files of its packages: units in their place, farm's own files of
 //! sysusers.d(5), tmpfiles.d(5) and presets, and what units say that maintainer scripts depend on. The scripts are
-//! `family`'s.
+//! `packaging`'s.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use std::io::Read;
 use super::AssembleError;
 use super::layout::{Layout, NEW_FOLDER, add_parents, keep_text};
 use super::tree::{Kind, Node, Tree};
-use crate::family::{Assembly, SystemFiles, UnitFile};
+use crate::packaging::{Assembly, SystemFiles, UnitFile};
 use crate::types::Format;
 
 const GATHERED: &str = "/usr/lib/systemd";

@@ -7,7 +7,7 @@ use tar::EntryType;
 use super::*;
 use crate::artifact;
 use crate::distro::Payload;
-use crate::family::AssembledPackage;
+use crate::packaging::AssembledPackage;
 use crate::recipe::{Alternative, AlternativeLink, MaintainerScripts, PackageArch, Service, System};
 
 /// A tar with entries under exactly these names, which tar's own writer would refuse.

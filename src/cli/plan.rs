@@ -11,8 +11,8 @@ use super::graph;
 use super::output::{self, Surroundings};
 use crate::distro::Distro;
 use crate::engine::Network;
-use crate::family;
 use crate::matrix::Target;
+use crate::packaging;
 use crate::plan::{Change, INPUT_OF_SET, INPUT_OF_TEST_SET, Job, Plan, Reason};
 use crate::project::{Decided, Limits};
 use crate::recipe::EnvironmentOrigin;
@@ -126,7 +126,7 @@ fn table(plan: &Plan, decided: &[Decided<'_>], explain: bool, style: &Style, ori
 
 /// As the packages have it, with epoch, release and tag; the recipe's own where the project's packaging says the rest.
 fn version(job: &Job) -> String {
-    family::version(&job.recipe, &job.distro).unwrap_or_else(|| job.recipe.package.version.clone())
+    packaging::version(&job.recipe, &job.distro).unwrap_or_else(|| job.recipe.package.version.clone())
 }
 
 /// What the steps run in, as short as Docker's users write it.

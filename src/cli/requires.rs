@@ -8,8 +8,8 @@ use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use crate::family::{self, Replaced};
 use crate::matrix::Target;
+use crate::packaging::{self, Replaced};
 use crate::plan::TargetInputs;
 use crate::report::table::Table;
 use crate::report::{Style, Tone};
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit,
 
     let of_target = |inputs: &TargetInputs| {
         let TargetInputs { target, recipe, distro, .. } = inputs;
-        let answered = family::answered(recipe.recipe(), distro, resolved.answers(inputs));
+        let answered = packaging::answered(recipe.recipe(), distro, resolved.answers(inputs));
         let row = |replaced| Row { target: target.clone(), id: target.to_string(), replaced };
         answered.replaced.into_iter().map(row).collect::<Vec<_>>()
     };

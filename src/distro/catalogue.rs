@@ -9,7 +9,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::parse::{BootstrapLayer, DebLayer, File, Layer, RpmLayer, Said, SecurityLayer, is_id, parse};
-use super::{Bootstrap, DebFacts, Distro, DistroError, PackageManager, RpmFacts, Security};
+use super::{Bootstrap, DebFacts, Distro, DistroError, RpmFacts, Security};
 use crate::types::{Format, nearest};
 
 // DEFINITIONS, TEMPLATES and KEYRINGS: `(name, content)` of the files in `distros/`, made by build.rs.
@@ -316,7 +316,7 @@ fn finish(id: &str, name: String, layer: Layer, file: &File) -> Result<Distro, D
     }
     let format = need(file, layer.format, "format", "\"deb\"")?;
     let manager = layer.manager.ok_or_else(|| missing(file, "manager", "\"apt\""))?;
-    if format == Format::Deb && manager.value != PackageManager::Apt {
+    if format == Format::Deb && manager.value.format() != format {
         let message = format!("{} cannot install the requirements of .deb packages", manager.value.as_str());
         return Err(manager.file.error(manager.span, message, Some("write manager = \"apt\"".into())));
     }

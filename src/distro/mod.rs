@@ -29,6 +29,14 @@ impl PackageManager {
             PackageManager::Zypper => "zypper",
         }
     }
+
+    /// The format of what it installs: the words of requirements of builds and tests.
+    pub fn format(self) -> Format {
+        match self {
+            PackageManager::Apt => Format::Deb,
+            PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
+        }
+    }
 }
 
 /// What rpm does by itself when files of a kind are installed, by triggers of the distribution's own packages or of rpm:
@@ -190,6 +198,14 @@ pub struct Distro {
     /// `sha256:` and the hash of all of the above as canonical JSON, keyrings by content: an input of every key. Without
     /// `name`, `stage` and `end_of_life`, which change no build.
     pub digest: String,
+}
+
+impl Distro {
+    /// Whether packages are built with a package manager that is not of their format: RPMs on a Debian base. rpm itself
+    /// installs them there, knows of nothing else that is installed, and reads no index.
+    pub fn is_foreign(&self) -> bool {
+        self.manager.format() != self.format
+    }
 }
 
 /// How to make the base image from the distribution's own signed archive.

@@ -1,5 +1,5 @@
 //! Base images (engine store, registry, bootstrap, in that order), images made from them by one script (builder,
-//! tester) with packages that farm unpacks for it, and images of Dockerfiles, each found again by a content key. What the scripts do is `family`'s business.
+//! tester) with packages that farm unpacks for it, and images of Dockerfiles, each found again by a content key. What the scripts do is `packaging`'s business.
 
 mod base;
 mod bootstrap;

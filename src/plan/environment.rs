@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::{TargetInputs, date, key};
 use crate::distro::Distro;
-use crate::family::{self, Answered};
 use crate::image::DockerfileImage;
+use crate::packaging::{self, Answered};
 use crate::recipe::{Environment, EnvironmentOrigin, PackagingTools, Recipe};
 use crate::types::{Arch, Format};
 
@@ -101,8 +101,8 @@ impl JobEnvironment {
         }
         if self.tools != PackagingTools::Image {
             let distro = &*target.distro;
-            let assembly = family::assembly(recipe, distro, date(target));
-            let staging = family::staging(recipe, distro, date(target));
+            let assembly = packaging::assembly(recipe, distro, date(target));
+            let staging = packaging::staging(recipe, distro, date(target));
             inputs.insert("assembly".to_owned(), key::digest(&(staging, assembly)));
         }
         inputs

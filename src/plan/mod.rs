@@ -13,8 +13,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::distro::Distro;
-use crate::family::{self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TestSetup};
 use crate::matrix::Target;
+use crate::packaging::{self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TestSetup};
 use crate::recipe::{PackagingTools, Recipe, RecipeId, SharedRecipe};
 use crate::source;
 use crate::types::Arch;
@@ -96,7 +96,7 @@ pub struct Inputs {
     /// Base image identities that are known, by `debian-12/amd64` (Debian's names of architectures). A base that is not known yet takes no part in
     /// [`Reason`]: nothing can be said about it before it is fetched.
     pub bases: BTreeMap<String, String>,
-    /// What the archives have answered to [`family::questions`], by the same names. A question without an answer is left
+    /// What the archives have answered to [`packaging::questions`], by the same names. A question without an answer is left
     /// open: [`Replaced::unknown`].
     pub answers: BTreeMap<String, Arc<Answers>>,
     /// Identities of the images that targets have as environments of their own, as far as they are known, likewise.
@@ -143,14 +143,14 @@ impl Job {
     pub fn packaging_at(&self, newest: i64, former_links: &FormerLinks) -> Arc<Packaging> {
         match self.source_date_epoch {
             Some(_) if former_links.is_empty() => Arc::clone(&self.packaging),
-            _ => Arc::new(family::packaging(&self.with(former_links), &self.distro, self.date(newest))),
+            _ => Arc::new(packaging::generate(&self.with(former_links), &self.distro, self.date(newest))),
         }
     }
 
     fn with(&self, former_links: &FormerLinks) -> Cow<'_, Recipe> {
         match former_links.is_empty() {
             true => Cow::Borrowed(&self.recipe),
-            false => Cow::Owned(family::with_former_links(&self.recipe, self.target.format, former_links)),
+            false => Cow::Owned(packaging::with_former_links(&self.recipe, self.target.format, former_links)),
         }
     }
 
@@ -164,7 +164,7 @@ impl Job {
     /// [`Job::packaging_at`].
     pub fn assembly_at(&self, newest: i64, former_links: &FormerLinks) -> (Packaging, Assembly) {
         let (recipe, date) = (self.with(former_links), self.date(newest));
-        (family::staging(&recipe, &self.distro, date), family::assembly(&recipe, &self.distro, date))
+        (packaging::staging(&recipe, &self.distro, date), packaging::assembly(&recipe, &self.distro, date))
     }
 }
 
@@ -195,7 +195,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     // Targets share recipes and distributions: what only depends on these is made once.
     let mut capable: HashMap<RecipeId, bool> = HashMap::new();
     let mut has_capabilities =
-        |recipe: &SharedRecipe| *capable.entry(recipe.id()).or_insert_with(|| family::has_capabilities(recipe));
+        |recipe: &SharedRecipe| *capable.entry(recipe.id()).or_insert_with(|| packaging::has_capabilities(recipe));
     let mut kinds: HashMap<Kind<'_>, usize> = HashMap::new();
     let mut firsts: Vec<&TargetInputs> = Vec::new();
     let kind_of: Vec<usize> = inputs
@@ -217,7 +217,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     let generated: Vec<Result<Generated, Vec<String>>> = firsts
         .par_iter()
         .map(|target| {
-            let answered = family::answered(target.recipe.recipe(), &target.distro, inputs.answers_for(target));
+            let answered = packaging::answered(target.recipe.recipe(), &target.distro, inputs.answers_for(target));
             let of_recipe = match answered.is_changed {
                 true => &key::recipe_inputs(&answered.recipe).map_err(|error| error.to_string()),
                 false => &recipe_inputs[&target.recipe.id()],
@@ -308,14 +308,14 @@ impl Generated {
     ) -> Result<Generated, Vec<String>> {
         let (recipe, distro) = (&*answered.recipe, &*target.distro);
         let environment = JobEnvironment::of(target, answered).map_err(|problem| vec![problem])?.map(Arc::new);
-        let problems = family::check(recipe, distro);
+        let problems = packaging::check(recipe, distro);
         if !problems.is_empty() {
             return Err(problems);
         }
         let builder_distro = target.environment_distro.as_deref().unwrap_or(distro);
-        let builder = family::builder(recipe, builder_distro);
-        let packaging = family::packaging(recipe, distro, date(target));
-        let test = with_test.then(|| family::test(recipe, distro, &answered.stand_ins));
+        let builder = packaging::builder(recipe, builder_distro);
+        let packaging = packaging::generate(recipe, distro, date(target));
+        let test = with_test.then(|| packaging::test(recipe, distro, &answered.stand_ins));
 
         let mut key_inputs = recipe_inputs.clone().map_err(|error| vec![error])?;
         if test.is_none() {
@@ -487,7 +487,7 @@ fn place_of(job: &Job, number: usize) -> String {
 fn twins(jobs: &[Job]) -> Vec<PlanWarning> {
     let mut groups: BTreeMap<(String, String, Arch), BTreeSet<String>> = BTreeMap::new();
     for job in jobs {
-        if let Some(version) = family::version(&job.recipe, &job.distro) {
+        if let Some(version) = packaging::version(&job.recipe, &job.distro) {
             let key = (job.target.recipe.clone(), format!("{version} {}", job.distro.format), job.target.arch);
             groups.entry(key).or_default().insert(job.distro.id.clone());
         }

@@ -9,9 +9,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::distro::{Distro, PackageManager};
-use crate::family::{self, Offer, Wish};
+use crate::distro::Distro;
 use crate::matrix::Target;
+use crate::packaging::{self, Offer, Wish};
 use crate::recipe::Recipe;
 use crate::types::Format;
 
@@ -98,22 +98,18 @@ impl Providers {
 /// All that a recipe's packages can be required by on a distribution. RPMs that are built on a Debian base are known to
 /// requirements of builds and tests, which are in Debian's words there, by the name of the Debian package, too.
 pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
-    let mut offers = family::offers(recipe, distro);
-    if installs_rpms_beside_apt(distro) {
-        offers.extend(family::names_in(recipe, distro, Format::Deb));
+    let mut offers = packaging::offers(recipe, distro);
+    if distro.is_foreign() {
+        offers.extend(packaging::names_in(recipe, distro, Format::Deb));
     }
     offers
-}
-
-fn installs_rpms_beside_apt(distro: &Distro) -> bool {
-    distro.manager == PackageManager::Apt && distro.format == Format::Rpm
 }
 
 /// What a target needs of its set.
 pub fn resolve(target: &Target, recipe: &Recipe, distro: &Distro, providers: &Providers) -> Resolution {
     let own = offers(recipe, distro);
     let mut resolution = Resolution::default();
-    for (key, name) in family::replaced_whole(recipe) {
+    for (key, name) in packaging::replaced_whole(recipe) {
         let goes_on = providers.of_name(name).find(|(provider, offer)| {
             provider.recipe != target.recipe && provider.target.is_some() && offer.name == offer.package
         });
@@ -184,9 +180,9 @@ pub fn seen_by_manager(recipe: &Recipe, distro: &Distro, needs: &[Need]) -> Opti
         list.iter()
             .filter_map(|requirement| match taken(requirement) {
                 // rpm installs it, not apt.
-                Some(_) if installs_rpms_beside_apt(distro) => None,
+                Some(_) if distro.is_foreign() => None,
                 // apt knows packages, not what they hold.
-                Some(package) if distro.manager == PackageManager::Apt && is_capability(requirement) => {
+                Some(package) if packaging::takes_names_only(distro) && is_capability(requirement) => {
                     Some(package.clone())
                 }
                 _ => Some(requirement.clone()),

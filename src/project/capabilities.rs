@@ -10,8 +10,8 @@ use super::{Project, ProjectError, Unread};
 use crate::archive::{ArchiveError, Archives, Candidate, Choice};
 use crate::capability::{Capability, Relation};
 use crate::distro::Distro;
-use crate::family::{self, Answer, Answers, Question};
 use crate::matrix;
+use crate::packaging::{self, Answer, Answers, Question};
 use crate::plan::TargetInputs;
 use crate::recipe::{Problem, RecipeError, RecipeId};
 use crate::types::{Arch, NoProgress, printable};
@@ -100,7 +100,7 @@ fn questions(targets: &[TargetInputs]) -> Vec<Asked<'_>> {
     let mut known: HashMap<(RecipeId, &str), Arc<[Question]>> = HashMap::new();
     let mut asked = Vec::new();
     for inputs in targets {
-        let new = || family::questions(&inputs.recipe, &inputs.distro).into();
+        let new = || packaging::questions(&inputs.recipe, &inputs.distro).into();
         let questions = known.entry((inputs.recipe.id(), &inputs.distro.id)).or_insert_with(new);
         if !questions.is_empty() {
             asked.push((inputs, Arc::clone(questions)));

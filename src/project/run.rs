@@ -9,8 +9,8 @@ use super::advice::Adviser;
 use super::{Access, Planned, Project};
 use crate::engine::{Engine, EngineInfo, Network};
 use crate::event::{Event, JobReport};
-use crate::family;
 use crate::image::Images;
+use crate::packaging;
 use crate::runner::{self, Request, RunOptions};
 use crate::source::Sources;
 use crate::store::Store;
@@ -53,7 +53,7 @@ impl Planned {
             let of_environment = job.environment.as_ref().and_then(|environment| environment.distro.as_ref());
             [Some(&job.distro), of_environment].into_iter().flatten()
         });
-        let network_env = distros.map(|distro| (distro.id.clone(), family::network_env(distro, &mirrors))).collect();
+        let network_env = distros.map(|distro| (distro.id.clone(), packaging::network_env(distro, &mirrors))).collect();
         let context = runner::Context {
             run: choices.id,
             engine,

@@ -1,5 +1,5 @@
 //! What a package asks of the system that it is installed on: units, users and groups, temporary files, alternatives.
-//! Types, keys and what single values must look like; how each package format does it is said by `family`.
+//! Types, keys and what single values must look like; how each package format does it is said by `packaging`.
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::style::{Style, Tone, count};
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::event::{Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
-use crate::family::{BUILD_ROOT, StepKind};
+use crate::packaging::{BUILD_ROOT, StepKind};
 use crate::types::{human_bytes, human_duration, printable};
 
 /// One column, in colour: what went well, what was not done, what is the package's fault, what is not.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::outcome;
 use super::style::{Style, Tone, count, pad, pad_left, width};
 use crate::event::{Event, Outcome};
-use crate::family::StepKind;
+use crate::packaging::StepKind;
 use crate::types::{human_bytes, printable};
 
 /// Columns of the time in a line: `1:02:33`, `1m 28s`.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::event::{Event, Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
-use crate::family::StepKind;
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
+use crate::packaging::StepKind;
 use crate::types::{Arch, Format};
 
 /// `jq@rpm-generic`; rpm when the distribution says so.

@@ -10,7 +10,7 @@ use crate::artifact::manifest::Manifest;
 use crate::assemble::{self, AssembleError, Staged, Tree};
 use crate::engine::Container;
 use crate::event::{Event, Outcome};
-use crate::family::{self, Assembly, STAGED_LICENCES, STAGED_ROOT, StepKind};
+use crate::packaging::{self, Assembly, STAGED_LICENCES, STAGED_ROOT, StepKind};
 use crate::types::Format;
 
 /// Makes the packages in `folder` and returns their files.
@@ -35,7 +35,7 @@ pub(crate) async fn packages(
     };
 
     let (arch, distro) = (work.job.target.arch, work.job.distro.clone());
-    let libdir = family::assembly_env(assembly.format, arch, 1).remove("LIBDIR").unwrap_or_default();
+    let libdir = packaging::assembly_env(assembly.format, arch, 1).remove("LIBDIR").unwrap_or_default();
     let plan = assembly.clone();
     let step = StepKind::Collect;
     let staged = reading(work, step, move || Staged::new(tree, &plan, &libdir)).await?.map_err(stop)?;

@@ -19,7 +19,7 @@ use crate::engine::{
     Container, ContainerSpec, EngineError, ExecSpec, GuestPath, Network, OutputSink, OutputStream, labels,
 };
 use crate::event::Outcome;
-use crate::family::{
+use crate::packaging::{
     self, BUILD_ROOT, BUILD_UID, GuestFile, PHASE_TOKEN, Packaging, SourceLayout, Step, StepKind, User,
 };
 use crate::recipe::PackagingTools;
@@ -101,7 +101,7 @@ async fn in_container(
         if started.is_none() {
             start(container).await?;
         }
-        let env = family::assembly_env(assembly.format, work.job.target.arch, work.job.limits.parallel);
+        let env = packaging::assembly_env(assembly.format, work.job.target.arch, work.job.limits.parallel);
         for step in &staging.steps {
             run_step(work, container, step, &env).await?;
         }
@@ -113,7 +113,7 @@ async fn in_container(
     if started.is_none() {
         start(container).await?;
     }
-    let env = BTreeMap::from([family::parallelism(work.job.distro.format, work.job.limits.parallel)]);
+    let env = BTreeMap::from([packaging::parallelism(work.job.distro.format, work.job.limits.parallel)]);
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }
@@ -407,7 +407,7 @@ async fn collect(
     };
     work.alive()?;
     let mut files = files;
-    let parts = ManifestFiles::take(&mut files, family::MANIFEST_NAME);
+    let parts = ManifestFiles::take(&mut files, packaging::MANIFEST_NAME);
     if files.is_empty() {
         return Err(none());
     }
@@ -427,11 +427,11 @@ async fn collect(
 
 /// Who makes the packages of a job, where its scripts write down what was installed: not with a project's own packaging.
 fn maker(work: &Work<'_>, packaging: &Packaging) -> Option<Maker> {
-    let is_asked = packaging.steps.iter().any(|step| step.env.contains_key(family::MANIFEST_VARIABLE));
-    let made = family::made_by(&work.job.recipe, &work.job.distro).filter(|_| is_asked);
+    let is_asked = packaging.steps.iter().any(|step| step.env.contains_key(packaging::MANIFEST_VARIABLE));
+    let made = packaging::made_by(&work.job.recipe, &work.job.distro).filter(|_| is_asked);
     made.map(|made| match made {
-        family::MadeBy::Debhelper { python, helpers } => Maker::Debhelper { python, helpers },
-        family::MadeBy::Rpmbuild { policy } => Maker::Rpmbuild { policy },
+        packaging::MadeBy::Debhelper { python, helpers } => Maker::Debhelper { python, helpers },
+        packaging::MadeBy::Rpmbuild { policy } => Maker::Rpmbuild { policy },
     })
 }
 

@@ -6,7 +6,7 @@ use super::executor::Work;
 use super::outcome::{self, Stop};
 use crate::engine::Container;
 use crate::event::Outcome;
-use crate::family::{self, StepKind};
+use crate::packaging::{self, StepKind};
 use crate::plan::JobEnvironment;
 use crate::recipe::{EnvironmentOrigin, PackagingTools};
 use crate::types::Format;
@@ -20,7 +20,7 @@ pub(crate) async fn made_by_farm(
     container: &dyn Container,
     environment: &JobEnvironment,
 ) -> Result<bool, Stop> {
-    let probe = family::environment_probe(&work.job.recipe, work.job.distro.format);
+    let probe = packaging::environment_probe(&work.job.recipe, work.job.distro.format);
     let image = name(&environment.origin);
     let (code, Captured(output)) = run_captured(work, container, &probe.script).await?;
     let output = String::from_utf8_lossy(&output).into_owned();

@@ -22,8 +22,8 @@ use super::{Adviser, RunOptions, build, former_links, hints, install_test, prepa
 use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Inspection, Severity};
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
 use crate::event::{Event, JobReport, Outcome};
-use crate::family::{FormerLinks, StepKind};
 use crate::image::Images;
+use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{self, Job, Key, Reason};
 use crate::source::Sources;
 use crate::store::{RECORD_SCHEMA, Record, Staging, Store};

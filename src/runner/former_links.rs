@@ -10,14 +10,14 @@ use super::outcome;
 use super::upgrade::{self, Links};
 use crate::artifact::manifest::Manifest;
 use crate::event::Outcome;
-use crate::family::{self, FormerLinks, StepKind};
+use crate::packaging::{self, FormerLinks, StepKind};
 use crate::recipe;
 use crate::types::printable;
 
 /// The links that the packages of a build have to take away beyond those that the recipe names.
 pub(super) async fn unsaid(work: &mut Work<'_>, results: &Results) -> Result<FormerLinks, Outcome> {
     let Some(manifest) = &results.manifest else { return Ok(FormerLinks::new()) };
-    let said = family::former_links(&work.job.recipe, work.job.target.format);
+    let said = packaging::former_links(&work.job.recipe, work.job.target.format);
     check(&said, manifest)?;
     let expected = work.job.packaging.expected.iter();
     let tried: BTreeMap<String, String> = expected.map(|one| (one.name.clone(), one.version.clone())).collect();

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::executor::Work;
 use crate::event::{Hint, HintPackage, Outcome, RecipePlace};
-use crate::family::StepKind;
 use crate::hint::Missing;
 use crate::matrix::Target;
+use crate::packaging::StepKind;
 use crate::plan::Job;
 use crate::recipe::EnvironmentOrigin;
 use crate::types::{Format, Progress};

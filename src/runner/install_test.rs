@@ -13,8 +13,10 @@ use super::upgrade::{self, Former};
 use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
-use crate::family::{BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup};
 use crate::image::Base;
+use crate::packaging::{
+    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup,
+};
 
 /// Lines of output that a finding quotes.
 const QUOTED_LINES: usize = 3;

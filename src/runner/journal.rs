@@ -18,9 +18,9 @@ use super::tail::LastLine;
 use crate::artifact::{Finding, Severity};
 use crate::engine::{OutputSink, OutputStream};
 use crate::event::{Event, Tail};
-use crate::family::StepKind;
 use crate::hint::Missing;
 use crate::matrix::Target;
+use crate::packaging::StepKind;
 use crate::types::{Progress, printable};
 
 /// Warnings of one job that its report holds.

@@ -98,7 +98,7 @@ pub struct RunOptions {
     pub force: bool,
     /// Network of containers that may have one.
     pub host_network: bool,
-    /// The environment of scripts with network (`family::network_env`: where the mirrors are), by distribution id.
+    /// The environment of scripts with network (`packaging::network_env`: where the mirrors are), by distribution id.
     pub network_env: BTreeMap<String, BTreeMap<String, String>>,
 }
 

@@ -10,9 +10,9 @@ use super::journal::Refusal;
 use crate::artifact::{Finding, Severity};
 use crate::engine::EngineError;
 use crate::event::{Outcome, RecipePlace};
-use crate::family::{EXIT_NETWORK, EXIT_UNSATISFIABLE, StepKind};
 use crate::fetch::FetchError;
 use crate::image::ImageError;
+use crate::packaging::{EXIT_NETWORK, EXIT_UNSATISFIABLE, StepKind};
 use crate::source::SourceError;
 use crate::store::StoreError;
 

@@ -5,7 +5,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use crate::artifact::Severity;
-use crate::family::StepKind;
+use crate::packaging::StepKind;
 
 /// What a script may announce; the other phases are farm's own.
 const ANNOUNCED: [StepKind; 4] = [StepKind::Unpack, StepKind::Build, StepKind::Check, StepKind::Package];

@@ -15,8 +15,8 @@ use super::outcome::{self, NO_SPACE, Stop};
 use super::set::{Shipment, ShippedFile};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
-use crate::family::{self, BuilderSetup, Requirements, StepKind};
 use crate::image::{Base, Derivation, DockerfileImage, FetchFirst, FileContent, Install};
+use crate::packaging::{self, BuilderSetup, Requirements, StepKind};
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
 use crate::source::{self, Context, Prepared};
 
@@ -203,7 +203,7 @@ async fn built(
 
 /// A shipment as files for a container of this job.
 pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(String, ShippedFile)>, Stop> {
-    let (format, indexed) = (work.job.target.format, family::reads_indexes(&work.job.distro));
+    let (format, indexed) = (work.job.target.format, !work.job.distro.is_foreign());
     let files = blocking(move || shipment.files(format, indexed)).await?;
     files.map_err(|reason| Outcome::Infrastructure { reason }.into())
 }
@@ -211,11 +211,11 @@ pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(
 /// What `setup`'s script installs on an image of `distro`. It can be unpacked before that runs where it is `alone`, without
 /// packages of the set, which go before all others.
 pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
-    let asked = family::asked_of_apt(setup, distro, &network_env(work, distro));
+    let asked = packaging::asked_of_apt(setup, distro, &network_env(work, distro));
     if asked.is_empty() {
         return None;
     }
-    let mut install = Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), family::OFFERED_PACKAGES);
+    let mut install = Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), packaging::OFFERED_PACKAGES);
     if !alone {
         install.leave_to_apt();
     }
@@ -238,8 +238,8 @@ pub(crate) async fn derive(
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
     // Packages of the set: made by builds, with scripts of theirs.
-    let fetch_first =
-        (!files.is_empty()).then_some(FetchFirst { variable: family::FETCH_ONLY, folder: family::FETCHED_PACKAGES });
+    let fetch_first = (!files.is_empty())
+        .then_some(FetchFirst { variable: packaging::FETCH_ONLY, folder: packaging::FETCHED_PACKAGES });
     let mut inputs = vec![distro.digest.clone()];
     let description = match &setup.requirements {
         Requirements::Listed(requirements) => {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::artifact::{self, ArtifactKind, PackageHead};
-use crate::family::SET_REPOSITORY;
+use crate::packaging::SET_REPOSITORY;
 use crate::plan::set::{NeedKind, edges};
 use crate::plan::{INPUT_OF_SET, INPUT_OF_TEST_SET, Job, Need};
 use crate::repo;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::event::Outcome;
-use crate::family::StepKind;
 use crate::matrix::Target;
+use crate::packaging::StepKind;
 use crate::types::human_bytes;
 
 use super::outcome::step_of;

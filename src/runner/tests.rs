@@ -14,14 +14,14 @@ use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
 use crate::engine::{EngineError, Limits, Network, labels};
 use crate::event::{HintPackage, RecipePlace};
-use crate::family::{
-    BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
-    TestSetup, UpgradeSetup, User,
-};
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
 use crate::image::{BaseChoice, ImageOptions};
 use crate::matrix::Target;
+use crate::packaging::{
+    BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
+    TestSetup, UpgradeSetup, User,
+};
 use crate::plan::{JobLimits, Key};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
 use crate::types::{Arch, Format, Progress};

@@ -9,8 +9,8 @@ use super::executor::{Work, blocking};
 use super::outcome::{self, Stop};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
 use crate::event::Outcome;
-use crate::family::{self, FORMER_PACKAGES, FormerLinks, TestSetup};
 use crate::matrix::Target;
+use crate::packaging::{self, FORMER_PACKAGES, FormerLinks, TestSetup};
 use crate::repo;
 use crate::store::Store;
 
@@ -117,7 +117,7 @@ fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Fou
     let mut order = None;
     for (_, old) in &packages {
         if let Some(version) = tried.get(&old.name) {
-            match family::compare_versions(target.format, &old.version, version) {
+            match packaging::compare_versions(target.format, &old.version, version) {
                 Ordering::Greater => return Found::Later(old.version.clone()),
                 Ordering::Equal => order = order.or(Some(Ordering::Equal)),
                 Ordering::Less => order = Some(Ordering::Less),

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::journal::{Journal, Refusal};
 use crate::engine::{Container, EngineError, ExecSpec, ExitStatus};
 use crate::event::Event;
-use crate::family::StepKind;
+use crate::packaging::StepKind;
 
 /// How long a process may run.
 #[derive(Debug, Clone, Copy)]

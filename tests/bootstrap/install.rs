@@ -1,8 +1,8 @@
 //! What farm unpacks for a builder, with apt as the oracle: the same image, file by file, as when apt does it all.
 
 use super::*;
-use farm::family;
 use farm::image::{Derivation, Install};
+use farm::packaging;
 use farm::recipe::{RecipeFile, Selection};
 
 /// Beside what differs in a base.
@@ -69,10 +69,10 @@ async fn compare(id: &str) {
     };
     let recipe =
         RecipeFile::load(&path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap();
-    let setup = family::builder(&recipe, &distro);
+    let setup = packaging::builder(&recipe, &distro);
     let urls = mirrors.iter().map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
-    let env = family::network_env(&distro, &urls);
-    let asked = family::asked_of_apt(&setup, &distro, &env).to_vec();
+    let env = packaging::network_env(&distro, &urls);
+    let asked = packaging::asked_of_apt(&setup, &distro, &env).to_vec();
     assert!(asked.len() > 10, "{asked:?}");
 
     let images = images(&engine, &mirrors, BaseChoice::Bootstrap);
@@ -80,7 +80,7 @@ async fn compare(id: &str) {
     let base = images.base(&distro, arch, None, &mut Collect::default(), &NoProgress, &|_| (), &cancel).await.unwrap();
     let mut seen = Vec::new();
     for (way, install) in
-        [("farm", Some(Install::new(distro.clone(), arch, asked, family::OFFERED_PACKAGES))), ("apt", None)]
+        [("farm", Some(Install::new(distro.clone(), arch, asked, packaging::OFFERED_PACKAGES))), ("apt", None)]
     {
         let derivation = Derivation {
             kind: "builder",

@@ -9,7 +9,7 @@
 //! | `/etc/sudoers.d/*` | 0440 | 0440 |
 //! | all else | 0644 or 0755, as dh_fixperms(1) has it | as installed |
 //!
-//! `family`'s staged.awk has the same rules for the tools in a container; a test there holds the two together.
+//! `packaging`'s staged.awk has the same rules for the tools in a container; a test there holds the two together.
 
 /// Whether everybody is to read what lies there, whatever mode it was installed with.
 const OPEN: [&str; 4] = ["/usr/share/doc", "/usr/share/man", "/usr/share/info", "/usr/include"];

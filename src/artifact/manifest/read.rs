@@ -1,4 +1,4 @@
-//! Reads the manifest that the generated packaging leaves beside the packages (`family`'s manifest.sh and assign.awk). The
+//! Reads the manifest that the generated packaging leaves beside the packages (`packaging`'s manifest.sh and assign.awk). The
 //! build can write there what it likes: a damaged manifest is an error, and nothing in it is a path of this host.
 
 use std::collections::BTreeMap;

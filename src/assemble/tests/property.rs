@@ -292,8 +292,10 @@ fn by_rpm(tree: &[Installed], files: &[PathBuf]) {
 #[test]
 fn the_two_tables_of_modes_are_one() {
     let folder = tempfile::tempdir().unwrap();
-    let program =
-        concat!(include_str!("../../family/scripts/patterns.awk"), include_str!("../../family/scripts/staged.awk"));
+    let program = concat!(
+        include_str!("../../packaging/scripts/patterns.awk"),
+        include_str!("../../packaging/scripts/staged.awk")
+    );
     std::fs::write(folder.path().join("staged.awk"), program).unwrap();
     let paths = [
         "/usr/bin/x",

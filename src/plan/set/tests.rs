@@ -170,7 +170,7 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
     let needs = resolve(&target, &heron, &debian, &set).needs;
     let seen = seen_by_manager(&heron, &debian, &needs).unwrap();
     assert_eq!(seen.package.relations.requires, ["libpond-dev", "bash", "pond-cmake"]);
-    assert!(family::check(&self::recipe("pond-cmake", "debian-12", words).1, &debian).is_empty());
+    assert!(packaging::check(&self::recipe("pond-cmake", "debian-12", words).1, &debian).is_empty());
     // What another distribution's manager can ask for is left to it.
     let set = providers("fedora-43", &[("libpond", LIBRARY, true)]);
     let (target, recipe, distro) =

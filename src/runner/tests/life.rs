@@ -1,7 +1,7 @@
 //! What the packages go through in their test, and where they have a network: nowhere, unless the recipe says so.
 
 use super::*;
-use crate::family::{EXIT_INCOMPLETE, FETCH_ONLY};
+use crate::packaging::{EXIT_INCOMPLETE, FETCH_ONLY};
 
 fn tested(bench: &Bench, change: impl Fn(&mut TestSetup)) -> Job {
     let mut job = bench.job("hello", &["make"]);

@@ -1,7 +1,7 @@
 //! What a recipe must not say for a target: names, versions, patterns and relations that the format cannot express, or
 //! that would be unsafe in it. Sentences, for people; `plan` refuses the job.
 
-use crate::distro::{Distro, PackageManager};
+use crate::distro::Distro;
 use crate::recipe::{PackageArch, Recipe, Relations};
 use crate::types::Format;
 
@@ -92,10 +92,7 @@ fn texts(recipe: &Recipe, problems: &mut Vec<String>) {
 
 fn requirements(recipe: &Recipe, distro: &Distro, problems: &mut Vec<String>) {
     // Build requirements are in the words of whatever installs them.
-    let format = match distro.manager {
-        PackageManager::Apt => Format::Deb,
-        PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
-    };
+    let format = distro.manager.format();
     let test = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     for (place, list) in [("[build] requires", recipe.build.requires.as_slice()), ("[test] requires", test)] {
         for requirement in list {

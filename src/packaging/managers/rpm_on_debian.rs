@@ -3,12 +3,12 @@
 
 use crate::recipe::Recipe;
 
-use super::relation;
-use super::text::quote;
-use super::{BuilderSetup, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup};
+use super::super::relation;
+use super::super::text::quote;
+use super::super::{BuilderSetup, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup};
 
 /// What files prove: `farm_capabilities ROOT`.
-const CAPABILITIES: &str = include_str!("scripts/rpm-capabilities.sh");
+const CAPABILITIES: &str = include_str!("../scripts/rpm-capabilities.sh");
 
 /// The end of the tester's setup script, after apt has installed `rpm`.
 pub(super) fn shim(recipe: &Recipe) -> String {
@@ -21,34 +21,35 @@ pub(super) fn shim(recipe: &Recipe) -> String {
         .collect();
     wanted.sort();
     wanted.dedup();
-    format!("farm_wanted={}\n{CAPABILITIES}{}", quote(&wanted.join(" ")), include_str!("scripts/rpm-shim.sh"))
+    format!("farm_wanted={}\n{CAPABILITIES}{}", quote(&wanted.join(" ")), include_str!("../scripts/rpm-shim.sh"))
 }
 
-/// The scripts of a test. Debian's rpm wants to be told that it is meant. `tester`: the image for upgrades, which has
+/// The scripts of a test. Debian's rpm wants to be told that it is meant. `upgrader`: the image for upgrades, which has
 /// Debian's dnf as a resolver; not for all of a test, as it has far more than the base.
-pub(super) fn test(tester: BuilderSetup) -> TestScripts {
+pub(super) fn test(tester: BuilderSetup, upgrader: BuilderSetup) -> TestScripts {
     let begin = format!(
         "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n\
          farm_rpm='rpm --force-debian'\n{LIFE}"
     );
     TestScripts {
+        tester: Some(tester),
         install: format!(
             "{begin}set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
              rpm --force-debian -Uv --nosignature \"$@\"\n{}",
-            include_str!("scripts/rpm-fresh.sh")
+            include_str!("../scripts/rpm-fresh.sh")
         ),
         remove: format!(
             "{}rpm --force-debian -ev $names\n{}",
-            super::rpm::removal_preamble(),
-            include_str!("scripts/rpm-remove.sh")
+            super::super::rpm::removal_preamble(),
+            include_str!("../scripts/rpm-remove.sh")
         ),
         upgrade: UpgradeSetup {
-            tester: Some(tester),
-            former: format!("{begin}{}", include_str!("scripts/rpm-former.sh")),
+            tester: Some(upgrader),
+            former: format!("{begin}{}", include_str!("../scripts/rpm-former.sh")),
             upgrade: format!(
                 "{begin}farm_resolve() {{\n    dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 \
                  --nogpgcheck --setopt=install_weak_deps=False --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n{}",
-                include_str!("scripts/rpm-upgrade.sh")
+                include_str!("../scripts/rpm-upgrade.sh")
             ),
         },
     }

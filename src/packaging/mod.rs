@@ -8,18 +8,16 @@
 //! `FARM_VARIANT_<NAME>`, and `[build] env`.
 
 mod answers;
-mod apt;
 mod assembly;
 mod check;
 mod contract;
 mod copyright;
 mod deb;
-mod dnf;
 mod maintainer;
+mod managers;
 mod members;
 mod offers;
 mod rpm;
-mod rpm_generic;
 mod scriptlets;
 mod spec;
 mod staged;
@@ -28,20 +26,22 @@ mod system;
 mod text;
 mod unpack;
 mod words;
-mod zypper;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::distro::{Distro, PackageManager};
+use crate::distro::Distro;
 use crate::recipe::{PackageArch, Recipe};
 use crate::relation;
 use crate::types::{Address, Format};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::{AssembledPackage, Assembly, STAGED_LICENCES, STAGED_ROOT, assembly_env};
+use managers::Manager;
+
 pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
+pub use managers::takes_names_only;
 pub use members::{FormerLinks, former_links, with_former_links};
 pub use offers::{Offer, Wish, compare_versions, names_in, offers};
 pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
@@ -256,6 +256,8 @@ pub struct UpgradeSetup {
 
 /// What a package manager's test is made of.
 struct TestScripts {
+    /// The image to test in, where it is not the base itself.
+    tester: Option<BuilderSetup>,
     install: String,
     remove: String,
     upgrade: UpgradeSetup,
@@ -276,19 +278,13 @@ const LIFE: &str = include_str!("scripts/life.sh");
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.
 pub fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
-    match distro.manager {
-        PackageManager::Apt => apt::builder(recipe, distro),
-        PackageManager::Dnf => dnf::builder(recipe, distro),
-        PackageManager::Zypper => zypper::builder(recipe, distro),
-    }
+    (Manager::of(distro.manager).builder)(recipe, distro)
 }
 
 /// The environment that scripts with network run in: where the mirrors are (`FARM_MIRROR_DEBIAN=…`), non-interactive.
 pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, String> {
-    let mut env = BTreeMap::new();
-    if distro.manager == PackageManager::Apt {
-        env.insert("DEBIAN_FRONTEND".to_owned(), "noninteractive".to_owned());
-    }
+    let of_manager = Manager::of(distro.manager).env.iter();
+    let mut env: BTreeMap<_, _> = of_manager.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let bootstrap = distro.bootstrap.as_ref();
     let archives = bootstrap.into_iter().flat_map(|b| {
         std::iter::once(b.archive.as_str()).chain(b.security.as_ref().map(|security| security.archive.as_str()))
@@ -313,7 +309,7 @@ pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap
     let from_mirror = distro.bootstrap.as_ref().is_some_and(|b| env.contains_key(&mirror_variable(&b.archive)));
     match &setup.requirements {
         Requirements::Listed(asked) | Requirements::FromSource { toolchain: asked, .. }
-            if distro.manager == PackageManager::Apt && from_mirror =>
+            if Manager::of(distro.manager).by_name_only && from_mirror =>
         {
             asked
         }
@@ -326,7 +322,7 @@ pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap
 ///
 /// What must be the same when a job is built again are the packages themselves (.deb, .rpm, .src.rpm). A .buildinfo
 /// records when and where it was made, and a .changes its checksum.
-pub fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+pub fn generate(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
@@ -378,27 +374,15 @@ pub fn parallelism(format: Format, processes: usize) -> (String, String) {
     }
 }
 
-/// Where dpkg has packages, it knows the files: also on the base of `rpm-generic`, where rpm knows none.
 fn installed_check(distro: &Distro) -> String {
-    let script = match distro.manager {
-        PackageManager::Apt => include_str!("scripts/deb-check.sh"),
-        PackageManager::Dnf | PackageManager::Zypper => include_str!("scripts/rpm-check.sh"),
-    };
+    let script = Manager::of(distro.manager).check;
     format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_format={}\n{script}", distro.format)
 }
 
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
-    let (tester, scripts) = match (distro.manager, distro.format) {
-        (PackageManager::Apt, Format::Deb) => (None, apt::test_deb(recipe, distro)),
-        (PackageManager::Apt, Format::Rpm) => {
-            let tester = |more| apt::tester_rpm(recipe, distro, stand_ins, more);
-            (Some(tester(&[])), rpm_generic::test(tester(&["dnf"])))
-        }
-        (PackageManager::Dnf, _) => (None, dnf::test(recipe, distro)),
-        (PackageManager::Zypper, _) => (None, zypper::test(recipe, distro)),
-    };
-    let TestScripts { install, remove, upgrade } = scripts;
+    let scripts = (Manager::of(distro.manager).test)(recipe, distro, stand_ins);
+    let TestScripts { tester, install, remove, upgrade } = scripts;
     let mut env = script_variables(recipe, distro);
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
@@ -413,12 +397,6 @@ pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup
         upgrade,
         network: recipe.test.as_ref().is_some_and(|test| test.network),
     }
-}
-
-/// Whether packages of a set need an index for a distribution: rpm itself, which installs them on a Debian base, reads
-/// none.
-pub fn reads_indexes(distro: &Distro) -> bool {
-    !(distro.manager == PackageManager::Apt && distro.format == Format::Rpm)
 }
 
 /// Packages that a recipe replaces whole, in all versions, each with the place that says so.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::distro::{Distro, PackageManager};
+use crate::distro::Distro;
 use crate::recipe::{Environment, EnvironmentOrigin, PackageArch, Recipe, Relations};
 use crate::types::Format;
 
@@ -98,7 +98,7 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     // On a Debian base the rpm database knows of nothing; what the build requires was installed by apt. An image of the
     // recipe's own is taken as it is: it may have a compiler that no package of it brings.
     let is_taken = |environment: &Environment| !matches!(environment.origin, EnvironmentOrigin::Distro(_));
-    if (own && distro.manager == PackageManager::Apt) || recipe.environment.as_ref().is_some_and(is_taken) {
+    if (own && distro.is_foreign()) || recipe.environment.as_ref().is_some_and(is_taken) {
         script.push_str(" --nodeps");
     }
     let defines = defines(recipe, distro);
@@ -134,7 +134,7 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
     if !distro.release_tag.is_empty() {
         defines.push(("dist", distro.release_tag.clone()));
     }
-    if distro.manager == PackageManager::Apt {
+    if distro.is_foreign() {
         // zstd, the default of new rpm, is refused by the rpm of EL 7; gzip is read by all.
         defines.push(("_binary_payload", "w6.gzdio".to_owned()));
         defines.push(("_source_payload", "w6.gzdio".to_owned()));
@@ -288,7 +288,7 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
 }
 
 fn build_requires(spec: &mut String, recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) {
-    if distro.manager == PackageManager::Apt {
+    if distro.is_foreign() {
         spec.push_str("# Built on Debian: what the build requires are Debian packages, of which rpm knows nothing.\n");
         return;
     }

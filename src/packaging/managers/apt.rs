@@ -5,15 +5,35 @@ use crate::distro::Distro;
 use crate::recipe::Recipe;
 use crate::types::Format;
 
-use super::relation;
-use super::text::{quote, quote_all};
-use super::{
+use super::super::relation;
+use super::super::text::{quote, quote_all};
+use super::super::{
     BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES, Requirements, SET_REPOSITORY,
-    TEST_PACKAGES, TestScripts, UpgradeSetup, deb, rpm_generic,
+    TEST_PACKAGES, TestScripts, UpgradeSetup, deb,
+};
+use super::{Manager, rpm_on_debian};
+
+pub(super) static MANAGER: Manager = Manager {
+    words: &[
+        // Debian's compiler only recommends the C library's headers.
+        ("cc", &["gcc", "libc6-dev"]),
+        ("c++", &["g++"]),
+        ("fortran", &["gfortran"]),
+        ("go", &["golang-go"]),
+        ("rust", &["rustc"]),
+        ("ninja", &["ninja-build"]),
+    ],
+    // Every build on Debian has build-essential: it is never asked for (Policy 4.2).
+    essential: &["cc", "c++"],
+    by_name_only: true,
+    env: &[("DEBIAN_FRONTEND", "noninteractive")],
+    check: include_str!("../scripts/deb-check.sh"),
+    builder,
+    test,
 };
 
-const LIBRARY: &str = include_str!("scripts/apt.sh");
-const USER: &str = include_str!("scripts/user.sh");
+const LIBRARY: &str = include_str!("../scripts/apt.sh");
+const USER: &str = include_str!("../scripts/user.sh");
 
 /// What every generated build needs, whatever the distribution file says.
 fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
@@ -37,7 +57,7 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
     packages
 }
 
-pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
     let mut listed = toolchain(recipe, distro);
     listed.extend(recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok()));
     listed.sort();
@@ -63,7 +83,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
 }
 
 /// Variables and functions that every script with apt begins with.
-pub(super) fn preamble(distro: &Distro) -> String {
+fn preamble(distro: &Distro) -> String {
     let mut variables: Vec<(&str, String)> =
         vec![("farm_offered", OFFERED_PACKAGES.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
     variables.push(("farm_fetched", FETCHED_PACKAGES.to_owned()));
@@ -92,36 +112,48 @@ pub(super) fn preamble(distro: &Distro) -> String {
         script.push_str(&format!("{name}={}\n", quote(&value)));
     }
     script.push_str(LIBRARY);
-    script.push_str(include_str!("scripts/apt-fetch.sh"));
+    script.push_str(include_str!("../scripts/apt-fetch.sh"));
     script
 }
 
+/// Where dpkg has packages, it knows the files: also on the base of `rpm-generic`, where rpm knows none.
+fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestScripts {
+    match distro.format {
+        Format::Deb => test_deb(recipe, distro),
+        Format::Rpm => {
+            let tester = |more| tester_rpm(recipe, distro, stand_ins, more);
+            rpm_on_debian::test(tester(&[]), tester(&["dnf"]))
+        }
+    }
+}
+
 /// The scripts of a test for .debs.
-pub(super) fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
+fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let names: Vec<String> = requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)).collect();
     let begin = format!("{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n{LIFE}", preamble(distro));
     TestScripts {
+        tester: None,
         install: format!(
             "{begin}set -- {}\n{}",
             quote_all(names.iter().map(String::as_str)),
-            include_str!("scripts/apt-test.sh")
+            include_str!("../scripts/apt-test.sh")
         ),
         remove: format!(
             "set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n{LIFE}{}",
-            include_str!("scripts/apt-remove.sh")
+            include_str!("../scripts/apt-remove.sh")
         ),
         upgrade: UpgradeSetup {
             tester: None,
-            former: format!("{begin}{}", include_str!("scripts/apt-former.sh")),
-            upgrade: format!("{begin}{}", include_str!("scripts/apt-upgrade.sh")),
+            former: format!("{begin}{}", include_str!("../scripts/apt-former.sh")),
+            upgrade: format!("{begin}{}", include_str!("../scripts/apt-upgrade.sh")),
         },
     }
 }
 
 /// The tester image of RPMs on a Debian base: rpm itself, and a package that provides what the base really has.
 /// `more`: other packages that it is to have.
-pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String], more: &[&str]) -> BuilderSetup {
+fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String], more: &[&str]) -> BuilderSetup {
     // rpm makes packages with .pc files require pkg-config.
     let mut wanted: Vec<String> = ["pkg-config", "rpm"].iter().chain(more).map(|name| (*name).to_owned()).collect();
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
@@ -133,7 +165,7 @@ pub(super) fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String],
         "{}apt_begin\napt_require {}\n{}",
         preamble(distro),
         quote_all(wanted.iter().map(String::as_str)),
-        rpm_generic::shim(recipe),
+        rpm_on_debian::shim(recipe),
     );
     BuilderSetup { requirements: Requirements::Listed(wanted), script }
 }

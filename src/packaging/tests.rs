@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::distro::{Bootstrap, Catalogue, Payload, RpmFacts, Security};
+use crate::distro::{Bootstrap, Catalogue, PackageManager, Payload, RpmFacts, Security};
 use crate::recipe::{
     Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, Patch,
     RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
@@ -173,7 +173,7 @@ fn daemon() -> Recipe {
 
 /// Of the packaging of [`daemon`], what it is about.
 fn system_parts(distro: &Distro) -> String {
-    let packaging = packaging(&daemon(), distro, 1_700_000_000);
+    let packaging = generate(&daemon(), distro, 1_700_000_000);
     let mut text = String::new();
     for file in packaging.files {
         let content = match file.path.as_str() {
@@ -228,7 +228,7 @@ fn users_are_made_once() {
     let mut fedora = distro(Format::Rpm, PackageManager::Dnf);
     assert!(system_parts(&fedora).contains("useradd"));
     fedora.triggers = vec![crate::distro::Trigger::Users];
-    let spec = packaging(&daemon(), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
+    let spec = generate(&daemon(), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
     assert!(!spec.content.contains("useradd") && !spec.content.contains("\n%pre "), "{}", spec.content);
     assert!(spec.content.contains("farm-pkg.sysusers"), "{}", spec.content);
 }
@@ -267,7 +267,7 @@ fn python_is_looked_at_where_it_is_used() {
         recipe.build.requires = strings(requires);
         let Requirements::Listed(listed) = builder(&recipe, &distro).requirements else { panic!("a list") };
         assert_eq!(listed.iter().filter(|name| *name == "dh-sequence-python3").count(), usize::from(expected));
-        let control = packaging(&recipe, &distro, 0).files.into_iter().find(|f| f.path == "debian/control").unwrap();
+        let control = generate(&recipe, &distro, 0).files.into_iter().find(|f| f.path == "debian/control").unwrap();
         assert_eq!(control.content.matches("dh-sequence-python3,\n").count(), usize::from(expected), "{requires:?}");
         assert_eq!(control.content.contains("${python3:Depends}"), expected, "{requires:?}");
     }
@@ -284,7 +284,7 @@ fn releases_have_what_their_definitions_say() {
         ("ubuntu-22.04", " lib/systemd/system\n", "4.5.1"),
         ("ubuntu-24.04", " usr/lib/systemd/system\n", "4.6.2"),
     ] {
-        let files = packaging(&daemon(), catalogue.get(id).unwrap(), 0).files;
+        let files = generate(&daemon(), catalogue.get(id).unwrap(), 0).files;
         let content = |path: &str| &files.iter().find(|file| file.path == path).unwrap().content;
         assert!(content("debian/rules").contains(folder), "{id}");
         assert!(content("debian/control").contains(&format!("\nStandards-Version: {policy}\n")), "{id}");
@@ -330,7 +330,7 @@ fn a_new_distribution_is_a_file_and_no_code() {
     let recipe = daemon();
     let rendered = |id: &str| -> String {
         let distro = catalogue.get(id).unwrap();
-        let files = packaging(&recipe, distro, 0).files.into_iter().map(|file| file.content);
+        let files = generate(&recipe, distro, 0).files.into_iter().map(|file| file.content);
         let Requirements::Listed(listed) = builder(&recipe, distro).requirements else { panic!("a list") };
         files.chain([listed.join("\n"), format!("{:?}", assembly(&recipe, distro, 0))]).collect()
     };
@@ -377,7 +377,7 @@ fn a_new_distribution_is_a_file_and_no_code() {
 
 /// All files but the scripts that are the same for every recipe.
 fn rendered(recipe: &Recipe, distro: &Distro) -> String {
-    let packaging = packaging(recipe, distro, 1_700_000_000);
+    let packaging = generate(recipe, distro, 1_700_000_000);
     let own = |file: &&GuestFile| {
         let common = [
             "assign.awk",
@@ -423,7 +423,7 @@ fn packaging_of_the_project_itself_is_used_as_it_is() {
     recipe.packaging = OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("pack/own.spec".to_owned()) };
     for (format, manager) in [(Format::Deb, PackageManager::Apt), (Format::Rpm, PackageManager::Zypper)] {
         let distro = distro(format, manager);
-        let packaging = packaging(&recipe, &distro, 1_700_000_000);
+        let packaging = generate(&recipe, &distro, 1_700_000_000);
         assert_eq!(packaging.files, []);
         assert_eq!(packaging.expected, []);
         let Requirements::FromSource { path, toolchain } = builder(&recipe, &distro).requirements else {
@@ -441,7 +441,7 @@ fn expected_packages_carry_full_versions() {
         let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
         let distro = distro(format, manager);
         let version = format!("1:1.0~rc1-2{}", distro.release_tag);
-        let expected = packaging(&recipe(), &distro, 0).expected;
+        let expected = generate(&recipe(), &distro, 0).expected;
         let names: Vec<(&str, &str)> = expected.iter().map(|e| (e.name.as_str(), e.version.as_str())).collect();
         assert_eq!(names, [("pkg", version.as_str()), (devel, version.as_str())]);
     }
@@ -574,7 +574,7 @@ fn scripts_parse() {
             }
             let distro = distro(format, manager);
             scripts.push(builder(&recipe, &distro).script);
-            let packaging = packaging(&recipe, &distro, 0);
+            let packaging = generate(&recipe, &distro, 0);
             scripts.extend(packaging.steps.into_iter().map(|step| step.script));
             let shell = |file: &GuestFile| file.content.starts_with("#!/bin/sh");
             scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content));

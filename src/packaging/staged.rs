@@ -4,7 +4,7 @@
 
 use super::text::quote;
 use super::{RESULTS, deb};
-use crate::distro::{Distro, PackageManager};
+use crate::distro::Distro;
 use crate::recipe::Recipe;
 use crate::types::Format;
 
@@ -75,9 +75,7 @@ pub fn made_by(recipe: &Recipe, distro: &Distro) -> Option<MadeBy> {
             let helpers = recipe.build.requires.iter().any(is_helper);
             Some(MadeBy::Debhelper { python: deb::dh_python(recipe).is_some(), helpers })
         }
-        Format::Rpm if recipe.packaging.spec.is_none() => {
-            Some(MadeBy::Rpmbuild { policy: distro.manager != PackageManager::Apt })
-        }
+        Format::Rpm if recipe.packaging.spec.is_none() => Some(MadeBy::Rpmbuild { policy: !distro.is_foreign() }),
         _ => None,
     }
 }

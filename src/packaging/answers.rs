@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::managers::{Manager, takes_names_only};
 use super::relation::{self, Alternative};
 use super::words::Word;
 use crate::capability::{Capability, Kind};
@@ -84,7 +85,7 @@ struct Speech {
 /// What the archive of an apt distribution must be asked before a recipe can be planned for it; nothing for others.
 pub fn questions(recipe: &Recipe, distro: &Distro) -> Vec<Question> {
     let mut questions = Vec::new();
-    if distro.manager != PackageManager::Apt {
+    if !takes_names_only(distro) {
         return questions;
     }
     for (key, list, speech) in lists(recipe, distro) {
@@ -173,7 +174,7 @@ impl Writer<'_> {
         }
         if pkg_config
             && speech.installed_here
-            && speech.manager == PackageManager::Apt
+            && Manager::of(speech.manager).by_name_only
             && let Some(answer) = self.answers.get(PKG_CONFIG)
             && !list.contains(&answer.package)
         {
@@ -192,11 +193,9 @@ impl Writer<'_> {
                 Meant::Name => texts.push(restricted(&alternative.text)),
                 Meant::Word(word) => {
                     // On Debian, RPMs are written in the words of the Fedora family.
-                    let manager = match (speech.format, speech.manager) {
-                        (Format::Rpm, PackageManager::Apt) => PackageManager::Dnf,
-                        (_, manager) => manager,
-                    };
-                    let there = speech.build && manager == PackageManager::Apt && word.essential_on_apt && only;
+                    let is_foreign = speech.format != speech.manager.format();
+                    let manager = if is_foreign { PackageManager::Dnf } else { speech.manager };
+                    let there = speech.build && word.is_essential(manager) && only;
                     let packages = if there { &[] } else { word.packages(manager) };
                     let packages = if only { packages } else { &packages[..1] };
                     let becomes: Vec<String> = packages.iter().map(|name| restricted(name)).collect();
@@ -242,7 +241,7 @@ impl Writer<'_> {
 /// What an alternative is.
 enum Meant {
     Capability(Capability),
-    Word(&'static Word),
+    Word(Word),
     Name,
 }
 
@@ -267,11 +266,7 @@ fn in_rpm(capability: &Capability) -> String {
 /// Every list of relations in which capabilities are understood, with its key.
 fn lists<'a>(recipe: &'a Recipe, distro: &Distro) -> Vec<(String, &'a [String], Speech)> {
     let manager = distro.manager;
-    let format = match manager {
-        PackageManager::Apt => Format::Deb,
-        PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
-    };
-    let building = Speech { format, manager, build: true, installed_here: true };
+    let building = Speech { format: manager.format(), manager, build: true, installed_here: true };
     let mut lists = vec![("build.requires".to_owned(), recipe.build.requires.as_slice(), building)];
     if let Some(test) = &recipe.test {
         let testing = Speech { build: false, ..building };
@@ -318,7 +313,7 @@ fn place<'a>(recipe: &'a mut Recipe, key: &str) -> Option<&'a mut Vec<String>> {
 mod tests {
     use std::path::Path;
 
-    use super::super::{GuestFile, Packaging, builder, check, packaging, test};
+    use super::super::{GuestFile, Packaging, builder, check, generate, test};
     use super::*;
     use crate::distro::Catalogue;
     use crate::recipe::{RecipeFile, Selection};
@@ -384,7 +379,7 @@ mod tests {
         let answered = answered(&recipe_of(CAPABLE, &distro), &distro, &of_ubuntu());
         let recipe = &answered.recipe;
         assert_eq!(check(recipe, &distro), Vec::<String>::new());
-        let Packaging { files, .. } = packaging(recipe, &distro, 0);
+        let Packaging { files, .. } = generate(recipe, &distro, 0);
         let control = files.iter().find(|GuestFile { path, .. }| path.ends_with("control") || path.ends_with(".spec"));
         let mut in_field = false;
         let mut lines: Vec<&str> = control.unwrap().content.lines().collect();

@@ -1,5 +1,5 @@
 //! Runs what `family` returns in real containers, over the docker command line: builder image, steps, results, install
-//! test. A stand-in for `image` and `runner`, so that these tests fail for `family`'s faults only.
+//! test. A stand-in for `image` and `runner`, so that these tests fail for `packaging`'s faults only.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 use farm::archive::{Archives, Reader, mirror};
 use farm::distro::{Catalogue, Distro};
 use farm::engine::{Limits, Network, OutputSink, OutputStream};
-use farm::family::{self, BUILD_ROOT, BUILD_UID, BuilderSetup, Requirements, SourceLayout, TestSetup, User};
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
+use farm::packaging::{self, BUILD_ROOT, BUILD_UID, BuilderSetup, Requirements, SourceLayout, TestSetup, User};
 use farm::recipe::Recipe;
 use farm::types::{Arch, NoProgress};
 use tokio_util::sync::CancellationToken;
@@ -186,7 +186,7 @@ impl Ran {
 pub fn network_env(distro: &Distro) -> BTreeMap<String, String> {
     let chosen = farm::archive::mirror::choose(&[distro], &BTreeMap::new());
     let mirrors = chosen.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-    family::network_env(distro, &mirrors)
+    packaging::network_env(distro, &mirrors)
 }
 
 /// Runs a setup script on `base`, and keeps the result under a name that its inputs make.
@@ -227,7 +227,7 @@ pub const EPOCH: i64 = 1_700_000_000;
 
 impl Job<'_> {
     pub fn builder(&self) -> String {
-        let setup = family::builder(self.recipe, self.distro);
+        let setup = packaging::builder(self.recipe, self.distro);
         let requirements = match &setup.requirements {
             Requirements::Listed(_) => Vec::new(),
             Requirements::FromSource { path, .. } => {
@@ -253,7 +253,7 @@ impl Job<'_> {
 
     /// Everything up to the results; the output of all steps.
     pub fn build(&self, results: &Path) -> Ran {
-        let packaging = family::packaging(self.recipe, self.distro, EPOCH);
+        let packaging = packaging::generate(self.recipe, self.distro, EPOCH);
         let lab = Lab::start(&self.builder(), "none");
         let top = format!("{}-{}", self.recipe.package.name, self.recipe.package.version);
         let patches = match &packaging.sources {
@@ -296,7 +296,7 @@ impl Job<'_> {
         for step in &packaging.steps {
             let mut env = step.env.clone();
             env.insert("FARM_PHASE_TOKEN".to_owned(), "token-1234".to_owned());
-            env.extend([family::parallelism(self.distro.format, self.parallel)]);
+            env.extend([packaging::parallelism(self.distro.format, self.parallel)]);
             let user = match step.user {
                 User::Root => "0:0",
                 User::Builder => "2000:2000",
@@ -313,7 +313,7 @@ impl Job<'_> {
 
     /// The install test, in the order that the runner has.
     pub fn test(&self, results: &Path) -> Vec<(&'static str, Ran)> {
-        let setup = family::test(self.recipe, self.distro, &[]);
+        let setup = packaging::test(self.recipe, self.distro, &[]);
         test_packages(self.base, self.distro, &setup, results)
     }
 }
