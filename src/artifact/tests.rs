@@ -12,6 +12,7 @@ use tar::EntryType as T;
 
 use super::fixtures::{ElfMaker, Member, deb, deb_bytes, file, program};
 use super::*;
+use crate::types::Arch;
 
 fn expected(name: &str, version: &str) -> Expected {
     Expected { name: name.to_owned(), version: version.to_owned(), arch_independent: false, is_empty: false }

@@ -18,6 +18,7 @@
 mod archive;
 mod deb;
 mod development;
+mod error;
 mod folders;
 mod layout;
 mod libraries;
@@ -28,45 +29,19 @@ mod system;
 mod tree;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::archive::ArchiveError;
 use crate::artifact::manifest::Manifest;
 use crate::packaging::Assembly;
 use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format};
 
 pub use archive::providers;
+pub use error::AssembleError;
 pub use libraries::Libraries;
 pub use tree::Tree;
-
-/// Why no packages were made.
-#[derive(Debug, thiserror::Error)]
-pub enum AssembleError {
-    /// The stream from the container broke, or is no tar.
-    #[error("what was installed could not be downloaded")]
-    Stream(#[source] io::Error),
-    /// What was installed is not what the recipe says, or no package may have it.
-    #[error("{}", .0.join("; "))]
-    Refused(Vec<String>),
-    #[error("cannot write {}", .0.display())]
-    Io(PathBuf, #[source] io::Error),
-    /// Which packages bring libraries could not be found out.
-    #[error("the archive cannot be read")]
-    Archive(#[source] ArchiveError),
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl AssembleError {
-    /// Whether another attempt may well succeed.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, AssembleError::Stream(_) | AssembleError::Archive(ArchiveError::Fetch(_)))
-    }
-}
 
 /// A staged tree that is ready to become packages.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 //! CMake, whose warnings and errors have the same words; configure scripts, which say what they checked and then that
 //! they give up; Meson without pkg-config.
 
+use super::missing::{Kind, Named};
 use super::patterns::{self, until};
-use super::{Kind, Named};
 
 /// Modules that CMake asked pkg-config for and did not get, until it says whether that is an error.
 const ASKED: usize = 8;

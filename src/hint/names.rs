@@ -1,7 +1,7 @@
 //! From the name of a missing thing to what is asked for to get it. Most names say it themselves; the tables are for
 //! those that do not, and hold only what builds often want.
 
-use super::{Kind, NAME_BYTES};
+use super::missing::{Kind, NAME_BYTES};
 
 /// Headers that lie in folders of their own, whose module says where.
 const HEADERS: &[(&str, &str)] = &[

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::{Kind, Named};
+use super::missing::{Kind, Named};
 
 /// What may name something: the line up to the trigger, and after it.
 type Take = fn(&str, &str) -> Option<Named>;

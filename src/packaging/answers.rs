@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::managers::{Manager, takes_names_only};
+use super::managers::{manager, takes_names_only};
 use super::relation::{self, Alternative};
 use super::words::Word;
 use crate::capability::{Capability, Kind};
@@ -174,7 +174,7 @@ impl Writer<'_> {
         }
         if pkg_config
             && speech.installed_here
-            && Manager::of(speech.manager).by_name_only
+            && manager(speech.manager).by_name_only
             && let Some(answer) = self.answers.get(PKG_CONFIG)
             && !list.contains(&answer.package)
         {

@@ -4,89 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use crate::distro::{Distro, Payload};
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
+use crate::distro::Distro;
+use crate::recipe::{Recipe, Relations};
 use crate::types::{Arch, Format};
 
 use super::members::{Member, members};
 use super::system::{UNITS, own_files};
 use super::text::{body, paragraphs, quote};
 use super::{
-    BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, SourceLayout, Step, StepKind, User, contract, copyright,
-    deb, rpm, script_variables, scriptlets, source_folder, staged, style, unpack,
+    AssembledPackage, Assembly, BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, STAGED_LICENCES, STAGED_ROOT,
+    SourceLayout, Step, StepKind, User, contract, copyright, deb, rpm, script_variables, scriptlets, source_folder,
+    staged, style, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
 const STAGED: &str = "/build/staged";
-/// The folder of [`STAGED`] that becomes the packages.
-pub const STAGED_ROOT: &str = "root";
-/// The folder of [`STAGED`] with the licence files that lie on top of the sources.
-pub const STAGED_LICENCES: &str = "licences";
-
-/// Packages to be made of a staged tree.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Assembly {
-    pub format: Format,
-    /// Main package first.
-    pub packages: Vec<AssembledPackage>,
-    /// As the format writes it: `1:2.10-1~deb12`.
-    pub version: String,
-    pub epoch: u32,
-    /// RPM keeps the two apart.
-    pub upstream_version: String,
-    pub release: String,
-    pub source: String,
-    pub license: String,
-    pub homepage: Option<String>,
-    pub maintainer: String,
-    /// deb: the whole file; rpm: the text of the one entry.
-    pub changelog: String,
-    /// rpm: what the changelog calls this version: without the distribution's tag.
-    pub changelog_version: String,
-    /// deb: the copyright file, and whether it is complete without upstream's own texts.
-    pub copyright: Option<(String, bool)>,
-    /// Nothing in the packages is newer.
-    pub source_date_epoch: i64,
-    /// How an .rpm's payload is compressed.
-    pub payload: Payload,
-    /// Whether rpm makes users itself, of what a package provides.
-    pub rpm_makes_users: bool,
-    /// Whether libraries of an .rpm need scriptlets that run ldconfig.
-    pub runs_ldconfig: bool,
-    /// Where units lie in the packages.
-    pub unit_folder: String,
-    /// Patterns of files that are not stripped.
-    pub whole: Vec<String>,
-}
-/// One package.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct AssembledPackage {
-    pub name: String,
-    pub summary: String,
-    /// deb: the lines of the field after its first; rpm: the text.
-    pub description: String,
-    pub section: String,
-    pub group: String,
-    pub architecture: PackageArch,
-    /// Which files it gets; when the main package has none, it gets what no pattern takes.
-    pub patterns: Vec<String>,
-    pub config_files: Vec<String>,
-    /// By field of the format (`Depends`, `Requires(post)`), each relation in the format's syntax.
-    pub relations: BTreeMap<String, Vec<String>>,
-    /// What the recipe asks of the installed system.
-    pub system: System,
-    /// Files that it gets for that, beside what was installed: path and content.
-    pub own_files: Vec<(String, String)>,
-    /// rpm: the bodies of scriptlets by section: `post`. That of `pretrans` is Lua, the others are shell.
-    pub scriptlets: BTreeMap<String, String>,
-    /// deb: the recipe's own, for [`super::maintainer_scripts`].
-    pub maintainer_scripts: MaintainerScripts,
-    /// deb: the lines that set what those find in their environment.
-    pub script_environment: String,
-}
-
 /// What runs in the image. Its results are the staged tree, not packages.
 pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     let folder = source_folder(recipe);

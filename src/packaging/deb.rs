@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use crate::distro::Distro;
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, Service, System};
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::Format;
 
 use super::contract::{self, Moment};
 use super::maintainer::{template_restart, template_stop};
 use super::members::{Member, assignment, members};
-use super::system::{own_files, plain_units};
+use super::staged::dh_python;
+use super::system::{Choices, own_files, plain_units, service_choices};
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
@@ -263,15 +264,6 @@ fn list_field(text: &mut String, name: &str, values: &[String]) {
     }
 }
 
-/// What finds the dependencies of Python code, for a recipe that has Python in its build: the build requirement by which
-/// dh_python3(1) becomes a part of the sequence.
-pub(super) fn dh_python(recipe: &Recipe) -> Option<&'static str> {
-    const SEQUENCE: &str = "dh-sequence-python3";
-    let is_python = |requirement: &String| requirement.starts_with("python3") || requirement == "dh-python";
-    let requires = &recipe.build.requires;
-    (requires.iter().any(is_python) || requires.iter().any(|r| r == SEQUENCE)).then_some(SEQUENCE)
-}
-
 /// The extended description (Policy 5.6.13): lines begin with a blank, ` .` is an empty one, two blanks keep a line. It must
 /// say more than the summary does; where the recipe says no more, it names the package.
 pub(super) fn description(text: &str, summary: &str, name: &str) -> String {
@@ -361,18 +353,6 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
     }
     rules.push_str(&format!("\nexecute_before_dh_gencontrol:\n\t{SCRIPTS}/depends {}\n", names.join(" ")));
     rules
-}
-
-/// What is done with a unit, Debian's policy filled in: what is installed is enabled, and what is enabled is started.
-pub(super) struct Choices {
-    pub(super) enable: bool,
-    pub(super) start: bool,
-    pub(super) restart: bool,
-}
-
-pub(super) fn service_choices(service: &Service) -> Choices {
-    let enable = service.enable.unwrap_or(true);
-    Choices { enable, start: service.start.unwrap_or(enable), restart: service.restart }
 }
 
 /// What stands in for dh_installsystemd: only units that the recipe names are touched, each as it says. The recipe's

@@ -9,8 +9,7 @@ use crate::recipe::{Service, System};
 
 use super::AssembledPackage;
 use super::contract::{self, Moment};
-use super::deb::service_choices;
-use super::system::{is_template, restart_instances, stop_instances, templates};
+use super::system::{is_template, restart_instances, service_choices, stop_instances, templates};
 
 /// What the files of a package say that its scripts depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 //! is written down for the comparison with the packages, modes are remembered, and files that strip would damage are
 //! taken out of its way.
 
+use super::RESULTS;
 use super::text::quote;
-use super::{RESULTS, deb};
 use crate::distro::Distro;
 use crate::recipe::Recipe;
 use crate::types::Format;
@@ -73,9 +73,18 @@ pub fn made_by(recipe: &Recipe, distro: &Distro) -> Option<MadeBy> {
                 (name.starts_with("dh-sequence-") || name.starts_with("dh-")) && !known
             };
             let helpers = recipe.build.requires.iter().any(is_helper);
-            Some(MadeBy::Debhelper { python: deb::dh_python(recipe).is_some(), helpers })
+            Some(MadeBy::Debhelper { python: dh_python(recipe).is_some(), helpers })
         }
         Format::Rpm if recipe.packaging.spec.is_none() => Some(MadeBy::Rpmbuild { policy: !distro.is_foreign() }),
         _ => None,
     }
+}
+
+/// What finds the dependencies of Python code, for a recipe that has Python in its build: the build requirement by which
+/// dh_python3(1) becomes a part of the sequence.
+pub(super) fn dh_python(recipe: &Recipe) -> Option<&'static str> {
+    const SEQUENCE: &str = "dh-sequence-python3";
+    let is_python = |requirement: &String| requirement.starts_with("python3") || requirement == "dh-python";
+    let requires = &recipe.build.requires;
+    (requires.iter().any(is_python) || requires.iter().any(|r| r == SEQUENCE)).then_some(SEQUENCE)
 }

@@ -108,6 +108,18 @@ fn presets(system: &System) -> String {
     plain_units(system).filter_map(|(unit, service)| verb(service).map(|verb| format!("{verb} {unit}\n"))).collect()
 }
 
+/// What is done with a unit, Debian's policy filled in: what is installed is enabled, and what is enabled is started.
+pub(super) struct Choices {
+    pub(super) enable: bool,
+    pub(super) start: bool,
+    pub(super) restart: bool,
+}
+
+pub(super) fn service_choices(service: &Service) -> Choices {
+    let enable = service.enable.unwrap_or(true);
+    Choices { enable, start: service.start.unwrap_or(enable), restart: service.restart }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;

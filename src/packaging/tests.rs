@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Catalogue, PackageManager, Payload, RpmFacts, Security};
 use crate::recipe::{
-    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, Packaging as OwnPackaging, Patch,
-    RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
+    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, PackageArch, Packaging as OwnPackaging,
+    Patch, RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
 };
 use crate::types::Arch;
 

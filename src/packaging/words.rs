@@ -3,7 +3,7 @@
 
 use crate::distro::PackageManager;
 
-use super::managers::Manager;
+use super::managers;
 
 /// Published in `docs/recipe.md`, with what each package manager calls them.
 const WORDS: [&str; 6] = ["cc", "c++", "fortran", "go", "rust", "ninja"];
@@ -19,12 +19,12 @@ impl Word {
 
     /// The packages that it stands for.
     pub(super) fn packages(self, manager: PackageManager) -> &'static [&'static str] {
-        Manager::of(manager).packages(self.0)
+        managers::manager(manager).packages(self.0)
     }
 
     /// Whether every build has it anyway.
     pub(super) fn is_essential(self, manager: PackageManager) -> bool {
-        Manager::of(manager).essential.contains(&self.0)
+        managers::manager(manager).essential.contains(&self.0)
     }
 }
 

@@ -17,12 +17,27 @@ use super::template::{self, Variables};
 use super::values::NameRule;
 use super::{
     Environment, EnvironmentOrigin, MatrixSpec, MergedRecipe, PackageArch, PackagingTools, Problem, Recipe,
-    RecipeError, RecipeFile, Selection,
+    RecipeError, Selection,
 };
 use crate::types::Format;
 
 /// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
 const MAX_BYTES: u64 = 1 << 20;
+
+/// `farm.toml` as written, checked as far as it can be without a target. Also carries `[matrix]`.
+#[derive(Debug, Clone)]
+pub struct RecipeFile {
+    /// As given on the command line, for messages.
+    pub path: PathBuf,
+    /// The text, for diagnostics.
+    pub text: Arc<str>,
+    /// `[package] name` before overrides: what targets and `dist/` folders are named after.
+    pub name: String,
+    /// By name; `[matrix]` itself is `default`.
+    pub matrices: BTreeMap<String, MatrixSpec>,
+    /// Shared by clones, so that a recipe is resolved once for all targets that the same overrides match.
+    parsed: Arc<Parsed>,
+}
 
 /// What is kept of the text, to resolve from.
 pub(crate) struct Parsed {

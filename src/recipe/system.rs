@@ -1,77 +1,13 @@
 //! What a package asks of the system that it is installed on: units, users and groups, temporary files, alternatives.
-//! Types, keys and what single values must look like; how each package format does it is said by `packaging`.
+//! Keys and what single values must look like; how each package format does it is said by `packaging`.
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
 use super::document::{Table, Value};
 use super::keys::{self, Schema};
+use super::model::{Alternative, AlternativeLink, Service, System, SystemUser};
 use super::reader::Section;
 use super::values::{self, Check, Complaint};
-
-/// The part of `[package]` and `[packages.KEY]` that is about the installed system.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct System {
-    /// Units of systemd that the package's files hold, by their full name: `greetd.service`.
-    pub services: BTreeMap<String, Service>,
-    /// System users by name, each with a group of that name.
-    pub users: BTreeMap<String, SystemUser>,
-    /// System groups.
-    pub groups: Vec<String>,
-    /// Lines of tmpfiles.d(5).
-    pub tmpfiles: Vec<String>,
-    /// Alternatives by name, as update-alternatives(1) knows them.
-    pub alternatives: BTreeMap<String, Alternative>,
-    /// Where earlier versions had links and this one has folders: what each link led to, by its path.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub former_links: BTreeMap<String, String>,
-}
-
-/// What is done with a unit; where a choice is `None`, the distribution's own policy holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Service {
-    /// At first installation.
-    pub enable: Option<bool>,
-    /// At first installation.
-    pub start: Option<bool>,
-    /// After an upgrade, if it runs.
-    pub restart: bool,
-}
-
-/// A user without a password and a login shell.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct SystemUser {
-    pub comment: Option<String>,
-    /// Not made by whatever makes the user.
-    pub home: Option<String>,
-    pub shell: Option<String>,
-    /// Beside the user's own one.
-    pub groups: Vec<String>,
-}
-
-/// One of several files that can stand behind a common name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Alternative {
-    pub link: AlternativeLink,
-    pub priority: u32,
-    /// Links that go where the first one goes, by name: man pages.
-    pub dependents: BTreeMap<String, AlternativeLink>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct AlternativeLink {
-    /// The common name: `/usr/bin/editor`.
-    pub link: String,
-    /// The package's own file: `/usr/bin/nano`.
-    pub path: String,
-}
-
-impl System {
-    pub fn is_empty(&self) -> bool {
-        *self == System::default()
-    }
-}
 
 /// The keys of [`System`] in a package's table.
 pub(crate) fn read_system(section: &Section<'_>) -> System {

@@ -3,31 +3,13 @@
 //! bytes.
 
 mod apt;
+mod model;
 mod rpm_md;
 
-use std::path::PathBuf;
-
-use crate::artifact::{Artifact, ArtifactError};
+use crate::artifact::ArtifactError;
 use crate::types::Format;
 
-/// What indexes made here call themselves, for those who prefer one repository to others.
-pub const ORIGIN: &str = "farm-set";
-
-/// A package of a repository: it lies in the folder that the index is of, under its own name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
-    pub artifact: Artifact,
-    /// Where it is on this host.
-    pub path: PathBuf,
-}
-
-/// A file of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexFile {
-    /// Relative to the repository's folder: `Packages`, `repodata/repomd.xml`.
-    pub path: String,
-    pub content: Vec<u8>,
-}
+pub use model::{IndexFile, ORIGIN, Package};
 
 /// The index of a folder that holds `packages`: a flat apt repository, or one with `repodata`. Reads their headers: call
 /// it from a blocking thread.

@@ -5,7 +5,7 @@ use ::rpm::{BuildConfig, CompressionType, Dependency, FileOptions, PackageBuilde
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::artifact::ArtifactKind;
+use crate::artifact::{Artifact, ArtifactKind};
 
 fn package(folder: &Path, file_name: &str, content: &[u8]) -> Package {
     let path = folder.join(file_name);

@@ -15,9 +15,11 @@
 
 mod context;
 mod dockerignore;
+mod error;
 mod git;
 mod ignored;
 mod layout;
+mod local;
 mod make;
 mod prepared;
 mod project;
@@ -28,20 +30,21 @@ mod upload;
 mod walk;
 mod zip;
 
-use std::fs::{self, File, TryLockError};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::fetch::{FetchError, Fetcher};
-use crate::recipe::{Origin, Problem, Source};
+use crate::fetch::Fetcher;
+use crate::recipe::{Origin, Source};
 use crate::types::{Address, Progress};
 
 pub use context::Context;
+pub use error::SourceError;
+use error::problem_at;
+use local::{blocking, content, lock_file};
 use make::{Original, Part, build, file_name, top_name};
 use prepared::{Loaded, load};
 pub use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
@@ -150,19 +153,6 @@ fn found_digest(found: &Found, content: &[u8]) -> [u8; 32] {
         What::Link { target } => add(&mut hasher, &[b"link", &found.name, target]),
     }
     hasher.finalize().into()
-}
-
-fn content(path: &Path) -> Result<[u8; 32], SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match file.read(&mut buffer).map_err(io)? {
-            0 => return Ok(hasher.finalize().into()),
-            n => hasher.update(&buffer[..n]),
-        }
-    }
 }
 
 impl Sources {
@@ -337,77 +327,6 @@ impl Sources {
             }
         }
     }
-}
-
-/// Waits for a lock that a dead process cannot keep.
-async fn lock_file(path: &Path, cancel: &CancellationToken) -> Result<File, SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(io)?;
-    }
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(io)?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(io(error)),
-            Err(TryLockError::WouldBlock) => {}
-        }
-        // The system has no way to be told; work that others do takes seconds.
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(50)) => {}
-            () = cancel.cancelled() => return Err(SourceError::Cancelled),
-        }
-    }
-}
-
-async fn blocking<T, F>(work: F) -> Result<T, SourceError>
-where
-    T: Send + 'static,
-    F: FnOnce() -> Result<T, SourceError> + Send + 'static,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(SourceError::Cancelled),
-    }
-}
-
-/// What is wrong with a source, at its place in the recipe.
-fn problem_at(source: &Source, message: &str, label: String, help: Option<&str>) -> SourceError {
-    let (span, line) = (source.place.span.clone(), source.place.line);
-    let problem = Problem { message: message.to_owned(), span, label, help: help.map(str::to_owned) };
-    SourceError::Recipe { line, problem: Box::new(problem) }
-}
-
-impl SourceError {
-    /// The same, as something that is wrong with this source of the recipe.
-    fn at(self, source: &Source) -> SourceError {
-        match self {
-            SourceError::Archive { name, reason } if source.place.line > 0 => {
-                problem_at(source, "a source cannot be used", format!("{name} {reason}"), None)
-            }
-            error => error,
-        }
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// The recipe asks for what its sources do not give.
-    #[error("{}: {}{}", .problem.message, .problem.label, .problem.help.iter().map(|help| format!(" ({help})")).collect::<String>())]
-    Recipe { line: usize, problem: Box<Problem> },
-    #[error("cannot read {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
-    #[error("{name}: {reason}")]
-    Archive { name: String, reason: String },
-    #[error("git: {0}")]
-    Git(String),
-    #[error("unknown mirror `{name}` in {url}: known are {known}; --mirror {name}=URL names another")]
-    UnknownMirror { name: String, url: String, known: String },
-    #[error("cancelled")]
-    Cancelled,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::process::Command;
 
 use proptest::prelude::*;
@@ -16,6 +17,7 @@ mod places;
 
 use super::tree::{EARLIEST, TreeWriter};
 use super::*;
+use crate::fetch::FetchError;
 use crate::recipe::{Patch, SourcePlace};
 use crate::stream::{ByteStream, into_reader};
 use crate::types::NoProgress;

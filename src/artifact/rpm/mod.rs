@@ -137,7 +137,7 @@ pub(super) fn describe_with_programs(path: &Path) -> Result<(Facts, Vec<String>)
     let mut programs: Vec<String> = listed(&metadata)?
         .into_iter()
         .filter_map(|file| String::from_utf8(file.entry.path).ok())
-        .filter(|path| super::is_primary_file(path))
+        .filter(|path| is_primary_file(path))
         .collect();
     programs.sort_unstable();
     Ok((facts, programs))
@@ -314,4 +314,10 @@ fn linked(files: Vec<Listed>) -> Result<Vec<Entry>, String> {
         }
     }
     Ok(entries)
+}
+
+/// Whether a file of an RPM is named in the main part of an index, where it is found without asking for all files:
+/// programs, and configuration.
+pub fn is_primary_file(path: &str) -> bool {
+    path.contains("bin/") || path.starts_with("/etc/") || path == "/usr/lib/sendmail"
 }

@@ -1,6 +1,6 @@
 //! Engines: which there are, which one would be used, and how far farm's own comes.
 
-use super::{A_WHILE, Check, State, at_home};
+use super::check::{A_WHILE, Check, State, at_home};
 use crate::engine::{Asked, EngineError, EngineInfo, NativeHealth, Survey};
 
 /// What the probes of engines found; none of one that took too long.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Check, State, at_home};
+use super::check::{Check, State, at_home};
 use crate::engine::EngineInfo;
 use crate::project;
 use crate::types::{Arch, human_bytes};

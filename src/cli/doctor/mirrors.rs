@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future;
 
-use super::{A_MOMENT, A_WHILE, Check, State, within};
+use super::check::{A_MOMENT, A_WHILE, Check, State, within};
 use crate::archive::mirror::{self, Origin};
 use crate::cli::config::Config;
 use crate::cli::context;

@@ -1,11 +1,10 @@
 //! `farm doctor`: whether farm can build here, what it would use, and how to mend what is missing. Every probe runs beside
 //! the others and has a few seconds; what they found becomes [`Check`]s, by pure functions, and those one screen.
 
+mod check;
 mod engines;
 mod host;
 mod mirrors;
-
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -19,74 +18,7 @@ use crate::engine;
 use crate::report::style::{pad, width};
 use crate::report::{Style, Tone};
 use crate::types::printable;
-
-/// For a probe of this machine.
-const A_MOMENT: Duration = Duration::from_secs(5);
-/// For one that makes a container, or waits for another machine.
-const A_WHILE: Duration = Duration::from_secs(10);
-
-/// One line of the screen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Check {
-    name: &'static str,
-    state: State,
-    found: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mend: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Ok,
-    /// Neither good nor bad.
-    Note,
-    /// Some builds may fail, or take longer.
-    Warning,
-    Bad,
-}
-
-impl State {
-    fn word(self) -> &'static str {
-        match self {
-            State::Ok => "ok",
-            State::Note => "note",
-            State::Warning => "warning",
-            State::Bad => "missing",
-        }
-    }
-
-    fn mark(self, unicode: bool) -> &'static str {
-        match (self, unicode) {
-            (State::Ok, true) => "\u{2713}",
-            (State::Ok, false) => "+",
-            (State::Note, true) => "\u{b7}",
-            (State::Note, false) => "-",
-            (State::Warning, _) => "!",
-            (State::Bad, true) => "\u{2717}",
-            (State::Bad, false) => "x",
-        }
-    }
-
-    fn tone(self) -> Tone {
-        match self {
-            State::Ok => Tone::Good,
-            State::Note => Tone::Quiet,
-            State::Warning => Tone::Warning,
-            State::Bad => Tone::Bad,
-        }
-    }
-}
-
-impl Check {
-    fn new(name: &'static str, state: State, found: impl Into<String>) -> Check {
-        Check { name, state, found: printable(&found.into()), mend: None }
-    }
-
-    fn mend(self, mend: impl Into<String>) -> Check {
-        Check { mend: Some(printable(&mend.into())), ..self }
-    }
-}
+use check::{A_MOMENT, A_WHILE, Check, State, within};
 
 /// What the program says at the end.
 #[derive(Debug, Serialize)]
@@ -138,11 +70,6 @@ pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, F
     Ok(exit)
 }
 
-/// None when it takes too long.
-async fn within<T>(limit: Duration, probe: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(limit, probe).await.ok()
-}
-
 fn late(name: &'static str) -> Check {
     Check::new(name, State::Warning, "not known: it took too long to find out")
 }
@@ -160,15 +87,6 @@ fn configuration(loaded: &Result<Config, ConfigError>) -> Check {
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
             Check::new(NAME, State::Bad, format!("{error}{why}")).mend("`farm images` shows the place")
         }
-    }
-}
-
-/// A path below the user's home, as people write it.
-fn at_home(path: &str) -> String {
-    let home = std::env::var("HOME").unwrap_or_default();
-    match path.strip_prefix(home.trim_end_matches('/')) {
-        Some(rest) if rest.starts_with('/') && home.len() > 1 => format!("~{rest}"),
-        _ => path.to_owned(),
     }
 }
 
@@ -202,6 +120,8 @@ fn screen(report: &Report, style: &Style) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn report() -> Report {

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{known_headers, modules};
+use super::common::modules;
+use super::known_headers;
 use crate::init::draft::Draft;
 use crate::init::text::{Call, calls, capability, is_plain_word, is_version};
 use crate::init::tree::{COMPILED, Tree, base_name, ending};
@@ -36,12 +37,12 @@ const MACROS: [(&str, &str); 6] = [
 ];
 
 pub(super) fn file(tree: &Tree) -> Option<String> {
-    let source = super::top(tree, &SOURCES);
+    let source = super::common::top(tree, &SOURCES);
     source.or_else(|| tree.has("configure").then(|| "configure".to_owned()))
 }
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
-    let source = super::top(tree, &SOURCES);
+    let source = super::common::top(tree, &SOURCES);
     let shipped = tree.has("configure");
     let generated = match tree.text("configure") {
         Some(text) => text.contains("GNU Autoconf"),
@@ -170,7 +171,7 @@ fn configure(tree: &Tree, path: &str, text: &str, regenerated: bool, draft: &mut
             // A release has what these make; only a checkout needs them for sure.
             let made = matches!(word, "AC_PROG_YACC" | "AC_PROG_LEX" | "AM_PROG_LEX") && !regenerated;
             let optional = made || word.starts_with("GOBJECT") || (word == "GTK_DOC_CHECK" && !regenerated);
-            draft.build_requirement(super::requirement(what.to_owned(), &from, optional));
+            draft.build_requirement(super::common::requirement(what.to_owned(), &from, optional));
         }
     }
     sonames(tree, &libtool, draft);
@@ -187,11 +188,11 @@ fn macro_call(call: &Call, from: &str, draft: &mut Draft) {
             let list = argument(usize::from(!exists));
             // What is done when a module is not there: nothing said means that configure ends.
             let optional = exists || (!argument(3).is_empty() && !fails(3));
-            draft.build_requirement(super::requirement("/usr/bin/pkg-config".to_owned(), from, optional));
+            draft.build_requirement(super::common::requirement("/usr/bin/pkg-config".to_owned(), from, optional));
             for (name, version) in modules(list.split([' ', '\t', '\n', ','])) {
                 let version = version.filter(|_| !optional);
                 if let Some(what) = capability("pkgconfig", &name, version.as_deref()) {
-                    draft.build_requirement(super::requirement(what, from, optional));
+                    draft.build_requirement(super::common::requirement(what, from, optional));
                 }
             }
         }
@@ -199,21 +200,21 @@ fn macro_call(call: &Call, from: &str, draft: &mut Draft) {
             let searched = call.name == "AC_SEARCH_LIBS";
             let names = argument(usize::from(searched));
             let first = names.split_whitespace().next().unwrap_or_default();
-            if let Some(what) = super::library(first) {
-                draft.build_requirement(super::requirement(what, from, !fails(3)));
+            if let Some(what) = super::common::library(first) {
+                draft.build_requirement(super::common::requirement(what, from, !fails(3)));
             }
         }
         "AC_CHECK_HEADER" | "AC_CHECK_HEADERS" => {
             for header in argument(0).split_whitespace() {
                 if let Some(what) = known_headers::capability(header) {
-                    draft.build_requirement(super::requirement(what, from, !fails(2)));
+                    draft.build_requirement(super::common::requirement(what, from, !fails(2)));
                 }
             }
         }
         "AC_PATH_PROG" | "AC_CHECK_PROG" | "AC_PATH_PROGS" | "AC_CHECK_PROGS" => {
             let program = argument(1).split_whitespace().next().unwrap_or_default();
             if is_plain_word(program) && !["gcc", "cc", "sh", "sed", "grep", "awk", "ar", "ld"].contains(&program) {
-                draft.build_requirement(super::requirement(format!("/usr/bin/{program}"), from, true));
+                draft.build_requirement(super::common::requirement(format!("/usr/bin/{program}"), from, true));
             }
         }
         _ => {}

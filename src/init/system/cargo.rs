@@ -89,7 +89,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.install.push(format!("install -m 755 target/release/{name} $DESTDIR$PREFIX/bin/"));
         draft.program(name);
     }
-    super::install_manual_pages(tree, draft);
+    super::common::install_manual_pages(tree, draft);
     if names.is_empty() {
         draft.check("no program was found in it: a crate that is a library only makes no package");
     }

@@ -156,9 +156,9 @@ impl Project {
                 // Of a search, the first is the one that the project prefers.
                 let most = if call.name.eq_ignore_ascii_case("pkg_search_module") { 1 } else { usize::MAX };
                 let modules = words.iter().skip(1).filter(|word| !is_keyword(word));
-                for (name, version) in super::modules(modules.map(String::as_str)).into_iter().take(most) {
+                for (name, version) in super::common::modules(modules.map(String::as_str)).into_iter().take(most) {
                     if let Some(what) = capability("pkgconfig", &name, version.as_deref()) {
-                        draft.build_requirement(super::requirement(what, from, optional));
+                        draft.build_requirement(super::common::requirement(what, from, optional));
                     }
                 }
             }
@@ -167,7 +167,7 @@ impl Project {
                     let name = words.get(program).map(String::as_str).unwrap_or_default();
                     if is_plain_word(name) {
                         let optional = conditional || !has("REQUIRED");
-                        draft.build_requirement(super::requirement(format!("/usr/bin/{name}"), from, optional));
+                        draft.build_requirement(super::common::requirement(format!("/usr/bin/{name}"), from, optional));
                     }
                 }
             }
@@ -179,8 +179,8 @@ impl Project {
             }
             "find_library" if has("REQUIRED") => {
                 let name = words.get(1).map(|word| if word == "NAMES" { 2 } else { 1 }).and_then(|at| words.get(at));
-                if let Some(what) = name.and_then(|name| super::library(name)) {
-                    draft.build_requirement(super::requirement(what, from, conditional));
+                if let Some(what) = name.and_then(|name| super::common::library(name)) {
+                    draft.build_requirement(super::common::requirement(what, from, conditional));
                 }
             }
             "add_library" => {
@@ -296,7 +296,7 @@ fn find_package(words: &[String], from: &str, optional: bool, tree: &Tree, draft
     let canonical = ALIASES.iter().find(|(alias, _)| alias == name).map_or(name.as_str(), |(_, name)| name);
     if let Some((_, what)) = OWN_MODULES.iter().find(|(module, _)| module.eq_ignore_ascii_case(canonical)) {
         if let Some(what) = what {
-            draft.build_requirement(super::requirement((*what).to_owned(), from, optional));
+            draft.build_requirement(super::common::requirement((*what).to_owned(), from, optional));
         }
         return;
     }
@@ -322,7 +322,7 @@ fn find_package(words: &[String], from: &str, optional: bool, tree: &Tree, draft
     };
     for name in names {
         if let Some(what) = capability("cmake", &name, version.filter(|_| !optional)) {
-            draft.build_requirement(super::requirement(what, from, optional));
+            draft.build_requirement(super::common::requirement(what, from, optional));
         }
     }
 }

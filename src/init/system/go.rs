@@ -53,7 +53,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.install.push(format!("install -m 755 farm-bin/{name} $DESTDIR$PREFIX/bin/"));
         draft.program(name);
     }
-    super::install_manual_pages(tree, draft);
+    super::common::install_manual_pages(tree, draft);
     if programs.is_empty() {
         draft.check("no main.go was found: a module that is a library only makes no package");
     }

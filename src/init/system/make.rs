@@ -158,7 +158,7 @@ fn requirements(path: &str, text: &str, draft: &mut Draft) {
             if word.contains("pkg-config") || word == "PKG_CONFIG" {
                 asked = true;
             } else if let Some(library) = word.strip_prefix("-l").filter(|library| is_plain_word(library)) {
-                let what = super::library(library);
+                let what = super::common::library(library);
                 what.into_iter().for_each(|what| draft.need(what, from.clone()));
             } else if asked && is_plain_word(word) && word.contains(|c: char| c.is_ascii_lowercase()) {
                 if let Some(what) = capability("pkgconfig", word, None) {

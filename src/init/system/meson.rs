@@ -197,27 +197,29 @@ impl Project {
                     && !first.contains(|c: char| c == '.' || c.is_ascii_uppercase())
                     && first != "cp"
                 {
-                    draft.build_requirement(super::requirement(format!("/usr/bin/{first}"), from, optional));
+                    draft.build_requirement(super::common::requirement(format!("/usr/bin/{first}"), from, optional));
                 }
             }
             "find_library" => {
-                if let (Some(what), Some(optional)) = (super::library(&first), self.optional(&arguments, conditional)) {
-                    draft.build_requirement(super::requirement(what, from, optional));
+                if let (Some(what), Some(optional)) =
+                    (super::common::library(&first), self.optional(&arguments, conditional))
+                {
+                    draft.build_requirement(super::common::requirement(what, from, optional));
                 }
             }
             "check_header" | "has_header" => {
                 let optional = name == "has_header" || keyword(&arguments, "required") != Some("true") || conditional;
                 if let Some(what) = known_headers::capability(&first) {
-                    draft.build_requirement(super::requirement(what, from, optional));
+                    draft.build_requirement(super::common::requirement(what, from, optional));
                 }
             }
             "import" => {
                 for what in MODULES.iter().find(|(module, _)| *module == first).map_or(&[][..], |(_, needs)| needs) {
-                    draft.build_requirement(super::requirement((*what).to_owned(), from, conditional));
+                    draft.build_requirement(super::common::requirement((*what).to_owned(), from, conditional));
                 }
             }
             "generate_gir" => {
-                draft.build_requirement(super::requirement(
+                draft.build_requirement(super::common::requirement(
                     "pkgconfig(gobject-introspection-1.0)".to_owned(),
                     from,
                     conditional,
@@ -251,7 +253,7 @@ impl Project {
         if let (Some(_), Some(modules)) = (name.strip_prefix("qt"), keyword(arguments, "modules")) {
             for module in literals(modules) {
                 if let Some(what) = capability("pkgconfig", &format!("Qt{}{module}", &name[2..]), version) {
-                    draft.build_requirement(super::requirement(what, from, optional));
+                    draft.build_requirement(super::common::requirement(what, from, optional));
                 }
             }
             return;
@@ -264,7 +266,7 @@ impl Project {
         if what.starts_with("pkgconfig(") {
             draft.need("/usr/bin/pkg-config", from);
         }
-        draft.build_requirement(super::requirement(what, from, optional));
+        draft.build_requirement(super::common::requirement(what, from, optional));
     }
 
     /// Whether a call can do without what it looks for; none when it does not look for it at all.

@@ -12,7 +12,7 @@ const BUILD: &str = "Build.PL";
 
 pub(super) fn file(tree: &Tree) -> Option<String> {
     // Where both are there, Makefile.PL needs nothing but Perl.
-    super::top(tree, &[MAKEFILE, BUILD])
+    super::common::top(tree, &[MAKEFILE, BUILD])
 }
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {

@@ -26,7 +26,7 @@ pub(super) fn file(tree: &Tree) -> Option<String> {
     if tree.has(PYPROJECT) && builds {
         return Some(PYPROJECT.to_owned());
     }
-    super::top(tree, &[SETUP_PY, SETUP_CFG])
+    super::common::top(tree, &[SETUP_PY, SETUP_CFG])
 }
 
 fn manifest(tree: &Tree) -> Table {

@@ -9,9 +9,10 @@ use super::super::relation;
 use super::super::text::{quote, quote_all};
 use super::super::{
     BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES, Requirements, SET_REPOSITORY,
-    TEST_PACKAGES, TestScripts, UpgradeSetup, deb,
+    TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
 };
-use super::{Manager, rpm_on_debian};
+use super::descriptor::Manager;
+use super::rpm_on_debian;
 
 pub(super) static MANAGER: Manager = Manager {
     words: &[
@@ -45,7 +46,7 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         }
         Format::Deb => {
             packages.extend(["build-essential".to_owned(), deb::debhelper_compat(distro)]);
-            packages.extend(deb::dh_python(recipe).map(str::to_owned));
+            packages.extend(staged::dh_python(recipe).map(str::to_owned));
         }
         // find-debuginfo needs cpio, file and eu-strip, the generator of pkgconfig(…) pkg-config: Debian's rpm does not
         // depend on them.

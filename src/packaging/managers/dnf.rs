@@ -9,7 +9,7 @@ use super::super::{
     BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
     rpm,
 };
-use super::Manager;
+use super::descriptor::Manager;
 
 pub(super) static MANAGER: Manager = Manager {
     words: &[

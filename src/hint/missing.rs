@@ -1,0 +1,103 @@
+//! What a build can lack.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::names;
+
+/// No name of a file, module or package that a build asks for is longer.
+pub(super) const NAME_BYTES: usize = 200;
+
+/// What kind of thing is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Of C or C++, as it is included: `curl/curl.h`.
+    Header,
+    /// A linker's `-lfoo`: `foo`.
+    Library,
+    PkgConfig,
+    /// What `find_package` looks for.
+    CmakePackage,
+    Command,
+    PythonModule,
+    /// `Foo::Bar`
+    PerlModule,
+    RubyGem,
+    /// Of autoconf, as it is written in a `configure.ac`.
+    AutoconfMacro,
+    /// An absolute path.
+    File,
+}
+
+/// Something that a build looked for and did not find.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    pub kind: Kind,
+    /// Printable, without white space and quotes.
+    pub name: String,
+    /// The number of the line that says so, as the output was numbered.
+    pub line: u64,
+    /// That line, printable, cut when it is long.
+    pub text: String,
+}
+
+impl Missing {
+    /// What may be asked for to get it, the likeliest first; never empty. Capabilities, but for the few things that only
+    /// a package's name stands for.
+    pub fn requirements(&self) -> Vec<String> {
+        names::requirements(self.kind, &self.name)
+    }
+}
+
+/// `the header curl/curl.h`
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match self.kind {
+            Kind::Header => write!(f, "the header {name}"),
+            Kind::Library => write!(f, "a library to link with -l{name}"),
+            Kind::PkgConfig => write!(f, "{name}.pc of pkg-config"),
+            Kind::CmakePackage => write!(f, "the CMake package {name}"),
+            Kind::Command => write!(f, "the command {name}"),
+            Kind::PythonModule => write!(f, "the Python module {name}"),
+            Kind::PerlModule => write!(f, "the Perl module {name}"),
+            Kind::RubyGem => write!(f, "the Ruby gem {name}"),
+            Kind::AutoconfMacro => write!(f, "the autoconf macro {name}"),
+            Kind::File => write!(f, "the file {name}"),
+        }
+    }
+}
+
+/// How sure a line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Strength {
+    /// Whoever prints this stops.
+    Certain,
+    /// Scripts go on after it as often as not.
+    Likely,
+}
+
+/// A thing that a line names, before its place is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) strength: Strength,
+}
+
+impl Named {
+    pub(super) fn certain(kind: Kind, name: &str) -> Option<Named> {
+        Named::new(kind, name, Strength::Certain)
+    }
+
+    pub(super) fn likely(kind: Kind, name: &str) -> Option<Named> {
+        Named::new(kind, name, Strength::Likely)
+    }
+
+    /// None for what cannot be a name of this kind: output is anybody's text.
+    pub(super) fn new(kind: Kind, name: &str, strength: Strength) -> Option<Named> {
+        names::is_plausible(kind, name).then(|| Named { kind, name: name.to_owned(), strength })
+    }
+}

@@ -1,0 +1,374 @@
+//! What packaging is made of: steps, scripts and files for containers, and the places that they agree on.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::distro::{Distro, Payload};
+use crate::recipe::{MaintainerScripts, PackageArch, Recipe, System};
+use crate::types::{Address, Format};
+
+/// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
+pub const BUILD_USER: &str = "builder";
+
+pub const BUILD_UID: u32 = 2000;
+
+/// `/build`: the build user's home and the root of all that a job does. Sources are unpacked to
+/// `/build/<name>-<version>` (deb) or lie as one tar in `/build/rpmbuild/SOURCES` (rpm).
+pub const BUILD_ROOT: &str = "/build";
+
+/// Where a local repository lies, in builder images while they are made and in test containers: packages of the set that
+/// the job belongs to, flat, with an index for the distribution's package manager. Its file `direct` names what is to be
+/// installed, a name and a version per line. Without the folder, scripts leave it out.
+pub const SET_REPOSITORY: &str = "/tmp/farm-set";
+
+/// Where apt finds packages that were put into a container before it runs, under the names that it gives them: copies of
+/// what was verified against a signed index. apt itself only looks at the name and the size.
+pub const OFFERED_PACKAGES: &str = "/tmp/farm-offered";
+
+/// Where packages lie that were fetched in another container: in it, and then in the one that installs them, which has no
+/// network.
+pub const FETCHED_PACKAGES: &str = "/tmp/farm-fetched";
+
+/// Set in the environment of a script that installs: it downloads to [`FETCHED_PACKAGES`] what it would install, and runs
+/// nothing of a package.
+pub const FETCH_ONLY: &str = "FARM_FETCH";
+
+/// The parts of a job that a person follows. One exec can go through several: see [`Step::phases`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepKind {
+    /// Base image, build requirements.
+    Prepare,
+    /// Sources fetched, uploaded, patched.
+    Unpack,
+    Build,
+    Check,
+    Package,
+    /// Artifacts downloaded.
+    Collect,
+    /// Artifacts checked against the recipe.
+    Inspect,
+    /// Installed, tried and removed in a fresh container.
+    Test,
+}
+
+impl StepKind {
+    pub const ALL: [StepKind; 8] = [
+        StepKind::Prepare,
+        StepKind::Unpack,
+        StepKind::Build,
+        StepKind::Check,
+        StepKind::Package,
+        StepKind::Collect,
+        StepKind::Inspect,
+        StepKind::Test,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            StepKind::Prepare => "prepare",
+            StepKind::Unpack => "unpack",
+            StepKind::Build => "build",
+            StepKind::Check => "check",
+            StepKind::Package => "package",
+            StepKind::Collect => "collect",
+            StepKind::Inspect => "inspect",
+            StepKind::Test => "test",
+        }
+    }
+}
+
+impl std::fmt::Display for StepKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// The environment variable that holds a random token per exec. A script announces that it enters another phase by
+/// printing, on a line of its own, the token, a space and the phase's name (`$FARM_PHASE_TOKEN check`). `$FARM_PHASE_TOKEN
+/// finding RULE SENTENCE` says what is wrong, with `warning` in place of `finding` what people should be told all the
+/// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing. All of it is
+/// for people: whatever runs in the container can print the same, so neither limits nor outcomes depend on it.
+pub const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
+
+/// One exec in the job's container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Step {
+    /// The phase it begins in.
+    pub kind: StepKind,
+    /// Run by `sh -c`, with `-eu` set by the script itself.
+    pub script: String,
+    pub user: User,
+    pub env: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum User {
+    Root,
+    Builder,
+}
+
+/// A small file that farm writes into the container, or that `farm render` writes for people.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct GuestFile {
+    /// Relative to where the set of files goes: `debian/rules`, `hello.spec`.
+    pub path: String,
+    pub content: String,
+    pub executable: bool,
+}
+
+/// What a job must install before it builds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Requirements {
+    /// Package names or relations in the target's own syntax; sorted, without duplicates.
+    Listed(Vec<String>),
+    /// As a file of the sources says: `debian/control` or a .spec, at this path in the source tree. Beside it, what
+    /// the distribution's toolchain needs anyway.
+    FromSource { path: String, toolchain: Vec<String> },
+}
+
+/// How the builder image is made from the base: one script as root with network.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct BuilderSetup {
+    pub requirements: Requirements,
+    /// Expects, for `FromSource`, the file at `/build/requirements/<its file name>`.
+    /// Exits 11 when a requirement cannot be had, after a line `farm: unsatisfiable: <requirement>` for each,
+    /// and 12 when the mirror or network failed.
+    pub script: String,
+}
+
+/// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.
+pub const EXIT_UNSATISFIABLE: i32 = 11;
+
+pub const EXIT_NETWORK: i32 = 12;
+
+/// A test's install script: more packages are needed than are there, and nothing was installed yet.
+pub const EXIT_INCOMPLETE: i32 = 13;
+
+/// Everything between sources and results for one job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Packaging {
+    /// Where the sources go and in which shape.
+    pub sources: SourceLayout,
+    /// Files to upload beside, relative to [`BUILD_ROOT`].
+    pub files: Vec<GuestFile>,
+    pub steps: Vec<Step>,
+    /// The folder to download when all steps succeeded, flat: every result and nothing else. Made by the last step.
+    pub results: String,
+    pub expected: Vec<ExpectedPackage>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SourceLayout {
+    /// The tree, unpacked below this absolute folder.
+    Tree { folder: String },
+    /// One tar file at `path` with the tree below the top folder `top`: RPM's Source0.
+    Tarball { path: String, top: String },
+    /// Every source as it was fetched, under its own file name, in `folder`; path and git sources as
+    /// `<name>-<version>.tar` with a top folder of that name. For a project's own .spec.
+    Originals { folder: String },
+}
+
+/// A package that a successful job must produce. For a project's own packaging only what the recipe can know.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct ExpectedPackage {
+    pub name: String,
+    /// As the format writes it: `1:2.10-1~deb12`; `1:2.10-1.el9` (epoch:version-release).
+    pub version: String,
+    pub architecture: PackageArch,
+    /// The recipe says that it has no files.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_empty: bool,
+}
+
+impl ExpectedPackage {
+    /// `Architecture: all`, `BuildArch: noarch`.
+    pub fn is_arch_independent(&self) -> bool {
+        self.architecture == PackageArch::All
+    }
+}
+
+/// The install test: scripts run in order as root in one fresh container.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct TestSetup {
+    /// Where the binary packages are uploaded to; debug and source packages are not.
+    pub packages: String,
+    /// Makes the tester image from the base when the base alone will not do (`rpm-generic`); as [`BuilderSetup::script`].
+    pub tester: Option<BuilderSetup>,
+    /// Exits [`EXIT_INCOMPLETE`] when packages have to be fetched, which it does itself with [`FETCH_ONLY`].
+    pub install: String,
+    /// Looks at what is installed: `wanted` beside the packages names what has to run their commands.
+    pub check: String,
+    pub test: Option<String>,
+    pub remove: String,
+    pub env: BTreeMap<String, String>,
+    pub upgrade: UpgradeSetup,
+    /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
+    pub network: bool,
+}
+
+/// How an upgrade from the last good version is tried. Its packages lie in [`FORMER_PACKAGES`], and those under test have an
+/// index beside them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct UpgradeSetup {
+    /// Makes the image for it, from the base, where that of the test has no resolver.
+    pub tester: Option<BuilderSetup>,
+    /// Installs the last good version; when that is not possible any more, no upgrade is tried.
+    pub former: String,
+    pub upgrade: String,
+}
+
+/// What a package manager's test is made of.
+pub(super) struct TestScripts {
+    /// The image to test in, where it is not the base itself.
+    pub(super) tester: Option<BuilderSetup>,
+    pub(super) install: String,
+    pub(super) remove: String,
+    pub(super) upgrade: UpgradeSetup,
+}
+
+/// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
+pub type Mirrors = BTreeMap<String, Address>;
+
+/// Where a job's last step puts every result.
+pub(super) const RESULTS: &str = "/build/results";
+
+/// Where a test finds the packages.
+pub(super) const TEST_PACKAGES: &str = "/tmp/farm-packages";
+
+/// Where it finds those of the last good version, if an upgrade is to be tried.
+pub const FORMER_PACKAGES: &str = "/tmp/farm-former";
+
+/// Functions for what a test looks at before and after an upgrade.
+pub(super) const LIFE: &str = include_str!("scripts/life.sh");
+
+/// What to ask of an image that a recipe names, before its steps run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentProbe {
+    /// Run by `sh -c` as root. Prints `farm: has TOOL` for each of the tools below that is there, and gives the build user a
+    /// name.
+    pub script: String,
+    /// What the format's own packaging needs.
+    pub packaging: Vec<&'static str>,
+    /// What the steps of [`staging`] need.
+    pub staging: Vec<&'static str>,
+}
+
+/// `FARM_…`: what recipe and target say, for the recipe's scripts.
+pub(super) fn script_variables(recipe: &Recipe, distro: &Distro) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::from([
+        ("FARM_NAME".to_owned(), recipe.package.name.clone()),
+        ("FARM_VERSION".to_owned(), recipe.package.version.clone()),
+        ("FARM_DISTRO".to_owned(), distro.id.clone()),
+        ("FARM_FORMAT".to_owned(), distro.format.as_str().to_owned()),
+    ]);
+    for (name, value) in &recipe.variant {
+        let name: String =
+            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+        variables.insert(format!("FARM_VARIANT_{name}"), value.clone());
+    }
+    variables
+}
+
+/// What the changelog says of this build.
+pub(super) fn changelog_entries(recipe: &Recipe, distro: &Distro) -> Vec<String> {
+    let package = &recipe.package;
+    match package.changelog.is_empty() {
+        true => vec![format!("{} {} built for {}.", package.name, package.version, distro.name)],
+        false => package.changelog.clone(),
+    }
+}
+
+/// `/build/<name>-<version>`
+pub(super) fn source_folder(recipe: &Recipe) -> String {
+    format!("{BUILD_ROOT}/{}", source_top(recipe))
+}
+
+/// `<name>-<version>`
+pub(super) fn source_top(recipe: &Recipe) -> String {
+    format!("{}-{}", recipe.package.name, recipe.package.version)
+}
+
+/// Shell: `phase NAME` announces a phase to whoever set the token.
+pub(super) const PHASE_FUNCTION: &str =
+    "phase() { [ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN $1\"; }\n";
+
+/// Shell: says which tools are missing before the first of them is needed; `package` usually has them.
+pub(super) fn probe(tools: &[&str], package: &str) -> String {
+    format!(
+        "for tool in {}; do\n    command -v \"$tool\" >/dev/null || {{ echo \"farm: the builder image has no $tool: add {package} \
+         to [build] requires or to the distribution's build-packages\" >&2; exit 127; }}\ndone\n",
+        tools.join(" ")
+    )
+}
+
+/// The folder of the staged tree that becomes the packages.
+pub const STAGED_ROOT: &str = "root";
+/// The folder of the staged tree with the licence files that lie on top of the sources.
+pub const STAGED_LICENCES: &str = "licences";
+
+/// Packages to be made of a staged tree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct Assembly {
+    pub format: Format,
+    /// Main package first.
+    pub packages: Vec<AssembledPackage>,
+    /// As the format writes it: `1:2.10-1~deb12`.
+    pub version: String,
+    pub epoch: u32,
+    /// RPM keeps the two apart.
+    pub upstream_version: String,
+    pub release: String,
+    pub source: String,
+    pub license: String,
+    pub homepage: Option<String>,
+    pub maintainer: String,
+    /// deb: the whole file; rpm: the text of the one entry.
+    pub changelog: String,
+    /// rpm: what the changelog calls this version: without the distribution's tag.
+    pub changelog_version: String,
+    /// deb: the copyright file, and whether it is complete without upstream's own texts.
+    pub copyright: Option<(String, bool)>,
+    /// Nothing in the packages is newer.
+    pub source_date_epoch: i64,
+    /// How an .rpm's payload is compressed.
+    pub payload: Payload,
+    /// Whether rpm makes users itself, of what a package provides.
+    pub rpm_makes_users: bool,
+    /// Whether libraries of an .rpm need scriptlets that run ldconfig.
+    pub runs_ldconfig: bool,
+    /// Where units lie in the packages.
+    pub unit_folder: String,
+    /// Patterns of files that are not stripped.
+    pub whole: Vec<String>,
+}
+/// One package.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub struct AssembledPackage {
+    pub name: String,
+    pub summary: String,
+    /// deb: the lines of the field after its first; rpm: the text.
+    pub description: String,
+    pub section: String,
+    pub group: String,
+    pub architecture: PackageArch,
+    /// Which files it gets; when the main package has none, it gets what no pattern takes.
+    pub patterns: Vec<String>,
+    pub config_files: Vec<String>,
+    /// By field of the format (`Depends`, `Requires(post)`), each relation in the format's syntax.
+    pub relations: BTreeMap<String, Vec<String>>,
+    /// What the recipe asks of the installed system.
+    pub system: System,
+    /// Files that it gets for that, beside what was installed: path and content.
+    pub own_files: Vec<(String, String)>,
+    /// rpm: the bodies of scriptlets by section: `post`. That of `pretrans` is Lua, the others are shell.
+    pub scriptlets: BTreeMap<String, String>,
+    /// deb: the recipe's own, for [`super::maintainer_scripts`].
+    pub maintainer_scripts: MaintainerScripts,
+    /// deb: the lines that set what those find in their environment.
+    pub script_environment: String,
+}
