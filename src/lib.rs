@@ -2,7 +2,7 @@
 //!
 //! [`project`] is the front door: a folder becomes a plan, and a plan packages; `examples/` use nothing else.
 //! Data flows one way: recipe and distro -> matrix -> project -> plan -> runner -> artifact -> store -> report.
-//! `ARCHITECTURE.md` has the map of the modules and what each may import; `tests/imports.rs` holds it.
+//! `ARCHITECTURE.md` has the map of the modules and what each may import; `tests/imports` holds it.
 
 pub mod archive;
 pub mod artifact;

@@ -56,7 +56,7 @@ pub struct Expected {
     pub is_empty: bool,
 }
 
-/// What [`inspect`] found.
+/// What [`super::inspect`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// Every file, sorted by name.

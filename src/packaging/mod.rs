@@ -118,7 +118,7 @@ pub fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
     }
 }
 
-/// As [`packaging`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
+/// As [`generate`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
 /// but a shell.
 pub fn staging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     assembly::packaging(recipe, distro, source_date_epoch)

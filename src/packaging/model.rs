@@ -34,7 +34,7 @@ pub const FETCHED_PACKAGES: &str = "/tmp/farm-fetched";
 /// nothing of a package.
 pub const FETCH_ONLY: &str = "FARM_FETCH";
 
-/// The parts of a job that a person follows. One exec can go through several: see [`Step::phases`].
+/// The parts of a job that a person follows. One exec can go through several, which it announces: see [`PHASE_TOKEN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepKind {
@@ -254,7 +254,7 @@ pub struct EnvironmentProbe {
     pub script: String,
     /// What the format's own packaging needs.
     pub packaging: Vec<&'static str>,
-    /// What the steps of [`staging`] need.
+    /// What the steps of [`super::staging`] need.
     pub staging: Vec<&'static str>,
 }
 

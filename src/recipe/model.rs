@@ -343,7 +343,7 @@ pub enum RecipeError {
 pub struct Problem {
     pub message: String,
     pub span: std::ops::Range<usize>,
-    /// Shown at the caret: "did you mean `requires`, in [build]?"
+    /// Shown at the caret: "did you mean `requires`, in \[build\]?"
     pub label: String,
     pub help: Option<String>,
 }

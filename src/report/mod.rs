@@ -1,5 +1,5 @@
-//! Reporters: folds over the event stream. [`progress`] keeps what a terminal shows while a run goes on, [`plain`]
-//! writes one line per event that matters, [`json`] the events themselves; [`summary`] says at the end what was made,
+//! Reporters: folds over the event stream. `progress` keeps what a terminal shows while a run goes on, `plain`
+//! writes one line per event that matters, `json` the events themselves; `summary` says at the end what was made,
 //! what is wrong and what to do next. They return text or write to what they are given: where it goes, and what the
 //! exit code is, `cli` decides. None of them knows the runner.
 

@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
     if chosen.is_none() {
         tally.check("format", cargo().args(["fmt", "--all", "--check"]))?;
         tally.check("lints", cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+        tally.check("documentation", cargo().args(["doc", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
     if fast {
         let targets = ["--lib", "--bins", "--test", "imports"].map(str::to_owned);
