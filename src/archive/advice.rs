@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ArchiveError, Holdings, Package};
+use super::{ArchiveError, ArchiveIndex, Package};
 use crate::capability::Capability;
 use crate::hint::{Kind, Missing};
 
@@ -15,7 +15,7 @@ pub struct Advice {
     pub packages: Vec<Package>,
 }
 
-impl Holdings {
+impl ArchiveIndex {
     /// The best that this archive has for what is missing. Blocks.
     pub fn advise(&self, missing: &Missing) -> Result<Advice, ArchiveError> {
         let requirements = missing.requirements();

@@ -16,7 +16,7 @@ use debversion::Version;
 
 use super::control::Relation;
 use super::packages::Package;
-use super::{ArchiveError, Candidate, Holdings};
+use super::{ArchiveError, ArchiveIndex, Candidate};
 use crate::capability::{self, Capability, Constraint, Kind};
 
 /// How many similar capabilities are named when one is not there.
@@ -32,7 +32,7 @@ const PARTS: [(&str, &str); 6] = [
     ("libpython3-stdlib", "python3"),
 ];
 
-/// What a capability comes to.
+/// What a capability resolves to.
 #[derive(Debug, Clone)]
 pub enum Choice {
     Package(Chosen),
@@ -59,7 +59,7 @@ pub struct Chosen {
     pub relation: String,
 }
 
-impl Holdings {
+impl ArchiveIndex {
     /// The package that a packager would write for this. Blocks: it reads the index.
     ///
     /// # Errors
@@ -76,14 +76,14 @@ impl Holdings {
     }
 }
 
-fn choose(capability: &Capability, candidates: Vec<Candidate>, holdings: &Holdings) -> Result<Choice, ArchiveError> {
+fn choose(capability: &Capability, candidates: Vec<Candidate>, index: &ArchiveIndex) -> Result<Choice, ArchiveError> {
     if candidates.is_empty() {
-        let contents = holdings.contents();
+        let contents = index.contents();
         let similar = contents.candidates(capability, SIMILAR);
         return Ok(Choice::Absent { similar, covered: contents.covers(capability) });
     }
     if let Some((interpreter, part)) = interpreter(capability, &candidates)
-        && let Some(package) = holdings.package(interpreter)?
+        && let Some(package) = index.package(interpreter)?
     {
         return Ok(Choice::Package(chosen(&package, part, None)));
     }
@@ -97,7 +97,7 @@ fn choose(capability: &Capability, candidates: Vec<Candidate>, holdings: &Holdin
         left = fit;
     }
     narrow(&mut left, |candidate| part_of(candidate).is_none());
-    narrow(&mut left, |candidate| holdings.is_found(capability, candidate));
+    narrow(&mut left, |candidate| index.is_found(capability, candidate));
     narrow(&mut left, |candidate| candidate.package.section != "oldlibs");
     if is_for_compilers(capability) {
         narrow(&mut left, |candidate| candidate.package.section == "libdevel");
@@ -111,7 +111,7 @@ fn choose(capability: &Capability, candidates: Vec<Candidate>, holdings: &Holdin
     if let [candidate] = &left[..] {
         return Ok(Choice::Package(chosen(&candidate.package, candidate, capability.version.as_ref())));
     }
-    match default_version(&left, holdings)? {
+    match default_version(&left, index)? {
         Some((package, candidate)) => Ok(Choice::Package(chosen(&package, candidate, None))),
         None => Ok(Choice::Several(left)),
     }
@@ -203,13 +203,13 @@ fn bare(name: &str) -> String {
 /// The package without a version in its name that depends on exactly one of the candidates: `libboost-dev`.
 fn default_version<'a>(
     candidates: &'a [Candidate],
-    holdings: &Holdings,
+    index: &ArchiveIndex,
 ) -> Result<Option<(Package, &'a Candidate)>, ArchiveError> {
     let Some(name) = unversioned(&candidates[0].package.name) else { return Ok(None) };
     if candidates.iter().any(|candidate| unversioned(&candidate.package.name).as_ref() != Some(&name)) {
         return Ok(None);
     }
-    let Some(package) = holdings.package(&name)? else { return Ok(None) };
+    let Some(package) = index.package(&name)? else { return Ok(None) };
     let needs = |name: &str| {
         let first = package.depends.iter().filter_map(|alternatives| alternatives.first());
         first.map(|Relation { name, .. }| name).any(|needed| needed == name)
@@ -270,7 +270,7 @@ usr/lib/x86_64-linux-gnu/libfltk.so                 libdevel/libfltk1.1-dev,libd
 usr/bin/gone                                        utils/gone
 ";
 
-    fn holdings() -> Holdings {
+    fn index() -> ArchiveIndex {
         let packages = [
             ("zlib1g-dev", "1:1.2.13.dfsg-1", "libdevel", "Source: zlib\n"),
             ("libc6-dev", "2.36", "libdevel", "Source: glibc\n"),
@@ -310,7 +310,7 @@ usr/bin/gone                                        utils/gone
         let text: String = packages
             .map(|(name, version, section, more)| stanza(name, version, &format!("Section: {section}\n{more}")))
             .concat();
-        Holdings::for_test(CONTENTS, &text)
+        ArchiveIndex::for_test(CONTENTS, &text)
     }
 
     /// What is chosen, in short.
@@ -331,7 +331,7 @@ usr/bin/gone                                        utils/gone
 
     #[test]
     fn each_rule_settles_what_the_ones_before_it_left() {
-        let holdings = holdings();
+        let index = index();
         for (text, expected) in [
             ("pkgconfig(zlib)", "zlib1g-dev"),
             ("/usr/include/sys/queue.h", "libc6-dev"),
@@ -364,7 +364,7 @@ usr/bin/gone                                        utils/gone
             ("/usr/bin/gone", "absent, covered: true, similar: "),
             ("/etc/passwd", "absent, covered: false, similar: "),
         ] {
-            assert_eq!(told(holdings.choose(&Capability::parse(text).unwrap()).unwrap()), expected, "{text}");
+            assert_eq!(told(index.choose(&Capability::parse(text).unwrap()).unwrap()), expected, "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ pub mod mirror;
 mod advice;
 mod choice;
 pub(crate) mod control;
-mod holdings;
+mod index;
 mod packages;
 mod release;
 mod resolve;
@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use advice::Advice;
 pub use choice::{Choice, Chosen};
-pub use holdings::{Archives, Candidate, Components, Holdings, suites};
+pub use index::{ArchiveIndex, Archives, Candidate, Components, suites};
 pub use packages::{Index, Package, installed};
 pub use resolve::{additions, minimal_system};
 

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Show what would be built, and why
     Plan(PlanArgs),
-    /// Show which packages the capabilities of a recipe come to, on each distribution
+    /// Show which packages the capabilities of a recipe resolve to, on each distribution
     ///
     /// Capabilities are what a package can be required by without its name: `pkgconfig(zlib)`, `/usr/bin/help2man`. On apt
     /// they are looked up in the distribution's archive; RPM's package managers are asked for them as they are.

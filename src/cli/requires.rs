@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit,
     Ok(Exit::Success)
 }
 
-/// What one requirement comes to, and where.
+/// What one requirement resolves to, and where.
 struct Line<'a> {
     key: &'a str,
     wanted: &'a str,
@@ -60,7 +60,7 @@ struct Line<'a> {
     targets: Vec<&'a Target>,
 }
 
-/// A table per recipe. Targets for which a requirement comes to the same share a line.
+/// A table per recipe. Targets for which a requirement resolves to the same share a line.
 fn tables(rows: &[Row], style: &Style) -> String {
     let mut text = String::new();
     for of_recipe in rows.chunk_by(|a, b| a.target.recipe == b.target.recipe) {

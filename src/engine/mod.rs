@@ -229,7 +229,7 @@ pub enum EngineError {
     Refused { action: String, status: u16, message: String },
     #[error("connection to the container engine was lost while it had to {action}: {reason}")]
     Lost { action: String, reason: String },
-    #[error("image {reference} is not to be had: {reason}")]
+    #[error("cannot get image {reference}: {reason}")]
     Pull { reference: String, reason: String },
     /// The Dockerfile is wrong, or one of its steps failed: never farm's or the engine's fault.
     #[error("the Dockerfile cannot be built: {reason}")]

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
+use super::build_container::{self, BuildResult, Work};
 use super::install::Install;
-use super::workshop::{self, Made, Work};
 use super::{Base, BaseChoice, ImageError, Images, once};
 use crate::distro::Distro;
 use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, Network, OutputSink, labels};
@@ -400,10 +400,10 @@ async fn finish(
         fetch: None,
         commit: CommitSpec { tag: tag(distro, arch), labels: base_labels(distro, arch, origin, digest) },
     };
-    match workshop::make(images, &work, None, sink, cancel).await? {
-        Made::Image(image) => Ok(Base { image: image.id, identity: digest.to_owned() }),
-        Made::Spoilt(reason) => Err(ImageError::NoWay { distro: distro.id.clone(), reason }),
-        Made::Failed { exit_code, unsatisfiable, oom } => {
+    match build_container::make(images, &work, None, sink, cancel).await? {
+        BuildResult::Image(image) => Ok(Base { image: image.id, identity: digest.to_owned() }),
+        BuildResult::Dirty(reason) => Err(ImageError::NoWay { distro: distro.id.clone(), reason }),
+        BuildResult::Failed { exit_code, unsatisfiable, oom } => {
             Err(ImageError::Script { kind: "base", exit_code, unsatisfiable, oom })
         }
     }

@@ -3,8 +3,8 @@
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::build_container::{self, BuildResult, Work};
 use super::install::{Install, say};
-use super::workshop::{self, Made, Work};
 use super::{Base, Derivation, FileContent, ImageError, Images, keyed_tag, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
@@ -71,11 +71,11 @@ pub(super) async fn find_or_make(
         },
     };
     let next = install.as_mut().map(|(install, progress)| (install, *progress));
-    let mut made = workshop::make(images, &work, next, sink, cancel).await?;
-    if install.as_ref().is_some_and(|(install, _)| install.has_begun()) && !matches!(made, Made::Image(_)) {
+    let mut made = build_container::make(images, &work, next, sink, cancel).await?;
+    if install.as_ref().is_some_and(|(install, _)| install.has_begun()) && !matches!(made, BuildResult::Image(_)) {
         // What is wrong, if anything is, is apt's to say.
         let reason = match made {
-            Made::Spoilt(reason) => reason,
+            BuildResult::Dirty(reason) => reason,
             _ => "it failed with the packages that farm had unpacked".to_owned(),
         };
         say(sink, &format!("farm: once more, apt unpacks all by itself: {reason}")).await?;
@@ -83,16 +83,16 @@ pub(super) async fn find_or_make(
             install.leave_to_apt();
             (install, *progress)
         });
-        made = workshop::make(images, &work, next, sink, cancel).await?;
+        made = build_container::make(images, &work, next, sink, cancel).await?;
     }
     match made {
-        Made::Image(image) => Ok(image.id),
-        Made::Spoilt(reason) => Err(ImageError::NoWay { distro: format!("the {kind} image"), reason }),
-        Made::Failed { exit_code: EXIT_NETWORK, oom: false, .. } => Err(ImageError::Unavailable {
+        BuildResult::Image(image) => Ok(image.id),
+        BuildResult::Dirty(reason) => Err(ImageError::NoWay { distro: format!("the {kind} image"), reason }),
+        BuildResult::Failed { exit_code: EXIT_NETWORK, oom: false, .. } => Err(ImageError::Unavailable {
             distro: format!("the {kind} image"),
             reason: "its packages could not be fetched: mirror or network".to_owned(),
         }),
-        Made::Failed { exit_code, unsatisfiable, oom } => {
+        BuildResult::Failed { exit_code, unsatisfiable, oom } => {
             Err(ImageError::Script { kind, exit_code, unsatisfiable, oom })
         }
     }

@@ -1,7 +1,7 @@
-//! Packages that a script is about to ask apt for, laid on its system before: chosen here, fetched here, unpacked on all
+//! Packages that a script is about to ask apt for, pre-installed on its system: chosen here, fetched here, unpacked on all
 //! processors as one stream, where dpkg unpacks one after the other. While the system is still being made they are
 //! fetched and opened already. The script finds them unpacked, lets dpkg configure them, and asks apt whether all is as
-//! it would have it. Only additions are laid, on systems that apt would treat in the plain way: the rest is left to it.
+//! it would have it. Only additions are pre-installed, on systems that apt would treat in the plain way: the rest is left to it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::deb::{self, DebError};
-use super::layer::{self, Failure, Ground, Layer};
+use super::layer::{self, Failure, InstalledSystem, Layer};
 use super::opening::Opening;
 use super::{ImageError, Images};
 use crate::archive::{self, ArchiveError, Components, Package};
@@ -69,36 +69,36 @@ struct Ahead {
     opening: Option<Opening>,
 }
 
-/// What comes to a system, and where the .debs are.
+/// The packages that are added to a system, and where their .debs are.
 #[derive(Debug, Clone)]
 struct Chosen {
     packages: Vec<Package>,
     debs: Vec<PathBuf>,
 }
 
-/// Why packages were not laid.
-pub(super) enum Unlaid {
+/// The reason why packages were not pre-installed.
+pub(super) enum PreinstallError {
     /// In words; the system is as it was.
     Untouched(String),
-    /// In words; the system is of no use any more.
-    Spoilt(String),
+    /// In words; the system cannot be used any more.
+    Dirty(String),
     Failed(ImageError),
 }
 
-impl From<ImageError> for Unlaid {
-    fn from(error: ImageError) -> Unlaid {
-        Unlaid::Failed(error)
+impl From<ImageError> for PreinstallError {
+    fn from(error: ImageError) -> PreinstallError {
+        PreinstallError::Failed(error)
     }
 }
 
-impl From<ArchiveError> for Unlaid {
-    fn from(error: ArchiveError) -> Unlaid {
+impl From<ArchiveError> for PreinstallError {
+    fn from(error: ArchiveError) -> PreinstallError {
         match error {
             ArchiveError::Cancelled | ArchiveError::Fetch(FetchError::Cancelled) => {
-                Unlaid::Failed(ImageError::Cancelled)
+                PreinstallError::Failed(ImageError::Cancelled)
             }
             // apt may have better luck, or say it better.
-            error => Unlaid::Untouched(error.to_string()),
+            error => PreinstallError::Untouched(error.to_string()),
         }
     }
 }
@@ -129,7 +129,7 @@ impl Install {
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) {
-        // Who lays the packages meets the same error, and has a place to tell it.
+        // Who pre-installs the packages meets the same error, and has a place to tell it.
         if let Ok(chosen) = self.wanted.choose(self.manner, images, installed.to_vec(), progress, cancel).await {
             self.ahead = Some(Ahead { installed: versions(installed), chosen, opening: None });
         }
@@ -144,17 +144,17 @@ impl Install {
 
     /// Lays what is wanted on the system in a running container that is a base and nothing more. What its scripts print
     /// goes to `sink`.
-    pub(super) async fn lay(
+    pub(super) async fn preinstall(
         &mut self,
         images: &Images,
         container: &dyn Container,
         sink: &mut dyn OutputSink,
         progress: &dyn Progress,
         cancel: &CancellationToken,
-    ) -> Result<(), Unlaid> {
+    ) -> Result<(), PreinstallError> {
         let status = look(container, include_str!("scripts/probe.sh"), None, cancel).await?;
         let status = String::from_utf8(status).map_err(|_| untouched("dpkg's status is not UTF-8"))?;
-        let installed = archive::installed(&status, self.wanted.arch.deb()).map_err(Unlaid::Untouched)?;
+        let installed = archive::installed(&status, self.wanted.arch.deb()).map_err(PreinstallError::Untouched)?;
         if installed.is_empty() {
             return Err(untouched("its dpkg knows of no packages"));
         }
@@ -179,11 +179,11 @@ impl Install {
         let debs = chosen.debs.clone();
         let packages = chosen.packages.clone();
         let preinsts = archive::blocking(move || Ok(preinsts(&packages, &debs))).await?;
-        let preinsts = preinsts.map_err(|error| Unlaid::Untouched(error.to_string()))?;
+        let preinsts = preinsts.map_err(|error| PreinstallError::Untouched(error.to_string()))?;
         self.begun = true;
         let mut survey = String::new();
         if !preinsts.is_empty() {
-            let upload = stream::from_tar(move |tar| super::workshop::add_files(tar, &preinsts));
+            let upload = stream::from_tar(move |tar| super::build_container::add_files(tar, &preinsts));
             container.upload(&GuestPath::new("/"), upload).await.map_err(ImageError::from)?;
             survey = format!(
                 "set -e\nexport DEBIAN_FRONTEND=noninteractive\ncd /{PREINST_FOLDER}\n{{ {}}} >&2\n",
@@ -191,29 +191,35 @@ impl Install {
             );
         }
         survey.push_str(include_str!("scripts/survey.sh"));
-        let spoilt = |unlaid| match unlaid {
-            Unlaid::Untouched(reason) => Unlaid::Spoilt(reason),
-            unlaid => unlaid,
+        let dirty = |error| match error {
+            PreinstallError::Untouched(reason) => PreinstallError::Dirty(reason),
+            error => error,
         };
-        let seen = look(container, &survey, Some(sink), cancel).await.map_err(spoilt)?;
-        let ground = archive::blocking(move || Ok(ground(&seen, status))).await?;
-        let ground = ground.ok_or_else(|| Unlaid::Spoilt("its files cannot be listed".to_owned()))?;
-        let (tar, failure) = layer::stream(move |out| write(ground, &chosen.packages, opening, out));
+        let seen = look(container, &survey, Some(sink), cancel).await.map_err(dirty)?;
+        let installed_system = archive::blocking(move || Ok(installed_system(&seen, status))).await?;
+        let installed_system =
+            installed_system.ok_or_else(|| PreinstallError::Dirty("its files cannot be listed".to_owned()))?;
+        let (tar, failure) = layer::stream(move |out| write(installed_system, &chosen.packages, opening, out));
         let root = GuestPath::new("/");
         let uploaded = tokio::select! {
             uploaded = container.upload(&root, tar) => uploaded,
-            () = cancel.cancelled() => return Err(Unlaid::Failed(ImageError::Cancelled)),
+            () = cancel.cancelled() => return Err(PreinstallError::Failed(ImageError::Cancelled)),
         };
         uploaded.map_err(|error| match failure.take(&self.wanted.distro) {
-            Some(reason) => Unlaid::Spoilt(reason.to_string()),
-            None => Unlaid::Failed(error.into()),
+            Some(reason) => PreinstallError::Dirty(reason.to_string()),
+            None => PreinstallError::Failed(error.into()),
         })
     }
 }
 
 impl Wanted {
     /// Puts copies of packages, which have just been verified, where apt looks for them.
-    async fn offer(&self, container: &dyn Container, chosen: Chosen, cancel: &CancellationToken) -> Result<(), Unlaid> {
+    async fn offer(
+        &self,
+        container: &dyn Container,
+        chosen: Chosen,
+        cancel: &CancellationToken,
+    ) -> Result<(), PreinstallError> {
         let folder = self.offered.trim_start_matches('/');
         let files: Vec<(String, super::FileContent)> = chosen
             .packages
@@ -225,10 +231,10 @@ impl Wanted {
             })
             .collect();
         let root = GuestPath::new("/");
-        let upload = stream::from_tar(move |tar| super::workshop::add_files(tar, &files));
+        let upload = stream::from_tar(move |tar| super::build_container::add_files(tar, &files));
         tokio::select! {
             uploaded = container.upload(&root, upload) => Ok(uploaded.map_err(ImageError::from)?),
-            () = cancel.cancelled() => Err(Unlaid::Failed(ImageError::Cancelled)),
+            () = cancel.cancelled() => Err(PreinstallError::Failed(ImageError::Cancelled)),
         }
     }
 
@@ -270,8 +276,8 @@ pub(super) fn apt_name(package: &Package) -> String {
     format!("{name}_{version}_{}.deb", package.arch)
 }
 
-fn untouched(reason: &str) -> Unlaid {
-    Unlaid::Untouched(reason.to_owned())
+fn untouched(reason: &str) -> PreinstallError {
+    PreinstallError::Untouched(reason.to_owned())
 }
 
 fn versions(packages: &[Package]) -> Vec<(String, String)> {
@@ -299,8 +305,13 @@ fn preinsts(packages: &[Package], debs: &[PathBuf]) -> Result<Vec<(String, super
     Ok(files)
 }
 
-fn write(ground: Ground, packages: &[Package], mut opening: Opening, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut layer = Layer::upon(ground, out);
+fn write(
+    installed_system: InstalledSystem,
+    packages: &[Package],
+    mut opening: Opening,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut layer = Layer::upon(installed_system, out);
     for package in packages {
         layer.package(package, &mut opening.next()?)?;
     }
@@ -309,8 +320,8 @@ fn write(ground: Ground, packages: &[Package], mut opening: Opening, out: &mut d
 }
 
 /// What `survey.sh` printed; none if that is not what it prints.
-fn ground(survey: &[u8], status: String) -> Option<Ground> {
-    let mut ground = Ground { status, ..Ground::default() };
+fn installed_system(survey: &[u8], status: String) -> Option<InstalledSystem> {
+    let mut installed_system = InstalledSystem { status, ..InstalledSystem::default() };
     let mut pieces = survey.split(|byte| *byte == 0);
     loop {
         let name = std::str::from_utf8(pieces.next()?).ok()?;
@@ -324,17 +335,17 @@ fn ground(survey: &[u8], status: String) -> Option<Ground> {
             "diversions" => {
                 for diversion in content.lines().collect::<Vec<_>>().chunks(3) {
                     let &[from, to, package] = diversion else { return None };
-                    ground.diverted.insert(relative(from), package.to_owned());
-                    ground.diverted.insert(relative(to), package.to_owned());
+                    installed_system.diverted.insert(relative(from), package.to_owned());
+                    installed_system.diverted.insert(relative(to), package.to_owned());
                 }
             }
             // Owner, group, mode and path.
             "statoverride" => {
                 let paths = content.lines().filter_map(|line| line.splitn(4, ' ').nth(3));
-                ground.diverted.extend(paths.map(|path| (relative(path), String::new())));
+                installed_system.diverted.extend(paths.map(|path| (relative(path), String::new())));
             }
             _ => {
-                ground.triggers.insert(name.strip_prefix("triggers/")?.to_owned(), content.to_owned());
+                installed_system.triggers.insert(name.strip_prefix("triggers/")?.to_owned(), content.to_owned());
             }
         }
     }
@@ -342,12 +353,12 @@ fn ground(survey: &[u8], status: String) -> Option<Ground> {
         let target = pieces.next()?;
         let path = path.strip_prefix(b"/")?.to_vec();
         match kind {
-            b'd' => drop(ground.directories.insert(path)),
-            b'l' => drop(ground.links.insert(path, target.to_vec())),
-            _ => drop(ground.files.insert(path)),
+            b'd' => drop(installed_system.directories.insert(path)),
+            b'l' => drop(installed_system.links.insert(path, target.to_vec())),
+            _ => drop(installed_system.files.insert(path)),
         }
     }
-    ground.directories.contains(&b""[..]).then_some(ground)
+    installed_system.directories.contains(&b""[..]).then_some(installed_system)
 }
 
 /// What a script prints on its standard output, whole. `sink` takes the rest.
@@ -356,11 +367,11 @@ async fn look(
     script: &str,
     sink: Option<&mut dyn OutputSink>,
     cancel: &CancellationToken,
-) -> Result<Vec<u8>, Unlaid> {
+) -> Result<Vec<u8>, PreinstallError> {
     let exec = ExecSpec {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         user: "0:0".to_owned(),
-        env: BTreeMap::from([("PATH", super::workshop::PATH), ("LC_ALL", "C"), ("HOME", "/root")])
+        env: BTreeMap::from([("PATH", super::build_container::PATH), ("LC_ALL", "C"), ("HOME", "/root")])
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
@@ -372,8 +383,8 @@ async fn look(
     match status.code {
         _ if stdout.len() > LARGEST_SURVEY => Err(untouched("it has too many files")),
         0 => Ok(stdout),
-        EXIT_NO => Err(Unlaid::Untouched(printable(String::from_utf8_lossy(&stderr).trim()))),
-        code => Err(Unlaid::Untouched(format!("a script that looks at it exited with {code}"))),
+        EXIT_NO => Err(PreinstallError::Untouched(printable(String::from_utf8_lossy(&stderr).trim()))),
+        code => Err(PreinstallError::Untouched(format!("a script that looks at it exited with {code}"))),
     }
 }
 

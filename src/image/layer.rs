@@ -72,7 +72,7 @@ pub(super) enum LayerError {
 
 /// What a system has already, as far as packages that come to it are concerned. Paths are relative to its root.
 #[derive(Debug, Default)]
-pub(super) struct Ground {
+pub(super) struct InstalledSystem {
     /// Symbolic links, and their targets.
     pub(super) links: HashMap<Vec<u8>, Vec<u8>>,
     pub(super) directories: HashSet<Vec<u8>>,
@@ -90,20 +90,21 @@ pub(super) struct Ground {
 impl<'w> Layer<'w> {
     /// A system from nothing.
     pub(super) fn new(out: &'w mut dyn Write) -> Layer<'w> {
-        Layer::upon(Ground { directories: HashSet::from([Vec::new()]), ..Ground::default() }, out)
+        Layer::upon(InstalledSystem { directories: HashSet::from([Vec::new()]), ..InstalledSystem::default() }, out)
     }
 
     /// What is added to a system. Nothing that it has is replaced: dpkg has rules for that, and does it itself.
-    pub(super) fn upon(ground: Ground, out: &'w mut dyn Write) -> Layer<'w> {
-        let there = ground.files.into_iter().chain(ground.links.keys().cloned()).map(|path| (path, 0));
+    pub(super) fn upon(installed_system: InstalledSystem, out: &'w mut dyn Write) -> Layer<'w> {
+        let there =
+            installed_system.files.into_iter().chain(installed_system.links.keys().cloned()).map(|path| (path, 0));
         Layer {
             tar: tar::Builder::new(out),
             files: there.collect(),
-            links: ground.links,
-            directories: ground.directories,
-            diverted: ground.diverted,
+            links: installed_system.links,
+            directories: installed_system.directories,
+            diverted: installed_system.diverted,
             owners: vec!["the system".to_owned()],
-            database: Database::of(ground.status, ground.triggers),
+            database: Database::of(installed_system.status, installed_system.triggers),
             masters: BTreeMap::new(),
             newest: 0,
         }

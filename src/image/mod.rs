@@ -3,16 +3,16 @@
 
 mod base;
 mod bootstrap;
+mod build_container;
 mod built;
 mod deb;
 mod derive;
-mod flights;
 mod import;
 mod install;
 mod layer;
 mod once;
+mod once_map;
 mod opening;
-mod workshop;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ pub struct Images {
 /// What all clones have in common.
 #[derive(Debug, Default)]
 struct Shared {
-    flights: flights::Flights,
+    once: once_map::OnceMap,
     registries: base::Registries,
 }
 
@@ -266,7 +266,7 @@ impl Images {
     ) -> Result<Base, ImageError> {
         let next = next.filter(|_| self.engine_is_near());
         let making = base::find_or_make(self, distro, arch, next, sink, progress, warn, cancel);
-        self.shared.flights.run(&base::name(distro, arch), cancel, making).await
+        self.shared.once.run(&base::name(distro, arch), cancel, making).await
     }
 
     /// Gives the engine an image under `reference` that a file of this host holds: a tar of a root file system, an OCI
@@ -296,7 +296,7 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<Base, ImageError> {
         let finding = base::named(self, reference, arch, progress, cancel);
-        self.shared.flights.run(&format!("{reference}/{arch}"), cancel, finding).await
+        self.shared.once.run(&format!("{reference}/{arch}"), cancel, finding).await
     }
 
     /// What identifies an image that the engine has already under this name; a registry is not asked.
@@ -319,7 +319,7 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<Base, ImageError> {
         let building = built::find_or_build(self, wanted, dockerfile, context, sink, cancel);
-        self.shared.flights.run(&wanted.key(), cancel, building).await
+        self.shared.once.run(&wanted.key(), cancel, building).await
     }
 
     /// The image of a Dockerfile that the engine has already.
@@ -340,7 +340,7 @@ impl Images {
         let key = derive::key(base, derivation);
         let install = install.filter(|_| self.engine_is_near()).map(|install| (install, progress));
         let making = derive::find_or_make(self, base, derivation, &key, install, sink, cancel);
-        self.shared.flights.run(&key, cancel, making).await
+        self.shared.once.run(&key, cancel, making).await
     }
 
     /// Whether what is sent to the engine crosses no network: what is unpacked here has three times the size of packages,

@@ -21,7 +21,7 @@ const PKG_CONFIG: &str = "/usr/bin/pkg-config";
 /// By capability, as it is written out.
 pub type Answers = BTreeMap<String, Answer>;
 
-/// The package that a capability comes to.
+/// The package that a capability resolves to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Answer {
     pub package: String,

@@ -104,7 +104,7 @@ mod tests {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// What the tools say of one and the same event comes to one and the same call.
+    /// Both formats' tools make the same call for the same event.
     #[test]
     fn both_formats_call_a_script_alike() {
         let tell = "echo \"$# $1 $FARM_NAME $PATH\"; read -r x || echo nothing";

@@ -288,7 +288,7 @@ fn date(target: &TargetInputs) -> i64 {
     target.source_date_epoch.unwrap_or(0)
 }
 
-/// What a recipe comes to on a distribution, whatever the architecture.
+/// What is generated of a recipe for a distribution, whatever the architecture.
 struct Generated {
     recipe: Arc<Recipe>,
     resolved: Arc<[Replaced]>,

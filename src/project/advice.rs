@@ -31,9 +31,9 @@ impl runner::Adviser for Adviser {
         cancel: &CancellationToken,
     ) -> Option<(String, Vec<HintPackage>)> {
         // An expired InRelease was spoken of when the base was made from it.
-        let holdings = self.archives.holdings(&job.distro, job.target.arch, progress, &|_| (), cancel).await.ok()?;
+        let index = self.archives.index(&job.distro, job.target.arch, progress, &|_| (), cancel).await.ok()?;
         let missing = missing.clone();
-        let advice = tokio::task::spawn_blocking(move || holdings.advise(&missing)).await.ok()?.ok()?;
+        let advice = tokio::task::spawn_blocking(move || index.advise(&missing)).await.ok()?.ok()?;
         let package =
             |package: crate::archive::Package| HintPackage { name: package.name, version: package.version.to_string() };
         Some((advice.requirement, advice.packages.into_iter().take(NAMED).map(package).collect()))

@@ -117,13 +117,13 @@ async fn ask(name: &str, place: &Place, archives: &Archives) -> Result<Chosen, A
     let warn = |warning: String| {
         warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(warning);
     };
-    let holdings = archives.holdings(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
+    let index = archives.index(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
     let warnings = warnings.into_inner().unwrap_or_default();
     let warnings = warnings.into_iter().map(|warning| format!("{name}: {}", printable(&warning))).collect();
     let capabilities = place.capabilities.clone();
     let chosen = tokio::task::spawn_blocking(move || {
         let each = capabilities.into_iter();
-        each.map(|(text, capability)| Ok((text, holdings.choose(&capability)?))).collect::<Result<_, ArchiveError>>()
+        each.map(|(text, capability)| Ok((text, index.choose(&capability)?))).collect::<Result<_, ArchiveError>>()
     });
     match chosen.await {
         Ok(chosen) => Ok((chosen?, warnings)),

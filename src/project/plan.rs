@@ -12,7 +12,7 @@ use crate::matrix::Target;
 use crate::packaging::Mirrors;
 use crate::plan::{self, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, PlanWarning, Reason, TargetInputs};
 use crate::recipe::EnvironmentOrigin;
-use crate::runner::Supplies;
+use crate::runner::SetInputs;
 use crate::store::Store;
 use crate::types::{Arch, printable};
 
@@ -118,16 +118,16 @@ impl Planned {
     /// nothing was ever built. Reads packages of jobs that others need.
     pub fn decide(&self, store: Option<&Store>) -> Vec<Decided<'_>> {
         let jobs = &self.plan.jobs;
-        let supplies = Supplies::new(jobs);
+        let set_inputs = SetInputs::new(jobs);
         let mut decided: Vec<Decided<'_>> = Vec::with_capacity(jobs.len());
         for (number, job) in jobs.iter().enumerate() {
-            let needs = supplies.needs(number);
+            let needs = set_inputs.needs(number);
             let targets = |needs: &[usize]| needs.iter().map(|need| jobs[*need].target.clone()).collect();
             let open: Vec<usize> =
                 needs.iter().copied().filter(|need| decided[*need].reason != Reason::UpToDate).collect();
             let reason = match store {
-                Some(store) if !needs.is_empty() && open.is_empty() => match supplies.of(jobs, number, store) {
-                    Ok(supply) => reason(&job.with_set(supply.inputs(job.test.is_some())), Some(store)),
+                Some(store) if !needs.is_empty() && open.is_empty() => match set_inputs.of(jobs, number, store) {
+                    Ok(available) => reason(&job.with_set(available.inputs(job.test.is_some())), Some(store)),
                     Err(_) => Reason::Needs { targets: targets(needs) },
                 },
                 _ if open.is_empty() => reason(job, store),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::download;
 use super::executor::{Work, reading};
-use super::outcome::{self, Stop};
+use super::outcome::{self, JobError};
 use crate::artifact::manifest::Manifest;
 use crate::assemble::{self, AssembleError, Staged, Tree};
 use crate::engine::Container;
@@ -20,7 +20,7 @@ pub(crate) async fn packages(
     staged: &str,
     assembly: &Assembly,
     folder: &Path,
-) -> Result<(Vec<PathBuf>, Manifest), Stop> {
+) -> Result<(Vec<PathBuf>, Manifest), JobError> {
     let built = work.journal.step();
     work.enter(StepKind::Collect).await?;
     // Beside the results: the same disk, and gone with this attempt.
@@ -74,7 +74,7 @@ pub(crate) async fn packages(
     Ok(made)
 }
 
-fn stop(error: AssembleError) -> Stop {
+fn stop(error: AssembleError) -> JobError {
     let step = StepKind::Collect;
     match error {
         AssembleError::Refused(problems) => {
@@ -85,7 +85,7 @@ fn stop(error: AssembleError) -> Stop {
             Outcome::DiskFull { step, place: path.display().to_string() }.into()
         }
         AssembleError::Cancelled => Outcome::Cancelled.into(),
-        error if error.is_transient() => Stop::Transient(outcome::chain(&error)),
+        error if error.is_transient() => JobError::Transient(outcome::chain(&error)),
         error => Outcome::Infrastructure { reason: outcome::chain(&error) }.into(),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_util::io::SyncIoBridge;
 
 use super::executor::{Work, blocking};
-use super::outcome::{self, NO_SPACE, Stop};
+use super::outcome::{self, JobError, NO_SPACE};
 use super::phases::new_token;
 use super::prepare::{Ready, packaging_file};
 use super::results::{self, ReceiveError};
@@ -38,14 +38,19 @@ pub(crate) struct Results {
 }
 
 /// Builds and returns the results' files in `folder`.
-pub(crate) async fn build(work: &mut Work<'_>, ready: &Ready, attempt: u32, folder: &Path) -> Result<Results, Stop> {
+pub(crate) async fn build(
+    work: &mut Work<'_>,
+    ready: &Ready,
+    attempt: u32,
+    folder: &Path,
+) -> Result<Results, JobError> {
     work.enter(StepKind::Unpack).await?;
     let network = if work.job.recipe.build.network { work.shared.network() } else { Network::None };
     let container = create(work, &ready.builder, "build", attempt, network).await?;
     let result = in_container(work, container.as_ref(), ready, folder).await;
     work.shared.remove_later(container);
     // Another attempt starts with an empty folder.
-    if let Err(Stop::Transient(_)) = &result {
+    if let Err(JobError::Transient(_)) = &result {
         let folder = folder.to_owned();
         blocking(move || results::clear(&folder)).await?;
     }
@@ -59,7 +64,7 @@ pub(crate) async fn create(
     purpose: &'static str,
     attempt: u32,
     network: Network,
-) -> Result<Box<dyn Container>, Stop> {
+) -> Result<Box<dyn Container>, JobError> {
     let mut labels = work.labels();
     labels.insert(labels::KIND.to_owned(), purpose.to_owned());
     let spec = ContainerSpec {
@@ -78,7 +83,7 @@ async fn in_container(
     container: &dyn Container,
     ready: &Ready,
     folder: &Path,
-) -> Result<Results, Stop> {
+) -> Result<Results, JobError> {
     let started = work.job.environment.clone().filter(|environment| environment.distro.is_none());
     let by_farm = match &started {
         // Only a running container says what its image can.
@@ -120,7 +125,7 @@ async fn in_container(
     collect(work, container, &packaging, folder).await
 }
 
-async fn start(container: &dyn Container) -> Result<(), Stop> {
+async fn start(container: &dyn Container) -> Result<(), JobError> {
     container.start().await.map_err(|error| outcome::engine(error, StepKind::Unpack))
 }
 
@@ -129,7 +134,7 @@ async fn upload(
     container: &dyn Container,
     ready: &Ready,
     packaging: &Packaging,
-) -> Result<(), Stop> {
+) -> Result<(), JobError> {
     let root = GuestPath::new("/");
     let (what, patches) = match &packaging.sources {
         SourceLayout::Tree { folder } => (Upload::Tree { folder: folder.clone() }, format!("{BUILD_ROOT}/patches")),
@@ -164,7 +169,7 @@ pub(crate) async fn put(
     container: &dyn Container,
     path: &GuestPath,
     tar: ByteStream,
-) -> Result<(), Stop> {
+) -> Result<(), JobError> {
     work.alive()?;
     tokio::select! {
         result = container.upload(path, tar) => result.map_err(|error| outcome::engine(error, work.journal.step())),
@@ -236,7 +241,7 @@ async fn run_step(
     container: &dyn Container,
     step: &Step,
     env: &BTreeMap<String, String>,
-) -> Result<(), Stop> {
+) -> Result<(), JobError> {
     work.enter(step.kind).await?;
     let token = new_token();
     let mut all = env.clone();
@@ -272,12 +277,12 @@ pub(crate) async fn run_watched(
     container: &dyn Container,
     spec: &ExecSpec,
     token: Option<&str>,
-) -> Result<i32, Stop> {
-    let patience = work.patience();
-    let ended = watch::run(container, spec, token, &mut work.journal, patience, work.cancel).await;
+) -> Result<i32, JobError> {
+    let timeouts = work.timeouts();
+    let ended = watch::run(container, spec, token, &mut work.journal, timeouts, work.cancel).await;
     let step = work.journal.step();
     let limits = &work.job.limits;
-    let stop: Stop = match ended {
+    let stop: JobError = match ended {
         Ended::Exit(status) => return Ok(status.code),
         Ended::TimedOut(step) => Outcome::TimedOut { step, limit: Duration::from_secs(limits.timeout_seconds) }.into(),
         Ended::Stalled(step) => Outcome::Stalled { step, limit: Duration::from_secs(limits.stall_seconds) }.into(),
@@ -289,7 +294,7 @@ pub(crate) async fn run_watched(
 }
 
 /// What a process that failed died of, as far as the container can tell.
-pub(crate) async fn evidence(work: &mut Work<'_>, container: &dyn Container, exit_code: i32) -> Stop {
+pub(crate) async fn evidence(work: &mut Work<'_>, container: &dyn Container, exit_code: i32) -> JobError {
     let step = work.journal.step();
     match out_of_memory(work, container, step).await {
         Ok(None) => {}
@@ -312,7 +317,7 @@ async fn out_of_memory(
     work: &mut Work<'_>,
     container: &dyn Container,
     step: StepKind,
-) -> Result<Option<Outcome>, Stop> {
+) -> Result<Option<Outcome>, JobError> {
     let stats = container.stats().await.map_err(|error| outcome::engine(error, step))?;
     work.memory_peak_bytes = work.memory_peak_bytes.max(stats.memory_peak_bytes);
     let killed = stats.oom_kills.unwrap_or(0) > 0;
@@ -345,7 +350,7 @@ pub(crate) async fn run_captured(
     work: &Work<'_>,
     container: &dyn Container,
     script: &str,
-) -> Result<(i32, Captured), Stop> {
+) -> Result<(i32, Captured), JobError> {
     let step = work.journal.step();
     let mut output = Captured::default();
     let spec = ExecSpec {
@@ -354,7 +359,7 @@ pub(crate) async fn run_captured(
         env: Vec::new(),
         workdir: GuestPath::new("/"),
     };
-    let limit = work.patience().step;
+    let limit = work.timeouts().step;
     match tokio::time::timeout(limit, container.exec(&spec, &mut output, work.cancel)).await {
         Ok(Ok(status)) => Ok((status.code, output)),
         Ok(Err(error)) => Err(outcome::engine(error, step)),
@@ -382,12 +387,12 @@ async fn collect(
     container: &dyn Container,
     packaging: &Packaging,
     folder: &Path,
-) -> Result<Results, Stop> {
+) -> Result<Results, JobError> {
     let results = &packaging.results;
     let built = work.journal.step();
     work.enter(StepKind::Collect).await?;
     let step = StepKind::Collect;
-    let rejected = |findings| Stop::Final(Outcome::Rejected { step, findings });
+    let rejected = |findings| JobError::Final(Outcome::Rejected { step, findings });
     let none = || {
         let message = format!("the build left no packages in {results}");
         rejected(vec![outcome::finding("", "no-results", message)])
@@ -397,7 +402,7 @@ async fn collect(
     let files = match received {
         None => return Err(none()),
         Some(received) => received.map_err(|error| match error {
-            ReceiveError::Stream(error) => Stop::Transient(format!("{results} could not be downloaded: {error}")),
+            ReceiveError::Stream(error) => JobError::Transient(format!("{results} could not be downloaded: {error}")),
             ReceiveError::Refused(findings) => rejected(findings),
             ReceiveError::DiskFull(path) => Outcome::DiskFull { step, place: path.display().to_string() }.into(),
             ReceiveError::Io(path, error) => {
@@ -443,7 +448,7 @@ pub(crate) async fn download<T: Send + 'static>(
     folder: &str,
     built: StepKind,
     receive: impl FnOnce(&mut dyn std::io::Read) -> T + Send + 'static,
-) -> Result<Option<T>, Stop> {
+) -> Result<Option<T>, JobError> {
     let step = StepKind::Collect;
     let path = GuestPath::new(folder);
     let download = async {

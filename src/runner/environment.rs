@@ -3,7 +3,7 @@
 
 use super::build::{Captured, run_captured};
 use super::executor::Work;
-use super::outcome::{self, Stop};
+use super::outcome::{self, JobError};
 use crate::engine::Container;
 use crate::event::Outcome;
 use crate::packaging::{self, StepKind};
@@ -19,7 +19,7 @@ pub(crate) async fn made_by_farm(
     work: &mut Work<'_>,
     container: &dyn Container,
     environment: &JobEnvironment,
-) -> Result<bool, Stop> {
+) -> Result<bool, JobError> {
     let probe = packaging::environment_probe(&work.job.recipe, work.job.distro.format);
     let image = name(&environment.origin);
     let (code, Captured(output)) = run_captured(work, container, &probe.script).await?;
@@ -60,7 +60,7 @@ pub(crate) async fn made_by_farm(
 }
 
 /// Says in log and report that the packages are farm's own work.
-pub(crate) async fn tell(work: &mut Work<'_>, why: &str) -> Result<(), Stop> {
+pub(crate) async fn tell(work: &mut Work<'_>, why: &str) -> Result<(), JobError> {
     let debug = match work.job.distro.format {
         Format::Deb => "-dbgsym",
         Format::Rpm => "-debuginfo",
@@ -80,7 +80,7 @@ pub(crate) fn name(origin: &EnvironmentOrigin) -> String {
     }
 }
 
-pub(crate) fn unfit(message: String) -> Stop {
+pub(crate) fn unfit(message: String) -> JobError {
     let findings = vec![outcome::finding("", "environment-unfit", message)];
     Outcome::Rejected { step: StepKind::Unpack, findings }.into()
 }

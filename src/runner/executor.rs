@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::journal::Journal;
-use super::outcome::{self, Stop};
+use super::outcome::{self, JobError};
 use super::prepare::Ready;
-use super::set::{Supplies, Supply};
-use super::watch::Patience;
+use super::set::{Available, SetInputs};
+use super::watch::Timeouts;
 use super::{Adviser, RunOptions, build, former_links, hints, install_test, prepare, results, summary};
 use crate::artifact::{self, Artifact, ArtifactError, Expectation, Expected, Finding, Inspection, Severity};
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) sources: Sources,
     pub(crate) store: Arc<Store>,
     pub(crate) adviser: Arc<dyn Adviser>,
-    pub(crate) supplies: Supplies,
+    pub(crate) set_inputs: SetInputs,
     pub(crate) options: RunOptions,
     pub(crate) events: mpsc::UnboundedSender<Event>,
     /// Containers on their way out: the run waits for them.
@@ -85,7 +85,7 @@ pub(crate) struct Work<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) job: &'a Job,
     /// What it can take from others of its set.
-    pub(crate) supply: &'a Supply,
+    pub(crate) available: &'a Available,
     /// Its place in the plan, for names.
     pub(crate) index: usize,
     pub(crate) cancel: &'a CancellationToken,
@@ -115,14 +115,14 @@ pub(crate) async fn begin(
 ) -> JobReport {
     let job = &jobs[index];
     if job.needs.is_empty() {
-        return execute(shared, index, job, &Supply::default(), cancel).await;
+        return execute(shared, index, job, &Available::default(), cancel).await;
     }
-    let (settling, all) = (shared.clone(), jobs.clone());
-    let settled = blocking(move || settle(&settling, &all, index)).await;
-    match settled {
-        Ok(Settled::Kept(report)) => *report,
-        Ok(Settled::Build(job, supply)) => execute(shared, index, &job, &supply, cancel).await,
-        Ok(Settled::Impossible(requirements)) => {
+    let (deciding, all) = (shared.clone(), jobs.clone());
+    let decision = blocking(move || decide(&deciding, &all, index)).await;
+    match decision {
+        Ok(Decision::Kept(report)) => *report,
+        Ok(Decision::Build(job, available)) => execute(shared, index, &job, &available, cancel).await,
+        Ok(Decision::Impossible(requirements)) => {
             let outcome = Outcome::DepWait { requirements };
             empty_report(&shared.store, job, outcome, Duration::ZERO)
         }
@@ -131,22 +131,22 @@ pub(crate) async fn begin(
 }
 
 /// What is to be done for a job, all that it needs being done.
-pub(crate) enum Settled {
+pub(crate) enum Decision {
     Kept(Box<JobReport>),
     /// The job with what it takes in its key.
-    Build(Box<Job>, Supply),
+    Build(Box<Job>, Available),
     /// What others made is not what the job needs of them.
     Impossible(Vec<String>),
 }
 
 /// Looks at what the others made. Blocks.
-pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
+pub(crate) fn decide(shared: &Shared, jobs: &[Job], index: usize) -> Decision {
     let job = &jobs[index];
-    let supply = match shared.supplies.of(jobs, index, &shared.store) {
-        Ok(supply) => supply,
-        Err(problems) => return Settled::Impossible(problems),
+    let available = match shared.set_inputs.of(jobs, index, &shared.store) {
+        Ok(available) => available,
+        Err(problems) => return Decision::Impossible(problems),
     };
-    let job = job.with_set(supply.inputs(job.test.is_some()));
+    let job = job.with_set(available.inputs(job.test.is_some()));
     let forced = shared.options.force && !job.only_needed;
     let kept = shared.store.state(&job.target).unwrap_or_else(|damaged| {
         let message = format!("{} {}: it is built again", damaged.path.display(), damaged.reason);
@@ -157,9 +157,9 @@ pub(crate) fn settle(shared: &Shared, jobs: &[Job], index: usize) -> Settled {
         && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
     {
-        return Settled::Kept(Box::new(kept_report(&shared.store, &job, record)));
+        return Decision::Kept(Box::new(kept_report(&shared.store, &job, record)));
     }
-    Settled::Build(Box::new(job), supply)
+    Decision::Build(Box::new(job), available)
 }
 
 /// The report of a job whose results are in the store already.
@@ -171,7 +171,13 @@ fn kept_report(store: &Store, job: &Job, record: Record) -> JobReport {
     report
 }
 
-async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, cancel: &CancellationToken) -> JobReport {
+async fn execute(
+    shared: &Shared,
+    index: usize,
+    job: &Job,
+    available: &Available,
+    cancel: &CancellationToken,
+) -> JobReport {
     let started = Instant::now();
     shared.emit(Event::JobStarted { target: job.target.clone() });
     let (staging, journal) = match open(shared, job).await {
@@ -181,7 +187,7 @@ async fn execute(shared: &Shared, index: usize, job: &Job, supply: &Supply, canc
     let mut work = Work {
         shared,
         job,
-        supply,
+        available,
         index,
         cancel,
         journal,
@@ -339,7 +345,7 @@ pub(crate) async fn reading<T: Send + 'static>(
 
 impl Work<'_> {
     pub(crate) fn guard(&self) -> Guard {
-        Guard::new(self.cancel, self.patience().step)
+        Guard::new(self.cancel, self.timeouts().step)
     }
 
     /// What a guard ended is the job's end, whatever came of it.
@@ -427,12 +433,12 @@ impl Work<'_> {
     }
 
     /// Waits before another attempt, or says how the job ends. Returns the number of the next attempt.
-    async fn again(&mut self, stop: Stop, attempt: u32, doing: &str) -> Result<u32, Outcome> {
+    async fn again(&mut self, stop: JobError, attempt: u32, doing: &str) -> Result<u32, Outcome> {
         // Whatever broke while a job was being cancelled broke because of that.
         self.alive()?;
         let reason = match stop {
-            Stop::Final(outcome) => return Err(outcome),
-            Stop::Transient(reason) => reason,
+            JobError::Final(outcome) => return Err(outcome),
+            JobError::Transient(reason) => reason,
         };
         if attempt == RETRIES {
             return Err(Outcome::Infrastructure { reason: format!("{reason} ({} attempts)", RETRIES + 1) });
@@ -472,8 +478,8 @@ impl Work<'_> {
         }
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        Patience {
+    pub(crate) fn timeouts(&self) -> Timeouts {
+        Timeouts {
             step: self.seconds(self.job.limits.timeout_seconds),
             silence: self.seconds(self.job.limits.stall_seconds),
         }

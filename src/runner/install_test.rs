@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::build::{Content, create, evidence, put, run_watched, small_files};
 use super::executor::{Work, reading};
-use super::outcome::{self, Stop};
+use super::outcome::{self, JobError};
 use super::prepare::{Ready, derive, installs, network_env, shipped};
-use super::set::{Shipment, ShippedFile};
+use super::set::{SetFile, SetPackages};
 use super::upgrade::{self, Former};
 use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
@@ -29,7 +29,7 @@ pub(crate) async fn test(
     wanted: &[Wanted],
     folder: &Path,
     attempt: u32,
-) -> Result<(), Stop> {
+) -> Result<(), JobError> {
     work.enter(StepKind::Test).await?;
     let Some(base) = &ready.base else {
         return Err(Outcome::Infrastructure { reason: "no base image was prepared for the test".to_owned() }.into());
@@ -59,7 +59,12 @@ pub(crate) async fn test(
 }
 
 /// The image to test in.
-async fn tester(work: &mut Work<'_>, setup: Option<&BuilderSetup>, base: &Base, ready: &Ready) -> Result<String, Stop> {
+async fn tester(
+    work: &mut Work<'_>,
+    setup: Option<&BuilderSetup>,
+    base: &Base,
+    ready: &Ready,
+) -> Result<String, JobError> {
     let Some(setup) = setup else { return Ok(base.image.clone()) };
     let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
     let install = installs(work, &distro, setup, true);
@@ -72,7 +77,7 @@ async fn files(
     setup: &TestSetup,
     artifacts: &[Artifact],
     folder: &Path,
-) -> Result<Vec<(String, Content)>, Stop> {
+) -> Result<Vec<(String, Content)>, JobError> {
     let tried = || artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary);
     let mut files: Vec<(String, Content)> = tried()
         .map(|artifact| {
@@ -81,13 +86,13 @@ async fn files(
         })
         .collect();
     let paths: Vec<PathBuf> = tried().map(|artifact| folder.join(&artifact.file_name)).collect();
-    let shipment = shipment(work, paths).await?;
-    if !shipment.is_empty() {
-        work.note(&format!("packages of the set: {}", shipment.text())).await?;
+    let set_packages = set_packages(work, paths).await?;
+    if !set_packages.is_empty() {
+        work.note(&format!("packages of the set: {}", set_packages.text())).await?;
     }
-    files.extend(shipped(work, shipment).await?.into_iter().map(|(path, file)| match file {
-        ShippedFile::Bytes(bytes) => (path, Content::Bytes(bytes, 0o644)),
-        ShippedFile::Package(package) => (path, Content::File(package.path)),
+    files.extend(shipped(work, set_packages).await?.into_iter().map(|(path, file)| match file {
+        SetFile::Bytes(bytes) => (path, Content::Bytes(bytes, 0o644)),
+        SetFile::Package(package) => (path, Content::File(package.path)),
     }));
     Ok(files)
 }
@@ -100,7 +105,7 @@ async fn open(
     attempt: u32,
     network: bool,
     files: &[(String, Content)],
-) -> Result<Box<dyn Container>, Stop> {
+) -> Result<Box<dyn Container>, JobError> {
     let network = if network { work.shared.network() } else { Network::None };
     let container = create(work, image, purpose, attempt, network).await?;
     let started = async {
@@ -132,7 +137,7 @@ impl<'a> Trial<'a> {
         image: &'a str,
         files: Vec<(String, Content)>,
         attempt: u32,
-    ) -> Result<Trial<'a>, Stop> {
+    ) -> Result<Trial<'a>, JobError> {
         let container = open(work, image, "test", attempt, setup.network, &files).await?;
         Ok(Trial { setup, image, files, attempt, container })
     }
@@ -143,7 +148,7 @@ impl<'a> Trial<'a> {
     }
 
     /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is.
-    async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), Stop> {
+    async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), JobError> {
         self.install(work).await?;
         self.phase(work, "check", &self.setup.check).await?;
         if let Some(script) = &self.setup.test {
@@ -157,13 +162,13 @@ impl<'a> Trial<'a> {
     }
 
     /// The upgrade alone, where the rest was tried in another container.
-    async fn upgrade_only(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), Stop> {
+    async fn upgrade_only(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
         self.install(work).await?;
         self.phase(work, "remove", &self.setup.remove).await?;
         self.upgrade(work, former).await
     }
 
-    async fn install(&mut self, work: &mut Work<'_>) -> Result<(), Stop> {
+    async fn install(&mut self, work: &mut Work<'_>) -> Result<(), JobError> {
         let script = &self.setup.install;
         let mut code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
         if code == EXIT_INCOMPLETE {
@@ -176,7 +181,7 @@ impl<'a> Trial<'a> {
         judge(work, self.container.as_ref(), self.setup, "install", code).await
     }
 
-    async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), Stop> {
+    async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
         work.note(&format!("upgrade from {}, the last good version in dist/", former.version)).await?;
         let script = &self.setup.upgrade.former;
         if run_script(work, self.container.as_ref(), self.setup, "former", script).await? != 0 {
@@ -189,7 +194,7 @@ impl<'a> Trial<'a> {
         self.phase(work, "remove", &self.setup.remove).await
     }
 
-    async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), Stop> {
+    async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), JobError> {
         let code = run_script(work, self.container.as_ref(), self.setup, phase, script).await?;
         judge(work, self.container.as_ref(), self.setup, phase, code).await
     }
@@ -202,7 +207,7 @@ async fn fetch(
     fetcher: &dyn Container,
     container: &dyn Container,
     setup: &TestSetup,
-) -> Result<(), Stop> {
+) -> Result<(), JobError> {
     work.note("fetching what the packages need …").await?;
     let mut env = network_env(work, &work.job.distro);
     env.extend(setup.env.clone());
@@ -211,7 +216,7 @@ async fn fetch(
     match code {
         0 => {}
         EXIT_NETWORK => {
-            return Err(Stop::Transient("test: the package mirror or the network failed".to_owned()));
+            return Err(JobError::Transient("test: the package mirror or the network failed".to_owned()));
         }
         code => return judge(work, fetcher, setup, "install", code).await,
     }
@@ -227,15 +232,15 @@ async fn fetch(
 }
 
 /// What of its set a job's packages are tried with.
-async fn shipment(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Shipment, Stop> {
+async fn set_packages(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<SetPackages, JobError> {
     if work.job.needs.is_empty() {
-        return Ok(Shipment::default());
+        return Ok(SetPackages::default());
     }
     let heads = move || packages.iter().map(|path| artifact::head(path)).collect::<Result<Vec<_>, _>>();
     let heads = reading(work, StepKind::Test, heads)
         .await?
         .map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
-    Ok(work.supply.for_test(&heads))
+    Ok(work.available.for_test(&heads))
 }
 
 fn exec(script: &str, env: BTreeMap<String, String>) -> ExecSpec {
@@ -254,7 +259,7 @@ async fn run_script(
     setup: &TestSetup,
     phase: &'static str,
     script: &str,
-) -> Result<i32, Stop> {
+) -> Result<i32, JobError> {
     work.note(&format!("{phase} …")).await?;
     let mut env = setup.env.clone();
     // The packages' own scripts find what they find at the user's.
@@ -270,12 +275,12 @@ async fn judge(
     setup: &TestSetup,
     phase: &'static str,
     code: i32,
-) -> Result<(), Stop> {
+) -> Result<(), JobError> {
     if code == 0 {
         return Ok(());
     }
     match evidence(work, container, code).await {
-        Stop::Final(Outcome::Failed { .. }) => {}
+        JobError::Final(Outcome::Failed { .. }) => {}
         stop => return Err(stop),
     }
     let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();

@@ -1,5 +1,5 @@
 //! What a job says while it runs, in one place: its log, its events, which step it is in and since when. It decides
-//! nothing; `watch` reads its [`Pulse`] to see whether the job is alive.
+//! nothing; `watch` reads its [`Heartbeat`] to see whether the job is alive.
 
 use std::io;
 use std::path::Path;
@@ -36,18 +36,18 @@ const MOST_PHASES: usize = 8;
 
 /// When a job last gave a sign, and the line to show for it. Shared with whoever watches.
 #[derive(Debug)]
-pub(crate) struct Pulse(Mutex<PulseState>);
+pub(crate) struct Heartbeat(Mutex<HeartbeatState>);
 
 #[derive(Debug)]
-struct PulseState {
+struct HeartbeatState {
     step: StepKind,
     last_output: Instant,
     last_shown: Option<Instant>,
     line: LastLine,
 }
 
-impl Pulse {
-    fn state(&self) -> MutexGuard<'_, PulseState> {
+impl Heartbeat {
+    fn state(&self) -> MutexGuard<'_, HeartbeatState> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -89,7 +89,7 @@ pub(crate) struct Journal {
     target: Target,
     events: mpsc::UnboundedSender<Event>,
     log: JobLog,
-    pulse: Arc<Pulse>,
+    heartbeat: Arc<Heartbeat>,
     /// Bytes of output that may still come.
     room: u64,
     refusal: Option<Refusal>,
@@ -109,13 +109,13 @@ impl Journal {
         events: mpsc::UnboundedSender<Event>,
     ) -> io::Result<Journal> {
         let now = Instant::now();
-        let pulse =
-            PulseState { step: StepKind::Prepare, last_output: now, last_shown: None, line: LastLine::default() };
+        let heartbeat =
+            HeartbeatState { step: StepKind::Prepare, last_output: now, last_shown: None, line: LastLine::default() };
         Ok(Journal {
             target,
             events,
             log: JobLog::create(path)?,
-            pulse: Arc::new(Pulse(Mutex::new(pulse))),
+            heartbeat: Arc::new(Heartbeat(Mutex::new(heartbeat))),
             room: limit,
             refusal: None,
             steps: Vec::new(),
@@ -126,8 +126,8 @@ impl Journal {
         })
     }
 
-    pub(crate) fn pulse(&self) -> Arc<Pulse> {
-        self.pulse.clone()
+    pub(crate) fn heartbeat(&self) -> Arc<Heartbeat> {
+        self.heartbeat.clone()
     }
 
     pub(crate) fn events(&self) -> mpsc::UnboundedSender<Event> {
@@ -148,7 +148,7 @@ impl Journal {
         let now = Instant::now();
         self.entered = Some((step, now));
         {
-            let mut state = self.pulse.state();
+            let mut state = self.heartbeat.state();
             state.step = step;
             state.last_output = now;
         }
@@ -181,10 +181,10 @@ impl Journal {
         }
         self.room -= bytes.len() as u64;
         {
-            let mut state = self.pulse.state();
+            let mut state = self.heartbeat.state();
             state.line.feed(&bytes);
         }
-        self.pulse.touch();
+        self.heartbeat.touch();
         let result = self.log.output(bytes).await;
         self.checked(result)?;
         self.show_line();
@@ -305,7 +305,7 @@ impl Journal {
     }
 
     fn show_line(&self) {
-        if let Some(line) = self.pulse.line_to_show() {
+        if let Some(line) = self.heartbeat.line_to_show() {
             self.emit(Event::Output { target: self.target.clone(), line });
         }
     }

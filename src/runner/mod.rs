@@ -59,15 +59,15 @@ use crate::source::Sources;
 use crate::store::Store;
 
 use dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input, Waiting};
-use executor::{EngineHandle, Settled, Shared, empty_report, internal_error};
+use executor::{Decision, EngineHandle, Shared, empty_report, internal_error};
 
 pub use hints::{Adviser, NoAdviser};
-pub use set::{Supplies, Supply};
+pub use set::{Available, SetInputs};
 
 /// How long killed jobs may take to notice; then their tasks are dropped.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How long the last clean-up may take: an engine that no longer answers must not keep a run from ending.
-const CLEANUP_PATIENCE: Duration = Duration::from_secs(60);
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a run needs beside its plan.
 pub struct Context {
@@ -144,7 +144,7 @@ async fn run_at_pace(
         sources: context.sources,
         store: store.clone(),
         adviser: context.adviser,
-        supplies: Supplies::new(&plan.jobs),
+        set_inputs: SetInputs::new(&plan.jobs),
         options: context.options,
         events,
         removals: TaskTracker::new(),
@@ -171,7 +171,7 @@ async fn run_at_pace(
 
     let waiting = |index: usize| Waiting {
         memory_bytes: jobs[index].limits.memory_bytes,
-        needs: shared.supplies.needs(index).iter().copied().collect(),
+        needs: shared.set_inputs.needs(index).iter().copied().collect(),
     };
     let left = (0..jobs.len()).filter(|index| reports[*index].is_none());
     let mut dispatcher = Dispatcher::new(capacity, left.map(|index| (index, waiting(index))));
@@ -248,10 +248,10 @@ async fn run_at_pace(
         shared.removals.wait().await;
         shared.engine.0.reap(Some(&shared.run)).await
     };
-    let problem = match timeout(CLEANUP_PATIENCE, clean_up).await {
+    let problem = match timeout(CLEANUP_TIMEOUT, clean_up).await {
         Ok(Ok(_)) => None,
         Ok(Err(error)) => Some(outcome::chain(&error)),
-        Err(_) => Some(format!("the engine did not answer within {} s", CLEANUP_PATIENCE.as_secs())),
+        Err(_) => Some(format!("the engine did not answer within {} s", CLEANUP_TIMEOUT.as_secs())),
     };
     if let Some(problem) = problem {
         let message = format!("containers of run {} may be left in the engine: {problem}", shared.run);
@@ -271,13 +271,13 @@ fn finish_job(shared: &Shared, reports: &mut [Option<JobReport>], index: usize, 
 /// Reports of the jobs whose results are in the store already, as far as that is known before anything is built. The
 /// engine is not asked.
 async fn up_to_date(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<(usize, JobReport)> {
-    let (settling, jobs) = (shared.clone(), jobs.clone());
+    let (deciding, jobs) = (shared.clone(), jobs.clone());
     let look = move || {
         let mut kept = BTreeMap::new();
         // In the plan, each comes after what it needs.
         for index in 0..jobs.len() {
-            let known = settling.supplies.needs(index).iter().all(|need| kept.contains_key(need));
-            if known && let Settled::Kept(report) = executor::settle(&settling, &jobs, index) {
+            let known = deciding.set_inputs.needs(index).iter().all(|need| kept.contains_key(need));
+            if known && let Decision::Kept(report) = executor::decide(&deciding, &jobs, index) {
                 kept.insert(index, *report);
             }
         }

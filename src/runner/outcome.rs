@@ -18,15 +18,15 @@ use crate::store::StoreError;
 
 /// Why a part of a job did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum JobError {
     /// Another attempt, on a fresh container, may well succeed.
     Transient(String),
     Final(Outcome),
 }
 
-impl From<Outcome> for Stop {
-    fn from(outcome: Outcome) -> Stop {
-        Stop::Final(outcome)
+impl From<Outcome> for JobError {
+    fn from(outcome: Outcome) -> JobError {
+        JobError::Final(outcome)
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text
 }
 
-fn infrastructure(error: &dyn Error) -> Stop {
+fn infrastructure(error: &dyn Error) -> JobError {
     Outcome::Infrastructure { reason: chain(error) }.into()
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn is_disk_full(kind: io::ErrorKind) -> bool {
     matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
+pub(crate) fn engine(error: EngineError, step: StepKind) -> JobError {
     match error {
         EngineError::Cancelled => Outcome::Cancelled.into(),
         EngineError::DiskFull { .. } => Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into(),
@@ -65,7 +65,7 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
         | EngineError::Lost { .. }
         | EngineError::Ended { .. }
         | EngineError::Pull { .. }
-        | EngineError::Refused { status: 500.., .. } => Stop::Transient(chain(&error)),
+        | EngineError::Refused { status: 500.., .. } => JobError::Transient(chain(&error)),
         EngineError::Sink(ref source) | EngineError::Source(ref source) if is_disk_full(source.kind()) => {
             Outcome::DiskFull { step, place: "this host's disk".to_owned() }.into()
         }
@@ -82,12 +82,12 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> Stop {
 }
 
 /// `memory_bytes`: the limit under which image scripts run, if there is one.
-pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_space: bool) -> Stop {
+pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_space: bool) -> JobError {
     let step = StepKind::Prepare;
     match error {
         ImageError::Engine(error) => engine(error, step),
         ImageError::Unavailable { .. } | ImageError::Reference { transient: true, .. } => {
-            Stop::Transient(chain(&error))
+            JobError::Transient(chain(&error))
         }
         ImageError::Cancelled => Outcome::Cancelled.into(),
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
@@ -95,7 +95,7 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
             Outcome::DepWait { requirements: unsatisfiable }.into()
         }
         ImageError::Script { kind, exit_code: EXIT_NETWORK, .. } => {
-            Stop::Transient(format!("{kind} image: the package mirror or the network failed"))
+            JobError::Transient(format!("{kind} image: the package mirror or the network failed"))
         }
         // These scripts are farm's own and run package managers: no test of theirs writes to /dev/full.
         ImageError::Script { .. } if tail_has_no_space => {
@@ -218,32 +218,38 @@ mod tests {
         let of = |error| image(error, Some(1 << 30), false);
         assert_eq!(
             of(script(EXIT_UNSATISFIABLE, &["libfoo-dev"], false)),
-            Stop::Final(Outcome::DepWait { requirements: vec!["libfoo-dev".to_owned()] })
+            JobError::Final(Outcome::DepWait { requirements: vec!["libfoo-dev".to_owned()] })
         );
         // A tool's own 11 names nothing.
-        assert_eq!(of(script(11, &[], false)), Stop::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 11 }));
-        assert!(matches!(of(script(EXIT_NETWORK, &[], false)), Stop::Transient(_)));
+        assert_eq!(
+            of(script(11, &[], false)),
+            JobError::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 11 })
+        );
+        assert!(matches!(of(script(EXIT_NETWORK, &[], false)), JobError::Transient(_)));
         assert_eq!(
             of(script(137, &[], true)),
-            Stop::Final(Outcome::OutOfMemory { step: StepKind::Prepare, limit_bytes: Some(1 << 30) })
+            JobError::Final(Outcome::OutOfMemory { step: StepKind::Prepare, limit_bytes: Some(1 << 30) })
         );
-        assert!(matches!(image(script(1, &[], false), None, true), Stop::Final(Outcome::DiskFull { .. })));
-        assert_eq!(of(script(2, &[], false)), Stop::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 2 }));
+        assert!(matches!(image(script(1, &[], false), None, true), JobError::Final(Outcome::DiskFull { .. })));
+        assert_eq!(
+            of(script(2, &[], false)),
+            JobError::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 2 })
+        );
     }
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
         let lost = EngineError::Lost { action: "run a process".to_owned(), reason: "reset".to_owned() };
-        assert!(matches!(engine(lost, StepKind::Build), Stop::Transient(_)));
+        assert!(matches!(engine(lost, StepKind::Build), JobError::Transient(_)));
         let refused =
             |status| EngineError::Refused { action: "create a container".to_owned(), status, message: "no".to_owned() };
-        assert!(matches!(engine(refused(500), StepKind::Build), Stop::Transient(_)));
-        assert!(matches!(engine(refused(404), StepKind::Build), Stop::Final(Outcome::Infrastructure { .. })));
-        assert_eq!(engine(EngineError::Cancelled, StepKind::Build), Stop::Final(Outcome::Cancelled));
+        assert!(matches!(engine(refused(500), StepKind::Build), JobError::Transient(_)));
+        assert!(matches!(engine(refused(404), StepKind::Build), JobError::Final(Outcome::Infrastructure { .. })));
+        assert_eq!(engine(EngineError::Cancelled, StepKind::Build), JobError::Final(Outcome::Cancelled));
         let full = EngineError::DiskFull { action: "unpack".to_owned() };
-        assert!(matches!(engine(full, StepKind::Build), Stop::Final(Outcome::DiskFull { .. })));
+        assert!(matches!(engine(full, StepKind::Build), JobError::Final(Outcome::DiskFull { .. })));
         let untrusted = ImageError::Untrusted { distro: "debian-12".to_owned(), reason: "bad signature".to_owned() };
-        assert!(matches!(image(untrusted, None, false), Stop::Final(Outcome::Infrastructure { .. })));
+        assert!(matches!(image(untrusted, None, false), JobError::Final(Outcome::Infrastructure { .. })));
     }
 
     #[test]

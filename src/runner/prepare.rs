@@ -11,8 +11,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::executor::{Work, blocking};
-use super::outcome::{self, NO_SPACE, Stop};
-use super::set::{Shipment, ShippedFile};
+use super::outcome::{self, JobError, NO_SPACE};
+use super::set::{SetFile, SetPackages};
 use crate::distro::Distro;
 use crate::event::{Event, Outcome};
 use crate::image::{Base, Derivation, DockerfileImage, FetchFirst, FileContent, Install};
@@ -37,9 +37,9 @@ pub(crate) struct Ready {
     pub(crate) environment: Option<Base>,
 }
 
-pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, Stop> {
+pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, JobError> {
     work.enter(StepKind::Prepare).await?;
-    let limit = work.patience().step.max(LEAST_PATIENCE);
+    let limit = work.timeouts().step.max(LEAST_PATIENCE);
     let cancel = work.cancel.child_token();
     // Cancelled, not dropped, when time is up: images that are being made must be cleaned up, and others may wait for
     // the same one.
@@ -56,14 +56,14 @@ pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, Stop> {
         outcome = timer => Err(outcome.into()),
     };
     match result {
-        Err(Stop::Final(Outcome::Cancelled)) if !work.cancel.is_cancelled() && cancel.is_cancelled() => {
+        Err(JobError::Final(Outcome::Cancelled)) if !work.cancel.is_cancelled() && cancel.is_cancelled() => {
             Err(Outcome::TimedOut { step: StepKind::Prepare, limit }.into())
         }
         result => result,
     }
 }
 
-async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, Stop> {
+async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, JobError> {
     let (shared, job) = (work.shared, work.job);
     let package = &job.recipe.package;
     let progress = work.journal.progress();
@@ -80,9 +80,9 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         let _ = events.send(Event::Warning { target: Some(target.clone()), message });
     };
     let environment = job.environment.as_deref();
-    let shipment = work.supply.for_build();
+    let set_packages = work.available.for_build();
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
-    let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, shipment.is_empty()));
+    let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, set_packages.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
     let sources = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
     for (rule, message) in &sources.warnings {
@@ -97,18 +97,18 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
     }
-    if !shipment.is_empty() {
-        work.note(&format!("packages of the set: {}", shipment.text())).await?;
+    if !set_packages.is_empty() {
+        work.note(&format!("packages of the set: {}", set_packages.text())).await?;
         if let Some(environment) = environment.filter(|environment| !environment.installs_for(&job.distro)) {
             let name = super::environment::name(&environment.origin);
-            let message = format!("{name} cannot have packages of the set installed: {}", shipment.text());
+            let message = format!("{name} cannot have packages of the set installed: {}", set_packages.text());
             return Err(super::environment::unfit(message));
         }
     }
-    let from_set = shipped(work, shipment).await?;
+    let from_set = shipped(work, set_packages).await?;
     let from_set = from_set.into_iter().map(|(path, file)| match file {
-        ShippedFile::Bytes(bytes) => (path, bytes.into()),
-        ShippedFile::Package(package) => {
+        SetFile::Bytes(bytes) => (path, bytes.into()),
+        SetFile::Package(package) => {
             (path, FileContent::OnHost { path: package.path, sha256: package.artifact.sha256 })
         }
     });
@@ -136,7 +136,7 @@ async fn images(
     next: Option<&mut Install>,
     warn: &(dyn Fn(String) + Sync),
     cancel: &CancellationToken,
-) -> Result<(Option<Base>, Option<Base>), Stop> {
+) -> Result<(Option<Base>, Option<Base>), JobError> {
     let (images, job) = (&work.shared.images, work.job);
     let (environment, arch) = (job.environment.as_deref(), job.target.arch);
     let progress = work.journal.progress();
@@ -178,7 +178,7 @@ async fn built(
     dockerfile: &Dockerfile,
     wanted: &DockerfileImage,
     cancel: &CancellationToken,
-) -> Result<Base, Stop> {
+) -> Result<Base, JobError> {
     let images = &work.shared.images;
     if let Some(known) = images.known_built(wanted).await.map_err(|error| image_stop(work, error))? {
         return Ok(known);
@@ -201,10 +201,10 @@ async fn built(
     Ok(image)
 }
 
-/// A shipment as files for a container of this job.
-pub(crate) async fn shipped(work: &Work<'_>, shipment: Shipment) -> Result<Vec<(String, ShippedFile)>, Stop> {
+/// A set_packages as files for a container of this job.
+pub(crate) async fn shipped(work: &Work<'_>, set_packages: SetPackages) -> Result<Vec<(String, SetFile)>, JobError> {
     let (format, indexed) = (work.job.target.format, !work.job.distro.is_foreign());
-    let files = blocking(move || shipment.files(format, indexed)).await?;
+    let files = blocking(move || set_packages.files(format, indexed)).await?;
     files.map_err(|reason| Outcome::Infrastructure { reason }.into())
 }
 
@@ -234,7 +234,7 @@ pub(crate) async fn derive(
     sources: Option<&Prepared>,
     mut files: Vec<(String, FileContent)>,
     cancel: &CancellationToken,
-) -> Result<String, Stop> {
+) -> Result<String, JobError> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
     // Packages of the set: made by builds, with scripts of theirs.
@@ -278,7 +278,7 @@ pub(crate) async fn derive(
 }
 
 /// A file of the project's own packaging, which says what the build needs.
-pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, Stop> {
+pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, JobError> {
     let missing = || Outcome::SourceUnavailable {
         reason: format!("the sources have no {path}, which [packaging] in the recipe names"),
         place: None,
@@ -294,7 +294,7 @@ pub(crate) fn network_env(work: &Work<'_>, distro: &Distro) -> BTreeMap<String, 
     work.shared.options.network_env.get(&distro.id).cloned().unwrap_or_default()
 }
 
-fn image_stop(work: &Work<'_>, error: crate::image::ImageError) -> Stop {
+fn image_stop(work: &Work<'_>, error: crate::image::ImageError) -> JobError {
     if let Some(refusal) = work.journal.refusal() {
         return outcome::refusal(refusal, StepKind::Prepare, work.job.limits.log_bytes).into();
     }

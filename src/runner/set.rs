@@ -18,7 +18,7 @@ use crate::types::Format;
 
 /// What jobs take from each other. Keeps what it has read of packages.
 #[derive(Debug)]
-pub struct Supplies {
+pub struct SetInputs {
     /// For each job, the others that it needs itself.
     needs: Vec<Vec<usize>>,
     heads: Mutex<HashMap<String, Arc<PackageHead>>>,
@@ -26,7 +26,7 @@ pub struct Supplies {
 
 /// All that one job could take: the packages of everything that it needs.
 #[derive(Debug, Clone, Default)]
-pub struct Supply {
+pub struct Available {
     packages: Vec<SetPackage>,
     /// By name: its own, and what it provides.
     by_name: HashMap<String, Vec<usize>>,
@@ -43,7 +43,7 @@ struct SetPackage {
 
 /// Packages for one container.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shipment {
+pub(crate) struct SetPackages {
     packages: Vec<SetPackage>,
     /// Name and version of those that are to be installed whatever else is.
     direct: Vec<(String, String)>,
@@ -51,15 +51,15 @@ pub(crate) struct Shipment {
 
 /// A file for a container: relative to `/`.
 #[derive(Debug, Clone)]
-pub(crate) enum ShippedFile {
+pub(crate) enum SetFile {
     Bytes(Vec<u8>),
     Package(repo::Package),
 }
 
-impl Supplies {
-    pub fn new(jobs: &[Job]) -> Supplies {
+impl SetInputs {
+    pub fn new(jobs: &[Job]) -> SetInputs {
         let needs = edges(jobs.iter().map(|job| (&job.target, job.needs.as_slice())));
-        Supplies { needs, heads: Mutex::default() }
+        SetInputs { needs, heads: Mutex::default() }
     }
 
     /// The jobs that a job needs itself, by their numbers.
@@ -71,10 +71,10 @@ impl Supplies {
     ///
     /// # Errors
     /// A sentence for each need that the packages in the store do not meet.
-    pub fn of(&self, jobs: &[Job], number: usize, store: &Store) -> Result<Supply, Vec<String>> {
-        let mut supply = Supply::default();
+    pub fn of(&self, jobs: &[Job], number: usize, store: &Store) -> Result<Available, Vec<String>> {
+        let mut available = Available::default();
         if self.needs[number].is_empty() {
-            return Ok(supply);
+            return Ok(available);
         }
         let mut problems = Vec::new();
         let mut makers = Vec::new();
@@ -90,26 +90,26 @@ impl Supplies {
                 match self.head(&package) {
                     Ok(head) => {
                         makers.push(target);
-                        supply.packages.push(SetPackage { head, package });
+                        available.packages.push(SetPackage { head, package });
                     }
                     Err(error) => problems.push(error),
                 }
             }
         }
-        for (number, package) in supply.packages.iter().enumerate() {
+        for (number, package) in available.packages.iter().enumerate() {
             for name in &package.head.provides {
-                supply.by_name.entry(name.clone()).or_default().push(number);
+                available.by_name.entry(name.clone()).or_default().push(number);
             }
         }
         for need in &jobs[number].needs {
             let of_maker = |at: &&usize| *makers[**at] == need.target;
-            let named = supply.by_name.get(&need.package).map(Vec::as_slice).unwrap_or_default();
+            let named = available.by_name.get(&need.package).map(Vec::as_slice).unwrap_or_default();
             match named.iter().find(of_maker).copied() {
-                Some(at) => drop(supply.direct_of(need).insert(at)),
+                Some(at) => drop(available.direct_of(need).insert(at)),
                 None => problems.push(format!("{}: no package of {} is called so", need.package, need.target)),
             }
         }
-        if problems.is_empty() { Ok(supply) } else { Err(problems) }
+        if problems.is_empty() { Ok(available) } else { Err(problems) }
     }
 
     /// All jobs that a job needs, and that those need, in the order of the plan.
@@ -135,7 +135,7 @@ impl Supplies {
     }
 }
 
-impl Supply {
+impl Available {
     fn direct_of(&mut self, need: &Need) -> &mut BTreeSet<usize> {
         match need.kind {
             NeedKind::Build => &mut self.build,
@@ -157,20 +157,20 @@ impl Supply {
     }
 
     /// For the builder image.
-    pub(crate) fn for_build(&self) -> Shipment {
-        self.shipment(self.closure(self.build.iter().copied()), &self.build)
+    pub(crate) fn for_build(&self) -> SetPackages {
+        self.set_packages(self.closure(self.build.iter().copied()), &self.build)
     }
 
     /// For the container in which packages with these heads are tried.
-    pub(crate) fn for_test(&self, tried: &[PackageHead]) -> Shipment {
+    pub(crate) fn for_test(&self, tried: &[PackageHead]) -> SetPackages {
         let direct: BTreeSet<usize> = self.test.union(&self.run).copied().collect();
         let required = tried.iter().flat_map(|head| &head.requires).filter_map(|name| self.by_name.get(name)).flatten();
-        self.shipment(self.closure(direct.iter().chain(required).copied()), &direct)
+        self.set_packages(self.closure(direct.iter().chain(required).copied()), &direct)
     }
 
-    fn shipment(&self, packages: BTreeSet<usize>, direct: &BTreeSet<usize>) -> Shipment {
+    fn set_packages(&self, packages: BTreeSet<usize>, direct: &BTreeSet<usize>) -> SetPackages {
         let named = |at: &usize| (self.packages[*at].head.name.clone(), self.packages[*at].head.version.clone());
-        Shipment {
+        SetPackages {
             packages: packages.into_iter().map(|at| self.packages[at].clone()).collect(),
             direct: direct.iter().map(named).collect(),
         }
@@ -190,7 +190,7 @@ impl Supply {
     }
 }
 
-impl Shipment {
+impl SetPackages {
     pub(crate) fn is_empty(&self) -> bool {
         self.packages.is_empty()
     }
@@ -206,7 +206,7 @@ impl Shipment {
     ///
     /// # Errors
     /// A sentence, when a package in the store is not what was accepted.
-    pub(crate) fn files(&self, format: Format, indexed: bool) -> Result<Vec<(String, ShippedFile)>, String> {
+    pub(crate) fn files(&self, format: Format, indexed: bool) -> Result<Vec<(String, SetFile)>, String> {
         if self.is_empty() {
             return Ok(Vec::new());
         }
@@ -222,14 +222,14 @@ impl Shipment {
         let mut files = Vec::new();
         if indexed {
             for file in repo::index(format, &packages).map_err(|error| super::outcome::chain(&error))? {
-                files.push((format!("{folder}/{}", file.path), ShippedFile::Bytes(file.content)));
+                files.push((format!("{folder}/{}", file.path), SetFile::Bytes(file.content)));
             }
         }
         let direct: String = self.direct.iter().map(|(name, version)| format!("{name} {version}\n")).collect();
-        files.push((format!("{folder}/direct"), ShippedFile::Bytes(direct.into_bytes())));
+        files.push((format!("{folder}/direct"), SetFile::Bytes(direct.into_bytes())));
         for package in packages {
             let path = format!("{folder}/{}", package.artifact.file_name);
-            files.push((path, ShippedFile::Package(package)));
+            files.push((path, SetFile::Package(package)));
         }
         Ok(files)
     }

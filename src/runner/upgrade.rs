@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::Content;
 use super::executor::{Work, blocking};
-use super::outcome::{self, Stop};
+use super::outcome::{self, JobError};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
 use crate::event::Outcome;
 use crate::matrix::Target;
@@ -41,7 +41,7 @@ pub(crate) async fn former(
     setup: &TestSetup,
     artifacts: &[Artifact],
     folder: &Path,
-) -> Result<Option<Former>, Stop> {
+) -> Result<Option<Former>, JobError> {
     let binaries: Vec<repo::Package> = artifacts
         .iter()
         .filter(|artifact| artifact.kind == ArtifactKind::Binary)

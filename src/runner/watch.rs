@@ -13,7 +13,7 @@ use crate::packaging::StepKind;
 
 /// How long a process may run.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct Timeouts {
     /// However many steps it goes through.
     pub(crate) step: Duration,
     /// Without any output.
@@ -42,12 +42,12 @@ pub(crate) async fn run(
     spec: &ExecSpec,
     token: Option<&str>,
     journal: &mut Journal,
-    patience: Patience,
+    timeouts: Timeouts,
     cancel: &CancellationToken,
 ) -> Ended {
-    let pulse = journal.pulse();
+    let heartbeat = journal.heartbeat();
     let (events, target) = (journal.events(), journal.target().clone());
-    pulse.touch();
+    heartbeat.touch();
     // Its time begins here, and nothing that it prints begins it anew: who prints may be who is to be stopped.
     let began = Instant::now();
     let stop = cancel.child_token();
@@ -56,9 +56,9 @@ pub(crate) async fn run(
         let mut sink = journal.sink(token);
         let mut exec = container.exec(spec, &mut sink, &stop);
         let result = loop {
-            let (step, last_output) = pulse.read();
-            let deadline = began + patience.step;
-            let silent = last_output + patience.silence;
+            let (step, last_output) = heartbeat.read();
+            let deadline = began + timeouts.step;
+            let silent = last_output + timeouts.silence;
             let now = Instant::now();
             if now >= deadline {
                 verdict = Some(Ended::TimedOut(step));
@@ -78,7 +78,7 @@ pub(crate) async fn run(
                 result = &mut exec => break Some(result),
                 () = cancel.cancelled() => {}
                 () = sleep_until(deadline.min(silent).min(now + LOOK_EVERY)) => {
-                    if let Some(line) = pulse.line_to_show() {
+                    if let Some(line) = heartbeat.line_to_show() {
                         let _ = events.send(Event::Output { target: target.clone(), line });
                     }
                 }

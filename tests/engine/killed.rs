@@ -1,4 +1,4 @@
-//! `kill -9` at any moment of whatever the engine does, and of the keepers of its containers: nothing is left of it but
+//! `kill -9` at any moment of whatever the engine does, and of the shims of its containers: nothing is left of it but
 //! a store that is whole.
 
 // A child speaks to its parent, and a seed to whoever reads the failure.
@@ -256,7 +256,7 @@ pub(crate) async fn at_any_moment(bench: Bench) {
     }
     let asleep = asleep(&run);
     until("no process is left", SOON, async || own.processes(&asleep).is_empty()).await;
-    assert_eq!(own.names("containers"), [""; 0], "each was removed by its keeper");
+    assert_eq!(own.names("containers"), [""; 0], "each was removed by its shim");
     assert_eq!(mounts(&own.store(), &pids), [""; 0]);
     // An earlier process may have had one of these numbers.
     let left = control_groups().into_iter().filter(|group| !before.contains(group) && is_of(&name(group), &pids));
@@ -269,7 +269,7 @@ pub(crate) async fn at_any_moment(bench: Bench) {
     }
 }
 
-/// The keeper of a container is killed: the container ends with it, and the next who opens the store cleans up.
+/// The shim of a container is killed: the container ends with it, and the next who opens the store cleans up.
 pub(crate) async fn keepers_are_missed(bench: Bench) {
     let own = Own::new();
     let first = own.open().await;
@@ -284,8 +284,8 @@ pub(crate) async fn keepers_are_missed(bench: Bench) {
     let names = own.names("containers");
     assert_eq!(names.len(), 3);
     for name in &names {
-        let keeper = std::fs::read_to_string(own.store().join("containers").join(name).join("keeper")).unwrap();
-        kill(Pid::from_raw(keeper.parse().unwrap()), Signal::SIGKILL).unwrap();
+        let shim = std::fs::read_to_string(own.store().join("containers").join(name).join("shim")).unwrap();
+        kill(Pid::from_raw(shim.parse().unwrap()), Signal::SIGKILL).unwrap();
     }
     let program = own.program.to_str().unwrap().to_owned();
     until("their containers end with them", SOON, async || own.processes(&program).is_empty()).await;

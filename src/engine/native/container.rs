@@ -44,7 +44,7 @@ pub(super) struct NativeContainer {
     pub(super) cgroups: Vec<Cgroup>,
     /// Closing it ends the container.
     pub(super) socket: Arc<UnixStream>,
-    pub(super) keeper: Mutex<Option<Child>>,
+    pub(super) shim: Mutex<Option<Child>>,
     pub(super) next: AtomicU64,
 }
 
@@ -52,9 +52,9 @@ impl Drop for NativeContainer {
     fn drop(&mut self) {
         // Somebody may still hold the socket for a moment; nothing is read from it any more.
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
-        if let Some(mut keeper) = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(mut shim) = self.shim.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // Collected, so that it does not stay a zombie of a long run.
-            std::thread::spawn(move || keeper.wait());
+            std::thread::spawn(move || shim.wait());
         }
     }
 }
@@ -300,11 +300,11 @@ impl NativeContainer {
     /// [`Container::remove`], for who shares it.
     pub(super) async fn end(&self) -> Result<(), EngineError> {
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut keeper) = keeper else { return Ok(()) };
+        let shim = self.shim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut shim) = shim else { return Ok(()) };
         let folder = self.folder.clone();
         let removed = blocking(move || {
-            let status = keeper.wait()?;
+            let status = shim.wait()?;
             if status.success() || !folder.exists() {
                 return Ok(());
             }

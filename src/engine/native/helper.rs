@@ -1,6 +1,6 @@
 //! The helper: this same program, started again with one argument, alone in its process and with one thread, which is
 //! what making namespaces and forking need. It takes one order over the socket that is its standard input. As a
-//! container's keeper it stays outside of the container, waits for its end, however that comes, and removes what it
+//! container's shim it stays outside of the container, waits for its end, however that comes, and removes what it
 //! leaves: killing farm leaves nothing, because the end of farm closes the socket, which ends the container.
 
 use std::fs::File;
@@ -261,7 +261,7 @@ fn clone_into(namespaces: CloneFlags) -> io::Result<ForkResult> {
     }
 }
 
-/// What the container's first process needs of its keeper: its ids, and its place in control groups.
+/// What the container's first process needs of its shim: its ids, and its place in control groups.
 fn begin(setup: &Setup, child: Pid) -> Result<(), Answer> {
     if let Some(range) = setup.range {
         range.apply(child.as_raw()).map_err(|error| Answer::of("give a container its ids", &error))?;
@@ -281,7 +281,7 @@ fn inside(socket: &UnixStream, setup: &Setup, gate: OwnedFd) -> Result<i32, (Str
         let action = action.to_owned();
         move |error: io::Error| (action, error)
     };
-    // A keeper that is gone already leaves the gate shut.
+    // A shim that is gone already leaves the gate shut.
     let mut byte = [0];
     if nix::unistd::read(&gate, &mut byte) != Ok(1) {
         return Ok(1);
@@ -291,8 +291,8 @@ fn inside(socket: &UnixStream, setup: &Setup, gate: OwnedFd) -> Result<i32, (Str
         // Another id takes that away, and with it this process's own files in /proc.
         set_dumpable(true).map_err(|error| failed("become root of a user namespace")(error.into()))?;
     }
-    // Without its keeper nobody would clean up after it. It may have gone just now.
-    set_pdeathsig(Signal::SIGKILL).map_err(|error| failed("follow its keeper")(error.into()))?;
+    // Without its shim nobody would clean up after it. It may have gone just now.
+    set_pdeathsig(Signal::SIGKILL).map_err(|error| failed("follow its shim")(error.into()))?;
     let mut gone = [PollFd::new(std::os::fd::AsFd::as_fd(&gate), PollFlags::POLLIN)];
     if poll(&mut gone, PollTimeout::ZERO).is_ok_and(|ready| ready > 0) {
         return Ok(1);
@@ -313,7 +313,7 @@ fn detach(socket: &UnixStream) -> io::Result<()> {
     }
 }
 
-/// The keeper's files are none of the container's: a folder of this host, open, leads out of any root. Only for a process
+/// The shim's files are none of the container's: a folder of this host, open, leads out of any root. Only for a process
 /// that never returns to whoever owns them.
 fn close_others() {
     // SAFETY: takes numbers; what had owned these descriptors belongs to the other process of the fork.

@@ -15,12 +15,12 @@ mod health;
 mod helper;
 mod ids;
 mod init;
-mod keeper;
 mod landlock;
 mod protocol;
 mod pull;
 mod registry;
 mod sandbox;
+mod shim;
 mod store;
 mod syscalls;
 mod tree;
@@ -41,8 +41,8 @@ use self::cgroup::Cgroups;
 use self::container::NativeContainer;
 pub(crate) use self::health::health;
 use self::ids::IdMap;
-use self::keeper::Helpers;
 use self::protocol::{Answer, Order, Setup};
+use self::shim::Helpers;
 use self::store::{ContainerRecord, Staging, Store, Swept};
 use super::{
     BuildSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, Network, OutputSink,
@@ -53,7 +53,7 @@ use crate::types::{Arch, Progress};
 
 /// The kernel's largest options for a mount, less what is beside the layers in them.
 const MOST_LAYERS: usize = 100;
-/// How long the keeper of somebody else's container may take to remove it.
+/// How long the shim of somebody else's container may take to remove it.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(30);
 const REMOVAL_POLL: Duration = Duration::from_millis(10);
 
@@ -477,7 +477,7 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         folder,
         cgroups: groups,
         socket: Arc::new(helper.socket),
-        keeper: Mutex::new(Some(helper.process)),
+        shim: Mutex::new(Some(helper.process)),
         next: AtomicU64::new(0),
     })
 }
@@ -525,7 +525,7 @@ fn reap(shared: &Shared, run: Option<&str>) -> io::Result<usize> {
     Ok(ours.len())
 }
 
-/// The keeper of a container whose lock is held lives, and its process id is its own.
+/// The shim of a container whose lock is held lives, and its process id is its own.
 fn end_keeper(folder: &Path) {
     let pid = std::fs::read_to_string(folder.join(store::KEEPER)).ok().and_then(|text| text.parse::<i32>().ok());
     if let Some(pid) = pid.filter(|_| !store::is_abandoned(folder)) {

@@ -53,7 +53,7 @@ pub(super) struct Setup {
     /// container ends.
     pub(super) folder: PathBuf,
     pub(super) record: ContainerRecord,
-    /// The ids of the container, where they are others than those of its keeper.
+    /// The ids of the container, where they are others than those of its shim.
     pub(super) range: Option<Range>,
     /// The network of this host in place of none.
     pub(super) host_network: bool,

@@ -83,7 +83,7 @@ pub(super) fn enter(setup: &Setup) -> Result<Option<File>, (String, io::Error)> 
             OwnedFd::from(File::open(&root).map_err(step(format!("open {}", root.display())))?)
         }
         // What another user namespace has mounted cannot become the root (pivot_root(2)), a copy of it can. Its place is the
-        // working directory that this process has of its keeper: it may not walk there by itself.
+        // working directory that this process has of its shim: it may not walk there by itself.
         Some(_) => {
             let root = open_tree(Path::new("."), false).map_err(step("copy the mount of its image"))?;
             attach(&root, ".").map_err(step("mount the layers of its image"))?;
@@ -116,11 +116,11 @@ pub(super) fn enter(setup: &Setup) -> Result<Option<File>, (String, io::Error)> 
     Ok(score)
 }
 
-/// For a container with ids of its own, by its keeper, in whose mount namespace they are then, and whose working directory
+/// For a container with ids of its own, by its shim, in whose mount namespace they are then, and whose working directory
 /// they become: the ids of the container may not walk to the store.
 pub(super) fn mount_layers(setup: &Setup) -> Step {
     unshare(CloneFlags::CLONE_NEWNS).map_err(step("make a mount namespace"))?;
-    // What is unmounted on this host goes from here, too: the keeper lives as long as the container.
+    // What is unmounted on this host goes from here, too: the shim lives as long as the container.
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_SLAVE, NONE).map_err(step("keep mounts private"))?;
     root_of_layers(setup)?;
     let root = setup.folder.join("root");

@@ -1,4 +1,4 @@
-//! Packages laid on a base before its script runs.
+//! Packages that are pre-installed on a base before its script runs.
 
 use super::*;
 

@@ -28,8 +28,8 @@ pub(super) use upkeep::Swept;
 pub(super) const TREE: &str = "t";
 /// The file beside a layer's tree that says which tar stream the tree makes: what it is, byte for byte.
 const SEAL: &str = "seal";
-/// The file in a container's folder that holds the process id of its keeper.
-pub(super) const KEEPER: &str = "keeper";
+/// The file in a container's folder that holds the process id of its shim.
+pub(super) const KEEPER: &str = "shim";
 /// Names of layers: as many digits of their digest as keep a mount's options short and collisions out of reach.
 const NAME_DIGITS: usize = 32;
 /// What the tags of images begin with that a build needs for itself: the name of its folder in `staging` follows, and a
@@ -457,7 +457,7 @@ impl Store {
 }
 
 /// A folder for a container, locked: it is the caller's until the lock is closed. Under [`Store::shared`], and by the
-/// container's keeper: whatever happens to farm, who made it removes it.
+/// container's shim: whatever happens to farm, who made it removes it.
 pub(super) fn make_container(folder: &Path, record: &ContainerRecord, range: Option<Range>) -> io::Result<File> {
     let lock = make_locked(folder)?;
     make_tree(folder, range)?;

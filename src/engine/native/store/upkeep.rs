@@ -15,7 +15,7 @@ use super::{Descriptor, GONE, OF_BUILD, REFERENCE, Rubbish, SEAL, Store, TREE, a
 pub(in crate::engine::native) struct Swept {
     /// For the helper to remove.
     pub(in crate::engine::native) rubbish: Vec<Rubbish>,
-    /// Of containers whose keeper is gone.
+    /// Of containers whose shim is gone.
     pub(in crate::engine::native) cgroups: Vec<PathBuf>,
     /// Of files that are gone already.
     pub(in crate::engine::native) bytes: u64,

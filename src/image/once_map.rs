@@ -11,12 +11,12 @@ use super::ImageError;
 
 /// One for each key in use.
 #[derive(Debug, Default)]
-pub(super) struct Flights(Mutex<HashMap<String, Flight>>);
+pub(super) struct OnceMap(Mutex<HashMap<String, Flight>>);
 
 /// Held while the work is done; holds when and how it last failed.
 type Flight = Arc<tokio::sync::Mutex<Option<(Instant, ImageError)>>>;
 
-impl Flights {
+impl OnceMap {
     /// Does `work`, or waits for whoever does it under this key. Who was already waiting when it failed fails likewise;
     /// who comes later tries again. `work` must begin by looking whether it is done already.
     pub(super) async fn run<T>(
@@ -85,11 +85,11 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_wait_share_a_failure_and_those_who_come_later_try_again() {
-        let flights = Flights::default();
+        let once = OnceMap::default();
         let cancel = CancellationToken::new();
         let tries = AtomicUsize::new(0);
         let attempt = || {
-            flights.run("key", &cancel, async {
+            once.run("key", &cancel, async {
                 tries.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
                 Err::<(), _>(failure())
@@ -104,13 +104,13 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_callers_cancellation_is_its_own() {
-        let flights = Flights::default();
+        let once = OnceMap::default();
         let cancel = CancellationToken::new();
-        let first = flights.run("key", &cancel, async {
+        let first = once.run("key", &cancel, async {
             tokio::task::yield_now().await;
             Err::<u32, _>(ImageError::Cancelled)
         });
-        let second = flights.run("key", &cancel, async { Ok(2) });
+        let second = once.run("key", &cancel, async { Ok(2) });
         let (first, second) = tokio::join!(first, second);
         assert!(matches!(first, Err(ImageError::Cancelled)));
         assert_eq!(second.unwrap(), 2);
@@ -118,13 +118,13 @@ mod tests {
 
     #[tokio::test]
     async fn waiting_can_be_cancelled() {
-        let flights = Flights::default();
+        let once = OnceMap::default();
         let cancel = CancellationToken::new();
-        let first = flights.run("key", &cancel, async {
+        let first = once.run("key", &cancel, async {
             cancel.cancelled().await;
             Ok(())
         });
-        let second = flights.run("key", &cancel, async { Ok(()) });
+        let second = once.run("key", &cancel, async { Ok(()) });
         let (first, second, ()) = tokio::join!(first, second, async { cancel.cancel() });
         first.unwrap();
         assert!(matches!(second, Err(ImageError::Cancelled)));

@@ -75,7 +75,7 @@ pub enum Components {
 
 /// The packages of a distribution for one architecture.
 #[derive(Debug)]
-pub struct Holdings {
+pub struct ArchiveIndex {
     contents: Arc<Contents>,
     packages: Arc<Index>,
 }
@@ -121,14 +121,14 @@ impl Archives {
     /// # Errors
     /// [`ArchiveError::Undescribed`] for a distribution without an apt archive in its definition; else what went wrong
     /// while reading, which is tried anew when asked again.
-    pub async fn holdings(
+    pub async fn index(
         &self,
         distro: &Distro,
         arch: Arch,
         progress: &dyn Progress,
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
-    ) -> Result<Holdings, ArchiveError> {
+    ) -> Result<ArchiveIndex, ArchiveError> {
         let suites = self.suites(distro, Components::All)?;
         let place = Place::new(&suites, arch);
         let (contents, packages) = tokio::try_join!(
@@ -136,13 +136,13 @@ impl Archives {
             // What is to be said of a suite is said once.
             self.packages(distro, arch, Components::All, progress, &|_| (), cancel),
         )?;
-        Ok(Holdings { contents, packages })
+        Ok(ArchiveIndex { contents, packages })
     }
 
     /// The packages alone, for those who know names: it needs no Contents indexes.
     ///
     /// # Errors
-    /// As [`Archives::holdings`].
+    /// As [`Archives::index`].
     pub async fn packages(
         &self,
         distro: &Distro,
@@ -158,7 +158,7 @@ impl Archives {
     }
 
     /// # Errors
-    /// As [`Archives::holdings`].
+    /// As [`Archives::index`].
     pub fn suites(&self, distro: &Distro, components: Components) -> Result<Vec<Suite>, ArchiveError> {
         let undescribed = |reason: String| ArchiveError::Undescribed { distro: distro.id.clone(), reason };
         let bootstrap =
@@ -175,12 +175,12 @@ impl Archives {
     }
 }
 
-impl Holdings {
+impl ArchiveIndex {
     /// Of the texts of a Contents and a Packages index for amd64.
     #[cfg(test)]
-    pub(super) fn for_test(contents: &str, packages: &str) -> Holdings {
+    pub(super) fn for_test(contents: &str, packages: &str) -> ArchiveIndex {
         let packages = super::packages::tests::index(packages);
-        Holdings { contents: Arc::new(Contents::for_test(contents)), packages: Arc::new(packages) }
+        ArchiveIndex { contents: Arc::new(Contents::for_test(contents)), packages: Arc::new(packages) }
     }
 
     /// Every package that provides this, whatever its version, by name; of one in several versions the newest. Blocks: it
@@ -256,8 +256,8 @@ mod tests {
     use crate::fetch::Fetcher;
     use crate::types::NoProgress;
 
-    async fn holdings(archives: &Archives, distro: &Distro) -> Result<Holdings, ArchiveError> {
-        archives.holdings(distro, Arch::Amd64, &NoProgress, &|_| (), &CancellationToken::new()).await
+    async fn index(archives: &Archives, distro: &Distro) -> Result<ArchiveIndex, ArchiveError> {
+        archives.index(distro, Arch::Amd64, &NoProgress, &|_| (), &CancellationToken::new()).await
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +278,7 @@ mod tests {
         let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
         let mirror = Mirror { url: archive.url().into(), origin: Origin::Configured };
         let archives = Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)]));
-        let first = holdings(&archives, &distro).await.unwrap();
+        let first = index(&archives, &distro).await.unwrap();
         let shown = |capability: &str| -> Vec<String> {
             let candidates = first.candidates(&Capability::parse(capability).unwrap()).unwrap();
             candidates.iter().map(Candidate::to_string).collect()
@@ -290,13 +290,13 @@ mod tests {
         // A second distribution with the same archive, and an archive that has gone meanwhile: nothing is read again.
         std::fs::remove_dir_all(archive.folder.path().join("dists")).unwrap();
         let other = Distro { id: "rpm-generic".to_owned(), ..distro.clone() };
-        let again = holdings(&archives.clone(), &other).await.unwrap();
+        let again = index(&archives.clone(), &other).await.unwrap();
         assert!(Arc::ptr_eq(&first.contents, &again.contents) && Arc::ptr_eq(&first.packages, &again.packages));
-        let error = archives.holdings(&distro, Arch::Arm64, &NoProgress, &|_| (), &CancellationToken::new()).await;
+        let error = archives.index(&distro, Arch::Arm64, &NoProgress, &|_| (), &CancellationToken::new()).await;
         assert!(error.is_err(), "another architecture has indexes of its own");
 
         distro.bootstrap = None;
-        let error = holdings(&archives, &distro).await.unwrap_err().to_string();
+        let error = index(&archives, &distro).await.unwrap_err().to_string();
         assert_eq!(error, "the archive of debian-sid is not known: its definition has no [bootstrap]");
     }
 }

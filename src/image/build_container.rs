@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::install::{Install, Unlaid, say};
+use super::install::{Install, PreinstallError, say};
 use super::{FetchFirst, FileContent, ImageError, Images};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, ImageInfo, Network, OutputSink,
@@ -41,18 +41,18 @@ pub(super) struct Work<'a> {
 }
 
 /// How the work ended.
-pub(super) enum Made {
+pub(super) enum BuildResult {
     Image(ImageInfo),
     Failed {
         exit_code: i32,
         unsatisfiable: Vec<String>,
         oom: bool,
     },
-    /// Packages could not be laid, and the system is of no use any more: why.
-    Spoilt(String),
+    /// Pre-installing packages failed half-way, so this container cannot be used again. Holds the reason.
+    Dirty(String),
 }
 
-/// Does the work; the container is gone afterwards, however it ended. What is to be installed is laid before the scripts
+/// Does the work; the container is gone afterwards, however it ended. What is to be installed is pre-installed before the scripts
 /// run, which have to cope when it was not.
 pub(super) async fn make(
     images: &Images,
@@ -60,7 +60,7 @@ pub(super) async fn make(
     install: Option<(&mut Install, &dyn Progress)>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
-) -> Result<Made, ImageError> {
+) -> Result<BuildResult, ImageError> {
     let Some(fetch) = work.fetch else {
         let container = create(images, work, work.network, cancel).await?;
         let result = match run(container.as_ref(), images, work, install, None, sink, cancel).await {
@@ -103,7 +103,10 @@ pub(super) async fn make(
 }
 
 /// `result`, once the container is gone.
-async fn removed(container: Box<dyn Container>, result: Result<Made, ImageError>) -> Result<Made, ImageError> {
+async fn removed(
+    container: Box<dyn Container>,
+    result: Result<BuildResult, ImageError>,
+) -> Result<BuildResult, ImageError> {
     let removed = container.remove().await;
     let made = result?;
     removed?;
@@ -131,11 +134,15 @@ async fn create(
     Ok(images.engine.create(&spec).await?)
 }
 
-async fn commit(container: &dyn Container, work: &Work<'_>, cancel: &CancellationToken) -> Result<Made, ImageError> {
+async fn commit(
+    container: &dyn Container,
+    work: &Work<'_>,
+    cancel: &CancellationToken,
+) -> Result<BuildResult, ImageError> {
     if cancel.is_cancelled() {
         return Err(ImageError::Cancelled);
     }
-    Ok(Made::Image(container.commit(&work.commit).await?))
+    Ok(BuildResult::Image(container.commit(&work.commit).await?))
 }
 
 /// Uploads the files and runs the scripts, `variable` set in their environment; how they failed, if they did.
@@ -147,7 +154,7 @@ async fn run(
     variable: Option<&str>,
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
-) -> Result<Option<Made>, ImageError> {
+) -> Result<Option<BuildResult>, ImageError> {
     if !work.files.is_empty() {
         let files = work.files.to_vec();
         container.upload(&GuestPath::new("/"), stream::from_tar(move |tar| add_files(tar, &files))).await?;
@@ -157,11 +164,13 @@ async fn run(
     }
     container.start().await?;
     if let Some((install, progress)) = install {
-        match install.lay(images, container, sink, progress, cancel).await {
+        match install.preinstall(images, container, sink, progress, cancel).await {
             Ok(()) => {}
-            Err(Unlaid::Untouched(reason)) => say(sink, &format!("farm: apt unpacks all by itself: {reason}")).await?,
-            Err(Unlaid::Spoilt(reason)) => return Ok(Some(Made::Spoilt(reason))),
-            Err(Unlaid::Failed(error)) => return Err(error),
+            Err(PreinstallError::Untouched(reason)) => {
+                say(sink, &format!("farm: apt unpacks all by itself: {reason}")).await?
+            }
+            Err(PreinstallError::Dirty(reason)) => return Ok(Some(BuildResult::Dirty(reason))),
+            Err(PreinstallError::Failed(error)) => return Err(error),
         }
     }
     let mut env = work.env.clone();
@@ -183,7 +192,7 @@ async fn run(
         let oom = container.stats().await?.oom_kills.is_some_and(|kills| kills > 0);
         if !status.success() || oom {
             let unsatisfiable = std::mem::take(&mut watcher.unsatisfiable);
-            return Ok(Some(Made::Failed { exit_code: status.code, unsatisfiable, oom }));
+            return Ok(Some(BuildResult::Failed { exit_code: status.code, unsatisfiable, oom }));
         }
     }
     Ok(None)
