@@ -62,15 +62,6 @@ pub fn into_reader(stream: ByteStream) -> impl Read + Send {
     SyncIoBridge::new(StreamReader::new(stream))
 }
 
-/// A file's bytes as a stream.
-pub fn from_file(path: std::path::PathBuf) -> ByteStream {
-    from_writer(move |writer| {
-        let mut file = std::fs::File::open(path)?;
-        io::copy(&mut file, writer)?;
-        Ok(())
-    })
-}
-
 /// What a reader gives, decompressed where it begins as gzip, xz, bzip2 and Zstandard data do.
 ///
 /// # Errors

@@ -192,6 +192,8 @@ pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// The whole plan as JSON: exactly what `farm build` would run
+    ///
+    /// Scripts and files stand in `texts`, each once, by the digest that jobs have in their place.
     #[arg(long)]
     pub json: bool,
     /// For each target that changed, the inputs with their digests before and after

@@ -1,6 +1,10 @@
 //! `farm plan`: what `farm build` would run, and why.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::args::{ColorChoice, GraphChoice, PlanArgs};
 use super::config::Config;
@@ -88,8 +92,33 @@ fn json(plan: &Plan, decided: &[Decided<'_>]) -> String {
             job,
         })
         .collect();
-    let value = serde_json::json!({"schema": 1, "jobs": jobs, "warnings": plan.warnings});
+    let mut value = serde_json::json!({"schema": 2, "jobs": jobs, "warnings": plan.warnings});
+    let mut texts = BTreeMap::new();
+    share_texts(&mut value["jobs"], &mut texts);
+    value["texts"] = serde_json::json!(texts);
     format!("{value:#}\n")
+}
+
+/// Keys of a job that hold a script or the content of a file: the same text for many targets.
+const TEXTS: [&str; 8] = ["script", "content", "install", "check", "test", "remove", "former", "upgrade"];
+
+/// Puts digests in the place of scripts and files, and these, once each, into `texts`.
+fn share_texts(value: &mut Value, texts: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| share_texts(item, texts)),
+        Value::Object(entries) => {
+            for (key, entry) in entries {
+                match entry {
+                    Value::String(text) if TEXTS.contains(&key.as_str()) => {
+                        let digest = format!("sha256:{}", hex::encode(Sha256::digest(text.as_bytes())));
+                        texts.insert(digest.clone(), std::mem::replace(text, digest));
+                    }
+                    entry => share_texts(entry, texts),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The header of the override that gives a job an input, if it is not the recipe itself.
@@ -170,7 +199,6 @@ fn because(reason: &Reason, origin: &dyn Fn(&str) -> Option<String>) -> String {
         Reason::UpToDate => String::new(),
         Reason::NeverBuilt => "never built".to_owned(),
         Reason::NotTested => "built, but never tested".to_owned(),
-        Reason::Forced => "forced".to_owned(),
         Reason::Needs { targets } => {
             let targets: Vec<String> = targets.iter().map(Target::to_string).collect();
             format!("the packages of {} change", targets.join(" or "))

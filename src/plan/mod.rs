@@ -543,7 +543,6 @@ pub enum Reason {
         inputs: Vec<Change>,
     },
     NotTested,
-    Forced,
     /// Of its own inputs none has changed; what it takes from these targets, which are to be built, may.
     Needs {
         targets: Vec<Target>,

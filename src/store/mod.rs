@@ -159,12 +159,6 @@ impl Store {
             .collect()
     }
 
-    /// Writes `dist/SHA256SUMS` over the artifacts of all records, in the format of `sha256sum -c`, by atomic rename.
-    /// [`Staging::accept`] does it too.
-    pub fn write_sums(&self) -> Result<(), StoreError> {
-        write_root_sums(&self.root)
-    }
-
     /// A fresh staging folder for a job; left-overs of dead runs are removed on the way.
     pub fn stage(&self, target: &Target) -> Result<Staging, StoreError> {
         Staging::new(&self.root, &target.folder())
@@ -273,6 +267,7 @@ fn sums<'a>(prefix: &str, artifacts: impl Iterator<Item = &'a Artifact>) -> Stri
     artifacts.map(|artifact| format!("{}  {prefix}{}\n", artifact.sha256, artifact.file_name)).collect()
 }
 
+/// Writes `dist/SHA256SUMS` over the artifacts of all records, in the format of `sha256sum -c`, by atomic rename.
 fn write_root_sums(root: &Path) -> Result<(), StoreError> {
     let work = root.join(WORK_FOLDER);
     // Two jobs that finish together must not overwrite the newer list with the older one.

@@ -172,8 +172,13 @@ fn a_plan_as_json_holds_what_would_run() {
     let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "--matrix", "--json"]);
     ran.exits(0);
     let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(plan["schema"], 1);
+    assert_eq!(plan["schema"], 2);
     let job = &plan["jobs"][0];
+    // A text that many targets have stands once, by its digest.
+    let script = job["packaging"]["steps"][0]["script"].as_str().unwrap();
+    assert!(script.starts_with("sha256:"), "{script}");
+    assert!(plan["texts"][script].as_str().unwrap().contains("phase "), "{ran}");
+    assert!(plan["jobs"].to_string().len() < 10_000 * plan["jobs"].as_array().unwrap().len(), "{ran}");
     assert_eq!(job["id"], "greet@debian-12/amd64");
     assert_eq!(job["because"]["reason"], "never-built");
     assert!(job["packaging"]["steps"].as_array().is_some_and(|steps| !steps.is_empty()), "{ran}");
