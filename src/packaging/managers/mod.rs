@@ -5,6 +5,7 @@ mod apt;
 mod descriptor;
 mod dnf;
 mod rpm_on_debian;
+mod rpms;
 mod zypper;
 
 use crate::distro::{Distro, PackageManager};

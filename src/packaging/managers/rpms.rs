@@ -1,0 +1,63 @@
+//! What package managers of .rpm packages have in common: the shape of their scripts, in which each has words of its own.
+
+use crate::distro::Distro;
+use crate::packaging::text::quote;
+use crate::packaging::{
+    BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
+    rpm,
+};
+use crate::recipe::Recipe;
+
+/// The words of one of them.
+pub(super) struct Words {
+    /// The prefix of the functions in `library`.
+    pub(super) name: &'static str,
+    pub(super) library: &'static str,
+    /// The end of the install script, after what it begins with and what the test requires.
+    pub(super) install: &'static str,
+    /// Removes the packages `$names`, without network.
+    pub(super) remove: &'static str,
+    /// Defines `farm_resolve`, which upgrades to the packages in a folder.
+    pub(super) resolve: fn(&str) -> String,
+}
+
+impl Words {
+    fn preamble(&self, distro: &Distro) -> String {
+        format!(
+            "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={}\n{}",
+            quote(&distro.enable_repositories.join(" ")),
+            self.library
+        )
+    }
+
+    pub(super) fn builder(&self, recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+        rpm::builder(recipe, distro, self.name, &self.preamble(distro))
+    }
+
+    /// Without network if what is in the base is enough: rpm itself can tell.
+    pub(super) fn test(&self, recipe: &Recipe, distro: &Distro) -> TestScripts {
+        let begin = format!(
+            "{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\nfarm_rpm=rpm\n{LIFE}",
+            self.preamble(distro)
+        );
+        let (install, remove) = (self.install, self.remove);
+        TestScripts {
+            tester: None,
+            install: format!(
+                "{begin}set -- {}\n{install}{}",
+                rpm::arguments(&rpm::test_requires(recipe)),
+                include_str!("../scripts/rpm-fresh.sh")
+            ),
+            remove: format!("{}{remove}\n{}", rpm::removal_preamble(), include_str!("../scripts/rpm-remove.sh")),
+            upgrade: UpgradeSetup {
+                tester: None,
+                former: format!("{begin}{}", include_str!("../scripts/rpm-former.sh")),
+                upgrade: format!(
+                    "{begin}farm_keep=yes\n{}{}",
+                    (self.resolve)(TEST_PACKAGES),
+                    include_str!("../scripts/rpm-upgrade.sh")
+                ),
+            },
+        }
+    }
+}
