@@ -8,10 +8,8 @@ use std::sync::Arc;
 use super::config::Config;
 use super::failure::Failure;
 use super::output;
-use crate::archive::Archives;
-use crate::engine::{self, Engine, EngineError, EngineInfo, Network};
+use crate::engine::{self, Engine, EngineError, EngineInfo};
 use crate::fetch::Fetcher;
-use crate::image::{BaseChoice, ImageOptions, Images};
 use crate::project::{Access, Project, Unread};
 use crate::report::{Style, Tone};
 use crate::types::{Arch, FolderError, own_folder, printable};
@@ -122,16 +120,6 @@ pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> B
             (!url.is_empty()).then(|| (archive, url.trim_end_matches('/').to_owned()))
         })
         .collect()
-}
-
-pub(crate) fn images(
-    engine: Arc<dyn Engine>,
-    base: BaseChoice,
-    archives: Archives,
-    run: &str,
-    network: Network,
-) -> Images {
-    Images::new(engine, ImageOptions::new(base, archives, run, network))
 }
 
 /// `20261122-235716-4f2a`: sorts by time, and two runs that start in one second differ.

@@ -16,7 +16,7 @@ use super::output::{self, Surroundings};
 use super::{distros, signals};
 use crate::distro::{Catalogue, Distro};
 use crate::engine::{Engine, ImageInfo, Network, OutputSink, OutputStream, labels};
-use crate::image::{BaseChoice, ImageError, Images, LeftOut};
+use crate::image::{BaseChoice, ImageError, ImageOptions, Images, LeftOut};
 use crate::report::table::Table;
 use crate::report::{Style, Tone, count};
 use crate::types::{Arch, Progress, human_bytes, printable};
@@ -61,7 +61,7 @@ pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
 /// Images of one engine, for listing and removing: nothing is fetched or made.
 fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
     let archives = context::access(&[], false, &Config::default())?.archives([]);
-    Ok(context::images(engine, BaseChoice::Store, archives, "images", Network::Default))
+    Ok(Images::new(engine, ImageOptions::new(BaseChoice::Store, archives, "images", Network::Default)))
 }
 
 fn label(image: &ImageInfo, name: &str) -> String {
@@ -185,7 +185,8 @@ async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Resu
     let all: Vec<Arc<Distro>> = if named.is_empty() { catalogue.iter().cloned().collect() } else { named.clone() };
     let access = context::access(asked.mirrors, false, asked.config)?;
     let archives = access.archives(all.iter().map(AsRef::as_ref));
-    let images = context::images(engine, BaseChoice::Auto, archives, &context::new_run(), Network::Default);
+    let images =
+        Images::new(engine, ImageOptions::new(BaseChoice::Auto, archives, &context::new_run(), Network::Default));
     let arches = asked.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
     let every: Vec<_> = all.iter().flat_map(|distro| arches.iter().map(|arch| (distro.clone(), *arch))).collect();
     let known = images.known_bases(&every).await?.identities;
@@ -255,7 +256,7 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
     let run = context::new_run();
     let access = context::access(asked.mirrors, false, asked.config)?;
     let archives = access.archives(wanted.iter().map(|distro| distro.as_ref()));
-    let images = context::images(engine, BaseChoice::Bootstrap, archives, &run, Network::Default);
+    let images = Images::new(engine, ImageOptions::new(BaseChoice::Bootstrap, archives, &run, Network::Default));
     let cancel = cancel_on_signal()?;
     for distro in wanted {
         let arch = asked.arch.unwrap_or(info.arch);

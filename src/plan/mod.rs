@@ -208,21 +208,25 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
             })
         })
         .collect();
-    let unchanged: BTreeMap<RecipeId, &SharedRecipe> =
-        firsts.iter().map(|target| (target.recipe.id(), &target.recipe)).collect();
-    let recipe_inputs: HashMap<RecipeId, Result<BTreeMap<String, String>, String>> = unchanged
-        .into_par_iter()
-        .map(|(id, recipe)| (id, key::recipe_inputs(recipe).map_err(|error| error.to_string())))
+    let answered: Vec<Answered> = firsts
+        .par_iter()
+        .map(|target| packaging::answered(target.recipe.recipe(), &target.distro, inputs.answers_for(target)))
         .collect();
+    let unchanged: BTreeMap<RecipeId, &SharedRecipe> = firsts
+        .iter()
+        .zip(&answered)
+        .filter(|(_, answered)| !answered.is_changed)
+        .map(|(target, _)| (target.recipe.id(), &target.recipe))
+        .collect();
+    let of_recipe = |recipe: &Recipe| key::recipe_inputs(recipe).map_err(|error| error.to_string());
+    let recipe_inputs: HashMap<RecipeId, Result<BTreeMap<String, String>, String>> =
+        unchanged.into_par_iter().map(|(id, recipe)| (id, of_recipe(recipe))).collect();
     let generated: Vec<Result<Generated, Vec<String>>> = firsts
         .par_iter()
-        .map(|target| {
-            let answered = packaging::answered(target.recipe.recipe(), &target.distro, inputs.answers_for(target));
-            let of_recipe = match answered.is_changed {
-                true => &key::recipe_inputs(&answered.recipe).map_err(|error| error.to_string()),
-                false => &recipe_inputs[&target.recipe.id()],
-            };
-            Generated::new(target, &answered, inputs.test, of_recipe)
+        .zip(&answered)
+        .map(|(target, answered)| match recipe_inputs.get(&target.recipe.id()) {
+            Some(known) if !answered.is_changed => Generated::new(target, answered, inputs.test, known),
+            _ => Generated::new(target, answered, inputs.test, &of_recipe(&answered.recipe)),
         })
         .collect();
     let jobs: Vec<Result<Job, Vec<String>>> = inputs
