@@ -21,8 +21,8 @@ use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
 use farm::matrix::Target;
 use farm::packaging::{
-    self, BuilderSetup, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind, TestSetup,
-    UpgradeSetup, User,
+    self, Answers, BuilderSetup, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
+    TestSetup, UpgradeSetup, User,
 };
 use farm::plan::{Job, JobLimits, Key, Plan};
 use farm::recipe::{PackageArch, RecipeFile, Selection};
@@ -106,7 +106,7 @@ impl Lab {
                 format: Format::Deb,
                 variant: None,
             },
-            recipe: Arc::new(recipe),
+            recipe: packaging::answered(&Arc::new(recipe), &self.distro, &Answers::new()).recipe,
             distro: self.distro.clone(),
             resolved: Arc::from([]),
             builder: Arc::new(BuilderSetup { requirements: Requirements::Listed(Vec::new()), script: USER.to_owned() }),
@@ -319,7 +319,8 @@ async fn a_missing_requirement_is_named_and_a_dead_mirror_is_not_the_packages_fa
     let Some(mut lab) = Lab::new("apt").await else { return };
     let with_builder = |lab: &Lab, name: &str, requires: &[&str]| {
         let mut job = lab.job(name, PACK);
-        job.recipe = Arc::new(load(&lab.folder.path().join(name), name, requires));
+        let recipe = Arc::new(load(&lab.folder.path().join(name), name, requires));
+        job.recipe = packaging::answered(&recipe, &job.distro, &Answers::new()).recipe;
         job.builder = Arc::new(packaging::builder(&job.recipe, &job.distro));
         job
     };

@@ -3,6 +3,7 @@
 //! archive: here are the questions, and the places that the answers go to.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -60,11 +61,39 @@ pub struct Replaced {
     pub unknown: bool,
 }
 
+/// The last stage of a recipe: in the words of one distribution, whose package manager knows every name in it. Only
+/// [`answered`] makes one, so that packaging is never generated of a recipe that still asks for something.
+#[derive(Debug, Clone)]
+pub struct TargetRecipe(Arc<Recipe>);
+
+impl TargetRecipe {
+    /// For tests with recipes that name packages only.
+    #[cfg(test)]
+    pub(crate) fn unchanged(recipe: Recipe) -> TargetRecipe {
+        TargetRecipe(Arc::new(recipe))
+    }
+
+    /// This recipe with a change that brings in no words of another distribution.
+    pub(super) fn with(&self, change: impl FnOnce(&mut Recipe)) -> TargetRecipe {
+        let mut recipe = Recipe::clone(&self.0);
+        change(&mut recipe);
+        TargetRecipe(Arc::new(recipe))
+    }
+}
+
+impl Deref for TargetRecipe {
+    type Target = Recipe;
+
+    fn deref(&self) -> &Recipe {
+        &self.0
+    }
+}
+
 /// A recipe for one distribution.
 #[derive(Debug, Clone)]
 pub struct Answered {
     /// The recipe itself when there is nothing to replace.
-    pub recipe: Arc<Recipe>,
+    pub recipe: TargetRecipe,
     pub is_changed: bool,
     pub replaced: Vec<Replaced>,
     /// Debian packages that stand in for what an RPM made on Debian requires at runtime.
@@ -139,7 +168,7 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
     stand_ins.sort();
     stand_ins.dedup();
     if changed.is_empty() {
-        return Answered { recipe: Arc::clone(recipe), is_changed: false, replaced, stand_ins };
+        return Answered { recipe: TargetRecipe(Arc::clone(recipe)), is_changed: false, replaced, stand_ins };
     }
     let mut new = Recipe::clone(recipe);
     for (key, list) in changed {
@@ -147,7 +176,7 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
             *place = list;
         }
     }
-    Answered { recipe: Arc::new(new), is_changed: true, replaced, stand_ins }
+    Answered { recipe: TargetRecipe(Arc::new(new)), is_changed: true, replaced, stand_ins }
 }
 
 struct Writer<'a> {
@@ -465,7 +494,7 @@ mod tests {
         let names = recipe_of(&format!("{start}requires = ['make']\n{}", rest.split_once("]\n").unwrap().1), &debian);
         assert!(!has_capabilities(&names));
         let same = answered(&names, &debian, &Answers::new());
-        assert!(Arc::ptr_eq(&same.recipe, &names) && same.replaced.is_empty());
+        assert!(!same.is_changed && same.replaced.is_empty());
     }
 
     #[test]

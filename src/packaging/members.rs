@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::TargetRecipe;
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::Format;
 
@@ -80,17 +81,17 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
 pub type FormerLinks = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The recipe, to which such links are added as if it had named them.
-pub fn with_former_links(recipe: &Recipe, format: Format, links: &FormerLinks) -> Recipe {
+pub fn with_former_links(recipe: &TargetRecipe, format: Format, links: &FormerLinks) -> TargetRecipe {
     let names: Vec<String> = members(recipe, format).into_iter().map(|member| member.name).collect();
-    let mut recipe = recipe.clone();
-    let systems =
-        std::iter::once(&mut recipe.package.system).chain(recipe.packages.values_mut().map(|sub| &mut sub.system));
-    for (name, system) in names.iter().zip(systems) {
-        for (path, target) in links.get(name).into_iter().flatten() {
-            system.former_links.entry(path.clone()).or_insert_with(|| target.clone());
+    recipe.with(|recipe| {
+        let systems =
+            std::iter::once(&mut recipe.package.system).chain(recipe.packages.values_mut().map(|sub| &mut sub.system));
+        for (name, system) in names.iter().zip(systems) {
+            for (path, target) in links.get(name).into_iter().flatten() {
+                system.former_links.entry(path.clone()).or_insert_with(|| target.clone());
+            }
         }
-    }
-    recipe
+    })
 }
 
 /// The links that a recipe names itself.

@@ -35,7 +35,7 @@ use crate::recipe::Recipe;
 use crate::relation;
 use crate::types::Format;
 
-pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
+pub use answers::{Answer, Answered, Answers, Question, Replaced, TargetRecipe, answered, has_capabilities, questions};
 pub use assembly::assembly_env;
 use managers::manager;
 use model::{
@@ -57,7 +57,7 @@ pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.
-pub fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
+pub fn builder(recipe: &TargetRecipe, distro: &Distro) -> BuilderSetup {
     (manager(distro.manager).builder)(recipe, distro)
 }
 
@@ -102,7 +102,7 @@ pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap
 ///
 /// What must be the same when a job is built again are the packages themselves (.deb, .rpm, .src.rpm). A .buildinfo
 /// records when and where it was made, and a .changes its checksum.
-pub fn generate(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+pub fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
@@ -120,16 +120,16 @@ pub fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
 
 /// As [`generate`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
 /// but a shell.
-pub fn staging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+pub fn staging(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     assembly::packaging(recipe, distro, source_date_epoch)
 }
 
-pub fn environment_probe(recipe: &Recipe, format: Format) -> EnvironmentProbe {
+pub fn environment_probe(recipe: &TargetRecipe, format: Format) -> EnvironmentProbe {
     assembly::probe(recipe, format)
 }
 
 /// The packages to make of the tree that [`staging`] leaves.
-pub fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Assembly {
+pub fn assembly(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Assembly {
     assembly::assembly(recipe, distro, source_date_epoch)
 }
 
@@ -148,7 +148,7 @@ fn installed_check(distro: &Distro) -> String {
 }
 
 /// The install test of a job. `stand_ins` are those of [`Answered`].
-pub fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
+pub fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let scripts = (manager(distro.manager).test)(recipe, distro, stand_ins);
     let TestScripts { tester, install, remove, upgrade } = scripts;
     let mut env = script_variables(recipe, distro);
@@ -175,7 +175,7 @@ pub fn replaced_whole(recipe: &Recipe) -> Vec<(String, &str)> {
 }
 
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.
-pub fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
+pub fn check(recipe: &TargetRecipe, distro: &Distro) -> Vec<String> {
     check::check(recipe, distro)
 }
 

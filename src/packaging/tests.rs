@@ -50,6 +50,11 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
     }
 }
 
+/// A recipe that names packages only.
+fn in_words(recipe: &Recipe) -> TargetRecipe {
+    TargetRecipe::unchanged(recipe.clone())
+}
+
 fn strings(list: &[&str]) -> Vec<String> {
     list.iter().map(|s| (*s).to_owned()).collect()
 }
@@ -173,7 +178,7 @@ fn daemon() -> Recipe {
 
 /// Of the packaging of [`daemon`], what it is about.
 fn system_parts(distro: &Distro) -> String {
-    let packaging = generate(&daemon(), distro, 1_700_000_000);
+    let packaging = generate(&in_words(&daemon()), distro, 1_700_000_000);
     let mut text = String::new();
     for file in packaging.files {
         let content = match file.path.as_str() {
@@ -228,7 +233,8 @@ fn users_are_made_once() {
     let mut fedora = distro(Format::Rpm, PackageManager::Dnf);
     assert!(system_parts(&fedora).contains("useradd"));
     fedora.triggers = vec![crate::distro::Trigger::Users];
-    let spec = generate(&daemon(), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
+    let spec =
+        generate(&in_words(&daemon()), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
     assert!(!spec.content.contains("useradd") && !spec.content.contains("\n%pre "), "{}", spec.content);
     assert!(spec.content.contains("farm-pkg.sysusers"), "{}", spec.content);
 }
@@ -244,10 +250,10 @@ fn macros_of_systemd_are_installed_where_they_exist() {
         ("rpm-generic", None),
     ] {
         let distro = catalogue.get(id).unwrap();
-        let Requirements::Listed(listed) = builder(&daemon(), distro).requirements else { panic!("a list") };
+        let Requirements::Listed(listed) = builder(&in_words(&daemon()), distro).requirements else { panic!("a list") };
         let found = listed.iter().find(|name| name.starts_with("systemd")).map(String::as_str);
         assert_eq!(found, expected, "{id}");
-        let Requirements::Listed(plain) = builder(&recipe(), distro).requirements else { panic!("a list") };
+        let Requirements::Listed(plain) = builder(&in_words(&recipe()), distro).requirements else { panic!("a list") };
         assert!(!plain.iter().any(|name| name.starts_with("systemd")), "{plain:?}");
     }
 }
@@ -265,9 +271,10 @@ fn python_is_looked_at_where_it_is_used() {
     ] {
         let mut recipe = recipe();
         recipe.build.requires = strings(requires);
-        let Requirements::Listed(listed) = builder(&recipe, &distro).requirements else { panic!("a list") };
+        let Requirements::Listed(listed) = builder(&in_words(&recipe), &distro).requirements else { panic!("a list") };
         assert_eq!(listed.iter().filter(|name| *name == "dh-sequence-python3").count(), usize::from(expected));
-        let control = generate(&recipe, &distro, 0).files.into_iter().find(|f| f.path == "debian/control").unwrap();
+        let control =
+            generate(&in_words(&recipe), &distro, 0).files.into_iter().find(|f| f.path == "debian/control").unwrap();
         assert_eq!(control.content.matches("dh-sequence-python3,\n").count(), usize::from(expected), "{requires:?}");
         assert_eq!(control.content.contains("${python3:Depends}"), expected, "{requires:?}");
     }
@@ -284,7 +291,7 @@ fn releases_have_what_their_definitions_say() {
         ("ubuntu-22.04", " lib/systemd/system\n", "4.5.1"),
         ("ubuntu-24.04", " usr/lib/systemd/system\n", "4.6.2"),
     ] {
-        let files = generate(&daemon(), catalogue.get(id).unwrap(), 0).files;
+        let files = generate(&in_words(&daemon()), catalogue.get(id).unwrap(), 0).files;
         let content = |path: &str| &files.iter().find(|file| file.path == path).unwrap().content;
         assert!(content("debian/rules").contains(folder), "{id}");
         assert!(content("debian/control").contains(&format!("\nStandards-Version: {policy}\n")), "{id}");
@@ -330,9 +337,9 @@ fn a_new_distribution_is_a_file_and_no_code() {
     let recipe = daemon();
     let rendered = |id: &str| -> String {
         let distro = catalogue.get(id).unwrap();
-        let files = generate(&recipe, distro, 0).files.into_iter().map(|file| file.content);
-        let Requirements::Listed(listed) = builder(&recipe, distro).requirements else { panic!("a list") };
-        files.chain([listed.join("\n"), format!("{:?}", assembly(&recipe, distro, 0))]).collect()
+        let files = generate(&in_words(&recipe), distro, 0).files.into_iter().map(|file| file.content);
+        let Requirements::Listed(listed) = builder(&in_words(&recipe), distro).requirements else { panic!("a list") };
+        files.chain([listed.join("\n"), format!("{:?}", assembly(&in_words(&recipe), distro, 0))]).collect()
     };
     for (id, with, without) in [
         (
@@ -377,7 +384,7 @@ fn a_new_distribution_is_a_file_and_no_code() {
 
 /// All files but the scripts that are the same for every recipe.
 fn rendered(recipe: &Recipe, distro: &Distro) -> String {
-    let packaging = generate(recipe, distro, 1_700_000_000);
+    let packaging = generate(&in_words(recipe), distro, 1_700_000_000);
     let own = |file: &&GuestFile| {
         let common = [
             "assign.awk",
@@ -423,10 +430,10 @@ fn packaging_of_the_project_itself_is_used_as_it_is() {
     recipe.packaging = OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("pack/own.spec".to_owned()) };
     for (format, manager) in [(Format::Deb, PackageManager::Apt), (Format::Rpm, PackageManager::Zypper)] {
         let distro = distro(format, manager);
-        let packaging = generate(&recipe, &distro, 1_700_000_000);
+        let packaging = generate(&in_words(&recipe), &distro, 1_700_000_000);
         assert_eq!(packaging.files, []);
         assert_eq!(packaging.expected, []);
-        let Requirements::FromSource { path, toolchain } = builder(&recipe, &distro).requirements else {
+        let Requirements::FromSource { path, toolchain } = builder(&in_words(&recipe), &distro).requirements else {
             panic!("requirements are not taken from the sources");
         };
         assert_eq!(path, if format == Format::Deb { "pack/debian/control" } else { "pack/own.spec" });
@@ -441,7 +448,7 @@ fn expected_packages_carry_full_versions() {
         let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
         let distro = distro(format, manager);
         let version = format!("1:1.0~rc1-2{}", distro.release_tag);
-        let expected = generate(&recipe(), &distro, 0).expected;
+        let expected = generate(&in_words(&recipe()), &distro, 0).expected;
         let names: Vec<(&str, &str)> = expected.iter().map(|e| (e.name.as_str(), e.version.as_str())).collect();
         assert_eq!(names, [("pkg", version.as_str()), (devel, version.as_str())]);
     }
@@ -468,8 +475,8 @@ fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
     let one = recipe();
     let mut other = recipe();
     other.build.requires.reverse();
-    assert_eq!(builder(&one, &distro), builder(&other, &distro));
-    assert!(!builder(&one, &distro).script.contains("example"), "a mirror is in the key");
+    assert_eq!(builder(&in_words(&one), &distro), builder(&in_words(&other), &distro));
+    assert!(!builder(&in_words(&one), &distro).script.contains("example"), "a mirror is in the key");
     let mirrors = Mirrors::from([
         ("debian".to_owned(), "http://ada:secret@near.example/debian".into()),
         ("debian-security".to_owned(), "http://near.example/security?token=secret".into()),
@@ -490,9 +497,9 @@ fn problem(format: Format, change: impl FnOnce(&mut Recipe), expect: &str) {
     let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
     let distro = distro(format, manager);
     let mut recipe = recipe();
-    assert_eq!(check(&recipe, &distro), Vec::<String>::new(), "the recipe is wrong without the change, too");
+    assert_eq!(check(&in_words(&recipe), &distro), Vec::<String>::new(), "the recipe is wrong without the change, too");
     change(&mut recipe);
-    let problems = check(&recipe, &distro);
+    let problems = check(&in_words(&recipe), &distro);
     assert!(problems.iter().any(|problem| problem.contains(expect)), "{problems:?} lacks {expect:?}");
 }
 
@@ -553,7 +560,7 @@ fn what_a_format_cannot_say_is_a_problem() {
 fn an_architecture_independent_main_package_has_only_such_parts_in_rpm() {
     let mut recipe = recipe();
     recipe.package.architecture = PackageArch::All;
-    assert_eq!(check(&recipe, &distro(Format::Rpm, PackageManager::Dnf)), Vec::<String>::new());
+    assert_eq!(check(&in_words(&recipe), &distro(Format::Rpm, PackageManager::Dnf)), Vec::<String>::new());
 }
 
 /// Every script must at least be a shell script, and say nothing about hosts.
@@ -573,12 +580,12 @@ fn scripts_parse() {
                     OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("own.spec".to_owned()) };
             }
             let distro = distro(format, manager);
-            scripts.push(builder(&recipe, &distro).script);
-            let packaging = generate(&recipe, &distro, 0);
+            scripts.push(builder(&in_words(&recipe), &distro).script);
+            let packaging = generate(&in_words(&recipe), &distro, 0);
             scripts.extend(packaging.steps.into_iter().map(|step| step.script));
             let shell = |file: &GuestFile| file.content.starts_with("#!/bin/sh");
             scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content));
-            let test = test(&recipe, &distro, &[]);
+            let test = test(&in_words(&recipe), &distro, &[]);
             scripts
                 .extend([test.install, test.remove].into_iter().chain(test.test).chain(test.tester.map(|t| t.script)));
         }

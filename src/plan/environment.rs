@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::{TargetInputs, date, key};
 use crate::distro::Distro;
 use crate::image::DockerfileImage;
-use crate::packaging::{self, Answered};
-use crate::recipe::{Environment, EnvironmentOrigin, PackagingTools, Recipe};
+use crate::packaging::{self, Answered, TargetRecipe};
+use crate::recipe::{Environment, EnvironmentOrigin, PackagingTools};
 use crate::types::{Arch, Format};
 
 /// `[environment]` for one target.
@@ -94,7 +94,7 @@ impl JobEnvironment {
         dockerfile_image(&self.origin, self.context_digest.as_deref(), arch)
     }
 
-    pub(super) fn key_inputs(&self, target: &TargetInputs, recipe: &Recipe) -> BTreeMap<String, String> {
+    pub(super) fn key_inputs(&self, target: &TargetInputs, recipe: &TargetRecipe) -> BTreeMap<String, String> {
         let mut inputs = BTreeMap::new();
         if let Some(distro) = &self.distro {
             inputs.insert("environment.distro".to_owned(), distro.digest.clone());

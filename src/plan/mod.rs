@@ -14,7 +14,9 @@ use serde::Serialize;
 
 use crate::distro::Distro;
 use crate::matrix::Target;
-use crate::packaging::{self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TestSetup};
+use crate::packaging::{
+    self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TargetRecipe, TestSetup,
+};
 use crate::recipe::{PackagingTools, Recipe, RecipeId, SharedRecipe};
 use crate::source;
 use crate::types::Arch;
@@ -42,9 +44,8 @@ pub struct PlanWarning {
 #[derive(Debug, Clone, Serialize)]
 pub struct Job {
     pub target: Target,
-    /// In the words of the distribution.
     #[serde(skip)]
-    pub recipe: Arc<Recipe>,
+    pub recipe: TargetRecipe,
     #[serde(skip)]
     pub distro: Arc<Distro>,
     /// Capabilities and toolchain words of the recipe, and what stands in their place.
@@ -124,7 +125,7 @@ pub struct TargetInputs {
     pub environment_distro: Option<Arc<Distro>>,
     /// That of `[environment] dockerfile`: `source::Context::digest`.
     pub context_digest: Option<String>,
-    /// What [`set::resolve`] found, with the recipe as [`set::seen_by_manager`] gives it.
+    /// What [`set::resolve`] found, with the recipe as [`set::left_to_archive`] gives it.
     pub set: set::Resolution,
     /// See [`Job::only_needed`].
     pub only_needed: bool,
@@ -147,7 +148,7 @@ impl Job {
         }
     }
 
-    fn with(&self, former_links: &FormerLinks) -> Cow<'_, Recipe> {
+    fn with(&self, former_links: &FormerLinks) -> Cow<'_, TargetRecipe> {
         match former_links.is_empty() {
             true => Cow::Borrowed(&self.recipe),
             false => Cow::Owned(packaging::with_former_links(&self.recipe, self.target.format, former_links)),
@@ -294,7 +295,7 @@ fn date(target: &TargetInputs) -> i64 {
 
 /// What is generated of a recipe for a distribution, whatever the architecture.
 struct Generated {
-    recipe: Arc<Recipe>,
+    recipe: TargetRecipe,
     resolved: Arc<[Replaced]>,
     builder: Arc<BuilderSetup>,
     packaging: Arc<Packaging>,
@@ -310,7 +311,7 @@ impl Generated {
         with_test: bool,
         recipe_inputs: &Result<BTreeMap<String, String>, String>,
     ) -> Result<Generated, Vec<String>> {
-        let (recipe, distro) = (&*answered.recipe, &*target.distro);
+        let (recipe, distro) = (&answered.recipe, &*target.distro);
         let environment = JobEnvironment::of(target, answered).map_err(|problem| vec![problem])?.map(Arc::new);
         let problems = packaging::check(recipe, distro);
         if !problems.is_empty() {
@@ -344,7 +345,7 @@ impl Generated {
             key_inputs.insert("unresolved".to_owned(), unknown.join(", "));
         }
         Ok(Generated {
-            recipe: Arc::clone(&answered.recipe),
+            recipe: answered.recipe.clone(),
             resolved: answered.replaced.as_slice().into(),
             builder: Arc::new(builder),
             packaging: Arc::new(packaging),
@@ -370,7 +371,7 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
     }
     Job {
         target: target.target.clone(),
-        recipe: Arc::clone(&generated.recipe),
+        recipe: generated.recipe.clone(),
         distro: Arc::clone(&target.distro),
         resolved: Arc::clone(&generated.resolved),
         builder: Arc::clone(&generated.builder),

@@ -172,7 +172,7 @@ fn requirements(recipe: &Recipe) -> impl Iterator<Item = (NeedKind, String, &str
 
 /// The recipe as the target's package manager is to see it, if that is another: what only the set can install is no
 /// business of the distribution's archive.
-pub fn seen_by_manager(recipe: &Recipe, distro: &Distro, needs: &[Need]) -> Option<Recipe> {
+pub fn left_to_archive(recipe: &Recipe, distro: &Distro, needs: &[Need]) -> Option<Recipe> {
     let rewrite = |kind: NeedKind, list: &[String]| -> Vec<String> {
         let taken = |requirement: &String| {
             needs.iter().find(|need| need.kind == kind && need.requirement == *requirement).map(|need| &need.package)

@@ -14,7 +14,7 @@ use crate::distro::Distro;
 use crate::fetch::{FetchError, Fetcher};
 use crate::packaging::{Answers, Mirrors};
 use crate::plan::TargetInputs;
-use crate::plan::set::seen_by_manager;
+use crate::plan::set::left_to_archive;
 use crate::recipe::{Dockerfile, EnvironmentOrigin, RecipeFile, RecipeId, SharedRecipe, Source};
 use crate::source::{self, Context};
 
@@ -136,7 +136,7 @@ async fn inputs(selected: &Selected<'_>, access: &Access, snapshot: bool) -> Res
         } else {
             let taken = set.needs.iter().map(|need| (need.requirement.clone(), need.package.clone())).collect();
             let key = WithSet { recipe: recipe.id(), distro: distro.id.clone(), taken };
-            let new = || match seen_by_manager(&recipe, &distro, &set.needs) {
+            let new = || match left_to_archive(&recipe, &distro, &set.needs) {
                 Some(seen) => ids.share(seen),
                 None => recipe.clone(),
             };

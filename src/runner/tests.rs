@@ -20,7 +20,7 @@ use crate::image::{BaseChoice, ImageOptions};
 use crate::matrix::Target;
 use crate::packaging::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
-    TestSetup, UpgradeSetup, User,
+    TargetRecipe, TestSetup, UpgradeSetup, User,
 };
 use crate::plan::{JobLimits, Key};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
@@ -117,7 +117,7 @@ impl Bench {
         std::fs::write(root.join("farm.toml"), RECIPE.replace("NAME", name)).unwrap();
         Job {
             target: target(name),
-            recipe: Arc::new(recipe(&root.join("farm.toml"))),
+            recipe: TargetRecipe::unchanged(recipe(&root.join("farm.toml"))),
             distro: self.distro.clone(),
             resolved: Arc::from([]),
             builder: Arc::new(BuilderSetup {

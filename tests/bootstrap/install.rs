@@ -69,6 +69,7 @@ async fn compare(id: &str) {
     };
     let recipe =
         RecipeFile::load(&path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap();
+    let recipe = packaging::answered(&Arc::new(recipe), &distro, &packaging::Answers::new()).recipe;
     let setup = packaging::builder(&recipe, &distro);
     let urls = mirrors.iter().map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();
     let env = packaging::network_env(&distro, &urls);

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use farm::archive::{Archives, Reader, mirror};
 use farm::distro::{Catalogue, Distro};
 use farm::engine::{Limits, Network, OutputSink, OutputStream};
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
-use farm::packaging::{self, BUILD_ROOT, BUILD_UID, BuilderSetup, Requirements, SourceLayout, TestSetup, User};
+use farm::packaging::{
+    self, Answers, BUILD_ROOT, BUILD_UID, BuilderSetup, Requirements, SourceLayout, TargetRecipe, TestSetup, User,
+};
 use farm::recipe::Recipe;
 use farm::types::{Arch, NoProgress};
 use tokio_util::sync::CancellationToken;
@@ -212,6 +214,11 @@ fn derived_tag(base: &str, setup: &BuilderSetup, requirements: &[(String, Vec<u8
     format!("farm-test/derived:{:016x}", hasher.finish())
 }
 
+/// The recipe as a plan has it for a distribution whose archive answers nothing.
+pub fn in_words_of(distro: &Distro, recipe: &Recipe) -> TargetRecipe {
+    packaging::answered(&Arc::new(recipe.clone()), distro, &Answers::new()).recipe
+}
+
 /// A job from sources to results.
 pub struct Job<'a> {
     pub recipe: &'a Recipe,
@@ -227,7 +234,7 @@ pub const EPOCH: i64 = 1_700_000_000;
 
 impl Job<'_> {
     pub fn builder(&self) -> String {
-        let setup = packaging::builder(self.recipe, self.distro);
+        let setup = packaging::builder(&in_words_of(self.distro, self.recipe), self.distro);
         let requirements = match &setup.requirements {
             Requirements::Listed(_) => Vec::new(),
             Requirements::FromSource { path, .. } => {
@@ -253,7 +260,7 @@ impl Job<'_> {
 
     /// Everything up to the results; the output of all steps.
     pub fn build(&self, results: &Path) -> Ran {
-        let packaging = packaging::generate(self.recipe, self.distro, EPOCH);
+        let packaging = packaging::generate(&in_words_of(self.distro, self.recipe), self.distro, EPOCH);
         let lab = Lab::start(&self.builder(), "none");
         let top = format!("{}-{}", self.recipe.package.name, self.recipe.package.version);
         let patches = match &packaging.sources {
@@ -313,7 +320,7 @@ impl Job<'_> {
 
     /// The install test, in the order that the runner has.
     pub fn test(&self, results: &Path) -> Vec<(&'static str, Ran)> {
-        let setup = packaging::test(self.recipe, self.distro, &[]);
+        let setup = packaging::test(&in_words_of(self.distro, self.recipe), self.distro, &[]);
         test_packages(self.base, self.distro, &setup, results)
     }
 }

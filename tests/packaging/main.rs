@@ -13,7 +13,7 @@ use projects::{debian, greet, rpm_generic};
 
 /// Builds twice, with another parallelism the second time, and returns what both built alike.
 fn build_twice(job: &Job<'_>, packages: &[&str]) -> (tempfile::TempDir, String) {
-    assert_eq!(farm::packaging::check(job.recipe, job.distro), Vec::<String>::new());
+    assert_eq!(farm::packaging::check(&lab::in_words_of(job.distro, job.recipe), job.distro), Vec::<String>::new());
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let output = job.build(first.path()).expect_success();
     if let Some(keep) = std::env::var_os("FARM_TEST_KEEP") {
@@ -161,7 +161,7 @@ fn requirements_that_cannot_be_had_are_named() {
     for (distro, image, missing, there) in cases {
         let (mut recipe, _) = greet();
         recipe.build.requires = vec![there.to_owned(), "no-such-package >= 2".to_owned()];
-        let setup = farm::packaging::builder(&recipe, &distro);
+        let setup = farm::packaging::builder(&lab::in_words_of(&distro, &recipe), &distro);
         let ran = lab::Lab::start(&image, "host").run("0:0", &lab::network_env(&distro), &setup.script);
         let named: Vec<&str> = ran.output.lines().filter_map(|l| l.strip_prefix("farm: unsatisfiable: ")).collect();
         assert_eq!((ran.code, named), (EXIT_UNSATISFIABLE, vec![missing]), "{}: {}", distro.id, ran.output);
@@ -173,7 +173,7 @@ fn a_mirror_that_is_not_there_is_told_from_a_missing_package() {
     let Some(base) = debian_base("12") else { return };
     let distro = debian("12", "");
     let (recipe, _) = greet();
-    let setup = farm::packaging::builder(&recipe, &distro);
+    let setup = farm::packaging::builder(&lab::in_words_of(&distro, &recipe), &distro);
     let env = [("FARM_MIRROR_DEBIAN".to_owned(), "http://127.0.0.1:9/debian".to_owned())].into();
     let ran = lab::Lab::start(&base, "none").run("0:0", &env, &setup.script);
     assert_eq!(ran.code, EXIT_NETWORK, "{}", ran.output);

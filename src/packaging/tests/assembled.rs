@@ -6,7 +6,7 @@ use super::*;
 
 /// What the packages of [`daemon`] run on the user's machine when farm makes them itself.
 fn assembled_scripts(distro: &Distro) -> String {
-    let assembly = assembly(&daemon(), distro, 1_700_000_000);
+    let assembly = assembly(&in_words(&daemon()), distro, 1_700_000_000);
     let package = &assembly.packages[0];
     let unit = |is_installable, also: &[&str]| UnitFile {
         is_installable,

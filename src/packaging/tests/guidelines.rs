@@ -19,7 +19,7 @@ fn el7() -> Distro {
 }
 
 fn spec_of(recipe: &Recipe, distro: &Distro) -> String {
-    let files = generate(recipe, distro, 1_700_000_000).files;
+    let files = generate(&in_words(recipe), distro, 1_700_000_000).files;
     files.into_iter().find(|file| file.path == "pkg.spec").unwrap().content
 }
 
@@ -284,7 +284,7 @@ fn what_an_image_is_taken_to_have_is_not_asked_of_its_database() {
         if own {
             recipe.packaging.spec = Some("a/b.spec".to_owned());
         }
-        generate(&recipe, &distro(Format::Rpm, PackageManager::Dnf), 0).steps.remove(0).script
+        generate(&in_words(&recipe), &distro(Format::Rpm, PackageManager::Dnf), 0).steps.remove(0).script
     };
     for own in [false, true] {
         let image = EnvironmentOrigin::Image("example.org/gcc:1".to_owned());
@@ -304,7 +304,7 @@ fn links_make_room_for_folders() {
     let mut named = daemon();
     named.package.system.former_links = links;
     let catalogue = Catalogue::load(&[]).unwrap();
-    for recipe in [named, with_former_links(&daemon(), Format::Deb, &learned)] {
+    for recipe in [in_words(&named), with_former_links(&in_words(&daemon()), Format::Deb, &learned)] {
         for distro in catalogue.iter() {
             let packaging = generate(&recipe, distro, 0);
             let file = |path: &str| packaging.files.iter().find(|file| file.path == path).map(|file| &*file.content);
@@ -329,5 +329,5 @@ fn links_make_room_for_folders() {
             }
         }
     }
-    assert_eq!(with_former_links(&daemon(), Format::Rpm, &FormerLinks::new()), daemon());
+    assert_eq!(*with_former_links(&in_words(&daemon()), Format::Rpm, &FormerLinks::new()), daemon());
 }

@@ -128,7 +128,7 @@ fn texts(summary: &str, description: &str, entry: &str, name: &str) -> Recipe {
 const EPOCH: i64 = 1_700_000_000;
 
 fn spec_of(recipe: &Recipe, folder: &Path) -> std::path::PathBuf {
-    for file in generate(recipe, &distro(Format::Rpm, PackageManager::Dnf), EPOCH).files {
+    for file in generate(&in_words(recipe), &distro(Format::Rpm, PackageManager::Dnf), EPOCH).files {
         std::fs::write(folder.join(&file.path), file.content).unwrap();
     }
     folder.join("pkg.spec")
@@ -168,7 +168,7 @@ proptest! {
         if have(&["dpkg-gencontrol", "dpkg-parsechangelog", "dpkg-deb"]) && is_summary(&summary) && !name.contains("${") {
             let folder = tempfile::tempdir().unwrap();
             let recipe = texts(&summary, &description, &words(&entry), &name);
-            for file in generate(&recipe, &distro(Format::Deb, PackageManager::Apt), EPOCH).files {
+            for file in generate(&in_words(&recipe), &distro(Format::Deb, PackageManager::Apt), EPOCH).files {
                 let path = folder.path().join(&file.path);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, file.content).unwrap();

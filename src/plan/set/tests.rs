@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::distro::Catalogue;
+use crate::packaging::TargetRecipe;
 use crate::recipe::RecipeFile;
 use crate::types::Arch;
 
@@ -145,7 +146,7 @@ fn rpms_built_on_a_debian_base_are_known_by_either_name_to_what_apt_would_instal
     );
     let (target, recipe, distro) = recipe("heron", "rpm-generic", tool);
     let needs = resolve(&target, &recipe, &distro, &set).needs;
-    let seen = seen_by_manager(&recipe, &distro, &needs).unwrap();
+    let seen = left_to_archive(&recipe, &distro, &needs).unwrap();
     assert_eq!(
         (seen.build.requires.as_slice(), seen.test.as_ref().unwrap().requires.as_slice()),
         (&["bison".to_owned()][..], &["curl".to_owned()][..])
@@ -159,7 +160,7 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
     let (target, recipe, distro) = recipe("heron", "debian-12", tool);
     let needs = resolve(&target, &recipe, &distro, &set).needs;
     assert_eq!(
-        seen_by_manager(&recipe, &distro, &needs).unwrap().build.requires,
+        left_to_archive(&recipe, &distro, &needs).unwrap().build.requires,
         ["libpond-dev", "libpond-dev (>= 1)"]
     );
     // Neither does a .deb say it, of packages that are needed at the user's, nor one that is provided by its word alone.
@@ -168,16 +169,19 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
     let tool = "requires = [\"pkgconfig(pond)\", \"bash\", \"cmake(Pond) >= 1\"]\n[build]\ninstall = \"x\"";
     let (target, heron, debian) = self::recipe("heron", "debian-12", tool);
     let needs = resolve(&target, &heron, &debian, &set).needs;
-    let seen = seen_by_manager(&heron, &debian, &needs).unwrap();
+    let seen = left_to_archive(&heron, &debian, &needs).unwrap();
     assert_eq!(seen.package.relations.requires, ["libpond-dev", "bash", "pond-cmake"]);
-    assert!(packaging::check(&self::recipe("pond-cmake", "debian-12", words).1, &debian).is_empty());
+    assert!(
+        packaging::check(&TargetRecipe::unchanged(self::recipe("pond-cmake", "debian-12", words).1), &debian)
+            .is_empty()
+    );
     // What another distribution's manager can ask for is left to it.
     let set = providers("fedora-43", &[("libpond", LIBRARY, true)]);
     let (target, recipe, distro) =
         self::recipe("heron", "fedora-43", "[build]\nrequires = [\"pkgconfig(pond)\"]\ninstall = \"x\"");
     let needs = resolve(&target, &recipe, &distro, &set).needs;
     assert_eq!(needs[0].package, "libpond-devel");
-    assert!(seen_by_manager(&recipe, &distro, &needs).is_none());
+    assert!(left_to_archive(&recipe, &distro, &needs).is_none());
 }
 
 #[test]
