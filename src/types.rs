@@ -3,6 +3,7 @@
 
 mod address;
 mod folder;
+mod shared_text;
 mod stamp;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, redacted_text, starred_text};
 pub use folder::{FolderError, own_folder};
+pub use shared_text::SharedText;
 pub use stamp::Stamp;
 
 /// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.

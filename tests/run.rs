@@ -109,7 +109,7 @@ impl Lab {
             recipe: packaging::answered(&Arc::new(recipe), &self.distro, &Answers::new()).recipe,
             distro: self.distro.clone(),
             resolved: Arc::from([]),
-            builder: Arc::new(BuilderSetup { requirements: Requirements::Listed(Vec::new()), script: USER.to_owned() }),
+            builder: Arc::new(BuilderSetup { requirements: Requirements::Listed(Vec::new()), script: USER.into() }),
             environment: None,
             packaging: Arc::new(Packaging {
                 sources: SourceLayout::Tree { folder: "/build/source".to_owned() },
@@ -228,16 +228,12 @@ async fn a_package_is_built_kept_installed_and_removed() {
     job.test = Some(Arc::new(TestSetup {
         packages: "/tmp/farm-packages".to_owned(),
         tester: None,
-        install: "dpkg -i /tmp/farm-packages/*.deb".to_owned(),
-        check: "true".to_owned(),
-        test: Some("dpkg -s run-test | grep -q 'Version: 1.0-1'".to_owned()),
-        remove: "dpkg -r run-test && ! dpkg -s run-test".to_owned(),
+        install: "dpkg -i /tmp/farm-packages/*.deb".into(),
+        check: "true".into(),
+        test: Some("dpkg -s run-test | grep -q 'Version: 1.0-1'".into()),
+        remove: "dpkg -r run-test && ! dpkg -s run-test".into(),
         env: BTreeMap::new(),
-        upgrade: UpgradeSetup {
-            tester: None,
-            former: "install former".to_owned(),
-            upgrade: "upgrade packages".to_owned(),
-        },
+        upgrade: UpgradeSetup { tester: None, former: "install former".into(), upgrade: "upgrade packages".into() },
         network: false,
     }));
     job.key = job.key.with("test", "tried");

@@ -15,6 +15,7 @@ use crate::plan::{Job, JobEnvironment};
 use crate::project::{Limits, Selection};
 use crate::recipe::PackagingTools;
 use crate::report::{Style, Tone};
+use crate::types::SharedText;
 
 pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let project = context::project(&args.recipes)?;
@@ -56,29 +57,25 @@ fn files(job: &Job) -> Vec<GuestFile> {
         if by_farm { Arc::new(job.assembly_at(0, &FormerLinks::new()).0) } else { Arc::clone(&job.packaging) };
     let mut files = packaging.files.clone();
     let mut number = 0;
-    let mut script = |name: &str, content: &str| {
+    let mut script = |name: &str, content: SharedText| {
         number += 1;
-        files.push(GuestFile {
-            path: format!("scripts/{number:02}-{name}.sh"),
-            content: content.to_owned(),
-            executable: true,
-        });
+        files.push(GuestFile { path: format!("scripts/{number:02}-{name}.sh"), content, executable: true });
     };
     if environment.is_none_or(JobEnvironment::has_builder) {
-        script("builder", &job.builder.script);
+        script("builder", job.builder.script.clone());
     }
     for step in &packaging.steps {
-        script(step.kind.as_str(), &step.script);
+        script(step.kind.as_str(), step.script.clone().into());
     }
     if let Some(test) = &job.test {
         if let Some(BuilderSetup { script: tester, .. }) = &test.tester {
-            script("tester", tester);
+            script("tester", tester.clone());
         }
-        script("test-install", &test.install);
+        script("test-install", test.install.clone());
         if let Some(test) = &test.test {
-            script("test", test);
+            script("test", test.clone().into());
         }
-        script("test-remove", &test.remove);
+        script("test-remove", test.remove.clone());
     }
     files
 }
@@ -86,9 +83,10 @@ fn files(job: &Job) -> Vec<GuestFile> {
 fn listing(files: &[GuestFile], style: &Style) -> String {
     let mut text = String::new();
     for file in files {
-        let newline = if file.content.ends_with('\n') { "" } else { "\n" };
+        let content = file.content.whole();
+        let newline = if content.ends_with('\n') { "" } else { "\n" };
         text.push_str(&style.paint(Tone::Strong, &format!("==> {} <==", file.path)));
-        text.push_str(&format!("\n{}{newline}\n", file.content));
+        text.push_str(&format!("\n{content}{newline}\n"));
     }
     text
 }
@@ -100,7 +98,7 @@ fn write(folder: &Path, files: &[GuestFile]) -> Result<(), Failure> {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(failed)?;
         }
-        std::fs::write(&path, &file.content).map_err(failed)?;
+        std::fs::write(&path, file.content.whole().as_bytes()).map_err(failed)?;
         #[cfg(unix)]
         if file.executable {
             use std::os::unix::fs::PermissionsExt;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::distro::Distro;
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
-use crate::types::Format;
+use crate::types::{Format, SharedText};
 
 use super::contract::{self, Moment};
 use super::maintainer::{template_restart, template_stop};
@@ -126,7 +126,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         file("debian/control", control(recipe, distro, members)),
         file("debian/copyright", licence.text),
         executable("debian/rules", rules(recipe, distro, members, licence.complete)),
-        file("debian/source/format", "3.0 (quilt)\n".to_owned()),
+        file("debian/source/format", "3.0 (quilt)\n"),
         file(&format!("{SCRIPTS}/env"), environment(recipe, distro)),
         executable(&format!("{SCRIPTS}/build"), recipe_script("build", recipe.build.build.as_deref())),
         executable(&format!("{SCRIPTS}/install"), recipe_script("package", recipe.build.install.as_deref())),
@@ -135,16 +135,16 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         files.push(executable(&format!("{SCRIPTS}/check"), recipe_script("check", Some(check))));
     }
     if !licence.complete {
-        files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh").to_owned()));
+        files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh")));
     }
     files.push(file(&format!("{SCRIPTS}/packages"), assignment(recipe, members, Format::Deb)));
-    files.push(file(&format!("{SCRIPTS}/assign.awk"), staged::ASSIGN.to_owned()));
-    files.push(file(&format!("{SCRIPTS}/staged.awk"), staged::STAGED.to_owned()));
+    files.push(file(&format!("{SCRIPTS}/assign.awk"), staged::ASSIGN));
+    files.push(file(&format!("{SCRIPTS}/staged.awk"), staged::STAGED));
     files.push(executable(&format!("{SCRIPTS}/manifest"), staged::manifest_script()));
-    files.push(executable(&format!("{SCRIPTS}/modes"), staged::MODES.to_owned()));
-    files.push(executable(&format!("{SCRIPTS}/whole"), staged::WHOLE.to_owned()));
-    files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh").to_owned()));
-    files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh").to_owned()));
+    files.push(executable(&format!("{SCRIPTS}/modes"), staged::MODES));
+    files.push(executable(&format!("{SCRIPTS}/whole"), staged::WHOLE));
+    files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh")));
+    files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh")));
     let environment = contract::environment(recipe, distro);
     for member in members {
         let own = own_files(member, Format::Deb).into_iter();
@@ -161,12 +161,12 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files
 }
 
-fn file(path: &str, content: String) -> GuestFile {
-    GuestFile { path: path.to_owned(), content, executable: false }
+fn file(path: &str, content: impl Into<SharedText>) -> GuestFile {
+    GuestFile { path: path.to_owned(), content: content.into(), executable: false }
 }
 
-fn executable(path: &str, content: String) -> GuestFile {
-    GuestFile { path: path.to_owned(), content, executable: true }
+fn executable(path: &str, content: impl Into<SharedText>) -> GuestFile {
+    GuestFile { path: path.to_owned(), content: content.into(), executable: true }
 }
 
 fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
@@ -251,7 +251,7 @@ pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'
     ]
 }
 
-/// Text in a `debian/control`, where `${NAME}` would be a substitution variable (deb-substvars(5)).
+/// SharedText in a `debian/control`, where `${NAME}` would be a substitution variable (deb-substvars(5)).
 fn literal(text: &str) -> String {
     text.replace("${", "${}{")
 }

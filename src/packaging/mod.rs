@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 use crate::distro::Distro;
 use crate::recipe::Recipe;
 use crate::relation;
-use crate::types::Format;
+use crate::types::{Format, SharedText};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, TargetRecipe, answered, has_capabilities, questions};
 pub use assembly::assembly_env;
@@ -142,9 +142,9 @@ pub fn parallelism(format: Format, processes: usize) -> (String, String) {
     }
 }
 
-fn installed_check(distro: &Distro) -> String {
-    let script = manager(distro.manager).check;
-    format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_format={}\n{script}", distro.format)
+fn installed_check(distro: &Distro) -> SharedText {
+    let begin = format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_format={}\n", distro.format);
+    SharedText::from(begin).with(manager(distro.manager).check)
 }
 
 /// The install test of a job. `stand_ins` are those of [`Answered`].

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::distro::{Distro, Payload};
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, System};
-use crate::types::{Address, Format};
+use crate::types::{Address, Format, SharedText};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
 pub const BUILD_USER: &str = "builder";
@@ -115,7 +115,7 @@ pub enum User {
 pub struct GuestFile {
     /// Relative to where the set of files goes: `debian/rules`, `hello.spec`.
     pub path: String,
-    pub content: String,
+    pub content: SharedText,
     pub executable: bool,
 }
 
@@ -137,7 +137,7 @@ pub struct BuilderSetup {
     /// Expects, for `FromSource`, the file at `/build/requirements/<its file name>`.
     /// Exits 11 when a requirement cannot be had, after a line `farm: unsatisfiable: <requirement>` for each,
     /// and 12 when the mirror or network failed.
-    pub script: String,
+    pub script: SharedText,
 }
 
 /// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.
@@ -200,11 +200,11 @@ pub struct TestSetup {
     /// Makes the tester image from the base when the base alone will not do (`rpm-generic`); as [`BuilderSetup::script`].
     pub tester: Option<BuilderSetup>,
     /// Exits [`EXIT_INCOMPLETE`] when packages have to be fetched, which it does itself with [`FETCH_ONLY`].
-    pub install: String,
+    pub install: SharedText,
     /// Looks at what is installed: `wanted` beside the packages names what has to run their commands.
-    pub check: String,
+    pub check: SharedText,
     pub test: Option<String>,
-    pub remove: String,
+    pub remove: SharedText,
     pub env: BTreeMap<String, String>,
     pub upgrade: UpgradeSetup,
     /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
@@ -218,16 +218,16 @@ pub struct UpgradeSetup {
     /// Makes the image for it, from the base, where that of the test has no resolver.
     pub tester: Option<BuilderSetup>,
     /// Installs the last good version; when that is not possible any more, no upgrade is tried.
-    pub former: String,
-    pub upgrade: String,
+    pub former: SharedText,
+    pub upgrade: SharedText,
 }
 
 /// What a package manager's test is made of.
 pub(super) struct TestScripts {
     /// The image to test in, where it is not the base itself.
     pub(super) tester: Option<BuilderSetup>,
-    pub(super) install: String,
-    pub(super) remove: String,
+    pub(super) install: SharedText,
+    pub(super) remove: SharedText,
     pub(super) upgrade: UpgradeSetup,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::distro::Distro;
 use crate::recipe::{Environment, EnvironmentOrigin, PackageArch, Recipe, Relations};
-use crate::types::Format;
+use crate::types::{Format, SharedText};
 
 use super::members::{Member, assignment, members, source_name};
 use super::spec::{self, tag};
@@ -156,19 +156,19 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
 }
 
 fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_epoch: i64) -> Vec<GuestFile> {
-    let file = |path: &str, content: String| GuestFile { path: path.to_owned(), content, executable: false };
+    let file = |path: &str, content: SharedText| GuestFile { path: path.to_owned(), content, executable: false };
     let mut files = vec![
-        file("farm-files.awk", staged::ASSIGN.to_owned()),
-        file("farm-files.sh", include_str!("scripts/rpm-files.sh").to_owned()),
+        file("farm-files.awk", staged::ASSIGN.into()),
+        file("farm-files.sh", include_str!("scripts/rpm-files.sh").into()),
         file("farm-manifest.sh", staged::manifest_script()),
-        file("farm-packages", assignment(recipe, members, Format::Rpm)),
-        file("farm-staged.awk", staged::STAGED.to_owned()),
-        file("farm-whole.sh", staged::WHOLE.to_owned()),
-        file(&format!("{}.spec", recipe.package.name), spec_file(recipe, distro, members, source_date_epoch)),
+        file("farm-packages", assignment(recipe, members, Format::Rpm).into()),
+        file("farm-staged.awk", staged::STAGED.into()),
+        file("farm-whole.sh", staged::WHOLE.into()),
+        file(&format!("{}.spec", recipe.package.name), spec_file(recipe, distro, members, source_date_epoch).into()),
     ];
     for member in members {
         let own = own_files(member, Format::Rpm).into_iter();
-        files.extend(own.map(|own| file(&source_name(&member.name, own.kind), own.content)));
+        files.extend(own.map(|own| file(&source_name(&member.name, own.kind), own.content.into())));
     }
     files
 }
@@ -400,7 +400,7 @@ fn ships_libraries(members: &[Member<'_>], index: usize) -> bool {
 }
 
 /// The builder image where rpm's own package managers install: `manager` names the functions that `preamble` defines.
-pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble: &str) -> BuilderSetup {
+pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble: SharedText) -> BuilderSetup {
     let write = |list: &[String]| -> Vec<String> {
         list.iter().filter_map(|r| relation::write(r, Format::Rpm, "").ok()).collect()
     };
@@ -417,7 +417,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     }
     listed.sort();
     listed.dedup();
-    let mut script = format!("{preamble}{}{manager}_begin\n", include_str!("scripts/user.sh"));
+    let mut script = format!("{manager}_begin\n");
     let wanted = arguments(&listed);
     script.push_str(&format!("{manager}_update {wanted}\n{manager}_install {wanted}\n"));
     let requirements = match &recipe.packaging.spec {
@@ -439,7 +439,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
             Requirements::FromSource { path: path.clone(), toolchain: listed }
         }
     };
-    BuilderSetup { requirements, script }
+    BuilderSetup { requirements, script: preamble.with(include_str!("scripts/user.sh")).with(script) }
 }
 
 /// Requirements as words of a shell script. Where one is written with a macro (`%{_libdir}/libssl.so`), rpm expands it.
@@ -458,10 +458,12 @@ pub(super) fn test_requires(recipe: &Recipe) -> Vec<String> {
 }
 
 /// The beginning of a removal script: names and files of the packages under test.
-pub(super) fn removal_preamble() -> String {
-    format!(
-        "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n{LIFE}names=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
+pub(super) fn removal_preamble() -> SharedText {
+    let packages = format!(
+        "names=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
          files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n\
          dangling=$(mktemp)\nfarm_dangling >\"$dangling\"\n"
-    )
+    );
+    let begin = format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n");
+    SharedText::from(begin).with(LIFE).with(packages)
 }

@@ -6,7 +6,7 @@ use super::RESULTS;
 use super::text::quote;
 use crate::distro::Distro;
 use crate::recipe::Recipe;
-use crate::types::Format;
+use crate::types::{Format, SharedText};
 
 /// The environment variable that says where the manifest goes; without it, whoever builds the packages by hand gets none.
 pub const MANIFEST_VARIABLE: &str = "FARM_MANIFEST";
@@ -29,12 +29,12 @@ pub(super) fn manifest() -> String {
 }
 
 /// Writes the manifest down.
-pub(super) fn manifest_script() -> String {
+pub(super) fn manifest_script() -> SharedText {
     let script = include_str!("scripts/manifest.sh");
     // The functions come before the first command.
     match script.split_once("set -eu\n") {
-        Some((head, body)) => format!("{head}set -eu\n{ELF_BEHIND}\n{body}"),
-        None => script.to_owned(),
+        Some((head, body)) => SharedText::from(head).with("set -eu\n").with(ELF_BEHIND).with("\n").with(body),
+        None => script.into(),
     }
 }
 

@@ -181,24 +181,24 @@ fn system_parts(distro: &Distro) -> String {
     let packaging = generate(&in_words(&daemon()), distro, 1_700_000_000);
     let mut text = String::new();
     for file in packaging.files {
+        let content = file.content.whole();
         let content = match file.path.as_str() {
             "pkg.spec" => {
-                let preamble: Vec<&str> = file
-                    .content
+                let preamble: Vec<&str> = content
                     .lines()
                     .filter(|line| {
                         ["Source", "BuildRequires", "Requires", "%{?systemd"].iter().any(|s| line.starts_with(s))
                     })
                     .collect();
-                let (_, end) = file.content.split_once("\n%pre -n").expect("there is a %pre");
+                let (_, end) = content.split_once("\n%pre -n").expect("there is a %pre");
                 format!("{}\n\n%pre -n{}", preamble.join("\n"), end.split_once("\n%changelog").expect("an end").0)
             }
-            "debian/rules" => file.content.split_once("override_dh_auto_install:").expect("it is there").1.to_owned(),
+            "debian/rules" => content.split_once("override_dh_auto_install:").expect("it is there").1.to_owned(),
             path if [".sysusers", ".tmpfiles", ".preset", ".alternatives", ".postinst", "packages"]
                 .iter()
                 .any(|end| path.ends_with(end)) =>
             {
-                file.content
+                content.into_owned()
             }
             _ => continue,
         };
@@ -235,8 +235,12 @@ fn users_are_made_once() {
     fedora.triggers = vec![crate::distro::Trigger::Users];
     let spec =
         generate(&in_words(&daemon()), &fedora, 0).files.into_iter().find(|file| file.path == "pkg.spec").unwrap();
-    assert!(!spec.content.contains("useradd") && !spec.content.contains("\n%pre "), "{}", spec.content);
-    assert!(spec.content.contains("farm-pkg.sysusers"), "{}", spec.content);
+    assert!(
+        !spec.content.whole().contains("useradd") && !spec.content.whole().contains("\n%pre "),
+        "{:?}",
+        spec.content
+    );
+    assert!(spec.content.whole().contains("farm-pkg.sysusers"), "{:?}", spec.content);
 }
 
 #[test]
@@ -275,8 +279,12 @@ fn python_is_looked_at_where_it_is_used() {
         assert_eq!(listed.iter().filter(|name| *name == "dh-sequence-python3").count(), usize::from(expected));
         let control =
             generate(&in_words(&recipe), &distro, 0).files.into_iter().find(|f| f.path == "debian/control").unwrap();
-        assert_eq!(control.content.matches("dh-sequence-python3,\n").count(), usize::from(expected), "{requires:?}");
-        assert_eq!(control.content.contains("${python3:Depends}"), expected, "{requires:?}");
+        assert_eq!(
+            control.content.whole().matches("dh-sequence-python3,\n").count(),
+            usize::from(expected),
+            "{requires:?}"
+        );
+        assert_eq!(control.content.whole().contains("${python3:Depends}"), expected, "{requires:?}");
     }
 }
 
@@ -292,7 +300,7 @@ fn releases_have_what_their_definitions_say() {
         ("ubuntu-24.04", " usr/lib/systemd/system\n", "4.6.2"),
     ] {
         let files = generate(&in_words(&daemon()), catalogue.get(id).unwrap(), 0).files;
-        let content = |path: &str| &files.iter().find(|file| file.path == path).unwrap().content;
+        let content = |path: &str| files.iter().find(|file| file.path == path).unwrap().content.whole();
         assert!(content("debian/rules").contains(folder), "{id}");
         assert!(content("debian/control").contains(&format!("\nStandards-Version: {policy}\n")), "{id}");
     }
@@ -337,7 +345,7 @@ fn a_new_distribution_is_a_file_and_no_code() {
     let recipe = daemon();
     let rendered = |id: &str| -> String {
         let distro = catalogue.get(id).unwrap();
-        let files = generate(&in_words(&recipe), distro, 0).files.into_iter().map(|file| file.content);
+        let files = generate(&in_words(&recipe), distro, 0).files.into_iter().map(|file| file.content.to_string());
         let Requirements::Listed(listed) = builder(&in_words(&recipe), distro).requirements else { panic!("a list") };
         files.chain([listed.join("\n"), format!("{:?}", assembly(&in_words(&recipe), distro, 0))]).collect()
     };
@@ -476,7 +484,7 @@ fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
     let mut other = recipe();
     other.build.requires.reverse();
     assert_eq!(builder(&in_words(&one), &distro), builder(&in_words(&other), &distro));
-    assert!(!builder(&in_words(&one), &distro).script.contains("example"), "a mirror is in the key");
+    assert!(!builder(&in_words(&one), &distro).script.whole().contains("example"), "a mirror is in the key");
     let mirrors = Mirrors::from([
         ("debian".to_owned(), "http://ada:secret@near.example/debian".into()),
         ("debian-security".to_owned(), "http://near.example/security?token=secret".into()),
@@ -580,14 +588,16 @@ fn scripts_parse() {
                     OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("own.spec".to_owned()) };
             }
             let distro = distro(format, manager);
-            scripts.push(builder(&in_words(&recipe), &distro).script);
+            scripts.push(builder(&in_words(&recipe), &distro).script.to_string());
             let packaging = generate(&in_words(&recipe), &distro, 0);
             scripts.extend(packaging.steps.into_iter().map(|step| step.script));
-            let shell = |file: &GuestFile| file.content.starts_with("#!/bin/sh");
-            scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content));
+            let shell = |file: &GuestFile| file.content.whole().starts_with("#!/bin/sh");
+            scripts.extend(packaging.files.into_iter().filter(shell).map(|file| file.content.to_string()));
             let test = test(&in_words(&recipe), &distro, &[]);
-            scripts
-                .extend([test.install, test.remove].into_iter().chain(test.test).chain(test.tester.map(|t| t.script)));
+            scripts.extend(
+                [test.install, test.remove].into_iter().chain(test.tester.map(|t| t.script)).map(|s| s.to_string()),
+            );
+            scripts.extend(test.test);
         }
     }
     scripts.iter().for_each(|script| parses(script));

@@ -188,7 +188,7 @@ pub(crate) enum Content {
 
 impl Content {
     fn of(file: &GuestFile) -> Content {
-        Content::Bytes(file.content.clone().into_bytes(), if file.executable { 0o755 } else { 0o644 })
+        Content::Bytes(file.content.to_string().into_bytes(), if file.executable { 0o755 } else { 0o644 })
     }
 }
 

@@ -150,11 +150,11 @@ impl<'a> Trial<'a> {
     /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is.
     async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), JobError> {
         self.install(work).await?;
-        self.phase(work, "check", &self.setup.check).await?;
+        self.phase(work, "check", &self.setup.check.whole()).await?;
         if let Some(script) = &self.setup.test {
             self.phase(work, "test", script).await?;
         }
-        self.phase(work, "remove", &self.setup.remove).await?;
+        self.phase(work, "remove", &self.setup.remove.whole()).await?;
         match former {
             Some(former) => self.upgrade(work, former).await,
             None => Ok(()),
@@ -164,12 +164,12 @@ impl<'a> Trial<'a> {
     /// The upgrade alone, where the rest was tried in another container.
     async fn upgrade_only(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
         self.install(work).await?;
-        self.phase(work, "remove", &self.setup.remove).await?;
+        self.phase(work, "remove", &self.setup.remove.whole()).await?;
         self.upgrade(work, former).await
     }
 
     async fn install(&mut self, work: &mut Work<'_>) -> Result<(), JobError> {
-        let script = &self.setup.install;
+        let script = &self.setup.install.whole();
         let mut code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
         if code == EXIT_INCOMPLETE {
             let fetcher = open(work, self.image, "fetch", self.attempt, true, &self.files).await?;
@@ -183,15 +183,15 @@ impl<'a> Trial<'a> {
 
     async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
         work.note(&format!("upgrade from {}, the last good version in dist/", former.version)).await?;
-        let script = &self.setup.upgrade.former;
+        let script = &self.setup.upgrade.former.whole();
         if run_script(work, self.container.as_ref(), self.setup, "former", script).await? != 0 {
             // No fault of the new packages: the distribution, or the set, has gone on.
             let message = format!("{} cannot be installed here any more: no upgrade from it was tried", former.version);
             work.warnings.push(outcome::warning("no-upgrade", message));
             return Ok(());
         }
-        self.phase(work, "upgrade", &self.setup.upgrade.upgrade).await?;
-        self.phase(work, "remove", &self.setup.remove).await
+        self.phase(work, "upgrade", &self.setup.upgrade.upgrade.whole()).await?;
+        self.phase(work, "remove", &self.setup.remove.whole()).await
     }
 
     async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), JobError> {
@@ -212,7 +212,7 @@ async fn fetch(
     let mut env = network_env(work, &work.job.distro);
     env.extend(setup.env.clone());
     env.insert(FETCH_ONLY.to_owned(), "yes".to_owned());
-    let code = run_watched(work, fetcher, &exec(&setup.install, env), None).await?;
+    let code = run_watched(work, fetcher, &exec(&setup.install.whole(), env), None).await?;
     match code {
         0 => {}
         EXIT_NETWORK => {

@@ -258,7 +258,7 @@ pub(crate) async fn derive(
     let derivation = Derivation {
         kind,
         arch: job.target.arch,
-        script: setup.script.clone(),
+        script: setup.script.to_string(),
         env: network_env(work, distro),
         files,
         fetch_first,

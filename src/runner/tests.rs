@@ -122,7 +122,7 @@ impl Bench {
             resolved: Arc::from([]),
             builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(vec!["make".to_owned()]),
-                script: "install requirements".to_owned(),
+                script: "install requirements".into(),
             }),
             environment: None,
             packaging: Arc::new(Packaging {
@@ -356,16 +356,12 @@ fn test_setup() -> TestSetup {
     TestSetup {
         packages: "/tmp/farm-packages".to_owned(),
         tester: None,
-        install: "install packages".to_owned(),
-        check: "check packages".to_owned(),
-        test: Some("run test".to_owned()),
-        remove: "remove packages".to_owned(),
+        install: "install packages".into(),
+        check: "check packages".into(),
+        test: Some("run test".into()),
+        remove: "remove packages".into(),
         env: BTreeMap::new(),
-        upgrade: UpgradeSetup {
-            tester: None,
-            former: "install former".to_owned(),
-            upgrade: "upgrade packages".to_owned(),
-        },
+        upgrade: UpgradeSetup { tester: None, former: "install former".into(), upgrade: "upgrade packages".into() },
         network: false,
     }
 }

@@ -202,7 +202,7 @@ pub fn derive(base: &str, distro: &Distro, setup: &BuilderSetup, requirements: &
     if !files.is_empty() {
         lab.upload(&format!("{BUILD_ROOT}/requirements"), 0, &files);
     }
-    lab.run("0:0", &network_env(distro), &setup.script).expect_success();
+    lab.run("0:0", &network_env(distro), &setup.script.whole()).expect_success();
     lab.commit(&tag);
     tag
 }
@@ -294,7 +294,7 @@ impl Job<'_> {
             .iter()
             .map(|file| {
                 let mode = if file.executable { 0o755 } else { 0o644 };
-                (file.path.clone(), file.content.clone().into_bytes(), mode)
+                (file.path.clone(), file.content.to_string().into_bytes(), mode)
             })
             .collect();
         lab.upload(BUILD_ROOT, BUILD_UID, &files);
@@ -341,11 +341,15 @@ pub fn test_packages(base: &str, distro: &Distro, setup: &TestSetup, results: &P
     lab.upload(&setup.packages, 0, &files);
     let mut env = setup.env.clone();
     env.extend(network_env(distro));
-    let scripts = [("install", Some(&setup.install)), ("test", setup.test.as_ref()), ("remove", Some(&setup.remove))];
+    let scripts = [
+        ("install", Some(setup.install.to_string())),
+        ("test", setup.test.clone()),
+        ("remove", Some(setup.remove.to_string())),
+    ];
     let mut ran = Vec::new();
     for (name, script) in scripts {
         let Some(script) = script else { continue };
-        let result = lab.run("0:0", &env, script);
+        let result = lab.run("0:0", &env, &script);
         let failed = result.code != 0;
         ran.push((name, result));
         if failed {

@@ -138,7 +138,8 @@ fn shim_distribution(id: &str, base: &str) -> (Distro, String) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/distros");
     let catalogue = farm::distro::Catalogue::load(&[folder]).unwrap();
     let distro = (**catalogue.get(id).unwrap()).clone();
-    let setup = BuilderSetup { requirements: Requirements::Listed(vec![]), script: distro.setup.clone().unwrap() };
+    let setup =
+        BuilderSetup { requirements: Requirements::Listed(vec![]), script: distro.setup.clone().unwrap().into() };
     let image = lab::derive(base, &distro, &setup, &[]);
     (distro, image)
 }
@@ -162,7 +163,7 @@ fn requirements_that_cannot_be_had_are_named() {
         let (mut recipe, _) = greet();
         recipe.build.requires = vec![there.to_owned(), "no-such-package >= 2".to_owned()];
         let setup = farm::packaging::builder(&lab::in_words_of(&distro, &recipe), &distro);
-        let ran = lab::Lab::start(&image, "host").run("0:0", &lab::network_env(&distro), &setup.script);
+        let ran = lab::Lab::start(&image, "host").run("0:0", &lab::network_env(&distro), &setup.script.whole());
         let named: Vec<&str> = ran.output.lines().filter_map(|l| l.strip_prefix("farm: unsatisfiable: ")).collect();
         assert_eq!((ran.code, named), (EXIT_UNSATISFIABLE, vec![missing]), "{}: {}", distro.id, ran.output);
     }
@@ -175,7 +176,7 @@ fn a_mirror_that_is_not_there_is_told_from_a_missing_package() {
     let (recipe, _) = greet();
     let setup = farm::packaging::builder(&lab::in_words_of(&distro, &recipe), &distro);
     let env = [("FARM_MIRROR_DEBIAN".to_owned(), "http://127.0.0.1:9/debian".to_owned())].into();
-    let ran = lab::Lab::start(&base, "none").run("0:0", &env, &setup.script);
+    let ran = lab::Lab::start(&base, "none").run("0:0", &env, &setup.script.whole());
     assert_eq!(ran.code, EXIT_NETWORK, "{}", ran.output);
     assert!(!ran.output.contains("farm: unsatisfiable"), "{}", ran.output);
 }

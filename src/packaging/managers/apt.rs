@@ -3,7 +3,7 @@
 
 use crate::distro::Distro;
 use crate::recipe::Recipe;
-use crate::types::Format;
+use crate::types::{Format, SharedText};
 
 use super::super::relation;
 use super::super::text::{quote, quote_all};
@@ -65,8 +65,7 @@ fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
     listed.dedup();
     let control = (distro.format == Format::Deb).then_some(recipe.packaging.debian.as_ref()).flatten();
 
-    let mut script = preamble(distro);
-    script.push_str(USER);
+    let mut script = String::new();
     script.push_str("apt_begin\napt_no_man_index\n");
     script.push_str(&format!("apt_require {}\n", quote_all(listed.iter().map(String::as_str))));
     if distro.format == Format::Rpm {
@@ -80,11 +79,11 @@ fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
         Some(folder) => Requirements::FromSource { path: format!("{folder}/control"), toolchain: listed },
         None => Requirements::Listed(listed),
     };
-    BuilderSetup { requirements, script }
+    BuilderSetup { requirements, script: preamble(distro).with(USER).with(script) }
 }
 
 /// Variables and functions that every script with apt begins with.
-fn preamble(distro: &Distro) -> String {
+fn preamble(distro: &Distro) -> SharedText {
     let mut variables: Vec<(&str, String)> =
         vec![("farm_offered", OFFERED_PACKAGES.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
     variables.push(("farm_fetched", FETCHED_PACKAGES.to_owned()));
@@ -112,9 +111,7 @@ fn preamble(distro: &Distro) -> String {
     for (name, value) in variables {
         script.push_str(&format!("{name}={}\n", quote(&value)));
     }
-    script.push_str(LIBRARY);
-    script.push_str(include_str!("../scripts/apt-fetch.sh"));
-    script
+    SharedText::from(script).with(LIBRARY).with(include_str!("../scripts/apt-fetch.sh"))
 }
 
 /// Where dpkg has packages, it knows the files: also on the base of `rpm-generic`, where rpm knows none.
@@ -132,22 +129,18 @@ fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestScripts {
 fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
     let requires = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let names: Vec<String> = requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)).collect();
-    let begin = format!("{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n{LIFE}", preamble(distro));
+    let packages = format!("farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n");
+    let begin = preamble(distro).with(packages).with(LIFE);
+    let requires = format!("set -- {}\n", quote_all(names.iter().map(String::as_str)));
+    let remove = format!("set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n");
     TestScripts {
         tester: None,
-        install: format!(
-            "{begin}set -- {}\n{}",
-            quote_all(names.iter().map(String::as_str)),
-            include_str!("../scripts/apt-test.sh")
-        ),
-        remove: format!(
-            "set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n{LIFE}{}",
-            include_str!("../scripts/apt-remove.sh")
-        ),
+        install: begin.clone().with(requires).with(include_str!("../scripts/apt-test.sh")),
+        remove: SharedText::from(remove).with(LIFE).with(include_str!("../scripts/apt-remove.sh")),
         upgrade: UpgradeSetup {
             tester: None,
-            former: format!("{begin}{}", include_str!("../scripts/apt-former.sh")),
-            upgrade: format!("{begin}{}", include_str!("../scripts/apt-upgrade.sh")),
+            former: begin.clone().with(include_str!("../scripts/apt-former.sh")),
+            upgrade: begin.with(include_str!("../scripts/apt-upgrade.sh")),
         },
     }
 }
@@ -162,11 +155,11 @@ fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String], more: &[&s
     wanted.extend(stand_ins.iter().cloned());
     wanted.sort();
     wanted.dedup();
-    let script = format!(
-        "{}apt_begin\napt_require {}\n{}",
-        preamble(distro),
+    let install = format!(
+        "apt_begin\napt_require {}\n{}",
         quote_all(wanted.iter().map(String::as_str)),
         rpm_on_debian::shim(recipe),
     );
+    let script = preamble(distro).with(install);
     BuilderSetup { requirements: Requirements::Listed(wanted), script }
 }

@@ -2,6 +2,7 @@
 //! database of such a base is empty, so a test installs a package first that provides what the base really has.
 
 use crate::recipe::Recipe;
+use crate::types::SharedText;
 
 use super::super::relation;
 use super::super::text::quote;
@@ -27,30 +28,29 @@ pub(super) fn shim(recipe: &Recipe) -> String {
 /// The scripts of a test. Debian's rpm wants to be told that it is meant. `upgrader`: the image for upgrades, which has
 /// Debian's dnf as a resolver; not for all of a test, as it has far more than the base.
 pub(super) fn test(tester: BuilderSetup, upgrader: BuilderSetup) -> TestScripts {
-    let begin = format!(
+    let variables = format!(
         "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n\
-         farm_rpm='rpm --force-debian'\n{LIFE}"
+         farm_rpm='rpm --force-debian'\n"
+    );
+    let begin = SharedText::from(variables).with(LIFE);
+    let install = format!(
+        "set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
+         rpm --force-debian -Uv --nosignature \"$@\"\n"
+    );
+    let resolve = format!(
+        "farm_resolve() {{\n    dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 \
+         --nogpgcheck --setopt=install_weak_deps=False --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n"
     );
     TestScripts {
         tester: Some(tester),
-        install: format!(
-            "{begin}set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
-             rpm --force-debian -Uv --nosignature \"$@\"\n{}",
-            include_str!("../scripts/rpm-fresh.sh")
-        ),
-        remove: format!(
-            "{}rpm --force-debian -ev $names\n{}",
-            super::super::rpm::removal_preamble(),
-            include_str!("../scripts/rpm-remove.sh")
-        ),
+        install: begin.clone().with(install).with(include_str!("../scripts/rpm-fresh.sh")),
+        remove: super::super::rpm::removal_preamble()
+            .with("rpm --force-debian -ev $names\n")
+            .with(include_str!("../scripts/rpm-remove.sh")),
         upgrade: UpgradeSetup {
             tester: Some(upgrader),
-            former: format!("{begin}{}", include_str!("../scripts/rpm-former.sh")),
-            upgrade: format!(
-                "{begin}farm_resolve() {{\n    dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 \
-                 --nogpgcheck --setopt=install_weak_deps=False --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n{}",
-                include_str!("../scripts/rpm-upgrade.sh")
-            ),
+            former: begin.clone().with(include_str!("../scripts/rpm-former.sh")),
+            upgrade: begin.with(resolve).with(include_str!("../scripts/rpm-upgrade.sh")),
         },
     }
 }

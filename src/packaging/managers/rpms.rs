@@ -7,6 +7,7 @@ use crate::packaging::{
     rpm,
 };
 use crate::recipe::Recipe;
+use crate::types::SharedText;
 
 /// The words of one of them.
 pub(super) struct Words {
@@ -22,41 +23,34 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn preamble(&self, distro: &Distro) -> String {
-        format!(
-            "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={}\n{}",
-            quote(&distro.enable_repositories.join(" ")),
-            self.library
-        )
+    fn preamble(&self, distro: &Distro) -> SharedText {
+        let repositories = quote(&distro.enable_repositories.join(" "));
+        let variables = format!(
+            "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={repositories}\n"
+        );
+        SharedText::from(variables).with(self.library)
     }
 
     pub(super) fn builder(&self, recipe: &Recipe, distro: &Distro) -> BuilderSetup {
-        rpm::builder(recipe, distro, self.name, &self.preamble(distro))
+        rpm::builder(recipe, distro, self.name, self.preamble(distro))
     }
 
     /// Without network if what is in the base is enough: rpm itself can tell.
     pub(super) fn test(&self, recipe: &Recipe, distro: &Distro) -> TestScripts {
-        let begin = format!(
-            "{}farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\nfarm_rpm=rpm\n{LIFE}",
-            self.preamble(distro)
-        );
-        let (install, remove) = (self.install, self.remove);
+        let variables = format!("farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\nfarm_rpm=rpm\n");
+        let begin = self.preamble(distro).with(variables).with(LIFE);
+        let requires = format!("set -- {}\n", rpm::arguments(&rpm::test_requires(recipe)));
+        let resolve = format!("farm_keep=yes\n{}", (self.resolve)(TEST_PACKAGES));
         TestScripts {
             tester: None,
-            install: format!(
-                "{begin}set -- {}\n{install}{}",
-                rpm::arguments(&rpm::test_requires(recipe)),
-                include_str!("../scripts/rpm-fresh.sh")
-            ),
-            remove: format!("{}{remove}\n{}", rpm::removal_preamble(), include_str!("../scripts/rpm-remove.sh")),
+            install: begin.clone().with(requires).with(self.install).with(include_str!("../scripts/rpm-fresh.sh")),
+            remove: rpm::removal_preamble()
+                .with(format!("{}\n", self.remove))
+                .with(include_str!("../scripts/rpm-remove.sh")),
             upgrade: UpgradeSetup {
                 tester: None,
-                former: format!("{begin}{}", include_str!("../scripts/rpm-former.sh")),
-                upgrade: format!(
-                    "{begin}farm_keep=yes\n{}{}",
-                    (self.resolve)(TEST_PACKAGES),
-                    include_str!("../scripts/rpm-upgrade.sh")
-                ),
+                former: begin.clone().with(include_str!("../scripts/rpm-former.sh")),
+                upgrade: begin.with(resolve).with(include_str!("../scripts/rpm-upgrade.sh")),
             },
         }
     }

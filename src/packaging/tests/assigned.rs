@@ -81,7 +81,7 @@ fn configuration_files_are_the_same_in_both_formats() {
 fn staged_notes(recipe_lines: &str, prepare: &str) -> (bool, BTreeMap<String, String>, String) {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("manifest.sh", &staged::manifest_script());
+    write("manifest.sh", &staged::manifest_script().whole());
     write("staged.awk", staged::STAGED);
     write("packages", recipe_lines);
     let script = format!(

@@ -20,7 +20,7 @@ fn el7() -> Distro {
 
 fn spec_of(recipe: &Recipe, distro: &Distro) -> String {
     let files = generate(&in_words(recipe), distro, 1_700_000_000).files;
-    files.into_iter().find(|file| file.path == "pkg.spec").unwrap().content
+    files.into_iter().find(|file| file.path == "pkg.spec").unwrap().content.to_string()
 }
 
 /// The lines of a section, from `%post -n pkg` to the next one.
@@ -307,12 +307,13 @@ fn links_make_room_for_folders() {
     for recipe in [in_words(&named), with_former_links(&in_words(&daemon()), Format::Deb, &learned)] {
         for distro in catalogue.iter() {
             let packaging = generate(&recipe, distro, 0);
-            let file = |path: &str| packaging.files.iter().find(|file| file.path == path).map(|file| &*file.content);
+            let file =
+                |path: &str| packaging.files.iter().find(|file| file.path == path).map(|file| file.content.whole());
             let by_farm = assembly(&recipe, distro, 0);
             let id = &distro.id;
             if distro.format == Format::Deb {
                 assert_eq!(
-                    file("debian/pkg.maintscript"),
+                    file("debian/pkg.maintscript").as_deref(),
                     Some("symlink_to_dir /usr/share/pkg/skins skins-1\n"),
                     "{id}"
                 );

@@ -129,7 +129,7 @@ const EPOCH: i64 = 1_700_000_000;
 
 fn spec_of(recipe: &Recipe, folder: &Path) -> std::path::PathBuf {
     for file in generate(&in_words(recipe), &distro(Format::Rpm, PackageManager::Dnf), EPOCH).files {
-        std::fs::write(folder.join(&file.path), file.content).unwrap();
+        std::fs::write(folder.join(&file.path), file.content.whole().as_bytes()).unwrap();
     }
     folder.join("pkg.spec")
 }
@@ -171,7 +171,7 @@ proptest! {
             for file in generate(&in_words(&recipe), &distro(Format::Deb, PackageManager::Apt), EPOCH).files {
                 let path = folder.path().join(&file.path);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, file.content).unwrap();
+                std::fs::write(path, file.content.whole().as_bytes()).unwrap();
             }
             let here = |tool: &str| {
                 let mut command = Command::new(tool);

@@ -44,7 +44,7 @@ async fn a_missing_requirement_is_named() {
     let bench = Bench::new();
     bench.on("install more", |_| Reply::exit(11).stdout("farm: unsatisfiable: libnothing-dev\n"));
     let mut job = bench.job("aa", &["make"]);
-    Arc::make_mut(&mut job.builder).script = "install more".to_owned();
+    Arc::make_mut(&mut job.builder).script = "install more".into();
     let ran = bench.run(vec![job]).await;
     assert_eq!(*ran.outcome(), Outcome::DepWait { requirements: vec!["libnothing-dev".to_owned()] });
     assert_eq!(bench.calls("exec"), 1, "{:?}", bench.engine.calls());

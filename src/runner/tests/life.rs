@@ -239,7 +239,7 @@ async fn what_is_missing_where_it_is_installed_rejects_before_the_test_runs() {
             assert!(guest.files.contains_key("/tmp/farm-packages/wanted"), "{:?}", guest.files.keys());
             Reply::exit(1).stdout(format!("other words\nfarm: {said}\n"))
         });
-        let ran = bench.run(vec![tested(&bench, |setup| setup.check = "look".to_owned())]).await;
+        let ran = bench.run(vec![tested(&bench, |setup| setup.check = "look".into())]).await;
         let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
         assert_eq!((findings[0].rule.as_str(), findings[0].message.as_str()), ("check-failed", said));
     }

@@ -67,7 +67,7 @@ fn expecting(job: Job, names: &[&str]) -> Job {
 }
 
 fn with_builder(job: Job, script: &str) -> Job {
-    let builder = BuilderSetup { script: script.to_owned(), ..(*job.builder).clone() };
+    let builder = BuilderSetup { script: script.to_owned().into(), ..(*job.builder).clone() };
     Job { builder: Arc::new(builder), ..job }
 }
 
@@ -149,13 +149,13 @@ async fn tests_get_what_the_packages_require_and_what_they_were_declared_to() {
     on_build(&bench, "make words", || vec![("words".to_owned(), String::new())]);
     on_build(&bench, "make heron", || vec![("heron".to_owned(), "Depends: pond\n".to_owned())]);
     let setup = test_setup();
-    let install: &'static str = Box::leak(setup.install.clone().into_boxed_str());
+    let install: &'static str = Box::leak(setup.install.to_string().into_boxed_str());
     bench.on(install, |guest| {
         let (packages, direct) = repository(guest);
         assert_eq!((packages, direct.as_str()), (vec!["pond".to_owned(), "words".to_owned()], "words 1.0-1~deb12\n"));
         Reply::exit(0)
     });
-    for script in [setup.test.clone(), Some(setup.remove.clone())].into_iter().flatten() {
+    for script in [setup.test.clone(), Some(setup.remove.to_string())].into_iter().flatten() {
         bench.on(Box::leak(script.into_boxed_str()), |_| Reply::exit(0));
     }
     let tool = Job { test: Some(Arc::new(setup)), ..bench.job("heron", &["make heron"]) };
