@@ -25,8 +25,8 @@ mod lease;
 mod memory;
 mod pull;
 mod scripts;
-#[cfg(target_os = "linux")]
-mod stranger;
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(target_os = "linux")]
 mod user;
 
