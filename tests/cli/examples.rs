@@ -8,8 +8,13 @@ use crate::support::{Ran, have};
 fn example(name: &str, arguments: &[&str]) -> Output {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    // `cargo xtask test` sets it for the harness; some crates would be compiled anew for it.
-    command.env_remove("RUSTC_BOOTSTRAP");
+    // Build scripts ask for these: with what cargo says of the test that runs here, crates would be compiled anew.
+    for (variable, _) in std::env::vars_os() {
+        let asked = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if variable.to_str().is_some_and(|name| asked(name) || name == "RUSTC_BOOTSTRAP") {
+            command.env_remove(variable);
+        }
+    }
     command.args(["run", "--quiet", "--example", name, "--"]).args(arguments);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
 }

@@ -9,7 +9,9 @@ mod bench;
 mod command;
 mod corpus;
 mod docker;
+mod macos;
 mod podman;
+mod registry;
 mod service;
 mod test;
 
@@ -24,7 +26,7 @@ cargo xtask COMMAND
   engine start          makes sure that one is there: a running one, else Debian's docker.io, installed and started
                         in target/engine (on Debian, as root)
   engine stop           stops what `engine start` started; images stay for the next time
-  engine clean          stops it and removes its images
+  engine clean          stops it and what the tests started, and removes all images
   farm ARGS...          builds farm (release) and runs it with an engine
   test                  all tests: format, lints, unit, engine conformance, end to end; in CI nothing is skipped
   test --fast           format, lints and what needs no engine
@@ -79,6 +81,7 @@ fn engine(arguments: &[String]) -> Result<ExitCode, Failure> {
         "clean" => {
             docker::stop()?;
             podman::clean()?;
+            registry::stop()?;
             docker::clean()?;
         }
         other => return Err(Failure::new(format!("unknown `engine {other}`\n\n{HELP}"))),

@@ -11,7 +11,7 @@ use phases::Phases;
 use tally::Tally;
 
 use crate::command::{self, Failure, cargo};
-use crate::{apt, docker, podman};
+use crate::{apt, docker, macos, podman, registry};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
 const TOOLS: [&str; 12] = [
@@ -31,6 +31,9 @@ const TOOLS: [&str; 12] = [
 
 /// How many of the slowest tests the summary names.
 const SLOWEST: usize = 20;
+
+/// How many tests of a binary run at once, for Rust's test harness.
+const THREADS: &str = "RUST_TEST_THREADS";
 
 /// A run of the checks and tests.
 #[derive(Debug)]
@@ -54,8 +57,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
         session
             .check("documentation", cargo().args(["doc", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     }
+    if chosen.is_none() && !fast {
+        match macos::check() {
+            Ok(mut check) => session.check("types for macOS", &mut check)?,
+            Err(failure) => session.cannot("types for macOS", &failure),
+        }
+    }
     if fast {
-        let targets = ["--lib", "--bins", "--test", "imports"].map(str::to_owned);
+        let targets = ["--lib", "--bin", "xtask", "--test", "imports"].map(str::to_owned);
         session.tests(&targets, &[])?;
     } else {
         session.with_engines(&chosen.unwrap_or_else(|| vec!["--tests".to_owned()]))?;
@@ -71,6 +80,15 @@ impl Session {
         command::stop_if_interrupted()
     }
 
+    /// A check that this machine does not allow, which in CI is one that fails.
+    fn cannot(&mut self, name: &str, failure: &Failure) {
+        if std::env::var_os("CI").is_some() {
+            self.tally.check(&format!("{name}: {failure}"), false);
+        } else {
+            eprintln!("xtask: SKIPPED: {name}: {failure}");
+        }
+    }
+
     /// The tests with Docker and Podman at hand. What was started for them is stopped whatever the result.
     fn with_engines(&mut self, arguments: &[String]) -> Result<(), Failure> {
         // Before the engines are there: compiling takes the longest, and may fail.
@@ -82,19 +100,11 @@ impl Session {
             apt::install(&TOOLS)?;
         }
         let docker = docker::ensure()?;
-        let mut environment = docker.environment();
-        let tested = match podman::start() {
-            Ok(endpoint) => {
-                environment.push(("FARM_TEST_PODMAN", endpoint));
-                self.tests(arguments, &environment)
-            }
-            Err(failure) if std::env::var_os("CI").is_some() => Err(failure),
-            Err(failure) => {
-                eprintln!("xtask: SKIPPED: tests with Podman: {failure}");
-                self.tests(arguments, &environment)
-            }
-        };
-        let stopped = podman::stop().and(docker.release());
+        let tested = others().and_then(|others| {
+            let environment: Vec<(&str, String)> = docker.environment().into_iter().chain(others).collect();
+            self.tests(arguments, &environment)
+        });
+        let stopped = podman::stop().and(registry::stop()).and(docker.release());
         tested.and(stopped)
     }
 
@@ -113,6 +123,9 @@ impl Session {
         cargo.args(arguments.iter().skip_while(|argument| *argument != "--").skip(1));
         cargo.envs(environment.iter().map(|(name, value)| (name, value)));
         cargo.stderr(writer.try_clone().map_err(cannot)?).stdout(writer);
+        if std::env::var_os(THREADS).is_none() {
+            cargo.env(THREADS, threads().to_string());
+        }
         let before = self.tally.failed;
         let mut child = cargo.spawn().map_err(cannot)?;
         // With it go the ends of the pipe that were for the child: the stream ends with that.
@@ -120,9 +133,12 @@ impl Session {
         for line in BufReader::new(output).split(b'\n') {
             let line = line.map_err(cannot)?;
             let line = String::from_utf8_lossy(&line);
+            // Each test binary is a phase.
+            if let Some(binary) = self.tally.count(&line) {
+                self.phases.begin(&binary);
+            }
             println!("{line}");
             let _ = std::io::stdout().flush();
-            self.tally.count(&line);
         }
         let success = child.wait().map_err(cannot)?.success();
         self.tally.end(success, before);
@@ -147,6 +163,30 @@ impl Session {
         let Tally { passed, failed, ignored, .. } = &self.tally;
         println!("{passed} passed, {failed} failed, {ignored} ignored, {} s", self.phases.seconds());
         Ok(if *failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// One more than there are processors: a test that waits for an engine or a download uses none.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(2, |processors| processors.get() + 1)
+}
+
+/// Starts what the tests need beside Docker; how they find it.
+fn others() -> Result<Vec<(&'static str, String)>, Failure> {
+    let registry = unless_skipped("tests with a registry", registry::start())?;
+    let podman = unless_skipped("tests with Podman", podman::start(registry))?;
+    let registry = registry.map(|address| ("FARM_TEST_REGISTRY", registry::url(address)));
+    Ok(registry.into_iter().chain(podman.map(|endpoint| ("FARM_TEST_PODMAN", endpoint))).collect())
+}
+
+/// What could not be started is said; in CI it is a failure.
+fn unless_skipped<T>(name: &str, started: Result<T, Failure>) -> Result<Option<T>, Failure> {
+    match started {
+        Err(failure) if std::env::var_os("CI").is_none() => {
+            eprintln!("xtask: SKIPPED: {name}: {failure}");
+            Ok(None)
+        }
+        started => started.map(Some),
     }
 }
 

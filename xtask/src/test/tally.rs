@@ -26,8 +26,8 @@ struct Timing {
 }
 
 impl Tally {
-    /// Takes in one line of what `cargo test` prints.
-    pub(super) fn count(&mut self, line: &str) {
+    /// Takes in one line of what `cargo test` prints; the test binary that begins with it, if one does.
+    pub(super) fn count(&mut self, line: &str) -> Option<String> {
         if let Some(counts) = line.strip_prefix("test result: ") {
             let words: Vec<&str> = counts.split([' ', ';']).collect();
             let number = |word: &str| -> u64 {
@@ -40,6 +40,7 @@ impl Tally {
             // `tests/cli/main.rs (target/debug/deps/cli-8ff1052d06d0a2be)`
             let file = running.rsplit(['/', '(']).next().unwrap_or_default();
             file.rsplit_once('-').map_or(file, |(name, _)| name).clone_into(&mut self.binary);
+            return Some(self.binary.clone());
         } else if let Some((test, ended)) = line.strip_prefix("test ").and_then(|line| line.rsplit_once(" ... ")) {
             // `ok <0.123s>`
             let (result, time) = ended.split_once(" <").unwrap_or((ended, ""));
@@ -51,6 +52,7 @@ impl Tally {
                 self.timings.push(Timing { seconds, binary, test, result });
             }
         }
+        None
     }
 
     /// Takes in a check that passes or fails as a whole.
@@ -114,7 +116,8 @@ mod tests {
     #[test]
     fn tests_are_listed_with_the_slowest_first() {
         let mut tally = Tally::default();
-        tally.count("     Running unittests src/lib.rs (target/debug/deps/farm-1052d06d0a2be8ff)");
+        let begun = tally.count("     Running unittests src/lib.rs (target/debug/deps/farm-1052d06d0a2be8ff)");
+        assert_eq!(begun.as_deref(), Some("farm"));
         tally.count("test quick ... ok <0.001s>");
         tally.count("test slow ... ok <12.345s>");
         tally.count("test slow has been running for over 60 seconds");
