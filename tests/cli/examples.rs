@@ -11,7 +11,7 @@ fn example(name: &str, arguments: &[&str]) -> Output {
     // Build scripts ask for these: with what cargo says of the test that runs here, crates would be compiled anew.
     for (variable, _) in std::env::vars_os() {
         let asked = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
-        if variable.to_str().is_some_and(|name| asked(name) || name == "RUSTC_BOOTSTRAP") {
+        if variable.to_str().is_some_and(|name| asked(name) || matches!(name, "OUT_DIR" | "RUSTC_BOOTSTRAP")) {
             command.env_remove(variable);
         }
     }

@@ -58,8 +58,11 @@ fn a_wrong_option_is_exit_2_with_a_hint() {
 
 #[test]
 fn a_folder_without_recipes_says_what_it_looked_for() {
-    let ran = Test::new().run(&["build"]).exits(2);
-    insta::assert_snapshot!(ran.stderr, @"
+    let ran = Test::new().run(&["build"]);
+    insta::assert_snapshot!(ran.redacted(), @"
+    exit 2
+    --- stdout
+    --- stderr
     error: no recipe here: neither ./farm.toml nor recipes/*/farm.toml
       help: name one: farm build path/to/farm.toml
     ");
@@ -67,8 +70,11 @@ fn a_folder_without_recipes_says_what_it_looked_for() {
 
 #[test]
 fn a_recipe_that_is_not_there_is_named_with_the_nearest() {
-    let ran = Test::new().file("recipes/hello/farm.toml", RECIPE).run(&["plan", "helo"]).exits(2);
-    insta::assert_snapshot!(ran.stderr, @"
+    let ran = Test::new().file("recipes/hello/farm.toml", RECIPE).run(&["plan", "helo"]);
+    insta::assert_snapshot!(ran.redacted(), @"
+    exit 2
+    --- stdout
+    --- stderr
     error: no recipe at helo
       help: did you mean `hello`, in recipes/hello/farm.toml?
     ");
@@ -94,13 +100,19 @@ fn a_bad_distribution_is_exit_3_with_its_file() {
 
 #[test]
 fn nothing_matched_is_exit_4_with_the_nearest_targets() {
-    let ran = Test::new().file("farm.toml", RECIPE).run(&["build", "-t", "debain-13"]).exits(4);
-    insta::assert_snapshot!(ran.stderr, @"
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["build", "-t", "debain-13"]);
+    insta::assert_snapshot!(ran.redacted(), @"
+    exit 4
+    --- stdout
+    --- stderr
     error: no target matches -t debain-13
       help: did you mean greet@debian-13/amd64?
     ");
-    let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "-t", "plan9"]).exits(4);
-    insta::assert_snapshot!(ran.stderr, @"
+    let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "-t", "plan9"]);
+    insta::assert_snapshot!(ran.redacted(), @"
+    exit 4
+    --- stdout
+    --- stderr
     error: no target matches -t plan9
       help: there are greet@debian-12/amd64, greet@debian-13/amd64,
       greet@rpm-generic/x86_64 and 4 more: farm plan -t '*'

@@ -20,7 +20,7 @@ pub(crate) const TARGETS: [&str; 12] = [
 ];
 
 #[test]
-fn every_recipe_builds_for_its_built_once_and_the_second_run_has_nothing_to_do() {
+fn every_recipe_builds_for_its_default_matrix_and_the_second_run_has_nothing_to_do() {
     let Some(test) = built_once() else { return };
     for target in TARGETS {
         let folder = test.dist().join(target);
