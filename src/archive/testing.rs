@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use sha2::{Digest, Sha256};
 
+use crate::types::testing::skip;
+
 /// A throw-away GnuPG home with one signing key; `None` where GnuPG is missing.
 pub(crate) struct Signer {
     home: tempfile::TempDir,
@@ -18,9 +20,6 @@ impl Signer {
             &["--quick-generate-key", "--passphrase", "", "Archive <archive@example.org>", "ed25519", "sign"],
             b"",
         );
-        if made.is_none() && std::env::var_os("CI").is_some() {
-            panic!("GnuPG is needed to test signatures");
-        }
         made.map(|_| signer)
     }
 
@@ -55,9 +54,8 @@ impl Drop for Signer {
     }
 }
 
-#[allow(clippy::print_stderr)]
 pub(crate) fn skipped() {
-    eprintln!("SKIPPED: no GnuPG to sign with");
+    skip("there is no GnuPG to sign with");
 }
 
 /// `debian` with one suite, `sid`, for amd64.

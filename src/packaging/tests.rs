@@ -1,4 +1,4 @@
-//! What is generated, as people would read it. That it also works is tested in containers, by `tests/family`.
+//! What is generated, as people would read it. That it also works is tested in containers, by `tests/matrix`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -12,16 +12,17 @@ use std::path::Path;
 /// from where the next run puts it back ([`super::Staging`] does so on creation).
 pub(super) fn replace_folder(new: &Path, destination: &Path, aside: &Path) -> io::Result<()> {
     match exchange(new, destination) {
-        Ok(()) => return Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) if is_unsupported(&error) => match fs::rename(destination, aside) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        },
-        Err(error) => return Err(error),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(new, destination),
+        Err(error) if is_unsupported(&error) => replace_by_renames(new, destination, aside),
+        exchanged => exchanged,
     }
-    fs::rename(new, destination)
+}
+
+fn replace_by_renames(new: &Path, destination: &Path, aside: &Path) -> io::Result<()> {
+    match fs::rename(destination, aside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => fs::rename(new, destination),
+    }
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -69,35 +70,54 @@ pub(super) fn sync_tree(folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    use crate::types::testing::skip;
+
+    /// Folders `new` and `old`, each with a file of its own name.
+    fn folders() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let temp = tempfile::tempdir().unwrap();
+        let (new, old) = (temp.path().join("new"), temp.path().join("old"));
+        for folder in [&new, &old] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join(folder.file_name().unwrap()), "").unwrap();
+        }
+        (temp, new, old)
+    }
 
     #[test]
     fn replacing_works_with_and_without_an_old_folder() {
-        let temp = tempfile::tempdir().unwrap();
-        let path = |name: &str| temp.path().join(name);
-        for content in ["first", "second"] {
-            fs::create_dir(path("new")).unwrap();
-            fs::write(path("new/file"), content).unwrap();
-            replace_folder(&path("new"), &path("there"), &path("aside")).unwrap();
-            assert_eq!(fs::read_to_string(path("there/file")).unwrap(), content);
-            let _ = fs::remove_dir_all(path("aside"));
-            let _ = fs::remove_dir_all(path("new"));
+        for replace in [replace_folder, replace_by_renames] {
+            let (temp, new, old) = folders();
+            let (destination, aside) = (temp.path().join("there"), temp.path().join("aside"));
+            replace(&old, &destination, &aside).unwrap();
+            assert!(destination.join("old").exists() && !old.exists() && !aside.exists());
+            replace(&new, &destination, &aside).unwrap();
+            assert!(destination.join("new").exists());
+            assert_ne!(new.join("old").exists(), aside.join("old").exists(), "the old folder is in one of the two");
         }
+    }
+
+    #[test]
+    fn renames_put_the_old_folder_aside() {
+        let (temp, new, old) = folders();
+        let aside = temp.path().join("aside");
+        replace_by_renames(&new, &old, &aside).unwrap();
+        assert!(old.join("new").exists() && aside.join("old").exists() && !new.exists());
     }
 
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[test]
     fn an_exchange_leaves_the_old_folder_at_the_new_ones_place() {
-        let temp = tempfile::tempdir().unwrap();
-        let (a, b) = (temp.path().join("a"), temp.path().join("b"));
-        fs::create_dir(&a).unwrap();
-        fs::create_dir(&b).unwrap();
-        fs::write(a.join("new"), "").unwrap();
-        fs::write(b.join("old"), "").unwrap();
-        if let Err(error) = exchange(&a, &b) {
-            assert!(is_unsupported(&error), "{error}");
-            return;
+        let (_temp, new, old) = folders();
+        match exchange(&new, &old) {
+            Err(error) if is_unsupported(&error) => skip("the file system of temporary folders cannot exchange two"),
+            exchanged => {
+                exchanged.unwrap();
+                assert!(old.join("new").exists() && new.join("old").exists());
+            }
         }
-        assert!(b.join("new").exists() && a.join("old").exists());
     }
 }

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod install;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
@@ -70,8 +72,8 @@ async fn debian_13_is_what_mmdebstrap_makes() {
 
 async fn compare(id: &str) {
     let Some(engine) = engine().await else { return };
-    if std::process::Command::new("mmdebstrap").arg("--version").output().is_err() {
-        return skipped("mmdebstrap is not installed");
+    if !support::have(&["mmdebstrap"]) {
+        return;
     }
     let catalogue = Catalogue::load(&[]).unwrap();
     let mut distro = Distro::clone(catalogue.get(id).unwrap());
@@ -289,19 +291,9 @@ fn read_tar(path: &Path) -> BTreeMap<String, Entry> {
 
 /// Packages are fetched once for all runs of the tests.
 fn cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+    support::temporary().join("cache")
 }
 
 async fn engine() -> Option<Arc<dyn Engine>> {
-    if std::env::var_os("DOCKER_HOST").is_none() {
-        skipped("DOCKER_HOST names no engine; `cargo xtask test` brings one up");
-        return None;
-    }
-    Some(farm::engine::connect(&std::env::var("DOCKER_HOST").unwrap()).await.unwrap())
-}
-
-#[allow(clippy::print_stderr)]
-fn skipped(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}, and in CI nothing is skipped");
-    eprintln!("SKIPPED: {why}");
+    Some(farm::engine::connect(&support::engine("DOCKER_HOST")?).await.unwrap())
 }

@@ -3,9 +3,18 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::{Ran, have};
+
 fn example(name: &str, arguments: &[&str]) -> Output {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
+    // Build scripts ask for these: with what cargo says of the test that runs here, crates would be compiled anew.
+    for (variable, _) in std::env::vars_os() {
+        let asked = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if variable.to_str().is_some_and(|name| asked(name) || matches!(name, "OUT_DIR" | "RUSTC_BOOTSTRAP")) {
+            command.env_remove(variable);
+        }
+    }
     command.args(["run", "--quiet", "--example", name, "--"]).args(arguments);
     command.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap()
 }
@@ -35,14 +44,10 @@ fn check_finds_what_is_wrong_with_a_package() {
     let package = folder.path().join("greet_1.0-1_amd64.deb");
     let mut build = Command::new("dpkg-deb");
     build.args(["--root-owner-group", "--build"]).arg(&tree).arg(&package);
-    match build.output() {
-        Ok(output) => assert!(output.status.success(), "{output:?}"),
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: no dpkg-deb here: {error}");
-            return;
-        }
-        Err(error) => panic!("dpkg-deb: {error}"),
+    if !have(&["dpkg-deb"]) {
+        return;
     }
+    Ran::of(&mut build).exits(0);
     let output = example("check", &[package.to_str().unwrap()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::lab::Test;
+use crate::support::Test;
 
 const CMAKE: &str = "project(greet VERSION 1.2 DESCRIPTION \"Says hello\" LANGUAGES C)\nfind_package(ZLIB REQUIRED)\n\
                      add_executable(greet main.c)\ninstall(TARGETS greet)\n";
@@ -18,8 +18,7 @@ fn project() -> Test {
 #[test]
 fn a_project_becomes_a_recipe_that_plans() {
     let test = project();
-    let ran = test.run(&["init"]);
-    ran.exits(0);
+    let ran = test.run(&["init"]).exits(0);
     insta::assert_snapshot!(ran.stdout);
     let text = std::fs::read_to_string(test.folder().join("farm.toml")).unwrap();
     for line in
@@ -33,8 +32,7 @@ fn a_project_becomes_a_recipe_that_plans() {
 #[test]
 fn what_is_there_is_overwritten_by_force_only() {
     let test = project().file("farm.toml", "mine");
-    let ran = test.run(&["init"]);
-    ran.exits(2);
+    let ran = test.run(&["init"]).exits(2);
     insta::assert_snapshot!(ran.stderr, @"
     error: farm.toml is there already
       help: write another file with -o, or let --force overwrite it
@@ -80,7 +78,6 @@ fn what_is_no_project_is_told() {
     test.run(&["init", "--url", "ext::sh"]).exits(2);
     test.run(&["init", "--url", "file:///nonexistent/x.tar.gz"]).exits(3);
     // A single file is a source, too: there is nothing in it that builds, and that is said.
-    let ran = test.run(&["init", "--from", "a.tar"]);
-    ran.exits(0);
+    let ran = test.run(&["init", "--from", "a.tar"]).exits(0);
     assert!(ran.stdout.contains("no build system was found"), "{ran}");
 }

@@ -45,7 +45,7 @@ impl Own {
         std::fs::create_dir_all(parent).unwrap();
         let folder = tempfile::Builder::new().prefix("killed-").tempdir_in(parent).unwrap();
         let program = folder.path().join("farm");
-        crate::stranger::copy_program(&tests.program, &program);
+        crate::support::stranger::copy_program(&tests.program, &program);
         Own { folder, program }
     }
 

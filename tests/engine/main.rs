@@ -24,9 +24,10 @@ mod killed;
 mod lease;
 mod memory;
 mod pull;
+mod registry;
 mod scripts;
-#[cfg(target_os = "linux")]
-mod stranger;
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(target_os = "linux")]
 mod user;
 
@@ -98,6 +99,7 @@ conformance! {
         isolation::a_slow_sink_slows_the_process as a_slow_sink_slows_the_process,
         pull::a_pull_that_fails_says_why as a_pull_that_fails_says_why,
         pull::pulls_use_the_credentials_of_the_docker_configuration as pulls_use_the_credentials_of_the_docker_configuration,
+        registry::images_of_a_real_registry_are_pulled as images_of_a_real_registry_are_pulled,
         isolation::containers_share_no_folder as containers_share_no_folder,
         isolation::caches_of_an_earlier_farm_go as caches_of_an_earlier_farm_go,
         isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,

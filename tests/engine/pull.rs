@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bench::{Bench, Kept, Kind, files};
 use crate::lease::{child, parents_bench};
 
-const REGISTRY: &str = "FARM_TEST_REGISTRY";
+const REGISTRY: &str = "FARM_TEST_PLAYED_REGISTRY";
 
 /// `farm:<<<???>>>~~~`, whose encodings hold a `+` or a `/` wherever they begin: Engine 20.10 drops credentials that
 /// are not in the URL-safe alphabet.

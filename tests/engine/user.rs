@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::CASES;
 use crate::bench::Bench;
-use crate::stranger::{ID, NAME, Stranger};
+use crate::support::stranger::{ID, NAME, Stranger};
 
 pub(crate) async fn an_ordinary_user_passes_the_same(bench: Bench) {
     let root = nix::unistd::Uid::effective().is_root();

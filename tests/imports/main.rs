@@ -199,6 +199,8 @@ fn module_of(file: &Path) -> String {
 
 /// Test modules may use what they like of floors below, to build what they test with; not of the top.
 fn is_test(file: &Path) -> bool {
+    // The checkout may lie in any folder.
+    let file = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("a file of src");
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     name == "tests"
         || name == "testing"

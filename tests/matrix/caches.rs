@@ -4,8 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lab::Lab;
-use crate::native::store;
+use crate::support::{Test, native_engine};
 
 /// As root, in the builder of another recipe of its set. Replaces `bc`, which that one requires, by a package of the same
 /// name, version and size with another content, in each place that a package manager or farm could look in.
@@ -89,8 +88,8 @@ fn a_maintainer_script_cannot_reach_the_builder_of_another_project() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("caches", &store());
-    let (first, second) = (lab.folder.join("attacker"), lab.folder.join("victim"));
+    let test = Test::on("caches", &native_engine());
+    let (first, second) = (test.folder().join("attacker"), test.folder().join("victim"));
     attacker(&first);
     victim(&second);
     // What runs there depends on nothing that a former run of this test has left.
@@ -100,10 +99,10 @@ fn a_maintainer_script_cannot_reach_the_builder_of_another_project() {
     let control = second.join("src/debian/control");
     write(&control, &fs::read_to_string(&control).unwrap().replace("It looks.", &stamp));
 
-    lab.farm_in(&first, &["build", "--no-test", "-j", "2"]).expect(0);
-    let log = fs::read_to_string(lab.dist().join("pawn/debian-12-amd64/build.log")).unwrap();
+    test.run_in(&first, &["build", "--no-test", "-j", "2"]).exits(0);
+    let log = fs::read_to_string(test.dist().join("pawn/debian-12-amd64/build.log")).unwrap();
     assert!(log.contains("farm-test: poisoned"), "the script found the package and all that it needs:\n{log}");
-    lab.farm_in(&second, &["build", "--no-test"]).expect(0);
-    let log = fs::read_to_string(lab.dist().join("victim/debian-12-amd64/build.log")).unwrap();
+    test.run_in(&second, &["build", "--no-test"]).exits(0);
+    let log = fs::read_to_string(test.dist().join("victim/debian-12-amd64/build.log")).unwrap();
     assert!(log.contains("bc"), "it asked for the package:\n{log}");
 }

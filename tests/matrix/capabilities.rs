@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use crate::lab::{Lab, repository};
-use crate::native::store;
+use crate::support::{Test, native_engine, repository};
 
 fn recipe() -> std::path::PathBuf {
     repository().join("tests/capabilities")
@@ -17,11 +16,11 @@ fn one_recipe_without_a_line_for_a_distribution_builds_on_each() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("capabilities", &store());
+    let test = Test::on("capabilities", &native_engine());
     let recipe = recipe();
-    lab.farm(&["build", path(&recipe), "--matrix", STALE]).expect(0).says("4 succeeded");
+    test.run_in(repository(), &["build", path(&recipe), "--matrix", STALE]).exits(0).says("4 succeeded");
     for (distro, zlib) in [("debian-11", "1:1.2.11"), ("debian-13", "1:1.3")] {
-        let debs = lab.files(&format!("capable/{distro}-amd64"), ".deb");
+        let debs = test.files(&format!("capable/{distro}-amd64"), ".deb");
         let deb = debs.iter().find(|path| !path.to_str().unwrap().contains("-dbgsym_")).unwrap();
         let fields = std::process::Command::new("dpkg-deb").arg("-f").arg(deb).output().unwrap();
         let fields = String::from_utf8(fields.stdout).unwrap();
@@ -29,11 +28,11 @@ fn one_recipe_without_a_line_for_a_distribution_builds_on_each() {
         for expected in ["libjson-perl", "python3-yaml (>= 5)", "xsltproc", "zlib1g (>= 1:", "libpopt0"] {
             assert!(depends.contains(expected), "{distro}: {expected} is missing in {depends}");
         }
-        let plan = lab.farm(&["plan", path(&recipe), "-t", distro, "--json", STALE]).expect(0);
-        assert!(plan.text.contains("\"package\": \"zlib1g-dev\"") && plan.text.contains(zlib), "{}", plan.text);
+        let plan = test.run_in(repository(), &["plan", path(&recipe), "-t", distro, "--json", STALE]).exits(0);
+        assert!(plan.text().contains("\"package\": \"zlib1g-dev\"") && plan.text().contains(zlib), "{}", plan.text());
     }
     // Resolved to the same, they are the same inputs.
-    lab.farm(&["build", path(&recipe), "--matrix", STALE]).expect(0).says("4 cached");
+    test.run_in(repository(), &["build", path(&recipe), "--matrix", STALE]).exits(0).says("4 cached");
 }
 
 /// What an RPM requires that was made on Debian is proved by the files of Debian's packages when it is installed there, and what
@@ -43,8 +42,8 @@ fn an_rpm_made_on_debian_finds_what_it_requires() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("capabilities-rpm", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("capabilities-rpm", &native_engine());
+    let project = test.folder().join("project");
     std::fs::create_dir_all(&project).unwrap();
     let write = |requires: &str| {
         let recipe = format!(
@@ -57,9 +56,9 @@ fn an_rpm_made_on_debian_finds_what_it_requires() {
     };
     let wanted = "\"pkgconfig(zlib) >= 1.2\", \"python3dist(pyyaml) >= 5\", \"perl(JSON)\", \"cmake(Catch2)\", \"rubygem(rake)\"";
     write(wanted);
-    lab.farm_in(&project, &["build", "--matrix", STALE]).expect(0).says("1 succeeded");
+    test.run_in(&project, &["build", "--matrix", STALE]).exits(0).says("1 succeeded");
     write(&wanted.replace(">= 1.2", ">= 99"));
-    lab.farm_in(&project, &["build", "--matrix", STALE]).expect(11).says("pkgconfig(zlib) >= 99 is needed by wants");
+    test.run_in(&project, &["build", "--matrix", STALE]).exits(11).says("pkgconfig(zlib) >= 99 is needed by wants");
 }
 
 fn path(path: &Path) -> &str {

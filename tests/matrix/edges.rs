@@ -2,18 +2,18 @@
 
 use std::process::Command;
 
-use crate::lab::{Lab, Run, cache, engine, repository};
+use crate::support::{Ran, Test, cache, engine, repository};
 
 #[test]
 fn past_its_end_of_life_and_rolling_distributions_build_with_a_warning() {
     let Some(engine) = engine("DOCKER_HOST") else { return };
-    let lab = Lab::new("edges", &engine);
+    let test = Test::on("edges", &engine);
     let base = ["image", "inspect", "farm/base:debian-sid-amd64"];
-    let had_base = Run::of(Command::new("docker").args(base).env("DOCKER_HOST", &engine)).code == Some(0);
-    let run = lab.farm_in(&repository().join("tests/recipes/edges"), &["build", "--matrix"]).expect(0);
+    let had_base = Ran::of(Command::new("docker").args(base).env("DOCKER_HOST", &engine)).code == Some(0);
+    let run = test.run_in(&repository().join("tests/recipes/edges"), &["build", "--matrix"]).exits(0);
     let run = run.says("Debian 11 (bullseye) is past its end of life").says("2 succeeded");
     for (distro, tag) in [("debian-11", "~deb11"), ("debian-sid", "")] {
-        let folder = lab.dist().join(format!("edges/{distro}-amd64"));
+        let folder = test.dist().join(format!("edges/{distro}-amd64"));
         for package in ["edges", "edges-dbgsym"] {
             let file = folder.join(format!("{package}_1.0-1{tag}_amd64.deb"));
             assert!(file.is_file(), "{} is missing", file.display());
@@ -31,7 +31,7 @@ fn is_expired() -> bool {
     let release = std::fs::read_to_string(cache().join("farm/archive/debian/sid/InRelease")).unwrap_or_default();
     let Some(until) = release.lines().find_map(|line| line.strip_prefix("Valid-Until: ")) else { return false };
     let seconds = |date: &str| -> i64 {
-        Run::of(Command::new("date").args(["--date", date, "+%s"])).expect(0).text.trim().parse().unwrap()
+        Ran::of(Command::new("date").args(["--date", date, "+%s"])).exits(0).text().trim().parse().unwrap()
     };
     seconds(until) < seconds("now")
 }

@@ -9,23 +9,20 @@ use farm::engine::{ImportSpec, NativeOptions};
 use farm::stream;
 use farm::types::Arch;
 
-use crate::docker::copy;
-use crate::lab::{Lab, Run, repository, tool};
-use crate::native::store;
 use crate::packages::{errors_of_lintian, errors_of_rpmlint};
+use crate::support::{Ran, Test, copy, native_engine, repository, skip, tool};
 
 /// Busybox, linked statically: all that the image has.
 const BUSYBOX: &str = "/bin/busybox";
 
 /// The recipe with what a compiler made of its sources, and the image that it names; none where something is missing
 /// here, said aloud.
-pub(crate) fn project(lab: &Lab) -> Option<PathBuf> {
+pub(crate) fn project(test: &Test) -> Option<PathBuf> {
     if !Path::new(BUSYBOX).is_file() {
-        assert!(std::env::var_os("CI").is_none(), "there is no {BUSYBOX}, and in CI nothing is skipped");
-        eprintln!("SKIPPED: there is no {BUSYBOX}: install busybox-static");
+        skip(&format!("there is no {BUSYBOX}: install busybox-static"));
         return None;
     }
-    let project = lab.folder.join("project");
+    let project = test.folder().join("project");
     copy(&repository().join("tests/recipes/payload"), &project);
     let prebuilt = project.join("src/prebuilt");
     fs::create_dir(&prebuilt).unwrap();
@@ -33,7 +30,7 @@ pub(crate) fn project(lab: &Lab) -> Option<PathBuf> {
         let flags = "-O2 -s -Wl,-z,relro,-z,now -Wl,--hash-style=both";
         let mut cc = Command::new("cc");
         cc.args(flags.split(' ')).args(arguments.split(' ')).current_dir(project.join("src"));
-        Run::of(&mut cc).expect(0);
+        Ran::of(&mut cc).exits(0);
     };
     compile("-shared -fPIC -Wl,-soname,libgreet.so.1 -o prebuilt/libgreet.so.1.0 library.c");
     compile("-fPIE -pie -o prebuilt/greet greet.c prebuilt/libgreet.so.1.0");
@@ -42,7 +39,7 @@ pub(crate) fn project(lab: &Lab) -> Option<PathBuf> {
 }
 
 async fn import_bare_image() {
-    let folder = PathBuf::from(store().strip_prefix("native://").unwrap());
+    let folder = PathBuf::from(native_engine().strip_prefix("native://").unwrap());
     let options = NativeOptions { store: folder, program: PathBuf::from(env!("CARGO_BIN_EXE_farm")) };
     let engine = farm::engine::connect_native(options).await.unwrap();
     let spec = ImportSpec {
@@ -81,25 +78,25 @@ fn an_image_with_nothing_but_a_shell_gives_good_packages() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return;
     }
-    let lab = Lab::new("environment", &store());
-    let Some(project) = project(&lab) else { return };
-    let run = lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 succeeded");
+    let test = Test::on("environment", &native_engine());
+    let Some(project) = project(&test) else { return };
+    let run = test.run_in(&project, &["build", "--matrix"]).exits(0).says("3 succeeded");
     run.says("farm itself made the packages").says("rpmbuild [made-by-farm]");
 
-    let debs = lab.files("payload/debian-12-amd64", ".deb");
+    let debs = test.files("payload/debian-12-amd64", ".deb");
     let names: Vec<&str> = debs.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(
         names,
         ["libgreet-dev_1.2-1~deb12_all.deb", "libgreet1_1.2-1~deb12_amd64.deb", "payload_1.2-1~deb12_amd64.deb"]
     );
     let main = debs[2].to_str().unwrap();
-    let control = tool("dpkg", &["-I", main]).unwrap().expect(0);
+    let control = tool("dpkg", &["-I", main]).unwrap().exits(0);
     control
         .says(" Depends: libc6 (>= 2.36), libgreet1 (= 1.2-1~deb12)\n")
         .says(" Section: utils\n")
         .says("conffiles")
         .says("postinst");
-    let listing = tool("dpkg", &["-c", main]).unwrap().expect(0);
+    let listing = tool("dpkg", &["-c", main]).unwrap().exits(0);
     for line in [
         "-rwxr-xr-x root/root",
         "./usr/bin/hello-greet link to ./usr/bin/greet\n",
@@ -108,43 +105,42 @@ fn an_image_with_nothing_but_a_shell_gives_good_packages() {
         "./usr/share/man/man1/greet.1.gz\n",
         "./usr/share/doc/payload/changelog.Debian.gz\n",
     ] {
-        assert!(listing.text.contains(line), "{line:?} is missing in\n{}", listing.text);
+        assert!(listing.text().contains(line), "{line:?} is missing in\n{}", listing.text());
     }
     tool("dpkg", &["-I", debs[1].to_str().unwrap(), "shlibs", "triggers"])
         .unwrap()
-        .expect(0)
+        .exits(0)
         .says("libgreet 1 libgreet1 (>= 1.2-1~deb12)")
         .says("activate-noawait ldconfig");
     for distro in ["debian-12", "debian-13"] {
-        let debs = lab.files(&format!("payload/{distro}-amd64"), ".deb");
+        let debs = test.files(&format!("payload/{distro}-amd64"), ".deb");
         assert_eq!(errors_of_lintian(&debs), Vec::<String>::new(), "{distro}");
     }
 
-    let rpms = lab.files("payload/rpm-generic-x86_64", ".rpm");
+    let rpms = test.files("payload/rpm-generic-x86_64", ".rpm");
     assert_eq!(rpms.len(), 3);
     let of = |name: &str| rpms.iter().find(|path| path.to_str().unwrap().contains(name)).unwrap().to_str().unwrap();
     let main = of("/payload-1.2-1.");
-    tool("rpm", &["-K", main]).unwrap().expect(0).says("digests OK");
-    tool("rpm", &["-qip", main]).unwrap().expect(0).says("License     : MIT").says("Build Host  : localhost");
-    tool("rpm", &["-qlvp", main]).unwrap().expect(0).says("/usr/bin/salute -> greet").says("    2 root     root  ");
-    tool("rpm", &["-qcp", main]).unwrap().expect(0).says("/etc/greet.conf");
+    tool("rpm", &["-K", main]).unwrap().exits(0).says("digests OK");
+    tool("rpm", &["-qip", main]).unwrap().exits(0).says("License     : MIT").says("Build Host  : localhost");
+    tool("rpm", &["-qlvp", main]).unwrap().exits(0).says("/usr/bin/salute -> greet").says("    2 root     root  ");
+    tool("rpm", &["-qcp", main]).unwrap().exits(0).says("/etc/greet.conf");
     tool("rpm", &["-qRp", main])
         .unwrap()
-        .expect(0)
+        .exits(0)
         .says("libgreet.so.1()(64bit)\n")
         .says("libc.so.6(GLIBC_2.34)(64bit)\n");
-    tool("rpm", &["-qp", "--provides", of("/libgreet1-")]).unwrap().expect(0).says("libgreet.so.1()(64bit)\n");
+    tool("rpm", &["-qp", "--provides", of("/libgreet1-")]).unwrap().exits(0).says("libgreet.so.1()(64bit)\n");
     assert_eq!(errors_of_rpmlint(&rpms), Vec::<String>::new());
 
     // The same bytes again.
-    let again = Lab::new("environment-again", &store());
-    again.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0);
-    for target in ["payload/debian-13-amd64", "payload/rpm-generic-x86_64"] {
-        for ending in [".deb", ".rpm"] {
-            let (one, two) = (lab.files(target, ending), again.files(target, ending));
-            for (one, two) in one.iter().zip(&two) {
-                assert!(fs::read(one).unwrap() == fs::read(two).unwrap(), "{} differs", one.display());
-            }
+    let again = Test::on("environment-again", &native_engine());
+    again.run_in(&project, &["build", "--matrix", "--no-test"]).exits(0);
+    for (target, ending) in [("payload/debian-13-amd64", ".deb"), ("payload/rpm-generic-x86_64", ".rpm")] {
+        let (one, two) = (test.files(target, ending), again.files(target, ending));
+        assert_eq!((one.len(), two.len()), (3, 3), "{target}");
+        for (one, two) in one.iter().zip(&two) {
+            assert!(fs::read(one).unwrap() == fs::read(two).unwrap(), "{} differs", one.display());
         }
     }
 }
@@ -155,8 +151,8 @@ fn a_distribution_can_be_the_environment_of_another() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return;
     }
-    let lab = Lab::new("environment-distro", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("environment-distro", &native_engine());
+    let project = test.folder().join("project");
     copy(&repository().join("tests/recipes/payload"), &project);
     let recipe = fs::read_to_string(project.join("farm.toml")).unwrap();
     let (package, _) = recipe.split_once("[environment]").unwrap();
@@ -179,16 +175,16 @@ script = "greet"
 distros = ["debian-12", "debian-13", "rpm-generic"]
 "#;
     fs::write(project.join("farm.toml"), format!("{package}{rest}")).unwrap();
-    let run = lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 succeeded");
+    let run = test.run_in(&project, &["build", "--matrix"]).exits(0).says("3 succeeded");
     // debhelper of Debian 12 makes a .changes; farm makes the .rpm, of which it strips the symbols.
     for (distro, changes) in [("debian-12", 1), ("debian-13", 1)] {
-        assert_eq!(lab.files(&format!("payload/{distro}-amd64"), ".changes").len(), changes, "{distro}");
+        assert_eq!(test.files(&format!("payload/{distro}-amd64"), ".changes").len(), changes, "{distro}");
     }
     run.says("farm itself made the packages");
-    let rpms = lab.files("payload/rpm-generic-x86_64", ".rpm");
+    let rpms = test.files("payload/rpm-generic-x86_64", ".rpm");
     assert_eq!(rpms.len(), 1);
     assert_eq!(errors_of_rpmlint(&rpms), Vec::<String>::new());
-    lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 cached");
+    test.run_in(&project, &["build", "--matrix"]).exits(0).says("3 cached");
 }
 
 /// The daemon of `split`, with all that it asks of the system: its own test passes, whoever makes the packages.
@@ -197,21 +193,21 @@ fn what_packages_ask_of_the_system_is_done_when_farm_makes_them() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return;
     }
-    let lab = Lab::new("environment-system", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("environment-system", &native_engine());
+    let project = test.folder().join("project");
     copy(&repository().join("tests/recipes/greetd"), &project);
     let recipe = fs::read_to_string(project.join("farm.toml")).unwrap();
     // rpmlint asks for both kinds of hashes; the flags are the environment's.
     let environment = "[environment]\ndistro = \"debian-12\"\ntools = \"farm\"\n\n\
                        [build]\nenv = { LDFLAGS = \"-Wl,--hash-style=both -Wl,-z,relro,-z,now\" }\n";
     fs::write(project.join("farm.toml"), recipe.replace("[build]\n", environment)).unwrap();
-    lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("3 succeeded");
+    test.run_in(&project, &["build", "--matrix"]).exits(0).says("3 succeeded");
 
     for (distro, units) in [("debian-12", "./lib/systemd/system"), ("debian-13", "./usr/lib/systemd/system")] {
-        let debs = lab.files(&format!("greetd/{distro}-amd64"), ".deb");
+        let debs = test.files(&format!("greetd/{distro}-amd64"), ".deb");
         let main = debs.iter().find(|deb| deb.to_str().unwrap().contains("/greetd_")).unwrap().to_str().unwrap();
-        tool("dpkg", &["-c", main]).unwrap().expect(0).says(&format!(" {units}/greetd.service\n"));
-        let scripts = tool("dpkg", &["-I", main, "postinst", "prerm", "postrm"]).unwrap().expect(0);
+        tool("dpkg", &["-c", main]).unwrap().exits(0).says(&format!(" {units}/greetd.service\n"));
+        let scripts = tool("dpkg", &["-I", main, "postinst", "prerm", "postrm"]).unwrap().exits(0);
         scripts
             .says("systemd-sysusers ${DPKG_ROOT:+--root=\"$DPKG_ROOT\"} greetd.conf")
             .says("deb-systemd-helper enable 'greetd.service'")
@@ -219,32 +215,32 @@ fn what_packages_ask_of_the_system_is_done_when_farm_makes_them() {
             .says("deb-systemd-invoke stop 'greetd.service'")
             .says("deb-systemd-helper purge 'greetd-tidy.timer' 'greetd.service'");
         let development = debs.iter().find(|deb| deb.to_str().unwrap().contains("/libgreet-dev_")).unwrap();
-        let depends = tool("dpkg", &["-f", development.to_str().unwrap(), "Depends"]).unwrap().expect(0);
-        assert!(depends.text.starts_with("libgreet1 (= 1.2-1~deb"), "{}", depends.text);
+        let depends = tool("dpkg", &["-f", development.to_str().unwrap(), "Depends"]).unwrap().exits(0);
+        assert!(depends.text().starts_with("libgreet1 (= 1.2-1~deb"), "{}", depends.text());
         assert_eq!(errors_of_lintian(&debs), Vec::<String>::new(), "{distro}");
     }
 
-    let rpms = lab.files("greetd/rpm-generic-x86_64", ".rpm");
+    let rpms = test.files("greetd/rpm-generic-x86_64", ".rpm");
     let main = rpms.iter().find(|rpm| rpm.to_str().unwrap().contains("/greetd-1.2")).unwrap().to_str().unwrap();
     let format = "[%{FILEFLAGS:fflags} %{FILENAMES} %{FILELINKTOS}\n]";
     tool("rpm", &["-qp", "--nosignature", "--qf", format, main])
         .unwrap()
-        .expect(0)
+        .exits(0)
         .says("cn /etc/greetd.conf \n")
         .says("g /usr/bin/greet /etc/alternatives/greet\n")
         .says("g /etc/alternatives/greet /usr/bin/greet-plain\n")
         .says(" /usr/lib/systemd/system-preset/50-greetd.preset \n");
     tool("rpm", &["-qp", "--nosignature", "--scripts", main])
         .unwrap()
-        .expect(0)
+        .exits(0)
         .says("useradd -r -g greetd -d /var/lib/greetd")
         .says("update-alternatives --install /usr/bin/greet greet /usr/bin/greet-plain 40")
         .says("systemctl --no-reload preset greetd-tidy.service greetd-tidy.timer greetd.service");
-    tool("rpm", &["-qRp", "--nosignature", main]).unwrap().expect(0).says("/usr/sbin/useradd\n");
+    tool("rpm", &["-qRp", "--nosignature", main]).unwrap().exits(0).says("/usr/sbin/useradd\n");
     let development = rpms.iter().find(|rpm| rpm.to_str().unwrap().contains("/libgreet-devel-")).unwrap();
     tool("rpm", &["-qRp", "--nosignature", development.to_str().unwrap()])
         .unwrap()
-        .expect(0)
+        .exits(0)
         .says("libgreet1 = 1.2-1\n")
         .says("pkgconfig(zlib) >= 1.2\n");
     assert_eq!(errors_of_rpmlint(&rpms), Vec::<String>::new());

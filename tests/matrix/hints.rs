@@ -3,8 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lab::Lab;
-use crate::native::store;
+use crate::support::{Test, native_engine};
 
 const SOURCE: &str = "#include <oniguruma.h>\n#include <stdio.h>\n\nint main(void)\n{\n    puts(onig_version());\n}\n";
 const PACKAGE: &str = r#"[package]
@@ -45,26 +44,26 @@ fn write(project: &Path, requires: &str) {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_build_lacks_is_named_with_its_package_and_adding_it_makes_it_build() {
-    let lab = Lab::new("hints", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("hints", &native_engine());
+    let project = test.folder().join("project");
     write(&project, "requires = []\n");
-    let run = lab.farm_in(&project, &["build", "--matrix", "--no-test", "--progress", "plain"]).expect(10);
+    let run = test.run_in(&project, &["build", "--matrix", "--no-test", "--progress", "plain"]).exits(10);
     let run = run.says("    regexes.c:1:10: fatal error: oniguruma.h: No such file or directory\n    [...]\n");
     let run = run.says("by its output it lacks the header oniguruma.h");
     let run = run.says("help: add \"pkgconfig(oniguruma)\" to [build] requires; here that is libonig-dev 6.9.8-1\n");
     run.says("        farm.toml:21\n");
 
-    let run = lab.farm_in(&project, &["build", "--matrix", "--no-test", "--progress", "json"]).expect(10);
-    let finished = run.text.lines().find(|line| line.contains("\"job-finished\"")).unwrap();
+    let run = test.run_in(&project, &["build", "--matrix", "--no-test", "--progress", "json"]).exits(10).text();
+    let finished = run.lines().find(|line| line.contains("\"job-finished\"")).unwrap();
     let report: serde_json::Value = serde_json::from_str(finished).unwrap();
     let hint = &report["hints"][0];
     assert_eq!(hint["missing"]["kind"], "header", "{hint}");
     assert_eq!(hint["place"], serde_json::json!({"path": "farm.toml", "line": 21}));
-    let log = fs::read_to_string(lab.dist().join("regexes/debian-12-amd64/build.log")).unwrap();
+    let log = fs::read_to_string(test.dist().join("regexes/debian-12-amd64/build.log")).unwrap();
     let line = hint["missing"]["line"].as_u64().unwrap() as usize;
     assert!(log.lines().nth(line - 1).unwrap().contains("oniguruma.h"), "line {line} of the log");
 
     let requirement = hint["requirement"].as_str().unwrap();
     write(&project, &format!("requires = [\"{requirement}\"]\n"));
-    lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("1 succeeded");
+    test.run_in(&project, &["build", "--matrix"]).exits(0).says("1 succeeded");
 }

@@ -3,8 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::lab::{Lab, Run};
-use crate::native::store;
+use crate::support::{Ran, Test, native_engine};
 
 const MAKEFILE: &str = "\
 PREFIX ?= /usr/local
@@ -21,8 +20,8 @@ PROGRAM = greet
 
 #[test]
 fn a_recipe_of_farm_init_builds_as_it_is() {
-    let lab = Lab::new("init", &store());
-    let project = lab.folder.join("greet");
+    let test = Test::on("init", &native_engine());
+    let project = test.folder().join("greet");
     fs::create_dir_all(&project).unwrap();
     for (name, text) in [
         ("Makefile", MAKEFILE),
@@ -41,10 +40,10 @@ fn a_recipe_of_farm_init_builds_as_it_is() {
     }
     let mut init = Command::new(env!("CARGO_BIN_EXE_farm"));
     init.arg("init").current_dir(&project).env("DEBFULLNAME", "Ada Lovelace").env("DEBEMAIL", "ada@example.org");
-    Run::of(&mut init).expect(0).says("greet 1.4").says("MIT");
-    lab.farm_in(&project, &["build", "-t", "debian-12"]).expect(0).says("1 succeeded");
+    Ran::of(&mut init).exits(0).says("greet 1.4").says("MIT");
+    test.run_in(&project, &["build", "-t", "debian-12"]).exits(0).says("1 succeeded");
     assert_eq!(
-        lab.files("greet/debian-12-amd64", "_amd64.deb").len(),
-        1 + lab.files("greet/debian-12-amd64", "dbgsym_1.4-1~deb12_amd64.deb").len()
+        test.files("greet/debian-12-amd64", "_amd64.deb").len(),
+        1 + test.files("greet/debian-12-amd64", "dbgsym_1.4-1~deb12_amd64.deb").len()
     );
 }

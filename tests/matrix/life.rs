@@ -7,11 +7,10 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::PathBuf;
 
-use crate::lab::{Lab, engine};
-use crate::native::store;
+use crate::support::{Ran, Test, engine, native_engine};
 
-fn project(lab: &Lab, name: &str, recipe: &str) -> PathBuf {
-    let project = lab.folder.join(name);
+fn project(test: &Test, name: &str, recipe: &str) -> PathBuf {
+    let project = test.folder().join(name);
     fs::create_dir_all(&project).unwrap();
     fs::write(project.join("farm.toml"), recipe).unwrap();
     project
@@ -57,41 +56,41 @@ pub(crate) fn nothing_gets_out(build: impl FnOnce(&str)) {
     assert_eq!(unix.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "somebody came to the socket");
 }
 
-fn nothing_gets_out_of(lab: &Lab) {
+fn nothing_gets_out_of(test: &Test) {
     nothing_gets_out(|recipe| {
-        lab.farm_in(&project(lab, "ways-out", recipe), &["build"]).expect(0).says("1 succeeded");
+        test.run_in(&project(test, "ways-out", recipe), &["build"]).exits(0).says("1 succeeded");
     });
 }
 
 #[test]
 fn packages_under_test_reach_nobody() {
-    nothing_gets_out_of(&Lab::new("life-network", &store()));
+    nothing_gets_out_of(&Test::on("life-network", &native_engine()));
 }
 
 #[test]
 fn packages_under_test_reach_nobody_on_docker() {
     let Some(docker) = engine("DOCKER_HOST") else { return };
-    nothing_gets_out_of(&Lab::new("life-network-docker", &docker));
+    nothing_gets_out_of(&Test::on("life-network-docker", &docker));
 }
 
 #[test]
 fn packages_under_test_reach_nobody_on_podman() {
     let Some(podman) = engine("FARM_TEST_PODMAN") else { return };
-    nothing_gets_out_of(&Lab::new("life-network-podman", &podman));
+    nothing_gets_out_of(&Test::on("life-network-podman", &podman));
 }
 
 /// Builds both versions, the second on the first in `dist/`; what the second run says.
-fn upgraded(lab: &Lab, first: &str, second: &str, expected: i32) -> crate::lab::Run {
+fn upgraded(test: &Test, first: &str, second: &str, expected: i32) -> Ran {
     let matrix = "[matrix]\ndistros = [\"debian-12\", \"rpm-generic\"]\n";
-    let one = project(lab, "one", &format!("{}{first}{matrix}", head("lively", "1.0")));
-    lab.farm_in(&one, &["build", "--matrix"]).expect(0);
-    let two = project(lab, "two", &format!("{}{second}{matrix}", head("lively", "1.1")));
-    lab.farm_in(&two, &["build", "--matrix"]).expect(expected)
+    let one = project(test, "one", &format!("{}{first}{matrix}", head("lively", "1.0")));
+    test.run_in(&one, &["build", "--matrix"]).exits(0);
+    let two = project(test, "two", &format!("{}{second}{matrix}", head("lively", "1.1")));
+    test.run_in(&two, &["build", "--matrix"]).exits(expected)
 }
 
 #[test]
 fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
-    let lab = Lab::new("life-upgrade", &store());
+    let test = Test::on("life-upgrade", &native_engine());
     let recipe = |word: &str| {
         format!(
             "config-files = [\"/etc/lively.conf\"]\n\
@@ -101,9 +100,9 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
              [test]\nscript = 'test \"$(pond)\" = {word}'\n"
         )
     };
-    upgraded(&lab, &recipe("old"), &recipe("new"), 0).says("2 succeeded");
+    upgraded(&test, &recipe("old"), &recipe("new"), 0).says("2 succeeded");
     for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
-        let log = fs::read_to_string(lab.dist().join("lively").join(target).join("build.log")).unwrap();
+        let log = fs::read_to_string(test.dist().join("lively").join(target).join("build.log")).unwrap();
         assert!(log.contains("farm: upgrade from 1.0-1"), "{log}");
     }
 }
@@ -122,20 +121,20 @@ fn a_folder_takes_the_place_of_a_link() {
     for (name, environment) in
         [("life-link", ""), ("life-link-by-farm", "[environment]\ndistro = \"debian-12\"\ntools = \"farm\"\n")]
     {
-        let lab = Lab::new(name, &store());
-        let test =
+        let test = Test::on(name, &native_engine());
+        let script =
             "[test]\nscript = 'test \"$(cat /usr/share/lively/skins/x)\" = y && test ! -L /usr/share/lively/skins'\n";
-        let second = format!("{}{test}", in_its_folder(environment, FOLDER));
-        let run = upgraded(&lab, &in_its_folder(environment, LINK), &second, 0).says("2 succeeded");
-        let said = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let second = format!("{}{script}", in_its_folder(environment, FOLDER));
+        let run = upgraded(&test, &in_its_folder(environment, LINK), &second, 0).says("2 succeeded");
+        let said = run.text().split_whitespace().collect::<Vec<_>>().join(" ");
         for words in ["/usr/share/lively/skins was a link to skins-1 in 1.0-1", "[link-became-folder]"] {
-            assert!(said.contains(words), "{words:?} is missing in:\n{}", run.text);
+            assert!(said.contains(words), "{words:?} is missing in:\n{}", run.text());
         }
         // Once known, it stays so, and nothing is built twice.
-        let forced = lab.farm_in(&lab.folder.join("two"), &["build", "--matrix", "--force"]).expect(0).text;
+        let forced = test.run_in(&test.folder().join("two"), &["build", "--matrix", "--force"]).exits(0).text();
         assert!(forced.contains("[link-became-folder]"), "{forced}");
         for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
-            let log = fs::read_to_string(lab.dist().join("lively").join(target).join("build.log")).unwrap();
+            let log = fs::read_to_string(test.dist().join("lively").join(target).join("build.log")).unwrap();
             assert!(!log.contains("built once more"), "{log}");
         }
         // A recipe that says it itself has nothing to be told.
@@ -144,24 +143,24 @@ fn a_folder_takes_the_place_of_a_link() {
              [\"debian-12\", \"rpm-generic\"]\n",
             head("lively", "1.2")
         );
-        let run = lab.farm_in(&project(&lab, "three", &third), &["build", "--matrix"]).expect(0).says("2 succeeded");
-        assert!(!run.text.contains("link-became-folder"), "{}", run.text);
+        let run = test.run_in(&project(&test, "three", &third), &["build", "--matrix"]).exits(0).says("2 succeeded");
+        assert!(!run.text().contains("link-became-folder"), "{}", run.text());
     }
 }
 
 #[test]
 fn what_only_an_upgrade_breaks_is_named() {
-    let lab = Lab::new("life-broken", &store());
-    let run = upgraded(&lab, &in_its_folder("", FOLDER), &in_its_folder("", LINK), 11).says("2 rejected");
-    let said = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("/usr/share/lively/skins"), "{}", run.text);
+    let test = Test::on("life-broken", &native_engine());
+    let run = upgraded(&test, &in_its_folder("", FOLDER), &in_its_folder("", LINK), 11).says("2 rejected");
+    let said = run.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("/usr/share/lively/skins"), "{}", run.text());
 
     let other = format!(
         "{}[package.former-links]\n\"/usr/share/lively/skins\" = \"skins-0\"\n{}[matrix]\ndistros = [\"debian-12\"]\n",
         head("lively", "1.2"),
         in_its_folder("", LINK)
     );
-    lab.farm_in(&project(&lab, "three", &other), &["build", "--matrix"])
-        .expect(11)
+    test.run_in(&project(&test, "three", &other), &["build", "--matrix"])
+        .exits(11)
         .says("`former-links` names /usr/share/lively/skins, which is no folder in");
 }

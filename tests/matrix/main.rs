@@ -12,10 +12,11 @@ mod dockerfile;
 mod edges;
 #[cfg(target_os = "linux")]
 mod environment;
+mod failures;
+mod greet;
 mod hints;
 #[cfg(target_os = "linux")]
 mod init;
-mod lab;
 #[cfg(target_os = "linux")]
 mod life;
 mod memory;
@@ -23,15 +24,11 @@ mod native;
 mod packages;
 mod podman;
 mod printed;
-mod rpm_families;
 mod secrets;
 mod set;
 mod sources;
 mod split;
 #[cfg(target_os = "linux")]
 mod staged;
-#[cfg(target_os = "linux")]
-#[path = "../engine/stranger.rs"]
-// Not all of its helpers are needed here.
-#[allow(dead_code)]
-mod stranger;
+#[path = "../support/mod.rs"]
+mod support;

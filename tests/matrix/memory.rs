@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::lab::{Lab, engine};
-use crate::native::store;
+use crate::support::{Test, engine, native_engine};
 
 const BLOCK: usize = 1 << 20;
 const BLOCKS: usize = 2048;
@@ -21,8 +20,8 @@ const RULES: &str = "#!/usr/bin/make -f\n%:\n\tdh $@\n\
 #[test]
 fn two_gibibytes_through_a_build_stay_under_64_mib() {
     let Some(engine) = engine("DOCKER_HOST") else { return };
-    let lab = Lab::new("memory", &engine);
-    let project = lab.folder.join("project");
+    let test = Test::on("memory", &engine);
+    let project = test.folder().join("project");
     let debian = project.join("packaging/debian");
     fs::create_dir_all(debian.join("source")).unwrap();
     fs::write(debian.join("rules"), RULES).unwrap();
@@ -47,16 +46,16 @@ fn two_gibibytes_through_a_build_stay_under_64_mib() {
 
     // The base and the builder are made by a first build, of a small file: this is about what is moved.
     fs::write(project.join("data"), "small\n").unwrap();
-    lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0);
+    test.run_in(&project, &["build", "--matrix", "--no-test"]).exits(0);
 
     write_large(&project.join("data"));
-    let mut command = lab.command(&["build", "--matrix", "--no-test"]);
+    let mut command = test.command(&["build", "--matrix", "--no-test"]);
     // A cache of its own: what it keeps of the source goes with the rest.
-    command.env("FARM_CACHE", lab.folder.join("cache"));
+    command.env("FARM_CACHE", test.folder().join("cache"));
     let peak = peak_of(command.current_dir(&project));
-    let package = &lab.files("moved/debian-12-amd64", ".deb")[0];
+    let package = &test.files("moved/debian-12-amd64", ".deb")[0];
     let moved = fs::metadata(package).unwrap().len();
-    fs::remove_dir_all(&lab.folder).unwrap();
+    fs::remove_dir_all(&test.folder()).unwrap();
     assert!(moved > (BLOCK * BLOCKS) as u64, "the package has only {moved} bytes");
     assert_bounded(peak, moved);
 }
@@ -99,26 +98,26 @@ fn packages_that_farm_makes_itself_are_streams_too() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return;
     }
-    let lab = Lab::new("memory-assembled", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("memory-assembled", &native_engine());
+    let project = test.folder().join("project");
     fs::create_dir_all(&project).unwrap();
     // The base is made by a first build.
     fs::write(project.join("farm.toml"), ASSEMBLED.replace("512 - NOISE", "0").replace("NOISE <<", "1 <<")).unwrap();
-    lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0);
+    test.run_in(&project, &["build", "--matrix", "--no-test"]).exits(0);
     fs::write(project.join("farm.toml"), ASSEMBLED).unwrap();
     for (target, ending, least) in [("debian-12", ".deb", 16), ("rpm-generic", ".rpm", 256)] {
-        let mut command = lab.command(&["build", "-t", target, "--no-test"]);
+        let mut command = test.command(&["build", "-t", target, "--no-test"]);
         let peak = peak_of(command.current_dir(&project));
         let arch = if ending == ".deb" { "amd64" } else { "x86_64" };
-        let package = &lab.files(&format!("large/{target}-{arch}"), ending)[0];
+        let package = &test.files(&format!("large/{target}-{arch}"), ending)[0];
         let size = fs::metadata(package).unwrap().len();
         assert!(size > least << 20, "{} has only {size} bytes", package.display());
         if ending == ".rpm" {
-            crate::lab::tool("rpm", &["-K", package.to_str().unwrap()]).unwrap().expect(0).says("digests OK");
+            crate::support::tool("rpm", &["-K", package.to_str().unwrap()]).unwrap().exits(0).says("digests OK");
         }
         assert_bounded(peak, size);
     }
-    fs::remove_dir_all(&lab.folder).unwrap();
+    fs::remove_dir_all(&test.folder()).unwrap();
 }
 
 /// Runs farm to its good end and returns the most memory that it had, in KiB.

@@ -3,26 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::lab::{Lab, Run, default_matrix, tool};
+use crate::support::{Ran, Test, built_once, tool};
 
 #[test]
 fn dpkg_reads_what_the_recipe_says() {
-    let Some(lab) = default_matrix() else { return };
-    let packages = lab.files("hello/debian-12-amd64", ".deb");
+    let Some(test) = built_once() else { return };
+    let packages = test.files("hello/debian-12-amd64", ".deb");
     let names: Vec<&str> = packages.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["hello-dbgsym_2.10-1~deb12_amd64.deb", "hello_2.10-1~deb12_amd64.deb"]);
     let Some(run) = tool("dpkg", &["-I", packages[1].to_str().unwrap()]) else { return };
     let run = run
-        .expect(0)
+        .exits(0)
         .says("Package: hello\n")
         .says("Version: 2.10-1~deb12\n")
         .says("Architecture: amd64\n")
         .says("Homepage: https://www.gnu.org/software/hello/\n")
         .says("Description: Friendly greeting program\n");
-    let depends = run.text.lines().find(|line| line.trim_start().starts_with("Depends:")).expect("no Depends");
+    let depends = run.stdout.lines().find(|line| line.trim_start().starts_with("Depends:")).expect("no Depends");
     assert!(depends.contains("libc6 (>= "), "{depends}");
 
-    let libraries = lab.files("xxhash/debian-13-amd64", ".deb");
+    let libraries = test.files("xxhash/debian-13-amd64", ".deb");
     let names: Vec<&str> = libraries.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     for name in ["libxxhash-dev_", "libxxhash0_", "xxhash_"] {
         assert!(names.iter().any(|file| file.starts_with(name)), "{name} is missing in {names:?}");
@@ -31,19 +31,21 @@ fn dpkg_reads_what_the_recipe_says() {
 
 #[test]
 fn rpm_reads_what_the_recipe_says() {
-    let Some(lab) = default_matrix() else { return };
-    let packages = lab.files("hello/rpm-generic-x86_64", ".rpm");
+    let Some(test) = built_once() else { return };
+    let packages = test.files("hello/rpm-generic-x86_64", ".rpm");
     let names: Vec<&str> = packages.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     for name in ["hello-2.10-1.src.rpm", "hello-2.10-1.x86_64.rpm", "hello-debuginfo-2.10-1.x86_64.rpm"] {
         assert!(names.contains(&name), "{name} is missing in {names:?}");
     }
     let binary = packages.iter().find(|path| path.ends_with("hello-2.10-1.x86_64.rpm")).unwrap();
     let Some(run) = tool("rpm", &["-qip", binary.to_str().unwrap()]) else { return };
-    run.expect(0).says("License     : GPL-3.0-or-later").says("Version     : 2.10").says("Architecture: x86_64");
-    tool("rpm", &["-qRp", binary.to_str().unwrap()]).unwrap().expect(0).says("libc.so.6(GLIBC_2.34)(64bit)");
-    let files = tool("rpm", &["-qlp", binary.to_str().unwrap()]).unwrap().expect(0);
-    for shared in ["/usr\n", "/usr/bin\n", "/usr/share\n", "/usr/share/man\n", "/usr/share/info\n"] {
-        assert!(!files.text.contains(&format!("\n{shared}")), "it owns {shared}");
+    run.exits(0).says("License     : GPL-3.0-or-later").says("Version     : 2.10").says("Architecture: x86_64");
+    tool("rpm", &["-qRp", binary.to_str().unwrap()]).unwrap().exits(0).says("libc.so.6(GLIBC_2.34)(64bit)");
+    let files = tool("rpm", &["-qlp", binary.to_str().unwrap()]).unwrap().exits(0);
+    let files: Vec<&str> = files.stdout.lines().collect();
+    assert!(files.contains(&"/usr/bin/hello"), "{files:?}");
+    for shared in ["/usr", "/usr/bin", "/usr/share", "/usr/share/man", "/usr/share/info"] {
+        assert!(!files.contains(&shared), "it owns {shared}");
     }
 }
 
@@ -66,59 +68,61 @@ fn is_debug(line: &str) -> bool {
 
 #[test]
 fn lintian_and_rpmlint_find_no_errors() {
-    let Some(lab) = default_matrix() else { return };
+    let Some(test) = built_once() else { return };
     for recipe in ["hello", "xxhash", "pass"] {
         for distro in ["debian-12", "debian-13"] {
-            lintian_finds_no_errors(lab, &format!("{recipe}/{distro}-amd64"));
+            lintian_finds_no_errors(test, &format!("{recipe}/{distro}-amd64"));
         }
-        rpmlint_finds_no_errors(lab, &format!("{recipe}/rpm-generic-x86_64"));
+        rpmlint_finds_no_errors(test, &format!("{recipe}/rpm-generic-x86_64"));
     }
 }
 
-pub(crate) fn lintian_finds_no_errors(lab: &Lab, target: &str) {
-    for changes in lab.files(target, ".changes") {
-        assert_eq!(errors_of_lintian(&[changes]), Vec::<String>::new(), "{target}");
-    }
+pub(crate) fn lintian_finds_no_errors(test: &Test, target: &str) {
+    let changes = test.files(target, ".changes");
+    assert_eq!(changes.len(), 1, "{target}: {changes:?}");
+    assert_eq!(errors_of_lintian(&changes), Vec::<String>::new(), "{target}");
 }
 
-pub(crate) fn rpmlint_finds_no_errors(lab: &Lab, target: &str) {
-    assert_eq!(errors_of_rpmlint(&lab.files(target, ".rpm")), Vec::<String>::new(), "{target}");
+pub(crate) fn rpmlint_finds_no_errors(test: &Test, target: &str) {
+    assert_eq!(errors_of_rpmlint(&test.files(target, ".rpm")), Vec::<String>::new(), "{target}");
 }
 
 /// Of packages, or of a .changes with all that it lists. None where there is no lintian.
 pub(crate) fn errors_of_lintian(files: &[PathBuf]) -> Vec<String> {
+    assert!(!files.is_empty(), "lintian gets nothing to read");
     // Uploading rules of Debian itself (an ITP bug, a known suite) do not concern a third party's package.
     let mut arguments =
         vec!["--fail-on", "none", "--allow-root", "--suppress-tags", "bad-distribution-in-changes-file"];
     arguments.extend(files.iter().map(|path| path.to_str().unwrap()));
     let Some(run) = tool("lintian", &arguments) else { return Vec::new() };
-    run.expect(0).text.lines().filter(|line| line.starts_with("E: ")).map(str::to_owned).collect()
+    run.exits(0).text().lines().filter(|line| line.starts_with("E: ")).map(str::to_owned).collect()
 }
 
 /// Of packages together: rpmlint looks for what one needs of another. None where there is no rpmlint.
 pub(crate) fn errors_of_rpmlint(files: &[PathBuf]) -> Vec<String> {
+    assert!(!files.is_empty(), "rpmlint gets nothing to read");
     let packages: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
     let Some(run) = tool("rpmlint", &packages) else { return Vec::new() };
-    assert!(run.text.contains("packages and "), "rpmlint did not come to its end:\n{}", run.text);
+    assert!(run.text().contains("packages and "), "rpmlint did not come to its end:\n{}", run.text());
     let excused = |line: &str| NO_ERRORS.iter().any(|(rule, _)| line.contains(rule)) || is_debug(line);
-    run.text.lines().filter(|line| line.contains(": E: ") && !excused(line)).map(str::to_owned).collect()
+    run.text().lines().filter(|line| line.contains(": E: ") && !excused(line)).map(str::to_owned).collect()
 }
 
 #[test]
 fn checksums_are_those_of_sha256sum() {
-    let Some(lab) = default_matrix() else { return };
+    let Some(test) = built_once() else { return };
     for target in ["hello/debian-12-amd64", "xxhash/rpm-generic-x86_64"] {
-        let folder = lab.dist().join(target);
-        Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder)).expect(0);
+        let folder = test.dist().join(target);
+        Ran::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&folder)).exits(0);
     }
-    Run::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(lab.dist())).expect(0);
+    Ran::of(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(test.dist())).exits(0);
 }
 
 #[test]
 fn a_projects_own_debian_folder_gives_the_bytes_that_dpkg_buildpackage_gives_by_hand() {
-    let Some(lab) = default_matrix() else { return };
-    let host = lab.engine();
-    let farm = lab.files("hello-debian/debian-12-amd64", ".deb");
+    let Some(test) = built_once() else { return };
+    let host = test.engine();
+    let farm = test.files("hello-debian/debian-12-amd64", ".deb");
     assert!(!farm.is_empty());
     // By hand, in the builder image that farm left behind: unpack the .dsc's files, run dpkg-buildpackage.
     let image = builder_image(host, "hello-debian", "12");
@@ -127,7 +131,7 @@ fn a_projects_own_debian_folder_gives_the_bytes_that_dpkg_buildpackage_gives_by_
         dpkg-buildpackage -us -uc -b >/build/log 2>&1 || { tail -50 /build/log; exit 1; }; \
         cd /build; sha256sum *.deb";
     let container = format!("farm-test-hand-{}", std::process::id());
-    let docker = |arguments: &[&str]| Run::of(Command::new("docker").args(arguments).env("DOCKER_HOST", host));
+    let docker = |arguments: &[&str]| Ran::of(Command::new("docker").args(arguments).env("DOCKER_HOST", host));
     docker(&[
         "create",
         "--name",
@@ -142,26 +146,26 @@ fn a_projects_own_debian_folder_gives_the_bytes_that_dpkg_buildpackage_gives_by_
         "-c",
         script,
     ])
-    .expect(0);
+    .exits(0);
     for (name, place) in [("hello_2.10.orig.tar.gz", "/tmp/orig"), ("hello_2.10-3.debian.tar.xz", "/tmp/packaging")] {
         let file = cached_source(name);
-        docker(&["cp", "-q", file.to_str().unwrap(), &format!("{container}:{place}")]).expect(0);
+        docker(&["cp", "-q", file.to_str().unwrap(), &format!("{container}:{place}")]).exits(0);
     }
     let by_hand = docker(&["start", "--attach", &container]);
-    docker(&["rm", "--force", &container]).expect(0);
-    let by_hand = by_hand.expect(0);
+    docker(&["rm", "--force", &container]).exits(0);
+    let by_hand = by_hand.exits(0);
     for file in farm {
         let name = file.file_name().unwrap().to_str().unwrap();
-        let sum = Run::of(Command::new("sha256sum").arg(&file)).expect(0);
-        let digest = sum.text.split_whitespace().next().unwrap();
-        assert!(by_hand.text.contains(digest), "{name} differs from the one made by hand:\n{}", by_hand.text);
+        let sum = Ran::of(Command::new("sha256sum").arg(&file)).exits(0);
+        let digest = sum.stdout.split_whitespace().next().unwrap();
+        assert!(by_hand.text().contains(digest), "{name} differs from the one made by hand:\n{}", by_hand.text());
     }
 }
 
 /// The builder image that farm made last for a recipe's own `debian/control` on a release of Debian.
 fn builder_image(host: &str, recipe: &str, version: &str) -> String {
     let docker =
-        |arguments: &[&str]| Run::of(Command::new("docker").args(arguments).env("DOCKER_HOST", host)).expect(0).text;
+        |arguments: &[&str]| Ran::of(Command::new("docker").args(arguments).env("DOCKER_HOST", host)).exits(0).text();
     let label = format!("label=io.farm.requires={recipe} debian/control");
     let images =
         docker(&["images", "--quiet", "--no-trunc", "--filter", "label=io.farm.kind=builder", "--filter", &label]);

@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Lab, cache, repository, tool};
-use crate::native::store;
-use crate::set::tree;
+use crate::support::{Test, cache, copy, native_engine, repository, tool};
 
 /// The pages with recipes.
 const PAGES: [&str; 2] = ["README.md", "docs/recipe.md"];
@@ -58,15 +56,15 @@ fn printed() -> Vec<Printed> {
 }
 
 /// The project around a printed recipe: what `tests/printed/NAME` holds. Returns where the recipe belongs in it.
-fn project(lab: &Lab, recipe: &Printed) -> PathBuf {
-    let project = lab.folder.join("project");
+fn project(test: &Test, recipe: &Printed) -> PathBuf {
+    let project = test.folder().join("project");
     let files = repository().join("tests/printed").join(recipe.name());
     match recipe.name() {
-        "heron" => tree(&repository().join("tests/recipes/set"), &project),
+        "heron" => copy(&repository().join("tests/recipes/set"), &project),
         _ => fs::create_dir_all(&project).unwrap(),
     }
     if files.is_dir() {
-        tree(&files, &project);
+        copy(&files, &project);
     }
     let in_set = project.join("recipes").join(recipe.name());
     match recipe.name() {
@@ -84,7 +82,7 @@ fn project(lab: &Lab, recipe: &Printed) -> PathBuf {
 fn git(folder: &Path, arguments: &[&str]) {
     let folder = folder.to_str().unwrap();
     let who = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
-    let _ = tool("git", &[&["-C", folder], &who[..], arguments].concat()).unwrap().expect(0);
+    let _ = tool("git", &[&["-C", folder], &who[..], arguments].concat()).unwrap().exits(0);
 }
 
 #[test]
@@ -98,14 +96,14 @@ fn the_recipes_of_the_documentation_build_as_they_are_printed() {
 
     // What `greet` downloads is not there for anyone else: farm finds it where it keeps what it has downloaded.
     let archive = repository().join("tests/printed/greet-1.4.tar.xz");
-    let sum = tool("sha256sum", &[archive.to_str().unwrap()]).unwrap().expect(0).text;
+    let sum = tool("sha256sum", &[archive.to_str().unwrap()]).unwrap().exits(0).text();
     let download = cache().join("farm/downloads").join(sum.split(' ').next().unwrap());
     fs::create_dir_all(&download).unwrap();
     fs::copy(&archive, download.join("greet-1.4.tar.xz")).unwrap();
 
     for recipe in &whole {
-        let lab = Lab::new(&format!("printed-{}-{}", recipe.name(), recipe.line), &store());
-        let place = project(&lab, recipe);
+        let test = Test::on(&format!("printed-{}-{}", recipe.name(), recipe.line), &native_engine());
+        let place = project(&test, recipe);
         fs::write(place.join("farm.toml"), &recipe.text).unwrap();
         if recipe.name() == "signpost" {
             let top = place.parent().unwrap();
@@ -124,9 +122,9 @@ fn the_recipes_of_the_documentation_build_as_they_are_printed() {
         if recipe.text.contains("\"rpm-generic\"") {
             arguments.extend(["-t", "rpm-generic/amd64"]);
         }
-        let run = lab.farm_in(set.unwrap_or(&place), &arguments);
-        assert_eq!(run.code, Some(0), "{}: it printed:\n{}", recipe.place(), run.text);
-        assert!(run.text.contains("succeeded"), "{}: {}", recipe.place(), run.text);
+        let run = test.run_in(set.unwrap_or(&place), &arguments);
+        assert_eq!(run.code, Some(0), "{}: it printed:\n{}", recipe.place(), run.text());
+        assert!(run.text().contains("succeeded"), "{}: {}", recipe.place(), run.text());
     }
 }
 
@@ -135,7 +133,7 @@ fn parts_of_recipes_in_the_documentation_can_be_read() {
     let parts: Vec<Printed> = printed().into_iter().filter(|block| !block.is_whole()).collect();
     assert!(parts.len() > 8, "{}", parts.len());
     for part in parts {
-        let lab = Lab::new(&format!("part-{}", part.line), "native:///nonexistent");
+        let test = Test::on(&format!("part-{}", part.line), "native:///nonexistent");
         // What the part leaves out. Its own tables may come first or last: TOML does not mind.
         let mut text = String::new();
         if !part.has_table("package") {
@@ -148,7 +146,7 @@ fn parts_of_recipes_in_the_documentation_can_be_read() {
             text.push_str("[build]\ninstall = \"true\"\n");
         }
         text.push_str(&part.text);
-        let file = lab.folder.join("farm.toml");
+        let file = test.folder().join("farm.toml");
         fs::write(&file, &text).unwrap();
         let read = farm::recipe::RecipeFile::load(&file);
         assert!(read.is_ok(), "{}: {:#?}\n{text}", part.place(), read.err());

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::lab::{Lab, repository, tool};
+use crate::support::{Ran, Test, repository, skip, tool};
 
 const PASSWORD: &str = "open-sesame-5b1f";
 const TOKEN: &str = "token-77c0e";
@@ -91,7 +91,7 @@ fn holders(folder: &Path) -> Vec<String> {
     let script = "cd \"$0\"; for deb in $(find . -name '*.deb' -path './dist/*'); do dpkg-deb -R \"$deb\" \"$deb.unpacked\"; done; \
                   grep -r -l -a -F --exclude=farm.toml -D skip -e \"$1\" -e \"$2\" -e \"$3\" . || true";
     let arguments = [&["-c", script, folder.to_str().unwrap()], &SECRETS[..]].concat();
-    tool("sh", &arguments).unwrap().expect(0).text.lines().map(str::to_owned).collect()
+    tool("sh", &arguments).unwrap().exits(0).text().lines().map(str::to_owned).collect()
 }
 
 /// What looks around in each place where something of a recipe runs.
@@ -108,19 +108,14 @@ fn passwords_of_mirrors_and_sources_are_nowhere() {
         "native://{}",
         Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix").join(name).join("store").display()
     );
-    let lab = Lab::new(name, &engine);
+    let test = Test::on(name, &engine);
     let archive = repository().join("tests/printed/greet-1.4.tar.xz");
     let Some(port) = serve(fs::read(&archive).unwrap()) else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "this machine's apt has no mirror of Debian by http, and in CI nothing is skipped"
-        );
-        eprintln!("SKIPPED: this machine's apt has no mirror of Debian by http");
-        return;
+        return skip("this machine's apt has no mirror of Debian by http");
     };
-    let sum = tool("sha256sum", &[archive.to_str().unwrap()]).unwrap().expect(0).text;
+    let sum = tool("sha256sum", &[archive.to_str().unwrap()]).unwrap().exits(0).text();
     let sum = sum.split(' ').next().unwrap();
-    let project = lab.folder.join("project");
+    let project = test.folder().join("project");
     fs::create_dir_all(&project).unwrap();
     let recipe = |path: &str| {
         format!(
@@ -135,30 +130,30 @@ fn passwords_of_mirrors_and_sources_are_nowhere() {
     };
     let mirror = format!("debian=http://ada:{PASSWORD}@127.0.0.1:{port}/debian");
     let farm = |arguments: &[&str]| {
-        let mut command = lab.command(arguments);
+        let mut command = test.command(arguments);
         command.current_dir(&project).args(["--base", "bootstrap", "--mirror", &mirror]);
-        command.env("XDG_CACHE_HOME", lab.folder.join("cache")).env("HOME", lab.folder.join("home"));
-        crate::lab::Run::of(&mut command)
+        command.env("XDG_CACHE_HOME", test.folder().join("cache")).env("HOME", test.folder().join("home"));
+        Ran::of(&mut command)
     };
     let mut said = String::new();
     // The wrong path of the right host, first: its error names the address.
     fs::write(project.join("farm.toml"), recipe("elsewhere.tar.xz")).unwrap();
     let failed = farm(&["build", "--progress", "plain"]);
-    assert_ne!(failed.code, Some(0), "{}", failed.text);
-    assert!(failed.text.contains(&format!("127.0.0.1:{port}/elsewhere.tar.xz")), "{}", failed.text);
-    said.push_str(&failed.text);
+    assert_ne!(failed.code, Some(0), "{}", failed.text());
+    assert!(failed.text().contains(&format!("127.0.0.1:{port}/elsewhere.tar.xz")), "{}", failed.text());
+    said.push_str(&failed.text());
     fs::write(project.join("farm.toml"), recipe("greet.tar.xz")).unwrap();
-    said.push_str(&farm(&["plan", "--json"]).text);
-    said.push_str(&farm(&["build", "--progress", "json"]).expect(0).text);
-    said.push_str(&farm(&["plan", "--explain"]).text);
+    said.push_str(&farm(&["plan", "--json"]).text());
+    said.push_str(&farm(&["build", "--progress", "json"]).exits(0).text());
+    said.push_str(&farm(&["plan", "--explain"]).text());
     // What is wrong with an address is said without showing it, too.
     let wrong = format!("--mirror=debian=ftp://ada:{PASSWORD}@127.0.0.1/debian");
-    said.push_str(&farm(&["plan", &wrong]).expect(2).text);
-    let log = fs::read(lab.dist().join("greet/debian-12-amd64/build.log")).unwrap();
+    said.push_str(&farm(&["plan", &wrong]).exits(2).text());
+    let log = fs::read(test.dist().join("greet/debian-12-amd64/build.log")).unwrap();
     let log = String::from_utf8_lossy(&log);
     assert!(log.contains("FARM_NAME=greet"), "nobody has looked around: {log}");
     for secret in SECRETS {
         assert!(!said.contains(secret), "{secret} is in what farm printed: {said}");
     }
-    assert_eq!(holders(&lab.folder), Vec::<String>::new());
+    assert_eq!(holders(&test.folder()), Vec::<String>::new());
 }

@@ -3,29 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::lab::{Lab, Run, repository};
-use crate::native::store;
+use crate::support::{Ran, Test, copy, native_engine, repository};
 
 const DEB: [&str; 5] = ["heron", "heron-fish", "libpond", "libreed", "pond-data"];
 
 /// A copy of the set, to change.
-fn set(lab: &Lab) -> PathBuf {
-    let project = lab.folder.join("project");
-    tree(&repository().join("tests/recipes/set"), &project);
+fn set(test: &Test) -> PathBuf {
+    let project = test.folder().join("project");
+    copy(&repository().join("tests/recipes/set"), &project);
     project
-}
-
-pub(crate) fn tree(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let place = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            tree(&entry.path(), &place);
-        } else {
-            fs::copy(entry.path(), place).unwrap();
-        }
-    }
 }
 
 fn edit(file: &Path, from: &str, to: &str) {
@@ -35,8 +21,8 @@ fn edit(file: &Path, from: &str, to: &str) {
 }
 
 /// The events of a run, one JSON object per line.
-fn events(run: &Run) -> Vec<serde_json::Value> {
-    run.text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+fn events(run: &Ran) -> Vec<serde_json::Value> {
+    run.text().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 fn recipe_of(event: &serde_json::Value) -> String {
@@ -54,11 +40,11 @@ fn a_set_of_five_is_built_in_order_and_rebuilt_as_far_as_a_change_reaches() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("set", &store());
-    let project = set(&lab);
+    let test = Test::on("set", &native_engine());
+    let project = set(&test);
     let build = |arguments: &[&str]| {
         let all = [&["build", "-t", "debian-12"], arguments].concat();
-        lab.farm_in(&project, &all).expect(0)
+        test.run_in(&project, &all).exits(0)
     };
 
     let run = build(&["-j", "2", "--progress", "json"]);
@@ -75,9 +61,9 @@ fn a_set_of_five_is_built_in_order_and_rebuilt_as_far_as_a_change_reaches() {
 
     // Another comment in a header: the development package is another, the library is not, and so is not the program.
     edit(&project.join("recipes/libreed/src/reed.h"), "in this pond", "in a pond");
-    let plan = lab.farm_in(&project, &["plan", "-t", "debian-12"]).expect(0);
+    let plan = test.run_in(&project, &["plan", "-t", "debian-12"]).exits(0);
     let plan = plan.says("build if    the packages of libreed@debian-12/amd64 change");
-    assert_eq!(plan.text.matches("up-to-date").count(), 2, "{}", plan.text);
+    assert_eq!(plan.text().matches("up-to-date").count(), 2, "{}", plan.text());
     build(&[]).says("2 succeeded").says("3 cached");
 
     // The same packages again: nothing reaches the others.
@@ -92,20 +78,20 @@ fn a_set_of_five_is_built_in_order_and_rebuilt_as_far_as_a_change_reaches() {
 
     // One of them brings what it needs along, and takes it from dist/.
     build(&["heron-fish"]).says("5 cached");
-    fs::remove_dir_all(lab.dist().join("libreed")).unwrap();
-    let plan = lab.farm_in(&project, &["plan", "heron", "-t", "debian-12"]).expect(0);
+    fs::remove_dir_all(test.dist().join("libreed")).unwrap();
+    let plan = test.run_in(&project, &["plan", "heron", "-t", "debian-12"]).exits(0);
     plan.says("never built; needed by heron@debian-12/amd64");
     build(&["heron"]).says("1 succeeded").says("3 cached");
 
-    installed_together(&lab);
+    installed_together(&test);
 }
 
 /// All packages of the set in one container, with no other source than the distribution.
-fn installed_together(lab: &Lab) {
-    let project = lab.folder.join("together");
+fn installed_together(test: &Test) {
+    let project = test.folder().join("together");
     fs::create_dir_all(project.join("debs")).unwrap();
     for recipe in DEB {
-        for file in lab.files(&format!("{recipe}/debian-12-amd64"), ".deb") {
+        for file in test.files(&format!("{recipe}/debian-12-amd64"), ".deb") {
             fs::copy(&file, project.join("debs").join(file.file_name().unwrap())).unwrap();
         }
     }
@@ -117,7 +103,7 @@ fn installed_together(lab: &Lab) {
         dpkg --audit\ndpkg -P heron-fish heron libreed-dev libreed libpond-dev libpond pond-data\n'''\n\n\
         [matrix]\ndistros = [\"debian-12\"]\n";
     fs::write(project.join("farm.toml"), recipe).unwrap();
-    lab.farm_in(&project, &["build"]).expect(0).says("1 succeeded");
+    test.run_in(&project, &["build"]).exits(0).says("1 succeeded");
 }
 
 #[test]
@@ -125,15 +111,15 @@ fn rpms_of_a_set_are_built_on_each_other_and_tried_together() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("set-rpm", &store());
-    let project = set(&lab);
-    let run = lab.farm_in(&project, &["build", "-t", "rpm-generic", "-j", "2"]).expect(0);
+    let test = Test::on("set-rpm", &native_engine());
+    let project = set(&test);
+    let run = test.run_in(&project, &["build", "-t", "rpm-generic", "-j", "2"]).exits(0);
     run.says("5 succeeded");
-    let log = fs::read_to_string(lab.dist().join("heron-fish/rpm-generic-x86_64/build.log")).unwrap();
+    let log = fs::read_to_string(test.dist().join("heron-fish/rpm-generic-x86_64/build.log")).unwrap();
     for package in ["heron 1.0-1", "libreed 2.0-1", "libpond 1.2-1", "pond-data 3-1"] {
         assert!(log.contains(package), "{package} was not there in the test:\n{log}");
     }
-    lab.farm_in(&project, &["build", "-t", "rpm-generic"]).expect(0).says("5 cached");
+    test.run_in(&project, &["build", "-t", "rpm-generic"]).exits(0).says("5 cached");
 }
 
 #[test]
@@ -141,10 +127,10 @@ fn what_needs_a_failed_recipe_is_skipped_with_the_reason() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("set-failed", &store());
-    let project = set(&lab);
+    let test = Test::on("set-failed", &native_engine());
+    let project = set(&test);
     edit(&project.join("recipes/libpond/src/pond.c"), "return 3;", "#error dry");
-    let run = lab.farm_in(&project, &["build", "-t", "debian-12", "--no-test"]).expect(10);
+    let run = test.run_in(&project, &["build", "-t", "debian-12", "--no-test"]).exits(10);
     let because = "it needs libpond@debian-12/amd64: libpond@debian-12/amd64 failed";
     run.says("1 succeeded").says("1 failed").says("3 skipped").says(because);
 }

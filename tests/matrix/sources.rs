@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::lab::{Lab, tool};
-use crate::native::store;
+use crate::support::{Test, native_engine, tool};
 
 const PROGRAM: &str = "#include <stdio.h>\n\n/* one */\n/* two */\n/* three */\n/* four */\n/* five */\nint main(void)\n{\n    \
                        puts(\"hello\");\n    return 0;\n}\n";
@@ -112,8 +111,8 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("sources", &store());
-    let place = lab.folder.join("project");
+    let test = Test::on("sources", &native_engine());
+    let place = test.folder().join("project");
     let id = project(&place);
     fs::create_dir_all(place.join("patches")).unwrap();
     fs::write(place.join("patches/series"), "# what upstream does not want\ngood-day.patch\n").unwrap();
@@ -122,35 +121,35 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
     fs::write(place.join("farm.toml"), RECIPE.replace("SOURCE", &source)).unwrap();
 
     let version = format!("1.4.2+git2.{}", &id[..7]);
-    lab.farm_in(&place, &["plan", "--matrix"]).expect(0).says(&version);
-    lab.farm_in(&place, &["build", "--matrix"]).expect(0).says("4 succeeded").says("[patch-moved]");
-    lab.farm_in(&place, &["build", "--matrix"]).expect(0).says("4 cached");
+    test.run_in(&place, &["plan", "--matrix"]).exits(0).says(&version);
+    test.run_in(&place, &["build", "--matrix"]).exits(0).says("4 succeeded").says("[patch-moved]");
+    test.run_in(&place, &["build", "--matrix"]).exits(0).says("4 cached");
 
     for (folder, name) in [("standard", "greeter"), ("minimal", "greeter-minimal")] {
         for distro in ["debian-12-amd64", "rpm-generic-x86_64"] {
-            let log = lab.dist().join(format!("greeter/{distro}+{folder}/build.log"));
+            let log = test.dist().join(format!("greeter/{distro}+{folder}/build.log"));
             let log = fs::read_to_string(log).unwrap();
             let moved = "warning: 0001-good-day.patch: greeter.c: hunk #1 succeeded at 8 (offset 1 line)";
             assert!(log.contains(moved), "{log}");
         }
-        let debs = lab.files(&format!("greeter/debian-12-amd64+{folder}"), ".deb");
+        let debs = test.files(&format!("greeter/debian-12-amd64+{folder}"), ".deb");
         let deb = debs.iter().find(|path| path.ends_with(format!("{name}_{version}-1~deb12_amd64.deb"))).unwrap();
         if let Some(run) = tool("dpkg-deb", &["--field", deb.to_str().unwrap()]) {
-            run.expect(0).says(&format!("Package: {name}\n")).says(&format!("Version: {version}-1~deb12\n"));
+            run.exits(0).says(&format!("Package: {name}\n")).says(&format!("Version: {version}-1~deb12\n"));
         }
-        let rpms = lab.files(&format!("greeter/rpm-generic-x86_64+{folder}"), ".rpm");
+        let rpms = test.files(&format!("greeter/rpm-generic-x86_64+{folder}"), ".rpm");
         let of = |end: &str| rpms.iter().find(|path| path.ends_with(format!("{name}-{version}-1.{end}.rpm"))).unwrap();
         let changes = ["-qp", "--changelog", of("x86_64").to_str().unwrap()];
         if let Some(run) = tool("rpm", &changes) {
-            run.expect(0).says("* Fri Jan 02 2026 Ada").says("- Say 100% more in README\n- Count on\n");
+            run.exits(0).says("* Fri Jan 02 2026 Ada").says("- Say 100% more in README\n- Count on\n");
             let source = tool("rpm", &["-qlp", of("src").to_str().unwrap()]).unwrap();
-            source.expect(0).says("0001-good-day.patch").says(&format!("{name}-{version}.tar"));
+            source.exits(0).says("0001-good-day.patch").says(&format!("{name}-{version}.tar"));
         }
     }
 
     // What does not fit any more is named, and its hunk shown.
     fs::write(place.join("patches/good-day.patch"), PATCH.replace("/* five */", "/* fünf */")).unwrap();
-    let failed = lab.farm_in(&place, &["build", "-t", "debian-12+standard"]).expect(10);
+    let failed = test.run_in(&place, &["build", "-t", "debian-12+standard"]).exits(10);
     failed
         .says("+    puts(\"good day\");")
         .says("0001-good-day.patch: greeter.c: hunk #1 FAILED at 7")
@@ -162,8 +161,8 @@ fn a_snapshot_is_what_lies_in_the_work_tree() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("snapshot", &store());
-    let place = lab.folder.join("project");
+    let test = Test::on("snapshot", &native_engine());
+    let place = test.folder().join("project");
     let id = project(&place);
     let (_, rest) = RECIPE.split_once("[build]").unwrap();
     let recipe = format!(
@@ -178,7 +177,7 @@ fn a_snapshot_is_what_lies_in_the_work_tree() {
     assert_ne!(head, id);
     let clean = format!("1.4.2+git4.{}", &head[..7]);
     let snapshot = || {
-        let plan = lab.farm_in(&greeter, &["plan", "--snapshot", "-t", "debian-12+standard"]).expect(0).text;
+        let plan = test.run_in(&greeter, &["plan", "--snapshot", "-t", "debian-12+standard"]).exits(0).text();
         plan.split_whitespace().find(|word| word.starts_with("1.4.2")).unwrap().to_owned()
     };
     assert_eq!(snapshot(), format!("{clean}-1~deb12"));
@@ -191,7 +190,7 @@ fn a_snapshot_is_what_lies_in_the_work_tree() {
     )
     .unwrap();
     assert_eq!(snapshot(), format!("{clean}.dirty-1~deb12"));
-    let build = || lab.farm_in(&greeter, &["build", "--snapshot", "-t", "debian-12+standard"]).expect(0);
+    let build = || test.run_in(&greeter, &["build", "--snapshot", "-t", "debian-12+standard"]).exits(0);
     build().says(&format!("greeter_{clean}.dirty-1~deb12_amd64.deb"));
     build().says("1 cached");
 }

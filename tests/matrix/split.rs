@@ -5,10 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::docker::copy;
-use crate::lab::{Lab, repository, tool};
-use crate::native::store;
 use crate::packages::{lintian_finds_no_errors, rpmlint_finds_no_errors};
+use crate::support::{Test, copy, native_engine, repository, tool};
 
 const DEB: &str = "greetd/debian-12-amd64";
 const RPM: &str = "greetd/rpm-generic-x86_64";
@@ -18,25 +16,25 @@ fn recipe() -> PathBuf {
 }
 
 /// The daemon, built once for all tests that look at it. None where farm has no engine of its own.
-fn greetd() -> Option<&'static Lab> {
-    static LAB: OnceLock<Option<Lab>> = OnceLock::new();
+fn greetd() -> Option<&'static Test> {
+    static LAB: OnceLock<Option<Test>> = OnceLock::new();
     LAB.get_or_init(|| {
-        let lab = cfg!(target_os = "linux").then(|| Lab::new("greetd", &store()))?;
-        lab.farm_in(&recipe(), &["build", "--matrix"]).expect(0).says("3 succeeded");
-        Some(lab)
+        let test = cfg!(target_os = "linux").then(|| Test::on("greetd", &native_engine()))?;
+        test.run_in(&recipe(), &["build", "--matrix"]).exits(0).says("3 succeeded");
+        Some(test)
     })
     .as_ref()
 }
 
 /// What a tool prints about the one package whose file name begins so.
 #[track_caller]
-fn ask(lab: &Lab, target: &str, package: &str, program: &str, arguments: &[&str]) -> Option<String> {
+fn ask(test: &Test, target: &str, package: &str, program: &str, arguments: &[&str]) -> Option<String> {
     let ending = if target == DEB { ".deb" } else { ".rpm" };
-    let files = lab.files(target, ending);
+    let files = test.files(target, ending);
     let name = |file: &&PathBuf| file.file_name().unwrap().to_str().unwrap().starts_with(package);
     let file = files.iter().find(name).unwrap_or_else(|| panic!("{package} is missing in {files:?}"));
     let run = tool(program, &[arguments, &[file.to_str().unwrap()]].concat())?;
-    Some(run.expect(0).text)
+    Some(run.exits(0).text())
 }
 
 #[track_caller]
@@ -50,8 +48,8 @@ fn in_order(text: &str, parts: &[&str]) {
 
 #[test]
 fn a_deb_does_it_with_debhelpers_helpers() {
-    let Some(lab) = greetd() else { return };
-    let Some(contents) = ask(lab, DEB, "greetd_", "dpkg-deb", &["-c"]) else { return };
+    let Some(test) = greetd() else { return };
+    let Some(contents) = ask(test, DEB, "greetd_", "dpkg-deb", &["-c"]) else { return };
     for path in [
         "/lib/systemd/system/greetd.service",
         "/usr/lib/sysusers.d/greetd.conf",
@@ -61,18 +59,23 @@ fn a_deb_does_it_with_debhelpers_helpers() {
         assert!(contents.contains(&format!(" .{path}\n")), "{path} is missing in:\n{contents}");
     }
     // The release after it has them where they are to stay.
-    let file = lab.dist().join("greetd/debian-13-amd64/greetd_1.2-1~deb13_amd64.deb");
+    let file = test.dist().join("greetd/debian-13-amd64/greetd_1.2-1~deb13_amd64.deb");
     let Some(newer) = tool("dpkg-deb", &["-c", file.to_str().unwrap()]) else { return };
-    newer.expect(0).says(" ./usr/lib/systemd/system/greetd.service\n");
+    newer.exits(0).says(" ./usr/lib/systemd/system/greetd.service\n");
     for path in ["/usr/bin/greet\n", "libgreet", "manual"] {
         assert!(!contents.contains(path), "{path} is in:\n{contents}");
     }
-    let folder = lab.folder.join("control");
+    let folder = test.folder().join("control");
     let Some(_) = tool(
         "dpkg-deb",
         &[
             "-e",
-            lab.files(DEB, ".deb").iter().find(|f| f.to_str().unwrap().contains("/greetd_")).unwrap().to_str().unwrap(),
+            test.files(DEB, ".deb")
+                .iter()
+                .find(|f| f.to_str().unwrap().contains("/greetd_"))
+                .unwrap()
+                .to_str()
+                .unwrap(),
             folder.to_str().unwrap(),
         ],
     ) else {
@@ -100,19 +103,19 @@ fn a_deb_does_it_with_debhelpers_helpers() {
 
 #[test]
 fn packages_of_one_build_need_each_other_and_what_they_are_linked_with() {
-    let Some(lab) = greetd() else { return };
+    let Some(test) = greetd() else { return };
     for (package, depends) in [
         ("greetd_", &["libc6 (>= ", "libgreet1 (>= 1.2)", "perl:any"][..]),
         ("libgreet1_", &["libc6 (>= ", "zlib1g (>= "]),
         ("libgreet-dev_", &["libgreet1 (= 1.2-1~deb12)", "zlib1g-dev"]),
     ] {
-        let Some(fields) = ask(lab, DEB, package, "dpkg-deb", &["-I"]) else { return };
+        let Some(fields) = ask(test, DEB, package, "dpkg-deb", &["-I"]) else { return };
         let line = fields.lines().find(|line| line.trim_start().starts_with("Depends:")).expect("no Depends");
         for part in depends {
             assert!(line.contains(part), "{package}: {part} is missing in {line}");
         }
     }
-    let Some(fields) = ask(lab, DEB, "greetd-doc_", "dpkg-deb", &["-I"]) else { return };
+    let Some(fields) = ask(test, DEB, "greetd-doc_", "dpkg-deb", &["-I"]) else { return };
     assert!(fields.contains(" Architecture: all\n") && !fields.contains("Depends:"), "{fields}");
     for (package, requires) in [
         (
@@ -122,24 +125,24 @@ fn packages_of_one_build_need_each_other_and_what_they_are_linked_with() {
         ("libgreet1-", &["libz.so.1()(64bit)\n"]),
         ("libgreet-devel-", &["libgreet1(x86-64) = 1.2-1\n", "pkgconfig(zlib) >= 1.2\n"]),
     ] {
-        let Some(text) = ask(lab, RPM, package, "rpm", &["-qRp", "--nosignature"]) else { return };
+        let Some(text) = ask(test, RPM, package, "rpm", &["-qRp", "--nosignature"]) else { return };
         for part in requires {
             assert!(text.contains(part), "{package}: {part} is missing in\n{text}");
         }
     }
-    let names: Vec<PathBuf> = lab.files(RPM, ".noarch.rpm");
+    let names: Vec<PathBuf> = test.files(RPM, ".noarch.rpm");
     assert!(names.len() == 1 && names[0].ends_with("greetd-doc-1.2-1.noarch.rpm"), "{names:?}");
     for (target, debug) in [(DEB, "greetd-dbgsym_"), (DEB, "libgreet1-dbgsym_"), (RPM, "greetd-debuginfo-")] {
-        let files = lab.files(target, "");
+        let files = test.files(target, "");
         assert!(files.iter().any(|f| f.to_str().unwrap().contains(&format!("/{debug}"))), "{debug}: {files:?}");
     }
 }
 
 #[test]
 fn an_rpm_without_macros_does_what_they_do() {
-    let Some(lab) = greetd() else { return };
+    let Some(test) = greetd() else { return };
     let format = "[%{FILEFLAGS:fflags} %{FILENAMES}\n]";
-    let Some(files) = ask(lab, RPM, "greetd-1.2-1.x86_64", "rpm", &["-qp", "--nosignature", "--qf", format]) else {
+    let Some(files) = ask(test, RPM, "greetd-1.2-1.x86_64", "rpm", &["-qp", "--nosignature", "--qf", format]) else {
         return;
     };
     for line in [
@@ -151,7 +154,7 @@ fn an_rpm_without_macros_does_what_they_do() {
     ] {
         assert!(files.contains(line), "{line:?} is missing in:\n{files}");
     }
-    let Some(scripts) = ask(lab, RPM, "greetd-1.2-1.x86_64", "rpm", &["-qp", "--nosignature", "--scripts"]) else {
+    let Some(scripts) = ask(test, RPM, "greetd-1.2-1.x86_64", "rpm", &["-qp", "--nosignature", "--scripts"]) else {
         return;
     };
     in_order(
@@ -176,14 +179,14 @@ fn an_rpm_without_macros_does_what_they_do() {
 
 #[test]
 fn lintian_and_rpmlint_find_no_errors_in_them() {
-    let Some(lab) = greetd() else { return };
-    lintian_finds_no_errors(lab, DEB);
-    rpmlint_finds_no_errors(lab, RPM);
+    let Some(test) = greetd() else { return };
+    lintian_finds_no_errors(test, DEB);
+    rpmlint_finds_no_errors(test, RPM);
 }
 
 /// A copy of the recipe, changed.
-fn changed(lab: &Lab, change: impl FnOnce(String) -> String) -> PathBuf {
-    let project = lab.folder.join("project");
+fn changed(test: &Test, change: impl FnOnce(String) -> String) -> PathBuf {
+    let project = test.folder().join("project");
     copy(&recipe().join("src"), &project.join("src"));
     let text = fs::read_to_string(recipe().join("farm.toml")).unwrap();
     let new = change(text.clone());
@@ -197,8 +200,8 @@ fn files_in_two_packages_or_in_none_are_named_in_both_formats() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("greetd-wrong", &store());
-    let project = changed(&lab, |text| {
+    let test = Test::on("greetd-wrong", &native_engine());
+    let project = changed(&test, |text| {
         text.replace("  \"/usr/sbin/greetd\",\n", "  \"/usr/sbin/greetd\",\n  \"/usr/share/none/*\",\n")
             .replace("  \"/usr/share/man/man8/greetd.8\",\n", "")
             .replace(
@@ -207,12 +210,12 @@ fn files_in_two_packages_or_in_none_are_named_in_both_formats() {
             )
     });
     let arguments = ["build", "-t", "debian-12", "-t", "rpm-generic", "--no-test"];
-    let run = lab.farm_in(&project, &arguments).expect(10).says("2 failed");
+    let run = test.run_in(&project, &arguments).exits(10).says("2 failed");
     for rule in ["[file-in-two-packages]", "[file-in-no-package]", "[pattern-without-files]"] {
-        assert_eq!(run.text.matches(rule).count(), 2, "{rule}:\n{}", run.text);
+        assert_eq!(run.text().matches(rule).count(), 2, "{rule}:\n{}", run.text());
     }
     for (target, dev, manual) in [(DEB, "libgreet-dev", "greetd.8"), (RPM, "libgreet-devel", "greetd.8.gz")] {
-        let log = fs::read_to_string(lab.dist().join(target).join("build.log")).unwrap();
+        let log = fs::read_to_string(test.dist().join(target).join("build.log")).unwrap();
         for line in [
             format!(
                 "farm: /usr/include/greet.h is in two packages: {dev} takes it by /usr/include/greet.h, greetd-doc by \
@@ -233,8 +236,8 @@ fn a_deb_for_all_architectures_may_have_a_part_for_one() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("all-and-any", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("all-and-any", &native_engine());
+    let project = test.folder().join("project");
     fs::create_dir_all(&project).unwrap();
     fs::copy(repository().join("tests/recipes/edges/src/edges.c"), project.join("edges.c")).unwrap();
     let recipe = r#"
@@ -269,17 +272,17 @@ distros = ["debian-12"]
 script = 'test "$(edges)" = edges && test -f /usr/share/corners/data'
 "#;
     fs::write(project.join("farm.toml"), recipe).unwrap();
-    lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("1 succeeded");
+    test.run_in(&project, &["build", "--matrix"]).exits(0).says("1 succeeded");
     let has = |name: &str| {
-        let file = lab.dist().join("corners/debian-12-amd64").join(name);
+        let file = test.dist().join("corners/debian-12-amd64").join(name);
         assert!(Path::new(&file).is_file(), "{} is missing", file.display());
     };
     has("corners_1.0-1~deb12_all.deb");
     has("corners-bin_1.0-1~deb12_amd64.deb");
     has("corners-bin-dbgsym_1.0-1~deb12_amd64.deb");
-    lab.farm_in(&project, &["build", "-t", "rpm-generic"]).expect(4);
+    test.run_in(&project, &["build", "-t", "rpm-generic"]).exits(4);
     fs::write(project.join("farm.toml"), recipe.replace("debian-12", "rpm-generic")).unwrap();
-    lab.farm_in(&project, &["build", "--matrix"]).expect(3).says("[override.rpm.package] architecture = \"any\"");
+    test.run_in(&project, &["build", "--matrix"]).exits(3).says("[override.rpm.package] architecture = \"any\"");
 }
 
 #[test]
@@ -287,8 +290,8 @@ fn python_code_brings_its_dependencies() {
     if !cfg!(target_os = "linux") {
         return;
     }
-    let lab = Lab::new("python", &store());
-    let project = lab.folder.join("project");
+    let test = Test::on("python", &native_engine());
+    let project = test.folder().join("project");
     fs::create_dir_all(&project).unwrap();
     let recipe = r#"
 [package]
@@ -314,9 +317,9 @@ echo six >$modules/pymod-1.0.egg-info/requires.txt
 distros = ["debian-12"]
 "#;
     fs::write(project.join("farm.toml"), recipe).unwrap();
-    lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0).says("1 succeeded");
-    let file = lab.dist().join("pymod/debian-12-amd64/pymod_1.0-1~deb12_all.deb");
+    test.run_in(&project, &["build", "--matrix", "--no-test"]).exits(0).says("1 succeeded");
+    let file = test.dist().join("pymod/debian-12-amd64/pymod_1.0-1~deb12_all.deb");
     let Some(run) = tool("dpkg-deb", &["-f", file.to_str().unwrap(), "Depends"]) else { return };
-    let depends = run.expect(0).text;
+    let depends = run.exits(0).text();
     assert!(depends.contains("python3-six") && depends.contains("python3:any"), "{depends}");
 }

@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use crate::lab::{Lab, tool};
-use crate::native::store;
+use crate::support::{Test, native_engine, tool};
 
 /// Trees in one recipe; each has a handful of files.
 const TREES: u32 = 500;
@@ -137,11 +136,11 @@ fn recipe(folder: &Path, name: &str, environment: &str) {
 type Modes = BTreeMap<String, String>;
 
 /// What dpkg-deb and rpm say of modes, by path, over all packages of a target.
-fn modes_by_tools(lab: &Lab, name: &str) -> Option<(Modes, Modes)> {
+fn modes_by_tools(test: &Test, name: &str) -> Option<(Modes, Modes)> {
     let mut deb = Modes::new();
-    for file in lab.files(&format!("{name}/debian-12-amd64"), ".deb") {
+    for file in test.files(&format!("{name}/debian-12-amd64"), ".deb") {
         let script = r#"dpkg-deb --fsys-tarfile "$0" | tar -tv --quoting-style=literal"#;
-        let listing = tool("sh", &["-c", script, file.to_str().unwrap()])?.expect(0).text;
+        let listing = tool("sh", &["-c", script, file.to_str().unwrap()])?.exits(0).text();
         for line in listing.lines() {
             let (Some(mode), Some((_, path))) = (line.get(..10), line.split_once(" ./")) else { continue };
             let path = path.split(" -> ").next().unwrap().split(" link to ").next().unwrap();
@@ -149,9 +148,9 @@ fn modes_by_tools(lab: &Lab, name: &str) -> Option<(Modes, Modes)> {
         }
     }
     let mut rpm = Modes::new();
-    for file in lab.files(&format!("{name}/rpm-generic-x86_64"), ".noarch.rpm") {
+    for file in test.files(&format!("{name}/rpm-generic-x86_64"), ".noarch.rpm") {
         let format = "[%{FILEMODES:perms} %{FILENAMES}\n]";
-        let listing = tool("rpm", &["-qp", "--nosignature", "--qf", format, file.to_str().unwrap()])?.expect(0).text;
+        let listing = tool("rpm", &["-qp", "--nosignature", "--qf", format, file.to_str().unwrap()])?.exits(0).text();
         for line in listing.lines() {
             if let Some((mode, path)) = line.split_once(' ') {
                 rpm.insert(path.to_owned(), mode.to_owned());
@@ -180,18 +179,18 @@ fn random_trees_come_through_the_tools_of_both_formats() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return;
     }
-    let lab = Lab::new("staged", &store());
+    let test = Test::on("staged", &native_engine());
     for (name, seed, environment) in [("forest", 0x5eed, ""), ("forest-by-farm", 0xfa12, BY_FARM)] {
-        let project = lab.folder.join(name);
+        let project = test.folder().join(name);
         fs::create_dir_all(project.join("src")).unwrap();
         let (tar, kept) = forest(seed);
         fs::write(project.join("src/forest.tar"), tar).unwrap();
         recipe(&project, name, environment);
-        let run = lab.farm_in(&project, &["build", "--matrix", "--no-test"]).expect(0).says("2 succeeded");
+        let run = test.run_in(&project, &["build", "--matrix", "--no-test"]).exits(0).says("2 succeeded");
         for rule in ["-as-installed", "missing-from-package", "not-installed", "in-other-package"] {
-            assert!(!run.text.contains(rule), "{}", run.text);
+            assert!(!run.text().contains(rule), "{}", run.text());
         }
-        let Some((deb, rpm)) = modes_by_tools(&lab, name) else { return };
+        let Some((deb, rpm)) = modes_by_tools(&test, name) else { return };
         for (path, mode) in kept {
             let expected = permissions(mode);
             for (format, found) in [("deb", &deb), ("rpm", &rpm)] {
@@ -213,20 +212,20 @@ fn programs_with_something_behind_them_stay_whole() {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return;
     }
-    let lab = Lab::new("whole", &store());
+    let test = Test::on("whole", &native_engine());
     for (name, environment) in [("whole", ""), ("whole-by-farm", BY_FARM)] {
-        let project = lab.folder.join(name);
+        let project = test.folder().join(name);
         fs::create_dir_all(project.join("src")).unwrap();
         fs::write(project.join("src/x.c"), "int main(void) { return 0; }\n").unwrap();
         let text = WHOLE.replace("NAME", name).replace("ENVIRONMENT", environment);
         fs::write(project.join("farm.toml"), text).unwrap();
-        let run = lab.farm_in(&project, &["build", "--matrix"]).expect(0).says("2 succeeded");
+        let run = test.run_in(&project, &["build", "--matrix"]).exits(0).says("2 succeeded");
         // Lines are wrapped for people.
-        let text = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = run.text().split_whitespace().collect::<Vec<_>>().join(" ");
         for words in ["/script carries 8 bytes behind its ELF image", "/archive carries 5000 bytes", "[not-stripped]"] {
-            assert!(text.contains(words), "{words:?} is missing in:\n{}", run.text);
+            assert!(text.contains(words), "{words:?} is missing in:\n{}", run.text());
         }
-        assert!(!text.contains("/named carries"), "{}", run.text);
+        assert!(!text.contains("/named carries"), "{}", run.text());
     }
 }
 

@@ -57,9 +57,17 @@ pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }
 
+/// Cargo, as a person starts it: without what `cargo xtask` says of this very package. The build script of ring asks for
+/// that, and everything above ring would be compiled anew.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        let asked = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+        if name.to_str().is_some_and(|name| asked(name) || name == "OUT_DIR") {
+            cargo.env_remove(name);
+        }
+    }
     cargo
 }
 

@@ -9,7 +9,9 @@ mod bench;
 mod command;
 mod corpus;
 mod docker;
+mod macos;
 mod podman;
+mod registry;
 mod service;
 mod test;
 
@@ -24,11 +26,13 @@ cargo xtask COMMAND
   engine start          makes sure that one is there: a running one, else Debian's docker.io, installed and started
                         in target/engine (on Debian, as root)
   engine stop           stops what `engine start` started; images stay for the next time
-  engine clean          stops it and removes its images
+  engine clean          stops it and what the tests started, and removes all images
   farm ARGS...          builds farm (release) and runs it with an engine
-  test                  all tests: format, lints, unit, engine conformance, end to end; in CI nothing is skipped
+  test                  all tests: format, lints, types for macOS, unit, engine conformance, end to end; in CI nothing is
+                        skipped; ends with the slowest tests, all of whose times are in target/test-timings.tsv
   test --fast           format, lints and what needs no engine
   test -- ARGS...       cargo test ARGS... with the engines at hand: test -- --test matrix
+  macos                 type-checks farm for macOS
   corpus [--farm PROGRAM] [NAME...]
                         real packages: `farm init`, a few edits, a build and a test for Debian 12, lintian; as a table
   bench [NAME...]       benchmarks, as ratios against peers run beside: build, native, bootstrap, cold, no-op, planner
@@ -45,6 +49,7 @@ fn main() -> ExitCode {
         "engine" => engine(rest),
         "farm" => farm(rest),
         "test" => test::run(rest),
+        "macos" => macos::check().and_then(|mut check| command::run(&mut check)).map(|()| ExitCode::SUCCESS),
         "bench" => bench::run(rest),
         "corpus" => corpus::run(rest),
         "help" | "--help" | "-h" => {
@@ -79,6 +84,7 @@ fn engine(arguments: &[String]) -> Result<ExitCode, Failure> {
         "clean" => {
             docker::stop()?;
             podman::clean()?;
+            registry::stop()?;
             docker::clean()?;
         }
         other => return Err(Failure::new(format!("unknown `engine {other}`\n\n{HELP}"))),

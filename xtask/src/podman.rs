@@ -1,5 +1,6 @@
 //! A Podman of ours behind its Docker-compatible socket, for the tests: farm has to work with both.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
 use crate::apt;
@@ -21,17 +22,21 @@ fn ours() -> Service {
     Service::new("podman")
 }
 
-/// Starts a service for the tests; the endpoint. An end of ours that still answers is used again.
-pub(crate) fn start() -> Result<String, Failure> {
+/// Starts a service for the tests, which may pull from `registry` without TLS; the endpoint.
+pub(crate) fn start(registry: Option<SocketAddr>) -> Result<String, Failure> {
     let service = ours();
-    if service.answers() {
-        return Ok(service.endpoint());
-    }
+    // One that an interrupted run left knows another registry.
+    stop()?;
     apt::install(&["podman", "runc", "uidmap", "netavark", "aardvark-dns", "iptables"])?;
     service.prepare()?;
     let configuration = service.run.join("containers.conf");
-    std::fs::write(&configuration, CONFIGURATION).map_err(|error| Failure::io("write", &configuration, &error))?;
+    let registries = service.run.join("registries.conf");
+    let insecure = registry.map(|address| format!("[[registry]]\nlocation = \"{address}\"\ninsecure = true\n"));
+    for (path, text) in [(&configuration, CONFIGURATION), (&registries, &insecure.unwrap_or_default())] {
+        std::fs::write(path, text).map_err(|error| Failure::io("write", path, &error))?;
+    }
     let mut podman = podman(&service);
+    podman.env("CONTAINERS_REGISTRIES_CONF", registries);
     podman.args(["system", "service", "--time=0", &service.endpoint()]);
     service.start(&mut podman)?;
     Ok(service.endpoint())

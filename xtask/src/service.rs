@@ -2,7 +2,7 @@
 //! the mounts and folders that it made.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -65,6 +65,11 @@ impl Service {
     /// # Errors
     /// With the last lines of its log when it ends instead, or says nothing for a minute.
     pub(crate) fn start(&self, daemon: &mut Command) -> Result<(), Failure> {
+        self.start_until(daemon, || self.answers())
+    }
+
+    /// As [`Service::start`], for a daemon that has no socket in its run folder: `answers` asks it.
+    pub(crate) fn start_until(&self, daemon: &mut Command, answers: impl Fn() -> bool) -> Result<(), Failure> {
         let log = self.log();
         let open = || fs::File::options().create(true).append(true).open(&log);
         let (out, err) =
@@ -75,7 +80,7 @@ impl Service {
             daemon.spawn().map_err(|error| Failure::new(format!("{} cannot be started: {error}", self.name)))?;
         let pid = self.pid_file();
         fs::write(&pid, child.id().to_string()).map_err(|error| Failure::io("write", &pid, &error))?;
-        let answered = self.wait_for(&mut child);
+        let answered = self.wait_for(&mut child, answers);
         if answered.is_err() {
             let _ = child.kill();
             let _ = child.wait();
@@ -84,10 +89,10 @@ impl Service {
         answered
     }
 
-    fn wait_for(&self, child: &mut Child) -> Result<(), Failure> {
+    fn wait_for(&self, child: &mut Child, answers: impl Fn() -> bool) -> Result<(), Failure> {
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(60) {
-            if self.answers() {
+            if answers() {
                 return Ok(());
             }
             if let Ok(Some(status)) = child.try_wait() {
@@ -176,13 +181,19 @@ fn is_alive(pid: u32) -> bool {
 
 /// Asks `GET /_ping` of a Docker-compatible API.
 pub(crate) fn answers(socket: &Path) -> bool {
-    let ask = || -> std::io::Result<bool> {
-        let mut stream = UnixStream::connect(socket)?;
+    let ask = || -> std::io::Result<String> {
+        let stream = UnixStream::connect(socket)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /_ping HTTP/1.0\r\nHost: engine\r\n\r\n")?;
-        let mut answer = [0; 64];
-        let length = stream.read(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..length]).contains(" 200 "))
+        status(stream, "/_ping")
     };
-    ask().unwrap_or(false)
+    ask().is_ok_and(|status| status.contains(" 200 "))
+}
+
+/// The first line of what an HTTP server answers, or the beginning of it.
+pub(crate) fn status(mut server: impl Read + Write, path: &str) -> std::io::Result<String> {
+    write!(server, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+    let mut answer = [0; 64];
+    let length = server.read(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer[..length]);
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
 }

@@ -100,6 +100,7 @@ impl Abi {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::testing::skip;
 
     fn number(name: &str, abi: &Abi) -> Option<u32> {
         let special = SPECIAL.iter().map(|(row, _)| row);
@@ -162,6 +163,7 @@ mod tests {
             "vserver",
             "syscalls",
         ];
+        let mut headers = 0;
         for (abi, header) in ABIS.iter().zip(["unistd_64.h", "unistd_32.h"]) {
             let places = ["/usr/include/x86_64-linux-gnu/asm", "/usr/include/asm"];
             let Some(text) = places.iter().find_map(|place| std::fs::read_to_string(format!("{place}/{header}")).ok())
@@ -175,13 +177,17 @@ mod tests {
                 seen += 1;
             }
             assert!(seen > 300, "{header} has {seen} calls");
+            headers += 1;
+        }
+        if headers == 0 {
+            skip("there are no headers of the kernel");
         }
     }
 
     /// Against the C library's own numbers, on whatever machine the tests run.
     #[test]
     fn the_machines_own_numbers_come_first() {
-        let Some(abi) = ABIS.first() else { return };
+        let Some(abi) = ABIS.first() else { return skip("there is no table for this kind of machine") };
         let some = [
             ("mount", libc::SYS_mount),
             ("unshare", libc::SYS_unshare),

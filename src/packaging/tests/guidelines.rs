@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use super::*;
 use crate::distro::{Catalogue, Trigger};
+use crate::types::testing::skip;
 
 fn distros() -> Vec<std::sync::Arc<Distro>> {
     let catalogue = Catalogue::load(&[]).unwrap();
@@ -125,7 +126,7 @@ fn recipe_source() -> Source {
 fn rpmspec(arguments: &[&str]) -> Option<Output> {
     let output = Command::new("rpmspec").args(arguments).env("LC_ALL", "C").env("HOME", "/nonexistent").output();
     if output.is_err() {
-        assert!(std::env::var_os("CI").is_none(), "rpmspec is needed where CI is set");
+        skip("rpmspec is not installed");
     }
     output.ok()
 }

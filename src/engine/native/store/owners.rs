@@ -96,6 +96,7 @@ fn give(tree: &Path, from: Range, to: Range) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::testing::is_root;
 
     #[test]
     fn ids_move_between_ranges_once() {
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_store_of_an_earlier_farm_is_given_to_the_range() {
-        if !nix::unistd::Uid::effective().is_root() {
+        if !is_root() {
             return;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! The store with real folders, and layers that are a file each.
 
 use super::*;
+use crate::types::testing::is_root;
 
 /// As the helper does for real trees.
 fn seal(tree: &Path) -> io::Result<String> {
@@ -260,7 +261,7 @@ fn half_a_layer_is_none_and_gives_way() {
 #[test]
 fn a_full_store_is_emptied() {
     use nix::mount::{MsFlags, mount};
-    if !nix::unistd::Uid::effective().is_root() {
+    if !is_root() {
         return;
     }
     let work = || {

@@ -1,10 +1,11 @@
 //! An ordinary user who has no rights on this machine: one that exists only in the mount namespace of a child, whose
 //! `/etc` has a line more in a few files. Nothing of the machine changes.
 
-use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use super::{have, is_root};
 
 pub(crate) const NAME: &str = "farmtest";
 pub(crate) const ID: u32 = 47_110;
@@ -35,7 +36,7 @@ pub(crate) struct Stranger {
 impl Stranger {
     /// `None` where this is not root, who alone can become somebody else, or where a tool for it is missing.
     pub(crate) fn new() -> Option<Stranger> {
-        if !nix::unistd::Uid::effective().is_root() || !has_tools() {
+        if !is_root() || !have(&["newuidmap", "newgidmap", "setpriv", "unshare"]) {
             return None;
         }
         // Not in the checkout: others may not be allowed to read it. Not a file system of memory: 2 GiB are moved.
@@ -99,19 +100,6 @@ impl Stranger {
         command.env("HOME", self.home()).env("PATH", "/usr/local/bin:/usr/bin:/bin").env("RUST_BACKTRACE", "0");
         command
     }
-}
-
-/// Whether containers of an ordinary user can be made here at all.
-fn has_tools() -> bool {
-    let is_there = |name: &str| ["/usr/bin", "/usr/sbin"].iter().any(|folder| Path::new(folder).join(name).exists());
-    let missing: Vec<&str> =
-        ["newuidmap", "newgidmap", "setpriv", "unshare"].into_iter().filter(|name| !is_there(name)).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    assert!(std::env::var_os("CI").is_none(), "{missing:?} must be there where CI is set: install uidmap, util-linux");
-    let _ = writeln!(std::io::stderr().lock(), "SKIPPED: an ordinary user's containers: {missing:?} are missing");
-    false
 }
 
 /// Copies a program that is to be run. Another process does it: a thread that starts one while the copy is open for

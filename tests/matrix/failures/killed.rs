@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout};
 
-use crate::job::Job;
+use super::job::Job;
 
 /// Ignores what a polite program would end at.
 const HANGS: &str = "[build]\nbuild = \"trap '' TERM INT HUP; while :; do sleep 1; done\"\ninstall = \"true\"\n";
@@ -48,7 +48,7 @@ fn after_an_interrupt_the_container_is_removed_and_the_run_is_reported() {
     }
     job.kept();
     job.mend();
-    job.build(&[]).expect(0).says("1 cached");
+    job.build(&[]).exits(0).says("1 cached");
 }
 
 #[test]
@@ -80,9 +80,9 @@ fn after_kill_9_nothing_runs_and_the_next_build_goes_on() {
     job.kept();
     // No lock, no half-made folder stands in the way of the next run.
     job.mend();
-    job.build(&["--force"]).expect(0).says("1 succeeded");
+    job.build(&["--force"]).exits(0).says("1 succeeded");
     job.kept();
-    let stage = job.lab.dist().join(".farm/stage");
+    let stage = job.test.dist().join(".farm/stage");
     let left = std::fs::read_dir(&stage).map(|entries| entries.count()).unwrap_or(0);
     assert_eq!(left, 0, "{} is not empty", stage.display());
 }

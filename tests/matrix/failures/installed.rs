@@ -1,6 +1,6 @@
 //! What is found only where a package is installed: what it needs and does not say, and what it takes from others.
 
-use crate::job::Job;
+use super::job::Job;
 
 /// A recipe whose one command begins with `first_line`; `requires` of the package and of its test.
 fn command(first_line: &str, requires: &str, test_requires: &str) -> String {
@@ -17,17 +17,17 @@ fn a_command_has_to_come_with_what_runs_it() {
     let Some(job) = Job::good("starts") else { return };
     for line in ["#!/usr/bin/env mksh", "#!/usr/bin/mksh", "#!/bin/mksh -e"] {
         job.recipe(&command(line, "\"libc6\"", "\"mksh\""));
-        let run = job.build(&[]).expect(11).says("rejected by its test").says("/usr/bin/fail-starts");
+        let run = job.build(&[]).exits(11).says("rejected by its test").says("/usr/bin/fail-starts");
         run.says("mksh").says("add mksh to its requires");
         job.kept();
     }
     job.recipe(&command("#!/usr/bin/env nosuch", "\"libc6\"", "\"mksh\""));
-    job.build(&[]).expect(11).says("is run by nosuch, which nothing that is installed has");
+    job.build(&[]).exits(11).says("is run by nosuch, which nothing that is installed has");
     // Nothing at all is seen before it is installed anywhere.
     job.recipe(&command("#!/usr/bin/env mksh", "", "\"mksh\""));
-    job.build(&[]).expect(11).says("rejected by the package check").says("[interpreter-not-found]");
+    job.build(&[]).exits(11).says("rejected by the package check").says("[interpreter-not-found]");
     job.recipe(&command("#!/usr/bin/env mksh", "\"mksh\"", ""));
-    job.build(&["--force"]).expect(0).says("1 succeeded");
+    job.build(&["--force"]).exits(0).says("1 succeeded");
 }
 
 /// dpkg sees that two packages have `/bin/ls`, not that `/usr/bin/ls` is the same file.
@@ -43,9 +43,9 @@ fn files_of_other_packages_are_not_taken() {
             "[build]\ninstall = '''\ninstall -d $DESTDIR/usr/bin\nprintf '#!/bin/sh\\n' >$DESTDIR{path}\nchmod 755 $DESTDIR{path}\n'''\n"
         ));
         // The screen breaks lines where it must.
-        let run = job.build(&[]).expect(11).says("rejected by its test");
-        let text = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains(said), "{path}: {}", run.text);
+        let run = job.build(&[]).exits(11).says("rejected by its test");
+        let text = run.text().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(said), "{path}: {}", run.text());
         job.kept();
     }
 }
@@ -61,9 +61,9 @@ fn dependencies_that_nothing_meets_are_named() {
         job.recipe(&format!(
             "requires = [{requires}]\n\n[build]\ninstall = \"install -d $DESTDIR/usr/share/x; echo >$DESTDIR/usr/share/x/y\"\n"
         ));
-        let run = job.build(&[]).expect(11).says("rejected by its test");
-        let text = run.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains(&format!("unsatisfiable: {named}, which fail-unmet depends on")), "{}", run.text);
+        let run = job.build(&[]).exits(11).says("rejected by its test");
+        let text = run.text().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&format!("unsatisfiable: {named}, which fail-unmet depends on")), "{}", run.text());
         assert!(job.log().contains(&format!("{named}, which fail-unmet depends on")));
         job.kept();
     }
@@ -74,11 +74,11 @@ fn a_package_without_files_is_one_only_when_the_recipe_says_so() {
     let Some(job) = Job::good("empty") else { return };
     for install in ["true", "mkdir -p $DESTDIR/usr/share/doc/fail-empty", "mkdir -p elsewhere/usr/bin"] {
         job.recipe(&format!("[build]\ninstall = \"{install}\"\n"));
-        job.build(&[]).expect(11).says("rejected by the package check").says("[empty-package]").says("files = []");
+        job.build(&[]).exits(11).says("rejected by the package check").says("[empty-package]").says("files = []");
         job.kept();
     }
     job.recipe("files = []\nrequires = [\"coreutils\"]\n\n[build]\ninstall = \"install -d $DESTDIR/opt/x; echo >$DESTDIR/opt/x/y\"\n");
-    job.build(&[]).expect(11).says("[not-an-empty-package]");
+    job.build(&[]).exits(11).says("[not-an-empty-package]");
     job.recipe("files = []\nrequires = [\"coreutils\"]\n\n[build]\ninstall = \"true\"\n");
-    job.build(&["--force"]).expect(0).says("1 succeeded");
+    job.build(&["--force"]).exits(0).says("1 succeeded");
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::lab::{Lab, Run, engine};
+use crate::support::{Ran, Test, engine};
 
 /// A lease ends within a second on an idle machine.
 const SOON: Duration = Duration::from_secs(30);
 
 pub(crate) struct Job {
     pub(crate) name: String,
-    pub(crate) lab: Lab,
+    pub(crate) test: Test,
     pub(crate) project: PathBuf,
     /// The package of the good build.
     good: Vec<u8>,
@@ -24,12 +24,12 @@ const GOOD: &str =
 impl Job {
     /// Built well once. None, said aloud, without an engine. `name` is unique among the tests.
     pub(crate) fn good(name: &str) -> Option<Job> {
-        let lab = Lab::new(&format!("fail-{name}"), &engine("DOCKER_HOST")?);
-        let project = lab.folder.join("project");
+        let test = Test::on(&format!("fail-{name}"), &engine("DOCKER_HOST")?);
+        let project = test.folder().join("project");
         fs::create_dir_all(&project).unwrap();
-        let mut job = Job { name: format!("fail-{name}"), lab, project, good: Vec::new() };
+        let mut job = Job { name: format!("fail-{name}"), test, project, good: Vec::new() };
         job.mend();
-        job.build(&[]).expect(0).says("succeeded");
+        job.build(&[]).exits(0).says("succeeded");
         job.good = fs::read(job.package()).unwrap();
         Some(job)
     }
@@ -55,21 +55,21 @@ impl Job {
         fs::write(self.project.join("farm.toml"), text).unwrap();
     }
 
-    pub(crate) fn build(&self, arguments: &[&str]) -> Run {
-        let run = self.lab.farm_in(&self.project, &[&["build", "--matrix"], arguments].concat());
+    pub(crate) fn build(&self, arguments: &[&str]) -> Ran {
+        let run = self.test.run_in(&self.project, &[&["build", "--matrix"], arguments].concat());
         // farm itself removes what it started, before it says goodbye.
-        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left after:\n{}", run.text);
+        assert_eq!(self.containers(), Vec::<String>::new(), "containers are left after:\n{}", run.text());
         run
     }
 
     pub(crate) fn start(&self, arguments: &[&str]) -> std::process::Child {
-        let mut command = self.lab.command(&[&["build", "--matrix"], arguments].concat());
+        let mut command = self.test.command(&[&["build", "--matrix"], arguments].concat());
         command.current_dir(&self.project).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     }
 
     fn folder(&self) -> PathBuf {
-        self.lab.dist().join(&self.name).join("debian-12-amd64")
+        self.test.dist().join(&self.name).join("debian-12-amd64")
     }
 
     fn package(&self) -> PathBuf {
@@ -85,7 +85,7 @@ impl Job {
     pub(crate) fn kept(&self) {
         assert!(fs::read(self.package()).unwrap() == self.good, "{} changed", self.package().display());
         let check = ["--check", "--strict", "--quiet", "SHA256SUMS"];
-        Run::of(Command::new("sha256sum").args(check).current_dir(self.lab.dist())).expect(0);
+        Ran::of(Command::new("sha256sum").args(check).current_dir(self.test.dist())).exits(0);
     }
 
     /// The containers that build or try the package.
@@ -109,6 +109,6 @@ impl Job {
 pub(crate) fn containers(label: &str, value: &str) -> Vec<String> {
     let format = format!("{{{{.Label \"{label}\"}}}} {{{{.ID}}}} {{{{.State}}}}");
     let owned = ["ps", "--all", "--no-trunc", "--filter", "label=io.farm.owned", "--format", &format];
-    let run = Run::of(Command::new("docker").args(owned)).expect(0);
-    run.text.lines().filter(|line| line.starts_with(value)).map(str::to_owned).collect()
+    let run = Ran::of(Command::new("docker").args(owned)).exits(0);
+    run.text().lines().filter(|line| line.starts_with(value)).map(str::to_owned).collect()
 }
