@@ -8,7 +8,7 @@ use crate::types::{nearest, printable};
 /// Something that a package can be wanted for without its name being known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capability {
-    pub kind: Kind,
+    pub kind: CapabilityKind,
     /// What stands in the parentheses; of a path, the path. Python's are normalised as in PEP 503.
     pub name: String,
     /// Contents indices know no versions: whoever chooses a provider has to check it.
@@ -16,7 +16,7 @@ pub struct Capability {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum CapabilityKind {
     /// `pkgconfig(zlib)`
     PkgConfig,
     /// `cmake(Qt6Core)`
@@ -33,20 +33,26 @@ pub enum Kind {
     Path,
 }
 
-impl Kind {
-    const NAMED: [Kind; 6] =
-        [Kind::PkgConfig, Kind::Cmake, Kind::Python3Dist, Kind::Perl, Kind::RubyGem, Kind::Library];
+impl CapabilityKind {
+    const NAMED: [CapabilityKind; 6] = [
+        CapabilityKind::PkgConfig,
+        CapabilityKind::Cmake,
+        CapabilityKind::Python3Dist,
+        CapabilityKind::Perl,
+        CapabilityKind::RubyGem,
+        CapabilityKind::Library,
+    ];
 
     /// What stands before the parenthesis; of a path, nothing does.
     fn word(self) -> &'static str {
         match self {
-            Kind::PkgConfig => "pkgconfig",
-            Kind::Cmake => "cmake",
-            Kind::Python3Dist => "python3dist",
-            Kind::Perl => "perl",
-            Kind::RubyGem => "rubygem",
-            Kind::Library => "lib",
-            Kind::Path => "",
+            CapabilityKind::PkgConfig => "pkgconfig",
+            CapabilityKind::Cmake => "cmake",
+            CapabilityKind::Python3Dist => "python3dist",
+            CapabilityKind::Perl => "perl",
+            CapabilityKind::RubyGem => "rubygem",
+            CapabilityKind::Library => "lib",
+            CapabilityKind::Path => "",
         }
     }
 }
@@ -88,7 +94,7 @@ pub enum CapabilityError {
     Form { text: String },
     #[error("`{text}` is of a kind that is not known{}", match .nearest {
         Some(nearest) => format!(": did you mean {nearest}(…)?"),
-        None => format!(" ({})", Kind::NAMED.map(Kind::word).join(", ")),
+        None => format!(" ({})", CapabilityKind::NAMED.map(CapabilityKind::word).join(", ")),
     })]
     Kind { text: String, nearest: Option<&'static str> },
     #[error("`{text}` lacks its closing parenthesis")]
@@ -108,11 +114,11 @@ impl Capability {
             let signs = text.char_indices().zip(text.chars().skip(1));
             let end = signs.into_iter().find(|((_, c), next)| c.is_whitespace() && "<>=".contains(*next));
             let (path, rest) = text.split_at(end.map_or(text.len(), |((at, _), _)| at));
-            (Kind::Path, path.trim_end(), rest)
+            (CapabilityKind::Path, path.trim_end(), rest)
         } else {
             let (word, rest) = text.split_once('(').ok_or_else(|| CapabilityError::Form { text: shown() })?;
-            let kind = Kind::NAMED.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
-                let nearest = nearest(word, Kind::NAMED.map(Kind::word));
+            let kind = CapabilityKind::NAMED.into_iter().find(|kind| kind.word() == word).ok_or_else(|| {
+                let nearest = nearest(word, CapabilityKind::NAMED.map(CapabilityKind::word));
                 CapabilityError::Kind { text: shown(), nearest }
             })?;
             let (name, rest) = rest.split_once(')').ok_or_else(|| CapabilityError::Unclosed { text: shown() })?;
@@ -122,12 +128,12 @@ impl Capability {
             return Err(CapabilityError::Name { text: shown(), reason });
         }
         let version = constraint(rest.trim()).map_err(|reason| CapabilityError::Version { text: shown(), reason })?;
-        let name = if kind == Kind::Python3Dist { pep503(name) } else { name.to_owned() };
+        let name = if kind == CapabilityKind::Python3Dist { pep503(name) } else { name.to_owned() };
         Ok(Capability { kind, name, version })
     }
 
     /// Without a version.
-    pub(crate) fn new(kind: Kind, name: &str) -> Capability {
+    pub(crate) fn new(kind: CapabilityKind, name: &str) -> Capability {
         Capability { kind, name: name.to_owned(), version: None }
     }
 }
@@ -135,7 +141,7 @@ impl Capability {
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Path => f.write_str(&self.name)?,
+            CapabilityKind::Path => f.write_str(&self.name)?,
             kind => write!(f, "{}({})", kind.word(), self.name)?,
         }
         if let Some(Constraint { relation, version }) = &self.version {
@@ -146,7 +152,7 @@ impl fmt::Display for Capability {
     }
 }
 
-fn name_fault(kind: Kind, name: &str) -> Option<&'static str> {
+fn name_fault(kind: CapabilityKind, name: &str) -> Option<&'static str> {
     let only = |more: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
     if name.is_empty() {
         return Some("it is empty");
@@ -155,14 +161,16 @@ fn name_fault(kind: Kind, name: &str) -> Option<&'static str> {
         return Some("it has control characters");
     }
     match kind {
-        Kind::Path if name[1..].split('/').any(|part| matches!(part, "" | "." | "..")) => {
+        CapabilityKind::Path if name[1..].split('/').any(|part| matches!(part, "" | "." | "..")) => {
             Some("a path has no empty, `.` or `..` parts")
         }
-        Kind::Path => None,
-        Kind::Python3Dist if !only("-_.") || pep503(name).is_empty() => {
+        CapabilityKind::Path => None,
+        CapabilityKind::Python3Dist if !only("-_.") || pep503(name).is_empty() => {
             Some("a Python distribution has letters, digits, `-`, `_` and `.` only")
         }
-        Kind::Perl if !name.split("::").all(|part| !part.is_empty() && !part.contains(':')) || !only("_:") => {
+        CapabilityKind::Perl
+            if !name.split("::").all(|part| !part.is_empty() && !part.contains(':')) || !only("_:") =>
+        {
             Some("a Perl module has words with `::` between them")
         }
         _ if name.contains(['/', '(']) || name.chars().any(char::is_whitespace) => {
@@ -229,7 +237,7 @@ mod tests {
         assert_eq!(written("/usr/bin/x=y >=2"), "/usr/bin/x=y >= 2");
         let parsed = Capability::parse("perl(Foo) == 2").unwrap();
         let version = Some(Constraint { relation: Relation::Equal, version: "2".to_owned() });
-        assert_eq!(parsed, Capability { kind: Kind::Perl, name: "Foo".to_owned(), version });
+        assert_eq!(parsed, Capability { kind: CapabilityKind::Perl, name: "Foo".to_owned(), version });
     }
 
     #[test]

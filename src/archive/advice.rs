@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{ArchiveError, ArchiveIndex, Package};
 use crate::capability::Capability;
-use crate::hint::{Kind, Missing};
+use crate::hint::{Missing, MissingKind};
 
 /// A requirement, and the packages that meet it: any one of them.
 #[derive(Debug, Clone)]
@@ -19,7 +19,9 @@ impl ArchiveIndex {
     /// The best that this archive has for what is missing. Blocks.
     pub fn advise(&self, missing: &Missing) -> Result<Advice, ArchiveError> {
         let requirements = missing.requirements();
-        if missing.kind == Kind::Header && requirements.iter().all(|requirement| requirement.ends_with(&missing.name)) {
+        if missing.kind == MissingKind::Header
+            && requirements.iter().all(|requirement| requirement.ends_with(&missing.name))
+        {
             return self.advise_header(missing, requirements);
         }
         for requirement in &requirements {

@@ -17,7 +17,7 @@ use debversion::Version;
 use super::control::Relation;
 use super::packages::Package;
 use super::{ArchiveError, ArchiveIndex, Candidate};
-use crate::capability::{self, Capability, Constraint, Kind};
+use crate::capability::{self, Capability, CapabilityKind, Constraint};
 
 /// How many similar capabilities are named when one is not there.
 const SIMILAR: usize = 3;
@@ -71,7 +71,7 @@ impl ArchiveIndex {
 
     /// Whether CMake finds what these candidates have without being told where it is.
     fn is_found(&self, capability: &Capability, candidate: &Candidate) -> bool {
-        capability.kind != Kind::Cmake
+        capability.kind != CapabilityKind::Cmake
             || candidate.paths.iter().any(|path| self.contents().cmake_finds(path, &capability.name))
     }
 }
@@ -150,8 +150,8 @@ fn interpreter<'a>(capability: &Capability, candidates: &'a [Candidate]) -> Opti
     let parts: Vec<_> = candidates.iter().filter_map(|candidate| Some((part_of(candidate)?, candidate))).collect();
     let all = parts.len() == candidates.len();
     match capability.kind {
-        Kind::Perl => parts.into_iter().find(|(name, _)| *name == "perl"),
-        Kind::RubyGem | Kind::Path if all => parts.into_iter().next(),
+        CapabilityKind::Perl => parts.into_iter().find(|(name, _)| *name == "perl"),
+        CapabilityKind::RubyGem | CapabilityKind::Path if all => parts.into_iter().next(),
         _ => None,
     }
 }
@@ -182,9 +182,9 @@ fn upstream(version: &str) -> &str {
 
 fn is_for_compilers(capability: &Capability) -> bool {
     match capability.kind {
-        Kind::PkgConfig | Kind::Cmake | Kind::Library => true,
-        Kind::Path => capability.name.starts_with("/usr/include/"),
-        Kind::Python3Dist | Kind::Perl | Kind::RubyGem => false,
+        CapabilityKind::PkgConfig | CapabilityKind::Cmake | CapabilityKind::Library => true,
+        CapabilityKind::Path => capability.name.starts_with("/usr/include/"),
+        CapabilityKind::Python3Dist | CapabilityKind::Perl | CapabilityKind::RubyGem => false,
     }
 }
 

@@ -88,10 +88,10 @@ type Level = usize;
 
 /// Files by name (`debian-12`, `common/debian`); several of one name lie on each other, the user's on top.
 struct Files {
-    by_name: BTreeMap<String, Vec<Entry>>,
+    by_name: BTreeMap<String, Vec<Definition>>,
 }
 
-struct Entry {
+struct Definition {
     layer: Layer,
     file: File,
     /// The user's folder; none for a built-in file.
@@ -136,7 +136,7 @@ impl Files {
             return Err(file.whole(format!("`{name}` cannot be the name of a distribution"), Some(help)));
         }
         let layer = parse(path, text)?;
-        let entry = Entry { layer, file, folder: folder.map(Path::to_owned) };
+        let entry = Definition { layer, file, folder: folder.map(Path::to_owned) };
         self.by_name.entry(name.to_owned()).or_default().push(entry);
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! CMake, whose warnings and errors have the same words; configure scripts, which say what they checked and then that
 //! they give up; Meson without pkg-config.
 
-use super::missing::{Kind, Named};
+use super::missing::{MissingKind, Named};
 use super::patterns::{self, until};
 
 /// Modules that CMake asked pkg-config for and did not get, until it says whether that is an error.
@@ -55,8 +55,8 @@ impl Context {
             && after.contains(" not found")
         {
             // Meson asks CMake, too, and then names both: what it had no chance to find is one thing more.
-            let pkg_config = self.no_pkg_config.then(|| Named::certain(Kind::Command, "pkg-config")).flatten();
-            let module = Named::certain(Kind::PkgConfig, until(after, "\""));
+            let pkg_config = self.no_pkg_config.then(|| Named::certain(MissingKind::Command, "pkg-config")).flatten();
+            let module = Named::certain(MissingKind::PkgConfig, until(after, "\""));
             return pkg_config.into_iter().chain(module).collect();
         }
         patterns::find(line).into_iter().collect()
@@ -67,7 +67,7 @@ impl Context {
         if status.starts_with("Checking for module") {
             self.asked.clear();
         } else if let Some(named) = patterns::find(status.trim())
-            && named.kind == Kind::PkgConfig
+            && named.kind == MissingKind::PkgConfig
             && self.asked.len() < ASKED
         {
             self.asked.push(named.name);
@@ -76,16 +76,16 @@ impl Context {
 
     fn cmake_error(&mut self, line: &str) -> Vec<Named> {
         if line.starts_with("A required package was not found") {
-            return self.asked.drain(..).filter_map(|name| Named::certain(Kind::PkgConfig, &name)).collect();
+            return self.asked.drain(..).filter_map(|name| Named::certain(MissingKind::PkgConfig, &name)).collect();
         }
         let named = if let Some(file) = line.strip_suffix("Config.cmake").filter(|name| !name.contains(' ')) {
-            Named::certain(Kind::CmakePackage, file)
+            Named::certain(MissingKind::CmakePackage, file)
         } else if let Some(after) = line.strip_prefix("Could NOT find ") {
-            Named::certain(Kind::CmakePackage, until(after, " "))
+            Named::certain(MissingKind::CmakePackage, until(after, " "))
         } else if let Some(module) = line.strip_prefix("- ") {
             // Of a list under "The following required packages were not found:"
             let end = module.find(['<', '>', '=', ' ']).unwrap_or(module.len());
-            Named::certain(Kind::PkgConfig, &module[..end])
+            Named::certain(MissingKind::PkgConfig, &module[..end])
         } else if let Some(language) = line.strip_prefix("No CMAKE_") {
             let compiler = match until(language, "_COMPILER could be found") {
                 "C" => "cc",
@@ -93,7 +93,7 @@ impl Context {
                 "Fortran" => "gfortran",
                 _ => return Vec::new(),
             };
-            Named::certain(Kind::Command, compiler)
+            Named::certain(MissingKind::Command, compiler)
         } else {
             patterns::find(line)
         };
@@ -108,10 +108,10 @@ impl Context {
         }
         let (_, reason) = line.split_once("configure: error: ").filter(|(before, _)| before.len() < 80)?;
         if reason.contains("pkg-config script could not be found") {
-            return Named::certain(Kind::Command, "pkg-config");
+            return Named::certain(MissingKind::Command, "pkg-config");
         }
         if reason.contains("no acceptable C compiler found") {
-            return Named::certain(Kind::Command, "cc");
+            return Named::certain(MissingKind::Command, "cc");
         }
         // "configure: error: in `/build':" comes before the reason.
         if reason.starts_with("in `") || reason.starts_with("in '") {
@@ -124,15 +124,15 @@ impl Context {
         }
         let what = check.strip_prefix("for ")?;
         if let Some((_, library)) = what.rsplit_once(" in -l") {
-            return Named::certain(Kind::Library, until(library, " "));
+            return Named::certain(MissingKind::Library, until(library, " "));
         }
         let word = until(what, " ");
         if word.ends_with(".h") || word.ends_with(".hpp") {
-            return Named::certain(Kind::Header, word);
+            return Named::certain(MissingKind::Header, word);
         }
         // A function is checked for in the same words as a program.
         let says_so =
             !what.contains(' ') && reason.split(|c: char| !c.is_alphanumeric() && c != '-').any(|said| said == word);
-        if says_so { Named::certain(Kind::Command, word) } else { None }
+        if says_so { Named::certain(MissingKind::Command, word) } else { None }
     }
 }

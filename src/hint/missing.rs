@@ -12,7 +12,7 @@ pub(super) const NAME_BYTES: usize = 200;
 /// What kind of thing is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum MissingKind {
     /// Of C or C++, as it is included: `curl/curl.h`.
     Header,
     /// A linker's `-lfoo`: `foo`.
@@ -34,7 +34,7 @@ pub enum Kind {
 /// Something that a build looked for and did not find.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Missing {
-    pub kind: Kind,
+    pub kind: MissingKind,
     /// Printable, without white space and quotes.
     pub name: String,
     /// The number of the line that says so, as the output was numbered.
@@ -56,16 +56,16 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match self.kind {
-            Kind::Header => write!(f, "the header {name}"),
-            Kind::Library => write!(f, "a library to link with -l{name}"),
-            Kind::PkgConfig => write!(f, "{name}.pc of pkg-config"),
-            Kind::CmakePackage => write!(f, "the CMake package {name}"),
-            Kind::Command => write!(f, "the command {name}"),
-            Kind::PythonModule => write!(f, "the Python module {name}"),
-            Kind::PerlModule => write!(f, "the Perl module {name}"),
-            Kind::RubyGem => write!(f, "the Ruby gem {name}"),
-            Kind::AutoconfMacro => write!(f, "the autoconf macro {name}"),
-            Kind::File => write!(f, "the file {name}"),
+            MissingKind::Header => write!(f, "the header {name}"),
+            MissingKind::Library => write!(f, "a library to link with -l{name}"),
+            MissingKind::PkgConfig => write!(f, "{name}.pc of pkg-config"),
+            MissingKind::CmakePackage => write!(f, "the CMake package {name}"),
+            MissingKind::Command => write!(f, "the command {name}"),
+            MissingKind::PythonModule => write!(f, "the Python module {name}"),
+            MissingKind::PerlModule => write!(f, "the Perl module {name}"),
+            MissingKind::RubyGem => write!(f, "the Ruby gem {name}"),
+            MissingKind::AutoconfMacro => write!(f, "the autoconf macro {name}"),
+            MissingKind::File => write!(f, "the file {name}"),
         }
     }
 }
@@ -82,22 +82,22 @@ pub(super) enum Strength {
 /// A thing that a line names, before its place is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Named {
-    pub(super) kind: Kind,
+    pub(super) kind: MissingKind,
     pub(super) name: String,
     pub(super) strength: Strength,
 }
 
 impl Named {
-    pub(super) fn certain(kind: Kind, name: &str) -> Option<Named> {
+    pub(super) fn certain(kind: MissingKind, name: &str) -> Option<Named> {
         Named::new(kind, name, Strength::Certain)
     }
 
-    pub(super) fn likely(kind: Kind, name: &str) -> Option<Named> {
+    pub(super) fn likely(kind: MissingKind, name: &str) -> Option<Named> {
         Named::new(kind, name, Strength::Likely)
     }
 
     /// None for what cannot be a name of this kind: output is anybody's text.
-    pub(super) fn new(kind: Kind, name: &str, strength: Strength) -> Option<Named> {
+    pub(super) fn new(kind: MissingKind, name: &str, strength: Strength) -> Option<Named> {
         names::is_plausible(kind, name).then(|| Named { kind, name: name.to_owned(), strength })
     }
 }

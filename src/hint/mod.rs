@@ -17,7 +17,7 @@ use crate::types::printable;
 use context::Context;
 use missing::{Named, Strength};
 
-pub use missing::{Kind, Missing};
+pub use missing::{Missing, MissingKind};
 
 /// Things of one strength that are remembered; of more, the latest.
 const KEPT: usize = 8;

@@ -1,7 +1,7 @@
 //! From the name of a missing thing to what is asked for to get it. Most names say it themselves; the tables are for
 //! those that do not, and hold only what builds often want.
 
-use super::missing::{Kind, NAME_BYTES};
+use super::missing::{MissingKind, NAME_BYTES};
 
 /// Headers that lie in folders of their own, whose module says where.
 const HEADERS: &[(&str, &str)] = &[
@@ -112,15 +112,15 @@ const MACROS: &[(&str, &str)] = &[
 ];
 
 /// What may be asked for, the likeliest first.
-pub(super) fn requirements(kind: Kind, name: &str) -> Vec<String> {
+pub(super) fn requirements(kind: MissingKind, name: &str) -> Vec<String> {
     let known = |table: &[(&str, &str)]| {
         table.iter().find(|(known, _)| *known == name).map(|(_, requirement)| (*requirement).to_owned())
     };
     match kind {
-        Kind::Header => vec![known(HEADERS).unwrap_or_else(|| format!("/usr/include/{name}"))],
-        Kind::Library => vec![format!("lib({name})")],
-        Kind::PkgConfig => vec![format!("pkgconfig({name})")],
-        Kind::CmakePackage => {
+        MissingKind::Header => vec![known(HEADERS).unwrap_or_else(|| format!("/usr/include/{name}"))],
+        MissingKind::Library => vec![format!("lib({name})")],
+        MissingKind::PkgConfig => vec![format!("pkgconfig({name})")],
+        MissingKind::CmakePackage => {
             let lower = name.to_ascii_lowercase();
             let guesses = [format!("cmake({name})"), format!("pkgconfig({lower})"), format!("pkgconfig(lib{lower})")];
             let mut requirements: Vec<String> = known(FIND_MODULES).into_iter().collect();
@@ -131,44 +131,46 @@ pub(super) fn requirements(kind: Kind, name: &str) -> Vec<String> {
             }
             requirements
         }
-        Kind::Command => match known(COMMANDS) {
+        MissingKind::Command => match known(COMMANDS) {
             Some(requirement) => vec![requirement],
             None => ["bin", "sbin"].map(|folder| format!("/usr/{folder}/{name}")).to_vec(),
         },
-        Kind::PythonModule => {
+        MissingKind::PythonModule => {
             let distribution =
                 known(PYTHON_DISTRIBUTIONS).unwrap_or_else(|| name.to_ascii_lowercase().replace('_', "-"));
             vec![format!("python3dist({distribution})")]
         }
-        Kind::PerlModule => vec![format!("perl({name})")],
+        MissingKind::PerlModule => vec![format!("perl({name})")],
         // `require 'net/ssh'` is of the gem net-ssh, `require 'rake/clean'` of rake.
-        Kind::RubyGem => match name.split_once('/') {
+        MissingKind::RubyGem => match name.split_once('/') {
             Some((first, _)) => vec![format!("rubygem({})", name.replace('/', "-")), format!("rubygem({first})")],
             None => vec![format!("rubygem({name})")],
         },
-        Kind::AutoconfMacro => {
+        MissingKind::AutoconfMacro => {
             let known = MACROS.iter().find(|(start, _)| name.starts_with(start));
             vec![known.map_or("autoconf-archive", |(_, requirement)| requirement).to_owned()]
         }
-        Kind::File => vec![name.to_owned()],
+        MissingKind::File => vec![name.to_owned()],
     }
 }
 
 /// Whether a name of this kind can look so. What is refused here is never shown, looked up or advised.
-pub(super) fn is_plausible(kind: Kind, name: &str) -> bool {
+pub(super) fn is_plausible(kind: MissingKind, name: &str) -> bool {
     let of = |more: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c));
     let parts = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     if name.is_empty() || name.len() > NAME_BYTES || name.starts_with('-') {
         return false;
     }
     match kind {
-        Kind::Header => of("_-+./") && parts(name),
+        MissingKind::Header => of("_-+./") && parts(name),
         // Of a path only what packages could have: a rule for `all` or a file of the build is none of theirs.
-        Kind::File => of("_-+./:~@") && name.starts_with("/usr/") && parts(&name[1..]),
-        Kind::RubyGem => of("_-./") && parts(name),
-        Kind::PerlModule => of("_:") && name.split("::").all(|part| !part.is_empty() && !part.contains(':')),
-        Kind::AutoconfMacro => of("_"),
-        Kind::Command => of("_-+.") && name.contains(|c: char| c.is_ascii_alphabetic()),
-        Kind::Library | Kind::PkgConfig | Kind::CmakePackage | Kind::PythonModule => of("_-+."),
+        MissingKind::File => of("_-+./:~@") && name.starts_with("/usr/") && parts(&name[1..]),
+        MissingKind::RubyGem => of("_-./") && parts(name),
+        MissingKind::PerlModule => of("_:") && name.split("::").all(|part| !part.is_empty() && !part.contains(':')),
+        MissingKind::AutoconfMacro => of("_"),
+        MissingKind::Command => of("_-+.") && name.contains(|c: char| c.is_ascii_alphabetic()),
+        MissingKind::Library | MissingKind::PkgConfig | MissingKind::CmakePackage | MissingKind::PythonModule => {
+            of("_-+.")
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::managers::{manager, takes_names_only};
 use super::relation::{self, Alternative};
 use super::words::Word;
-use crate::capability::{Capability, Kind};
+use crate::capability::{Capability, CapabilityKind};
 use crate::distro::{Distro, PackageManager};
 use crate::recipe::{Recipe, Relations};
 use crate::types::Format;
@@ -126,7 +126,7 @@ pub fn questions(recipe: &Recipe, distro: &Distro) -> Vec<Question> {
             let named = alternatives.iter().any(|one| !matches!(Meant::of(one), Meant::Capability(_)));
             for alternative in &alternatives {
                 let Ok(capability) = Capability::parse(&alternative.text) else { continue };
-                if capability.kind == Kind::PkgConfig && speech.installed_here {
+                if capability.kind == CapabilityKind::PkgConfig && speech.installed_here {
                     pkg_config.get_or_insert(written);
                 }
                 let optional = named || stand_in;
@@ -194,7 +194,7 @@ impl Writer<'_> {
             let parsed: Vec<_> = alternatives.iter().map(|one| (one, Meant::of(one))).collect();
             pkg_config |= parsed
                 .iter()
-                .any(|(_, meant)| matches!(meant, Meant::Capability(capability) if capability.kind == Kind::PkgConfig));
+                .any(|(_, meant)| matches!(meant, Meant::Capability(capability) if capability.kind == CapabilityKind::PkgConfig));
             if parsed.iter().all(|(_, meant)| matches!(meant, Meant::Name)) {
                 written.push(relation.clone());
             } else {
@@ -287,7 +287,7 @@ impl Meant {
 /// RPM has no capability for a library to link with: it is the file that the linker looks for.
 fn in_rpm(capability: &Capability) -> String {
     match capability.kind {
-        Kind::Library => format!("%{{_libdir}}/lib{}.so", capability.name),
+        CapabilityKind::Library => format!("%{{_libdir}}/lib{}.so", capability.name),
         _ => capability.to_string(),
     }
 }

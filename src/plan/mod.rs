@@ -197,13 +197,13 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     let mut capable: HashMap<RecipeId, bool> = HashMap::new();
     let mut has_capabilities =
         |recipe: &SharedRecipe| *capable.entry(recipe.id()).or_insert_with(|| packaging::has_capabilities(recipe));
-    let mut kinds: HashMap<Kind<'_>, usize> = HashMap::new();
+    let mut kinds: HashMap<GenerationKey<'_>, usize> = HashMap::new();
     let mut firsts: Vec<&TargetInputs> = Vec::new();
     let kind_of: Vec<usize> = inputs
         .targets
         .iter()
         .map(|target| {
-            *kinds.entry(Kind::of(target, has_capabilities(&target.recipe))).or_insert_with(|| {
+            *kinds.entry(GenerationKey::of(target, has_capabilities(&target.recipe))).or_insert_with(|| {
                 firsts.push(target);
                 firsts.len() - 1
             })
@@ -272,12 +272,12 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
 /// What [`Generated`] depends on: the recipe, the distribution, the date, and, if the recipe asks for anything, the
 /// architecture: the archive may answer otherwise for another.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Kind<'a>(RecipeId, &'a str, i64, Option<Arch>);
+struct GenerationKey<'a>(RecipeId, &'a str, i64, Option<Arch>);
 
-impl Kind<'_> {
-    fn of(target: &TargetInputs, has_capabilities: bool) -> Kind<'_> {
+impl GenerationKey<'_> {
+    fn of(target: &TargetInputs, has_capabilities: bool) -> GenerationKey<'_> {
         let arch = has_capabilities.then_some(target.target.arch);
-        Kind(target.recipe.id(), &target.distro.id, date(target), arch)
+        GenerationKey(target.recipe.id(), &target.distro.id, date(target), arch)
     }
 }
 

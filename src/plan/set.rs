@@ -216,37 +216,37 @@ fn is_capability(requirement: &str) -> bool {
 /// A circle: each of its targets needs the next one, and the last the first.
 pub fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
-    enum State {
+    enum Visit {
         New,
         /// On the way that is being followed.
         Open,
         Placed,
     }
-    let mut states = vec![State::New; needs.len()];
+    let mut states = vec![Visit::New; needs.len()];
     let mut order = Vec::with_capacity(needs.len());
     for start in 0..needs.len() {
         // The way from `start`, with how many needs of each have been looked at. Not recursion: chains may be long.
         let mut way: Vec<(usize, usize)> = Vec::new();
-        if states[start] == State::New {
-            states[start] = State::Open;
+        if states[start] == Visit::New {
+            states[start] = Visit::Open;
             way.push((start, 0));
         }
         while let Some((at, looked)) = way.last_mut() {
             match needs[*at].get(*looked) {
                 None => {
-                    states[*at] = State::Placed;
+                    states[*at] = Visit::Placed;
                     order.push(*at);
                     way.pop();
                 }
                 Some(need) => {
                     *looked += 1;
                     match states[*need] {
-                        State::Placed => {}
-                        State::New => {
-                            states[*need] = State::Open;
+                        Visit::Placed => {}
+                        Visit::New => {
+                            states[*need] = Visit::Open;
                             way.push((*need, 0));
                         }
-                        State::Open => {
+                        Visit::Open => {
                             let circle = way.iter().map(|(at, _)| *at).skip_while(|at| at != need);
                             return Err(circle.collect());
                         }

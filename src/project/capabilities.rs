@@ -30,7 +30,7 @@ pub(super) struct Answered {
 }
 
 /// A distribution for one architecture, and all that is asked of its archive.
-struct Place {
+struct ArchiveQuestions {
     distro: Arc<Distro>,
     arch: Arch,
     capabilities: BTreeMap<String, Capability>,
@@ -49,10 +49,10 @@ pub(super) async fn answers(
     archives: &Archives,
 ) -> Result<Answered, ProjectError> {
     let asked = questions(targets);
-    let mut places: BTreeMap<String, Place> = BTreeMap::new();
+    let mut places: BTreeMap<String, ArchiveQuestions> = BTreeMap::new();
     for (inputs, questions) in &asked {
         let TargetInputs { target, distro, .. } = inputs;
-        let new = || Place { distro: Arc::clone(distro), arch: target.arch, capabilities: BTreeMap::new() };
+        let new = || ArchiveQuestions { distro: Arc::clone(distro), arch: target.arch, capabilities: BTreeMap::new() };
         let place = places.entry(inputs.place()).or_insert_with(new);
         let named = questions.iter().map(|question| (question.capability.to_string(), question.capability.clone()));
         place.capabilities.extend(named);
@@ -112,7 +112,7 @@ fn questions(targets: &[TargetInputs]) -> Vec<Asked<'_>> {
 /// What an archive chooses for capabilities, and warnings about it.
 type Chosen = (BTreeMap<String, Choice>, Vec<String>);
 
-async fn ask(name: &str, place: &Place, archives: &Archives) -> Result<Chosen, ArchiveError> {
+async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Result<Chosen, ArchiveError> {
     let warnings = std::sync::Mutex::new(BTreeSet::new());
     let warn = |warning: String| {
         warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(warning);

@@ -55,17 +55,17 @@ impl Value {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Table {
-    pub(crate) entries: BTreeMap<Arc<str>, Entry>,
+    pub(crate) entries: BTreeMap<Arc<str>, KeyValue>,
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct KeyValue {
     pub(crate) key_span: Range<usize>,
     pub(crate) node: Node,
 }
 
 impl Table {
-    pub(crate) fn get(&self, key: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&KeyValue> {
         self.entries.get(key)
     }
 
@@ -76,7 +76,7 @@ impl Table {
         let mut merged = self.clone();
         for (key, entry) in &over.entries {
             let combined = match (merged.entries.get(key).map(|below| &below.node), &entry.node.value) {
-                (Some(Node { span, value: Value::Table(below) }), Value::Table(above)) => Entry {
+                (Some(Node { span, value: Value::Table(below) }), Value::Table(above)) => KeyValue {
                     key_span: entry.key_span.clone(),
                     node: Node { span: span.clone(), value: Value::Table(Arc::new(below.merged_inner(above))) },
                 },
@@ -119,7 +119,7 @@ fn convert_table(table: DeTable<'_>, problems: &mut Vec<Problem>) -> Table {
         .into_iter()
         .map(|(key, value)| {
             let key_span = key.span();
-            (Arc::from(key.into_inner().as_ref()), Entry { key_span, node: convert(value, problems) })
+            (Arc::from(key.into_inner().as_ref()), KeyValue { key_span, node: convert(value, problems) })
         })
         .collect();
     Table { entries }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::document::{self, Entry, Table, Value};
+use super::document::{self, KeyValue, Table, Value};
 use super::environment;
 use super::keys;
 use super::overrides::{self, Override, Term};
@@ -327,7 +327,7 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
     let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table: whole, problems };
     let Some(table) = file.plain_table("override") else { return Vec::new() };
     let mut overrides = Vec::new();
-    for (selector, Entry { key_span, node }) in &table.entries {
+    for (selector, KeyValue { key_span, node }) in &table.entries {
         let title = format!("[override.{}]", crate::types::printable(selector));
         let Value::Table(body) = &node.value else {
             let label = format!("this is {}", node.value.kind());
@@ -406,7 +406,7 @@ fn sample(format: Option<Format>, matrices: &BTreeMap<String, MatrixSpec>) -> (S
 }
 
 /// The entry at a dotted path.
-fn path_of<'a>(table: &'a Table, path: &str) -> Option<&'a Entry> {
+fn path_of<'a>(table: &'a Table, path: &str) -> Option<&'a KeyValue> {
     match path.split_once('.') {
         None => table.get(path),
         Some((first, rest)) => match &table.get(first)?.node.value {

@@ -40,7 +40,7 @@ pub use model::{
     Relations, Selection, Service, Source, SourcePlace, Strip, SubPackage, System, SystemUser, Test,
 };
 pub(crate) use overrides::glob_matches;
-pub use project::{ChangelogFrom, FromProject, Place, Series, VersionFrom};
+pub use project::{ChangelogFrom, FromProject, MetadataOrigin, Series, VersionFrom};
 pub(crate) use reader::{Problems, Section};
 pub use schema::json_schema;
 pub use shared::{RecipeId, RecipeIds, SharedRecipe};

@@ -42,7 +42,7 @@ impl FromProject {
 /// `version = { from = … }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct VersionFrom {
-    pub place: Place,
+    pub place: MetadataOrigin,
     /// Glob over the names of the tags that count.
     pub tags: Option<String>,
     /// Put behind what was found.
@@ -53,13 +53,13 @@ pub struct VersionFrom {
 /// `changelog = { from = … }`
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChangelogFrom {
-    pub place: Place,
+    pub place: MetadataOrigin,
     pub span: Range<usize>,
 }
 
 /// Where in the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum MetadataOrigin {
     /// Tags and commits.
     Git,
     /// A file of the project; none: the first of those that usually have it.
@@ -75,7 +75,7 @@ fn version(package: &Section<'_>) -> Option<VersionFrom> {
     let section = package.is_table("version").then(|| open(package, "version", &keys::VERSION)).flatten()?;
     let place = place(&section)?;
     let tags = section.checked_line("tags", values::tag_glob).map(|text| text.value.to_owned());
-    if let Some(entry) = section.table.get("tags").filter(|_| place != Place::Git) {
+    if let Some(entry) = section.table.get("tags").filter(|_| place != MetadataOrigin::Git) {
         only_beside(&section, "tags", "git", &entry.key_span);
     }
     let suffix = section.checked_line("suffix", values::version_suffix).map(|text| text.value.to_owned());
@@ -106,16 +106,16 @@ fn open<'a>(package: &Section<'a>, key: &str, schema: &'static keys::Schema) -> 
     package.sub(key, schema, schema.title)
 }
 
-fn place(section: &Section<'_>) -> Option<Place> {
+fn place(section: &Section<'_>) -> Option<MetadataOrigin> {
     let word = from(section, &["git", "file"])?;
     let file = section.checked_line("file", values::inner_path).map(|text| text.value.to_owned());
     if word == "file" {
-        return Some(Place::File(file));
+        return Some(MetadataOrigin::File(file));
     }
     if let Some(entry) = section.table.get("file") {
         only_beside(section, "file", "file", &entry.key_span);
     }
-    Some(Place::Git)
+    Some(MetadataOrigin::Git)
 }
 
 fn only_beside(section: &Section<'_>, key: &str, word: &str, span: &Range<usize>) {

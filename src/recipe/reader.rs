@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use super::Problem;
-use super::document::{Entry, Node, Table, Value};
+use super::document::{KeyValue, Node, Table, Value};
 use super::keys::{FILE, FOREIGN_NAMES, OVERRIDE, PACKAGE, PLACES, SOURCE, SUB_PACKAGE, Schema};
 use super::values::{self, Complaint};
 use crate::types::nearest;
@@ -101,7 +101,7 @@ impl<'a> Section<'a> {
         section
     }
 
-    pub(crate) fn unknown_key(&self, key: &str, entry: &Entry) {
+    pub(crate) fn unknown_key(&self, key: &str, entry: &KeyValue) {
         if let Some(problem) = self.table_elsewhere(key, entry) {
             self.problems.found.borrow_mut().push(problem);
             return;
@@ -142,7 +142,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table that stands under another name, or elsewhere: no key of this one would be meant by it.
-    fn table_elsewhere(&self, key: &str, entry: &Entry) -> Option<Problem> {
+    fn table_elsewhere(&self, key: &str, entry: &KeyValue) -> Option<Problem> {
         let is = |schema: &Schema| std::ptr::eq(self.schema, schema);
         let inner: Vec<&str> = match &entry.node.value {
             Value::Table(table) => table.entries.keys().map(|key| &**key).collect(),
@@ -290,7 +290,7 @@ impl<'a> Section<'a> {
 
     /// As [`Section::checked_line`], for a key that [`Section::require`] has asked for: blank is a problem.
     pub(crate) fn required_line(&self, key: &str, check: fn(&str) -> Result<(), Complaint>) -> String {
-        if let Some(Entry { node: Node { value: Value::String(text), span }, .. }) = self.table.get(key)
+        if let Some(KeyValue { node: Node { value: Value::String(text), span }, .. }) = self.table.get(key)
             && text.trim().is_empty()
         {
             self.problems.add(format!("`{key}` in {} is empty", self.title), span, "must not be empty", None);
@@ -310,7 +310,7 @@ impl<'a> Section<'a> {
 
     /// An array of strings of one line, none blank, each checked; empty when the key is not there.
     pub(crate) fn lines(&self, key: &str, check: fn(&str) -> Result<(), Complaint>) -> Vec<Text<'a>> {
-        let Some(Entry { node, .. }) = self.table.get(key) else { return Vec::new() };
+        let Some(KeyValue { node, .. }) = self.table.get(key) else { return Vec::new() };
         let Value::Array(items) = &node.value else {
             let written = self.problems.text.get(node.span.clone()).unwrap_or_default();
             let help = match &node.value {
@@ -495,7 +495,7 @@ impl<'a> Section<'a> {
 
     /// An array of tables: `[[key]]`.
     pub(crate) fn subs(&self, key: &str, schema: &'static Schema) -> Vec<Section<'a>> {
-        let Some(Entry { node, .. }) = self.table.get(key) else { return Vec::new() };
+        let Some(KeyValue { node, .. }) = self.table.get(key) else { return Vec::new() };
         let Value::Array(items) = &node.value else {
             let help = Some(format!("each one starts with a header in double brackets: [[{key}]]"));
             self.wrong_type(key, node, "an array of tables", help);

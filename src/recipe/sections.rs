@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::document::{Entry, Node, Table, Value};
+use super::document::{KeyValue, Node, Table, Value};
 use super::environment;
 use super::keys;
 use super::project;
@@ -223,7 +223,7 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
                 section.checked_line(key, values::source_url).map(|text| text.value.to_owned()).into_iter().collect()
             } else {
                 let urls = section.strings(key, values::source_url);
-                if let Some(Entry { node: Node { value: Value::Array(items), span }, .. }) = section.table.get(key)
+                if let Some(KeyValue { node: Node { value: Value::Array(items), span }, .. }) = section.table.get(key)
                     && items.is_empty()
                 {
                     section.problems.add("`urls` is empty", span, "name at least one place", None);

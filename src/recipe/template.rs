@@ -9,7 +9,7 @@ use minijinja::value::Value as Given;
 use minijinja::{Environment, UndefinedBehavior};
 
 use super::Selection;
-use super::document::{Entry, Node, Table, Value};
+use super::document::{KeyValue, Node, Table, Value};
 use super::reader::Problems;
 use crate::types::{Arch, Format, nearest};
 
@@ -162,7 +162,7 @@ impl Expander<'_> {
         let mut expanded = Table::default();
         for (key, entry) in &table.entries {
             path.push(Arc::clone(key));
-            let entry = Entry { key_span: entry.key_span.clone(), node: self.node(&entry.node, path) };
+            let entry = KeyValue { key_span: entry.key_span.clone(), node: self.node(&entry.node, path) };
             path.pop();
             expanded.entries.insert(Arc::clone(key), entry);
         }

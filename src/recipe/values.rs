@@ -5,7 +5,7 @@ mod amounts;
 
 use std::ops::Range;
 
-use crate::capability::{Capability, CapabilityError, Kind};
+use crate::capability::{Capability, CapabilityError, CapabilityKind};
 use crate::types::nearest;
 
 pub(crate) use amounts::{duration, show_duration, show_size, size};
@@ -484,7 +484,7 @@ fn capability(alternative: &str) -> Check {
         return Ok(());
     }
     match Capability::parse(head) {
-        Ok(Capability { kind: Kind::Path | Kind::Library, .. })
+        Ok(Capability { kind: CapabilityKind::Path | CapabilityKind::Library, .. })
             if version.contains(['<', '>', '=']) && !version.contains("<!") =>
         {
             Err(Complaint::new("asks for the version of a file", "a file has no version")

@@ -88,7 +88,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
     });
     let hints = matches!(outcome, Outcome::Failed { .. }).then(|| Hint {
         missing: Missing {
-            kind: hint::Kind::Header,
+            kind: hint::MissingKind::Header,
             name: "oniguruma.h".into(),
             line: 813,
             text: "src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory".into(),

@@ -25,7 +25,7 @@ pub(super) struct Layout<'a> {
 }
 
 /// What becomes of an entry.
-pub(super) enum Place {
+pub(super) enum Destination {
     At(Vec<u8>),
     /// It is no part of the tree.
     Nowhere,
@@ -55,14 +55,14 @@ impl<'a> Layout<'a> {
     ///
     /// # Errors
     /// A sentence, for names that lead out of the tree.
-    pub(super) fn place(&mut self, name: &[u8], is_folder: bool) -> Result<Place, String> {
+    pub(super) fn place(&mut self, name: &[u8], is_folder: bool) -> Result<Destination, String> {
         let place = tree_name(self.into, name, self.strip)?;
         if self.strip > 0 {
             let mut parts = name.split(|byte| *byte == b'/').filter(|part| !part.is_empty() && *part != b".");
-            let Some(first) = parts.next() else { return Ok(Place::Nowhere) };
+            let Some(first) = parts.next() else { return Ok(Destination::Nowhere) };
             let is_file = !is_folder && parts.next().is_none();
             if is_clutter(first, is_file) {
-                return Ok(Place::Nowhere);
+                return Ok(Destination::Nowhere);
             }
             if !is_file && self.tops.len() < NAMED {
                 self.tops.insert(first.to_vec());
@@ -71,15 +71,15 @@ impl<'a> Layout<'a> {
         match place {
             Some(name) => {
                 self.taken += 1;
-                Ok(Place::At(name))
+                Ok(Destination::At(name))
             }
-            None if is_folder => Ok(Place::Nowhere),
+            None if is_folder => Ok(Destination::Nowhere),
             None => {
                 self.count += 1;
                 if self.dropped.len() < NAMED {
                     self.dropped.push(shown(name));
                 }
-                Ok(Place::Nowhere)
+                Ok(Destination::Nowhere)
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 use super::layout::Layout;
-use super::prepared::{Entry, Kept, KeptOriginal, KeptPatch};
+use super::prepared::{Kept, KeptOriginal, KeptPatch, PreparedSources};
 use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
 use super::walk::{self, Found, Local, What};
 use super::{SourceError, unpack};
@@ -43,7 +43,7 @@ pub(super) fn build(
     folder: &Path,
     parts: &[(Source, Part)],
     cancel: &CancellationToken,
-) -> Result<Entry, SourceError> {
+) -> Result<PreparedSources, SourceError> {
     let mut tree = TreeWriter::create(&folder.join("tree.tar"), cancel)?;
     let mut originals: Vec<Original> = Vec::new();
     let mut patches = Vec::new();
@@ -99,7 +99,7 @@ pub(super) fn build(
     let mut warnings = finished.warnings;
     warnings.extend(finished.pointers.iter().map(|(first, count)| lfs_warning(first, *count)));
     let tree = Kept::known(&folder.join("tree.tar"), finished.digest)?;
-    Ok(Entry { tree, newest: finished.newest, patches, originals, warnings })
+    Ok(PreparedSources { tree, newest: finished.newest, patches, originals, warnings })
 }
 
 /// A copy that its owner can read and remove, whatever the mode of the file was.

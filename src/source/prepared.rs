@@ -58,7 +58,7 @@ pub struct PreparedPatch {
 
 /// `prepared.json`
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct PreparedSources {
     pub(super) tree: Kept,
     pub(super) newest: i64,
     pub(super) patches: Vec<KeptPatch>,
@@ -120,7 +120,7 @@ pub(super) enum Loaded {
     Damaged,
 }
 
-impl Entry {
+impl PreparedSources {
     /// Where everything lies, with the last that is known of each.
     fn files<'a>(&'a mut self, folder: &'a Path, downloads: &'a Path) -> Vec<(PathBuf, &'a mut Kept)> {
         let mut files = vec![(folder.join("tree.tar"), &mut self.tree)];
@@ -154,7 +154,7 @@ pub(super) fn load(folder: &Path, downloads: &Path, read: bool) -> Loaded {
     else {
         return Loaded::Nothing;
     };
-    let entry: &mut Entry = &mut entry;
+    let entry: &mut PreparedSources = &mut entry;
     let mut moved = false;
     for (path, kept) in entry.files(folder, downloads) {
         let Some(now) = kept.checked(&path, read) else { return Loaded::Damaged };

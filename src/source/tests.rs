@@ -22,15 +22,15 @@ use crate::recipe::{Patch, SourcePlace};
 use crate::stream::{ByteStream, into_reader};
 use crate::types::NoProgress;
 
-struct Place {
+struct Scratch {
     temp: tempfile::TempDir,
 }
 
-impl Place {
-    fn new() -> Place {
+impl Scratch {
+    fn new() -> Scratch {
         let temp = tempfile::tempdir().unwrap();
         fs::create_dir(temp.path().join("recipe")).unwrap();
-        Place { temp }
+        Scratch { temp }
     }
 
     fn root(&self) -> PathBuf {
@@ -154,7 +154,7 @@ fn compress(kind: &str, data: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn archives_are_known_by_content_and_give_one_tree() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut digests = std::collections::BTreeSet::new();
     for kind in ["tar", "gz", "xz", "bz2", "zst"] {
         let name = format!("hello-{kind}.orig");
@@ -172,7 +172,7 @@ async fn archives_are_known_by_content_and_give_one_tree() {
 
 #[tokio::test]
 async fn what_is_no_archive_is_one_file() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("data.gz", &compress("gz", b"not a tar"));
     place.write("short", b"x");
     place.write("BZhello", b"BZh is how it starts");
@@ -192,7 +192,7 @@ async fn what_is_no_archive_is_one_file() {
 
 #[tokio::test]
 async fn mirrors_are_expanded_and_unknown_ones_named() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("pool/x.txt", b"content");
     let sha256 = hex::encode(Sha256::digest(b"content"));
     let from = |url: &str| source(Origin::Urls { urls: vec![url.into()], sha256: sha256.clone() }, 1);
@@ -207,7 +207,7 @@ async fn mirrors_are_expanded_and_unknown_ones_named() {
 
 #[tokio::test]
 async fn a_path_source_honours_gitignore_and_nothing_else() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("project/.gitignore", b"*.o\n/out/\n");
     place.write("project/.hidden", b"h");
     place.write("project/.ignore", b"main.c\n");
@@ -241,7 +241,7 @@ async fn a_path_source_honours_gitignore_and_nothing_else() {
 #[tokio::test]
 async fn modes_and_links_matter_and_times_do_not() {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    let place = Place::new();
+    let place = Scratch::new();
     let file = place.write("project/run", b"#!/bin/sh\n");
     symlink("run", place.root().join("project/link")).unwrap();
     let sources = [path("project")];
@@ -252,7 +252,7 @@ async fn modes_and_links_matter_and_times_do_not() {
     File::options().write(true).open(&file).unwrap().set_modified(std::time::UNIX_EPOCH).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(digest(), first);
-    let elsewhere = Place::new();
+    let elsewhere = Scratch::new();
     elsewhere.write("project/run", b"#!/bin/sh\n");
     symlink("run", elsewhere.root().join("project/link")).unwrap();
     assert_eq!(elsewhere.prepare(&sources).await.unwrap().digest, first_tree);
@@ -270,7 +270,7 @@ async fn modes_and_links_matter_and_times_do_not() {
 
 #[test]
 fn a_fingerprint_sees_every_part_of_a_source() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("a.patch", b"patch");
     let base = source(Origin::Urls { urls: vec!["https://x/a.tar".into()], sha256: "0".repeat(64) }, 1);
     let digest = |source: &Source| fingerprint(&place.root(), std::slice::from_ref(source)).unwrap();
@@ -299,7 +299,7 @@ fn a_fingerprint_sees_every_part_of_a_source() {
 
 #[tokio::test]
 async fn what_is_missing_is_named() {
-    let place = Place::new();
+    let place = Scratch::new();
     let error = fingerprint(&place.root(), &[path("nowhere")]).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read {}", place.root().join("nowhere").display()));
     place.write("x", b"x");
@@ -317,7 +317,7 @@ async fn what_is_missing_is_named() {
 
 #[tokio::test]
 async fn patches_are_numbered_and_kept() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("x", b"x");
     place.write("y", b"y");
     place.write("patches/fix build.diff", b"1");
@@ -343,7 +343,7 @@ async fn patches_are_numbered_and_kept() {
 
 #[tokio::test]
 async fn uploads_have_the_asked_shape_and_owner() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hello.tar", &hello_tar());
     let prepared = place.prepare(&[place.url("hello.tar", 1)]).await.unwrap();
 
@@ -395,7 +395,7 @@ async fn uploads_have_the_asked_shape_and_owner() {
 
 #[tokio::test]
 async fn long_names_survive_the_tools_of_the_target() {
-    let place = Place::new();
+    let place = Scratch::new();
     let long = format!("{}/{}", "d".repeat(120), "f".repeat(180));
     place.write(&format!("project/{long}"), b"content");
     let prepared = place.prepare(&[path("project")]).await.unwrap();
@@ -422,7 +422,7 @@ async fn long_names_survive_the_tools_of_the_target() {
 
 #[tokio::test]
 async fn files_are_read_out_of_a_tree() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hello.tar", &hello_tar());
     let prepared = place.prepare(&[place.url("hello.tar", 1)]).await.unwrap();
     let read = |path: &str, limit| read_file(&prepared, path, limit);
@@ -441,7 +441,7 @@ fn io_copy_zeros(out: &mut impl Write, bytes: u64) {
 #[tokio::test]
 async fn truncated_archives_never_give_half_a_tree() {
     let whole = compress("gz", &hello_tar());
-    let place = Place::new();
+    let place = Scratch::new();
     let mut whole_ones = 0;
     let path_source = Source { strip: 1, strip_said: true, ..path("cut") };
     for length in (20..whole.len() - 8).step_by(7) {
@@ -502,7 +502,7 @@ proptest! {
 
 #[tokio::test]
 async fn a_cache_is_used_again_made_once_and_mended() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hello.tar", &hello_tar());
     let sources = [place.url("hello.tar", 1)];
     let (a, b) = tokio::join!(place.prepare(&sources), place.prepare(&sources));
@@ -521,7 +521,7 @@ async fn a_cache_is_used_again_made_once_and_mended() {
 
 #[tokio::test]
 async fn cancelling_ends_the_work() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hello.tar", &hello_tar());
     let cancel = CancellationToken::new();
     cancel.cancel();
@@ -541,7 +541,7 @@ const LARGE: u64 = 256 << 20;
 #[tokio::test]
 async fn child_that_moves_a_large_file() {
     let Some(report) = std::env::var_os(CHILD) else { return };
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("project/small", b"x");
     File::create(place.root().join("project/large")).unwrap().set_len(LARGE).unwrap();
     let prepared = place.prepare(&[path("project")]).await.unwrap();

@@ -48,7 +48,7 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const LARGEST_LFS_POINTER: u64 = 1024;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EntryKind {
     Folder,
     File,
     Link,
@@ -60,7 +60,7 @@ pub(super) struct TreeWriter<'a> {
     tar: tar::Builder<Hashing<BufWriter<File>>>,
     /// By the first half of the name's sha256: names themselves could be gigabytes. With the number of the source
     /// that it came from.
-    seen: HashMap<[u8; 16], (Kind, u32)>,
+    seen: HashMap<[u8; 16], (EntryKind, u32)>,
     /// Names of the sources so far.
     origins: Vec<String>,
     pointers: Option<(String, usize)>,
@@ -139,10 +139,10 @@ impl<'a> TreeWriter<'a> {
 
     /// A folder; one that is there already is no matter.
     pub(super) fn folder(&mut self, origin: &str, name: &[u8], time: i64) -> Result<(), SourceError> {
-        if name.is_empty() || self.kind(name) == Some(Kind::Folder) {
+        if name.is_empty() || self.kind(name) == Some(EntryKind::Folder) {
             return Ok(());
         }
-        self.admit(origin, name, Kind::Folder, time)?;
+        self.admit(origin, name, EntryKind::Folder, time)?;
         self.write_folder(origin, name, time)
     }
 
@@ -159,7 +159,7 @@ impl<'a> TreeWriter<'a> {
             return Err(refused(origin, format!("unpacks to more than {LARGEST_TREE} bytes")));
         }
         self.pass_over(origin, size)?;
-        self.admit(origin, name, Kind::File, time)?;
+        self.admit(origin, name, EntryKind::File, time)?;
         let mut content = content;
         let mut start = Vec::new();
         if size <= LARGEST_LFS_POINTER {
@@ -186,7 +186,7 @@ impl<'a> TreeWriter<'a> {
             let reason = format!("link {} leads to a name that no file can have", shown(name));
             return Err(refused(origin, reason));
         }
-        self.admit(origin, name, Kind::Link, time)?;
+        self.admit(origin, name, EntryKind::Link, time)?;
         let mut header = header(tar::EntryType::Symlink, 0, 0o777, time);
         let written = self.tar.append_link(&mut header, os_path(name), os_path(target));
         written.map_err(|error| self.failed(origin, error))
@@ -194,22 +194,22 @@ impl<'a> TreeWriter<'a> {
 
     /// A hard link to a file that the tree has already.
     pub(super) fn hard_link(&mut self, origin: &str, name: &[u8], target: &[u8], time: i64) -> Result<(), SourceError> {
-        if self.kind(target) != Some(Kind::File) {
+        if self.kind(target) != Some(EntryKind::File) {
             let reason = format!("{} is a hard link to {}, which is no file before it", shown(name), shown(target));
             return Err(refused(origin, reason));
         }
-        self.admit(origin, name, Kind::File, time)?;
+        self.admit(origin, name, EntryKind::File, time)?;
         let mut header = header(tar::EntryType::Link, 0, 0o644, time);
         let written = self.tar.append_link(&mut header, os_path(name), os_path(target));
         written.map_err(|error| self.failed(origin, error))
     }
 
-    fn kind(&self, name: &[u8]) -> Option<Kind> {
+    fn kind(&self, name: &[u8]) -> Option<EntryKind> {
         self.seen.get(&key(name)).map(|(kind, _)| *kind)
     }
 
     /// Remembers a name that is new and whose parents are folders; missing parents are made.
-    fn admit(&mut self, origin: &str, name: &[u8], kind: Kind, time: i64) -> Result<(), SourceError> {
+    fn admit(&mut self, origin: &str, name: &[u8], kind: EntryKind, time: i64) -> Result<(), SourceError> {
         if self.cancel.is_cancelled() {
             return Err(SourceError::Cancelled);
         }
@@ -219,13 +219,13 @@ impl<'a> TreeWriter<'a> {
         for end in name.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at) {
             let parent = &name[..end];
             match self.kind(parent) {
-                Some(Kind::Folder) => {}
+                Some(EntryKind::Folder) => {}
                 Some(_) => {
                     let reason = format!("{} lies inside {}, which is no folder", shown(name), shown(parent));
                     return Err(refused(origin, reason));
                 }
                 None => {
-                    self.remember(origin, parent, Kind::Folder)?;
+                    self.remember(origin, parent, EntryKind::Folder)?;
                     self.write_folder(origin, parent, time)?;
                 }
             }
@@ -237,7 +237,7 @@ impl<'a> TreeWriter<'a> {
         Ok(())
     }
 
-    fn remember(&mut self, origin: &str, name: &[u8], kind: Kind) -> Result<(), SourceError> {
+    fn remember(&mut self, origin: &str, name: &[u8], kind: EntryKind) -> Result<(), SourceError> {
         if self.seen.len() >= MOST_ENTRIES {
             return Err(refused(origin, format!("has more than {MOST_ENTRIES} entries")));
         }

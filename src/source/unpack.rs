@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio_util::sync::CancellationToken;
 
-use super::layout::{Layout, Place};
+use super::layout::{Destination, Layout};
 use super::tree::{FIXED_TIME, TreeWriter, refused, tree_name};
 use super::{SourceError, zip};
 use crate::recipe::Source;
@@ -108,7 +108,7 @@ pub(super) fn add_tar(
         }
         let raw_name = entry.path_bytes().into_owned();
         let place = layout.place(&raw_name, kind.is_dir()).map_err(|reason| refused(origin, reason))?;
-        let Place::At(name) = place else {
+        let Destination::At(name) = place else {
             if kind.is_gnu_sparse() {
                 tree.pass_over(origin, entry.size())?;
             }

@@ -7,7 +7,7 @@ use std::io::{self, BufReader, Read};
 use zip::ZipArchive;
 
 use super::SourceError;
-use super::layout::{Layout, Place};
+use super::layout::{Destination, Layout};
 use super::tree::{FIXED_TIME, LONGEST_NAME, TreeWriter, refused, shown};
 
 /// What a zip archive begins with.
@@ -32,7 +32,7 @@ pub(super) fn add_zip(
         let mut entry = archive.by_index(index).map_err(bad)?;
         let time = entry.last_modified().and_then(seconds).unwrap_or(FIXED_TIME);
         let place = layout.place(&raw_name, entry.is_dir()).map_err(|reason| refused(origin, reason))?;
-        let Place::At(name) = place else { continue };
+        let Destination::At(name) = place else { continue };
         if entry.is_dir() {
             tree.folder(origin, &name, time)?;
         } else if entry.is_symlink() {

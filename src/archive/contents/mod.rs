@@ -29,7 +29,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::capability::{Capability, Kind};
+use crate::capability::{Capability, CapabilityKind};
 use crate::types::distance_if_near;
 use rules::{NameOf, Rules};
 use table::Table;
@@ -72,22 +72,22 @@ impl Contents {
         let name = capability.name.as_bytes();
         let named = |of: NameOf, name: &[u8]| self.of_key(&of.key(name));
         match capability.kind {
-            Kind::PkgConfig => named(NameOf::PkgConfig, name),
-            Kind::Python3Dist => named(NameOf::Python3Dist, name),
-            Kind::Perl => named(NameOf::Perl, name),
-            Kind::RubyGem => named(NameOf::RubyGem, name),
-            Kind::Cmake => {
+            CapabilityKind::PkgConfig => named(NameOf::PkgConfig, name),
+            CapabilityKind::Python3Dist => named(NameOf::Python3Dist, name),
+            CapabilityKind::Perl => named(NameOf::Perl, name),
+            CapabilityKind::RubyGem => named(NameOf::RubyGem, name),
+            CapabilityKind::Cmake => {
                 let mut providers = named(NameOf::CmakeConfig, name);
                 providers.extend(named(NameOf::CmakeLower, &name.to_ascii_lowercase()));
                 // ITK has an Eigen3Config.cmake for itself, too.
                 providers.sort_by_key(|provider| !self.rules.cmake_finds(provider.path.as_bytes(), name));
                 providers
             }
-            Kind::Library => {
+            CapabilityKind::Library => {
                 let shared = named(NameOf::SharedLibrary, name);
                 if shared.is_empty() { named(NameOf::StaticLibrary, name) } else { shared }
             }
-            Kind::Path => {
+            CapabilityKind::Path => {
                 let of_path = |path: &[u8]| self.rules.kept(path).map_or_else(Vec::new, |path| self.of_path(&path));
                 // A compiler looks there first; and an application of 32 bits has its headers in the plain folder.
                 let of_arch = self.rules.of_arch(name).map_or_else(Vec::new, |path| of_path(&path));
@@ -98,7 +98,7 @@ impl Contents {
 
     /// Whether files of this kind are kept at all: no provider of `/etc/passwd` means nothing.
     pub fn covers(&self, capability: &Capability) -> bool {
-        capability.kind != Kind::Path || self.rules.kept(capability.name.as_bytes()).is_some()
+        capability.kind != CapabilityKind::Path || self.rules.kept(capability.name.as_bytes()).is_some()
     }
 
     /// Whether CMake finds this file by itself for a package of this name.
@@ -110,13 +110,13 @@ impl Contents {
     /// for "did you mean". For a path, files of the same name elsewhere, then of a similar name in the same folder.
     pub fn candidates(&self, capability: &Capability, count: usize) -> Vec<Capability> {
         let of: &[NameOf] = match capability.kind {
-            Kind::PkgConfig => &[NameOf::PkgConfig],
-            Kind::Cmake => &[NameOf::CmakeConfig, NameOf::CmakeLower],
-            Kind::Python3Dist => &[NameOf::Python3Dist],
-            Kind::Perl => &[NameOf::Perl],
-            Kind::RubyGem => &[NameOf::RubyGem],
-            Kind::Library => &[NameOf::SharedLibrary, NameOf::StaticLibrary],
-            Kind::Path => &[],
+            CapabilityKind::PkgConfig => &[NameOf::PkgConfig],
+            CapabilityKind::Cmake => &[NameOf::CmakeConfig, NameOf::CmakeLower],
+            CapabilityKind::Python3Dist => &[NameOf::Python3Dist],
+            CapabilityKind::Perl => &[NameOf::Perl],
+            CapabilityKind::RubyGem => &[NameOf::RubyGem],
+            CapabilityKind::Library => &[NameOf::SharedLibrary, NameOf::StaticLibrary],
+            CapabilityKind::Path => &[],
         };
         let mut near: Vec<(usize, String)> = Vec::new();
         for of in of {
@@ -128,7 +128,7 @@ impl Contents {
                 }
             });
         }
-        if capability.kind == Kind::Path {
+        if capability.kind == CapabilityKind::Path {
             near = self.similar_paths(&capability.name);
         }
         near.retain(|(_, name)| *name != capability.name);

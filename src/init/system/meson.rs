@@ -45,9 +45,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let states = states(&clean, &project.options);
         project.variables(&clean);
         for call in calls(text, "#", true) {
-            let state = states.get(call.line - 1).copied().unwrap_or(State::Taken);
-            if state != State::Never {
-                project.call(&call, &format!("{path}:{}", call.line), state == State::Maybe, draft);
+            let state = states.get(call.line - 1).copied().unwrap_or(Branch::Taken);
+            if state != Branch::Never {
+                project.call(&call, &format!("{path}:{}", call.line), state == Branch::Maybe, draft);
             }
         }
     }
@@ -81,15 +81,15 @@ struct Project {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum Branch {
     Taken,
     Maybe,
     Never,
 }
 
 /// For each line, whether it is carried out: `if` on another system is never, on a choice maybe.
-fn states(text: &str, options: &BTreeMap<String, String>) -> Vec<State> {
-    let mut stack: Vec<State> = Vec::new();
+fn states(text: &str, options: &BTreeMap<String, String>) -> Vec<Branch> {
+    let mut stack: Vec<Branch> = Vec::new();
     let mut states = Vec::new();
     for line in text.lines() {
         let line = line.trim();
@@ -99,33 +99,33 @@ fn states(text: &str, options: &BTreeMap<String, String>) -> Vec<State> {
             let option = words.strip_prefix("get_option(").and_then(|rest| rest.strip_suffix(')'));
             let value = option.and_then(|name| options.get(name.trim().trim_matches('\''))).map(String::as_str);
             match value {
-                Some("true") => State::Taken,
-                Some("false") => State::Never,
-                _ if asks && foreign.iter().any(|system| words.contains(system)) => State::Never,
-                _ => State::Maybe,
+                Some("true") => Branch::Taken,
+                Some("false") => Branch::Never,
+                _ if asks && foreign.iter().any(|system| words.contains(system)) => Branch::Never,
+                _ => Branch::Maybe,
             }
         };
         if let Some(words) = line.strip_prefix("if ") {
             stack.push(condition(words));
         } else if let Some(words) = line.strip_prefix("elif ") {
             let before = stack.pop();
-            stack.push(if before == Some(State::Taken) { State::Never } else { condition(words) });
+            stack.push(if before == Some(Branch::Taken) { Branch::Never } else { condition(words) });
         } else if line == "else" {
             let turned = match stack.pop() {
-                Some(State::Taken) => State::Never,
-                Some(State::Never) => State::Taken,
-                _ => State::Maybe,
+                Some(Branch::Taken) => Branch::Never,
+                Some(Branch::Never) => Branch::Taken,
+                _ => Branch::Maybe,
             };
             stack.push(turned);
         } else if line == "endif" {
             stack.pop();
         }
-        states.push(if stack.contains(&State::Never) {
-            State::Never
-        } else if stack.contains(&State::Maybe) {
-            State::Maybe
+        states.push(if stack.contains(&Branch::Never) {
+            Branch::Never
+        } else if stack.contains(&Branch::Maybe) {
+            Branch::Maybe
         } else {
-            State::Taken
+            Branch::Taken
         });
     }
     states

@@ -17,7 +17,7 @@ set -- "$@" "$farm_packages"/*.deb
 if [ -n "${FARM_FETCH:-}" ]; then
     apt-get -q -s install "$@" >"$apt_home/install.log" 2>&1 || apt_test_explain
     apt_fetch install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
-    # What the last good version needs beside; where that is not to be had any more, no upgrade is tried.
+    # What the last good version needs beside; where that cannot be had any more, no upgrade is tried.
     [ ! -d "$farm_former" ] || apt_fetch install "$farm_former"/*.deb || true
     exit 0
 fi

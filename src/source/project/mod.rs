@@ -21,7 +21,7 @@ use super::git::{self, Checkout, Depth, Repository, View};
 use super::tree::EARLIEST;
 use super::{SourceError, series, walk};
 use crate::recipe::{
-    MergedRecipe, Origin, Patch, Place, Problem, ProjectMetadata, Source, VersionFrom, version_reason,
+    MergedRecipe, MetadataOrigin, Origin, Patch, Problem, ProjectMetadata, Source, VersionFrom, version_reason,
 };
 use crate::types::printable;
 
@@ -103,7 +103,7 @@ async fn ask(
         }
         Some(from) => {
             let (released, version) = match &from.place {
-                Place::Git => {
+                MetadataOrigin::Git => {
                     let known = standing(&from.span, from.tags.as_deref()).await?;
                     let tag =
                         known.tag.as_deref().ok_or_else(|| no_tag(&from.span, from.tags.as_deref(), known.shallow))?;
@@ -111,7 +111,7 @@ async fn ask(
                     let version = known.standing.after(&released);
                     (released, version)
                 }
-                Place::File(name) => {
+                MetadataOrigin::File(name) => {
                     let released = project.version_in_files(&from.span, name.as_deref(), cancel).await?;
                     (released.clone(), released)
                 }
@@ -148,11 +148,11 @@ async fn ask(
     }
     if let Some(from) = &asked.changelog {
         found.changelog = match &from.place {
-            Place::Git => {
+            MetadataOrigin::Git => {
                 let tags = asked.version.as_ref().and_then(|version| version.tags.as_deref());
                 project.subjects(&from.span, tags, cancel).await?
             }
-            Place::File(name) => {
+            MetadataOrigin::File(name) => {
                 let names = name.as_deref().map_or_else(|| changelog::FILES.to_vec(), |name| vec![name]);
                 let (name, content) = project.first_file(&from.span, &names, "changelog", cancel).await?;
                 changelog::entries(&name, &content, &found.version)
@@ -227,8 +227,8 @@ impl Project {
                 }
                 Origin::Git { url, commit, .. } => {
                     let asked = recipe.open();
-                    let by_tags = asked.version.as_ref().is_some_and(|version| version.place == Place::Git)
-                        || asked.changelog.as_ref().is_some_and(|changelog| changelog.place == Place::Git);
+                    let by_tags = asked.version.as_ref().is_some_and(|version| version.place == MetadataOrigin::Git)
+                        || asked.changelog.as_ref().is_some_and(|changelog| changelog.place == MetadataOrigin::Git);
                     let depth = if snapshot || by_tags { Depth::History } else { Depth::Commit };
                     let (repository, lock) = git::fetch(cache, root, (url.secret(), commit), depth, cancel).await?;
                     return Ok(Project::Commit(repository, commit.clone(), lock));

@@ -52,7 +52,7 @@ const HOOKS: [&str; 8] = [
 ];
 
 /// A command that leaves a trace.
-fn trap(place: &Place) -> String {
+fn trap(place: &Scratch) -> String {
     let path = place.temp.path().join("trap");
     let trace = place.temp.path().join("trace");
     fs::write(&path, format!("#!/bin/sh\necho \"$0 $*\" >>{}\ncat\nexit 1\n", trace.display())).unwrap();
@@ -60,12 +60,12 @@ fn trap(place: &Place) -> String {
     path.display().to_string()
 }
 
-fn traces(place: &Place) -> String {
+fn traces(place: &Scratch) -> String {
     fs::read_to_string(place.temp.path().join("trace")).unwrap_or_default()
 }
 
 /// Plants all that a repository can be told to run.
-fn plant(place: &Place, git_dir: &Path, settings: &Path) {
+fn plant(place: &Scratch, git_dir: &Path, settings: &Path) {
     let trap = trap(place);
     let set = |key: &str, value: &str| {
         git(&place.root(), &["config", "--file", settings.to_str().unwrap(), key, value]);
@@ -95,7 +95,7 @@ fn plant(place: &Place, git_dir: &Path, settings: &Path) {
 }
 
 /// A project at a tag with a changed file, in which one object is missing.
-fn project(place: &Place) -> (PathBuf, String) {
+fn project(place: &Scratch) -> (PathBuf, String) {
     place.write("project/.gitattributes", b"* filter=evil diff=evil merge=evil\nsubst export-subst\n");
     place.write("project/subst", b"$Format:%H %G? %GS$\n");
     place.write("project/a", b"one");
@@ -108,7 +108,7 @@ fn project(place: &Place) -> (PathBuf, String) {
     (folder, id)
 }
 
-async fn ask_everything(place: &Place, folder: &str) -> Vec<String> {
+async fn ask_everything(place: &Scratch, folder: &str) -> Vec<String> {
     let mut heard = Vec::new();
     let all = "version = { from = 'git' }\nchangelog = { from = 'git' }\ndate = { from = 'git' }";
     for (lines, snapshot) in [(all, false), ("version = '1'", true), ("version = '1'", false)] {
@@ -126,7 +126,7 @@ async fn ask_everything(place: &Place, folder: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn nothing_that_a_checkout_names_is_run() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (folder, id) = project(&place);
     plant(&place, &folder.join(".git"), &folder.join(".git/config"));
     place.write("project/a", b"six");
@@ -159,7 +159,7 @@ async fn nothing_that_a_checkout_names_is_run() {
 
 #[tokio::test]
 async fn worktrees_and_submodules_are_data_too() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (folder, id) = project(&place);
     let inner = place.root().join("inner");
     place.write("inner/b", b"b");
@@ -193,7 +193,7 @@ async fn worktrees_and_submodules_are_data_too() {
 #[tokio::test]
 async fn what_the_index_has_is_part_of_a_project_whatever_is_ignored() {
     for version in ["2", "3", "4", "split"] {
-        let place = Place::new();
+        let place = Scratch::new();
         place.write("project/.gitignore", b"*.o\nbuilt*/\nconfigure\n");
         for name in ["configure", "a.c", "b.o", "built/x", "built/y", "deep/built-too/z", "deep/b.o"] {
             place.write(&format!("project/{name}"), name.as_bytes());

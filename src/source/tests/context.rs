@@ -7,11 +7,11 @@ fn dockerfile(path: &str, context: &str) -> Dockerfile {
     Dockerfile { path: path.to_owned(), context: context.to_owned(), target: None, args: BTreeMap::new() }
 }
 
-fn context(place: &Place, path: &str, folder: &str) -> Result<Context, String> {
+fn context(place: &Scratch, path: &str, folder: &str) -> Result<Context, String> {
     Context::of(&place.root(), &dockerfile(path, folder)).map_err(|error| error.to_string())
 }
 
-fn digest(place: &Place) -> String {
+fn digest(place: &Scratch) -> String {
     context(place, "Dockerfile", ".").unwrap().digest().unwrap()
 }
 
@@ -48,7 +48,7 @@ async fn names(context: Context) -> Vec<String> {
 #[tokio::test]
 async fn a_context_is_one_deterministic_stream() {
     use std::os::unix::fs::{PermissionsExt, symlink};
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("packaging/Dockerfile", b"FROM scratch\n");
     place.write("src/run.sh", b"#!/bin/sh\n");
     fs::set_permissions(place.root().join("src/run.sh"), fs::Permissions::from_mode(0o700)).unwrap();
@@ -74,7 +74,7 @@ async fn a_context_is_one_deterministic_stream() {
 
 #[tokio::test]
 async fn ignored_files_are_no_part_and_the_dockerfile_always_is() {
-    let place = Place::new();
+    let place = Scratch::new();
     for name in ["Dockerfile", "src/a.c", "src/a.o", "web/node_modules/x/y", "dist/farm.deb", ".git/HEAD", "notes.md"] {
         place.write(name, name.as_bytes());
     }
@@ -92,7 +92,7 @@ async fn ignored_files_are_no_part_and_the_dockerfile_always_is() {
 
 #[test]
 fn the_digest_is_of_what_the_dockerfile_can_see() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("Dockerfile", b"FROM scratch\n");
     place.write("a", b"1");
     place.write(".dockerignore", b"ignored\n");
@@ -115,7 +115,7 @@ fn the_digest_is_of_what_the_dockerfile_can_see() {
 
 #[tokio::test]
 async fn a_context_that_changes_breaks_off() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("Dockerfile", b"FROM scratch\n");
     let of = || context(&place, "Dockerfile", ".").unwrap();
     let digest = of().digest().unwrap();
@@ -130,7 +130,7 @@ async fn a_context_that_changes_breaks_off() {
 
 #[test]
 fn a_recipe_in_a_folder_of_the_project_takes_the_project_as_context() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("Dockerfile", b"FROM scratch\n");
     let of = |path, folder| context(&place, path, folder).map(|context| context.dockerfile().to_owned());
     assert_eq!(of("Dockerfile", "..").unwrap(), "recipe/Dockerfile");
@@ -146,7 +146,7 @@ fn a_recipe_in_a_folder_of_the_project_takes_the_project_as_context() {
 #[tokio::test]
 async fn links_cannot_lead_out_of_a_context() {
     use std::os::unix::fs::symlink;
-    let place = Place::new();
+    let place = Scratch::new();
     fs::write(place.temp.path().join("secret"), "x").unwrap();
     place.write("packaging/real", b"FROM scratch\n");
     symlink("packaging/real", place.root().join("Dockerfile")).unwrap();
@@ -174,7 +174,7 @@ fn fifo(path: &Path) {
 
 #[test]
 fn a_wrong_ignore_file_is_named_with_its_line() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("Dockerfile", b"FROM scratch\n");
     place.write(".dockerignore", b"a\n[b\n");
     let reason = context(&place, "Dockerfile", ".").unwrap_err();

@@ -7,7 +7,7 @@ const COMMIT: i64 = 1_577_934_245;
 
 #[tokio::test]
 async fn a_recipe_without_a_date_has_that_of_the_last_commit_that_changed_it() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("project/x", b"x");
     place.write("other/y", b"y");
     place.write("farm.toml", b"");
@@ -34,7 +34,7 @@ async fn a_recipe_without_a_date_has_that_of_the_last_commit_that_changed_it() {
 
 #[tokio::test]
 async fn only_commits_of_the_recipe_and_its_sources_count() {
-    let place = Place::new();
+    let place = Scratch::new();
     let at = |seconds: i64, message: &str| {
         let date = format!("@{seconds} +0000");
         for args in [&["add", "--all"][..], &["commit", "--quiet", "-m", message]] {
@@ -88,7 +88,7 @@ fn a_recipe_may_not_say_a_date_before_1990() {
 async fn times_that_are_none_are_passed_over() {
     // As npm packs, as tar -mtime=0 does, and from the future.
     for time in [499_162_500, 0, 32_503_680_000, 631_000_000] {
-        let place = Place::new();
+        let place = Scratch::new();
         let mut tar = tar::Builder::new(Vec::new());
         let mut header = tree::header(tar::EntryType::Regular, 1, 0o644, time);
         tar.append_data(&mut header, "package/x", &b"x"[..]).unwrap();

@@ -18,7 +18,7 @@ pub(super) fn git(folder: &Path, args: &[&str]) -> String {
 
 #[tokio::test]
 async fn commits_are_fetched_shallow_or_whole_and_missing_ones_named() {
-    let place = Place::new();
+    let place = Scratch::new();
     let upstream = place.root().join("upstream");
     fs::create_dir(&upstream).unwrap();
     git(&upstream, &["init", "--quiet"]);
@@ -59,7 +59,7 @@ pub(super) fn commit(folder: &Path, message: &str) -> String {
 }
 
 /// A repository at `place/name` with one file.
-fn repository(place: &Place, name: &str, content: &str) -> (PathBuf, String) {
+fn repository(place: &Scratch, name: &str, content: &str) -> (PathBuf, String) {
     place.write(&format!("{name}/{name}.txt"), content.as_bytes());
     let folder = place.root().join(name);
     git(&folder, &["init", "--quiet"]);
@@ -82,7 +82,7 @@ fn with_submodules(url: &str, commit: &str) -> Source {
 
 #[tokio::test]
 async fn submodules_come_at_the_commits_that_are_recorded() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (inner, inner_id) = repository(&place, "inner", "in");
     let (middle, _) = repository(&place, "middle", "mid");
     submodule(&middle, ("deep/inner", "../inner"), &inner_id);
@@ -115,7 +115,7 @@ async fn submodules_come_at_the_commits_that_are_recorded() {
 
 #[tokio::test]
 async fn hostile_submodules_are_refused_before_git_sees_them() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (_, inner) = repository(&place, "inner", "in");
     let witness = place.root().join("witness");
     let run = format!("ext::sh -c touch% {}", witness.display());
@@ -140,7 +140,7 @@ async fn hostile_submodules_are_refused_before_git_sees_them() {
 }
 
 /// `[package]` with these lines, and a source that is the folder `project`.
-pub(super) fn recipe(place: &Place, lines: &str, source: &str) -> MergedRecipe {
+pub(super) fn recipe(place: &Scratch, lines: &str, source: &str) -> MergedRecipe {
     recipe_at(&place.root(), lines, source)
 }
 
@@ -161,19 +161,19 @@ pub(super) fn recipe_at(root: &Path, lines: &str, source: &str) -> MergedRecipe 
     MergedRecipe::clone(&file.merged(&selection, &BTreeMap::new()).unwrap())
 }
 
-pub(super) async fn settled(place: &Place, recipe: &MergedRecipe, snapshot: bool) -> Result<Recipe, MetadataError> {
+pub(super) async fn settled(place: &Scratch, recipe: &MergedRecipe, snapshot: bool) -> Result<Recipe, MetadataError> {
     let file = place.root().join("farm.toml");
     let cache = place.temp.path().join("cache");
     Ok(recipe.complete(metadata(&cache, &file, recipe, snapshot, &CancellationToken::new()).await?))
 }
 
-async fn version(place: &Place, lines: &str, snapshot: bool) -> String {
+async fn version(place: &Scratch, lines: &str, snapshot: bool) -> String {
     settled(place, &recipe(place, lines, "path = 'project'"), snapshot).await.unwrap().package.version
 }
 
 #[tokio::test]
 async fn version_changelog_and_date_come_from_the_project() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (project, first) = repository(&place, "project", "one");
     let from_git = "version = { from = 'git' }";
     let error = settled(&place, &recipe(&place, from_git, "path = 'project'"), false).await.unwrap_err();
@@ -219,7 +219,7 @@ async fn version_changelog_and_date_come_from_the_project() {
 
 #[tokio::test]
 async fn what_the_project_does_not_say_is_a_problem_of_the_recipe() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("project/CMakeLists.txt", b"project(x VERSION ${V})");
     for (lines, expected) in [
         ("version = { from = 'file' }", "no file of the project says its version"),
@@ -246,7 +246,7 @@ async fn what_the_project_does_not_say_is_a_problem_of_the_recipe() {
 
 #[tokio::test]
 async fn a_series_becomes_patches_before_the_others() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("patches/series", b"one.patch\ntwo.patch -p0\n");
     let source = "path = 'project'\nseries = 'patches/series'\npatches = ['last.patch']\nfuzz = 1";
     let unread = recipe(&place, "version = '1'", source);

@@ -33,7 +33,7 @@ async fn hostile_archives_are_refused() {
         ("hello-1.0/pipe", T::Fifo, "", "no file, folder or link"),
     ];
     for (name, kind, link, reason) in cases {
-        let place = Place::new();
+        let place = Scratch::new();
         place.write("bad.tar", &hostile(name, kind, link));
         let error = place.prepare(&[place.url("bad.tar", 1)]).await.unwrap_err().to_string();
         assert!(error.starts_with("bad.tar: ") && error.contains(reason), "{name}: {error}");
@@ -53,7 +53,7 @@ async fn a_header_that_wants_all_memory_is_refused() {
     let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
     encoder.write_all(header.as_bytes()).unwrap();
     io_copy_zeros(&mut encoder, 1 << 30);
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("bomb.tar.zst", &encoder.finish().unwrap());
     let error = place.prepare(&[place.url("bomb.tar.zst", 0)]).await.unwrap_err().to_string();
     assert!(error.contains("unreasonably large"), "{error}");

@@ -22,7 +22,7 @@ pub(super) fn zip_of(entries: &[(&str, u32, &[u8])]) -> Vec<u8> {
 
 #[tokio::test]
 async fn zip_archives_are_unpacked_like_others() {
-    let place = Place::new();
+    let place = Scratch::new();
     let archive = zip_of(&[
         ("hello-1.0/run", 0o755, b"#!/bin/sh\n"),
         ("hello-1.0/src/a.c", 0o644, &[b'a'; 5000]),
@@ -40,7 +40,7 @@ async fn zip_archives_are_unpacked_like_others() {
 
 #[tokio::test]
 async fn hostile_zip_archives_are_refused() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut damaged = zip_of(&[("a", 0o644, &[b'a'; 5000])]);
     // In the middle of the packed content.
     damaged[40] ^= 0xff;
@@ -61,7 +61,7 @@ async fn hostile_zip_archives_are_refused() {
 
 #[tokio::test]
 async fn a_file_of_two_sources_names_both() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("one.tar", &hello_tar());
     place.write("two/README", b"x");
     let one = place.url("one.tar", 1);
@@ -78,7 +78,7 @@ async fn a_file_of_two_sources_names_both() {
 
 #[tokio::test]
 async fn files_that_only_point_into_git_lfs_are_told_of() {
-    let place = Place::new();
+    let place = Scratch::new();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 123\n";
     place.write("art/logo.png", pointer);
     place.write("art/more.png", pointer);

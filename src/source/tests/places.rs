@@ -21,7 +21,7 @@ fn told(result: Result<impl std::fmt::Debug, SourceError>, expected: &[&str]) {
 
 #[tokio::test]
 async fn a_link_at_the_top_of_a_source_may_not_leave_the_recipes_folder() {
-    let place = Place::new();
+    let place = Scratch::new();
     let outside = place.temp.path().join("outside");
     fs::create_dir(&outside).unwrap();
     fs::write(outside.join("secret"), "s").unwrap();
@@ -60,7 +60,7 @@ async fn a_link_at_the_top_of_a_source_may_not_leave_the_recipes_folder() {
 
 #[tokio::test]
 async fn links_are_kept_as_they_are_and_nothing_lies_behind_one() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("rootfs/opt/tool/bin/tool", b"#!/bin/sh\n");
     for (name, target) in [
         ("rootfs/tool", "/opt/tool/bin/tool"),
@@ -103,7 +103,7 @@ async fn a_source_in_which_all_is_ignored_names_the_rule() {
         ("*\n!.gitignore\n", "out", [".gitignore line 1", "*"]),
         ("\n\n/out/deep/*\n*.bin\n", "out/deep", [".gitignore line 3", "/out/deep/*"]),
     ] {
-        let place = Place::new();
+        let place = Scratch::new();
         place.write(".git/HEAD", b"ref: refs/heads/main\n");
         place.write(".gitignore", rules.as_bytes());
         place.write(&format!("{folder}/tool"), b"x");
@@ -117,7 +117,7 @@ async fn a_source_in_which_all_is_ignored_names_the_rule() {
         // The file itself, by its name, is meant.
         assert_eq!(tree_of(&place.prepare(&[path(&format!("{folder}/tool"))]).await.unwrap()), ["tool 644 1 0"]);
     }
-    let place = Place::new();
+    let place = Scratch::new();
     fs::create_dir_all(place.root().join("nothing/below")).unwrap();
     told(fingerprint(&place.root(), &[said(path("nothing"))]), &["no file is in nothing"]);
 }
@@ -147,7 +147,7 @@ async fn an_archive_without_a_top_folder_is_told_of() {
         (&["x-1.0/a", "x-1.0/b/c", "install.sh"], "1 file lies at its top and would be dropped: install.sh"),
         (&["a", "b", "c", "d", "e"], "5 files lie at its top and would be dropped: a, b, c, …"),
     ] {
-        let place = Place::new();
+        let place = Scratch::new();
         place.write("x.tar", &tar_of(files));
         told(place.prepare(&[said(place.url("x.tar", 1))]).await, &[expected, "strip = 0"]);
         let all = place.prepare(&[said(Source { strip_said: true, ..place.url("x.tar", 0) })]).await.unwrap();
@@ -156,7 +156,7 @@ async fn an_archive_without_a_top_folder_is_told_of() {
             files.iter().filter(|f| !f.ends_with('/')).count()
         );
     }
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("x.tar", &tar_of(&["x-1.0/a", "install.sh"]));
     let meant = Source { strip_said: true, ..place.url("x.tar", 1) };
     let prepared = place.prepare(&[said(meant.clone())]).await.unwrap();
@@ -167,7 +167,7 @@ async fn an_archive_without_a_top_folder_is_told_of() {
 #[tokio::test]
 async fn what_a_mac_adds_to_an_archive_is_no_part_of_it() {
     for clutter in [&["__MACOSX/x-1.0/._a", "__MACOSX/._x-1.0"][..], &["._x-1.0", ".DS_Store"], &["__MACOSX/", "._y"]] {
-        let place = Place::new();
+        let place = Scratch::new();
         let files: Vec<&str> = clutter.iter().copied().chain(["x-1.0/", "x-1.0/a", "x-1.0/._inner"]).collect();
         place.write("x.tar", &tar_of(&files));
         let expected = ["a 644 7 0", "._inner 644 13 0"];
@@ -206,7 +206,7 @@ async fn bombs_are_refused_before_they_are_unpacked() {
         zeros(with_sum(header))
     };
     for (name, archive) in [("honest", honest), ("dropped", dropped), ("sparse", sparse)] {
-        let place = Place::new();
+        let place = Scratch::new();
         place.write("bomb.tar.zst", &archive);
         let source = Source { strip_said: true, ..place.url("bomb.tar.zst", 1) };
         let error = place.prepare(&[source]).await.unwrap_err().to_string();
@@ -252,7 +252,7 @@ async fn drained(stream: ByteStream) -> Result<u64, String> {
 
 #[tokio::test]
 async fn a_flipped_bit_of_prepared_sources_reaches_no_build() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("hello.tar", &hello_tar());
     place.write("a.patch", b"--- a\n+++ b\n");
     place.write("project/x", b"x");
@@ -306,7 +306,7 @@ async fn a_flipped_bit_of_prepared_sources_reaches_no_build() {
 
 #[tokio::test]
 async fn the_second_place_is_tried_whatever_is_wrong_with_the_first() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.write("x.txt", b"content");
     place.write("bad/x.txt", b"other");
     let sha256 = hex::encode(Sha256::digest(b"content"));
