@@ -55,7 +55,7 @@ fn two_gibibytes_through_a_build_stay_under_64_mib() {
     let peak = peak_of(command.current_dir(&project));
     let package = &test.files("moved/debian-12-amd64", ".deb")[0];
     let moved = fs::metadata(package).unwrap().len();
-    fs::remove_dir_all(&test.folder()).unwrap();
+    fs::remove_dir_all(test.folder()).unwrap();
     assert!(moved > (BLOCK * BLOCKS) as u64, "the package has only {moved} bytes");
     assert_bounded(peak, moved);
 }
@@ -117,7 +117,7 @@ fn packages_that_farm_makes_itself_are_streams_too() {
         }
         assert_bounded(peak, size);
     }
-    fs::remove_dir_all(&test.folder()).unwrap();
+    fs::remove_dir_all(test.folder()).unwrap();
 }
 
 /// Runs farm to its good end and returns the most memory that it had, in KiB.

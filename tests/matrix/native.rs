@@ -78,7 +78,7 @@ fn eight_at_once_make_one_base_and_one_builder() {
             );
             std::fs::write(test.folder().join("farm.toml"), recipe).unwrap();
             let mut command = test.command(&["build", "--no-test", "--base", "bootstrap"]);
-            command.current_dir(&test.folder());
+            command.current_dir(test.folder());
             let log = test.dist().join(format!("one-of-{number}/debian-12-amd64/build.log"));
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
             (command.spawn().unwrap(), log)

@@ -155,5 +155,5 @@ fn passwords_of_mirrors_and_sources_are_nowhere() {
     for secret in SECRETS {
         assert!(!said.contains(secret), "{secret} is in what farm printed: {said}");
     }
-    assert_eq!(holders(&test.folder()), Vec::<String>::new());
+    assert_eq!(holders(test.folder()), Vec::<String>::new());
 }
