@@ -314,14 +314,12 @@ impl Engine for FakeEngine {
     async fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, EngineError> {
         self.call(format!("create {}", spec.name))?;
         let mut state = self.state();
-        let refused = |status, message: String| {
-            Err(EngineError::Refused { action: "create a container".to_owned(), status, message })
-        };
         let Some((_, files)) = state.image(&spec.image).cloned() else {
-            return refused(404, format!("no such image: {}", spec.image));
+            return Err(EngineError::NoSuchImage { reference: spec.image.clone() });
         };
         if state.containers.contains_key(&spec.name) {
-            return refused(409, format!("the name {} is in use", spec.name));
+            let message = format!("the name {} is in use", spec.name);
+            return Err(EngineError::Conflict { action: "create a container".to_owned(), message });
         }
         let running = Running { spec: spec.clone(), started: false, files, oom_kills: 0 };
         state.containers.insert(spec.name.clone(), running);

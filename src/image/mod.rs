@@ -386,7 +386,7 @@ impl Images {
         for image in images {
             match self.engine.remove_image(&image.id).await {
                 Ok(()) => removed.push(image),
-                Err(EngineError::Refused { status: 409, .. }) => {}
+                Err(EngineError::InUse { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }

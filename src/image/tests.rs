@@ -449,7 +449,7 @@ async fn pruning_takes_derived_images_first_and_leaves_what_is_needed() {
         engine.add_image("farm/builder:x", BTreeMap::from([label(labels::KIND, "builder"), label(labels::KEY, "k")]));
     let id = busy.id.clone();
     engine.fail(move |call| {
-        let refused = EngineError::Refused { action: "remove".to_owned(), status: 409, message: "in use".to_owned() };
+        let refused = EngineError::InUse { action: "remove".to_owned(), message: "a container has it".to_owned() };
         (call == format!("remove-image {id}")).then_some(refused)
     });
     let folder = tempfile::tempdir().unwrap();

@@ -63,7 +63,7 @@ pub(super) async fn build(
     let reference = id.as_deref().unwrap_or(&spec.tag);
     let Some(built) = image::inspect_raw(&engine.client, &engine.endpoint, reference).await? else {
         let message = "it ended the build without an image".to_owned();
-        return Err(EngineError::Refused { action: ACTION.to_owned(), status: 200, message });
+        return Err(EngineError::Refused { action: ACTION.to_owned(), message });
     };
     match built.architecture.as_deref().map(str::parse::<Arch>) {
         Some(Ok(got)) if got != spec.arch => {

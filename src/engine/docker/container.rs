@@ -51,7 +51,10 @@ pub(super) async fn create(engine: &Docker, spec: &ContainerSpec) -> Result<Dock
         options = options.platform(&platform);
     }
     let created = engine.client.create_container(Some(options.build()), body(spec)).await;
-    let created = created.map_err(|error| engine.error("create a container", error))?;
+    let created = created.map_err(|error| match errors::is_no_such_image(&error) {
+        true => EngineError::NoSuchImage { reference: spec.image.clone() },
+        false => engine.error("create a container", error),
+    })?;
     Ok(DockerContainer {
         client: engine.client.clone(),
         endpoint: engine.endpoint.clone(),
@@ -134,8 +137,8 @@ pub(super) async fn remove(client: &bollard::Docker, endpoint: &str, id: &str) -
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match client.remove_container(id, Some(options)).await {
         Ok(()) => Ok(()),
-        Err(error) if errors::status(&error) == Some(404) => Ok(()),
-        Err(error) if errors::status(&error) == Some(409) => {
+        Err(error) if errors::is_not_found(&error) => Ok(()),
+        Err(error) if errors::is_conflict(&error) => {
             let gone = async {
                 while exists(client, id).await {
                     tokio::time::sleep(REMOVAL_POLL).await;
@@ -155,7 +158,7 @@ pub(super) async fn remove(client: &bollard::Docker, endpoint: &str, id: &str) -
 async fn exists(client: &bollard::Docker, id: &str) -> bool {
     match client.inspect_container(id, None::<InspectContainerOptions>).await {
         Ok(_) => true,
-        Err(error) => errors::status(&error) != Some(404),
+        Err(error) => !errors::is_not_found(&error),
     }
 }
 
@@ -183,7 +186,7 @@ impl DockerContainer {
     pub(super) async fn is_running(&self) -> bool {
         match self.client.inspect_container(&self.id, None::<InspectContainerOptions>).await {
             Ok(found) => found.state.and_then(|state| state.running) == Some(true),
-            Err(error) => errors::status(&error) != Some(404),
+            Err(error) => !errors::is_not_found(&error),
         }
     }
 
@@ -192,7 +195,7 @@ impl DockerContainer {
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path.as_str()).build();
         match self.client.get_container_archive_info(&self.id, Some(options)).await {
             // HEAD has no body: a 404 is the path, unless the container itself is gone.
-            Err(error) if errors::status(&error) == Some(404) && exists(&self.client, &self.id).await => {
+            Err(error) if errors::is_not_found(&error) && exists(&self.client, &self.id).await => {
                 Err(EngineError::NoSuchPath(path.clone()))
             }
             Err(error) => Err(self.error("look at a path", error)),
@@ -232,12 +235,11 @@ impl Container for DockerContainer {
         let options = UploadToContainerOptionsBuilder::new().path(path.as_str()).build();
         let body = bollard::body_try_stream(source.watch(tar));
         let Err(error) = self.client.upload_to_container(&self.id, Some(options), body).await else { return Ok(()) };
-        let missing = match errors::status(&error) {
-            Some(404) => !errors::is_ended(&error),
-            Some(_) => false,
+        let missing = match &error {
+            Error::DockerResponseServerError { .. } => errors::is_not_found(&error) && !errors::is_ended(&error),
             // An engine that refuses while the body is still being sent may close the connection before its answer
             // is read: ask again what it would have said.
-            None => matches!(self.check_path(path).await, Err(EngineError::NoSuchPath(_))),
+            _ => matches!(self.check_path(path).await, Err(EngineError::NoSuchPath(_))),
         };
         if missing {
             return Err(EngineError::NoSuchPath(path.clone()));
@@ -260,7 +262,7 @@ impl Container for DockerContainer {
         // The request is made when its first chunk is asked for: errors of the request come out here.
         let first: Bytes = match body.next().await {
             Some(Ok(chunk)) => chunk,
-            Some(Err(error)) if errors::status(&error) == Some(404) && !errors::is_ended(&error) => {
+            Some(Err(error)) if errors::is_not_found(&error) && !errors::is_ended(&error) => {
                 return Err(EngineError::NoSuchPath(path.clone()));
             }
             Some(Err(error)) => return Err(self.error("give a download", error)),

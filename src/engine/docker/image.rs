@@ -53,7 +53,7 @@ pub(super) async fn inspect_raw(
 ) -> Result<Option<ImageInspect>, EngineError> {
     match client.inspect_image(reference).await {
         Ok(image) => Ok(Some(image)),
-        Err(error) if errors::status(&error) == Some(404) => Ok(None),
+        Err(error) if errors::is_not_found(&error) => Ok(None),
         Err(error) => Err(errors::map(endpoint, "look up an image", error)),
     }
 }
@@ -246,7 +246,6 @@ pub(super) async fn import(engine: &Docker, spec: &ImportSpec, layer: ByteStream
     };
     loaded.ok_or_else(|| EngineError::Refused {
         action: "load an image".to_owned(),
-        status: 200,
         message: format!("{} is not there after it was loaded", spec.tag),
     })
 }
@@ -284,7 +283,6 @@ pub(super) async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Re
     let image = inspect_raw(client, &container.endpoint, &id).await?;
     image.map(|image| info(&image)).ok_or_else(|| EngineError::Refused {
         action: action.to_owned(),
-        status: 200,
         message: format!("{} is not there after it was committed", spec.tag),
     })
 }

@@ -154,8 +154,12 @@ impl Engine for Docker {
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
         let options = RemoveImageOptionsBuilder::new().force(true).build();
         match self.client.remove_image(reference, Some(options), None).await {
-            Err(error) if errors::status(&error) != Some(404) => Err(self.error("remove an image", error)),
-            _ => Ok(()),
+            Err(error) if errors::is_not_found(&error) => Ok(()),
+            Err(error) => Err(match self.error("remove an image", error) {
+                EngineError::Conflict { action, message } => EngineError::InUse { action, message },
+                other => other,
+            }),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -188,7 +192,7 @@ impl Engine for Docker {
 
     async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
         match self.client.remove_volume(name, None::<RemoveVolumeOptions>).await {
-            Err(error) if errors::status(&error) != Some(404) => Err(self.error("remove a cache", error)),
+            Err(error) if !errors::is_not_found(&error) => Err(self.error("remove a cache", error)),
             _ => Ok(()),
         }
     }

@@ -108,7 +108,7 @@ impl NativeContainer {
     fn unexpected(&self, action: &str, answer: Answer) -> EngineError {
         match answer {
             Answer::DiskFull => EngineError::DiskFull { action: action.to_owned() },
-            Answer::Failed(message) => EngineError::Refused { action: action.to_owned(), status: 500, message },
+            Answer::Failed(message) => EngineError::Failed { action: action.to_owned(), message },
             other => self.ended(format!("it answered {other:?}")),
         }
     }

@@ -89,7 +89,7 @@ fn reason(error: EngineError) -> String {
         EngineError::Unreachable { reason, .. } | EngineError::Config(reason) | EngineError::Store { reason, .. } => {
             reason
         }
-        EngineError::Refused { message, .. } => message,
+        EngineError::Refused { message, .. } | EngineError::Failed { message, .. } => message,
         other => other.to_string(),
     }
 }

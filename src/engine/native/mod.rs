@@ -111,7 +111,7 @@ impl Shared {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 EngineError::DiskFull { action: action.to_owned() }
             }
-            _ => EngineError::Refused { action: action.to_owned(), status: 500, message: error.to_string() },
+            _ => EngineError::Failed { action: action.to_owned(), message: error.to_string() },
         }
     }
 
@@ -422,14 +422,14 @@ impl Native {
 fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Result<NativeContainer, EngineError> {
     let action = "create a container";
     let failed = |error: io::Error| shared.failed(action, &error);
-    let refused = |status: u16, message: String| EngineError::Refused { action: action.to_owned(), status, message };
+    let refused = |message: String| EngineError::Refused { action: action.to_owned(), message };
     // Until its folder names the layers that it needs, nothing may take them away.
     let held = shared.store.shared().map_err(failed)?;
     let Some(image) = shared.store.find(&spec.image).map_err(failed)? else {
-        return Err(refused(404, format!("no such image: {}", spec.image)));
+        return Err(EngineError::NoSuchImage { reference: spec.image.clone() });
     };
     if image.layers.len() > MOST_LAYERS {
-        return Err(refused(400, format!("its image has {} layers, more than {MOST_LAYERS}", image.layers.len())));
+        return Err(refused(format!("its image has {} layers, more than {MOST_LAYERS}", image.layers.len())));
     }
     let id = store::unique();
     let groups = cgroups.of_container(&format!("farm-{id}"), &spec.limits);
@@ -441,7 +441,7 @@ fn create(shared: Arc<Shared>, cgroups: &Cgroups, spec: &ContainerSpec) -> Resul
         cgroups: groups.iter().map(|group| group.folder.clone()).collect(),
     };
     let folder = shared.store.containers().join(&id);
-    let cpus = spec.limits.cpuset.as_deref().map(cpus).transpose().map_err(|error| refused(400, error))?;
+    let cpus = spec.limits.cpuset.as_deref().map(cpus).transpose().map_err(refused)?;
     let setup = Setup {
         layers: shared.store.layers(),
         lower: image.layers.iter().rev().map(|name| format!("{name}/{}", store::TREE)).collect(),

@@ -107,7 +107,7 @@ async fn fetch(
         Err(EngineError::Source(error)) => {
             Err(EngineError::Pull { reference: reference.to_owned(), reason: error.to_string() })
         }
-        Err(EngineError::Refused { message, .. }) => {
+        Err(EngineError::Failed { message, .. }) => {
             Err(EngineError::Pull { reference: reference.to_owned(), reason: message })
         }
         Err(error) => Err(error),

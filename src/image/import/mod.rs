@@ -78,7 +78,7 @@ pub(super) async fn import(
         Ok(image) => Ok(Imported { image, arch, left_out }),
         Err(EngineError::Source(error)) => Err(failed(error.to_string())),
         // What one engine finds in a file, an owner that it cannot map, say, is the file's.
-        Err(EngineError::Refused { message, .. }) => {
+        Err(EngineError::Refused { message, .. } | EngineError::Failed { message, .. }) => {
             Err(failed(format!("the engine refuses it: {}", printable(&message))))
         }
         Err(error) => Err(error.into()),

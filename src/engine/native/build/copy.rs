@@ -115,7 +115,7 @@ pub(super) async fn copy(
 async fn put(place: &Place<'_>, container: &NativeContainer, files: stream::ByteStream) -> Result<(), EngineError> {
     match container.upload(&GuestPath::new("/"), files).await {
         Err(EngineError::Source(error)) => Err(place.wrong(format!("cannot copy: {error}"))),
-        Err(EngineError::Refused { message, .. }) => Err(place.wrong(format!("cannot copy: {message}"))),
+        Err(EngineError::Failed { message, .. }) => Err(place.wrong(format!("cannot copy: {message}"))),
         result => result,
     }
 }
