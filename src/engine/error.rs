@@ -8,6 +8,7 @@ use super::spec::GuestPath;
 /// the engine alone knows what ran. A driver says what its engine meant by its own codes and words; nobody above sees those.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
+    /// With each endpoint that was tried, and why it did not do.
     #[error("no container engine answers{}", tried_list(.tried))]
     NoEngine { tried: Vec<(String, String)> },
     #[error("container engine at {endpoint} does not answer: {reason}")]
@@ -50,6 +51,16 @@ pub enum EngineError {
     Store { path: PathBuf, reason: String },
     #[error("{0}")]
     Config(String),
+}
+
+impl EngineError {
+    /// Why an engine cannot be used, without what a list of all that were tried says of it already.
+    pub(super) fn reason(self) -> String {
+        match self {
+            EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
+            other => other.to_string(),
+        }
+    }
 }
 
 fn tried_list(tried: &[(String, String)]) -> String {

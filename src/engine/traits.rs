@@ -31,6 +31,11 @@ pub trait Engine: Send + Sync {
     /// Where this engine is reached, for messages: a URL.
     fn endpoint(&self) -> &str;
 
+    /// Whether what is sent to it crosses a network.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// Asks the engine who it is. The first call to make: it also negotiates the API version.
     async fn ping(&self) -> Result<EngineInfo, EngineError>;
 

@@ -346,8 +346,7 @@ impl Images {
     /// Whether what is sent to the engine crosses no network: what is unpacked here has three times the size of packages,
     /// and an engine that is far away fetches those itself.
     fn engine_is_near(&self) -> bool {
-        let far = ["tcp:", "http:", "https:", "ssh:"];
-        !far.iter().any(|scheme| self.engine.endpoint().starts_with(scheme))
+        !self.engine.is_remote()
     }
 
     /// The image of this kind that the engine has under a content key. Its labels alone prove nothing: those of an image

@@ -1,23 +1,25 @@
 //! A leased container: made, started, filled, emptied, committed and removed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig};
+use bollard::models::{ContainerConfig, ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig};
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
-    DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
-    StartContainerOptions, UploadToContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, CommitContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder,
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions,
+    RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Docker, errors, exec, image, pid1};
+use super::connection::Docker;
+use super::labels::{OURS, encoded};
+use super::{errors, exec, image, pid1};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
     Stats, common, labels,
@@ -281,12 +283,49 @@ impl Container for DockerContainer {
     }
 
     async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
-        image::commit(self, spec).await
+        commit(self, spec).await
     }
 
     async fn remove(self: Box<Self>) -> Result<(), EngineError> {
         remove(&self.client, &self.endpoint, &self.id).await
     }
+}
+
+/// A commit adds to the labels that the container carries, its own and its image's, and can take none away. The ones of
+/// ours that the new image is not to have (the run, the target, the base's digest) are set to nothing instead.
+async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
+    let action = "commit a container";
+    let client = &container.client;
+    let inspected = client.inspect_container(&container.id, None::<InspectContainerOptions>).await;
+    let inspected = inspected.map_err(|error| container.error(action, error))?;
+    let mut all: BTreeMap<String, String> = inspected
+        .config
+        .and_then(|config| config.labels)
+        .unwrap_or_default()
+        .into_keys()
+        .filter(|name| name.starts_with(OURS))
+        .map(|name| (name, String::new()))
+        .collect();
+    all.extend(spec.labels.iter().map(|(name, value)| (name.clone(), encoded(value))));
+    all.insert(labels::OWNED.to_owned(), String::new());
+    let mut changes = vec!["ENTRYPOINT []".to_owned(), r#"CMD ["/bin/sh"]"#.to_owned()];
+    changes.extend(all.iter().map(|(name, value)| format!("LABEL \"{name}\"=\"{value}\"")));
+    let (repository, tag) = spec.tag.rsplit_once(':').unwrap_or((&spec.tag, "latest"));
+    let options = CommitContainerOptionsBuilder::new()
+        .container(&container.id)
+        .repo(repository)
+        .tag(tag)
+        .pause(false)
+        .changes(&changes.join("\n"))
+        .build();
+    // The body is read by Docker and must be there for Podman; what matters is in the changes, which both obey.
+    let committed = client.commit_container(options, ContainerConfig::default()).await;
+    let id = committed.map_err(|error| container.error(action, error))?.id;
+    let image = image::inspect_raw(client, &container.endpoint, &id).await?;
+    image.map(|image| image::info(&image)).ok_or_else(|| EngineError::Refused {
+        action: action.to_owned(),
+        message: format!("{} is not there after it was committed", spec.tag),
+    })
 }
 
 /// The exit code of a shell, or of an exec, that SIGKILL ended.

@@ -19,9 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::container::NativeContainer;
 use super::dockerfile::{self, Command, Dockerfile, Instruction, Problem, words};
+use super::engine::{Native, create};
 use super::init::PATH;
+use super::pull;
+use super::shared::blocking;
 use super::store::{Image, Staging};
-use super::{Native, blocking, create, pull};
 use crate::engine::{
     BuildSpec, CommitSpec, Container, ContainerSpec, Engine, EngineError, ExecSpec, GuestPath, ImageInfo, ImportSpec,
     Network, OutputSink, OutputStream,
