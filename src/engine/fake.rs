@@ -109,10 +109,10 @@ type Failure = Arc<dyn Fn(&str) -> Option<EngineError> + Send + Sync>;
 
 /// See the module. Clones are the same engine.
 #[derive(Clone, Default)]
-pub struct FakeEngine(Arc<Mutex<State>>);
+pub struct FakeEngine(Arc<Mutex<FakeState>>);
 
 #[derive(Default)]
-struct State {
+struct FakeState {
     calls: Vec<String>,
     scripts: Vec<Script>,
     failures: Vec<Failure>,
@@ -174,7 +174,7 @@ impl FakeEngine {
         self.state().containers.keys().cloned().collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeState> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -188,7 +188,7 @@ impl FakeEngine {
     }
 }
 
-impl State {
+impl FakeState {
     fn add_image(&mut self, tag: &str, labels: BTreeMap<String, String>, files: FileSystem) -> ImageInfo {
         let id = Sha256::digest(format!("{tag} {}", self.made + 1));
         self.add_known(&id, tag, labels, files)
