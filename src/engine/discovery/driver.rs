@@ -26,14 +26,15 @@ pub(in crate::engine) struct Driver {
     /// The endpoints that may be meant, in the order in which they are to be tried. Opens no connection.
     pub(in crate::engine) endpoints: fn(Wanted<'_>, &Surroundings) -> Result<Endpoints, EngineError>,
     /// Opens an engine that has to answer within the time.
-    pub(in crate::engine) connect:
-        for<'a> fn(&'a Endpoint, Duration) -> BoxFuture<'a, Result<Arc<dyn Engine>, EngineError>>,
+    pub(in crate::engine) connect: for<'a> fn(&'a Endpoint, Duration) -> BoxFuture<'a, Connected>,
     /// Finds out what works and what is missing, for `farm doctor`, and leaves nothing behind. A check is as severe as it is
     /// when no other engine stands in for this one.
     pub(in crate::engine) examine: fn(Vec<Endpoint>) -> BoxFuture<'static, Examination>,
     /// The folder of this host where the engine keeps its images, if farm looks after it.
     pub(in crate::engine) store: fn(&Endpoint) -> Option<PathBuf>,
 }
+
+pub(in crate::engine) type Connected = Result<Arc<dyn Engine>, EngineError>;
 
 /// What a choice means to a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
