@@ -2,6 +2,7 @@
 //! It imports nothing of farm and decides nothing.
 
 mod address;
+mod check;
 mod folder;
 mod shared_text;
 mod stamp;
@@ -14,7 +15,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, redacted_text, starred_text};
-pub use folder::{FolderError, own_folder};
+pub use check::{Check, Severity};
+pub use folder::{FolderError, at_home, own_folder};
 pub use shared_text::SharedText;
 pub use stamp::Stamp;
 

@@ -6,11 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::engine;
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
 use crate::types::{nearest, printable};
-
-/// Names of engines; what else `engine` may be is an address.
-const ENGINES: [&str; 4] = ["auto", "docker", "podman", "native"];
 
 static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors"] };
 
@@ -80,14 +78,16 @@ fn place(set: impl Fn(&str) -> Option<PathBuf>) -> Option<(PathBuf, bool)> {
 
 fn engine(file: &Section<'_>) -> Option<String> {
     let text = file.text("engine")?;
-    if ENGINES.contains(&text.value) || text.value.contains("://") || text.value.starts_with('/') {
+    // What else it may be is an address.
+    let engines = engine::choices();
+    if engines.contains(&text.value) || text.value.contains("://") || text.value.starts_with('/') {
         return Some(text.value.to_owned());
     }
-    let label = match nearest(text.value, ENGINES) {
+    let label = match nearest(text.value, engines.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "not an engine".to_owned(),
     };
-    let help = format!("engines are {}, or a URL such as unix:///var/run/docker.sock", ENGINES.join(", "));
+    let help = format!("engines are {}, or a URL such as unix:///var/run/docker.sock", engines.join(", "));
     file.problems.add(format!("`{}` is no container engine", printable(text.value)), text.span, label, Some(help));
     None
 }

@@ -109,10 +109,10 @@ type Failure = Arc<dyn Fn(&str) -> Option<EngineError> + Send + Sync>;
 
 /// See the module. Clones are the same engine.
 #[derive(Clone, Default)]
-pub struct FakeEngine(Arc<Mutex<State>>);
+pub struct FakeEngine(Arc<Mutex<FakeState>>);
 
 #[derive(Default)]
-struct State {
+struct FakeState {
     calls: Vec<String>,
     scripts: Vec<Script>,
     failures: Vec<Failure>,
@@ -174,7 +174,7 @@ impl FakeEngine {
         self.state().containers.keys().cloned().collect()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeState> {
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
@@ -188,7 +188,7 @@ impl FakeEngine {
     }
 }
 
-impl State {
+impl FakeState {
     fn add_image(&mut self, tag: &str, labels: BTreeMap<String, String>, files: FileSystem) -> ImageInfo {
         let id = Sha256::digest(format!("{tag} {}", self.made + 1));
         self.add_known(&id, tag, labels, files)
@@ -314,14 +314,12 @@ impl Engine for FakeEngine {
     async fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, EngineError> {
         self.call(format!("create {}", spec.name))?;
         let mut state = self.state();
-        let refused = |status, message: String| {
-            Err(EngineError::Refused { action: "create a container".to_owned(), status, message })
-        };
         let Some((_, files)) = state.image(&spec.image).cloned() else {
-            return refused(404, format!("no such image: {}", spec.image));
+            return Err(EngineError::NoSuchImage { reference: spec.image.clone() });
         };
         if state.containers.contains_key(&spec.name) {
-            return refused(409, format!("the name {} is in use", spec.name));
+            let message = format!("the name {} is in use", spec.name);
+            return Err(EngineError::Conflict { action: "create a container".to_owned(), message });
         }
         let running = Running { spec: spec.clone(), started: false, files, oom_kills: 0 };
         state.containers.insert(spec.name.clone(), running);

@@ -1,258 +1,31 @@
 //! What farm needs from whatever runs containers: images, leased containers, exec with streamed output, tar in and out.
 //!
 //! Drivers: `docker` (any Docker-compatible API: Docker, Podman), `native` (farm's own, on Linux) and `fake` (in memory,
-//! for tests of what stands above).
+//! for tests of what stands above). [`connect`] finds an engine; `drivers` has the row of each driver.
 //! A driver does not decide policy: retries, timeouts and clean-up order are the runner's; what an image holds is
 //! `image`'s. No type here names a host path: an engine may be remote.
 
 mod credentials;
+mod discovery;
 mod docker;
+mod drivers;
+mod error;
 pub mod fake;
 #[cfg(target_os = "linux")]
 mod native;
+#[cfg(not(target_os = "linux"))]
+#[path = "native/elsewhere.rs"]
+mod native;
 mod spec;
-mod survey;
+mod traits;
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use bytes::Bytes;
-use tokio_util::sync::CancellationToken;
-
+pub use discovery::driver::Reachable;
+pub use discovery::{DriverSurvey, Survey, choices, connect, stores, survey};
+pub use error::EngineError;
 #[cfg(target_os = "linux")]
-pub use native::{NativeOptions, run_helper};
+pub use native::{NativeOptions, connect_native, run_helper};
 pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
     Network, Stats, common, labels,
 };
-pub use survey::{Asked, NativeHealth, Survey, native_health, survey};
-
-use crate::stream::ByteStream;
-use crate::types::{Arch, Progress};
-
-/// Which of a process's two outputs a chunk came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OutputStream {
-    Stdout,
-    Stderr,
-}
-
-/// Takes what a process prints: bytes as they come, cut anywhere, in no encoding. An error stops the process, as
-/// cancelling does, and is returned as [`EngineError::Sink`].
-#[async_trait]
-pub trait OutputSink: Send {
-    async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> std::io::Result<()>;
-}
-
-/// A container engine. All calls may run in parallel.
-#[async_trait]
-pub trait Engine: Send + Sync {
-    /// Where this engine is reached, for messages: a URL.
-    fn endpoint(&self) -> &str;
-
-    /// Asks the engine who it is. The first call to make: it also negotiates the API version.
-    async fn ping(&self) -> Result<EngineInfo, EngineError>;
-
-    /// What was wrong with the engine's store when it was opened, and what became of it, as sentences. Only where the store
-    /// is farm's to look after.
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
-    }
-
-    /// The image in the engine's own store under a reference or id; `None` when it has none. Never goes to a registry.
-    async fn image(&self, reference: &str) -> Result<Option<ImageInfo>, EngineError>;
-
-    /// All images that carry `label` (`key` or `key=value`), in one call.
-    async fn images(&self, label: &str) -> Result<Vec<ImageInfo>, EngineError>;
-
-    /// Pulls `reference` for `arch` from its registry, with the credentials of the Docker configuration.
-    /// Can be cancelled.
-    async fn pull(
-        &self,
-        reference: &str,
-        arch: Arch,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Result<ImageInfo, EngineError>;
-
-    /// Makes an image of one layer from an uncompressed tar stream of a root file system.
-    async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError>;
-
-    /// Makes an image by a Dockerfile. `context` is an uncompressed tar stream of the build context, the Dockerfile in it;
-    /// `sink` takes what the build prints. Images that it begins with are pulled where the store has none. Can be
-    /// cancelled: no container of it is left, then or after a failure. Podman alone lets a step that is under way come to
-    /// its end.
-    async fn build(
-        &self,
-        spec: &BuildSpec,
-        context: ByteStream,
-        sink: &mut dyn OutputSink,
-        cancel: &CancellationToken,
-    ) -> Result<ImageInfo, EngineError>;
-
-    async fn remove_image(&self, reference: &str) -> Result<(), EngineError>;
-
-    /// Makes a container without starting it: files can be uploaded already. It is leased: once started it ends by
-    /// itself, and is removed, when this process dies, however it dies.
-    async fn create(&self, spec: &ContainerSpec) -> Result<Box<dyn Container>, EngineError>;
-
-    /// Removes what is left of a run (or of every run, with `None`): containers by label. Returns how many there were.
-    async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError>;
-
-    /// Package caches that an earlier farm had its containers share, and their removal. Nothing is read from them any
-    /// more: what runs in a container could write there.
-    async fn caches(&self) -> Result<Vec<String>, EngineError> {
-        Ok(Vec::new())
-    }
-    async fn remove_cache(&self, _name: &str) -> Result<(), EngineError> {
-        Ok(())
-    }
-
-    /// Removes what nothing needs any more from a store that is farm's to look after, and returns how many bytes of the
-    /// disk that gave back, with what this engine removed of its own accord since it was opened. `None` from an engine that
-    /// looks after its store itself.
-    async fn collect_garbage(&self) -> Result<Option<u64>, EngineError> {
-        Ok(None)
-    }
-
-    /// What is wrong with a store that is farm's to look after, in words; images that it concerns are no images from then
-    /// on. `None` from an engine that does so itself.
-    async fn verify(&self) -> Result<Option<Vec<String>>, EngineError> {
-        Ok(None)
-    }
-}
-
-/// A container of ours. Dropping it is not its clean-up: call [`Container::remove`].
-#[async_trait]
-pub trait Container: Send + Sync {
-    /// The engine's id for it.
-    fn id(&self) -> &str;
-
-    /// Starts the idle init process under the lease. Uploads work before and after.
-    async fn start(&self) -> Result<(), EngineError>;
-
-    /// Unpacks an uncompressed tar stream below `path`, which exists. Owners are the archive's numeric ids.
-    async fn upload(&self, path: &GuestPath, tar: ByteStream) -> Result<(), EngineError>;
-
-    /// Runs one process and hands on its output until it ends. When `cancel` fires, the process and all that it
-    /// started in its process group are killed, and the result is [`EngineError::Cancelled`].
-    async fn exec(
-        &self,
-        spec: &ExecSpec,
-        sink: &mut dyn OutputSink,
-        cancel: &CancellationToken,
-    ) -> Result<ExitStatus, EngineError>;
-
-    /// The file or folder at `path` as an uncompressed tar stream, its entries named from the last component of `path` on.
-    /// Links in a folder are given as links; a link at `path` itself may be followed, inside the container (Podman does).
-    /// Owners are not to be relied on: Podman writes 0:0 for every file.
-    async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError>;
-
-    /// What the container used so far. The evidence for an out-of-memory outcome: `oom_kills` counts from its start.
-    async fn stats(&self) -> Result<Stats, EngineError>;
-
-    /// Makes an image of the container's file system as it is now. The last thing done with a container: what runs in it
-    /// may be ended for it, and only [`Container::remove`] may follow.
-    async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError>;
-
-    /// Kills what runs in it and removes it. Always finishes; a container that is gone already is no error.
-    async fn remove(self: Box<Self>) -> Result<(), EngineError>;
-}
-
-/// Finds a container engine that answers. `choice` is `auto` (also the empty string), `docker`, `podman`, `native` (farm's
-/// own, on Linux), or the URL of an endpoint: `unix://`, `tcp://`, `http://`, `https://`, `npipe://`, `native://` and the
-/// folder of a store, or an absolute socket path. `auto` asks the environment variable `FARM_ENGINE` first; then, as the
-/// Docker command line does, `DOCKER_HOST`, `DOCKER_CONTEXT` and the current context of the Docker configuration; then
-/// the usual sockets of this host, in a fixed order; then it is farm's own.
-///
-/// What is named explicitly is never replaced by another engine that happens to run.
-///
-/// # Errors
-/// [`EngineError::NoEngine`] with each endpoint tried and why it did not do, [`EngineError::Config`] for a choice or a
-/// configuration that cannot be read, [`EngineError::Unreachable`] where farm's own was asked for and cannot be.
-pub async fn connect(choice: &str) -> Result<Arc<dyn Engine>, EngineError> {
-    let around = docker::Surroundings::of_this_process();
-    let choice = docker::choice(choice, &around);
-    if choice == "native" || choice.starts_with("native://") {
-        return own(choice.strip_prefix("native://")).await;
-    }
-    let tried = match docker::connect(choice, &around).await {
-        Ok(engine) => return Ok(Arc::new(engine)),
-        Err(EngineError::NoEngine { tried }) if choice == "auto" && !docker::is_configured(&around) => tried,
-        Err(error) => return Err(error),
-    };
-    match own(None).await {
-        Ok(engine) => Ok(engine),
-        Err(error) => {
-            let why = match error {
-                error @ EngineError::Store { .. } => return Err(error),
-                EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
-                other => other.to_string(),
-            };
-            let own = ("native (farm's own engine)".to_owned(), why);
-            Err(EngineError::NoEngine { tried: tried.into_iter().chain([own]).collect() })
-        }
-    }
-}
-
-/// farm's own engine, with the user's store or the one in a folder.
-#[cfg(target_os = "linux")]
-async fn own(store: Option<&str>) -> Result<Arc<dyn Engine>, EngineError> {
-    connect_native(NativeOptions::of_this_process(store.map(std::path::Path::new))?).await
-}
-
-#[cfg(not(target_os = "linux"))]
-async fn own(_store: Option<&str>) -> Result<Arc<dyn Engine>, EngineError> {
-    Err(EngineError::Config(
-        "containers without a container engine need Linux: start Docker, Colima or Podman".to_owned(),
-    ))
-}
-
-/// farm's own engine.
-///
-/// # Errors
-/// [`EngineError::Unreachable`] with what is missing on this system and how to mend it.
-#[cfg(target_os = "linux")]
-pub async fn connect_native(options: NativeOptions) -> Result<Arc<dyn Engine>, EngineError> {
-    Ok(Arc::new(native::open(options).await?))
-}
-
-/// What goes wrong between farm and an engine. Not the fault of what runs inside, which is an [`ExitStatus`], but for
-/// [`EngineError::Build`]: there the engine alone knows what ran.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    #[error("no container engine answers{}", tried_list(.tried))]
-    NoEngine { tried: Vec<(String, String)> },
-    #[error("container engine at {endpoint} does not answer: {reason}")]
-    Unreachable { endpoint: String, reason: String },
-    #[error("container engine refused to {action}: {message} (status {status})")]
-    Refused { action: String, status: u16, message: String },
-    #[error("connection to the container engine was lost while it had to {action}: {reason}")]
-    Lost { action: String, reason: String },
-    #[error("cannot get image {reference}: {reason}")]
-    Pull { reference: String, reason: String },
-    /// The Dockerfile is wrong, or one of its steps failed: never farm's or the engine's fault.
-    #[error("the Dockerfile cannot be built: {reason}")]
-    Build { reason: String },
-    #[error("no such file in the container: {0}")]
-    NoSuchPath(GuestPath),
-    #[error("no space left on the engine's disk while it had to {action}")]
-    DiskFull { action: String },
-    #[error("container {id} ended while it was in use: {reason}")]
-    Ended { id: String, reason: String },
-    #[error("output could not be taken: {0}")]
-    Sink(#[source] std::io::Error),
-    #[error("the stream to hand over broke off: {0}")]
-    Source(#[source] std::io::Error),
-    #[error("cancelled")]
-    Cancelled,
-    /// A store that is farm's to look after and cannot be used as it is: why, and what to do.
-    #[error("the store of images in {} cannot be used: {reason}", .path.display())]
-    Store { path: std::path::PathBuf, reason: String },
-    #[error("{0}")]
-    Config(String),
-}
-
-fn tried_list(tried: &[(String, String)]) -> String {
-    tried.iter().map(|(endpoint, why)| format!("\n  {endpoint}: {why}")).collect()
-}
+pub use traits::{Container, Engine, OutputSink, OutputStream};

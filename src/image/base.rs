@@ -1,10 +1,7 @@
 //! Base images: the engine's own store, a registry, or a bootstrap, in that order. Whatever it came from, a base ends
 //! as `farm/base:<distro>-<arch>` with labels that say what it is, so that the next run finds it in one call.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -12,13 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::bootstrap::{self, CLEAN, CONFIGURE, GENERATION};
 use super::build_container::{self, BuildResult, Work};
 use super::install::Install;
+use super::registries::PullError;
 use super::{Base, BaseChoice, ImageError, Images, once};
 use crate::distro::Distro;
 use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, Network, OutputSink, labels};
 use crate::types::{Arch, Progress, printable};
-
-/// A registry that has not sent a byte by then is taken for unreachable, for the rest of this process.
-const REGISTRY_PATIENCE: Duration = Duration::from_secs(8);
 
 /// `debian-12/amd64`
 pub(super) fn name(distro: &Distro, arch: Arch) -> String {
@@ -99,20 +94,22 @@ pub(super) async fn find_or_make(
     if matches!(choice, BaseChoice::Auto | BaseChoice::Registry) {
         match &distro.image {
             None => tried.push("its definition names no image".to_owned()),
-            Some(reference) => match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
-                Ok(image) => {
-                    images.shared.registries.note_asked(&name(distro, arch));
-                    return adopt(images, distro, arch, &image, sink, cancel).await;
+            Some(reference) => {
+                match images.shared.registries.pull(&*images.engine, reference, arch, progress, cancel).await {
+                    Ok(image) => {
+                        images.shared.registries.note_asked(&name(distro, arch));
+                        return adopt(images, distro, arch, &image, sink, cancel).await;
+                    }
+                    Err(PullError::Engine(EngineError::Pull { reason, .. })) => {
+                        tried.push(format!("{reference}: {}", printable(&reason)));
+                    }
+                    Err(PullError::Engine(error)) => return Err(error.into()),
+                    Err(PullError::Unreachable { registry, reason }) => {
+                        transient = true;
+                        tried.push(format!("registry {registry} cannot be reached ({})", printable(&reason)));
+                    }
                 }
-                Err(PullError::Engine(EngineError::Pull { reason, .. })) => {
-                    tried.push(format!("{reference}: {}", printable(&reason)));
-                }
-                Err(PullError::Engine(error)) => return Err(error.into()),
-                Err(PullError::Unreachable { registry, reason }) => {
-                    transient = true;
-                    tried.push(format!("registry {registry} cannot be reached ({})", printable(&reason)));
-                }
-            },
+            }
         }
     }
     if matches!(choice, BaseChoice::Auto | BaseChoice::Bootstrap) {
@@ -172,7 +169,7 @@ pub(super) async fn pulled(
     let Some(reference) = &distro.image else {
         return Err(failed("its definition names no image".to_owned(), false));
     };
-    let image = match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
+    let image = match images.shared.registries.pull(&*images.engine, reference, arch, progress, cancel).await {
         Ok(image) => image,
         Err(PullError::Engine(EngineError::Pull { reason, .. })) => {
             return Err(failed(format!("{reference}: {}", printable(&reason)), false));
@@ -260,7 +257,7 @@ pub(super) async fn pull_named(
         let reason = "names that begin with farm/ are those of images that farm makes, and no registry has them";
         return Err(failed(reason.to_owned(), false));
     }
-    match images.shared.registries.pull(images, reference, arch, progress, cancel).await {
+    match images.shared.registries.pull(&*images.engine, reference, arch, progress, cancel).await {
         Ok(image) => {
             images.shared.registries.note_asked(reference);
             Ok(base(&image))
@@ -409,148 +406,9 @@ async fn finish(
     }
 }
 
-/// What this process knows of registries: each is given up once, and asked for a base once.
-#[derive(Debug, Default)]
-pub(super) struct Registries {
-    reach: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Reach>>>>,
-    /// Bases whose image was pulled, by their names.
-    asked: Mutex<HashSet<String>>,
-}
-
-#[derive(Debug, Clone, Default)]
-enum Reach {
-    #[default]
-    Unknown,
-    Reached,
-    /// Why not.
-    Unreachable(String),
-}
-
-enum PullError {
-    Engine(EngineError),
-    Unreachable { registry: String, reason: String },
-}
-
-impl Registries {
-    fn was_asked(&self, base: &str) -> bool {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).contains(base)
-    }
-
-    fn note_asked(&self, base: &str) {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(base.to_owned());
-    }
-
-    async fn pull(
-        &self,
-        images: &Images,
-        reference: &str,
-        arch: Arch,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Result<ImageInfo, PullError> {
-        let registry = registry_of(reference).to_owned();
-        let reach =
-            self.reach.lock().unwrap_or_else(PoisonError::into_inner).entry(registry.clone()).or_default().clone();
-        // The first pull tells for all: the others wait until it hears something.
-        let mut known = reach.lock().await;
-        match &*known {
-            Reach::Unreachable(reason) => return Err(PullError::Unreachable { registry, reason: reason.clone() }),
-            Reach::Reached => {
-                drop(known);
-                return images.engine.pull(reference, arch, progress, cancel).await.map_err(PullError::Engine);
-            }
-            Reach::Unknown => {}
-        }
-        let heard = Heard { progress, any: AtomicBool::new(false), first: tokio::sync::Notify::new() };
-        let give_up = cancel.child_token();
-        let pull = images.engine.pull(reference, arch, &heard, &give_up);
-        tokio::pin!(pull);
-        let result = tokio::select! {
-            result = &mut pull => result,
-            () = heard.first.notified() => {
-                *known = Reach::Reached;
-                drop(known);
-                return pull.await.map_err(PullError::Engine);
-            }
-            () = tokio::time::sleep(REGISTRY_PATIENCE) => {
-                give_up.cancel();
-                // It may be done at this very moment; otherwise this is quick.
-                pull.await
-            }
-        };
-        let reason = match result {
-            Ok(image) => {
-                *known = Reach::Reached;
-                return Ok(image);
-            }
-            Err(EngineError::Cancelled) if !cancel.is_cancelled() => {
-                format!("no answer within {} s", REGISTRY_PATIENCE.as_secs())
-            }
-            Err(EngineError::Pull { reason, .. }) if tells_no_connection(&reason) => reason,
-            Err(error) => return Err(PullError::Engine(error)),
-        };
-        *known = Reach::Unreachable(reason.clone());
-        Err(PullError::Unreachable { registry, reason })
-    }
-}
-
-/// `docker.io` for a reference without a registry, by the rule of the reference grammar: a first part with a dot or a
-/// port, or `localhost`, is a registry.
-fn registry_of(reference: &str) -> &str {
-    match reference.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => first,
-        _ => "docker.io",
-    }
-}
-
-/// Engines only pass on the words of Go's network library.
-pub(super) fn tells_no_connection(reason: &str) -> bool {
-    let words = [
-        "no such host",
-        "connection refused",
-        "connection reset",
-        "i/o timeout",
-        "Client.Timeout",
-        "request canceled while waiting",
-        "deadline exceeded",
-        "network is unreachable",
-        "no route to host",
-        "server misbehaving",
-        "proxyconnect",
-        "TLS handshake timeout",
-        "Temporary failure in name resolution",
-    ];
-    words.iter().any(|word| reason.contains(word))
-}
-
-/// Notices the first sign of life of a pull.
-struct Heard<'a> {
-    progress: &'a dyn Progress,
-    any: AtomicBool,
-    first: tokio::sync::Notify,
-}
-
-impl Progress for Heard<'_> {
-    fn progress(&self, what: &str, done: u64, total: u64) {
-        if !self.any.swap(true, Ordering::Relaxed) {
-            self.first.notify_one();
-        }
-        self.progress.progress(what, done, total);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_registry_is_told_from_a_name() {
-        assert_eq!(registry_of("debian:12"), "docker.io");
-        assert_eq!(registry_of("library/debian"), "docker.io");
-        assert_eq!(registry_of("quay.io/fedora/fedora:43"), "quay.io");
-        assert_eq!(registry_of("localhost/x"), "localhost");
-        assert_eq!(registry_of("host:5000/x"), "host:5000");
-    }
 
     #[test]
     fn only_a_finished_base_of_the_same_definition_serves() {

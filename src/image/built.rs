@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::base::{self, tells_no_connection};
+use super::base;
+use super::images::keyed_tag;
+use super::registries::tells_no_connection;
 use super::{Base, ImageError, Images};
 use crate::engine::{BuildSpec, EngineError, ImageInfo, OutputSink, labels};
 use crate::stream::ByteStream;
@@ -64,7 +66,7 @@ pub(super) async fn find_or_build(
         arch: wanted.arch,
         network: images.options.network,
         limits: images.options.limits.clone(),
-        tag: super::keyed_tag(KIND, &key),
+        tag: keyed_tag(KIND, &key),
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     };
     match images.engine.build(&spec, context(), sink, cancel).await {

@@ -193,7 +193,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A tar of files: (path, link target or none, mode, content).
-    pub(in crate::image) fn tarball(entries: &[(&str, Entry<'_>)]) -> Vec<u8> {
+    pub(in crate::image) fn tarball(entries: &[(&str, TarMember<'_>)]) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         for (path, entry) in entries {
             let mut header = tar::Header::new_gnu();
@@ -203,23 +203,23 @@ pub(super) mod tests {
             header.set_gid(0);
             let mut content: &[u8] = &[];
             match entry {
-                Entry::File(bytes) => {
+                TarMember::File(bytes) => {
                     header.set_entry_type(tar::EntryType::Regular);
                     content = bytes;
                 }
-                Entry::Directory => {
+                TarMember::Directory => {
                     header.set_mode(0o755);
                     header.set_entry_type(tar::EntryType::Directory);
                 }
-                Entry::Symlink(target) => {
+                TarMember::Symlink(target) => {
                     header.set_entry_type(tar::EntryType::Symlink);
                     header.as_gnu_mut().unwrap().linkname[..target.len()].copy_from_slice(target.as_bytes());
                 }
-                Entry::Hardlink(target) => {
+                TarMember::Hardlink(target) => {
                     header.set_entry_type(tar::EntryType::Link);
                     header.as_gnu_mut().unwrap().linkname[..target.len()].copy_from_slice(target.as_bytes());
                 }
-                Entry::Device => header.set_entry_type(tar::EntryType::Char),
+                TarMember::Device => header.set_entry_type(tar::EntryType::Char),
             }
             // Past the checks of the tar crate: hostile names are what is tested.
             header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
@@ -230,7 +230,7 @@ pub(super) mod tests {
         tar.into_inner().unwrap()
     }
 
-    pub(in crate::image) enum Entry<'a> {
+    pub(in crate::image) enum TarMember<'a> {
         File(&'a [u8]),
         Directory,
         Symlink(&'a str),
@@ -266,8 +266,8 @@ pub(super) mod tests {
 
     #[test]
     fn each_compression_is_read() {
-        let control = tarball(&[("./", Entry::Directory), ("./control", Entry::File(b"Package: a\n"))]);
-        let data = tarball(&[("./usr/a", Entry::File(b"content"))]);
+        let control = tarball(&[("./", TarMember::Directory), ("./control", TarMember::File(b"Package: a\n"))]);
+        let data = tarball(&[("./usr/a", TarMember::File(b"content"))]);
         let mut gz = Vec::new();
         flate2::read::GzEncoder::new(&control[..], flate2::Compression::fast()).read_to_end(&mut gz).unwrap();
         for (name, packed) in [
@@ -287,7 +287,7 @@ pub(super) mod tests {
 
     #[test]
     fn what_is_no_deb_says_why() {
-        let control = tarball(&[("./control", Entry::File(b"Package: a\n"))]);
+        let control = tarball(&[("./control", TarMember::File(b"Package: a\n"))]);
         let version = ("debian-binary", &b"2.0\n"[..]);
         assert!(reason(b"PK\x03\x04 not a deb").contains("not an ar"));
         assert!(reason(&ar(&[("control.tar", &control)])).contains("begin"));
@@ -296,11 +296,11 @@ pub(super) mod tests {
         assert!(reason(&ar(&[version, ("control.tar", &control)])).contains("no data.tar"));
         assert!(reason(&ar(&[version, ("control.tar.lz", &control)])).contains("compressed"));
         assert!(reason(&ar(&[version, ("control.tar", &control), ("evil", b"")])).contains("unknown member"));
-        let no_control = tarball(&[("./md5sums", Entry::File(b""))]);
+        let no_control = tarball(&[("./md5sums", TarMember::File(b""))]);
         assert!(reason(&ar(&[version, ("control.tar", &no_control)])).contains("no control"));
-        let nested = tarball(&[("./../postinst", Entry::File(b""))]);
+        let nested = tarball(&[("./../postinst", TarMember::File(b""))]);
         assert!(reason(&ar(&[version, ("control.tar", &nested)])).contains("plain files"));
-        let link = tarball(&[("./control", Entry::Symlink("/etc/passwd"))]);
+        let link = tarball(&[("./control", TarMember::Symlink("/etc/passwd"))]);
         assert!(reason(&ar(&[version, ("control.tar", &link)])).contains("plain files"));
         let whole = ar(&[version, ("control.tar", &control), ("data.tar.xz", &xz(&control))]);
         for cut in [5, 30, 70, whole.len() / 2, whole.len() - 20] {

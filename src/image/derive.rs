@@ -4,8 +4,10 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::build_container::{self, BuildResult, Work};
-use super::install::{Install, say};
-use super::{Base, Derivation, FileContent, ImageError, Images, keyed_tag, once};
+use super::guest::say;
+use super::images::keyed_tag;
+use super::install::Install;
+use super::{Base, Derivation, FileContent, ImageError, Images, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 

@@ -13,12 +13,13 @@ use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::deb::{self, DebError};
+use super::guest::{PATH, add_files, say};
 use super::layer::{self, Failure, InstalledSystem, Layer};
 use super::opening::Opening;
-use super::{ImageError, Images};
+use super::{FileContent, ImageError, Images};
 use crate::archive::{self, ArchiveError, Components, Package};
 use crate::distro::Distro;
-use crate::engine::{Container, EngineError, ExecSpec, GuestPath, OutputSink, OutputStream};
+use crate::engine::{Container, ExecSpec, GuestPath, OutputSink, OutputStream};
 use crate::fetch::FetchError;
 use crate::stream;
 use crate::types::{Arch, Progress, printable};
@@ -183,7 +184,7 @@ impl Install {
         self.begun = true;
         let mut survey = String::new();
         if !preinsts.is_empty() {
-            let upload = stream::from_tar(move |tar| super::build_container::add_files(tar, &preinsts));
+            let upload = stream::from_tar(move |tar| add_files(tar, &preinsts));
             container.upload(&GuestPath::new("/"), upload).await.map_err(ImageError::from)?;
             survey = format!(
                 "set -e\nexport DEBIAN_FRONTEND=noninteractive\ncd /{PREINST_FOLDER}\n{{ {}}} >&2\n",
@@ -221,17 +222,17 @@ impl Wanted {
         cancel: &CancellationToken,
     ) -> Result<(), PreinstallError> {
         let folder = self.offered.trim_start_matches('/');
-        let files: Vec<(String, super::FileContent)> = chosen
+        let files: Vec<(String, FileContent)> = chosen
             .packages
             .iter()
             .zip(&chosen.debs)
             .map(|(package, deb)| {
-                let content = super::FileContent::OnHost { path: deb.clone(), sha256: package.sha256.clone() };
+                let content = FileContent::OnHost { path: deb.clone(), sha256: package.sha256.clone() };
                 (format!("{folder}/{}", apt_name(package)), content)
             })
             .collect();
         let root = GuestPath::new("/");
-        let upload = stream::from_tar(move |tar| super::build_container::add_files(tar, &files));
+        let upload = stream::from_tar(move |tar| add_files(tar, &files));
         tokio::select! {
             uploaded = container.upload(&root, upload) => Ok(uploaded.map_err(ImageError::from)?),
             () = cancel.cancelled() => Err(PreinstallError::Failed(ImageError::Cancelled)),
@@ -293,7 +294,7 @@ fn open(images: &Images, chosen: &Chosen) -> Opening {
 }
 
 /// The preinst scripts, as files for a container.
-fn preinsts(packages: &[Package], debs: &[PathBuf]) -> Result<Vec<(String, super::FileContent)>, DebError> {
+fn preinsts(packages: &[Package], debs: &[PathBuf]) -> Result<Vec<(String, FileContent)>, DebError> {
     let mut files = Vec::new();
     for (package, deb) in packages.iter().zip(debs) {
         let mut control = deb::control(deb)?;
@@ -371,7 +372,7 @@ async fn look(
     let exec = ExecSpec {
         argv: ["sh", "-c", script].map(str::to_owned).to_vec(),
         user: "0:0".to_owned(),
-        env: BTreeMap::from([("PATH", super::build_container::PATH), ("LC_ALL", "C"), ("HOME", "/root")])
+        env: BTreeMap::from([("PATH", PATH), ("LC_ALL", "C"), ("HOME", "/root")])
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
@@ -386,11 +387,6 @@ async fn look(
         EXIT_NO => Err(PreinstallError::Untouched(printable(String::from_utf8_lossy(&stderr).trim()))),
         code => Err(PreinstallError::Untouched(format!("a script that looks at it exited with {code}"))),
     }
-}
-
-pub(super) async fn say(sink: &mut dyn OutputSink, line: &str) -> Result<(), ImageError> {
-    let written = sink.write(OutputStream::Stdout, Bytes::from(format!("{line}\n"))).await;
-    written.map_err(|source| EngineError::Sink(source).into())
 }
 
 /// Keeps what is printed on the standard output, up to a limit and a little, and hands on the rest.

@@ -7,163 +7,39 @@ mod build_container;
 mod built;
 mod deb;
 mod derive;
+mod error;
+mod guest;
+mod images;
 mod import;
 mod install;
 mod layer;
+mod model;
 mod once;
 mod once_map;
 mod opening;
+mod registries;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::archive::Archives;
 use crate::distro::Distro;
-use crate::engine::{Engine, EngineError, ImageInfo, Limits, Network, OutputSink, labels};
+use crate::engine::{EngineError, ImageInfo, OutputSink, labels};
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
 pub use built::DockerfileImage;
+pub use error::ImageError;
+pub use images::{ImageOptions, Images};
 pub use import::{Imported, LeftOut};
 pub use install::Install;
+pub use model::{Base, BaseChoice, Derivation, FetchFirst, FileContent, KnownBases};
 
 /// What [`labels::KIND`] says of an image that farm makes.
 const KINDS: [&str; 5] = ["base", "builder", "tester", built::KIND, import::KIND];
 
-/// Where a base image may come from (`--base`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum BaseChoice {
-    /// Engine store, registry, bootstrap.
-    #[default]
-    Auto,
-    Store,
-    Registry,
-    Bootstrap,
-}
-
-/// A base image in the engine.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base {
-    /// What to name it by in the engine: an id.
-    pub image: String,
-    /// What identifies its content on every engine: an input of keys.
-    pub identity: String,
-}
-
-/// The bases that an engine has, or would make of what it has, by `debian-12/amd64` (Debian's name of the architecture).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KnownBases {
-    /// What identifies their content.
-    pub identities: BTreeMap<String, String>,
-    /// Those that would be made anew, with the tag that names another image now.
-    pub moved: Vec<(String, String)>,
-    /// Those that the engine does not have yet.
-    pub absent: Vec<String>,
-    /// When the others were made, in seconds since the epoch.
-    pub made: BTreeMap<String, i64>,
-}
-
-/// One script that turns a base into a derived image.
-#[derive(Debug, Clone)]
-pub struct Derivation {
-    /// `builder` or `tester`.
-    pub kind: &'static str,
-    pub arch: Arch,
-    /// Run by `sh -c` as root, with network.
-    pub script: String,
-    pub env: BTreeMap<String, String>,
-    /// Uploaded to `/` first: paths relative to it.
-    pub files: Vec<(String, FileContent)>,
-    /// For files that are packages which nobody vouches for: their scripts must find no network. The script is run twice,
-    /// in a container with network, where it fetches only, and in one without, where it does its work.
-    pub fetch_first: Option<FetchFirst>,
-    /// What it holds, for `farm images`.
-    pub description: String,
-    /// What the script's result depends on beside the base and the script itself.
-    pub inputs: Vec<String>,
-}
-
-/// How a script is told to fetch only, and what it then leaves for the container in which it works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FetchFirst {
-    /// The variable that is set for it.
-    pub variable: &'static str,
-    /// An absolute path.
-    pub folder: &'static str,
-}
-
-/// What a file holds that a derivation starts from.
-#[derive(Debug, Clone)]
-pub enum FileContent {
-    Bytes(Vec<u8>),
-    /// A file of this host, of any size.
-    OnHost {
-        path: PathBuf,
-        sha256: String,
-    },
-}
-
-impl From<Vec<u8>> for FileContent {
-    fn from(bytes: Vec<u8>) -> FileContent {
-        FileContent::Bytes(bytes)
-    }
-}
-
-/// Makes and finds images in one engine. Cheap to clone; callers that want the same image at the same time share one
-/// creation.
-#[derive(Clone)]
-pub struct Images {
-    engine: Arc<dyn Engine>,
-    options: Arc<ImageOptions>,
-    shared: Arc<Shared>,
-}
-
-/// What all clones have in common.
-#[derive(Debug, Default)]
-struct Shared {
-    once: once_map::OnceMap,
-    registries: base::Registries,
-}
-
-impl std::fmt::Debug for Images {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Images").field("endpoint", &self.engine.endpoint()).field("options", &self.options).finish()
-    }
-}
-
-#[derive(Debug, Clone)]
-pub struct ImageOptions {
-    pub base: BaseChoice,
-    /// Where bootstraps get their packages.
-    pub archives: Archives,
-    /// The run's id, for labels.
-    pub run: String,
-    pub limits: Limits,
-    /// What scripts that need the network get: the engine's default, or its host's where that one is broken or slow.
-    pub network: Network,
-}
-
-impl ImageOptions {
-    /// Without limits.
-    pub fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
-        let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
-        ImageOptions { base, archives, run: run.to_owned(), limits, network }
-    }
-}
-
 impl Images {
-    pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
-        Images { engine, options: Arc::new(options), shared: Arc::default() }
-    }
-
-    /// The archives that bases are made from.
-    pub fn archives(&self) -> &Archives {
-        &self.options.archives
-    }
-
     /// The base images that the engine has already, and those that it would make of an image it has under a tag that has
     /// moved. One API call for all of them, and one for each that came from a registry or a file. An image that an older
     /// definition of its distribution made does not count.
@@ -343,27 +219,6 @@ impl Images {
         self.shared.once.run(&key, cancel, making).await
     }
 
-    /// Whether what is sent to the engine crosses no network: what is unpacked here has three times the size of packages,
-    /// and an engine that is far away fetches those itself.
-    fn engine_is_near(&self) -> bool {
-        let far = ["tcp:", "http:", "https:", "ssh:"];
-        !far.iter().any(|scheme| self.engine.endpoint().starts_with(scheme))
-    }
-
-    /// The image of this kind that the engine has under a content key. Its labels alone prove nothing: those of an image
-    /// from a registry, or of a stage of a Dockerfile, say what its maker wrote. Its tag only farm gives.
-    async fn keyed(&self, kind: &str, key: &str) -> Result<Option<ImageInfo>, ImageError> {
-        let known = self.engine.images(&format!("{}={key}", labels::KEY)).await?;
-        let says =
-            |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
-        let tag = keyed_tag(kind, key);
-        // Not every engine filters by a label's value.
-        let is_it = |image: &ImageInfo| {
-            says(image, labels::KEY, key) && says(image, labels::KIND, kind) && image.tags.contains(&tag)
-        };
-        Ok(known.into_iter().find(is_it))
-    }
-
     /// All images of ours in the engine: bases, builders, testers, environments, by their labels.
     pub async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
         let mut images = self.engine.images(labels::KIND).await?;
@@ -386,56 +241,11 @@ impl Images {
         for image in images {
             match self.engine.remove_image(&image.id).await {
                 Ok(()) => removed.push(image),
-                Err(EngineError::Refused { status: 409, .. }) => {}
+                Err(EngineError::InUse { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
         Ok(removed)
-    }
-}
-
-/// `farm/builder:0123456789ab`
-fn keyed_tag(kind: &str, key: &str) -> String {
-    let digits = key.strip_prefix("sha256:").unwrap_or(key);
-    format!("farm/{kind}:{}", digits.get(..12).unwrap_or(digits))
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum ImageError {
-    #[error(transparent)]
-    Engine(EngineError),
-    /// Mirror or network: transient.
-    #[error("base image for {distro} cannot be fetched: {reason}")]
-    Unavailable { distro: String, reason: String },
-    /// A signature, hash or index that is wrong: never retried.
-    #[error("archive of {distro} cannot be trusted: {reason}")]
-    Untrusted { distro: String, reason: String },
-    #[error("no way to get a base image for {distro}: {reason}")]
-    NoWay { distro: String, reason: String },
-    /// An image that a recipe names.
-    #[error("image {reference} cannot be had: {reason}")]
-    Reference { reference: String, reason: String, transient: bool },
-    /// A derivation's script failed: exit code and, for 11, what it named unsatisfiable.
-    #[error("{kind} image: script exited with {exit_code}")]
-    Script { kind: &'static str, exit_code: i32, unsatisfiable: Vec<String>, oom: bool },
-    /// A Dockerfile that is wrong, or a step of it that failed.
-    #[error("{dockerfile} cannot be built: {reason}")]
-    Dockerfile { dockerfile: String, reason: String },
-    /// A file that is to be an image, and cannot be.
-    #[error("{} cannot be imported: {reason}", .path.display())]
-    File { path: PathBuf, reason: String },
-    #[error("cannot write {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
-    #[error("cancelled")]
-    Cancelled,
-}
-
-impl From<EngineError> for ImageError {
-    fn from(error: EngineError) -> ImageError {
-        match error {
-            EngineError::Cancelled => ImageError::Cancelled,
-            error => ImageError::Engine(error),
-        }
     }
 }
 

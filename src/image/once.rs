@@ -8,7 +8,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::install::say;
+use super::guest::say;
 use super::{ImageError, Images};
 use crate::engine::OutputSink;
 

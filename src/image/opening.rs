@@ -21,11 +21,11 @@ pub(super) struct Opening {
 #[derive(Debug)]
 struct Queue {
     spool: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct QueueState {
     waiting: VecDeque<(PathBuf, SyncSender<Opened>)>,
     /// How many more may be open, or be opened, before one is taken.
     room: usize,
@@ -44,7 +44,7 @@ impl Opening {
                 (receiver, (path, sender))
             })
             .unzip();
-        let queue = Arc::new(Queue { spool, state: Mutex::new(State { waiting, room: open, workers }) });
+        let queue = Arc::new(Queue { spool, state: Mutex::new(QueueState { waiting, room: open, workers }) });
         for _ in 0..workers {
             queue.clone().open_one();
         }
@@ -64,7 +64,7 @@ impl Opening {
 }
 
 impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -92,7 +92,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use super::super::deb::tests::{Entry, ar, tarball};
+    use super::super::deb::tests::{TarMember, ar, tarball};
     use super::*;
 
     #[test]
@@ -100,7 +100,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let paths: Vec<PathBuf> = (0..20)
             .map(|number| {
-                let control = tarball(&[("./control", Entry::File(number.to_string().as_bytes()))]);
+                let control = tarball(&[("./control", TarMember::File(number.to_string().as_bytes()))]);
                 let path = folder.path().join(number.to_string());
                 std::fs::write(&path, ar(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar", b"")]))
                     .unwrap();

@@ -2,19 +2,20 @@
 
 mod install;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::deb::tests::{Entry, ar, tarball};
+use super::deb::tests::{TarMember, ar, tarball};
 use super::*;
-use crate::archive::Reader;
 use crate::archive::mirror::{Mirror, Origin};
 use crate::archive::testing::{Archive, skipped};
+use crate::archive::{Archives, Reader};
 use crate::engine::fake::{FakeEngine, Guest, Reply};
-use crate::engine::{OutputStream, labels};
+use crate::engine::{Engine, Limits, Network, OutputStream, labels};
 use crate::fetch::Fetcher;
 use crate::stream;
 use crate::types::NoProgress;
@@ -28,9 +29,9 @@ impl OutputSink for Nowhere {
     }
 }
 
-fn deb(name: &str, files: &[(&str, Entry<'_>)]) -> Vec<u8> {
+fn deb(name: &str, files: &[(&str, TarMember<'_>)]) -> Vec<u8> {
     let control = format!("Package: {name}\nVersion: 1\nArchitecture: amd64\n");
-    let control = tarball(&[("./control", Entry::File(control.as_bytes()))]);
+    let control = tarball(&[("./control", TarMember::File(control.as_bytes()))]);
     ar(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar", &tarball(files))])
 }
 
@@ -51,9 +52,9 @@ impl Lab {
     /// With more packages in its archive: name, fields of the index, and .deb.
     fn holding(packages: &[(&str, &str, Vec<u8>)]) -> Option<Lab> {
         let mut archive = Archive::new()?;
-        let files = deb("base-files", &[("./", Entry::Directory), ("./bin/", Entry::Directory)]);
+        let files = deb("base-files", &[("./", TarMember::Directory), ("./bin/", TarMember::Directory)]);
         archive.add("base-files", "1", "Essential: yes\n", &files);
-        archive.add("apt", "1", "", &deb("apt", &[("./bin/apt", Entry::File(b"ELF"))]));
+        archive.add("apt", "1", "", &deb("apt", &[("./bin/apt", TarMember::File(b"ELF"))]));
         for (name, fields, deb) in packages {
             archive.add(name, "1", fields, deb);
         }
@@ -449,7 +450,7 @@ async fn pruning_takes_derived_images_first_and_leaves_what_is_needed() {
         engine.add_image("farm/builder:x", BTreeMap::from([label(labels::KIND, "builder"), label(labels::KEY, "k")]));
     let id = busy.id.clone();
     engine.fail(move |call| {
-        let refused = EngineError::Refused { action: "remove".to_owned(), status: 409, message: "in use".to_owned() };
+        let refused = EngineError::InUse { action: "remove".to_owned(), message: "a container has it".to_owned() };
         (call == format!("remove-image {id}")).then_some(refused)
     });
     let folder = tempfile::tempdir().unwrap();

@@ -65,12 +65,15 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> JobError {
         | EngineError::Lost { .. }
         | EngineError::Ended { .. }
         | EngineError::Pull { .. }
-        | EngineError::Refused { status: 500.., .. } => JobError::Transient(chain(&error)),
+        | EngineError::Failed { .. } => JobError::Transient(chain(&error)),
         EngineError::Sink(ref source) | EngineError::Source(ref source) if is_disk_full(source.kind()) => {
             Outcome::DiskFull { step, place: "this host's disk".to_owned() }.into()
         }
         EngineError::NoEngine { .. }
         | EngineError::Refused { .. }
+        | EngineError::NoSuchImage { .. }
+        | EngineError::InUse { .. }
+        | EngineError::Conflict { .. }
         | EngineError::NoSuchPath(_)
         | EngineError::Sink(_)
         | EngineError::Source(_)
@@ -241,10 +244,13 @@ mod tests {
     fn only_what_may_pass_is_tried_again() {
         let lost = EngineError::Lost { action: "run a process".to_owned(), reason: "reset".to_owned() };
         assert!(matches!(engine(lost, StepKind::Build), JobError::Transient(_)));
-        let refused =
-            |status| EngineError::Refused { action: "create a container".to_owned(), status, message: "no".to_owned() };
-        assert!(matches!(engine(refused(500), StepKind::Build), JobError::Transient(_)));
-        assert!(matches!(engine(refused(404), StepKind::Build), JobError::Final(Outcome::Infrastructure { .. })));
+        let (action, message) = ("create a container".to_owned(), "no".to_owned());
+        let failed = EngineError::Failed { action: action.clone(), message: message.clone() };
+        assert!(matches!(engine(failed, StepKind::Build), JobError::Transient(_)));
+        let missing = EngineError::NoSuchImage { reference: "farm/base:x".to_owned() };
+        for refused in [EngineError::Refused { action, message }, missing] {
+            assert!(matches!(engine(refused, StepKind::Build), JobError::Final(Outcome::Infrastructure { .. })));
+        }
         assert_eq!(engine(EngineError::Cancelled, StepKind::Build), JobError::Final(Outcome::Cancelled));
         let full = EngineError::DiskFull { action: "unpack".to_owned() };
         assert!(matches!(engine(full, StepKind::Build), JobError::Final(Outcome::DiskFull { .. })));

@@ -75,6 +75,15 @@ fn check(
     Err(FolderError::Mode { path: path.to_owned(), who, mode, variable })
 }
 
+/// A path below the user's home, as people write it.
+pub fn at_home(path: &str) -> String {
+    let home = std::env::var("HOME").unwrap_or_default();
+    match path.strip_prefix(home.trim_end_matches('/')) {
+        Some(rest) if rest.starts_with('/') && home.len() > 1 => format!("~{rest}"),
+        _ => path.to_owned(),
+    }
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::fs;

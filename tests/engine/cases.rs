@@ -54,7 +54,7 @@ pub(crate) async fn an_unknown_image_is_refused(bench: Bench) {
     let mut spec = bench.spec();
     spec.image = "farm-test/not-there:1".to_owned();
     let Err(error) = bench.engine.create(&spec).await else { panic!("a container of no image") };
-    assert!(matches!(error, EngineError::Refused { status: 404, .. }), "{error}");
+    assert!(matches!(&error, EngineError::NoSuchImage { reference } if *reference == spec.image), "{error}");
 }
 
 pub(crate) async fn files_go_in_before_and_after_the_start(bench: Bench) {

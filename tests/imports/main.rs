@@ -78,6 +78,9 @@ const LEAVES: &[(&str, &[&str])] = &[
 /// May import everything: it wires the rest.
 const TOP: [&str; 3] = ["cli", "main", "lib"];
 
+/// Modules that work with engines of any kind.
+const ABOVE_ENGINES: [&str; 7] = ["engine", "image", "runner", "project", "plan", "report", "cli"];
+
 struct Import {
     file: PathBuf,
     line: usize,
@@ -159,6 +162,26 @@ fn only_cli_and_report_print() {
             assert!(!prints, "{}:{line}: {}", file.display(), text.trim());
         }
     }
+}
+
+/// Which engine it is decides nothing outside its driver: all others have names and schemes from the table of drivers.
+#[test]
+fn only_drivers_tell_engines_apart() {
+    const WORDS: [&str; 5] = ["\"docker\"", "\"podman\"", "\"native\"", "\"native:", "\"tcp:"];
+    let drivers = ["docker", "native"].map(|name| Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine").join(name));
+    let mut driver_files = 0;
+    for file in sources() {
+        let is_driver = drivers.iter().any(|folder| file.starts_with(folder));
+        driver_files += usize::from(is_driver);
+        if is_driver || is_test(&file) || !ABOVE_ENGINES.contains(&module_of(&file).as_str()) {
+            continue;
+        }
+        for (line, text) in code_lines(&file) {
+            let decides = WORDS.iter().any(|word| text.contains(word));
+            assert!(!decides, "{}:{line}: {}", file.display(), text.trim());
+        }
+    }
+    assert!(driver_files > 20, "does this test still know where drivers are?");
 }
 
 #[test]

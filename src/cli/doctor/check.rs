@@ -1,11 +1,10 @@
-//! One line of the report: what was looked at, and what was found.
+//! How a line of the report looks, and how long finding it out may take.
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::report::Tone;
-use crate::types::printable;
+
+pub(super) use crate::types::{Check, Severity};
 
 /// For a probe of this machine.
 pub(super) const A_MOMENT: Duration = Duration::from_secs(5);
@@ -13,79 +12,28 @@ pub(super) const A_MOMENT: Duration = Duration::from_secs(5);
 /// For one that makes a container, or waits for another machine.
 pub(super) const A_WHILE: Duration = Duration::from_secs(10);
 
-/// One line of the screen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Check {
-    pub(super) name: &'static str,
-    pub(super) state: State,
-    pub(super) found: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) mend: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum State {
-    Ok,
-    /// Neither good nor bad.
-    Note,
-    /// Some builds may fail, or take longer.
-    Warning,
-    Bad,
-}
-
-impl State {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            State::Ok => "ok",
-            State::Note => "note",
-            State::Warning => "warning",
-            State::Bad => "missing",
-        }
-    }
-
-    pub(super) fn mark(self, unicode: bool) -> &'static str {
-        match (self, unicode) {
-            (State::Ok, true) => "\u{2713}",
-            (State::Ok, false) => "+",
-            (State::Note, true) => "\u{b7}",
-            (State::Note, false) => "-",
-            (State::Warning, _) => "!",
-            (State::Bad, true) => "\u{2717}",
-            (State::Bad, false) => "x",
-        }
-    }
-
-    pub(super) fn tone(self) -> Tone {
-        match self {
-            State::Ok => Tone::Good,
-            State::Note => Tone::Quiet,
-            State::Warning => Tone::Warning,
-            State::Bad => Tone::Bad,
-        }
+pub(super) fn mark(severity: Severity, unicode: bool) -> &'static str {
+    match (severity, unicode) {
+        (Severity::Ok, true) => "\u{2713}",
+        (Severity::Ok, false) => "+",
+        (Severity::Note, true) => "\u{b7}",
+        (Severity::Note, false) => "-",
+        (Severity::Warning, _) => "!",
+        (Severity::Bad, true) => "\u{2717}",
+        (Severity::Bad, false) => "x",
     }
 }
 
-impl Check {
-    pub(super) fn new(name: &'static str, state: State, found: impl Into<String>) -> Check {
-        Check { name, state, found: printable(&found.into()), mend: None }
-    }
-
-    pub(super) fn mend(self, mend: impl Into<String>) -> Check {
-        Check { mend: Some(printable(&mend.into())), ..self }
+pub(super) fn tone(severity: Severity) -> Tone {
+    match severity {
+        Severity::Ok => Tone::Good,
+        Severity::Note => Tone::Quiet,
+        Severity::Warning => Tone::Warning,
+        Severity::Bad => Tone::Bad,
     }
 }
 
 /// None when it takes too long.
 pub(super) async fn within<T>(limit: Duration, probe: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, probe).await.ok()
-}
-
-/// A path below the user's home, as people write it.
-pub(super) fn at_home(path: &str) -> String {
-    let home = std::env::var("HOME").unwrap_or_default();
-    match path.strip_prefix(home.trim_end_matches('/')) {
-        Some(rest) if rest.starts_with('/') && home.len() > 1 => format!("~{rest}"),
-        _ => path.to_owned(),
-    }
 }

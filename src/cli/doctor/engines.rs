@@ -1,255 +1,124 @@
-//! Engines: which there are, which one would be used, and how far farm's own comes.
+//! Engines: which one would be used, and what each driver found of its own.
 
-use super::check::{A_WHILE, Check, State, at_home};
-use crate::engine::{Asked, EngineError, EngineInfo, NativeHealth, Survey};
+use super::check::{A_WHILE, Check, Severity};
+use crate::engine::{Reachable, Survey};
 
-/// What the probes of engines found; none of one that took too long.
-#[derive(Debug)]
-pub(super) struct Found<'a> {
-    pub(super) choice: &'a str,
-    pub(super) survey: Option<Result<Survey, EngineError>>,
-    pub(super) native: Option<Result<NativeHealth, EngineError>>,
-}
-
-/// The engine that a build would use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Picked {
-    pub(super) endpoint: String,
-    pub(super) info: EngineInfo,
-}
-
-/// As [`connect`](crate::engine::connect) does, of what has been asked already.
-pub(super) fn pick(found: &Found<'_>) -> Option<Picked> {
-    let Some(Ok(survey)) = &found.survey else { return None };
-    let first = survey.asked.iter().filter(|_| survey.daemons).find_map(|asked| {
-        let info = asked.answer.as_ref().ok()?;
-        Some(Picked { endpoint: asked.url.clone(), info: info.clone() })
-    });
-    first.or_else(|| {
-        let Some(Ok(native)) = &found.native else { return None };
-        let works = survey.native && matches!(native.container, Some(Ok(())));
-        let info = native.info.clone().filter(|_| works)?;
-        Some(Picked { endpoint: format!("native://{}", native.store.display()), info })
-    })
-}
-
-pub(super) fn checks(found: &Found<'_>, picked: Option<&Picked>) -> Vec<Check> {
-    let mut checks = vec![chosen(found, picked)];
-    if let Some(Ok(survey)) = &found.survey {
-        checks.extend(daemons(&survey.asked, picked.is_some()));
-    }
-    // What is missing for an engine that another stands in for is no more than a note.
-    let needed = picked.is_none_or(|picked| picked.info.name == "native");
-    match &found.native {
-        None => checks.push(Check::new(NATIVE, State::Note, format!("not known after {A_WHILE:?}"))),
-        Some(Err(error)) => checks.push(Check::new(NATIVE, State::Note, error.to_string())),
-        Some(Ok(health)) => checks.extend(native(health, needed)),
+pub(super) fn checks(choice: &str, survey: &Survey) -> Vec<Check> {
+    let mut checks = vec![chosen(choice, survey)];
+    for driver in &survey.drivers {
+        // What is missing for an engine that another stands in for is no more than a note.
+        let is_needed = survey.chosen().is_none_or(|(chosen, _)| std::ptr::eq(chosen, driver));
+        let severity = |severity: Severity| if is_needed { severity } else { severity.min(Severity::Note) };
+        let all = driver.checks.iter().cloned();
+        checks.extend(all.map(|check| Check { severity: severity(check.severity), ..check }));
     }
     checks
 }
 
-const NATIVE: &str = "native engine";
-
-fn chosen(found: &Found<'_>, picked: Option<&Picked>) -> Check {
+fn chosen(choice: &str, survey: &Survey) -> Check {
     const NAME: &str = "engine";
-    let choice = if found.choice.is_empty() { "auto" } else { found.choice };
-    if let Some(Picked { endpoint, info }) = picked {
-        return Check::new(
-            NAME,
-            State::Ok,
-            format!("{} {} at {endpoint}, chosen by `{choice}`", info.name, info.version),
-        );
+    let choice = if choice.is_empty() { "auto" } else { choice };
+    if let Some((_, Reachable { endpoint, info })) = survey.chosen() {
+        let found = format!("{} {} at {endpoint}, chosen by `{choice}`", info.name, info.version);
+        return Check::new(NAME, Severity::Ok, found);
     }
-    let own_works = matches!(&found.native, Some(Ok(native)) if native.container == Some(Ok(())));
-    let found = match &found.survey {
-        Some(Err(error)) => error.to_string(),
-        Some(Ok(_)) => format!("`{choice}` finds none that works"),
-        None => format!("`{choice}` finds none within {A_WHILE:?}"),
-    };
-    let mend = if own_works {
-        "farm's own engine works here: --engine native, or engine = \"native\" in the configuration"
-    } else {
-        "start Docker or Podman, name one with --engine, or mend what farm's own lacks, see below"
-    };
-    Check::new(NAME, State::Bad, found).mend(mend)
-}
-
-/// One for each that is there, and one for all places where there is nothing.
-fn daemons(asked: &[Asked], have_one: bool) -> Vec<Check> {
-    const NAME: &str = "daemon";
-    let mut checks = Vec::new();
-    let mut absent = Vec::new();
-    for one in asked {
-        match &one.answer {
-            Ok(info) => {
-                let arch = info.arch;
-                checks.push(Check::new(
-                    NAME,
-                    State::Ok,
-                    format!("{} {} ({arch}) answers at {}, {}", info.name, info.version, one.url, one.origin),
-                ));
-                checks.extend(info.limitations.iter().map(|limit| Check::new(NAME, State::Note, limit.clone())));
-            }
-            Err(_) if one.absent && asked.len() > 1 => absent.push(at_home(one.url.trim_start_matches("unix://"))),
-            Err(why) => {
-                let state = if have_one { State::Note } else { State::Warning };
-                checks.push(Check::new(NAME, state, format!("{} ({}): {why}", one.url, one.origin)));
-            }
+    let found = match &survey.error {
+        Some(error) => error.to_string(),
+        None if survey.drivers.iter().any(|driver| driver.is_meant && driver.is_late) => {
+            format!("`{choice}` finds none within {A_WHILE:?}")
         }
-    }
-    if !absent.is_empty() {
-        checks.push(Check::new(NAME, State::Note, format!("none at {}", absent.join(", "))));
-    }
-    checks
-}
-
-fn native(health: &NativeHealth, needed: bool) -> Vec<Check> {
-    let bad = if needed { State::Bad } else { State::Note };
-    let ids = match &health.ids {
-        Ok(ids) => ids,
-        // It says itself what to do.
-        Err(why) => return vec![Check::new(NATIVE, bad, why.clone())],
+        None => format!("`{choice}` finds none that works"),
     };
-    let mut checks = Vec::new();
-    match (&health.namespaces, &health.container) {
-        (Some(Err(why)), _) => return vec![Check::new(NATIVE, bad, format!("as {ids}: {why}"))],
-        (_, Some(Err(why))) => {
-            let check = Check::new(NATIVE, bad, format!("as {ids}: a container cannot be made: {why}"));
-            return vec![if why.contains("overlayfs") {
-                check
-                    .mend("it takes Linux 5.12 or newer, and a store on ext4, xfs or btrfs: FARM_DATA names its folder")
-            } else {
-                check
-            }];
+    let works = survey.drivers.iter().find_map(|driver| Some((driver.title, &driver.engines.first()?.info.name)));
+    let mend = match works {
+        Some((title, name)) => {
+            format!("{title} works here: --engine {name}, or engine = \"{name}\" in the configuration")
         }
-        _ => {
-            let text = format!("containers can be made, as {ids}: user namespaces and overlayfs work");
-            checks.push(Check::new(NATIVE, State::Ok, text));
-        }
-    }
-    checks.push(limits(health.limits_memory, health.limits_processes, needed));
-    let filter = "system call filter";
-    checks.push(if health.filters_calls {
-        Check::new(filter, State::Ok, "builds in farm's own engine run under it")
-    } else {
-        Check::new(filter, State::Note, "none for this architecture: builds in farm's own engine run without one")
-    });
-    checks
-}
-
-/// Of containers of farm's own engine.
-fn limits(memory: bool, processes: bool, needed: bool) -> Check {
-    const NAME: &str = "control groups";
-    let limited = match (memory, processes) {
-        (true, true) => return Check::new(NAME, State::Ok, "memory and processes of each container are limited"),
-        (true, false) => "memory of each container is limited, processes are for each user in it",
-        (false, true) => "processes of each container are limited, memory is for each process alone",
-        (false, false) => "none: memory is limited for each process alone, processes for each user in a container",
+        None => "start Docker or Podman, name one with --engine, or mend what farm's own lacks, see below".to_owned(),
     };
-    let state = if needed { State::Warning } else { State::Note };
-    let mend = "run farm as root, or, on a system with control groups of version 2, by `systemd-run --user --scope farm build`";
-    Check::new(NAME, state, limited).mend(mend)
+    Check::new(NAME, Severity::Bad, found).mend(mend)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{DriverSurvey, EngineError, EngineInfo};
     use crate::types::Arch;
 
-    fn info(name: &str) -> EngineInfo {
-        EngineInfo {
-            name: name.to_owned(),
-            version: "1.2".to_owned(),
-            api_version: String::new(),
-            arch: Arch::Amd64,
-            cpus: 4,
-            memory_bytes: 8 << 30,
-            limitations: Vec::new(),
-        }
-    }
-
-    fn asked(url: &str, answer: Result<EngineInfo, &str>, absent: bool) -> Asked {
-        Asked { url: url.to_owned(), origin: "Docker", absent, answer: answer.map_err(str::to_owned) }
-    }
-
-    fn health() -> NativeHealth {
-        NativeHealth {
-            store: "/store".into(),
-            ids: Ok("root".to_owned()),
-            namespaces: Some(Ok(())),
-            container: Some(Ok(())),
-            info: Some(info("native")),
-            limits_memory: true,
-            limits_processes: true,
-            filters_calls: true,
-        }
-    }
-
-    fn found(asked: Vec<Asked>, health: NativeHealth) -> Found<'static> {
-        let survey = Survey { asked, daemons: true, native: true };
-        Found { choice: "auto", survey: Some(Ok(survey)), native: Some(Ok(health)) }
-    }
-
-    fn text(found: &Found<'_>) -> String {
-        let checks = checks(found, pick(found).as_ref());
-        let line = |check: Check| {
-            let mend = check.mend.map(|mend| format!(" [{mend}]")).unwrap_or_default();
-            format!("{} {}: {}{mend}\n", check.state.word(), check.name, check.found)
+    /// `engine`: the name of the one that works.
+    fn driver(title: &'static str, is_meant: bool, engine: Option<&str>, checks: &[Severity]) -> DriverSurvey {
+        let reachable = |name: &str| Reachable {
+            endpoint: format!("{name}:///x"),
+            info: EngineInfo {
+                name: name.to_owned(),
+                version: "1.2".to_owned(),
+                api_version: String::new(),
+                arch: Arch::Amd64,
+                cpus: 4,
+                memory_bytes: 8 << 30,
+                limitations: Vec::new(),
+            },
         };
-        checks.into_iter().map(line).collect()
+        let check = |severity: &Severity| Check::new(title, *severity, "found");
+        DriverSurvey {
+            title,
+            is_meant,
+            is_late: false,
+            engines: engine.map(reachable).into_iter().collect(),
+            checks: checks.iter().map(check).collect(),
+        }
     }
 
+    fn text(choice: &str, drivers: Vec<DriverSurvey>) -> String {
+        let survey = Survey { error: None, drivers };
+        checks(choice, &survey).into_iter().map(|check| format!("{check}\n")).collect()
+    }
+
+    const ALL: [Severity; 4] = [Severity::Ok, Severity::Note, Severity::Warning, Severity::Bad];
+
     #[test]
-    fn the_first_daemon_that_answers_is_taken() {
-        let sockets = vec![
-            asked("unix:///a", Err("no such file"), true),
-            asked("unix:///b", Err("permission denied"), false),
-            asked("unix:///c", Ok(info("podman")), false),
-            asked("unix:///d", Ok(info("docker")), false),
-        ];
-        insta::assert_snapshot!(text(&found(sockets, health())), @"
-        ok engine: podman 1.2 at unix:///c, chosen by `auto`
-        note daemon: unix:///b (Docker): permission denied
-        ok daemon: podman 1.2 (amd64) answers at unix:///c, Docker
-        ok daemon: docker 1.2 (amd64) answers at unix:///d, Docker
-        note daemon: none at /a
-        ok native engine: containers can be made, as root: user namespaces and overlayfs work
-        ok control groups: memory and processes of each container are limited
-        ok system call filter: builds in farm's own engine run under it
+    fn what_another_engine_stands_in_for_is_no_more_than_a_note() {
+        let drivers = vec![driver("one", true, Some("a"), &ALL), driver("two", true, Some("b"), &ALL)];
+        insta::assert_snapshot!(text("", drivers), @"
+        ok engine: a 1.2 at a:///x, chosen by `auto`
+        ok one: found
+        note one: found
+        warning one: found
+        missing one: found
+        ok two: found
+        note two: found
+        note two: found
+        note two: found
+        ");
+        let drivers = vec![driver("one", true, None, &ALL[3..]), driver("two", true, Some("b"), &ALL[3..])];
+        insta::assert_snapshot!(text("auto", drivers), @"
+        ok engine: b 1.2 at b:///x, chosen by `auto`
+        note one: found
+        missing two: found
         ");
     }
 
     #[test]
-    fn without_a_daemon_farm_takes_its_own() {
-        let sockets = || vec![asked("unix:///a", Err("no"), true), asked("unix:///b", Err("no"), true)];
-        let limited = NativeHealth { limits_memory: false, limits_processes: false, filters_calls: false, ..health() };
-        insta::assert_snapshot!(text(&found(sockets(), limited)), @"
-        ok engine: native 1.2 at native:///store, chosen by `auto`
-        note daemon: none at /a, /b
-        ok native engine: containers can be made, as root: user namespaces and overlayfs work
-        warning control groups: none: memory is limited for each process alone, processes for each user in a container [run farm as root, or, on a system with control groups of version 2, by `systemd-run --user --scope farm build`]
-        note system call filter: none for this architecture: builds in farm's own engine run without one
-        ");
-        let named = Survey { asked: sockets(), daemons: true, native: false };
-        let named = Found { choice: "docker", survey: Some(Ok(named)), native: Some(Ok(health())) };
-        assert_eq!(pick(&named), None, "what is named is not replaced");
-        assert!(text(&named).contains("[farm's own engine works here: --engine native"));
+    fn what_is_named_is_not_replaced_by_what_works() {
+        let drivers = vec![driver("one", true, None, &ALL[2..3]), driver("two", false, Some("b"), &[])];
+        insta::assert_snapshot!(text("a", drivers), @r#"
+        missing engine: `a` finds none that works [two works here: --engine b, or engine = "b" in the configuration]
+        warning one: found
+        "#);
     }
 
     #[test]
-    fn where_nothing_works_each_line_says_why() {
-        let untried = NativeHealth { namespaces: None, container: None, info: None, ..health() };
-        let broken = NativeHealth { ids: Err("ada has no subordinate ids".to_owned()), ..untried };
-        insta::assert_snapshot!(text(&found(vec![asked("tcp://h:1", Err("refused"), false)], broken)), @"
-        missing engine: `auto` finds none that works [start Docker or Podman, name one with --engine, or mend what farm's own lacks, see below]
-        warning daemon: tcp://h:1 (Docker): refused
-        missing native engine: ada has no subordinate ids
-        ");
-        let broken = NativeHealth { container: Some(Err("mount (overlayfs): no".to_owned())), ..health() };
-        let screen = text(&found(Vec::new(), broken));
-        assert!(screen.contains("missing native engine: as root: a container cannot be made"), "{screen}");
-        assert!(screen.contains("FARM_DATA"), "{screen}");
-        let late = Found { choice: "auto", survey: None, native: None };
-        assert!(text(&late).contains("finds none within"));
+    fn without_any_engine_it_is_said_why() {
+        let none = || vec![driver("one", true, None, &[])];
+        assert!(
+            text("", none()).contains("`auto` finds none that works [start Docker or Podman"),
+            "{}",
+            text("", none())
+        );
+        let late = DriverSurvey { is_late: true, ..none().remove(0) };
+        assert!(text("a", vec![late]).contains("`a` finds none within"));
+        let error = Some(EngineError::Config("`b` is no container engine".to_owned()));
+        let survey = Survey { error, drivers: none() };
+        assert_eq!(chosen("b", &survey).found, "`b` is no container engine");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::{Check, State, at_home};
-use crate::engine::EngineInfo;
+use super::check::{Check, Severity};
+use crate::engine::{self, EngineInfo};
 use crate::project;
-use crate::types::{Arch, human_bytes};
+use crate::types::{Arch, at_home, human_bytes};
 
 /// A base, a builder and the packages of one target take about as much.
 const ENOUGH_DISK: u64 = 5_000_000_000;
@@ -26,22 +26,11 @@ struct Room {
 pub(super) async fn places(dist: &Path, cache: Option<PathBuf>, choice: &str) -> Vec<Check> {
     let mut wanted = vec![("dist", dist.to_owned())];
     wanted.extend(cache.map(|cache| ("cache", cache)));
-    wanted.extend(store(choice).map(|store| ("images", store)));
+    wanted.extend(engine::stores(choice).into_iter().map(|store| ("images", store)));
     // A file system of another machine that is gone may block for ever.
     let measured =
         tokio::task::spawn_blocking(move || wanted.into_iter().map(|(name, path)| room(name, &path)).collect());
     disk(measured.await.unwrap_or_default())
-}
-
-#[cfg(target_os = "linux")]
-fn store(choice: &str) -> Option<PathBuf> {
-    let named = choice.strip_prefix("native://").map(Path::new);
-    crate::engine::NativeOptions::of_this_process(named).ok().map(|options| options.store)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn store(_choice: &str) -> Option<PathBuf> {
-    None
 }
 
 /// At the place, or where its folder will be made.
@@ -82,12 +71,12 @@ fn disk(rooms: Vec<Room>) -> Vec<Check> {
         Ok(free) => {
             let found = format!("{} free for {}", human_bytes(free), room.place);
             if free >= ENOUGH_DISK {
-                return Check::new(NAME, State::Ok, found);
+                return Check::new(NAME, Severity::Ok, found);
             }
             let mend = "make room: `farm images prune`, `farm gc`; FARM_CACHE, FARM_DATA and -o name other places";
-            Check::new(NAME, State::Warning, found).mend(mend)
+            Check::new(NAME, Severity::Warning, found).mend(mend)
         }
-        Err(why) => Check::new(NAME, State::Warning, format!("{}: {why}", room.place)),
+        Err(why) => Check::new(NAME, Severity::Warning, format!("{}: {why}", room.place)),
     };
     by_device.into_iter().map(check).collect()
 }
@@ -97,7 +86,11 @@ pub(super) fn machine(engine: Option<&EngineInfo>) -> Check {
     const NAME: &str = "machine";
     let Some(info) = engine else {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        return Check::new(NAME, State::Note, format!("CPUs: {cpus}; memory as the engine has it, once there is one"));
+        return Check::new(
+            NAME,
+            Severity::Note,
+            format!("CPUs: {cpus}; memory as the engine has it, once there is one"),
+        );
     };
     let slots = project::default_slots(info.cpus);
     let found = format!(
@@ -107,8 +100,8 @@ pub(super) fn machine(engine: Option<&EngineInfo>) -> Check {
         human_bytes(info.memory_bytes)
     );
     match info.memory_bytes / slots as u64 {
-        0 | ENOUGH_MEMORY.. => Check::new(NAME, State::Ok, found),
-        each => Check::new(NAME, State::Warning, format!("{found}, which leaves {} for each", human_bytes(each)))
+        0 | ENOUGH_MEMORY.. => Check::new(NAME, Severity::Ok, found),
+        each => Check::new(NAME, Severity::Warning, format!("{found}, which leaves {} for each", human_bytes(each)))
             .mend("run fewer jobs at a time: -j 1"),
     }
 }
@@ -170,12 +163,12 @@ fn emulation(handlers: Option<Vec<Handler>>, host: Option<Arch>) -> Check {
     if !useless.is_empty() {
         let found = format!("{}: their emulators are off, or registered without flag F", useless.join(", "));
         let found = if usable.is_empty() { found } else { format!("{} can be built, not {found}", usable.join(", ")) };
-        return Check::new(NAME, State::Warning, found).mend("register them with F: install qemu-user-static");
+        return Check::new(NAME, Severity::Warning, found).mend("register them with F: install qemu-user-static");
     }
     if usable.is_empty() {
-        return Check::new(NAME, State::Note, format!("this machine runs {own} only")).mend(MEND);
+        return Check::new(NAME, Severity::Note, format!("this machine runs {own} only")).mend(MEND);
     }
-    Check::new(NAME, State::Ok, format!("{} can be built by emulation, beside {own}", usable.join(", ")))
+    Check::new(NAME, Severity::Ok, format!("{} can be built by emulation, beside {own}", usable.join(", ")))
 }
 
 pub(super) async fn git() -> Check {
@@ -186,9 +179,9 @@ pub(super) async fn git() -> Check {
 
 fn version(said: Option<Vec<u8>>) -> Check {
     match said {
-        Some(text) => Check::new("git", State::Ok, String::from_utf8_lossy(&text).trim()),
+        Some(text) => Check::new("git", Severity::Ok, String::from_utf8_lossy(&text).trim()),
         None => {
-            Check::new("git", State::Warning, "not there: sources with `git` cannot be fetched").mend("install git")
+            Check::new("git", Severity::Warning, "not there: sources with `git` cannot be fetched").mend("install git")
         }
     }
 }
@@ -205,13 +198,16 @@ mod tests {
             room("cache (/c)", 2, 900_000_000),
             room("images (/i)", 1, 9_000_000_000),
         ]);
-        let seen: Vec<_> = checks.iter().map(|check| (check.state, check.found.as_str())).collect();
+        let seen: Vec<_> = checks.iter().map(|check| (check.severity, check.found.as_str())).collect();
         assert_eq!(
             seen,
-            [(State::Ok, "9.0 GB free for dist (/d), images (/i)"), (State::Warning, "900 MB free for cache (/c)")]
+            [
+                (Severity::Ok, "9.0 GB free for dist (/d), images (/i)"),
+                (Severity::Warning, "900 MB free for cache (/c)")
+            ]
         );
         let unknown = Room { place: "dist (/d)".to_owned(), device: 0, free: Err("no".to_owned()) };
-        assert_eq!(disk(vec![unknown])[0].state, State::Warning);
+        assert_eq!(disk(vec![unknown])[0].severity, Severity::Warning);
     }
 
     #[test]
@@ -225,13 +221,13 @@ mod tests {
             memory_bytes,
             limitations: Vec::new(),
         };
-        assert_eq!(machine(Some(&info(2, 16 << 30))).state, State::Ok);
+        assert_eq!(machine(Some(&info(2, 16 << 30))).severity, Severity::Ok);
         let tight = machine(Some(&info(4, 4 << 30)));
-        assert_eq!(tight.state, State::Warning);
+        assert_eq!(tight.severity, Severity::Warning);
         assert!(tight.found.contains("jobs at a time: 4, which leaves 1.1 GB for each"), "{}", tight.found);
         // An engine that does not say.
-        assert_eq!(machine(Some(&info(2, 0))).state, State::Ok);
-        assert_eq!(machine(None).state, State::Note);
+        assert_eq!(machine(Some(&info(2, 0))).severity, Severity::Ok);
+        assert_eq!(machine(None).severity, Severity::Note);
     }
 
     #[test]
@@ -244,7 +240,7 @@ mod tests {
         };
         let text = |handlers| {
             let check = emulation(handlers, Some(Arch::Amd64));
-            format!("{}: {}", check.state.word(), check.found)
+            format!("{}: {}", check.severity.word(), check.found)
         };
         assert_eq!(text(None), "note: this machine runs amd64 and i386 only");
         assert_eq!(text(handlers("OCF", None)), "ok: arm64 can be built by emulation, beside amd64 and i386");
@@ -264,6 +260,6 @@ mod tests {
     #[test]
     fn git_is_asked_for_its_version() {
         assert_eq!(version(Some(b"git version 2.39.5\n".to_vec())).found, "git version 2.39.5");
-        assert_eq!(version(None).state, State::Warning);
+        assert_eq!(version(None).severity, Severity::Warning);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future;
 
-use super::check::{A_MOMENT, A_WHILE, Check, State, within};
+use super::check::{A_MOMENT, A_WHILE, Check, Severity, within};
 use crate::archive::mirror::{self, Origin};
 use crate::cli::config::Config;
 use crate::cli::context;
@@ -46,7 +46,7 @@ struct Answer {
 /// A check for each mirror, and one for the clock.
 pub(super) async fn checks(flags: &[(String, String)], config: &Config) -> (Vec<Check>, Check) {
     let Ok(catalogue) = Catalogue::around([Path::new(".")]) else {
-        let broken = Check::new("mirror", State::Warning, "not known: a definition in distros/ is not valid");
+        let broken = Check::new("mirror", Severity::Warning, "not known: a definition in distros/ is not valid");
         return (vec![broken.mend("`farm distros` shows the place")], clock(Utc::now(), &[]));
     };
     let variables = context::mirrors_of(std::env::vars());
@@ -168,16 +168,16 @@ fn check(place: &Place, answer: &Result<Answer, String>, now: DateTime<Utc>) -> 
     match answer {
         Err(why) => {
             let mend = format!("name another: --mirror {}=URL, or [mirrors] in the configuration", place.archive);
-            Check::new(NAME, State::Warning, format!("{shown}: {why}")).mend(mend)
+            Check::new(NAME, Severity::Warning, format!("{shown}: {why}")).mend(mend)
         }
         Ok(Answer { took, valid_until: Some(until), .. }) if *until < now => {
             let late = human_duration((now - until).to_std().unwrap_or_default());
             let suite = place.suite.as_deref().unwrap_or_default();
             let found = format!("{shown} answers in {}, its index of {suite} is {late} past its date", millis(*took));
-            Check::new(NAME, State::Warning, found)
+            Check::new(NAME, Severity::Warning, found)
                 .mend("name a mirror that is up to date, and look at the clock, below")
         }
-        Ok(answer) => Check::new(NAME, State::Ok, format!("{shown} answers in {}", millis(answer.took))),
+        Ok(answer) => Check::new(NAME, Severity::Ok, format!("{shown} answers in {}", millis(answer.took))),
     }
 }
 
@@ -194,15 +194,15 @@ fn clock(now: DateTime<Utc>, answers: &[&Answer]) -> Check {
     let ahead = match (nearest, index) {
         (Some(ahead), _) => ahead,
         (None, Some(ahead)) if ahead < -CLOCK_SLACK => ahead,
-        (None, Some(_)) => return Check::new(NAME, State::Note, "not before the newest index; no server says more"),
-        (None, None) => return Check::new(NAME, State::Note, "no mirror answers to compare it with"),
+        (None, Some(_)) => return Check::new(NAME, Severity::Note, "not before the newest index; no server says more"),
+        (None, None) => return Check::new(NAME, Severity::Note, "no mirror answers to compare it with"),
     };
     if ahead.abs() <= CLOCK_SLACK {
-        return Check::new(NAME, State::Ok, format!("within {} s of the mirrors'", ahead.num_seconds().abs() + 1));
+        return Check::new(NAME, Severity::Ok, format!("within {} s of the mirrors'", ahead.num_seconds().abs() + 1));
     }
     let side = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
     let difference = human_duration(ahead.abs().to_std().unwrap_or_default());
-    Check::new(NAME, State::Warning, format!("{difference} {side} the mirrors'"))
+    Check::new(NAME, Severity::Warning, format!("{difference} {side} the mirrors'"))
         .mend("set it, as root `timedatectl set-ntp true`: indexes are only taken within the dates that they name")
 }
 
@@ -243,7 +243,7 @@ mod tests {
         let good = answer(Duration::from_millis(23), None, INDEX);
         let line = |answer, now| {
             let check = check(&place(), &answer, now);
-            format!("{}: {}", check.state.word(), check.found)
+            format!("{}: {}", check.severity.word(), check.found)
         };
         assert_eq!(line(Ok(good.clone()), now), "ok: debian: http://m.example.org/debian (--mirror) answers in 23 ms");
         assert_eq!(
@@ -263,7 +263,7 @@ mod tests {
         let index = answer(Duration::ZERO, None, INDEX);
         let line = |now, answers: &[&Answer]| {
             let check = clock(now, answers);
-            format!("{}: {}", check.state.word(), check.found)
+            format!("{}: {}", check.severity.word(), check.found)
         };
         let (right, wrong) = (server("Sat, 21 Nov 2026 23:59:50 GMT"), server("Sat, 21 Nov 2026 22:00:00 GMT"));
         assert_eq!(line(now, &[&wrong, &right]), "ok: within 11 s of the mirrors'");

@@ -18,7 +18,7 @@ use crate::engine;
 use crate::report::style::{pad, width};
 use crate::report::{Style, Tone};
 use crate::types::printable;
-use check::{A_MOMENT, A_WHILE, Check, State, within};
+use check::{A_MOMENT, A_WHILE, Check, Severity, mark, tone, within};
 
 /// What the program says at the end.
 #[derive(Debug, Serialize)]
@@ -33,59 +33,61 @@ struct Report {
 pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let loaded = Config::load();
     let configuration = configuration(&loaded);
-    let broken = configuration.state == State::Bad;
+    let broken = configuration.severity == Severity::Bad;
     let config = loaded.unwrap_or_default();
     let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
     let choice = context::engine_choice(&args.engine.engine, &variable, &config);
     let cache = context::cache_folder().ok();
 
-    let (survey, native, places, (mirrors, clock), foreign, git) = tokio::join!(
-        within(A_WHILE, engine::survey(choice)),
-        within(A_WHILE, engine::native_health(choice)),
+    let (survey, places, (mirrors, clock), foreign, git) = tokio::join!(
+        engine::survey(choice, A_WHILE),
         within(A_MOMENT, host::places(&args.output, cache, choice)),
         mirrors::checks(&args.mirrors, &config),
         within(A_MOMENT, host::foreign()),
         within(A_MOMENT, host::git()),
     );
-    let found = engines::Found { choice, survey, native };
-    let picked = engines::pick(&found);
+    let chosen = survey.chosen().map(|(_, chosen)| chosen);
     let mut checks = vec![configuration];
-    checks.extend(engines::checks(&found, picked.as_ref()));
+    checks.extend(engines::checks(choice, &survey));
     checks.extend(places.unwrap_or_else(|| vec![late("disk")]));
-    checks.push(host::machine(picked.as_ref().map(|picked| &picked.info)));
+    checks.push(host::machine(chosen.map(|chosen| &chosen.info)));
     checks.push(foreign.unwrap_or_else(|| late("emulation")));
     checks.extend(mirrors);
     checks.push(clock);
     checks.push(git.unwrap_or_else(|| late("git")));
 
-    let exit = match &picked {
+    let exit = match chosen {
         _ if broken => Exit::Invalid,
         Some(_) => Exit::Success,
         None => Exit::NoEngine,
     };
-    let report =
-        Report { schema: 1, can_build: exit == Exit::Success, engine: picked.map(|picked| picked.endpoint), checks };
+    let report = Report {
+        schema: 1,
+        can_build: exit == Exit::Success,
+        engine: chosen.map(|chosen| chosen.endpoint.clone()),
+        checks,
+    };
     let style = Surroundings::of_this_process().style(color, false);
     output::out(&if args.json { json(&report) } else { screen(&report, &style) });
     Ok(exit)
 }
 
 fn late(name: &'static str) -> Check {
-    Check::new(name, State::Warning, "not known: it took too long to find out")
+    Check::new(name, Severity::Warning, "not known: it took too long to find out")
 }
 
 fn configuration(loaded: &Result<Config, ConfigError>) -> Check {
     const NAME: &str = "configuration";
     match loaded {
-        Ok(Config { path: Some(path), .. }) => Check::new(NAME, State::Ok, path.display().to_string()),
-        Ok(_) => Check::new(NAME, State::Note, "none: flags, environment and defaults"),
+        Ok(Config { path: Some(path), .. }) => Check::new(NAME, Severity::Ok, path.display().to_string()),
+        Ok(_) => Check::new(NAME, Severity::Note, "none: flags, environment and defaults"),
         Err(error) => {
             let why = match error {
                 ConfigError::Invalid { problems, .. } => problems.first().map(|problem| problem.message.clone()),
                 ConfigError::Read { .. } => None,
             };
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            Check::new(NAME, State::Bad, format!("{error}{why}")).mend("`farm images` shows the place")
+            Check::new(NAME, Severity::Bad, format!("{error}{why}")).mend("`farm images` shows the place")
         }
     }
 }
@@ -97,13 +99,13 @@ fn json(report: &Report) -> String {
 /// A line per check: mark, word, name, what was found; below it how to mend that.
 fn screen(report: &Report, style: &Style) -> String {
     let names = report.checks.iter().map(|check| width(check.name)).max().unwrap_or_default();
-    let words = report.checks.iter().map(|check| width(check.state.word())).max().unwrap_or_default();
+    let words = report.checks.iter().map(|check| width(check.severity.word())).max().unwrap_or_default();
     // Mark, word, name and what is between them.
     let indent = " ".repeat(2 + words + 2 + names + 2);
     let mut text = String::new();
     for check in &report.checks {
-        let head = format!("{} {}", check.state.mark(style.unicode), pad(check.state.word(), words));
-        let head = format!("{}  {}  ", style.paint(check.state.tone(), &head), pad(check.name, names));
+        let head = format!("{} {}", mark(check.severity, style.unicode), pad(check.severity.word(), words));
+        let head = format!("{}  {}  ", style.paint(tone(check.severity), &head), pad(check.name, names));
         let found = style.wrap(&check.found, &indent);
         text.push_str(&format!("{head}{}\n", found.trim_start()));
         if let Some(mend) = &check.mend {
@@ -126,11 +128,15 @@ mod tests {
 
     fn report() -> Report {
         let checks = vec![
-            Check::new("engine", State::Ok, "native 0.1.0"),
-            Check::new("docker", State::Note, "no engine at the usual places"),
-            Check::new("disk", State::Warning, "1.2 GB free for dist, the cache and the store of images of this user")
-                .mend("make room"),
-            Check::new("git", State::Bad, "not there\u{1b}[2J").mend("install git"),
+            Check::new("engine", Severity::Ok, "native 0.1.0"),
+            Check::new("docker", Severity::Note, "no engine at the usual places"),
+            Check::new(
+                "disk",
+                Severity::Warning,
+                "1.2 GB free for dist, the cache and the store of images of this user",
+            )
+            .mend("make room"),
+            Check::new("git", Severity::Bad, "not there\u{1b}[2J").mend("install git"),
         ];
         Report { schema: 1, can_build: true, engine: Some("native:///store".to_owned()), checks }
     }
@@ -178,8 +184,8 @@ mod tests {
     #[test]
     fn a_configuration_that_is_wrong_is_missing() {
         let wrong = ConfigError::Read { path: "c.toml".into(), reason: "no".to_owned() };
-        assert_eq!(configuration(&Err(wrong)).state, State::Bad);
-        assert_eq!(configuration(&Ok(Config::default())).state, State::Note);
+        assert_eq!(configuration(&Err(wrong)).severity, Severity::Bad);
+        assert_eq!(configuration(&Ok(Config::default())).severity, Severity::Note);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::image;
+use super::labels::encoded;
 use crate::engine::{ImportSpec, credentials, labels};
 use crate::types::Arch;
 
@@ -81,7 +81,7 @@ fn full_name(tag: &str) -> String {
 /// The OCI image configuration: the same bytes for the same layer and labels, so the same id on every engine.
 fn config(spec: &ImportSpec, diff_id: &str) -> Vec<u8> {
     let mut all_labels: BTreeMap<&str, String> =
-        spec.labels.iter().map(|(name, value)| (name.as_str(), image::encoded(value))).collect();
+        spec.labels.iter().map(|(name, value)| (name.as_str(), encoded(value))).collect();
     all_labels.insert(labels::OWNED, String::new());
     let (architecture, variant) = spec.arch.oci();
     let mut env = spec.env.clone();

@@ -11,8 +11,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Docker;
+use super::labels::{OURS, encoded};
 use super::probe::Quirks;
-use super::{Docker, client, container, credentials, errors, image};
+use super::{client, container, credentials, errors, image};
 use crate::engine::{BuildSpec, EngineError, ImageInfo, Network, OutputSink, OutputStream, common, labels};
 use crate::stream::ByteStream;
 use crate::types::Arch;
@@ -63,7 +65,7 @@ pub(super) async fn build(
     let reference = id.as_deref().unwrap_or(&spec.tag);
     let Some(built) = image::inspect_raw(&engine.client, &engine.endpoint, reference).await? else {
         let message = "it ended the build without an image".to_owned();
-        return Err(EngineError::Refused { action: ACTION.to_owned(), status: 200, message });
+        return Err(EngineError::Refused { action: ACTION.to_owned(), message });
     };
     match built.architecture.as_deref().map(str::parse::<Arch>) {
         Some(Ok(got)) if got != spec.arch => {
@@ -78,7 +80,7 @@ fn options(native: Arch, quirks: Quirks, spec: &BuildSpec) -> BuildImageOptions 
     // something.
     let mut all: HashMap<&str, String> = labels::ALL.map(|name| (name, String::new())).into_iter().collect();
     all.extend(spec.labels.iter().map(|(name, value)| {
-        let value = if name.starts_with(image::OURS) { image::encoded(value) } else { value.clone() };
+        let value = if name.starts_with(OURS) { encoded(value) } else { value.clone() };
         (name.as_str(), value)
     }));
     let args: HashMap<&str, &str> = spec.args.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker};
 
-use super::endpoint::{Candidate, Tls};
 use super::errors;
 use crate::engine::EngineError;
+use crate::engine::discovery::driver::{Endpoint, TlsFiles};
 
 /// The client's timeout covers a whole request body, and a pull or an upload may take hours: what should be quick is
 /// bounded where it is called.
 const TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
 
-/// `patience`: an engine that does not say its version in this time is taken for dead.
-pub(super) async fn open(candidate: &Candidate, patience: Duration) -> Result<Docker, EngineError> {
-    let unreachable = |reason: String| EngineError::Unreachable { endpoint: candidate.url.clone(), reason };
-    let client = transport(candidate)?;
-    let negotiated = tokio::time::timeout(patience, client.negotiate_version())
+/// `limit`: an engine that does not say its version in this time is taken for dead.
+pub(super) async fn open(endpoint: &Endpoint, limit: Duration) -> Result<Docker, EngineError> {
+    let unreachable = |reason: String| EngineError::Unreachable { endpoint: endpoint.url.clone(), reason };
+    let client = transport(endpoint)?;
+    let negotiated = tokio::time::timeout(limit, client.negotiate_version())
         .await
-        .map_err(|_| unreachable(format!("no answer within {} s", patience.as_secs())))?
-        .map_err(|error| match errors::map(&candidate.url, "say its version", error) {
+        .map_err(|_| unreachable(format!("no answer within {} s", limit.as_secs())))?
+        .map_err(|error| match errors::map(&endpoint.url, "say its version", error) {
             EngineError::Lost { reason, .. } => unreachable(reason),
             other => other,
         })?;
@@ -28,10 +28,10 @@ pub(super) async fn open(candidate: &Candidate, patience: Duration) -> Result<Do
     Ok(negotiated.with_request_modifier(move |request| adjust(request, &version)))
 }
 
-fn transport(candidate: &Candidate) -> Result<Docker, EngineError> {
-    let url = candidate.url.as_str();
+fn transport(endpoint: &Endpoint) -> Result<Docker, EngineError> {
+    let url = endpoint.url.as_str();
     let (scheme, address) = url.split_once("://").unwrap_or(("", url));
-    let opened = match (scheme, &candidate.tls) {
+    let opened = match (scheme, &endpoint.tls) {
         #[cfg(unix)]
         ("unix", _) => Docker::connect_with_unix(address, TIMEOUT_SECONDS, API_DEFAULT_VERSION),
         #[cfg(windows)]
@@ -58,7 +58,7 @@ fn transport(candidate: &Candidate) -> Result<Docker, EngineError> {
     opened.map_err(|error| errors::map(url, "be reached", error))
 }
 
-fn connect_tls(url: &str, tls: &Tls) -> Result<Docker, EngineError> {
+fn connect_tls(url: &str, tls: &TlsFiles) -> Result<Docker, EngineError> {
     for file in [&tls.ca, &tls.cert, &tls.key] {
         readable(file).map_err(|error| EngineError::Config(format!("{url} needs {}: {error}", file.display())))?;
     }
@@ -104,8 +104,8 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_reached_says_what_to_do() {
         let open = async |url: &str| {
-            let candidate = Candidate { url: url.to_owned(), origin: "test", tls: None };
-            open(&candidate, Duration::from_secs(5)).await.unwrap_err().to_string()
+            let endpoint = Endpoint::new(url, "test");
+            open(&endpoint, Duration::from_secs(5)).await.unwrap_err().to_string()
         };
         assert!(open("ssh://me@host").await.contains("ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock me@host"));
         assert!(open("https://host:2376").await.contains("DOCKER_CERT_PATH"));

@@ -1,23 +1,25 @@
 //! A leased container: made, started, filled, emptied, committed and removed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::errors::Error;
-use bollard::models::{ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig};
+use bollard::models::{ContainerConfig, ContainerCreateBody, ContainerSummary, HealthConfig, HostConfig};
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder, CreateContainerOptionsBuilder,
-    DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions, RemoveContainerOptionsBuilder,
-    StartContainerOptions, UploadToContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, CommitContainerOptionsBuilder, ContainerArchiveInfoOptionsBuilder,
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, InspectContainerOptions, ListContainersOptions,
+    RemoveContainerOptionsBuilder, StartContainerOptions, UploadToContainerOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Docker, errors, exec, image, pid1};
+use super::connection::Docker;
+use super::labels::{OURS, encoded};
+use super::{errors, exec, image, pid1};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
     Stats, common, labels,
@@ -51,7 +53,10 @@ pub(super) async fn create(engine: &Docker, spec: &ContainerSpec) -> Result<Dock
         options = options.platform(&platform);
     }
     let created = engine.client.create_container(Some(options.build()), body(spec)).await;
-    let created = created.map_err(|error| engine.error("create a container", error))?;
+    let created = created.map_err(|error| match errors::is_no_such_image(&error) {
+        true => EngineError::NoSuchImage { reference: spec.image.clone() },
+        false => engine.error("create a container", error),
+    })?;
     Ok(DockerContainer {
         client: engine.client.clone(),
         endpoint: engine.endpoint.clone(),
@@ -134,8 +139,8 @@ pub(super) async fn remove(client: &bollard::Docker, endpoint: &str, id: &str) -
     let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
     match client.remove_container(id, Some(options)).await {
         Ok(()) => Ok(()),
-        Err(error) if errors::status(&error) == Some(404) => Ok(()),
-        Err(error) if errors::status(&error) == Some(409) => {
+        Err(error) if errors::is_not_found(&error) => Ok(()),
+        Err(error) if errors::is_conflict(&error) => {
             let gone = async {
                 while exists(client, id).await {
                     tokio::time::sleep(REMOVAL_POLL).await;
@@ -155,7 +160,7 @@ pub(super) async fn remove(client: &bollard::Docker, endpoint: &str, id: &str) -
 async fn exists(client: &bollard::Docker, id: &str) -> bool {
     match client.inspect_container(id, None::<InspectContainerOptions>).await {
         Ok(_) => true,
-        Err(error) => errors::status(&error) != Some(404),
+        Err(error) => !errors::is_not_found(&error),
     }
 }
 
@@ -183,7 +188,7 @@ impl DockerContainer {
     pub(super) async fn is_running(&self) -> bool {
         match self.client.inspect_container(&self.id, None::<InspectContainerOptions>).await {
             Ok(found) => found.state.and_then(|state| state.running) == Some(true),
-            Err(error) => errors::status(&error) != Some(404),
+            Err(error) => !errors::is_not_found(&error),
         }
     }
 
@@ -192,7 +197,7 @@ impl DockerContainer {
         let options = ContainerArchiveInfoOptionsBuilder::new().path(path.as_str()).build();
         match self.client.get_container_archive_info(&self.id, Some(options)).await {
             // HEAD has no body: a 404 is the path, unless the container itself is gone.
-            Err(error) if errors::status(&error) == Some(404) && exists(&self.client, &self.id).await => {
+            Err(error) if errors::is_not_found(&error) && exists(&self.client, &self.id).await => {
                 Err(EngineError::NoSuchPath(path.clone()))
             }
             Err(error) => Err(self.error("look at a path", error)),
@@ -232,12 +237,11 @@ impl Container for DockerContainer {
         let options = UploadToContainerOptionsBuilder::new().path(path.as_str()).build();
         let body = bollard::body_try_stream(source.watch(tar));
         let Err(error) = self.client.upload_to_container(&self.id, Some(options), body).await else { return Ok(()) };
-        let missing = match errors::status(&error) {
-            Some(404) => !errors::is_ended(&error),
-            Some(_) => false,
+        let missing = match &error {
+            Error::DockerResponseServerError { .. } => errors::is_not_found(&error) && !errors::is_ended(&error),
             // An engine that refuses while the body is still being sent may close the connection before its answer
             // is read: ask again what it would have said.
-            None => matches!(self.check_path(path).await, Err(EngineError::NoSuchPath(_))),
+            _ => matches!(self.check_path(path).await, Err(EngineError::NoSuchPath(_))),
         };
         if missing {
             return Err(EngineError::NoSuchPath(path.clone()));
@@ -260,7 +264,7 @@ impl Container for DockerContainer {
         // The request is made when its first chunk is asked for: errors of the request come out here.
         let first: Bytes = match body.next().await {
             Some(Ok(chunk)) => chunk,
-            Some(Err(error)) if errors::status(&error) == Some(404) && !errors::is_ended(&error) => {
+            Some(Err(error)) if errors::is_not_found(&error) && !errors::is_ended(&error) => {
                 return Err(EngineError::NoSuchPath(path.clone()));
             }
             Some(Err(error)) => return Err(self.error("give a download", error)),
@@ -279,12 +283,49 @@ impl Container for DockerContainer {
     }
 
     async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
-        image::commit(self, spec).await
+        commit(self, spec).await
     }
 
     async fn remove(self: Box<Self>) -> Result<(), EngineError> {
         remove(&self.client, &self.endpoint, &self.id).await
     }
+}
+
+/// A commit adds to the labels that the container carries, its own and its image's, and can take none away. The ones of
+/// ours that the new image is not to have (the run, the target, the base's digest) are set to nothing instead.
+async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
+    let action = "commit a container";
+    let client = &container.client;
+    let inspected = client.inspect_container(&container.id, None::<InspectContainerOptions>).await;
+    let inspected = inspected.map_err(|error| container.error(action, error))?;
+    let mut all: BTreeMap<String, String> = inspected
+        .config
+        .and_then(|config| config.labels)
+        .unwrap_or_default()
+        .into_keys()
+        .filter(|name| name.starts_with(OURS))
+        .map(|name| (name, String::new()))
+        .collect();
+    all.extend(spec.labels.iter().map(|(name, value)| (name.clone(), encoded(value))));
+    all.insert(labels::OWNED.to_owned(), String::new());
+    let mut changes = vec!["ENTRYPOINT []".to_owned(), r#"CMD ["/bin/sh"]"#.to_owned()];
+    changes.extend(all.iter().map(|(name, value)| format!("LABEL \"{name}\"=\"{value}\"")));
+    let (repository, tag) = spec.tag.rsplit_once(':').unwrap_or((&spec.tag, "latest"));
+    let options = CommitContainerOptionsBuilder::new()
+        .container(&container.id)
+        .repo(repository)
+        .tag(tag)
+        .pause(false)
+        .changes(&changes.join("\n"))
+        .build();
+    // The body is read by Docker and must be there for Podman; what matters is in the changes, which both obey.
+    let committed = client.commit_container(options, ContainerConfig::default()).await;
+    let id = committed.map_err(|error| container.error(action, error))?.id;
+    let image = image::inspect_raw(client, &container.endpoint, &id).await?;
+    image.map(|image| image::info(&image)).ok_or_else(|| EngineError::Refused {
+        action: action.to_owned(),
+        message: format!("{} is not there after it was committed", spec.tag),
+    })
 }
 
 /// The exit code of a shell, or of an exec, that SIGKILL ended.

@@ -1,5 +1,5 @@
-//! Where engines may be reached: a pure function of environment variables and a file system root, so that each layout
-//! (Docker Desktop, Colima, contexts, …) is a unit test. It opens no connection; `client` does.
+//! Where Docker and Podman may be reached: a pure function of environment variables and a file system root, so that each
+//! layout (Docker Desktop, Colima, contexts, …) is a unit test. It opens no connection; `client` does.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,113 +9,51 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::engine::EngineError;
+use crate::engine::discovery::driver::{Endpoint, Endpoints, TlsFiles, Wanted};
+use crate::engine::discovery::surroundings::Surroundings;
 
-/// What endpoint discovery may look at.
-#[derive(Debug, Clone)]
-pub(crate) struct Surroundings {
-    pub(crate) env: BTreeMap<String, String>,
-    /// Prefixed to every absolute path that is read; `/` outside tests.
-    pub(crate) root: PathBuf,
-}
-
-impl Surroundings {
-    pub(crate) fn of_this_process() -> Surroundings {
-        let env = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Surroundings { env, root: PathBuf::from("/") }
-    }
-
-    /// A variable that is set and not empty.
-    fn var(&self, name: &str) -> Option<&str> {
-        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
-    }
-
-    fn home(&self) -> Option<&str> {
-        self.var("HOME").or_else(|| self.var("USERPROFILE"))
-    }
-
-    /// The folder of the Docker command line's configuration, before [`Surroundings::below_root`].
-    fn docker_config(&self) -> Option<PathBuf> {
-        match self.var("DOCKER_CONFIG") {
-            Some(folder) => Some(PathBuf::from(folder)),
-            None => Some(Path::new(self.home()?).join(".docker")),
-        }
-    }
-
-    fn below_root(&self, path: impl AsRef<Path>) -> PathBuf {
-        let path = path.as_ref();
-        self.root.join(path.strip_prefix("/").unwrap_or(path))
-    }
-}
-
-/// An endpoint that may have an engine behind it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub(crate) url: String,
-    /// Why it was thought of, for messages.
-    pub(crate) origin: &'static str,
-    pub(crate) tls: Option<Tls>,
-}
-
-/// The three PEM files of mutual TLS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Tls {
-    pub(crate) ca: PathBuf,
-    pub(crate) cert: PathBuf,
-    pub(crate) key: PathBuf,
-}
-
-impl Tls {
-    fn below(folder: &Path) -> Tls {
-        Tls { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem") }
-    }
-}
-
-/// What is asked for: by the caller, else by the environment.
-pub(crate) fn choice<'a>(choice: &'a str, around: &'a Surroundings) -> &'a str {
-    match choice {
-        "" | "auto" => around.var("FARM_ENGINE").unwrap_or("auto"),
-        other => other,
-    }
-}
-
-/// Whether this user has said which Docker engine to use; a configuration that cannot be read says something, too.
-pub(crate) fn is_configured(around: &Surroundings) -> bool {
-    !matches!(configured(around), Ok(None))
-}
+const PODMAN: &str = "podman";
+pub(super) const NAMES: &[&str] = &["docker", PODMAN];
+/// `ssh` is known for what it takes to be told.
+pub(super) const SCHEMES: &[&str] = &["unix", "tcp", "http", "https", "npipe", "ssh"];
 
 /// The endpoints to try, in order. One alone where something names it explicitly.
-pub(crate) fn candidates(choice: &str, around: &Surroundings) -> Result<Vec<Candidate>, EngineError> {
-    match self::choice(choice, around) {
-        "auto" => match configured(around)? {
-            Some(candidate) => Ok(vec![candidate]),
-            None => Ok([docker_sockets(around), podman_sockets(around)].concat()),
-        },
-        "docker" => match configured(around)? {
-            Some(candidate) => Ok(vec![candidate]),
-            None => Ok(docker_sockets(around)),
-        },
-        "podman" => match around.var("CONTAINER_HOST") {
-            Some(url) => Ok(vec![explicit(url, "CONTAINER_HOST", around)]),
-            None => Ok(podman_sockets(around)),
-        },
-        url if url.contains("://") => Ok(vec![explicit(url, "the engine asked for", around)]),
-        path if path.starts_with('/') => {
-            Ok(vec![Candidate { url: format!("unix://{path}"), origin: "the engine asked for", tls: None }])
-        }
-        other => Err(EngineError::Config(format!(
-            "`{other}` is no container engine (known: auto, docker, podman, native, or a URL such as unix:///var/run/docker.sock)"
-        ))),
+pub(super) fn endpoints(wanted: Wanted<'_>, around: &Surroundings) -> Result<Endpoints, EngineError> {
+    match wanted {
+        Wanted::Url(url) => Ok(Endpoints::configured(explicit(url, Endpoint::asked_for(url).origin, around))),
+        Wanted::Named(PODMAN) => Ok(match around.var("CONTAINER_HOST") {
+            Some(url) => Endpoints::configured(explicit(url, "CONTAINER_HOST", around)),
+            None => Endpoints::usual(podman_sockets(around)),
+        }),
+        Wanted::Named(_) => Ok(match configured(around)? {
+            Some(endpoint) => Endpoints::configured(endpoint),
+            None => Endpoints::usual(docker_sockets(around)),
+        }),
+        Wanted::Any => Ok(match configured(around)? {
+            Some(endpoint) => Endpoints::configured(endpoint),
+            None => Endpoints::usual([docker_sockets(around), podman_sockets(around)].concat()),
+        }),
     }
+}
+
+/// The folder of the Docker command line's configuration, before [`Surroundings::below_root`].
+fn docker_config(around: &Surroundings) -> Option<PathBuf> {
+    match around.var("DOCKER_CONFIG") {
+        Some(folder) => Some(PathBuf::from(folder)),
+        None => Some(Path::new(around.home()?).join(".docker")),
+    }
+}
+
+fn tls_files(folder: &Path) -> TlsFiles {
+    TlsFiles { ca: folder.join("ca.pem"), cert: folder.join("cert.pem"), key: folder.join("key.pem") }
 }
 
 /// What the Docker command line would use, if anything tells it to use other than its default.
-fn configured(around: &Surroundings) -> Result<Option<Candidate>, EngineError> {
+fn configured(around: &Surroundings) -> Result<Option<Endpoint>, EngineError> {
     if let Some(url) = around.var("DOCKER_HOST") {
         return Ok(Some(explicit(url, "DOCKER_HOST", around)));
     }
-    let Some(folder) = around.docker_config() else { return Ok(None) };
+    let Some(folder) = docker_config(around) else { return Ok(None) };
     let (name, origin) = match around.var("DOCKER_CONTEXT") {
         Some(name) => (name.to_owned(), "DOCKER_CONTEXT"),
         None => match current_context(&around.below_root(folder.join("config.json")))? {
@@ -129,15 +67,15 @@ fn configured(around: &Surroundings) -> Result<Option<Candidate>, EngineError> {
     context(&name, origin, &around.below_root(folder.join("contexts"))).map(Some)
 }
 
-fn explicit(url: &str, origin: &'static str, around: &Surroundings) -> Candidate {
+fn explicit(url: &str, origin: &'static str, around: &Surroundings) -> Endpoint {
     let over_tcp = url.starts_with("tcp://") || url.starts_with("https://");
     let wants_tls = url.starts_with("https://") || around.var("DOCKER_TLS_VERIFY").is_some();
     let folder = match around.var("DOCKER_CERT_PATH") {
         Some(folder) => Some(around.below_root(folder)),
-        None => around.docker_config().map(|folder| around.below_root(folder)),
+        None => docker_config(around).map(|folder| around.below_root(folder)),
     };
-    let tls = folder.filter(|_| over_tcp && wants_tls).map(|folder| Tls::below(&folder));
-    Candidate { url: url.to_owned(), origin, tls }
+    let tls = folder.filter(|_| over_tcp && wants_tls).map(|folder| tls_files(&folder));
+    Endpoint { url: url.to_owned(), origin, tls }
 }
 
 #[derive(Deserialize)]
@@ -172,7 +110,7 @@ struct ContextEndpoint {
     skip_tls_verify: bool,
 }
 
-fn context(name: &str, origin: &'static str, contexts: &Path) -> Result<Candidate, EngineError> {
+fn context(name: &str, origin: &'static str, contexts: &Path) -> Result<Endpoint, EngineError> {
     let id = hex::encode(Sha256::digest(name));
     let file = contexts.join("meta").join(&id).join("meta.json");
     let text = fs::read(&file).map_err(|error| {
@@ -189,18 +127,18 @@ fn context(name: &str, origin: &'static str, contexts: &Path) -> Result<Candidat
     };
     let over_tcp = url.starts_with("tcp://") || url.starts_with("https://");
     let material = contexts.join("tls").join(&id).join("docker");
-    let tls = (over_tcp && material.is_dir()).then(|| Tls::below(&material));
+    let tls = (over_tcp && material.is_dir()).then(|| tls_files(&material));
     if over_tcp && endpoint.is_some_and(|endpoint| endpoint.skip_tls_verify) {
         return Err(EngineError::Config(format!(
             "Docker context `{name}` skips the verification of {url}; farm does not: give the context the certificates"
         )));
     }
-    Ok(Candidate { url, origin, tls })
+    Ok(Endpoint { url, origin, tls })
 }
 
-fn docker_sockets(around: &Surroundings) -> Vec<Candidate> {
+fn docker_sockets(around: &Surroundings) -> Vec<Endpoint> {
     if cfg!(windows) {
-        return vec![Candidate {
+        return vec![Endpoint {
             url: "npipe:////./pipe/docker_engine".to_owned(),
             origin: "Docker Desktop",
             tls: None,
@@ -222,7 +160,7 @@ fn docker_sockets(around: &Surroundings) -> Vec<Candidate> {
     found
 }
 
-fn podman_sockets(around: &Surroundings) -> Vec<Candidate> {
+fn podman_sockets(around: &Surroundings) -> Vec<Endpoint> {
     let mut found = Vec::new();
     if let Some(runtime) = around.var("XDG_RUNTIME_DIR") {
         found.push(socket(around, Path::new(runtime).join("podman/podman.sock"), "Podman of this user"));
@@ -243,8 +181,8 @@ fn podman_sockets(around: &Surroundings) -> Vec<Candidate> {
     found
 }
 
-fn socket(around: &Surroundings, path: impl AsRef<Path>, origin: &'static str) -> Candidate {
-    Candidate { url: format!("unix://{}", around.below_root(path).display()), origin, tls: None }
+fn socket(around: &Surroundings, path: impl AsRef<Path>, origin: &'static str) -> Endpoint {
+    Endpoint { url: format!("unix://{}", around.below_root(path).display()), origin, tls: None }
 }
 
 /// The sockets `folder/*/socket` that exist, the folder called `first` before the others.
@@ -254,7 +192,7 @@ fn each_below(
     name: &str,
     origin: &'static str,
     first: Option<&str>,
-) -> Vec<Candidate> {
+) -> Vec<Endpoint> {
     let mut profiles = names(&around.below_root(folder));
     profiles.sort_by_key(|profile| Some(profile.as_str()) != first);
     profiles
@@ -305,25 +243,32 @@ mod tests {
             self.with(&format!("home/me/.docker/contexts/meta/{id}/meta.json"), &meta)
         }
 
+        fn found(&self, choice: &str) -> Result<Vec<Endpoint>, EngineError> {
+            let wanted = match choice {
+                "auto" => Wanted::Any,
+                url if url.contains("://") => Wanted::Url(url),
+                name => Wanted::Named(name),
+            };
+            Ok(endpoints(wanted, &self.around)?.all)
+        }
+
         /// URLs with the temporary root cut out.
         fn urls(&self, choice: &str) -> Vec<String> {
             let root = self.folder.path().display().to_string();
-            let found = candidates(choice, &self.around).unwrap();
-            found.iter().map(|candidate| candidate.url.replace(&root, "")).collect()
+            self.found(choice).unwrap().iter().map(|endpoint| endpoint.url.replace(&root, "")).collect()
         }
 
         fn error(&self, choice: &str) -> String {
-            candidates(choice, &self.around).unwrap_err().to_string()
+            self.found(choice).unwrap_err().to_string()
         }
     }
 
     #[test]
     fn the_more_explicit_wins() {
-        let host = Host::new(&[("DOCKER_HOST", "tcp://h:2375"), ("DOCKER_CONTEXT", "c"), ("FARM_ENGINE", "unix:///f")])
-            .context("c", "unix:///context.sock");
+        let host =
+            Host::new(&[("DOCKER_HOST", "tcp://h:2375"), ("DOCKER_CONTEXT", "c")]).context("c", "unix:///context.sock");
         assert_eq!(host.urls("unix:///flag.sock"), ["unix:///flag.sock"]);
-        assert_eq!(host.urls("/flag.sock"), ["unix:///flag.sock"]);
-        assert_eq!(host.urls("auto"), ["unix:///f"]);
+        assert_eq!(host.urls("auto"), ["tcp://h:2375"]);
         assert_eq!(host.urls("docker"), ["tcp://h:2375"]);
         let host = Host::new(&[("DOCKER_CONTEXT", "c")])
             .context("c", "unix:///context.sock")
@@ -334,7 +279,6 @@ mod tests {
             .context("d", "unix:///other.sock")
             .with("home/me/.docker/config.json", r#"{"auths":{},"currentContext":"d"}"#);
         assert_eq!(host.urls("auto"), ["unix:///other.sock"]);
-        assert!(host.error("kubernetes").contains("is no container engine"));
     }
 
     #[test]
@@ -362,14 +306,14 @@ mod tests {
     #[test]
     fn tls_material_comes_from_the_environment_or_the_context() {
         let host = Host::new(&[("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")]);
-        let found = candidates("tcp://h:2376", &host.around).unwrap();
+        let found = host.found("tcp://h:2376").unwrap();
         assert_eq!(found[0].tls.as_ref().unwrap().ca, host.folder.path().join("certs/ca.pem"));
-        assert_eq!(candidates("unix:///s", &host.around).unwrap()[0].tls, None);
+        assert_eq!(host.found("unix:///s").unwrap()[0].tls, None);
         let id = hex::encode(Sha256::digest("far"));
         let host = Host::new(&[("DOCKER_CONTEXT", "far")])
             .context("far", "tcp://far:2376")
             .with(&format!("home/me/.docker/contexts/tls/{id}/docker/ca.pem"), "");
-        let found = candidates("auto", &host.around).unwrap();
+        let found = host.found("auto").unwrap();
         assert!(found[0].tls.as_ref().unwrap().key.ends_with(format!("tls/{id}/docker/key.pem")));
     }
 

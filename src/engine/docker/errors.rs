@@ -9,12 +9,16 @@ use futures_util::StreamExt;
 use crate::engine::EngineError;
 use crate::stream::ByteStream;
 
+const NOT_FOUND: u16 = 404;
+const CONFLICT: u16 = 409;
+const INTERNAL_SERVER_ERROR: u16 = 500;
+
 /// `action` reads after "refused to": `create a container`.
 pub(super) fn map(endpoint: &str, action: &str, error: Error) -> EngineError {
     let action = action.to_owned();
     match error {
         Error::DockerResponseServerError { status_code, message } => refused(action, status_code, message),
-        Error::DockerStreamError { error } => refused(action, 500, error),
+        Error::DockerStreamError { error } => refused(action, INTERNAL_SERVER_ERROR, error),
         Error::SocketNotFoundError(path) => {
             EngineError::Unreachable { endpoint: endpoint.to_owned(), reason: format!("no such socket: {path}") }
         }
@@ -33,7 +37,12 @@ fn refused(action: String, status: u16, message: String) -> EngineError {
     if is_disk_full(&message) {
         return EngineError::DiskFull { action };
     }
-    EngineError::Refused { action, status, message: message.trim().to_owned() }
+    let message = message.trim().to_owned();
+    match status {
+        CONFLICT => EngineError::Conflict { action, message },
+        INTERNAL_SERVER_ERROR.. => EngineError::Failed { action, message },
+        _ => EngineError::Refused { action, message },
+    }
 }
 
 /// `ENOSPC` and `EDQUOT` reach the API as text only.
@@ -41,25 +50,33 @@ pub(super) fn is_disk_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("disk quota exceeded")
 }
 
-pub(super) fn status(error: &Error) -> Option<u16> {
-    match error {
-        Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
-        _ => None,
-    }
+/// Whether the answer says that there is no such thing.
+pub(super) fn is_not_found(error: &Error) -> bool {
+    matches!(error, Error::DockerResponseServerError { status_code: NOT_FOUND, .. })
+}
+
+/// Whether the answer says that something else is in the way.
+pub(super) fn is_conflict(error: &Error) -> bool {
+    matches!(error, Error::DockerResponseServerError { status_code: CONFLICT, .. })
+}
+
+/// Whether it is the image that is missing: for what else a container needs engines give the same status.
+pub(super) fn is_no_such_image(error: &Error) -> bool {
+    is_not_found(error) && error.to_string().to_ascii_lowercase().contains("no such image")
 }
 
 /// Whether the answer says that the container is not there any more, or does not run.
 pub(super) fn is_ended(error: &Error) -> bool {
     let Error::DockerResponseServerError { status_code, message } = error else { return false };
     let message = message.to_ascii_lowercase();
-    match status_code {
-        404 => {
+    match *status_code {
+        NOT_FOUND => {
             message.contains("no such container")
                 || message.contains("no container with")
                 || message.contains("no such exec instance")
                 || message.contains("no exec session with")
         }
-        409 | 500 => {
+        CONFLICT | INTERNAL_SERVER_ERROR => {
             message.contains("is not running")
                 || message.contains("container state improper")
                 || message.contains("is marked for removal")
@@ -117,6 +134,13 @@ mod tests {
         assert!(is_ended(&answer(404, "No such container: 1234")));
         assert!(!is_ended(&answer(404, "Could not find the file /x in container 1234")));
         let refused = map("u", "create a container", answer(400, " invalid name\n"));
-        assert_eq!(refused.to_string(), "container engine refused to create a container: invalid name (status 400)");
+        assert_eq!(refused.to_string(), "container engine refused to create a container: invalid name");
+        assert!(matches!(
+            map("u", "create a container", answer(409, "the name is taken")),
+            EngineError::Conflict { .. }
+        ));
+        assert!(matches!(map("u", "create a container", answer(503, "busy")), EngineError::Failed { .. }));
+        assert!(is_no_such_image(&answer(404, "No such image: farm/base:1")));
+        assert!(!is_no_such_image(&answer(404, "network farm not found")));
     }
 }

@@ -100,7 +100,6 @@ pub(super) async fn run_script(
         (0, output) => Ok(output),
         (code, output) => Err(EngineError::Refused {
             action: "run a script of farm's own in a container".to_owned(),
-            status: 200,
             message: format!("exit code {code}: {}", String::from_utf8_lossy(&output).trim()),
         }),
     }

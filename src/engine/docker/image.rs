@@ -1,38 +1,20 @@
-//! Images: looked up, listed, pulled, loaded, committed.
+//! Images: looked up, listed, pulled, loaded.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
 
 use bollard::errors::Error;
-use bollard::models::{ContainerConfig, CreateImageInfo, ImageInspect};
-use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateImageOptionsBuilder, ImportImageOptionsBuilder, InspectContainerOptions,
-    ListImagesOptionsBuilder,
-};
+use bollard::models::{CreateImageInfo, ImageInspect};
+use bollard::query_parameters::{CreateImageOptionsBuilder, ImportImageOptionsBuilder, ListImagesOptionsBuilder};
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::archive::SpooledLayer;
-use super::container::DockerContainer;
-use super::{Docker, credentials, errors};
-use crate::engine::{CommitSpec, EngineError, ImageInfo, ImportSpec, labels};
+use super::connection::Docker;
+use super::labels::{self, OURS};
+use super::{credentials, errors};
+use crate::engine::{EngineError, ImageInfo, ImportSpec};
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
-
-/// What the names of all labels of ours begin with.
-pub(super) const OURS: &str = "io.farm.";
-
-/// One lock for each reference that is being pulled: an engine's store has one image under a tag, so a pull for
-/// another architecture between a pull and its look-up would return the wrong one.
-#[derive(Debug, Default)]
-pub(super) struct PullLocks(Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>);
-
-impl PullLocks {
-    fn of(&self, reference: &str) -> Arc<tokio::sync::Mutex<()>> {
-        let mut locks = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        locks.entry(reference.to_owned()).or_default().clone()
-    }
-}
 
 /// As engines and registries spell it: `linux/arm64`, `linux/arm/v7`.
 pub(super) fn platform(arch: Arch) -> String {
@@ -53,14 +35,14 @@ pub(super) async fn inspect_raw(
 ) -> Result<Option<ImageInspect>, EngineError> {
     match client.inspect_image(reference).await {
         Ok(image) => Ok(Some(image)),
-        Err(error) if errors::status(&error) == Some(404) => Ok(None),
+        Err(error) if errors::is_not_found(&error) => Ok(None),
         Err(error) => Err(errors::map(endpoint, "look up an image", error)),
     }
 }
 
 pub(super) async fn list(engine: &Docker, label: &str) -> Result<Vec<ImageInfo>, EngineError> {
     let (key, filter) = match label.split_once('=') {
-        Some((key, value)) if key.starts_with(OURS) => (key, format!("{key}={}", encoded(value))),
+        Some((key, value)) if key.starts_with(OURS) => (key, format!("{key}={}", labels::encoded(value))),
         Some((key, _)) => (key, label.to_owned()),
         None => (label, label.to_owned()),
     };
@@ -72,7 +54,7 @@ pub(super) async fn list(engine: &Docker, label: &str) -> Result<Vec<ImageInfo>,
         id: content_id(&image.id),
         tags: tags(&image.repo_tags),
         repo_digests: image.repo_digests,
-        labels: present(image.labels),
+        labels: labels::present(image.labels),
         size_bytes: u64::try_from(image.size).unwrap_or(0),
         created: image.created,
     });
@@ -85,7 +67,7 @@ pub(super) fn info(image: &ImageInspect) -> ImageInfo {
         id: content_id(image.id.as_deref().unwrap_or_default()),
         tags: tags(image.repo_tags.as_deref().unwrap_or_default()),
         repo_digests: image.repo_digests.clone().unwrap_or_default(),
-        labels: present(config.labels.unwrap_or_default()),
+        labels: labels::present(config.labels.unwrap_or_default()),
         size_bytes: image.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0),
         created: image.created.as_deref().map_or(0, seconds),
     }
@@ -107,47 +89,6 @@ fn tags(tags: &[String]) -> Vec<String> {
         tag.strip_prefix("library/").unwrap_or(tag).to_owned()
     });
     short.filter(|tag| tag != "<none>:<none>").collect()
-}
-
-/// The labels as they were given: without those of ours whose value is empty, which a commit could not take away (see
-/// [`commit`]), and with the others decoded.
-fn present(labels: HashMap<String, String>) -> BTreeMap<String, String> {
-    let ours = |name: &str| name.starts_with(OURS);
-    let absent = |name: &str, value: &str| ours(name) && name != labels::OWNED && value.is_empty();
-    let there = labels.into_iter().filter(|(name, value)| !absent(name, value));
-    there.map(|(name, value)| if ours(&name) { (name, decoded(&value)) } else { (name, value) }).collect()
-}
-
-/// A label's value without what engines read differently in the `LABEL` instruction of a commit: Docker expands and
-/// unescapes it as in a Dockerfile, Podman 4 takes it as it stands. Imports and look-ups use the same form.
-pub(super) fn encoded(value: &str) -> String {
-    let mut encoded = String::with_capacity(value.len());
-    for c in value.chars() {
-        match c {
-            '"' | '\\' | '$' | '%' => encoded.push_str(&format!("%{:02x}", c as u32)),
-            c if c.is_ascii_control() => encoded.push_str(&format!("%{:02x}", c as u32)),
-            c => encoded.push(c),
-        }
-    }
-    encoded
-}
-
-fn decoded(value: &str) -> String {
-    let mut parts = value.split('%');
-    let mut decoded = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        match part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if byte.is_ascii() => {
-                decoded.push(char::from(byte));
-                decoded.push_str(&part[2..]);
-            }
-            _ => {
-                decoded.push('%');
-                decoded.push_str(part);
-            }
-        }
-    }
-    decoded
 }
 
 pub(super) async fn pull(
@@ -246,62 +187,13 @@ pub(super) async fn import(engine: &Docker, spec: &ImportSpec, layer: ByteStream
     };
     loaded.ok_or_else(|| EngineError::Refused {
         action: "load an image".to_owned(),
-        status: 200,
         message: format!("{} is not there after it was loaded", spec.tag),
-    })
-}
-
-/// A commit adds to the labels that the container carries, its own and its image's, and can take none away. The ones of
-/// ours that the new image is not to have (the run, the target, the base's digest) are set to nothing instead.
-pub(super) async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {
-    let action = "commit a container";
-    let client = &container.client;
-    let inspected = client.inspect_container(&container.id, None::<InspectContainerOptions>).await;
-    let inspected = inspected.map_err(|error| container.error(action, error))?;
-    let mut all: BTreeMap<String, String> = inspected
-        .config
-        .and_then(|config| config.labels)
-        .unwrap_or_default()
-        .into_keys()
-        .filter(|name| name.starts_with(OURS))
-        .map(|name| (name, String::new()))
-        .collect();
-    all.extend(spec.labels.iter().map(|(name, value)| (name.clone(), encoded(value))));
-    all.insert(labels::OWNED.to_owned(), String::new());
-    let mut changes = vec!["ENTRYPOINT []".to_owned(), r#"CMD ["/bin/sh"]"#.to_owned()];
-    changes.extend(all.iter().map(|(name, value)| format!("LABEL \"{name}\"=\"{value}\"")));
-    let (repository, tag) = spec.tag.rsplit_once(':').unwrap_or((&spec.tag, "latest"));
-    let options = CommitContainerOptionsBuilder::new()
-        .container(&container.id)
-        .repo(repository)
-        .tag(tag)
-        .pause(false)
-        .changes(&changes.join("\n"))
-        .build();
-    // The body is read by Docker and must be there for Podman; what matters is in the changes, which both obey.
-    let committed = client.commit_container(options, ContainerConfig::default()).await;
-    let id = committed.map_err(|error| container.error(action, error))?.id;
-    let image = inspect_raw(client, &container.endpoint, &id).await?;
-    image.map(|image| info(&image)).ok_or_else(|| EngineError::Refused {
-        action: action.to_owned(),
-        status: 200,
-        message: format!("{} is not there after it was committed", spec.tag),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn label_values_survive_every_engines_reading_of_them() {
-        for value in ["plain", "a \"key\" of ${HOME} \\ 100%", "100%25", "%", "%zz", "grün % é", "two\nlines"] {
-            let encoded = encoded(value);
-            assert!(!encoded.contains(['"', '\\', '$', '\n']), "{encoded}");
-            assert_eq!(decoded(&encoded), value);
-        }
-        assert_eq!(decoded("50%é"), "50%é", "a value that something else wrote");
-    }
 
     #[test]
     fn tags_are_short_and_platforms_are_as_registries_have_them() {

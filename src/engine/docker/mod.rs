@@ -6,17 +6,21 @@
 
 mod archive;
 mod build;
+mod check;
 mod client;
+mod connection;
 mod container;
 mod credentials;
 mod endpoint;
 mod errors;
 mod exec;
 mod image;
+mod labels;
 mod pid1;
 mod probe;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,85 +30,30 @@ use bollard::query_parameters::{
 use futures_util::future;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use endpoint::{Surroundings, choice, is_configured};
-
-use super::survey::Asked;
-use super::{
-    BuildSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, OutputSink, labels,
+use self::connection::Docker;
+use crate::engine::discovery::driver::{Driver, Endpoint};
+use crate::engine::labels::{OWNED, RUN};
+use crate::engine::{
+    BuildSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ImageInfo, ImportSpec, OutputSink,
 };
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
-use probe::Quirks;
 
-/// A connection to one engine.
-#[derive(Debug)]
-pub(crate) struct Docker {
-    client: bollard::Docker,
-    endpoint: String,
-    info: EngineInfo,
-    quirks: Quirks,
-    pulls: image::PullLocks,
-}
+pub(super) const DRIVER: Driver = Driver {
+    names: endpoint::NAMES,
+    schemes: endpoint::SCHEMES,
+    title: "a daemon",
+    subject: check::SUBJECT,
+    endpoints: endpoint::endpoints,
+    connect: |endpoint, limit| Box::pin(connect(endpoint, limit)),
+    examine: |endpoints| Box::pin(check::examine(endpoints)),
+    store: |_| None,
+};
 
-/// How long an engine may take to answer that somebody named: a busy one may need a while.
-const NAMED_PATIENCE: Duration = Duration::from_secs(60);
-/// And one behind a usual socket, after which others are to be tried.
-const GUESSED_PATIENCE: Duration = Duration::from_secs(5);
-
-/// The first of the candidates that answers.
-pub(crate) async fn connect(choice: &str, around: &Surroundings) -> Result<Docker, EngineError> {
-    let mut tried = Vec::new();
-    let candidates = endpoint::candidates(choice, around)?;
-    let patience = if candidates.len() == 1 { NAMED_PATIENCE } else { GUESSED_PATIENCE };
-    for candidate in candidates {
-        match Docker::open(&candidate, patience).await {
-            Ok(engine) => return Ok(engine),
-            Err(error) => tried.push((format!("{} ({})", candidate.url, candidate.origin), why_not(error))),
-        }
-    }
-    Err(EngineError::NoEngine { tried })
-}
-
-/// All of the candidates, asked at once.
-pub(crate) async fn survey(choice: &str, around: &Surroundings) -> Result<Vec<Asked>, EngineError> {
-    let ask = |candidate: endpoint::Candidate| async move {
-        let answer = match Docker::open(&candidate, GUESSED_PATIENCE).await {
-            Ok(engine) => Ok(engine.info),
-            Err(error) => Err(why_not(error)),
-        };
-        let socket = candidate.url.strip_prefix("unix://");
-        let absent = socket.is_some_and(|path| !std::path::Path::new(path).exists());
-        Asked { url: candidate.url, origin: candidate.origin, absent, answer }
-    };
-    Ok(future::join_all(endpoint::candidates(choice, around)?.into_iter().map(ask)).await)
-}
-
-/// In words, with what helps.
-fn why_not(error: EngineError) -> String {
-    let reason = match error {
-        EngineError::Unreachable { reason, .. } | EngineError::Config(reason) => reason,
-        other => other.to_string(),
-    };
-    let hint = if reason.contains("ermission denied") {
-        "; this user may not use it: join its group (`docker`), or run a rootless engine"
-    } else if reason.contains("HTTP request to an HTTPS server") {
-        "; set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the folder of the certificates"
-    } else {
-        ""
-    };
-    format!("{reason}{hint}")
-}
-
-impl Docker {
-    async fn open(candidate: &endpoint::Candidate, patience: Duration) -> Result<Docker, EngineError> {
-        let client = client::open(candidate, patience).await?;
-        let (info, quirks) =
-            probe::probe(&client).await.map_err(|error| errors::map(&candidate.url, "describe itself", error))?;
-        Ok(Docker { client, endpoint: candidate.url.clone(), info, quirks, pulls: image::PullLocks::default() })
-    }
-
-    fn error(&self, action: &str, error: bollard::errors::Error) -> EngineError {
-        errors::map(&self.endpoint, action, error)
+async fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Arc<dyn Engine>, EngineError> {
+    match Docker::open(endpoint, limit).await {
+        Ok(engine) => Ok(Arc::new(engine)),
+        Err(error) => Err(EngineError::Unreachable { endpoint: endpoint.url.clone(), reason: check::reason(error) }),
     }
 }
 
@@ -112,6 +61,10 @@ impl Docker {
 impl Engine for Docker {
     fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    fn is_remote(&self) -> bool {
+        !["unix://", "npipe://"].iter().any(|local| self.endpoint.starts_with(local))
     }
 
     async fn ping(&self) -> Result<EngineInfo, EngineError> {
@@ -154,8 +107,12 @@ impl Engine for Docker {
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
         let options = RemoveImageOptionsBuilder::new().force(true).build();
         match self.client.remove_image(reference, Some(options), None).await {
-            Err(error) if errors::status(&error) != Some(404) => Err(self.error("remove an image", error)),
-            _ => Ok(()),
+            Err(error) if errors::is_not_found(&error) => Ok(()),
+            Err(error) => Err(match self.error("remove an image", error) {
+                EngineError::Conflict { action, message } => EngineError::InUse { action, message },
+                other => other,
+            }),
+            Ok(_) => Ok(()),
         }
     }
 
@@ -165,8 +122,8 @@ impl Engine for Docker {
 
     async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError> {
         let label = match run {
-            Some(run) => format!("{}={run}", labels::RUN),
-            None => labels::OWNED.to_owned(),
+            Some(run) => format!("{}={run}", RUN),
+            None => OWNED.to_owned(),
         };
         let filters = HashMap::from([("label", vec![label])]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
@@ -178,7 +135,7 @@ impl Engine for Docker {
     }
 
     async fn caches(&self) -> Result<Vec<String>, EngineError> {
-        let filters = HashMap::from([("label", vec![labels::OWNED])]);
+        let filters = HashMap::from([("label", vec![OWNED])]);
         let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
         let found = self.client.list_volumes(Some(options)).await.map_err(|error| self.error("list caches", error))?;
         let mut names: Vec<String> = found.volumes.unwrap_or_default().into_iter().map(|volume| volume.name).collect();
@@ -188,7 +145,7 @@ impl Engine for Docker {
 
     async fn remove_cache(&self, name: &str) -> Result<(), EngineError> {
         match self.client.remove_volume(name, None::<RemoveVolumeOptions>).await {
-            Err(error) if errors::status(&error) != Some(404) => Err(self.error("remove a cache", error)),
+            Err(error) if !errors::is_not_found(&error) => Err(self.error("remove a cache", error)),
             _ => Ok(()),
         }
     }

@@ -10,12 +10,13 @@ use crate::engine::Limits;
 /// Where control groups of ours can be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Cgroups {
-    memory: Option<Place>,
-    processes: Option<Place>,
+    memory: Option<ParentGroup>,
+    processes: Option<ParentGroup>,
 }
 
+/// A folder to make groups in that have a controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct ParentGroup {
     folder: PathBuf,
     version: Version,
 }
@@ -41,7 +42,7 @@ impl Cgroups {
     }
 
     fn from(mounts: &str, own: &str, allowed: &dyn Fn(&Path) -> bool) -> Cgroups {
-        let find = |controller: &str| place(mounts, own, controller, allowed);
+        let find = |controller: &str| parent_group(mounts, own, controller, allowed);
         Cgroups { memory: find("memory"), processes: find("pids") }
     }
 
@@ -56,8 +57,8 @@ impl Cgroups {
     /// The groups of one container. Memory has one always: its counters are the evidence for an outcome.
     pub(super) fn of_container(&self, name: &str, limits: &Limits) -> Vec<Cgroup> {
         let mut groups: Vec<Cgroup> = Vec::new();
-        let mut add = |place: &Place, limits: Vec<(&str, String)>, swap: Option<(&str, String)>| {
-            let folder = place.folder.join(name);
+        let mut add = |parent: &ParentGroup, limits: Vec<(&str, String)>, swap: Option<(&str, String)>| {
+            let folder = parent.folder.join(name);
             let limits = limits.into_iter().map(|(file, value)| (file.to_owned(), value));
             let swap = swap.map(|(file, value)| (file.to_owned(), value));
             match groups.iter_mut().find(|group| group.folder == folder) {
@@ -68,22 +69,22 @@ impl Cgroups {
                 None => groups.push(Cgroup { folder, limits: limits.collect(), optional: swap.into_iter().collect() }),
             }
         };
-        if let Some(place) = &self.memory {
+        if let Some(parent) = &self.memory {
             let bytes = limits.memory_bytes.map(|bytes| bytes.to_string());
             // No swap beside the memory: a build that swaps is a build that hangs. Not every kernel counts it.
-            match (place.version, bytes) {
-                (_, None) => add(place, Vec::new(), None),
+            match (parent.version, bytes) {
+                (_, None) => add(parent, Vec::new(), None),
                 (Version::One, Some(bytes)) => {
                     let swap = ("memory.memsw.limit_in_bytes", bytes.clone());
-                    add(place, vec![("memory.limit_in_bytes", bytes)], Some(swap));
+                    add(parent, vec![("memory.limit_in_bytes", bytes)], Some(swap));
                 }
                 (Version::Two, Some(bytes)) => {
-                    add(place, vec![("memory.max", bytes)], Some(("memory.swap.max", "0".to_owned())));
+                    add(parent, vec![("memory.max", bytes)], Some(("memory.swap.max", "0".to_owned())));
                 }
             }
         }
-        if let (Some(place), Some(most)) = (&self.processes, limits.pids) {
-            add(place, vec![("pids.max", most.to_string())], None);
+        if let (Some(parent), Some(most)) = (&self.processes, limits.pids) {
+            add(parent, vec![("pids.max", most.to_string())], None);
         }
         groups
     }
@@ -107,8 +108,8 @@ impl Cgroups {
     }
 }
 
-/// A folder to make groups in that have `controller`.
-fn place(mounts: &str, own: &str, controller: &str, allowed: &dyn Fn(&Path) -> bool) -> Option<Place> {
+/// Where groups with `controller` can be made.
+fn parent_group(mounts: &str, own: &str, controller: &str, allowed: &dyn Fn(&Path) -> bool) -> Option<ParentGroup> {
     // Lines of `number:controllers:path` (cgroups(7)); version 2's has number 0 and no controllers.
     let own_path = |wanted: &dyn Fn(&str, &str) -> bool| {
         own.lines().find_map(|line| {
@@ -120,7 +121,7 @@ fn place(mounts: &str, own: &str, controller: &str, allowed: &dyn Fn(&Path) -> b
     let in_version_1 = own_path(&|_, controllers| controllers.split(',').any(|one| one == controller));
     if let Some(path) = in_version_1 {
         let folder = mounted(mounts, "cgroup", Some(controller), &path)?;
-        return allowed(&folder).then_some(Place { folder, version: Version::One });
+        return allowed(&folder).then_some(ParentGroup { folder, version: Version::One });
     }
     let path = own_path(&|number, controllers| number == "0" && controllers.is_empty())?;
     let folder = mounted(mounts, "cgroup2", None, &path)?;
@@ -135,7 +136,7 @@ fn place(mounts: &str, own: &str, controller: &str, allowed: &dyn Fn(&Path) -> b
             let given = fs::read_to_string(above.join("cgroup.subtree_control")).unwrap_or_default();
             given.split_whitespace().any(|one| one == controller) && allowed(above)
         })
-        .map(|folder| Place { folder: folder.to_owned(), version: Version::Two })
+        .map(|folder| ParentGroup { folder: folder.to_owned(), version: Version::Two })
 }
 
 /// Where the group `path` of a hierarchy is in the file system: lines of proc_pid_mountinfo(5).
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_written_is_no_place() {
+    fn what_may_not_be_written_has_no_groups() {
         let found = Cgroups::from(MOUNTS, OWN, &|folder| !folder.ends_with("user/ada"));
         assert!(!found.limits_memory() && found.limits_processes());
     }

@@ -20,8 +20,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::cgroup::Cgroups;
 use super::protocol::{self, Answer, Cgroup, Request};
-use super::store::{Image, Layer, Store};
-use super::{Shared, blocking};
+use super::shared::{Shared, blocking};
+use super::store::Image;
 use crate::engine::{
     CommitSpec, Container, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, OutputSink, OutputStream, Stats,
 };
@@ -108,7 +108,7 @@ impl NativeContainer {
     fn unexpected(&self, action: &str, answer: Answer) -> EngineError {
         match answer {
             Answer::DiskFull => EngineError::DiskFull { action: action.to_owned() },
-            Answer::Failed(message) => EngineError::Refused { action: action.to_owned(), status: 500, message },
+            Answer::Failed(message) => EngineError::Failed { action: action.to_owned(), message },
             other => self.ended(format!("it answered {other:?}")),
         }
     }
@@ -345,30 +345,5 @@ fn left(pipe: &pipe::Receiver) -> Option<Bytes> {
             Some(Bytes::from(buffer))
         }
         _ => None,
-    }
-}
-
-impl Shared {
-    /// Makes an image of the layer that grew in a folder, on top of another's.
-    pub(super) fn add_layer(
-        &self,
-        folder: &std::path::Path,
-        parent: Option<&Image>,
-        tag: &str,
-        arch: Arch,
-        labels: &BTreeMap<String, String>,
-        env: Vec<String>,
-    ) -> io::Result<ImageInfo> {
-        let layer = self.seal(folder)?;
-        let config = serde_json::to_vec(&Store::config(parent, arch, labels, env, &layer.diff_id))?;
-        let manifest = self.store.manifest(parent, &config, &layer)?;
-        self.store.add_image(tag, None, &manifest, &config, vec![(folder.to_owned(), layer.diff_id)])
-    }
-
-    /// What the tree of a finished layer is, written down beside it.
-    pub(super) fn seal(&self, folder: &std::path::Path) -> io::Result<Layer> {
-        let (diff_id, bytes) = self.helpers.digest(&folder.join(super::store::TREE))?;
-        super::store::write_seal(folder, &diff_id)?;
-        Ok(Layer { diff_id, bytes })
     }
 }

@@ -10,9 +10,10 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream as streams};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::engine::Native;
 use super::registry::{self, Compression, Remote, RemoteLayer};
+use super::shared::blocking;
 use super::store::Staging;
-use super::{Native, blocking};
 use crate::engine::{EngineError, ImageInfo};
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
@@ -107,7 +108,7 @@ async fn fetch(
         Err(EngineError::Source(error)) => {
             Err(EngineError::Pull { reference: reference.to_owned(), reason: error.to_string() })
         }
-        Err(EngineError::Refused { message, .. }) => {
+        Err(EngineError::Failed { message, .. }) => {
             Err(EngineError::Pull { reference: reference.to_owned(), reason: message })
         }
         Err(error) => Err(error),

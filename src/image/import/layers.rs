@@ -3,15 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Layer, Opened, Place};
+use super::opened::{Failure, Layer, Opened};
 use crate::stream::{self, Bounded};
 use crate::types::printable;
 
@@ -37,13 +35,13 @@ pub struct LeftOut {
 }
 
 /// An entry by its layer and its number in that.
-type Entry = (usize, usize);
+type EntryIndex = (usize, usize);
 
 /// What came of all layers.
 #[derive(Debug)]
 pub(super) struct Merged {
     /// The names that an entry has in the end: several for a file with hard links.
-    names: HashMap<Entry, Vec<Vec<u8>>>,
+    names: HashMap<EntryIndex, Vec<Vec<u8>>>,
     /// Of each layer, as it was read.
     pub(super) diff_ids: Vec<String>,
     pub(super) left_out: LeftOut,
@@ -51,7 +49,7 @@ pub(super) struct Merged {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Node {
-    entry: Entry,
+    entry: EntryIndex,
     is_folder: bool,
 }
 
@@ -143,7 +141,7 @@ pub(super) fn merge(opened: &Opened, cancel: &CancellationToken) -> Result<Merge
     if !all.values().any(|node| !node.is_folder) {
         return Err(Failure::unfit("there is no file in it"));
     }
-    let mut names: HashMap<Entry, Vec<Vec<u8>>> = HashMap::new();
+    let mut names: HashMap<EntryIndex, Vec<Vec<u8>>> = HashMap::new();
     for (name, node) in all {
         names.entry(node.entry).or_default().push(name);
     }
@@ -264,7 +262,7 @@ fn walk(
     cancel: &CancellationToken,
     mut each: impl FnMut(usize, Vec<u8>, &mut tar::Entry<'_, &mut dyn Read>) -> io::Result<()>,
 ) -> Result<String, Failure> {
-    let reader = layer.place.open().map_err(Failure::from)?;
+    let reader = layer.source.open().map_err(Failure::from)?;
     let plain_tar = stream::decompressed(BufReader::with_capacity(BUFFER, reader))?;
     let mut hashing = Hashing { inner: plain_tar, digest: Sha256::new(), cancel: cancel.clone() };
     let walked = entries(&mut hashing, &mut each);
@@ -309,34 +307,6 @@ fn entries(reader: &mut dyn Read, each: Each<'_>) -> io::Result<()> {
         index += 1;
         // What is left of its content is no part of the next header.
         io::copy(&mut entry, &mut io::sink())?;
-    }
-}
-
-impl Place {
-    /// The bytes, from the first on, as they lie there.
-    pub(super) fn open(&self) -> io::Result<Box<dyn Read>> {
-        Ok(match self {
-            Place::File(path) => Box::new(File::open(path)?),
-            Place::Part { file, start, size } => Box::new(Part { file: file.clone(), at: *start, left: *size }),
-        })
-    }
-}
-
-/// Reads a part of a file that others read, too.
-struct Part {
-    file: Arc<File>,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Part {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        use std::os::unix::fs::FileExt;
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
-        let n = self.file.read_at(&mut buffer[..most], self.at)?;
-        self.at += n as u64;
-        self.left -= n as u64;
-        Ok(n)
     }
 }
 

@@ -4,12 +4,12 @@
 
 mod layers;
 mod open;
+mod opened;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use crate::engine::{EngineError, ImageInfo, ImportSpec, labels};
 use crate::stream;
 use crate::types::{Arch, printable};
 
+use self::opened::Failure;
 pub use layers::LeftOut;
 
 /// What [`labels::KIND`] says of an image that came from a file: nobody but the user can make it again.
@@ -78,7 +79,7 @@ pub(super) async fn import(
         Ok(image) => Ok(Imported { image, arch, left_out }),
         Err(EngineError::Source(error)) => Err(failed(error.to_string())),
         // What one engine finds in a file, an owner that it cannot map, say, is the file's.
-        Err(EngineError::Refused { message, .. }) => {
+        Err(EngineError::Refused { message, .. } | EngineError::Failed { message, .. }) => {
             Err(failed(format!("the engine refuses it: {}", printable(&message))))
         }
         Err(error) => Err(error.into()),
@@ -97,54 +98,4 @@ pub(super) fn with_tag(reference: &str) -> String {
         true => reference.to_owned(),
         false => format!("{reference}:latest"),
     }
-}
-
-/// Why a file makes no image.
-#[derive(Debug, PartialEq, Eq)]
-enum Failure {
-    Cancelled,
-    /// To be read after the file's name.
-    Unfit(String),
-}
-
-impl Failure {
-    fn unfit(reason: impl Into<String>) -> Failure {
-        Failure::Unfit(reason.into())
-    }
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::Unfit(error.to_string())
-    }
-}
-
-/// One layer, to be opened as often as it is read.
-#[derive(Debug)]
-struct Layer {
-    place: Place,
-    /// What its uncompressed tar has to be, where the image says so.
-    diff_id: Option<String>,
-}
-
-/// Where a layer's bytes are.
-#[derive(Debug)]
-enum Place {
-    File(PathBuf),
-    /// A part of a file.
-    Part {
-        file: std::sync::Arc<std::fs::File>,
-        start: u64,
-        size: u64,
-    },
-}
-
-/// A file that is an image: its layers, the lowest first.
-#[derive(Debug)]
-struct Opened {
-    layers: Vec<Layer>,
-    /// `NAME=value`
-    env: Vec<String>,
-    /// Whether it is a plain root file system, in which no name means that something is taken away.
-    plain: bool,
 }

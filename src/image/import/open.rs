@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::layers::plain;
-use super::{Failure, Layer, Opened, Place};
+use super::opened::{ByteSource, Failure, Layer, Opened};
 use crate::stream::{self, Bounded};
 use crate::types::{Arch, printable};
 
@@ -46,7 +46,7 @@ pub(super) fn open(path: &Path, arch: Arch, cancel: &CancellationToken) -> Resul
     let found = scan(tar, cancel)?;
     let has = |name: &str| found.contains_key(name.as_bytes());
     if !(has("manifest.json") || has("oci-layout") && has("index.json")) {
-        let layer = Layer { place: Place::File(path.to_owned()), diff_id: None };
+        let layer = Layer { source: ByteSource::File(path.to_owned()), diff_id: None };
         return Ok(Opened { layers: vec![layer], env: Vec::new(), plain: true });
     }
     // Its parts are read here and there: from the file itself, or from a copy where that is compressed.
@@ -76,7 +76,7 @@ pub(super) fn open(path: &Path, arch: Arch, cancel: &CancellationToken) -> Resul
     };
     let archive = Archive { file: Arc::new(file), found };
     match archive.find("manifest.json")? {
-        Some(place) => saved(&archive, &place, arch),
+        Some(source) => saved(&archive, &source, arch),
         None => layout(&archive, arch),
     }
 }
@@ -148,12 +148,12 @@ fn beside(folder: &[u8], target: &[u8]) -> Option<Vec<u8>> {
 
 /// Files by name: those of a folder, or of a tar.
 trait Files {
-    fn find(&self, name: &str) -> Result<Option<Place>, Failure>;
+    fn find(&self, name: &str) -> Result<Option<ByteSource>, Failure>;
 
     fn document(&self, name: &str) -> Result<Vec<u8>, Failure> {
-        let place = self.find(name)?.ok_or_else(|| Failure::unfit(format!("it has no {}", printable(name))))?;
+        let source = self.find(name)?.ok_or_else(|| Failure::unfit(format!("it has no {}", printable(name))))?;
         let mut bytes = Vec::new();
-        place.open()?.take(LARGEST_DOCUMENT + 1).read_to_end(&mut bytes)?;
+        source.open()?.take(LARGEST_DOCUMENT + 1).read_to_end(&mut bytes)?;
         match bytes.len() as u64 > LARGEST_DOCUMENT {
             true => Err(Failure::unfit(format!("its {} is larger than {LARGEST_DOCUMENT} bytes", printable(name)))),
             false => Ok(bytes),
@@ -174,9 +174,9 @@ trait Files {
 struct Folder(PathBuf);
 
 impl Files for Folder {
-    fn find(&self, name: &str) -> Result<Option<Place>, Failure> {
+    fn find(&self, name: &str) -> Result<Option<ByteSource>, Failure> {
         let path = self.0.join(name);
-        Ok(path.is_file().then_some(Place::File(path)))
+        Ok(path.is_file().then_some(ByteSource::File(path)))
     }
 }
 
@@ -186,14 +186,14 @@ struct Archive {
 }
 
 impl Files for Archive {
-    fn find(&self, name: &str) -> Result<Option<Place>, Failure> {
+    fn find(&self, name: &str) -> Result<Option<ByteSource>, Failure> {
         let mut found = self.found.get(plain(name.as_bytes())?.as_slice());
         if let Some(Found::Link(target)) = found {
             found = self.found.get(target);
         }
         Ok(match found {
             Some(Found::At { start, size }) => {
-                Some(Place::Part { file: self.file.clone(), start: *start, size: *size })
+                Some(ByteSource::Part { file: self.file.clone(), start: *start, size: *size })
             }
             _ => None,
         })
@@ -286,16 +286,16 @@ fn layout(files: &impl Files, arch: Arch) -> Result<Opened, Failure> {
     let document: Document = parsed(&text, "index.json")?;
     let (config, layers) = image(files, document, arch, 0)?;
     let text = files.blob(&config)?;
-    let mut places = Vec::new();
+    let mut sources = Vec::new();
     for layer in layers {
         let media_type = &layer.media_type;
         if ["encrypted", "foreign", "nondistributable"].iter().any(|word| media_type.contains(word)) {
             return Err(Failure::unfit(format!("it has a layer of type `{}`", printable(media_type))));
         }
-        let place = files.find(&blob_name(&layer.digest)?)?;
-        places.push(place.ok_or_else(|| Failure::unfit(format!("its layer {} is not in it", layer.digest)))?);
+        let source = files.find(&blob_name(&layer.digest)?)?;
+        sources.push(source.ok_or_else(|| Failure::unfit(format!("its layer {} is not in it", layer.digest)))?);
     }
-    opened(&text, places, arch)
+    opened(&text, sources, arch)
 }
 
 /// The configuration and the layers of the image for `arch`.
@@ -349,7 +349,7 @@ fn names(images: &[&Descriptor]) -> String {
 }
 
 /// What `docker save` wrote.
-fn saved(files: &impl Files, manifest: &Place, arch: Arch) -> Result<Opened, Failure> {
+fn saved(files: &impl Files, manifest: &ByteSource, arch: Arch) -> Result<Opened, Failure> {
     let mut text = Vec::new();
     manifest.open()?.take(LARGEST_DOCUMENT).read_to_end(&mut text)?;
     let images: Vec<Saved> = parsed(&text, "manifest.json")?;
@@ -363,15 +363,15 @@ fn saved(files: &impl Files, manifest: &Place, arch: Arch) -> Result<Opened, Fai
         )));
     };
     let text = files.document(&image.config)?;
-    let mut places = Vec::new();
+    let mut sources = Vec::new();
     for layer in &image.layers {
-        let place = files.find(layer)?;
-        places.push(place.ok_or_else(|| Failure::unfit(format!("its layer {} is not in it", printable(layer))))?);
+        let source = files.find(layer)?;
+        sources.push(source.ok_or_else(|| Failure::unfit(format!("its layer {} is not in it", printable(layer))))?);
     }
-    opened(&text, places, arch)
+    opened(&text, sources, arch)
 }
 
-fn opened(config: &[u8], places: Vec<Place>, arch: Arch) -> Result<Opened, Failure> {
+fn opened(config: &[u8], sources: Vec<ByteSource>, arch: Arch) -> Result<Opened, Failure> {
     let config: Config = parsed(config, "configuration")?;
     let variant = config.variant.clone().filter(|variant| !variant.is_empty());
     let platform = Platform { os: config.os.clone(), architecture: config.architecture.clone(), variant };
@@ -381,17 +381,17 @@ fn opened(config: &[u8], places: Vec<Place>, arch: Arch) -> Result<Opened, Failu
         return Err(Failure::unfit(format!("it is for {os}/{said}, not for {arch} (--arch)")));
     }
     let diff_ids = config.rootfs.diff_ids;
-    if places.len() != diff_ids.len() || places.is_empty() {
-        let (layers, said) = (places.len(), diff_ids.len());
+    if sources.len() != diff_ids.len() || sources.is_empty() {
+        let (layers, said) = (sources.len(), diff_ids.len());
         return Err(Failure::unfit(format!("it has {layers} layers, and its configuration says {said}")));
     }
-    if places.len() > MOST_LAYERS {
-        return Err(Failure::unfit(format!("it has {} layers, more than {MOST_LAYERS}", places.len())));
+    if sources.len() > MOST_LAYERS {
+        return Err(Failure::unfit(format!("it has {} layers, more than {MOST_LAYERS}", sources.len())));
     }
     let env = config.config.and_then(|process| process.env).unwrap_or_default();
     if let Some(bad) = env.iter().find(|pair| !pair.contains('=') || pair.contains('\0')) {
         return Err(Failure::unfit(format!("its environment has `{}`, which is no NAME=value", printable(bad))));
     }
-    let layers = places.into_iter().zip(diff_ids).map(|(place, diff_id)| Layer { place, diff_id: Some(diff_id) });
+    let layers = sources.into_iter().zip(diff_ids).map(|(source, diff_id)| Layer { source, diff_id: Some(diff_id) });
     Ok(Opened { layers: layers.collect(), env, plain: false })
 }

@@ -12,9 +12,9 @@ use super::{Failure, identity, open, with_tag};
 use crate::types::Arch;
 
 /// An entry of a tar: name, kind, and content or target.
-type Entry<'a> = (&'a str, char, &'a str);
+type EntrySpec<'a> = (&'a str, char, &'a str);
 
-fn tar(entries: &[Entry<'_>]) -> Vec<u8> {
+fn tar(entries: &[EntrySpec<'_>]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, kind, text) in entries {
         let mut header = tar::Header::new_ustar();
@@ -94,7 +94,7 @@ fn read(file: &Path, arch: Arch) -> Result<Found, String> {
     Ok((files, merged.left_out, opened.env))
 }
 
-fn root(entries: &[Entry<'_>]) -> Result<(BTreeMap<String, String>, LeftOut), String> {
+fn root(entries: &[EntrySpec<'_>]) -> Result<(BTreeMap<String, String>, LeftOut), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("root");
     fs::write(&path, tar(entries)).unwrap();
@@ -151,7 +151,7 @@ fn hard_links_stay_one_file() {
 
 #[test]
 fn what_cannot_be_a_root_file_system_is_refused() {
-    let cases: [(&[Entry<'_>], &str); 10] = [
+    let cases: [(&[EntrySpec<'_>], &str); 10] = [
         (&[("etc/x", 'f', ""), ("../etc/passwd", 'f', "")], "../etc/passwd: a name that leads out"),
         (&[("etc/x", 'f', ""), ("a/../../b", 'l', "x")], "a/../../b: a name that leads out"),
         (&[("etc/x", 'f', ""), ("usr/x", 'h', "../../etc/shadow")], "usr/x: a name that leads out"),

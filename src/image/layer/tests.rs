@@ -1,7 +1,7 @@
-use super::super::deb::tests::{Entry, tarball};
+use super::super::deb::tests::{TarMember, tarball};
 use super::*;
 
-fn deb(name: &str, more: &[(&str, &str)], data: &[(&str, Entry<'_>)]) -> (Package, Deb) {
+fn deb(name: &str, more: &[(&str, &str)], data: &[(&str, TarMember<'_>)]) -> (Package, Deb) {
     let package = Package::for_test(name, "1");
     let control = format!("Package: {name}\nVersion: 1\nArchitecture: amd64\nDescription: a\n b\n");
     let mut control = BTreeMap::from([("control".to_owned(), control.into_bytes())]);
@@ -37,7 +37,7 @@ fn layer(mut debs: Vec<(Package, Deb)>) -> Result<BTreeMap<String, (String, Stri
     Ok(seen)
 }
 
-fn refusal(data: &[(&str, Entry<'_>)]) -> String {
+fn refusal(data: &[(&str, TarMember<'_>)]) -> String {
     match layer(vec![deb("evil", &[], data)]) {
         Err(LayerError::Refused { package, reason }) => format!("{package}: {reason}"),
         Err(LayerError::Io(error)) => panic!("{error}"),
@@ -47,8 +47,11 @@ fn refusal(data: &[(&str, Entry<'_>)]) -> String {
 
 #[test]
 fn packages_land_behind_the_links_of_merged_usr() {
-    let base =
-        deb("base-files", &[], &[("./", Entry::Directory), ("./bin/", Entry::Directory), ("./etc/", Entry::Directory)]);
+    let base = deb(
+        "base-files",
+        &[],
+        &[("./", TarMember::Directory), ("./bin/", TarMember::Directory), ("./etc/", TarMember::Directory)],
+    );
     let dash = deb(
         "dash",
         &[
@@ -57,12 +60,12 @@ fn packages_land_behind_the_links_of_merged_usr() {
             ("triggers", "interest-noawait ldconfig\ninterest /usr/lib\nactivate x\n"),
         ],
         &[
-            ("./bin/", Entry::Directory),
-            ("./bin/dash", Entry::File(b"ELF")),
-            ("./bin/sh", Entry::Symlink("dash")),
-            ("./usr/bin/dash", Entry::Symlink("/bin/dash")),
-            ("./bin/also", Entry::Hardlink("./bin/dash")),
-            ("./etc/dash.conf", Entry::File(b"x")),
+            ("./bin/", TarMember::Directory),
+            ("./bin/dash", TarMember::File(b"ELF")),
+            ("./bin/sh", TarMember::Symlink("dash")),
+            ("./usr/bin/dash", TarMember::Symlink("/bin/dash")),
+            ("./bin/also", TarMember::Hardlink("./bin/dash")),
+            ("./etc/dash.conf", TarMember::File(b"x")),
         ],
     );
     let seen = layer(vec![base, dash]).unwrap();
@@ -93,36 +96,44 @@ fn links_that_base_files_brings_are_taken_as_they_are() {
     let base = deb(
         "base-files",
         &[],
-        &[("./usr/", Entry::Directory), ("./usr/bin/", Entry::Directory), ("./bin", Entry::Symlink("usr/bin"))],
+        &[
+            ("./usr/", TarMember::Directory),
+            ("./usr/bin/", TarMember::Directory),
+            ("./bin", TarMember::Symlink("usr/bin")),
+        ],
     );
-    let seen = layer(vec![base, deb("a", &[], &[("./bin/a", Entry::File(b""))])]).unwrap();
+    let seen = layer(vec![base, deb("a", &[], &[("./bin/a", TarMember::File(b""))])]).unwrap();
     assert!(seen.contains_key("usr/bin/a") && !seen.contains_key("lib64"));
 }
 
 #[test]
 fn masters_become_passwd_and_group() {
-    let seen =
-        layer(vec![deb("base-passwd", &[], &[("./usr/share/base-passwd/passwd.master", Entry::File(b"root:*:0:0"))])])
-            .unwrap();
+    let seen = layer(vec![deb(
+        "base-passwd",
+        &[],
+        &[("./usr/share/base-passwd/passwd.master", TarMember::File(b"root:*:0:0"))],
+    )])
+    .unwrap();
     assert_eq!(seen["etc/passwd"].1, "root:*:0:0");
     assert_eq!(seen["usr/share/base-passwd/passwd.master"].1, "root:*:0:0");
 }
 
 #[test]
 fn nothing_leaves_its_folder_or_takes_what_is_not_its_own() {
-    assert!(refusal(&[("./../etc/shadow", Entry::File(b""))]).contains("leaves its folder"));
-    assert!(refusal(&[("/etc/shadow", Entry::File(b""))]).contains("absolute"));
-    assert!(refusal(&[("./a\nb", Entry::File(b""))]).contains("control character"));
-    assert!(refusal(&[("./dev/null", Entry::Device)]).contains("neither file"));
-    assert!(refusal(&[("./shadow", Entry::Hardlink("etc/shadow"))]).contains("does not hold"));
-    assert!(refusal(&[("./shadow", Entry::Hardlink("../etc/shadow"))]).contains("leaves its folder"));
-    assert!(refusal(&[("./usr", Entry::File(b""))]).contains("directory"));
-    assert!(refusal(&[("./a", Entry::File(b"")), ("./a/b", Entry::File(b""))]).contains("below a file"));
+    assert!(refusal(&[("./../etc/shadow", TarMember::File(b""))]).contains("leaves its folder"));
+    assert!(refusal(&[("/etc/shadow", TarMember::File(b""))]).contains("absolute"));
+    assert!(refusal(&[("./a\nb", TarMember::File(b""))]).contains("control character"));
+    assert!(refusal(&[("./dev/null", TarMember::Device)]).contains("neither file"));
+    assert!(refusal(&[("./shadow", TarMember::Hardlink("etc/shadow"))]).contains("does not hold"));
+    assert!(refusal(&[("./shadow", TarMember::Hardlink("../etc/shadow"))]).contains("leaves its folder"));
+    assert!(refusal(&[("./usr", TarMember::File(b""))]).contains("directory"));
+    assert!(refusal(&[("./a", TarMember::File(b"")), ("./a/b", TarMember::File(b""))]).contains("below a file"));
     assert!(
-        refusal(&[("./a", Entry::Symlink("b")), ("./b", Entry::Symlink("a")), ("./a/c", Entry::File(b""))])
+        refusal(&[("./a", TarMember::Symlink("b")), ("./b", TarMember::Symlink("a")), ("./a/c", TarMember::File(b""))])
             .contains("links")
     );
-    let twice = layer(vec![deb("a", &[], &[("./x", Entry::File(b"1"))]), deb("b", &[], &[("./x", Entry::File(b"2"))])]);
+    let twice =
+        layer(vec![deb("a", &[], &[("./x", TarMember::File(b"1"))]), deb("b", &[], &[("./x", TarMember::File(b"2"))])]);
     assert!(matches!(twice, Err(LayerError::Refused { package, .. }) if package == "b"));
 }
 
@@ -132,10 +143,10 @@ fn a_link_out_of_the_root_stays_inside() {
         "a",
         &[],
         &[
-            ("./out", Entry::Symlink("../../../tmp")),
-            ("./out/x", Entry::File(b"x")),
-            ("./abs", Entry::Symlink("/var/y")),
-            ("./abs/z", Entry::File(b"")),
+            ("./out", TarMember::Symlink("../../../tmp")),
+            ("./out/x", TarMember::File(b"x")),
+            ("./abs", TarMember::Symlink("/var/y")),
+            ("./abs/z", TarMember::File(b"")),
         ],
     )])
     .unwrap();

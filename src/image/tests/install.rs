@@ -76,11 +76,11 @@ async fn install_as(
 ) -> Option<(Vec<String>, String)> {
     let control = "Package: tool\nVersion: 1\nArchitecture: amd64\n";
     let control = tarball(&[
-        ("./control", Entry::File(control.as_bytes())),
-        ("./preinst", Entry::File(b"#!/bin/sh\n")),
-        ("./triggers", Entry::File(b"activate-noawait ldconfig\n")),
+        ("./control", TarMember::File(control.as_bytes())),
+        ("./preinst", TarMember::File(b"#!/bin/sh\n")),
+        ("./triggers", TarMember::File(b"activate-noawait ldconfig\n")),
     ]);
-    let data = tarball(&[(file, Entry::File(b"ELF"))]);
+    let data = tarball(&[(file, TarMember::File(b"ELF"))]);
     let tool = ar(&[("debian-binary", b"2.0\n"), ("control.tar", &control), ("data.tar", &data)]);
     let mut lab = Lab::holding(&[("tool", "Depends: apt\n", tool)])?;
     let engine = FakeEngine::new();

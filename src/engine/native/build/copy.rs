@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use super::entries::{self, Change, Kind};
-use super::{CONTEXT, Place, State, glob, users};
+use super::entries::{self, Change, FileKind};
+use super::stage::{CONTEXT, Position, StageState};
+use super::{glob, users};
 use crate::engine::native::container::NativeContainer;
 use crate::engine::native::dockerfile::{Copy, Source, words};
 use crate::engine::{Container, EngineError, GuestPath};
@@ -36,38 +37,38 @@ enum Item {
 }
 
 pub(super) async fn copy(
-    place: &Place<'_>,
+    position: &Position<'_>,
     copy: &Copy,
     from: &Origin,
     container: &NativeContainer,
-    state: &State,
+    state: &StageState,
 ) -> Result<(), EngineError> {
     let value = |name: &str| state.value(name);
     let owner = match &copy.owner {
-        Some(owner) => Some(users::of_files(place, container, &place.expand(owner, &value)?).await?),
+        Some(owner) => Some(users::of_files(position, container, &position.expand(owner, &value)?).await?),
         // What is copied from a stage or an image stays whose it is.
         None => (from.root == CONTEXT).then_some((0, 0)),
     };
-    let written = place.expand(&copy.destination, &value)?;
+    let written = position.expand(&copy.destination, &value)?;
     let destination = clean_path(&state.workdir, &written);
     let named_folder = written.is_empty() || written == "." || written.ends_with('/') || written.ends_with("/.");
     let mut items = Vec::new();
     for source in &copy.sources {
         match source {
-            Source::Path(path) => items.extend(find(place, from, &place.expand(path, &value)?).await?),
+            Source::Path(path) => items.extend(find(position, from, &position.expand(path, &value)?).await?),
             Source::Document(document) => {
                 let text = match document.expands {
-                    true => words::expand_document(&document.text(), place.file.escape, &value),
+                    true => words::expand_document(&document.text(), position.file.escape, &value),
                     false => Ok(document.text()),
                 };
-                let text = text.map_err(|problem| place.wrong(format!("in `{}`: {problem}", document.name)))?;
+                let text = text.map_err(|problem| position.wrong(format!("in `{}`: {problem}", document.name)))?;
                 items.push(Item::Document { name: document.name.clone(), text });
             }
         }
     }
     if items.len() > 1 && !named_folder {
         let message = format!("{} files go to `{written}`: a folder that takes several ends with `/`", items.len());
-        return Err(place.wrong(message));
+        return Err(position.wrong(message));
     }
     let is_folder = is_folder(container, &destination).await?;
     let to_folder = named_folder || is_folder;
@@ -80,20 +81,20 @@ pub(super) async fn copy(
         match item {
             Item::Document { name, text } => {
                 if to_folder {
-                    make_folder(place, container, &destination, owner.unwrap_or_default()).await?;
+                    make_folder(position, container, &destination, owner.unwrap_or_default()).await?;
                 }
-                put(place, container, entries::text(text, change(into(&name), false))).await?;
+                put(position, container, entries::text(text, change(into(&name), false))).await?;
             }
             Item::Folder(path) => {
-                make_folder(place, container, &destination, owner.unwrap_or_default()).await?;
+                make_folder(position, container, &destination, owner.unwrap_or_default()).await?;
                 let files = from.container.download(&GuestPath::new(path)).await?;
-                put(place, container, entries::changed(files, change(destination.clone(), true))).await?;
+                put(position, container, entries::changed(files, change(destination.clone(), true))).await?;
             }
             Item::File { path, name } => {
                 let path = GuestPath::new(path);
                 let unpacks = copy.unpacks && entries::is_archive(&from.container, &path).await?;
                 if to_folder || unpacks {
-                    make_folder(place, container, &destination, owner.unwrap_or_default()).await?;
+                    make_folder(position, container, &destination, owner.unwrap_or_default()).await?;
                 }
                 let file = from.container.download(&path).await?;
                 let files = match unpacks {
@@ -104,7 +105,7 @@ pub(super) async fn copy(
                     }
                     false => entries::changed(file, change(into(&name), false)),
                 };
-                put(place, container, files).await?;
+                put(position, container, files).await?;
             }
         }
     }
@@ -112,10 +113,14 @@ pub(super) async fn copy(
 }
 
 /// Hands files over. What goes wrong with that is the Dockerfile's: names in the way, owners that there are none of.
-async fn put(place: &Place<'_>, container: &NativeContainer, files: stream::ByteStream) -> Result<(), EngineError> {
+async fn put(
+    position: &Position<'_>,
+    container: &NativeContainer,
+    files: stream::ByteStream,
+) -> Result<(), EngineError> {
     match container.upload(&GuestPath::new("/"), files).await {
-        Err(EngineError::Source(error)) => Err(place.wrong(format!("cannot copy: {error}"))),
-        Err(EngineError::Refused { message, .. }) => Err(place.wrong(format!("cannot copy: {message}"))),
+        Err(EngineError::Source(error)) => Err(position.wrong(format!("cannot copy: {error}"))),
+        Err(EngineError::Failed { message, .. }) => Err(position.wrong(format!("cannot copy: {message}"))),
         result => result,
     }
 }
@@ -131,7 +136,7 @@ async fn is_folder(container: &NativeContainer, path: &str) -> Result<bool, Engi
 
 /// As `mkdir -p`; what is there stays as it is.
 pub(super) async fn make_folder(
-    place: &Place<'_>,
+    position: &Position<'_>,
     container: &NativeContainer,
     path: &str,
     owner: (u32, u32),
@@ -140,27 +145,27 @@ pub(super) async fn make_folder(
         return Ok(());
     }
     if entries::kind(container, &GuestPath::new(path)).await?.is_some() {
-        return Err(place.wrong(format!("`{}` is there, and no folder", printable(path))));
+        return Err(position.wrong(format!("`{}` is there, and no folder", printable(path))));
     }
-    put(place, container, entries::folder(path, owner)).await
+    put(position, container, entries::folder(path, owner)).await
 }
 
 /// What a source means: one file or folder, or what a pattern finds.
-async fn find(place: &Place<'_>, from: &Origin, source: &str) -> Result<Vec<Item>, EngineError> {
+async fn find(position: &Position<'_>, from: &Origin, source: &str) -> Result<Vec<Item>, EngineError> {
     let inside = clean_path("/", source);
     if from.root == CONTEXT && leads_out(source) {
-        return Err(place.wrong(format!("`{}` is outside of the build context", printable(source))));
+        return Err(position.wrong(format!("`{}` is outside of the build context", printable(source))));
     }
     if !glob::is_pattern(&inside) {
-        return Ok(vec![item(place, from, &inside, source).await?]);
+        return Ok(vec![item(position, from, &inside, source).await?]);
     }
     let parts: Vec<&str> = inside.trim_start_matches('/').split('/').collect();
     let fixed = parts.iter().take_while(|part| !glob::is_pattern(part)).count();
     let folder = format!("/{}", parts[..fixed].join("/"));
     let pattern = parts[fixed..].join("/");
-    let nothing = || place.wrong(format!("`{}` matches no file {}", printable(source), origin_name(from)));
-    let folder = match resolve(place, from, &folder).await? {
-        Some((folder, Kind::Folder)) => folder,
+    let nothing = || position.wrong(format!("`{}` matches no file {}", printable(source), origin_name(from)));
+    let folder = match resolve(position, from, &folder).await? {
+        Some((folder, FileKind::Folder)) => folder,
         _ => return Err(nothing()),
     };
     let path = GuestPath::new(folder.clone());
@@ -169,7 +174,7 @@ async fn find(place: &Place<'_>, from: &Origin, source: &str) -> Result<Vec<Item
     for name in entries::names(&from.container, &path, parts.len() - fixed, wanted).await? {
         let path = clean_path(&folder, &name);
         let path = path.strip_prefix(from.root).unwrap_or(&path).to_owned();
-        items.push(item(place, from, &path, &name).await?);
+        items.push(item(position, from, &path, &name).await?);
     }
     if items.is_empty() { Err(nothing()) } else { Ok(items) }
 }
@@ -191,37 +196,41 @@ fn leads_out(source: &str) -> bool {
     false
 }
 
-async fn item(place: &Place<'_>, from: &Origin, path: &str, source: &str) -> Result<Item, EngineError> {
-    match resolve(place, from, path).await? {
-        Some((path, Kind::Folder)) => Ok(Item::Folder(path)),
-        Some((whole, Kind::File)) => {
+async fn item(position: &Position<'_>, from: &Origin, path: &str, source: &str) -> Result<Item, EngineError> {
+    match resolve(position, from, path).await? {
+        Some((path, FileKind::Folder)) => Ok(Item::Folder(path)),
+        Some((whole, FileKind::File)) => {
             let name = path.rsplit('/').next().unwrap_or(path).to_owned();
             Ok(Item::File { path: whole, name })
         }
-        Some(_) => Err(place.wrong(format!("`{}` is no file and no folder", printable(source)))),
-        None => Err(place.wrong(format!("`{}` is no file {}", printable(source), origin_name(from)))),
+        Some(_) => Err(position.wrong(format!("`{}` is no file and no folder", printable(source)))),
+        None => Err(position.wrong(format!("`{}` is no file {}", printable(source), origin_name(from)))),
     }
 }
 
 /// Follows links, in the origin's root, to what is at a path: where that is in its container, and what.
-async fn resolve(place: &Place<'_>, from: &Origin, path: &str) -> Result<Option<(String, Kind)>, EngineError> {
+async fn resolve(
+    position: &Position<'_>,
+    from: &Origin,
+    path: &str,
+) -> Result<Option<(String, FileKind)>, EngineError> {
     let mut path = path.to_owned();
     for _ in 0..MOST_LINKS {
         let whole = clean_path("/", &format!("{}{path}", from.root));
         if whole == "/" {
             let message = "farm's own engine does not copy from the root folder itself: name the folders to copy, or build \
                            with Docker or Podman (--engine)";
-            return Err(place.wrong(message));
+            return Err(position.wrong(message));
         }
         match entries::kind(&from.container, &GuestPath::new(whole.clone())).await? {
-            Some(Kind::Link(target)) => {
+            Some(FileKind::Link(target)) => {
                 let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
                 path = clean_path(folder, &target);
             }
             kind => return Ok(kind.map(|kind| (whole, kind))),
         }
     }
-    Err(place.wrong(format!("`{}` is a link that leads to no end", printable(&path))))
+    Err(position.wrong(format!("`{}` is a link that leads to no end", printable(&path))))
 }
 
 #[cfg(test)]

@@ -110,25 +110,25 @@ async fn read<T: Send + 'static>(
 
 /// What is at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     File,
     Folder,
     Link(String),
     Other,
 }
 
-pub(super) async fn kind(container: &NativeContainer, path: &GuestPath) -> Result<Option<Kind>, EngineError> {
+pub(super) async fn kind(container: &NativeContainer, path: &GuestPath) -> Result<Option<FileKind>, EngineError> {
     let look = |reader: &mut dyn Read| {
-        let mut kind = Kind::Other;
+        let mut kind = FileKind::Other;
         walk(reader, |_, entry| {
             let link = || entry.link_name_bytes().unwrap_or(Cow::Borrowed(b"")).into_owned();
             kind = match entry.header().entry_type() {
-                tar::EntryType::Directory => Kind::Folder,
-                tar::EntryType::Regular => Kind::File,
-                tar::EntryType::Symlink => {
-                    Kind::Link(String::from_utf8(link()).map_err(|_| invalid("a link whose target is not UTF-8 text"))?)
-                }
-                _ => Kind::Other,
+                tar::EntryType::Directory => FileKind::Folder,
+                tar::EntryType::Regular => FileKind::File,
+                tar::EntryType::Symlink => FileKind::Link(
+                    String::from_utf8(link()).map_err(|_| invalid("a link whose target is not UTF-8 text"))?,
+                ),
+                _ => FileKind::Other,
             };
             Ok(false)
         })?;

@@ -9,19 +9,21 @@
 mod copy;
 mod entries;
 mod glob;
+mod stage;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use self::stage::{CONTEXT, Position, StageState, set, wrong};
 use super::container::NativeContainer;
-use super::dockerfile::{self, Command, Dockerfile, Instruction, Problem, words};
-use super::init::PATH;
+use super::dockerfile::{self, Command, Dockerfile, Instruction};
+use super::engine::{Native, create};
+use super::pull;
+use super::shared::blocking;
 use super::store::{Image, Staging};
-use super::{Native, blocking, create, pull};
 use crate::engine::{
     BuildSpec, CommitSpec, Container, ContainerSpec, Engine, EngineError, ExecSpec, GuestPath, ImageInfo, ImportSpec,
     Network, OutputSink, OutputStream,
@@ -30,11 +32,8 @@ use crate::stream::{self, ByteStream};
 use crate::types::{NoProgress, clean_path, nearest, printable};
 
 const ACTION: &str = "build an image";
-/// Where the context is in its container.
-const CONTEXT: &str = "/context";
 /// More is no Dockerfile.
 const LARGEST_DOCKERFILE: u64 = 4 << 20;
-const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 /// Arguments that need no ARG (Dockerfile reference, "Predefined ARGs"), in both cases of letters.
 const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
 
@@ -70,75 +69,10 @@ struct Builder<'a> {
     made: usize,
 }
 
-/// What an instruction works with, and how it is called in errors.
-struct Place<'a> {
-    file: &'a Dockerfile,
-    line: usize,
-    spec: &'a BuildSpec,
-}
-
-impl Place<'_> {
-    fn wrong(&self, message: impl std::fmt::Display) -> EngineError {
-        wrong(self.spec, &Problem::new(self.line, message.to_string()))
-    }
-
-    fn expand(&self, word: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<String, EngineError> {
-        let expanded = words::expand(word, self.file.escape, value);
-        expanded.map_err(|problem| self.wrong(format!("`{}`: {problem}", printable(word))))
-    }
-}
-
-fn wrong(spec: &BuildSpec, problem: &Problem) -> EngineError {
-    EngineError::Build { reason: format!("{}:{problem}", spec.dockerfile) }
-}
-
-/// What goes on from one instruction to the next, and from a stage to those that begin with it.
-#[derive(Debug, Clone)]
-struct State {
-    env: BTreeMap<String, String>,
-    user: String,
-    workdir: String,
-    shell: Vec<String>,
-    labels: BTreeMap<String, String>,
-    /// Not beyond the stage.
-    arguments: BTreeMap<String, String>,
-}
-
-impl State {
-    fn of(image: &Image) -> State {
-        let text = |name: &str| image.setting(name).as_str().unwrap_or_default().to_owned();
-        let shell: Vec<String> = image
-            .setting("Shell")
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        let pairs = image.env.iter().filter_map(|one| one.split_once('='));
-        let mut env: BTreeMap<String, String> =
-            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        // Dockerfiles count on it: `ENV PATH=/opt/bin:$PATH`.
-        env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
-        State {
-            env,
-            user: text("User"),
-            workdir: clean_path("/", &text("WorkingDir")),
-            shell: if shell.is_empty() { SHELL.map(str::to_owned).to_vec() } else { shell },
-            labels: BTreeMap::new(),
-            arguments: BTreeMap::new(),
-        }
-    }
-
-    fn value(&self, name: &str) -> Option<String> {
-        self.env.get(name).or_else(|| self.arguments.get(name)).cloned()
-    }
-}
-
 /// How a stage that is done is kept for those that need it.
 enum Done {
     /// It may be begun with.
-    Image(String, State),
+    Image(String, StageState),
     /// It is only copied from.
     Container(Arc<NativeContainer>),
 }
@@ -163,46 +97,48 @@ impl Builder<'_> {
         let mut used = globals.used;
         for at in needed.iter().copied() {
             let stage = &file.stages[at];
-            let place = Place { file: &file, line: stage.line, spec };
+            let position = Position { file: &file, line: stage.line, spec };
             announced += 1;
             let name = stage.name.as_ref().map(|name| format!(" AS {name}")).unwrap_or_default();
             say(sink, &format!("[{announced}/{total}] FROM {}{name}", bases[at])).await?;
             let base = file.stages[..at].iter().position(|stage| dockerfile::is_named(stage, &bases[at]));
             let (image, mut state) = match base.and_then(|base| done.get(&base)) {
-                Some(Done::Image(id, state)) => (id.clone(), State { arguments: BTreeMap::new(), ..state.clone() }),
+                Some(Done::Image(id, state)) => {
+                    (id.clone(), StageState { arguments: BTreeMap::new(), ..state.clone() })
+                }
                 // Every stage that is begun with is kept as an image.
-                Some(Done::Container(_)) => return Err(place.wrong("it begins with a stage that is not kept")),
+                Some(Done::Container(_)) => return Err(position.wrong("it begins with a stage that is not kept")),
                 None => {
-                    self.check_platform(&place, stage.platform.as_deref(), &globals.values)?;
+                    self.check_platform(&position, stage.platform.as_deref(), &globals.values)?;
                     let image = match bases[at].as_str() {
                         "scratch" => empty.clone(),
-                        reference => self.find(&place, reference, cancel).await?,
+                        reference => self.find(&position, reference, cancel).await?,
                     };
-                    (image.info.id.clone(), State::of(&image))
+                    (image.info.id.clone(), StageState::of(&image))
                 }
             };
             let container = self.container(&image, spec.network).await?;
             for step in &stage.steps {
                 announced += 1;
                 say(sink, &format!("[{announced}/{total}] {}", printable(&step.text))).await?;
-                let place = Place { file: &file, line: step.line, spec };
+                let position = Position { file: &file, line: step.line, spec };
                 match &step.instruction {
                     Instruction::Run(command) => {
-                        self.run_step(&place, &container, &state, command, sink, cancel).await?
+                        self.run_step(&position, &container, &state, command, sink, cancel).await?
                     }
                     Instruction::Copy(copy) => {
                         let from = match &copy.from {
                             None => copy::Origin { container: context.clone(), root: CONTEXT },
-                            Some(name) => self.origin(&place, at, name, &done, cancel).await?,
+                            Some(name) => self.origin(&position, at, name, &done, cancel).await?,
                         };
-                        copy::copy(&place, copy, &from, &container, &state).await?;
+                        copy::copy(&position, copy, &from, &container, &state).await?;
                     }
                     Instruction::Workdir(folder) => {
-                        let folder = place.expand(folder, &|name| state.value(name))?;
+                        let folder = position.expand(folder, &|name| state.value(name))?;
                         state.workdir = clean_path(&state.workdir, &folder);
-                        copy::make_folder(&place, &container, &state.workdir, (0, 0)).await?;
+                        copy::make_folder(&position, &container, &state.workdir, (0, 0)).await?;
                     }
-                    instruction => set(&place, instruction, &mut state, &globals.values, &mut used)?,
+                    instruction => set(&position, instruction, &mut state, &globals.values, &mut used)?,
                 }
             }
             if at == target {
@@ -271,10 +207,10 @@ impl Builder<'_> {
             let Instruction::Arg(arguments) = &step.instruction else { continue };
             for (name, default) in arguments {
                 globals.used.insert(name.clone());
-                let place = Place { file, line: step.line, spec: self.spec };
+                let position = Position { file, line: step.line, spec: self.spec };
                 let value = match (self.spec.args.get(name), default) {
                     (Some(value), _) => value.clone(),
-                    (None, Some(default)) => place.expand(default, &|name| globals.values.get(name).cloned())?,
+                    (None, Some(default)) => position.expand(default, &|name| globals.values.get(name).cloned())?,
                     (None, None) => continue,
                 };
                 globals.values.insert(name.clone(), value);
@@ -282,10 +218,10 @@ impl Builder<'_> {
         }
         let mut bases = Vec::new();
         for stage in &file.stages {
-            let place = Place { file, line: stage.line, spec: self.spec };
-            let image = place.expand(&stage.image, &|name| globals.values.get(name).cloned())?;
+            let position = Position { file, line: stage.line, spec: self.spec };
+            let image = position.expand(&stage.image, &|name| globals.values.get(name).cloned())?;
             if image.is_empty() {
-                return Err(place.wrong(format!("the image `{}` is an empty name", stage.image)));
+                return Err(position.wrong(format!("the image `{}` is an empty name", stage.image)));
             }
             bases.push(image);
         }
@@ -303,12 +239,12 @@ impl Builder<'_> {
 
     fn check_platform(
         &self,
-        place: &Place<'_>,
+        position: &Position<'_>,
         platform: Option<&str>,
         globals: &BTreeMap<String, String>,
     ) -> Result<(), EngineError> {
         let Some(platform) = platform else { return Ok(()) };
-        let asked = place.expand(platform, &|name| globals.get(name).cloned())?;
+        let asked = position.expand(platform, &|name| globals.get(name).cloned())?;
         let (ours, variant) = self.spec.arch.oci();
         let mut parts = asked.split('/');
         let is_ours = parts.next() == Some("linux")
@@ -317,12 +253,19 @@ impl Builder<'_> {
             && parts.next().is_none();
         match is_ours {
             true => Ok(()),
-            false => Err(place.wrong(format!("--platform={asked} is not linux/{ours}, which is built: leave it out"))),
+            false => {
+                Err(position.wrong(format!("--platform={asked} is not linux/{ours}, which is built: leave it out")))
+            }
         }
     }
 
     /// An image of the store, pulled where it is not there.
-    async fn find(&self, place: &Place<'_>, reference: &str, cancel: &CancellationToken) -> Result<Image, EngineError> {
+    async fn find(
+        &self,
+        position: &Position<'_>,
+        reference: &str,
+        cancel: &CancellationToken,
+    ) -> Result<Image, EngineError> {
         let arch = self.spec.arch;
         let image = match self.look_up(reference).await? {
             Some(image) => image,
@@ -336,14 +279,14 @@ impl Builder<'_> {
             }
         };
         if !image.is_for(arch) {
-            return Err(place.wrong(format!("image {reference} is not for {arch}")));
+            return Err(position.wrong(format!("image {reference} is not for {arch}")));
         }
         if image.setting("OnBuild").as_array().is_some_and(|triggers| !triggers.is_empty()) {
             let message = format!(
                 "image {reference} has ONBUILD instructions, which farm's own engine does not run: write them into this \
                  Dockerfile, or build with Docker or Podman (--engine)"
             );
-            return Err(place.wrong(message));
+            return Err(position.wrong(message));
         }
         Ok(image)
     }
@@ -369,24 +312,24 @@ impl Builder<'_> {
     /// Where `--from` leads: to an earlier stage, or to an image.
     async fn origin(
         &mut self,
-        place: &Place<'_>,
+        position: &Position<'_>,
         stage: usize,
         name: &str,
         done: &BTreeMap<usize, Done>,
         cancel: &CancellationToken,
     ) -> Result<copy::Origin, EngineError> {
-        let image = match place.file.earlier(stage, name).and_then(|earlier| done.get(&earlier)) {
+        let image = match position.file.earlier(stage, name).and_then(|earlier| done.get(&earlier)) {
             Some(Done::Container(container)) => return Ok(copy::Origin { container: container.clone(), root: "" }),
             Some(Done::Image(id, _)) => id.clone(),
-            None if place.file.stage(name).is_some() => {
-                return Err(place.wrong(format!("`--from={name}` is a stage that comes later")));
+            None if position.file.stage(name).is_some() => {
+                return Err(position.wrong(format!("`--from={name}` is a stage that comes later")));
             }
             None => name.to_owned(),
         };
         if let Some(container) = self.images.get(&image) {
             return Ok(copy::Origin { container: container.clone(), root: "" });
         }
-        let found = self.find(place, &image, cancel).await?;
+        let found = self.find(position, &image, cancel).await?;
         let container = self.container(&found.info.id, Network::None).await?;
         self.images.insert(image, container.clone());
         Ok(copy::Origin { container, root: "" })
@@ -394,9 +337,9 @@ impl Builder<'_> {
 
     async fn run_step(
         &self,
-        place: &Place<'_>,
+        position: &Position<'_>,
         container: &NativeContainer,
-        state: &State,
+        state: &StageState,
         command: &Command,
         sink: &mut dyn OutputSink,
         cancel: &CancellationToken,
@@ -405,7 +348,7 @@ impl Builder<'_> {
             Command::Shell(script) => [state.shell.clone(), vec![script.clone()]].concat(),
             Command::Exec(words) => words.clone(),
         };
-        let (user, group) = users::of_process(place, container, &state.user).await?;
+        let (user, group) = users::of_process(position, container, &state.user).await?;
         let mut env: BTreeMap<String, String> =
             self.spec.args.iter().filter(|(name, _)| is_proxy(name)).map(|(n, v)| (n.clone(), v.clone())).collect();
         env.extend(state.arguments.clone());
@@ -423,7 +366,7 @@ impl Builder<'_> {
         }
         let out_of_memory = container.stats().await?.oom_kills > killed;
         let why = if out_of_memory { ": it ran out of memory" } else { "" };
-        Err(place.wrong(format!("RUN ended with exit code {}{why}", status.code)))
+        Err(position.wrong(format!("RUN ended with exit code {}{why}", status.code)))
     }
 
     async fn commit(
@@ -431,7 +374,7 @@ impl Builder<'_> {
         container: &NativeContainer,
         tag: String,
         labels: BTreeMap<String, String>,
-        state: &State,
+        state: &StageState,
     ) -> Result<ImageInfo, EngineError> {
         let env = state.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let image = container.commit_with(&CommitSpec { tag, labels }, env).await?;
@@ -493,57 +436,6 @@ fn platform_arguments(spec: &BuildSpec) -> BTreeMap<String, String> {
 
 async fn say(sink: &mut dyn OutputSink, line: &str) -> Result<(), EngineError> {
     sink.write(OutputStream::Stdout, format!("{line}\n").into()).await.map_err(EngineError::Sink)
-}
-
-/// What an instruction does that touches no file.
-fn set(
-    place: &Place<'_>,
-    instruction: &Instruction,
-    state: &mut State,
-    globals: &BTreeMap<String, String>,
-    used: &mut BTreeSet<String>,
-) -> Result<(), EngineError> {
-    // All of an instruction see what was before it.
-    let before = state.clone();
-    let expand = |word: &str| place.expand(word, &|name| before.value(name));
-    match instruction {
-        Instruction::Arg(arguments) => {
-            for (name, default) in arguments {
-                used.insert(name.clone());
-                // One after the other: a default may name the argument before.
-                let value = match (place.spec.args.get(name), default) {
-                    (Some(value), _) => Some(value.clone()),
-                    (None, Some(default)) => Some(place.expand(default, &|name| state.value(name))?),
-                    (None, None) => globals.get(name).cloned(),
-                };
-                if let Some(value) = value {
-                    state.arguments.insert(name.clone(), value);
-                }
-            }
-        }
-        Instruction::Env(pairs) => {
-            for (name, value) in pairs {
-                let name = expand(name)?;
-                if name.is_empty() || name.contains(['=', '\0']) {
-                    return Err(place.wrong(format!("`{}` is no name for a variable", printable(&name))));
-                }
-                state.env.insert(name, expand(value)?);
-            }
-        }
-        Instruction::Label(pairs) => {
-            for (name, value) in pairs {
-                let name = expand(name)?;
-                // What things are to farm is not for a Dockerfile to say.
-                if !name.starts_with("io.farm.") {
-                    state.labels.insert(name, expand(value)?);
-                }
-            }
-        }
-        Instruction::User(user) => state.user = expand(user)?,
-        Instruction::Shell(shell) => state.shell.clone_from(shell),
-        _ => {}
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Users and groups by name, as the tables of a container have them (passwd(5), group(5)).
 
-use super::Place;
 use super::entries;
+use super::stage::Position;
 use crate::engine::native::container::NativeContainer;
 use crate::engine::{EngineError, GuestPath};
 use crate::types::printable;
@@ -11,7 +11,7 @@ const LARGEST_TABLE: u64 = 4 << 20;
 
 /// USER: the user, and where none is named its own group.
 pub(super) async fn of_process(
-    place: &Place<'_>,
+    position: &Position<'_>,
     container: &NativeContainer,
     user: &str,
 ) -> Result<(u32, u32), EngineError> {
@@ -23,18 +23,18 @@ pub(super) async fn of_process(
     let (id, own_group) = match user.parse() {
         Ok(id) => (id, in_passwd(&table, |fields| fields[2].parse() == Ok(id)).map_or(0, |(_, group)| group)),
         Err(_) => {
-            in_passwd(&table, |fields| fields[0] == user).ok_or_else(|| unknown(place, "user", user, "passwd"))?
+            in_passwd(&table, |fields| fields[0] == user).ok_or_else(|| unknown(position, "user", user, "passwd"))?
         }
     };
     match group {
-        Some(group) => Ok((id, group_id(place, container, group).await?)),
+        Some(group) => Ok((id, group_id(position, container, group).await?)),
         None => Ok((id, own_group)),
     }
 }
 
 /// `--chown`: the user, and where no group is named the one of the same number (Dockerfile reference).
 pub(super) async fn of_files(
-    place: &Place<'_>,
+    position: &Position<'_>,
     container: &NativeContainer,
     owner: &str,
 ) -> Result<(u32, u32), EngineError> {
@@ -43,25 +43,25 @@ pub(super) async fn of_files(
         Ok(id) => id,
         Err(_) => {
             let table = table(container, "/etc/passwd").await?;
-            in_passwd(&table, |fields| fields[0] == user).ok_or_else(|| unknown(place, "user", user, "passwd"))?.0
+            in_passwd(&table, |fields| fields[0] == user).ok_or_else(|| unknown(position, "user", user, "passwd"))?.0
         }
     };
     match group {
-        Some(group) => Ok((id, group_id(place, container, group).await?)),
+        Some(group) => Ok((id, group_id(position, container, group).await?)),
         None => Ok((id, id)),
     }
 }
 
-async fn group_id(place: &Place<'_>, container: &NativeContainer, group: &str) -> Result<u32, EngineError> {
+async fn group_id(position: &Position<'_>, container: &NativeContainer, group: &str) -> Result<u32, EngineError> {
     if let Ok(id) = group.parse() {
         return Ok(id);
     }
     let table = table(container, "/etc/group").await?;
-    in_group(&table, group).ok_or_else(|| unknown(place, "group", group, "group"))
+    in_group(&table, group).ok_or_else(|| unknown(position, "group", group, "group"))
 }
 
-fn unknown(place: &Place<'_>, what: &str, name: &str, file: &str) -> EngineError {
-    place.wrong(format!("{what} `{}` is not in /etc/{file} of the stage", printable(name)))
+fn unknown(position: &Position<'_>, what: &str, name: &str, file: &str) -> EngineError {
+    position.wrong(format!("{what} `{}` is not in /etc/{file} of the stage", printable(name)))
 }
 
 fn split(owner: &str) -> (&str, Option<&str>) {

@@ -7,7 +7,9 @@ use futures_util::stream;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{RemoteLayer, failure, same};
+use super::digest::same;
+use super::document::RemoteLayer;
+use super::failure;
 use crate::stream::ByteStream;
 
 struct Blob {

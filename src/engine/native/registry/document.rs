@@ -4,7 +4,6 @@
 use serde::Deserialize;
 
 use super::reference::check_digest;
-use super::{Compression, RemoteLayer};
 use crate::types::{Arch, printable};
 
 /// What Docker stops at, too.
@@ -16,6 +15,25 @@ const LARGEST_IMAGE: u64 = 64 << 30;
 pub(super) const MEDIA_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
     application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.docker.distribution.manifest.v2+json";
+
+/// A layer as manifest and configuration describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::engine) struct RemoteLayer {
+    /// Of the blob, as the registry has it.
+    pub(in crate::engine) digest: String,
+    /// Of the blob. All layers of an image together have at most 64 GiB.
+    pub(in crate::engine) size: u64,
+    pub(in crate::engine) compression: Compression,
+    /// Of the tar that it unpacks to. Not checked here.
+    pub(in crate::engine) diff_id: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Compression {
+    None,
+    Gzip,
+    Zstd,
+}
 
 /// A pointer at a blob or at a manifest.
 #[derive(Debug, Deserialize)]

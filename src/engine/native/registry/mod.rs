@@ -5,6 +5,7 @@
 
 mod auth;
 mod blob;
+mod digest;
 mod document;
 mod failure;
 mod reference;
@@ -15,14 +16,15 @@ mod testing;
 mod tests;
 
 use docker_credential::DockerCredential;
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+pub(in crate::engine) use document::{Compression, RemoteLayer};
 pub(in crate::engine) use reference::Reference;
 
 use crate::engine::{EngineError, credentials};
 use crate::stream::ByteStream;
 use crate::types::Arch;
+use digest::{digest_of, same};
 use document::Document;
 use session::Session;
 
@@ -46,24 +48,6 @@ pub(in crate::engine) struct Remote {
     asked: Asked,
     session: Session,
     cancel: CancellationToken,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::engine) struct RemoteLayer {
-    /// Of the blob, as the registry has it.
-    pub(in crate::engine) digest: String,
-    /// Of the blob. All layers of an image together have at most 64 GiB.
-    pub(in crate::engine) size: u64,
-    pub(in crate::engine) compression: Compression,
-    /// Of the tar that it unpacks to. Not checked here.
-    pub(in crate::engine) diff_id: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::engine) enum Compression {
-    None,
-    Gzip,
-    Zstd,
 }
 
 /// What errors tell.
@@ -177,17 +161,6 @@ async fn exact(session: &Session, kind: &str, digest: &str, size: u64, what: &st
     let bytes = session.whole(response, size).await?;
     same(what, digest, &digest_of(&bytes))?;
     Ok(bytes)
-}
-
-fn digest_of(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
-}
-
-fn same(what: &str, expected: &str, got: &str) -> Result<(), String> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(format!("the {what} is not the one that was asked for: its digest is {got} instead of {expected}"))
 }
 
 impl Remote {

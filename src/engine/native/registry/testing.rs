@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::digest_of;
+use super::digest::digest_of;
 
 #[derive(Debug, Clone)]
 pub(super) struct Request {

@@ -1,0 +1,6 @@
+//! The drivers: one row each, in the order in which `auto` tries them.
+
+use super::discovery::driver::Driver;
+use super::{docker, native};
+
+pub(super) const DRIVERS: &[&Driver] = &[&docker::DRIVER, &native::DRIVER];

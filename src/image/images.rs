@@ -1,0 +1,88 @@
+//! The engine that images are made in, and what all who make some share.
+
+use std::sync::Arc;
+
+use super::once_map::OnceMap;
+use super::registries::Registries;
+use super::{BaseChoice, ImageError};
+use crate::archive::Archives;
+use crate::engine::{Engine, ImageInfo, Limits, Network, labels};
+
+/// Makes and finds images in one engine. Cheap to clone; callers that want the same image at the same time share one
+/// creation.
+#[derive(Clone)]
+pub struct Images {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) options: Arc<ImageOptions>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What all clones have in common.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) once: OnceMap,
+    pub(super) registries: Registries,
+}
+
+impl std::fmt::Debug for Images {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Images").field("endpoint", &self.engine.endpoint()).field("options", &self.options).finish()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct ImageOptions {
+    pub base: BaseChoice,
+    /// Where bootstraps get their packages.
+    pub archives: Archives,
+    /// The run's id, for labels.
+    pub run: String,
+    pub limits: Limits,
+    /// What scripts that need the network get: the engine's default, or its host's where that one is broken or slow.
+    pub network: Network,
+}
+
+impl ImageOptions {
+    /// Without limits.
+    pub fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
+        let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
+        ImageOptions { base, archives, run: run.to_owned(), limits, network }
+    }
+}
+
+impl Images {
+    pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
+        Images { engine, options: Arc::new(options), shared: Arc::default() }
+    }
+
+    /// The archives that bases are made from.
+    pub fn archives(&self) -> &Archives {
+        &self.options.archives
+    }
+
+    /// Whether what is sent to the engine crosses no network: what is unpacked here has three times the size of packages,
+    /// and an engine that is far away fetches those itself.
+    pub(super) fn engine_is_near(&self) -> bool {
+        !self.engine.is_remote()
+    }
+
+    /// The image of this kind that the engine has under a content key. Its labels alone prove nothing: those of an image
+    /// from a registry, or of a stage of a Dockerfile, say what its maker wrote. Its tag only farm gives.
+    pub(super) async fn keyed(&self, kind: &str, key: &str) -> Result<Option<ImageInfo>, ImageError> {
+        let known = self.engine.images(&format!("{}={key}", labels::KEY)).await?;
+        let says =
+            |image: &ImageInfo, label: &str, value: &str| image.labels.get(label).is_some_and(|seen| seen == value);
+        let tag = keyed_tag(kind, key);
+        // Not every engine filters by a label's value.
+        let is_it = |image: &ImageInfo| {
+            says(image, labels::KEY, key) && says(image, labels::KIND, kind) && image.tags.contains(&tag)
+        };
+        Ok(known.into_iter().find(is_it))
+    }
+}
+
+/// `farm/builder:0123456789ab`
+pub(super) fn keyed_tag(kind: &str, key: &str) -> String {
+    let digits = key.strip_prefix("sha256:").unwrap_or(key);
+    format!("farm/{kind}:{}", digits.get(..12).unwrap_or(digits))
+}

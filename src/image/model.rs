@@ -1,0 +1,85 @@
+//! Base images and derivations, as what calls for them and what it gets.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::types::Arch;
+
+/// Where a base image may come from (`--base`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum BaseChoice {
+    /// Engine store, registry, bootstrap.
+    #[default]
+    Auto,
+    Store,
+    Registry,
+    Bootstrap,
+}
+
+/// A base image in the engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// What to name it by in the engine: an id.
+    pub image: String,
+    /// What identifies its content on every engine: an input of keys.
+    pub identity: String,
+}
+
+/// The bases that an engine has, or would make of what it has, by `debian-12/amd64` (Debian's name of the architecture).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KnownBases {
+    /// What identifies their content.
+    pub identities: BTreeMap<String, String>,
+    /// Those that would be made anew, with the tag that names another image now.
+    pub moved: Vec<(String, String)>,
+    /// Those that the engine does not have yet.
+    pub absent: Vec<String>,
+    /// When the others were made, in seconds since the epoch.
+    pub made: BTreeMap<String, i64>,
+}
+
+/// One script that turns a base into a derived image.
+#[derive(Debug, Clone)]
+pub struct Derivation {
+    /// `builder` or `tester`.
+    pub kind: &'static str,
+    pub arch: Arch,
+    /// Run by `sh -c` as root, with network.
+    pub script: String,
+    pub env: BTreeMap<String, String>,
+    /// Uploaded to `/` first: paths relative to it.
+    pub files: Vec<(String, FileContent)>,
+    /// For files that are packages which nobody vouches for: their scripts must find no network. The script is run twice,
+    /// in a container with network, where it fetches only, and in one without, where it does its work.
+    pub fetch_first: Option<FetchFirst>,
+    /// What it holds, for `farm images`.
+    pub description: String,
+    /// What the script's result depends on beside the base and the script itself.
+    pub inputs: Vec<String>,
+}
+
+/// How a script is told to fetch only, and what it then leaves for the container in which it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FetchFirst {
+    /// The variable that is set for it.
+    pub variable: &'static str,
+    /// An absolute path.
+    pub folder: &'static str,
+}
+
+/// What a file holds that a derivation starts from.
+#[derive(Debug, Clone)]
+pub enum FileContent {
+    Bytes(Vec<u8>),
+    /// A file of this host, of any size.
+    OnHost {
+        path: PathBuf,
+        sha256: String,
+    },
+}
+
+impl From<Vec<u8>> for FileContent {
+    fn from(bytes: Vec<u8>) -> FileContent {
+        FileContent::Bytes(bytes)
+    }
+}
