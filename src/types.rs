@@ -2,6 +2,7 @@
 //! It imports nothing of farm and decides nothing.
 
 mod address;
+mod comparison;
 mod folder;
 mod stamp;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use address::{Address, redacted_text, starred_text};
+pub use comparison::Comparison;
 pub use folder::{FolderError, own_folder};
 pub use stamp::Stamp;
 

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use flate2::{Compression, GzBuilder};
 
+use super::AssembleError;
 use super::tree::{Kind, Node, Tree};
-use super::{AssembleError, folders};
-use crate::artifact::elf::Elf;
 use crate::artifact::manifest::modes;
-use crate::artifact::shared::is_shared;
+use crate::formats::elf::Elf;
+use crate::formats::folders;
 use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::AlternativeLink;
 use crate::types::Format;
@@ -66,8 +66,8 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
         }
         let is_strict = assembly.packages.first().is_some_and(|main| !main.patterns.is_empty());
         let of_system = || match assembly.format {
-            Format::Deb => is_shared(path),
-            Format::Rpm => folders::is_shared(path, libdir),
+            Format::Deb => folders::is_shared(path),
+            Format::Rpm => folders::is_of_system(path, libdir),
         };
         if owner.is_none() && is_strict && !(node.kind == Kind::Folder && of_system()) {
             problems.push(format!("{path} is in no package: no pattern takes it"));
@@ -93,7 +93,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     if assembly.format == Format::Rpm {
         // Folders of the system are no package's; all others belong to every package with files in them.
         for contents in &mut layout {
-            contents.retain(|path, node| node.kind != Kind::Folder || !folders::is_shared(path, libdir));
+            contents.retain(|path, node| node.kind != Kind::Folder || !folders::is_of_system(path, libdir));
         }
     }
     Ok(layout)
