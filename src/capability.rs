@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::types::{nearest, printable};
+use crate::types::{Comparison, Format, nearest, printable};
 
 /// Something that a package can be wanted for without its name being known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,31 +60,8 @@ impl CapabilityKind {
 /// Which versions will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constraint {
-    pub relation: Relation,
+    pub comparison: Comparison,
     pub version: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    Less,
-    LessOrEqual,
-    Equal,
-    GreaterOrEqual,
-    Greater,
-}
-
-impl Relation {
-    /// As RPM, and here, writes them first; Debian's strict ones are understood, too.
-    const WRITTEN: [(&'static str, Relation); 8] = [
-        ("<", Relation::Less),
-        ("<=", Relation::LessOrEqual),
-        ("=", Relation::Equal),
-        (">=", Relation::GreaterOrEqual),
-        (">", Relation::Greater),
-        ("<<", Relation::Less),
-        (">>", Relation::Greater),
-        ("==", Relation::Equal),
-    ];
 }
 
 /// Why a text is no capability.
@@ -144,9 +121,8 @@ impl fmt::Display for Capability {
             CapabilityKind::Path => f.write_str(&self.name)?,
             kind => write!(f, "{}({})", kind.word(), self.name)?,
         }
-        if let Some(Constraint { relation, version }) = &self.version {
-            let sign = Relation::WRITTEN.iter().find(|(_, known)| known == relation).map_or("", |(sign, _)| sign);
-            write!(f, " {sign} {version}")?;
+        if let Some(Constraint { comparison, version }) = &self.version {
+            write!(f, " {} {version}", comparison.sign(Format::Rpm))?;
         }
         Ok(())
     }
@@ -185,13 +161,12 @@ fn constraint(text: &str) -> Result<Option<Constraint>, &'static str> {
         return Ok(None);
     }
     let (sign, version) = text.split_at(text.find(|c| !"<>=".contains(c)).unwrap_or(text.len()));
-    let relation = Relation::WRITTEN.iter().find(|(known, _)| *known == sign);
-    let (_, relation) = relation.ok_or("it does not start with one of <, <=, =, >=, >")?;
+    let comparison = Comparison::parse(sign).ok_or("it does not start with one of <, <=, =, >=, >")?;
     let version = version.trim();
     if version.is_empty() || !version.chars().all(|c| c.is_ascii_alphanumeric() || ".+-~^:_".contains(c)) {
         return Err("a version has letters, digits and any of .+-~^:_");
     }
-    Ok(Some(Constraint { relation: *relation, version: version.to_owned() }))
+    Ok(Some(Constraint { comparison, version: version.to_owned() }))
 }
 
 /// A Python distribution's name in the one form that PEP 503 compares: `Foo_.bar` is `foo-bar`.
@@ -236,7 +211,7 @@ mod tests {
         assert_eq!(written("pkgconfig(zlib)<<1:2"), "pkgconfig(zlib) < 1:2");
         assert_eq!(written("/usr/bin/x=y >=2"), "/usr/bin/x=y >= 2");
         let parsed = Capability::parse("perl(Foo) == 2").unwrap();
-        let version = Some(Constraint { relation: Relation::Equal, version: "2".to_owned() });
+        let version = Some(Constraint { comparison: Comparison::Equal, version: "2".to_owned() });
         assert_eq!(parsed, Capability { kind: CapabilityKind::Perl, name: "Foo".to_owned(), version });
     }
 

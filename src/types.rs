@@ -3,6 +3,7 @@
 
 mod address;
 mod check;
+mod comparison;
 mod folder;
 mod shared_text;
 mod stamp;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::{Address, redacted_text, starred_text};
 pub use check::{Check, Severity};
+pub use comparison::Comparison;
 pub use folder::{FolderError, at_home, own_folder};
 pub use shared_text::SharedText;
 pub use stamp::Stamp;

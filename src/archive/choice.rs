@@ -12,12 +12,12 @@
 //! 8. It, or its source, is called like what is asked for.
 //! 9. It is the version that the distribution has chosen: `libboost-dev` depends on it, and is what is written.
 
-use debversion::Version;
-
-use super::control::Relation;
 use super::packages::Package;
 use super::{ArchiveError, ArchiveIndex, Candidate};
-use crate::capability::{self, Capability, CapabilityKind, Constraint};
+use crate::capability::{Capability, CapabilityKind, Constraint};
+use crate::formats::relation::field::Relation;
+use crate::formats::version::{DebVersion, without_epoch};
+use crate::types::Format;
 
 /// How many similar capabilities are named when one is not there.
 const SIMILAR: usize = 3;
@@ -126,16 +126,14 @@ fn narrow(candidates: &mut Vec<Candidate>, keep: impl Fn(&Candidate) -> bool) {
 
 fn chosen(package: &Package, candidate: &Candidate, constraint: Option<&Constraint>) -> Chosen {
     let mut relation = package.name.clone();
-    if let Some(Constraint { relation: sign, version }) = constraint {
-        let sign = match sign {
-            capability::Relation::Less => "<<",
-            capability::Relation::LessOrEqual => "<=",
-            capability::Relation::Equal => "=",
-            capability::Relation::GreaterOrEqual => ">=",
-            capability::Relation::Greater => ">>",
-        };
+    if let Some(Constraint { comparison, version }) = constraint {
         let epoch = package.version.epoch.filter(|epoch| *epoch > 0).map(|epoch| format!("{epoch}:"));
-        relation.push_str(&format!(" ({sign} {}{})", epoch.unwrap_or_default(), upstream(version)));
+        relation.push_str(&format!(
+            " ({} {}{})",
+            comparison.sign(Format::Deb),
+            epoch.unwrap_or_default(),
+            without_epoch(version)
+        ));
     }
     Chosen {
         name: package.name.clone(),
@@ -161,23 +159,13 @@ fn part_of(candidate: &Candidate) -> Option<&'static str> {
 }
 
 /// Of an interpreter's own modules nothing is known but the interpreter's version: they are not compared.
-fn fits(version: &Version, constraint: &Constraint) -> bool {
-    let parsed = |text: &str| text.parse::<Version>().ok();
-    let (Some(have), Some(wanted)) = (parsed(&version.upstream_version), parsed(upstream(&constraint.version))) else {
+fn fits(version: &DebVersion, constraint: &Constraint) -> bool {
+    let parsed = |text: &str| text.parse::<DebVersion>().ok();
+    let (Some(have), Some(wanted)) = (parsed(&version.upstream_version), parsed(without_epoch(&constraint.version)))
+    else {
         return false;
     };
-    match constraint.relation {
-        capability::Relation::Less => have < wanted,
-        capability::Relation::LessOrEqual => have <= wanted,
-        capability::Relation::Equal => have == wanted,
-        capability::Relation::GreaterOrEqual => have >= wanted,
-        capability::Relation::Greater => have > wanted,
-    }
-}
-
-/// A version without its epoch, which each distribution has for itself.
-fn upstream(version: &str) -> &str {
-    version.split_once(':').map_or(version, |(_, rest)| rest)
+    constraint.comparison.holds(have.cmp(&wanted))
 }
 
 fn is_for_compilers(capability: &Capability) -> bool {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::distro::Distro;
+use crate::formats::deb822;
 use crate::types::Address;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,7 +111,9 @@ fn apt_entries(folder: &Path) -> Vec<AptEntry> {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("list") => entries.extend(text.lines().filter_map(one_line_entry)),
-            Some("sources") => entries.extend(stanzas(&text).into_iter().flat_map(|stanza| stanza_entries(&stanza))),
+            Some("sources") => {
+                entries.extend(deb822::paragraphs(&deb822::without_comments(&text)).flat_map(stanza_entries));
+            }
             _ => {}
         }
     }
@@ -145,40 +148,16 @@ fn one_line_entry(line: &str) -> Option<AptEntry> {
     Some(AptEntry { url: url.to_owned(), components: words.map(str::to_owned).collect(), signed_by })
 }
 
-/// Fields of each deb822 stanza, names in lower case, continuation lines joined by a newline.
-fn stanzas(text: &str) -> Vec<BTreeMap<String, String>> {
-    let mut stanzas = vec![BTreeMap::new()];
-    let mut field: Option<String> = None;
-    for line in text.lines().filter(|line| !line.starts_with('#')) {
-        if line.trim().is_empty() {
-            stanzas.push(BTreeMap::new());
-            field = None;
-        } else if let Some(current) = stanzas.last_mut() {
-            if line.starts_with([' ', '\t']) {
-                if let Some(value) = field.as_ref().and_then(|name| current.get_mut(name)) {
-                    let value: &mut String = value;
-                    value.push('\n');
-                    value.push_str(line.trim());
-                }
-            } else if let Some((name, value)) = line.split_once(':') {
-                let name = name.trim().to_ascii_lowercase();
-                current.insert(name.clone(), value.trim().to_owned());
-                field = Some(name);
-            }
-        }
-    }
-    stanzas
-}
-
-fn stanza_entries(stanza: &BTreeMap<String, String>) -> Vec<AptEntry> {
+fn stanza_entries(stanza: &str) -> Vec<AptEntry> {
     let words = |name: &str| -> Vec<String> {
-        stanza.get(name).map(|value| value.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
+        let value = deb822::field(stanza, name).unwrap_or_default();
+        value.split_whitespace().map(str::to_owned).collect()
     };
     let off = words("enabled").first().is_some_and(|value| matches!(value.as_str(), "no" | "false" | "off" | "0"));
     if off || !words("types").iter().any(|kind| kind == "deb") {
         return Vec::new();
     }
-    let inline_key = stanza.get("signed-by").is_some_and(|value| value.contains("-----BEGIN"));
+    let inline_key = deb822::field(stanza, "signed-by").is_some_and(|value| value.contains("-----BEGIN"));
     let signed_by = if inline_key { vec!["inline".to_owned()] } else { words("signed-by") };
     words("uris")
         .into_iter()

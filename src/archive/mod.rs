@@ -7,7 +7,6 @@ pub mod mirror;
 
 mod advice;
 mod choice;
-pub(crate) mod control;
 mod index;
 mod packages;
 mod release;

@@ -7,11 +7,12 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use debversion::Version;
 use sha2::{Digest, Sha256};
 
 use super::ArchiveError;
-use super::control::{Relation, fields, relations};
+use crate::formats::deb822::{field, fields, paragraphs};
+use crate::formats::relation::field::{Relation, relations};
+use crate::formats::version::DebVersion;
 use crate::types::printable;
 
 /// No stanza of a Packages file comes near it; the hash of a wrong file is only known at its end.
@@ -48,7 +49,7 @@ pub(super) struct Location {
 #[derive(Debug, Clone)]
 pub struct Package {
     pub name: String,
-    pub version: Version,
+    pub version: DebVersion,
     /// Debian's name of the architecture, or `all`.
     pub arch: String,
     /// The size of the .deb in bytes; this and the next two say nothing of a package that was only found installed.
@@ -68,7 +69,7 @@ pub struct Package {
     pub(super) depends: Vec<Vec<Relation>>,
     /// Conflicts and Breaks.
     pub(super) conflicts: Vec<Relation>,
-    pub(super) provides: Vec<(String, Option<Version>)>,
+    pub(super) provides: Vec<(String, Option<DebVersion>)>,
 }
 
 impl Index {
@@ -245,9 +246,9 @@ impl Scan<'_> {
 /// In words: a package that is half installed, or of another architecture than `arch`, or a stanza that is none.
 pub fn installed(status: &str, arch: &str) -> Result<Vec<Package>, String> {
     let mut packages = Vec::new();
-    for stanza in status.split("\n\n").filter(|stanza| !stanza.trim().is_empty()) {
+    for stanza in paragraphs(status) {
         let package = described(stanza)?;
-        match fields(stanza).find(|(name, _)| *name == "Status").map_or("", |(_, value)| value) {
+        match field(stanza, "Status").unwrap_or_default() {
             "install ok installed" | "hold ok installed" if package.arch == "all" || package.arch == arch => {
                 packages.push(package);
             }

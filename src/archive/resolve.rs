@@ -12,8 +12,8 @@ use resolvo::{
 };
 
 use super::ArchiveError;
-use super::control::{Relation, relations};
 use super::packages::{Index, Package};
+use crate::formats::relation::field::{Relation, relations};
 
 /// The packages of a minimal system (debootstrap's `minbase`: essential, required, apt) with `include`, by name.
 /// Blocks: it reads the index.

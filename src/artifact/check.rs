@@ -30,13 +30,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contents::{Entry, EntryKind, Facts};
 use super::debug;
-use super::elf::{Elf, Looked};
 use super::interpreters::{self, Fault, Wanted};
 use super::layout::Layout;
 use super::libraries;
 use super::manifest::{self, Manifest};
-use super::shared::{is_shared, why_outside};
 use super::{Expectation, Finding, Severity};
+use crate::formats::elf::{Elf, Looked};
+use crate::formats::folders::{is_shared, why_outside};
+use crate::formats::version::without_epoch;
 use crate::types::{Format, printable};
 
 /// More of one rule in one package are only counted.
@@ -499,7 +500,7 @@ fn check_identity(package: &Package, expectation: &Expectation, findings: &mut F
 
 /// The file name that a package's own words make (Debian Policy 5.6.12: without the epoch).
 fn file_name_of(facts: &Facts) -> Option<String> {
-    let version = facts.version.split_once(':').map_or(facts.version.as_str(), |(_, rest)| rest);
+    let version = without_epoch(&facts.version);
     let Facts { name, architecture, .. } = facts;
     match facts.format {
         Format::Deb => Some(format!("{name}_{version}_{architecture}.deb")),
@@ -516,7 +517,7 @@ fn is_ddeb(name: &str, file_name: &str) -> bool {
 /// Whether a version is of an upstream version: without epoch and revision it is the same, or the same with a suffix
 /// that says how the sources were repacked (`+dfsg`, `~ds1`).
 fn is_of_upstream(facts: &Facts, upstream: &str) -> bool {
-    let version = facts.version.split_once(':').map_or(facts.version.as_str(), |(_, rest)| rest);
+    let version = without_epoch(&facts.version);
     let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
     version.strip_prefix(upstream).is_some_and(|rest| rest.is_empty() || rest.starts_with(['+', '~']))
 }

@@ -1,19 +1,16 @@
 //! What both package formats have in common for the checks: facts about the whole, and entries one at a time.
 
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 use sha2::digest::DynDigest;
 use sha2::{Digest, Sha256};
 
-use super::elf::{self, Looked};
-use crate::stream::guard;
+use crate::formats::elf::{self, Looked};
 use crate::types::Format;
 
 /// Bytes of all files of one package together, before compression. A small package that claims more is a bomb.
 const LARGEST_CONTENT: u64 = 256 << 30;
-/// As much as `xz -9` needs, twice.
-const XZ_MEMORY: u64 = 128 << 20;
 /// Names are kept while a package is read. Debian's largest package has a tenth of it.
 const MOST_ENTRIES: u64 = 1_000_000;
 /// As much of a file as the kernel looks at for an interpreter.
@@ -196,76 +193,5 @@ impl Budget {
         }
         self.spent = self.spent.saturating_add(bytes);
         if self.spent > LARGEST_CONTENT { Err("its content is unreasonably large".to_owned()) } else { Ok(()) }
-    }
-}
-
-/// A reader that decompresses, within bounds; `kind` is a file extension or RPM's name of a compressor, empty for none.
-pub(super) fn decompressed<'a>(kind: &str, reader: &'a mut dyn Read) -> Result<Box<dyn Read + 'a>, String> {
-    guard::expanding(reader, |reader| decoder(kind, reader))
-}
-
-fn decoder<'a>(kind: &str, reader: Box<dyn Read + 'a>) -> Result<Box<dyn Read + 'a>, String> {
-    let error = |error: std::io::Error| error.to_string();
-    Ok(match kind {
-        "" | "none" => Box::new(reader),
-        "gz" | "gzip" => Box::new(flate2::read::MultiGzDecoder::new(reader)),
-        // What follows the end of its one stream is no part of it for dpkg and rpm.
-        "bz2" | "bzip2" => Box::new(Alone::new(bzip2::bufread::BzDecoder::new(BufReader::new(reader)))),
-        "zst" | "zstd" => Box::new(zstd::Decoder::with_buffer(BufReader::new(reader)).map_err(error)?),
-        "xz" => {
-            let stream = xz2::stream::Stream::new_stream_decoder(XZ_MEMORY, xz2::stream::CONCATENATED);
-            let stream = stream.map_err(|problem| problem.to_string())?;
-            Box::new(xz2::read::XzDecoder::new_stream(reader, stream))
-        }
-        "lzma" => {
-            let stream = xz2::stream::Stream::new_lzma_decoder(XZ_MEMORY).map_err(|problem| problem.to_string())?;
-            Box::new(Alone::new(xz2::bufread::XzDecoder::new_stream(BufReader::new(reader), stream)))
-        }
-        other => {
-            return Err(format!("it is compressed with `{}`, which farm cannot read", crate::types::printable(other)));
-        }
-    })
-}
-
-/// A decoder of a format that ends by itself, of which nothing may follow.
-struct Alone<D> {
-    decoder: D,
-    is_checked: bool,
-}
-
-/// A decoder that knows what it has not read.
-trait Rest: Read {
-    fn rest(&mut self) -> &mut dyn io::BufRead;
-}
-
-impl<R: io::BufRead> Rest for bzip2::bufread::BzDecoder<R> {
-    fn rest(&mut self) -> &mut dyn io::BufRead {
-        self.get_mut()
-    }
-}
-
-impl<R: io::BufRead> Rest for xz2::bufread::XzDecoder<R> {
-    fn rest(&mut self) -> &mut dyn io::BufRead {
-        self.get_mut()
-    }
-}
-
-impl<D: Rest> Alone<D> {
-    fn new(decoder: D) -> Alone<D> {
-        Alone { decoder, is_checked: false }
-    }
-}
-
-impl<D: Rest> Read for Alone<D> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.decoder.read(buffer)?;
-        if count == 0 && !buffer.is_empty() && !self.is_checked {
-            self.is_checked = true;
-            if !self.decoder.rest().fill_buf()?.is_empty() {
-                let message = "bytes follow the end of the compressed data";
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-            }
-        }
-        Ok(count)
     }
 }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contents::Start;
-use super::shared::why_outside;
+use crate::formats::folders::why_outside;
 use crate::types::{Format, printable};
 
 /// Where commands are; what is there has to start.

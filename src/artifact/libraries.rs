@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Severity;
 use super::contents::Facts;
-use super::elf::Elf;
+use crate::formats::elf::Elf;
 use crate::types::Format;
 
 /// Libraries and loader of glibc, which all come in `libc6`; prefixes up to `.so`.

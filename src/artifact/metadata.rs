@@ -6,10 +6,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use debian_packaging::control::ControlFile;
-
 use super::check::finding;
 use super::{Artifact, ArtifactError, Finding, Severity, malformed, package_format};
+use crate::formats::deb822;
 
 /// They list a few hundred files, and a .buildinfo some thousand packages, at most.
 const LARGEST: u64 = 4 << 20;
@@ -35,16 +34,12 @@ pub(super) fn check(path: &Path, beside: &[(Artifact, Sums)]) -> Result<Vec<Find
     let own_name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_changes = own_name.ends_with(".changes");
     let text = read(path)?;
-    let control = ControlFile::parse_str(&text).map_err(|error| malformed(path, error.to_string()))?;
-    let mut paragraphs = control.paragraphs();
-    let (Some(fields), None) = (paragraphs.next(), paragraphs.next()) else {
-        return Err(malformed(path, "it has not one paragraph".to_owned()));
-    };
+    let paragraph = deb822::only_paragraph(&text).map_err(|reason| malformed(path, format!("it {reason}")))?;
     let mut findings = Vec::new();
     let rule = if is_changes { "changes-mismatch" } else { "buildinfo-mismatch" };
     let mut mismatch = |message| findings.push(finding(Severity::Error, &own_name, rule, message));
     for (field, between) in if is_changes { CHANGES } else { BUILDINFO } {
-        let list = match fields.field_str(field) {
+        let list = match deb822::field(paragraph, field) {
             Some(list) => list,
             // Older tools write no MD5 into a .buildinfo, newer ones may leave it out.
             None if *field != "Checksums-Sha256" => continue,

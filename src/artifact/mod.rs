@@ -5,7 +5,6 @@ mod check;
 mod contents;
 pub(crate) mod deb;
 mod debug;
-pub(crate) mod elf;
 mod interpreters;
 mod layout;
 pub(crate) mod libraries;
@@ -13,7 +12,6 @@ pub mod manifest;
 mod metadata;
 mod model;
 mod rpm;
-pub(crate) mod shared;
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -12,6 +12,7 @@ use tar::EntryType as T;
 
 use super::fixtures::{ElfMaker, Member, deb, deb_bytes, file, program};
 use super::*;
+use crate::formats::elf;
 use crate::types::Arch;
 
 fn expected(name: &str, version: &str) -> Expected {

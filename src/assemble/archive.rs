@@ -11,6 +11,7 @@ use super::libraries::Libraries;
 use crate::archive::{ArchiveError, Archives, Components, Package, blocking};
 use crate::artifact::{deb, libraries};
 use crate::distro::Distro;
+use crate::formats::deb::shlibs;
 use crate::types::{Arch, Progress};
 
 /// The relations that bring these libraries on a distribution. What no package was found for is left out, as is all when
@@ -42,7 +43,7 @@ pub async fn providers(
         blocking(move || {
             let mut found = Libraries::new();
             for (package, path) in packages.iter().zip(&debs) {
-                found.extend(shlibs(package, path)?.into_iter().filter(|(library, _)| wanted.contains(library)));
+                found.extend(shlibs_of(package, path)?.into_iter().filter(|(library, _)| wanted.contains(library)));
             }
             Ok(found)
         })
@@ -56,38 +57,8 @@ pub async fn providers(
     }
 }
 
-fn shlibs(package: &Package, path: &Path) -> Result<BTreeMap<String, String>, ArchiveError> {
+fn shlibs_of(package: &Package, path: &Path) -> Result<BTreeMap<String, String>, ArchiveError> {
     let text = deb::control_file(path, "shlibs")
         .map_err(|reason| ArchiveError::Untrusted { what: package.url.clone(), reason })?;
-    Ok(read_shlibs(&text.unwrap_or_default()))
-}
-
-/// Relations by soname: `libfoo.so.1`, and for those that carry the version before the end, `libfoo-1.so` (deb-shlibs(5)).
-fn read_shlibs(text: &str) -> BTreeMap<String, String> {
-    let mut relations = BTreeMap::new();
-    for line in text.lines() {
-        // `udeb:` and the like are for others.
-        if line.starts_with('#') || line.split_whitespace().next().is_some_and(|first| first.ends_with(':')) {
-            continue;
-        }
-        let mut words = line.splitn(3, ' ');
-        if let (Some(name), Some(version), Some(relation)) = (words.next(), words.next(), words.next()) {
-            relations.insert(format!("{name}.so.{version}"), relation.trim().to_owned());
-            relations.insert(format!("{name}-{version}.so"), relation.trim().to_owned());
-        }
-    }
-    relations
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shlibs_name_the_relation_of_each_soname() {
-        let found = read_shlibs("# x\nlibc 6 libc6 (>= 2.36)\nudeb: libc 6 libc6-udeb\nlibdb 5.3 libdb5.3, x | y\n");
-        assert_eq!(found["libc.so.6"], "libc6 (>= 2.36)");
-        assert_eq!(found["libdb-5.3.so"], "libdb5.3, x | y");
-        assert_eq!(found.len(), 4);
-    }
+    Ok(shlibs::relations(&text.unwrap_or_default()))
 }

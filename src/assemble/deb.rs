@@ -1,30 +1,27 @@
-//! Writes a .deb (deb(5)): an ar archive of `debian-binary`, `control.tar.xz` and `data.tar.xz`. Everything in it is in a
-//! fixed order, belongs to root and is no newer than the package's date, so that the same tree gives the same bytes.
+//! Makes a .deb of a package's part of the tree: what its control files say, and which files it has. Everything is in a fixed
+//! order and no newer than the package's date, so that the same tree gives the same bytes.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read};
 use std::path::Path;
 
 use md5::{Digest, Md5};
-use xz2::stream::{Check, Filters, LzmaOptions, Stream};
-use xz2::write::XzEncoder;
 
 use super::AssembleError;
 use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
 use super::libraries::{Libraries, deb_depends, elves, files};
 use super::system::system_files;
 use super::tree::{Kind, Node, Tree};
+use crate::formats::deb::write::{ControlFiles, Tarball};
+use crate::formats::deb::{self, shlibs};
+use crate::formats::version::without_epoch;
+use crate::formats::{deb822, relation};
 use crate::packaging::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
 use crate::recipe::PackageArch;
-use crate::relation;
 use crate::stream::guard::watched;
 use crate::types::{Arch, printable};
 
-/// The level that dpkg-deb takes by itself, with a smaller dictionary than its 8 MiB: xz takes eleven times as much memory,
-/// for each package that is written at the same time.
-const XZ_LEVEL: u32 = 6;
-const XZ_DICTIONARY_BYTES: u32 = 1 << 20;
 /// Fields of other packages, in the order in which dpkg-gencontrol(1) writes them.
 const RELATIONS: [&str; 7] = ["Depends", "Recommends", "Suggests", "Conflicts", "Breaks", "Replaces", "Provides"];
 
@@ -83,7 +80,7 @@ pub(super) fn write(
         PackageArch::All => "all",
         PackageArch::Any => arch.deb(),
     };
-    let version = assembly.version.split_once(':').map_or(assembly.version.as_str(), |(_, version)| version);
+    let version = without_epoch(&assembly.version);
     let name = format!("{}_{version}_{architecture}.deb", package.name);
     let path = folder.join(&name);
     let failed = |error| AssembleError::Io(path.clone(), error);
@@ -96,14 +93,8 @@ pub(super) fn write(
     members.insert("md5sums".to_owned(), (md5sums(tree, package, contents)?, 0o644));
 
     let epoch = assembly.source_date_epoch;
-    let file = File::create_new(&path).map_err(failed)?;
-    let mut ar = Ar::begin(BufWriter::new(file)).map_err(failed)?;
-    ar.member("debian-binary", epoch, |out| out.write_all(b"2.0\n")).map_err(failed)?;
-    ar.member("control.tar.xz", epoch, |out| compressed(out, |out| control_tar(out, &members, epoch)))
-        .map_err(failed)?;
-    ar.member("data.tar.xz", epoch, |out| compressed(out, |out| data_tar(out, tree, contents, epoch)))
-        .map_err(failed)?;
-    ar.end().map_err(failed)?;
+    let out = BufWriter::new(File::create_new(&path).map_err(failed)?);
+    deb::write::write(out, epoch, &members, |tar| add_contents(tar, tree, contents, epoch)).map_err(failed)?;
     Ok(name)
 }
 
@@ -132,31 +123,36 @@ fn control(
     tree: &Tree,
     depends: Vec<String>,
 ) -> String {
-    let mut text = format!("Package: {}\n", package.name);
+    let mut text = String::new();
+    let mut field = |name: &str, value: &str| deb822::push(&mut text, name, value);
+    field("Package", &package.name);
     if package.name != assembly.source {
-        text.push_str(&format!("Source: {}\n", assembly.source));
+        field("Source", &assembly.source);
     }
-    text.push_str(&format!("Version: {}\nArchitecture: {architecture}\n", assembly.version));
-    text.push_str(&format!("Maintainer: {}\n", assembly.maintainer));
-    text.push_str(&format!("Installed-Size: {}\n", installed_kib(tree, contents)));
-    for field in RELATIONS {
-        let mut values = package.relations.get(field).cloned().unwrap_or_default();
-        if field == "Depends" {
+    field("Version", &assembly.version);
+    field("Architecture", architecture);
+    field("Maintainer", &assembly.maintainer);
+    field("Installed-Size", &installed_kib(tree, contents).to_string());
+    for name in RELATIONS {
+        let mut values = package.relations.get(name).cloned().unwrap_or_default();
+        if name == "Depends" {
             // What the recipe says of a package stands for what was found.
-            let name = |relation: &str| relation.split([' ', ':', '(']).next().unwrap_or_default().to_owned();
-            let said: HashSet<String> = values.iter().map(|relation| name(relation)).collect();
-            values.extend(depends.iter().filter(|found| !said.contains(&name(found))).cloned());
+            let first = |relation: &str| relation::field::names(relation).next().unwrap_or_default().to_owned();
+            let said: HashSet<String> = values.iter().map(|relation| first(relation)).collect();
+            values.extend(depends.iter().filter(|found| !said.contains(&first(found))).cloned());
             values.extend(maintainer_depends(package).map(str::to_owned));
         }
         if !values.is_empty() {
-            text.push_str(&format!("{field}: {}\n", values.join(", ")));
+            field(name, &values.join(", "));
         }
     }
-    text.push_str(&format!("Section: {}\nPriority: optional\n", package.section));
+    field("Section", &package.section);
+    field("Priority", "optional");
     if let Some(homepage) = &assembly.homepage {
-        text.push_str(&format!("Homepage: {homepage}\n"));
+        field("Homepage", homepage);
     }
-    text.push_str(&format!("Description: {}\n{}", package.summary, package.description));
+    // The extended description has its lines ended.
+    field("Description", format!("{}\n{}", package.summary, package.description).trim_end_matches('\n'));
     text
 }
 
@@ -178,29 +174,27 @@ fn maintainer_files(
     assembly: &Assembly,
     package: &AssembledPackage,
     contents: &BTreeMap<String, Node>,
-) -> Result<BTreeMap<String, (String, u32)>, AssembleError> {
+) -> Result<ControlFiles, AssembleError> {
     let scripts = maintainer_scripts(package, &system_files(tree, assembly, contents)?);
-    let mut members: BTreeMap<String, (String, u32)> =
-        scripts.into_iter().map(|(name, script)| (name, (script, 0o755))).collect();
+    let mut members: ControlFiles = scripts.into_iter().map(|(name, script)| (name, (script, 0o755))).collect();
     let conffiles: Vec<&str> =
         files(tree, contents).map(|(path, ..)| path).filter(|path| is_config(path, package)).collect();
     if !conffiles.is_empty() {
         members.insert("conffiles".to_owned(), (conffiles.join("\n") + "\n", 0o644));
     }
-    let mut shlibs = String::new();
+    let mut lines = String::new();
     for (path, content) in elves(tree, contents) {
         let soname = content.elf.as_ref().and_then(|elf| elf.soname.as_deref());
         if let Some(soname) = soname.filter(|_| is_public(path))
-            && let Some((name, version)) = split_soname(soname)
+            && let Some(line) = shlibs::line(soname, &format!("{} (>= {})", package.name, assembly.version))
         {
-            let line = format!("{name} {version} {} (>= {})\n", package.name, assembly.version);
-            if !shlibs.contains(&line) {
-                shlibs.push_str(&line);
+            if !lines.contains(&line) {
+                lines.push_str(&line);
             }
         }
     }
-    if !shlibs.is_empty() {
-        members.insert("shlibs".to_owned(), (shlibs, 0o644));
+    if !lines.is_empty() {
+        members.insert("shlibs".to_owned(), (lines, 0o644));
         // Policy 8.1.1
         members.insert("triggers".to_owned(), ("activate-noawait ldconfig\n".to_owned(), 0o644));
     }
@@ -213,17 +207,6 @@ pub(super) fn is_public(path: &str) -> bool {
     let folder = folder.strip_prefix("/usr").unwrap_or(folder);
     matches!(folder, "/lib" | "/lib64")
         || folder.strip_prefix("/lib/").is_some_and(|triplet| !triplet.contains('/') && triplet.contains("-linux-gnu"))
-}
-
-/// `libfoo.so.1` is (`libfoo`, `1`); `libfoo-1.2.so` is (`libfoo`, `1.2`) (deb-shlibs(5), dpkg-shlibdeps(1)).
-fn split_soname(soname: &str) -> Option<(&str, &str)> {
-    match soname.split_once(".so.") {
-        Some((name, version)) if !name.is_empty() && !version.is_empty() => Some((name, version)),
-        _ => {
-            let (name, version) = soname.strip_suffix(".so")?.rsplit_once('-')?;
-            version.starts_with(|c: char| c.is_ascii_digit()).then_some((name, version))
-        }
-    }
 }
 
 /// Of every regular file that is no conffile, as dh_md5sums(1) writes them.
@@ -250,167 +233,31 @@ fn md5sums(
     Ok(text)
 }
 
-fn control_tar(out: &mut dyn Write, members: &BTreeMap<String, (String, u32)>, epoch: i64) -> io::Result<()> {
-    let mut tar = tar::Builder::new(out);
-    append(&mut tar, "./", header(tar::EntryType::Directory, 0o755, 0, epoch), io::empty())?;
-    for (name, (content, mode)) in members {
-        let header = header(tar::EntryType::Regular, *mode, content.len() as u64, epoch);
-        append(&mut tar, &format!("./{name}"), header, content.as_bytes())?;
-    }
-    tar.finish()
-}
-
-fn data_tar(out: &mut dyn Write, tree: &Tree, contents: &BTreeMap<String, Node>, epoch: i64) -> io::Result<()> {
-    let mut tar = tar::Builder::new(out);
-    append(&mut tar, "./", header(tar::EntryType::Directory, 0o755, 0, epoch), io::empty())?;
+/// What was installed, no newer than the package.
+fn add_contents(tar: &mut Tarball<'_>, tree: &Tree, contents: &BTreeMap<String, Node>, epoch: i64) -> io::Result<()> {
     let mut first_paths: HashMap<usize, &str> = HashMap::new();
     for (path, node) in contents {
         let time = node.mtime.min(epoch);
         match &node.kind {
-            Kind::Folder => {
-                let header = header(tar::EntryType::Directory, node.mode, 0, time);
-                append(&mut tar, &format!(".{path}/"), header, io::empty())?;
-            }
-            Kind::Symlink(target) => {
-                let mut header = header(tar::EntryType::Symlink, 0o777, 0, time);
-                append_link(&mut tar, &mut header, &format!(".{path}"), target)?;
-            }
+            Kind::Folder => tar.folder(path, node.mode, time)?,
+            Kind::Symlink(target) => tar.symlink(path, target, time)?,
             Kind::File(content) => match first_paths.get(content) {
-                Some(first) => {
-                    let mut header = header(tar::EntryType::Link, node.mode, 0, time);
-                    append_link(&mut tar, &mut header, &format!(".{path}"), &format!(".{first}"))?;
-                }
+                Some(first) => tar.hard_link(path, first, node.mode, time)?,
                 None => {
                     first_paths.insert(*content, path);
                     let content = &tree.contents[*content];
-                    let header = header(tar::EntryType::Regular, node.mode, content.size, time);
                     let file = BufReader::new(watched(File::open(&content.path)?));
-                    append(&mut tar, &format!(".{path}"), header, file.take(content.size))?;
+                    tar.file(path, node.mode, time, content.size, file.take(content.size))?;
                 }
             },
         }
     }
-    tar.finish()
-}
-
-fn header(kind: tar::EntryType, mode: u32, size: u64, time: i64) -> tar::Header {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(kind);
-    header.set_mode(mode);
-    header.set_size(size);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(u64::try_from(time).unwrap_or(0));
-    // Fixed-width fields that hold these names.
-    let _ = header.set_username("root");
-    let _ = header.set_groupname("root");
-    header
-}
-
-/// With the name as it is given: the tar crate would drop the `./` that dpkg writes.
-fn append(
-    tar: &mut tar::Builder<&mut dyn Write>,
-    name: &str,
-    mut header: tar::Header,
-    content: impl Read,
-) -> io::Result<()> {
-    set_name(tar, &mut header, name.as_bytes(), tar::EntryType::GNULongName)?;
-    header.set_cksum();
-    tar.append(&header, content)
-}
-
-fn append_link(
-    tar: &mut tar::Builder<&mut dyn Write>,
-    header: &mut tar::Header,
-    name: &str,
-    target: &str,
-) -> io::Result<()> {
-    set_name(tar, header, name.as_bytes(), tar::EntryType::GNULongName)?;
-    set_name(tar, header, target.as_bytes(), tar::EntryType::GNULongLink)?;
-    header.set_cksum();
-    tar.append(header, io::empty())
-}
-
-/// Sets the name, or the target of a link, which for long ones stands in an entry of its own before (tar(5)).
-fn set_name(
-    tar: &mut tar::Builder<&mut dyn Write>,
-    header: &mut tar::Header,
-    name: &[u8],
-    kind: tar::EntryType,
-) -> io::Result<()> {
-    let old = header.as_old_mut();
-    let field = if kind == tar::EntryType::GNULongName { &mut old.name } else { &mut old.linkname };
-    let short = &name[..name.len().min(field.len())];
-    field[..short.len()].copy_from_slice(short);
-    if name.len() <= field.len() {
-        return Ok(());
-    }
-    let mut long = self::header(kind, 0o644, name.len() as u64 + 1, 0);
-    long.as_old_mut().name[..13].copy_from_slice(b"././@LongLink");
-    long.set_cksum();
-    tar.append(&long, name.chain(&b"\0"[..]))
-}
-
-fn compressed(out: &mut dyn Write, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut options = LzmaOptions::new_preset(XZ_LEVEL)?;
-    let mut filters = Filters::new();
-    filters.lzma2(options.dict_size(XZ_DICTIONARY_BYTES));
-    let mut encoder = XzEncoder::new_stream(out, Stream::new_stream_encoder(&filters, Check::Crc64)?);
-    write(&mut encoder)?;
-    encoder.finish().map(|_| ())
-}
-
-/// Writes an ar archive, as far as deb(5) needs it.
-struct Ar<W> {
-    out: W,
-}
-
-impl<W: Write + Seek> Ar<W> {
-    fn begin(mut out: W) -> io::Result<Ar<W>> {
-        out.write_all(b"!<arch>\n")?;
-        Ok(Ar { out })
-    }
-
-    /// The size, which is known afterwards only, is filled in then.
-    fn member(
-        &mut self,
-        name: &str,
-        time: i64,
-        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-    ) -> io::Result<()> {
-        let start = self.out.stream_position()?;
-        let header = |size: u64| format!("{name:<16}{time:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 100_644);
-        self.out.write_all(header(0).as_bytes())?;
-        let begin = self.out.stream_position()?;
-        write(&mut self.out)?;
-        let end = self.out.stream_position()?;
-        let size = end - begin;
-        if size > 9_999_999_999 {
-            return Err(io::Error::other("more than 10 GB do not fit into a .deb"));
-        }
-        self.out.seek(SeekFrom::Start(start))?;
-        self.out.write_all(header(size).as_bytes())?;
-        self.out.seek(SeekFrom::Start(end))?;
-        // Members begin at even offsets.
-        if size % 2 == 1 { self.out.write_all(b"\n") } else { Ok(()) }
-    }
-
-    fn end(mut self) -> io::Result<()> {
-        self.out.flush()
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sonames_are_split_as_dpkg_does() {
-        assert_eq!(split_soname("libfoo.so.1"), Some(("libfoo", "1")));
-        assert_eq!(split_soname("libglib-2.0.so.0"), Some(("libglib-2.0", "0")));
-        assert_eq!(split_soname("libdb-5.3.so"), Some(("libdb", "5.3")));
-        assert_eq!(split_soname("plugin.so"), None);
-    }
 
     #[test]
     fn only_the_loaders_own_folders_are_public() {

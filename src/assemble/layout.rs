@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use flate2::{Compression, GzBuilder};
 
+use super::AssembleError;
 use super::tree::{Kind, Node, Tree};
-use super::{AssembleError, folders};
-use crate::artifact::elf::Elf;
 use crate::artifact::manifest::modes;
-use crate::artifact::shared::is_shared;
+use crate::formats::elf::Elf;
+use crate::formats::folders;
 use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::AlternativeLink;
 use crate::types::Format;
@@ -47,10 +47,9 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
             continue;
         }
         let mut owner = None;
+        let other_names = other_names(path);
         for (number, (package, pattern)) in patterns.iter().enumerate() {
-            // A page is compressed by now, of which a pattern may know or not.
-            let plain = path.strip_suffix(".gz").filter(|plain| is_page(plain));
-            if !takes(pattern, path) && !plain.is_some_and(|plain| takes(pattern, plain)) {
+            if !takes(pattern, path) && !other_names.iter().any(|name| takes(pattern, name)) {
                 continue;
             }
             matched[number] = true;
@@ -65,11 +64,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
             }
         }
         let is_strict = assembly.packages.first().is_some_and(|main| !main.patterns.is_empty());
-        let of_system = || match assembly.format {
-            Format::Deb => is_shared(path),
-            Format::Rpm => folders::is_shared(path, libdir),
-        };
-        if owner.is_none() && is_strict && !(node.kind == Kind::Folder && of_system()) {
+        if owner.is_none() && is_strict && !(node.kind == Kind::Folder && folders::is_of_system(path, libdir)) {
             problems.push(format!("{path} is in no package: no pattern takes it"));
         }
         let package = &mut layout[owner.unwrap_or(0)];
@@ -93,7 +88,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     if assembly.format == Format::Rpm {
         // Folders of the system are no package's; all others belong to every package with files in them.
         for contents in &mut layout {
-            contents.retain(|path, node| node.kind != Kind::Folder || !folders::is_shared(path, libdir));
+            contents.retain(|path, node| node.kind != Kind::Folder || !folders::is_of_system(path, libdir));
         }
     }
     Ok(layout)
@@ -192,11 +187,27 @@ pub(super) fn is_config(path: &str, package: &AssembledPackage) -> bool {
     path.starts_with("/etc/") || package.config_files.iter().any(|pattern| takes(pattern.trim_end_matches('/'), path))
 }
 
+/// Other names under which patterns may know a path: pages are compressed by now, or were when they were installed, and
+/// compiled Python goes with its source.
+fn other_names(path: &str) -> Vec<String> {
+    if path.starts_with("/usr/share/man/") || path.starts_with("/usr/share/info/") {
+        let plain = [".gz", ".bz2", ".xz", ".zst"].iter().find_map(|end| path.strip_suffix(end));
+        let packed = format!("{}.gz", plain.unwrap_or(path));
+        return plain.map(str::to_owned).into_iter().chain([packed]).collect();
+    }
+    let source = || {
+        let (folder, name) = path.rsplit_once("/__pycache__/")?;
+        let (module, rest) = name.split_once('.').filter(|(module, _)| !module.is_empty())?;
+        (!name.contains('/') && rest.ends_with("pyc")).then(|| format!("{folder}/{module}.py"))
+    };
+    source().into_iter().collect()
+}
+
 /// Whether a pattern takes a path: `*` and `?` stay within one component, `**` is any path, and a pattern that names a
 /// folder takes all below it.
 pub(super) fn takes(pattern: &str, path: &str) -> bool {
     let whole = |end: usize| matches(pattern.as_bytes(), &path.as_bytes()[..end]);
-    whole(path.len()) || path.match_indices('/').any(|(slash, _)| slash > 0 && whole(slash))
+    whole(path.len()) || path.match_indices('/').any(|(slash, _)| whole(slash))
 }
 
 /// By a table of which prefixes match which: no pattern takes exponential time.
@@ -229,9 +240,16 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
                         open &= text.get(at) != Some(&b'/');
                     }
                 }
+                // One character, of however many bytes.
+                b'?' => {
+                    for start in (0..text.len()).filter(|at| reach[*at] && text[*at] != b'/') {
+                        let rest = text[start + 1..].iter().take_while(|byte| matches!(byte, 0x80..=0xbf));
+                        next[start + 1 + rest.count()] = true;
+                    }
+                }
                 c => {
                     for at in (0..text.len()).filter(|at| reach[*at]) {
-                        next[at + 1] = text[at] == c || (c == b'?' && text[at] != b'/');
+                        next[at + 1] = text[at] == c;
                     }
                 }
             }
@@ -345,25 +363,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_take_what_assign_awk_takes() {
-        for (pattern, path, expected) in [
-            ("/usr/include/**", "/usr/include/a/b.h", true),
-            ("/usr/include/**", "/usr/include", false),
-            ("/usr/include", "/usr/include/a.h", true),
-            ("/usr/include", "/usr/included/a.h", false),
-            ("/usr/lib/*.so", "/usr/lib/liba.so", true),
-            ("/usr/lib/*.so", "/usr/lib/x/liba.so", false),
-            ("/usr/lib/*.so", "/usr/lib/liba.so.1", false),
-            ("/usr/lib/lib?.so.*", "/usr/lib/liba.so.1.2", true),
-            ("/usr/**/man1/*", "/usr/share/man/man1/a.1", true),
-            ("/usr/**/a", "/usr/a", true),
-            ("/usr/**/a", "/usra", false),
-            ("/usr/**/a", "/usr/b/c/a/d", true),
-            ("/usr/share/[x]", "/usr/share/[x]", true),
-            ("/**", "/a", true),
-        ] {
-            assert_eq!(takes(pattern, path), expected, "{pattern} {path}");
-        }
+    fn no_pattern_takes_exponential_time() {
         assert!(!takes(&"/*a".repeat(60), &"/aaaaaaaaaaaaaaaaaaab".repeat(60)));
     }
 

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use super::layout::{Layout, is_config, links, takes};
+use super::system;
 use super::tree::{Kind, Tree};
-use super::{folders, system};
 use crate::artifact::manifest::{Assignment, Maker, Manifest, Staged, StagedKind};
+use crate::formats::folders;
 use crate::packaging::Assembly;
 use crate::types::Format;
 
@@ -66,7 +67,7 @@ pub(super) fn manifest(
         }
     }
     if assembly.format == Format::Rpm {
-        let is_shared = |path: &str| folders::is_shared(&system::gathered(path), libdir);
+        let is_shared = |path: &str| folders::is_of_system(&system::gathered(path), libdir);
         let paths = installed.iter().map(|staged| &staged.path);
         assignment.shared.extend(paths.filter(|path| std::str::from_utf8(path).is_ok_and(is_shared)).cloned());
     }

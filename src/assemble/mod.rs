@@ -19,7 +19,6 @@ mod archive;
 mod deb;
 mod development;
 mod error;
-mod folders;
 mod layout;
 mod libraries;
 mod manifest;

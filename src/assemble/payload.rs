@@ -11,13 +11,12 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
 use crate::distro::Payload;
+use crate::formats::cpio;
 use crate::stream::guard::watched;
 
 /// As rpmbuild compresses by itself, and between size and time. zstd keeps more than half of 64 MiB from 12 on.
 pub(super) const GZIP_LEVEL: u32 = 6;
 pub(super) const ZSTD_LEVEL: i32 = 10;
-/// A name that no file has: each begins with `./`.
-const TRAILER: &str = "TRAILER!!!";
 const CHUNK: usize = 128 * 1024;
 
 /// One file of a header.
@@ -105,10 +104,11 @@ fn archive_of(entries: &[Entry<'_>], is_large: bool, out: &mut impl Write) -> io
         let has_content = with_content.contains(&index);
         let size = if has_content { entry.size } else { 0 };
         match is_large {
-            true => write!(out, "07070X{index:08x}\0\0")?,
+            true => cpio::write_stripped_header(out, index)?,
             false => {
                 let size = u32::try_from(size).map_err(|_| io::Error::other("a file is too large for its header"))?;
-                head(out, entry, links(entry), size)?;
+                let fields = [entry.inode, entry.mode, links(entry), entry.mtime, size];
+                cpio::write_header(out, &format!(".{}", entry.name), fields)?;
             }
         }
         if let (Some(number), Some(source)) = (entry.content, entry.source.filter(|_| has_content)) {
@@ -116,28 +116,10 @@ fn archive_of(entries: &[Entry<'_>], is_large: bool, out: &mut impl Write) -> io
         } else if let Some(link) = entry.link.as_ref().filter(|_| has_content) {
             out.write_all(link.as_bytes())?;
         }
-        pad(out, size)?;
+        cpio::pad(out, size)?;
     }
-    newc(out, TRAILER, [0, 0, 1, 0, 0])?;
+    cpio::write_trailer(out)?;
     Ok(digests)
-}
-
-fn head(out: &mut impl Write, entry: &Entry<'_>, links: u32, size: u32) -> io::Result<()> {
-    newc(out, &format!(".{}", entry.name), [entry.inode, entry.mode, links, entry.mtime, size])
-}
-
-/// A header: everything is root's, and lies on no device.
-fn newc(out: &mut impl Write, name: &str, [inode, mode, links, mtime, size]: [u32; 5]) -> io::Result<()> {
-    const LENGTH: u64 = 110;
-    let length = name.len() as u64 + 1;
-    write!(out, "070701{inode:08x}{mode:08x}{0:08x}{0:08x}{links:08x}{mtime:08x}{size:08x}", 0)?;
-    write!(out, "{0:08x}{0:08x}{0:08x}{0:08x}{length:08x}{0:08x}{name}\0", 0)?;
-    pad(out, LENGTH + length)
-}
-
-/// All parts of an archive begin at multiples of four.
-fn pad(out: &mut impl Write, size: u64) -> io::Result<()> {
-    out.write_all(&[0; 3][..((4 - size % 4) % 4) as usize])
 }
 
 /// Copies a content and returns its digest.

@@ -1,3 +1,4 @@
+mod assigned;
 mod property;
 
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::AssembleError;
-use crate::artifact::elf::{self, Elf, Looked};
+use crate::formats::elf::{self, Elf, Looked};
 use crate::stream::Bounded;
 use crate::stream::holes::Sparse;
 use crate::types::printable;

@@ -1,15 +1,17 @@
-//! One .deb opened for unpacking (deb(5)): its control files in memory, its content as an uncompressed tar on a spool.
-//! Reading is strict, and interprets nothing: what entries may do to a system is `layer`'s to decide.
+//! One .deb opened for unpacking, as `formats::deb` reads it: its control files in memory, its content as an uncompressed tar
+//! on a spool. Nothing is interpreted: what entries may do to a system is `layer`'s to decide.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use tempfile::SpooledTempFile;
 
-/// All of a package's control files together; Debian's largest have one megabyte.
-const LARGEST_CONTROL: u64 = 32 << 20;
+use crate::formats::compression::decompressed;
+use crate::formats::deb::{self, Control, Part};
+
 /// Unpacked; the largest package of Debian has some gigabytes.
 const LARGEST_DATA: u64 = 16 << 30;
 /// Smaller contents never touch the disk.
@@ -27,14 +29,21 @@ pub(super) struct Deb {
 /// run ahead on worker threads.
 pub(super) fn open(path: &Path, spool: &Path) -> Result<Deb, DebError> {
     let file = File::open(path).map_err(|source| DebError::Io { path: path.to_owned(), source })?;
-    read(BufReader::new(file), spool).map_err(|problem| problem.of(path))
+    read(BufReader::new(file), path, spool)
 }
 
 /// The control files of a .deb, which stand at its beginning. Blocks.
 pub(super) fn control(path: &Path) -> Result<BTreeMap<String, Vec<u8>>, DebError> {
     let file = File::open(path).map_err(|source| DebError::Io { path: path.to_owned(), source })?;
-    let read = members(BufReader::new(file), |_, control, _| Ok(control));
-    read.map_err(|problem| problem.of(path))
+    let mut control = None;
+    let result = deb::read(&mut BufReader::new(file), |part| {
+        if let Part::Control { compression, content } = part {
+            control = Some(control_files(compression, content)?);
+        }
+        Ok(ControlFlow::Break(()))
+    });
+    let read = result.and_then(|()| control.ok_or_else(|| "it has no control.tar".to_owned()));
+    read.map_err(|reason| DebError::Invalid { path: path.to_owned(), reason })
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -45,145 +54,55 @@ pub(super) enum DebError {
     Invalid { path: PathBuf, reason: String },
 }
 
-enum Problem {
-    Io(io::Error),
-    Invalid(String),
-}
-
-impl Problem {
-    fn of(self, path: &Path) -> DebError {
-        match self {
-            Problem::Io(source) => DebError::Io { path: path.to_owned(), source },
-            Problem::Invalid(reason) => DebError::Invalid { path: path.to_owned(), reason },
-        }
-    }
-}
-
-impl From<io::Error> for Problem {
-    fn from(error: io::Error) -> Problem {
-        // What the operating system did not say is said of the content, by a decompressor or the tar reader.
-        match error.raw_os_error() {
-            Some(_) => Problem::Io(error),
-            None => Problem::Invalid(error.to_string()),
-        }
-    }
-}
-
-fn invalid(reason: impl Into<String>) -> Problem {
-    Problem::Invalid(reason.into())
-}
-
-fn read(file: impl Read, spool: &Path) -> Result<Deb, Problem> {
-    members(file, |name, control, content| {
-        let mut data = SpooledTempFile::new_in(IN_MEMORY, spool);
-        let copied = io::copy(&mut decompressed(name, content)?.take(LARGEST_DATA), &mut data)?;
-        if copied == LARGEST_DATA {
-            return Err(invalid("its content is larger than any package's"));
-        }
-        data.seek(SeekFrom::Start(0))?;
-        Ok(Deb { control, data })
-    })
-}
-
-/// Reads all up to the content, and has `then` read that: it gets the member's name, the control files, and the content.
-fn members<R: Read, T>(
-    mut file: R,
-    then: impl FnOnce(&str, BTreeMap<String, Vec<u8>>, &mut io::Take<&mut R>) -> Result<T, Problem>,
-) -> Result<T, Problem> {
-    let mut magic = [0; 8];
-    file.read_exact(&mut magic)?;
-    if magic != *b"!<arch>\n" {
-        return Err(invalid("it is not an ar archive"));
-    }
+fn read(mut file: impl Read, path: &Path, spool: &Path) -> Result<Deb, DebError> {
     let mut control = None;
-    let mut first = true;
-    loop {
-        let Some((name, size)) = member(&mut file)? else { return Err(invalid("it has no data.tar")) };
-        let mut content = (&mut file).take(size);
-        match name.as_str() {
-            "debian-binary" => {
-                let mut version = String::new();
-                (&mut content).take(64).read_to_string(&mut version)?;
-                if !version.starts_with("2.") {
-                    return Err(invalid(format!("its format is {:?}, not 2", version.trim())));
+    let mut data = None;
+    // What the operating system says of the spool is not said of the package.
+    let mut failed = None;
+    let result = deb::read(&mut file, |part| match part {
+        Part::Control { compression, content } => {
+            control = Some(control_files(compression, content)?);
+            Ok(ControlFlow::Continue(()))
+        }
+        Part::Data { compression, content } => {
+            let mut spooled = SpooledTempFile::new_in(IN_MEMORY, spool);
+            let copied = io::copy(&mut decompressed(compression, content)?.take(LARGEST_DATA), &mut spooled)
+                .and_then(|copied| spooled.seek(SeekFrom::Start(0)).map(|_| copied));
+            match copied {
+                Ok(LARGEST_DATA) => return Err("its content is larger than any package's".to_owned()),
+                Ok(_) => data = Some(spooled),
+                Err(error) => {
+                    let reason = error.to_string();
+                    failed = error.raw_os_error().is_some().then_some(error);
+                    return Err(reason);
                 }
             }
-            _ if first => return Err(invalid("it does not begin with debian-binary")),
-            _ if name.starts_with("control.tar") && control.is_none() => {
-                control = Some(control_files(decompressed(&name, &mut content)?)?);
-            }
-            _ if name.starts_with("data.tar") => {
-                let control = control.ok_or_else(|| invalid("its data.tar comes before its control.tar"))?;
-                return then(&name, control, &mut content);
-            }
-            // deb(5): members that begin with an underscore are to be ignored, others are an error.
-            _ if name.starts_with('_') => {}
-            _ => return Err(invalid(format!("it has an unknown member {:?}", crate::types::printable(&name)))),
+            Ok(ControlFlow::Break(()))
         }
-        first = false;
-        io::copy(&mut content, &mut io::sink())?;
-        if size % 2 == 1 {
-            file.read_exact(&mut [0])?;
+    });
+    match (result, failed, control, data) {
+        (_, Some(source), ..) => Err(DebError::Io { path: path.to_owned(), source }),
+        (Ok(()), None, Some(control), Some(data)) => Ok(Deb { control, data }),
+        (result, ..) => {
+            let reason = result.err().unwrap_or_else(|| "it has no data.tar".to_owned());
+            Err(DebError::Invalid { path: path.to_owned(), reason })
         }
     }
 }
 
-/// The name and size of the next ar member.
-fn member(file: &mut impl Read) -> Result<Option<(String, u64)>, Problem> {
-    let mut header = [0; 60];
-    let mut filled = 0;
-    while filled < header.len() {
-        match file.read(&mut header[filled..])? {
-            0 if filled == 0 => return Ok(None),
-            0 => return Err(invalid("it is cut off")),
-            read => filled += read,
-        }
-    }
-    if header[58..] != *b"`\n" {
-        return Err(invalid("an ar header is broken"));
-    }
-    let text = std::str::from_utf8(&header[..58]).map_err(|_| invalid("an ar header is not text"))?;
-    let name = text.get(..16).unwrap_or_default().trim_end().trim_end_matches('/');
-    let size = text.get(48..58).and_then(|size| size.trim().parse().ok());
-    let size = size.ok_or_else(|| invalid("an ar header has no size"))?;
-    Ok(Some((name.to_owned(), size)))
-}
-
-fn decompressed<'a>(name: &str, content: impl Read + 'a) -> Result<Box<dyn Read + 'a>, Problem> {
-    Ok(match name.split_once(".tar").map(|(_, suffix)| suffix) {
-        Some("") => Box::new(content),
-        Some(".gz") => Box::new(flate2::read::GzDecoder::new(content)),
-        Some(".xz") => Box::new(xz2::read::XzDecoder::new(content)),
-        Some(".zst") => Box::new(zstd::Decoder::new(content)?),
-        _ => {
-            return Err(invalid(format!("{} is compressed in a way that is not known", crate::types::printable(name))));
-        }
-    })
-}
-
-fn control_files(tar: impl Read) -> Result<BTreeMap<String, Vec<u8>>, Problem> {
-    let mut files = BTreeMap::new();
-    let mut archive = tar::Archive::new(tar.take(LARGEST_CONTROL));
-    for entry in archive.entries()? {
-        let mut entry = entry?;
-        if entry.header().entry_type().is_dir() {
-            continue;
-        }
-        let path = entry.path_bytes().into_owned();
-        let name = std::str::from_utf8(path.strip_prefix(b"./").unwrap_or(&path)).unwrap_or_default();
-        let plain = !name.is_empty()
+/// Their names are about to become those of files in dpkg's database.
+fn control_files(compression: &str, content: &mut dyn Read) -> Result<BTreeMap<String, Vec<u8>>, String> {
+    let Control(files) = Control::read(compression, content)?;
+    let is_plain = |name: &String| {
+        !name.is_empty()
             && !name.starts_with('.')
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c));
-        if !plain || !entry.header().entry_type().is_file() {
-            return Err(invalid("its control.tar holds more than plain files"));
-        }
-        let name = name.to_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content)?;
-        files.insert(name, content);
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.+".contains(c))
+    };
+    if !files.keys().all(is_plain) {
+        return Err("its control.tar holds more than plain files".to_owned());
     }
     if !files.contains_key("control") {
-        return Err(invalid("it has no control file"));
+        return Err("it has no control file".to_owned());
     }
     Ok(files)
 }
@@ -257,9 +176,9 @@ pub(super) mod tests {
     }
 
     fn reason(bytes: &[u8]) -> String {
-        match read(bytes, Path::new("/nonexistent")) {
-            Err(Problem::Invalid(reason)) => reason,
-            Err(Problem::Io(error)) => panic!("{error}"),
+        match read(bytes, Path::new("a.deb"), Path::new("/nonexistent")) {
+            Err(DebError::Invalid { reason, .. }) => reason,
+            Err(error) => panic!("{error}"),
             Ok(_) => panic!("it was taken"),
         }
     }
@@ -277,7 +196,7 @@ pub(super) mod tests {
         ] {
             let members =
                 [("debian-binary", &b"2.0\n"[..]), ("control.tar.gz", &gz), ("_extra", b"x"), (name, &packed)];
-            let mut deb = read(&ar(&members)[..], Path::new("/nonexistent")).ok().unwrap();
+            let mut deb = read(&ar(&members)[..], Path::new("a.deb"), Path::new("/nonexistent")).ok().unwrap();
             assert_eq!(deb.control["control"], b"Package: a\n");
             let mut read = Vec::new();
             deb.data.read_to_end(&mut read).unwrap();
@@ -289,19 +208,19 @@ pub(super) mod tests {
     fn what_is_no_deb_says_why() {
         let control = tarball(&[("./control", TarMember::File(b"Package: a\n"))]);
         let version = ("debian-binary", &b"2.0\n"[..]);
-        assert!(reason(b"PK\x03\x04 not a deb").contains("not an ar"));
-        assert!(reason(&ar(&[("control.tar", &control)])).contains("begin"));
-        assert!(reason(&ar(&[("debian-binary", b"3.0\n")])).contains("format"));
-        assert!(reason(&ar(&[version, ("data.tar", b"")])).contains("before"));
+        assert!(reason(b"PK\x03\x04 not a deb").contains("no ar"));
+        assert!(reason(&ar(&[("control.tar", &control)])).contains("first member"));
+        assert!(reason(&ar(&[("debian-binary", b"3.0\n")])).contains("2.0"));
+        assert!(reason(&ar(&[version, ("data.tar", b"")])).contains("not where dpkg expects"));
         assert!(reason(&ar(&[version, ("control.tar", &control)])).contains("no data.tar"));
         assert!(reason(&ar(&[version, ("control.tar.lz", &control)])).contains("compressed"));
-        assert!(reason(&ar(&[version, ("control.tar", &control), ("evil", b"")])).contains("unknown member"));
+        assert!(reason(&ar(&[version, ("control.tar", &control), ("evil", b"")])).contains("evil"));
         let no_control = tarball(&[("./md5sums", TarMember::File(b""))]);
         assert!(reason(&ar(&[version, ("control.tar", &no_control)])).contains("no control"));
         let nested = tarball(&[("./../postinst", TarMember::File(b""))]);
-        assert!(reason(&ar(&[version, ("control.tar", &nested)])).contains("plain files"));
+        assert!(reason(&ar(&[version, ("control.tar", &nested)])).contains("no file at its top"));
         let link = tarball(&[("./control", TarMember::Symlink("/etc/passwd"))]);
-        assert!(reason(&ar(&[version, ("control.tar", &link)])).contains("plain files"));
+        assert!(reason(&ar(&[version, ("control.tar", &link)])).contains("no file at its top"));
         let whole = ar(&[version, ("control.tar", &control), ("data.tar.xz", &xz(&control))]);
         for cut in [5, 30, 70, whole.len() / 2, whole.len() - 20] {
             reason(&whole[..cut]);

@@ -17,7 +17,9 @@ use self::database::Database;
 pub(super) use self::stream::{Failure, StreamFailure, stream};
 use super::deb::Deb;
 use crate::archive::Package;
-use crate::archive::control::fields;
+use crate::formats::deb;
+use crate::formats::deb822::field;
+use crate::formats::version::DebVersion;
 use crate::types::{Arch, printable};
 
 /// Directories of the root that are links to those of /usr on a system with merged /usr, as debootstrap makes them.
@@ -135,9 +137,8 @@ impl<'w> Layer<'w> {
         let refuse = |reason: String| LayerError::Refused { package: expected.name.clone(), reason };
         let control = String::from_utf8(deb.control["control"].clone())
             .map_err(|_| refuse("has a control file that is not UTF-8".to_owned()))?;
-        let field = |name: &str| fields(&control).find(|(field, _)| *field == name).map_or("", |(_, value)| value);
-        let version_agrees =
-            field("Version").parse().is_ok_and(|version: debversion::Version| version == expected.version);
+        let field = |name: &str| field(&control, name).unwrap_or_default();
+        let version_agrees = field("Version").parse().is_ok_and(|version: DebVersion| version == expected.version);
         if field("Package") != expected.name || !version_agrees || field("Architecture") != expected.arch {
             return Err(refuse("is not what the index says: its own control file names another".to_owned()));
         }
@@ -450,7 +451,7 @@ fn new_header(kind: tar::EntryType, mode: u32, time: u64) -> tar::Header {
 /// What a package's files in dpkg's `info` are called.
 pub(super) fn stem(package: &Package, control_files: &BTreeMap<String, Vec<u8>>) -> String {
     let control = control_files.get("control").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
-    match fields(&control).any(|field| field == ("Multi-Arch", "same")) {
+    match field(&control, "Multi-Arch") == Some("same") {
         true => format!("{}:{}", package.name, package.arch),
         false => package.name.clone(),
     }
@@ -459,11 +460,12 @@ pub(super) fn stem(package: &Package, control_files: &BTreeMap<String, Vec<u8>>)
 /// Paths of configuration files, and what dpkg notes of each that is not there: one that upgrades are to remove.
 fn conffiles(control: &BTreeMap<String, Vec<u8>>) -> Vec<(String, Option<&'static str>)> {
     let text = control.get("conffiles").map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
-    let noted = text.lines().map(str::trim_end).filter_map(|line| match line.strip_prefix("remove-on-upgrade ") {
-        Some(path) => Some((path.trim_start().to_owned(), Some("newconffile remove-on-upgrade"))),
-        None => line.starts_with('/').then(|| (line.to_owned(), None)),
-    });
-    noted.collect()
+    let note = |is_to_be_removed: bool| is_to_be_removed.then_some("newconffile remove-on-upgrade");
+    let is_path = |line: &deb::Conffile<'_>| line.is_to_be_removed || line.path.starts_with('/');
+    deb::conffiles(&text)
+        .filter(is_path)
+        .map(|line| (line.path.trim_end().to_owned(), note(line.is_to_be_removed)))
+        .collect()
 }
 
 struct Hashing<R> {

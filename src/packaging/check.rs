@@ -7,7 +7,7 @@ use crate::types::Format;
 
 use super::members::members;
 use super::{relation, text};
-use crate::relation::rules::{self, Field};
+use crate::formats::relation::rules::{self, Field};
 
 pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
     let mut problems = Vec::new();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::distro::Distro;
+use crate::formats::deb822;
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::{Format, SharedText};
 
@@ -179,21 +180,26 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
     build_depends[1..].sort();
     build_depends.dedup();
 
-    let mut text = format!("Source: {}\nSection: {}\nPriority: optional\n", package.name, package.section);
-    text.push_str(&format!("Maintainer: {}\n", package.maintainer));
+    let mut text = String::new();
+    deb822::push(&mut text, "Source", &package.name);
+    deb822::push(&mut text, "Section", &package.section);
+    deb822::push(&mut text, "Priority", "optional");
+    deb822::push(&mut text, "Maintainer", &package.maintainer);
     list_field(&mut text, "Build-Depends", &build_depends);
-    text.push_str(&format!("Standards-Version: {}\nRules-Requires-Root: no\n", distro.deb.standards_version));
+    deb822::push(&mut text, "Standards-Version", &distro.deb.standards_version);
+    deb822::push(&mut text, "Rules-Requires-Root", "no");
     if let Some(homepage) = &package.homepage {
-        text.push_str(&format!("Homepage: {}\n", literal(homepage)));
+        deb822::push(&mut text, "Homepage", &literal(homepage));
     }
     for member in members {
-        text.push_str(&format!("\nPackage: {}\n", member.name));
+        text.push('\n');
+        deb822::push(&mut text, "Package", &member.name);
         if member.section != package.section {
-            text.push_str(&format!("Section: {}\n", member.section));
+            deb822::push(&mut text, "Section", member.section);
         }
-        text.push_str(&format!("Architecture: {}\n", architecture(member.architecture)));
+        deb822::push(&mut text, "Architecture", architecture(member.architecture));
         relations(&mut text, recipe, member);
-        text.push_str(&format!("Description: {}\n", literal(&member.summary)));
+        deb822::push(&mut text, "Description", &literal(&member.summary));
         text.push_str(&literal(&description(member.description, &member.summary, &member.name)));
     }
     text
@@ -259,7 +265,7 @@ fn literal(text: &str) -> String {
 fn list_field(text: &mut String, name: &str, values: &[String]) {
     match values {
         [] => {}
-        [value] => text.push_str(&format!("{name}: {value}\n")),
+        [value] => deb822::push(text, name, value),
         values => text.push_str(&format!("{name}:\n {},\n", values.join(",\n "))),
     }
 }

@@ -31,8 +31,8 @@ mod words;
 use std::collections::BTreeMap;
 
 use crate::distro::Distro;
+use crate::formats::relation;
 use crate::recipe::Recipe;
-use crate::relation;
 use crate::types::{Format, SharedText};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, TargetRecipe, answered, has_capabilities, questions};
@@ -52,7 +52,7 @@ pub use model::{
     Mirrors, OFFERED_PACKAGES, PHASE_TOKEN, Packaging, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT,
     SourceLayout, Step, StepKind, TestSetup, UpgradeSetup, User,
 };
-pub use offers::{Offer, Wish, compare_versions, names_in, offers};
+pub use offers::{Offer, Wish, names_in, offers};
 pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two

@@ -1,14 +1,13 @@
 //! What a recipe's packages can be required by in a target's format, and whether a requirement is met by it. For a
 //! project's own packaging only what its recipe says of it: the names of `[package]` and `[packages]`, and `provides`.
 
-use std::cmp::Ordering;
-
 use crate::distro::Distro;
+use crate::formats::relation::{self, Alternative};
+use crate::formats::version;
 use crate::recipe::Recipe;
 use crate::types::{Arch, Format};
 
 use super::members::{default_name, members};
-use super::relation::{self, Alternative, Operator};
 
 /// A name that something can be required by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub struct Wish {
 }
 
 /// The full version of a recipe's packages: `1:2.10-1~deb12`.
-fn version(recipe: &Recipe, distro: &Distro) -> String {
+fn full_version(recipe: &Recipe, distro: &Distro) -> String {
     match distro.format {
         Format::Deb => super::deb::version(recipe, distro),
         Format::Rpm => super::rpm::version(recipe, distro),
@@ -43,7 +42,7 @@ pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
         Format::Deb => recipe.packaging.debian.is_some(),
         Format::Rpm => recipe.packaging.spec.is_some(),
     };
-    let version = (!own).then(|| version(recipe, distro));
+    let version = (!own).then(|| full_version(recipe, distro));
     let mut offers = Vec::new();
     for member in members(recipe, distro.format) {
         let mut offer = |name: String, version: Option<String>| {
@@ -97,7 +96,7 @@ impl Wish {
     pub fn new(requirement: &str, recipe: &Recipe, distro: &Distro, arch: Arch) -> Wish {
         let mut alternatives = relation::alternatives(requirement);
         alternatives.retain(|alternative| alternative.applies_to(arch));
-        Wish { alternatives, own_version: version(recipe, distro), format: distro.format }
+        Wish { alternatives, own_version: full_version(recipe, distro), format: distro.format }
     }
 
     /// The names that would do, the first being the preferred one.
@@ -111,47 +110,12 @@ impl Wish {
         let fits = |alternative: &&Alternative| match &alternative.constraint {
             None => true,
             Some(_) if offered.is_empty() => false,
-            Some((operator, wanted)) => {
+            Some((comparison, wanted)) => {
                 let wanted = wanted.replace(relation::SELF_VERSION, &self.own_version);
-                holds(*operator, compare(self.format, offered, &wanted))
+                comparison.holds(version::compare(self.format, offered, &wanted))
             }
         };
         self.alternatives.iter().filter(|alternative| alternative.name == offer.name).any(|one| fits(&one))
-    }
-}
-
-fn holds(operator: Operator, order: Ordering) -> bool {
-    match operator {
-        Operator::Less => order.is_lt(),
-        Operator::LessOrEqual => order.is_le(),
-        Operator::Equal => order.is_eq(),
-        Operator::GreaterOrEqual => order.is_ge(),
-        Operator::Greater => order.is_gt(),
-    }
-}
-
-/// As dpkg, or rpm, compares two versions of a package.
-pub fn compare_versions(format: Format, one: &str, other: &str) -> Ordering {
-    compare(format, one, other)
-}
-
-/// As dpkg, or rpm, compares. rpm leaves a release out of account that only one of the two has.
-fn compare(format: Format, one: &str, other: &str) -> Ordering {
-    match format {
-        Format::Deb => match (one.parse::<debversion::Version>(), other.parse::<debversion::Version>()) {
-            (Ok(one), Ok(other)) => one.cmp(&other),
-            // Neither was written by farm: the format's own tools will say so.
-            _ => one.cmp(other),
-        },
-        Format::Rpm => {
-            let without_release = |evr: &str| evr.rsplit_once('-').map_or(evr, |(version, _)| version).to_owned();
-            let (one, other) = match (one.contains('-'), other.contains('-')) {
-                (true, false) => (without_release(one), other.to_owned()),
-                (false, true) => (one.to_owned(), without_release(other)),
-                _ => (one.to_owned(), other.to_owned()),
-            };
-            rpm_version::Evr::parse(&one).cmp(&rpm_version::Evr::parse(&other))
-        }
     }
 }
 

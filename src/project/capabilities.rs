@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Project, ProjectError, Unread};
 use crate::archive::{ArchiveError, Archives, Candidate, Choice};
-use crate::capability::{Capability, Relation};
+use crate::capability::Capability;
 use crate::distro::Distro;
 use crate::matrix;
 use crate::packaging::{self, Answer, Answers, Question};
 use crate::plan::TargetInputs;
 use crate::recipe::{Problem, RecipeError, RecipeId};
-use crate::types::{Arch, NoProgress, printable};
+use crate::types::{Arch, Comparison, NoProgress, printable};
 
 /// Candidates that are named.
 const NAMED: usize = 4;
@@ -201,8 +201,8 @@ fn problems(
 
 /// Debian's versions end in a revision: `= 1.2` is never true of `1.2-1`, `<= 1.2` neither, and `> 1.2` always.
 fn has_exact_version(capability: &Capability) -> bool {
-    let allowed = |relation| matches!(relation, Relation::GreaterOrEqual | Relation::Less);
-    capability.version.as_ref().is_some_and(|constraint| !allowed(constraint.relation))
+    let allowed = |comparison| matches!(comparison, Comparison::GreaterOrEqual | Comparison::Less);
+    capability.version.as_ref().is_some_and(|constraint| !allowed(constraint.comparison))
 }
 
 fn problem(unanswered: &Unanswered) -> Problem {

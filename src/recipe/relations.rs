@@ -3,7 +3,7 @@
 use super::document::Table;
 use super::reader::Section;
 use super::{Relations, values};
-use crate::relation::rules::{Field, check};
+use crate::formats::relation::rules::{Field, check};
 use crate::types::Format;
 
 /// What is known of the packages that the relations are of.

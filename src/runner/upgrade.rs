@@ -9,8 +9,9 @@ use super::executor::{Work, blocking};
 use super::outcome::{self, JobError};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
 use crate::event::Outcome;
+use crate::formats::version;
 use crate::matrix::Target;
-use crate::packaging::{self, FORMER_PACKAGES, FormerLinks, TestSetup};
+use crate::packaging::{FORMER_PACKAGES, FormerLinks, TestSetup};
 use crate::repo;
 use crate::store::Store;
 
@@ -117,7 +118,7 @@ fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Fou
     let mut order = None;
     for (_, old) in &packages {
         if let Some(version) = tried.get(&old.name) {
-            match packaging::compare_versions(target.format, &old.version, version) {
+            match version::compare(target.format, &old.version, version) {
                 Ordering::Greater => return Found::Later(old.version.clone()),
                 Ordering::Equal => order = order.or(Some(Ordering::Equal)),
                 Ordering::Less => order = Some(Ordering::Less),

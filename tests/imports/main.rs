@@ -69,8 +69,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 const LEAVES: &[(&str, &[&str])] = &[
     ("types", &[]),
     ("capability", &["types"]),
-    ("relation", &["types", "capability"]),
     ("stream", &[]),
+    ("formats", &["types", "stream", "capability"]),
     ("fetch", &["types"]),
     ("hint", &["types"]),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Known, Maker, Manifest, StagedKind, modes, rules};
 use crate::artifact::Severity;
 use crate::artifact::contents::{Entry, EntryKind};
-use crate::artifact::elf::Looked;
+use crate::formats::elf::Looked;
 use crate::types::{Format, printable};
 
 /// Takes a finding: its severity, rule and sentence.

@@ -2,7 +2,7 @@
 
 use super::{Maker, Manifest};
 use crate::artifact::contents::{Entry, EntryKind, Start};
-use crate::artifact::elf::Looked;
+use crate::formats::elf::Looked;
 use crate::types::Format;
 
 const COMPRESSED: [&[u8]; 6] = [b".gz", b".bz2", b".xz", b".zst", b".lzma", b".Z"];

@@ -1,7 +1,6 @@
-//! Reads .rpm files in one pass: lead, signature, header (by the `rpm` crate), then the payload as a stream. The crate's
-//! own payload reader keeps it whole in memory, so the cpio reader is ours.
+//! Checks .rpm files in one pass: lead, signature and header, as `formats::rpm` reads them, then the payload as a stream. The
+//! `rpm` crate's own reader would keep that whole in memory.
 
-mod header;
 mod payload;
 
 use std::collections::HashMap;
@@ -14,11 +13,13 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::RpmHeader;
-use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
-use super::elf::Looked;
+use super::contents::{Entry, EntryKind, Facts, Start, Visit};
+use crate::formats;
+use crate::formats::compression::decompressed;
+use crate::formats::elf::Looked;
+use crate::formats::rpm::Headers;
 use crate::stream::guard;
 use crate::types::{Format, printable};
-use header::Headers;
 
 /// A file of a header, with what its payload has to be.
 struct Listed {
@@ -42,7 +43,7 @@ struct Listed {
 pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
     let mut reader =
         BufReader::with_capacity(128 * 1024, guard::watched(File::open(path).map_err(|error| error.to_string())?));
-    let Headers { metadata, bytes, md5, size, .. } = header::read(&mut reader)?;
+    let Headers { metadata, bytes, md5, size, .. } = formats::rpm::read(&mut reader)?;
     let facts = facts(&metadata)?;
     let mut files = listed(&metadata)?;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -60,7 +61,7 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
         measured.md5 = Some(Md5::new_with_prefix(&bytes));
     }
     {
-        let mut content = contents::decompressed(&compressor, &mut measured)?;
+        let mut content = decompressed(&compressor, &mut measured)?;
         payload::read(&mut content, &mut files, algorithm, folder)?;
     }
     // Nothing follows what is compressed; of what is not, that was all.
@@ -117,13 +118,13 @@ fn payload_digest(metadata: &PackageMetadata) -> Result<Option<String>, String> 
 /// Only what the header says.
 pub(super) fn describe(path: &Path) -> Result<Facts, String> {
     let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    facts(&header::read(&mut reader)?.metadata)
+    facts(&formats::rpm::read(&mut reader)?.metadata)
 }
 
 /// As [`describe`], with the files that others may require by their paths.
 pub(super) fn describe_with_programs(path: &Path) -> Result<(Facts, Vec<String>), String> {
     let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    let metadata = header::read(&mut reader)?.metadata;
+    let metadata = formats::rpm::read(&mut reader)?.metadata;
     let mut facts = facts(&metadata)?;
     // `(foo or bar)` is one capability to rpm, and each of its words one to whoever looks for what may be needed.
     facts.requires = facts
@@ -146,7 +147,7 @@ pub(super) fn describe_with_programs(path: &Path) -> Result<(Facts, Vec<String>)
 /// The whole header, and where it is.
 pub(super) fn header(path: &Path) -> Result<RpmHeader, String> {
     let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    let Headers { metadata, range, .. } = header::read(&mut reader)?;
+    let Headers { metadata, range, .. } = formats::rpm::read(&mut reader)?;
     Ok(RpmHeader { metadata, range })
 }
 

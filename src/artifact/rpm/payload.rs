@@ -6,31 +6,18 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 use std::path::Path;
 
-use md5::Md5;
-use sha1::Sha1;
 use sha2::digest::DynDigest;
-use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::Listed;
 use crate::artifact::contents::{self, Entry, EntryKind};
+use crate::formats::cpio::{self, Header};
+use crate::formats::rpm;
 use crate::types::printable;
 
-/// PATH_MAX, and what stands before and after a name.
-const LONGEST_NAME: u64 = 4096 + 8;
+/// PATH_MAX, and more than that.
+const LONGEST_LINK: u64 = 4096 + 8;
 /// rpm writes none behind the padding of the trailer; cpio fills its last block.
 const MOST_PADDING: u64 = 1 << 16;
-
-/// An algorithm of digests by its number in OpenPGP (RFC 4880, 9.4), as rpm names them.
-pub(super) fn digest(algorithm: u32) -> Option<Box<dyn DynDigest>> {
-    Some(match algorithm {
-        1 => Box::new(Md5::new()),
-        2 => Box::new(Sha1::new()),
-        8 => Box::new(Sha256::new()),
-        9 => Box::new(Sha384::new()),
-        10 => Box::new(Sha512::new()),
-        _ => return None,
-    })
-}
 
 /// Reads the payload to its end and puts into each entry what its file turned out to be.
 pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32, folder: &Path) -> Result<(), String> {
@@ -41,46 +28,30 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
     let mut budget = contents::Budget::default();
     let mut seen = vec![false; files.len()];
     loop {
-        let mut magic = [0; 6];
-        payload.read_exact(&mut magic).map_err(damaged)?;
-        let (at, size) = match &magic {
-            b"070701" | b"070702" => {
-                let header = newc_header(payload).map_err(damaged)?;
-                if header.name == b"TRAILER!!!" {
-                    if header.size != 0 {
-                        return Err("its payload goes on after its end".to_owned());
-                    }
-                    break;
-                }
-                let path = header.name.strip_prefix(b"./").or_else(|| header.name.strip_prefix(b"/"));
-                let path = [b"/", path.unwrap_or(&header.name)].concat();
+        let (at, size) = match cpio::header(payload).map_err(damaged)? {
+            Header::Trailer { size: 0 } => break,
+            Header::Trailer { .. } => return Err("its payload goes on after its end".to_owned()),
+            Header::Newc { name, mode, size } => {
+                let path = name.strip_prefix(b"./").or_else(|| name.strip_prefix(b"/"));
+                let path = [b"/", path.unwrap_or(&name)].concat();
                 let at = by_path.get(&path).copied();
                 let at =
                     at.ok_or_else(|| format!("its payload has {}, which its header does not list", shown(&path)))?;
                 let file = &files[at];
-                if header.mode != u64::from(file.mode) {
-                    let (payload, header) = (header.mode, file.mode);
-                    let path = shown(&path);
-                    return Err(format!(
-                        "{path} has mode {payload:06o} in its payload, and {header:06o} in its header"
-                    ));
+                if mode != u64::from(file.mode) {
+                    let (path, header) = (shown(&path), file.mode);
+                    return Err(format!("{path} has mode {mode:06o} in its payload, and {header:06o} in its header"));
                 }
-                if header.size != file.payload_size {
-                    let (payload, header) = (header.size, file.payload_size);
-                    let path = shown(&path);
-                    return Err(format!("{path} has {payload} bytes in its payload, and {header} in its header"));
+                if size != file.payload_size {
+                    let (path, header) = (shown(&path), file.payload_size);
+                    return Err(format!("{path} has {size} bytes in its payload, and {header} in its header"));
                 }
-                (at, header.size)
+                (at, size)
             }
-            b"07070X" => {
-                let mut index = [0; 8];
-                payload.read_exact(&mut index).map_err(damaged)?;
-                let at = hexadecimal(&index).map_err(damaged)? as usize;
-                skip(payload, 2).map_err(damaged)?;
-                let file = files.get(at).ok_or("its payload has a file that its header does not list")?;
-                (at, file.payload_size)
+            Header::Stripped { number } => {
+                let file = files.get(number).ok_or("its payload has a file that its header does not list")?;
+                (number, file.payload_size)
             }
-            _ => return Err("its payload is damaged: no cpio header where one is expected".to_owned()),
         };
         let file = &mut files[at];
         if std::mem::replace(&mut seen[at], true) {
@@ -95,7 +66,7 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
             EntryKind::File if file.has_content => read_file(&mut content, file, algorithm, folder)?,
             EntryKind::Symlink => {
                 let mut link = Vec::new();
-                Read::take(&mut content, LONGEST_NAME).read_to_end(&mut link).map_err(damaged)?;
+                Read::take(&mut content, LONGEST_LINK).read_to_end(&mut link).map_err(damaged)?;
                 if link != file.entry.link && content.limit() == 0 {
                     let (path, link, header) = (shown(&file.entry.path), shown(&link), shown(&file.entry.link));
                     return Err(format!("{path} is a link to {link} in its payload, and to {header} in its header"));
@@ -110,7 +81,7 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
         if content.limit() != 0 {
             return Err("its payload ends inside a file".to_owned());
         }
-        skip(payload, size.next_multiple_of(4) - size).map_err(damaged)?;
+        cpio::skip_padding(payload, size).map_err(damaged)?;
     }
     let missing = files.iter().zip(&seen).find(|(file, seen)| !**seen && !file.entry.is_ghost);
     if let Some((file, _)) = missing {
@@ -128,7 +99,7 @@ fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: 
     let Entry { path, looked, start, sha256, unpacked, .. } = &mut file.entry;
     let path = printable(&String::from_utf8_lossy(path));
     let expected = file.digest.as_deref().ok_or_else(|| format!("its header has no digest of {path}"))?;
-    let mut also = digest(algorithm).ok_or("its header has digests of a kind that farm does not know")?;
+    let mut also = rpm::digest(algorithm).ok_or("its header has digests of a kind that farm does not know")?;
     // Nearly always it is the one that is computed anyway.
     let is_sha256 = algorithm == 8;
     let other: Option<&mut dyn DynDigest> = if is_sha256 { None } else { Some(also.as_mut()) };
@@ -139,47 +110,5 @@ fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: 
     }
     (*looked, *start, *sha256) = (found.looked, found.start, Some(found.sha256));
     *unpacked = found.unpacked;
-    Ok(())
-}
-
-struct NewcHeader {
-    name: Vec<u8>,
-    mode: u64,
-    size: u64,
-}
-
-/// The rest of a "new ASCII" header.
-fn newc_header(payload: &mut dyn Read) -> io::Result<NewcHeader> {
-    let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
-    let mut fields = [0; 13 * 8];
-    payload.read_exact(&mut fields)?;
-    let field = |n: usize| hexadecimal(&fields[n * 8..(n + 1) * 8]);
-    let (mode, size, name_size) = (field(1)?, field(6)?, field(11)?);
-    if name_size == 0 || name_size > LONGEST_NAME {
-        return Err(invalid("a name of an impossible length"));
-    }
-    let mut name = vec![0; usize::try_from(name_size).unwrap_or(0)];
-    payload.read_exact(&mut name)?;
-    if name.pop() != Some(0) || name.contains(&0) {
-        return Err(invalid("a name that is none"));
-    }
-    skip(payload, (110 + name_size).next_multiple_of(4) - (110 + name_size))?;
-    Ok(NewcHeader { name, mode, size })
-}
-
-fn hexadecimal(digits: &[u8]) -> io::Result<u64> {
-    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    text.and_then(|text| u64::from_str_radix(text, 16).ok())
-        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "a number that is none"))
-}
-
-/// Padding, in which nothing may be.
-fn skip(payload: &mut dyn Read, bytes: u64) -> io::Result<()> {
-    let mut padding = [0; 4];
-    let most = usize::try_from(bytes).unwrap_or(usize::MAX).min(padding.len());
-    payload.read_exact(&mut padding[..most])?;
-    if padding[..most].iter().any(|byte| *byte != 0) {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "bytes between its files"));
-    }
     Ok(())
 }

@@ -113,7 +113,7 @@ fn a_control_archive_has_flat_files_once() {
         (vec![file("./sub/control", CONTROL.as_bytes())], "no file at its top"),
         (vec![file("./md5sums", b"")], "no control file"),
         (vec![file("./control", format!("{CONTROL}package: evil\n").as_bytes())], "the field package twice"),
-        (vec![file("./control", format!("{CONTROL}\n{OTHER}").as_bytes())], "twice"),
+        (vec![file("./control", format!("{CONTROL}\n{OTHER}").as_bytes())], "not one paragraph"),
         (vec![file("./control", CONTROL.as_bytes()), file("./conffiles", b"/etc/x\n")], "conffile /etc/x is not in it"),
         (
             vec![

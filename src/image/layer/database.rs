@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::archive::control::fields;
+use crate::formats::deb822::{fields, push};
 
 /// What stands in it for all packages together.
 #[derive(Debug, Default)]
@@ -40,10 +40,12 @@ impl Database {
         triggers: &str,
         list: &[u8],
     ) {
-        let mut stanza = format!("Package: {name}\nStatus: install ok unpacked\n");
+        let mut stanza = String::new();
+        push(&mut stanza, "Package", name);
+        push(&mut stanza, "Status", "install ok unpacked");
         for (field, value) in fields(control) {
             if field != "Package" && field != "Status" {
-                stanza.push_str(&format!("{field}: {value}\n"));
+                push(&mut stanza, field, value);
             }
         }
         if !conffiles.is_empty() {

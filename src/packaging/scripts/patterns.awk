@@ -11,8 +11,9 @@ function pattern_to_regex(glob,    i, c, regex) {
         else if (c == "*") regex = regex "[^/]*"
         # One character, of however many bytes: awk reads bytes.
         else if (c == "?") regex = regex "[^/\200-\277][\200-\277]*"
-        else if (c ~ /[A-Za-z0-9\/_-]/) regex = regex c
+        # Before the class below, of which busybox takes the backslash for a member.
         else if (c == "^" || c == "\\") regex = regex "\\" c
+        else if (c ~ /[A-Za-z0-9\/_-]/) regex = regex c
         else regex = regex "[" c "]"
     }
     return regex "(/.*)?$"

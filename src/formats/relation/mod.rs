@@ -1,10 +1,11 @@
 //! Relations between packages, read in Debian's syntax (`foo (>= 1.2) | bar`) or RPM's (`foo >= 1.2`, `(foo or bar)`)
 //! and written in either. It knows nothing of which packages exist.
 
+pub(crate) mod field;
 pub(crate) mod rules;
 
 use crate::capability::{Capability, CapabilityError};
-use crate::types::{Arch, Format};
+use crate::types::{Arch, Comparison, Format};
 
 /// Stands for the version of the very build that a relation is part of: `libfoo1 (= ${self-version})` becomes
 /// `${binary:Version}` in Debian's substitution variables, and `%{version}-%{release}` with the epoch in RPM's macros.
@@ -13,7 +14,7 @@ pub(crate) const SELF_VERSION: &str = "${self-version}";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Term {
     name: String,
-    constraint: Option<(Operator, String)>,
+    constraint: Option<(Comparison, String)>,
     /// `[amd64] <!nocheck>`: Debian only.
     restrictions: String,
 }
@@ -23,7 +24,7 @@ struct Term {
 pub(crate) struct Alternative {
     /// Without a qualifier such as `:any`.
     pub(crate) name: String,
-    pub(crate) constraint: Option<(Operator, String)>,
+    pub(crate) constraint: Option<(Comparison, String)>,
     /// `[amd64] <!nocheck>`
     pub(crate) restrictions: String,
     /// Name, qualifier and version in RPM's syntax, in which capabilities are written: `pkgconfig(zlib) >= 1.2`.
@@ -46,40 +47,6 @@ impl Alternative {
         let mut profiles = self.restrictions.split('<').skip(1).peekable();
         here && (profiles.peek().is_none()
             || profiles.any(|list| list.trim_end_matches([' ', '>']).split_whitespace().all(|w| w.starts_with('!'))))
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operator {
-    Less,
-    LessOrEqual,
-    Equal,
-    GreaterOrEqual,
-    Greater,
-}
-
-impl Operator {
-    fn parse(text: &str) -> Option<Operator> {
-        Some(match text {
-            "<" | "<<" => Operator::Less,
-            "<=" => Operator::LessOrEqual,
-            "=" | "==" => Operator::Equal,
-            ">=" => Operator::GreaterOrEqual,
-            ">" | ">>" => Operator::Greater,
-            _ => return None,
-        })
-    }
-
-    fn write(self, format: Format) -> &'static str {
-        match (self, format) {
-            (Operator::Less, Format::Deb) => "<<",
-            (Operator::Less, Format::Rpm) => "<",
-            (Operator::LessOrEqual, _) => "<=",
-            (Operator::Equal, _) => "=",
-            (Operator::GreaterOrEqual, _) => ">=",
-            (Operator::Greater, Format::Deb) => ">>",
-            (Operator::Greater, Format::Rpm) => ">",
-        }
     }
 }
 
@@ -180,7 +147,7 @@ pub(crate) fn alternatives(relation: &str) -> Vec<Alternative> {
     };
     let alternative = |term: Term| {
         let version = term.constraint.as_ref();
-        let version = version.map(|(operator, version)| format!(" {} {version}", operator.write(Format::Rpm)));
+        let version = version.map(|(comparison, version)| format!(" {} {version}", comparison.sign(Format::Rpm)));
         Alternative {
             text: format!("{}{}", term.name, version.unwrap_or_default()),
             name: bare(term.name),
@@ -276,16 +243,16 @@ fn name_end(text: &str) -> usize {
     text.len()
 }
 
-fn parse_constraint(text: &str, whole: &str) -> Result<(Operator, String), String> {
+fn parse_constraint(text: &str, whole: &str) -> Result<(Comparison, String), String> {
     let text = text.trim();
     let split = text.find(|c: char| !matches!(c, '<' | '>' | '=')).unwrap_or(text.len());
-    let (operator, version) = (&text[..split], text[split..].trim());
-    let operator = Operator::parse(operator)
+    let (sign, version) = (&text[..split], text[split..].trim());
+    let comparison = Comparison::parse(sign)
         .ok_or_else(|| format!("`{whole}` is not a relation: `{text}` begins with none of <, <=, =, >=, >"))?;
     if version.is_empty() || version.contains(char::is_whitespace) {
         return Err(format!("`{whole}` is not a relation: `{version}` is not a version"));
     }
-    Ok((operator, version.to_owned()))
+    Ok((comparison, version.to_owned()))
 }
 
 fn write_term(term: &Term, whole: &str, format: Format, self_version: &str) -> Result<String, String> {
@@ -310,12 +277,12 @@ fn write_term(term: &Term, whole: &str, format: Format, self_version: &str) -> R
             term.name.strip_suffix(":any").or(term.name.strip_suffix(":native")).unwrap_or(&term.name).to_owned()
         }
     };
-    if let Some((operator, version)) = &term.constraint {
+    if let Some((comparison, version)) = &term.constraint {
         let version = version.replace(SELF_VERSION, self_version);
-        let operator = operator.write(format);
+        let sign = comparison.sign(format);
         match format {
-            Format::Deb => text.push_str(&format!(" ({operator} {version})")),
-            Format::Rpm => text.push_str(&format!(" {operator} {version}")),
+            Format::Deb => text.push_str(&format!(" ({sign} {version})")),
+            Format::Rpm => text.push_str(&format!(" {sign} {version}")),
         }
     }
     if !term.restrictions.is_empty() {

@@ -3,11 +3,11 @@
 //! and rpm's dependency and boolean dependency syntax; `tests` asks both tools.
 
 use super::{
-    Operator, SELF_VERSION, Term, has_rpm_only_word, is_capability, is_rich, is_rpm_name, is_substvar, parse,
-    write_term,
+    SELF_VERSION, Term, has_rpm_only_word, is_capability, is_rich, is_rpm_name, is_substvar, parse, write_term,
 };
 use crate::capability::Capability;
-use crate::types::Format;
+use crate::formats::version;
+use crate::types::{Comparison, Format};
 
 /// Where a relation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,7 +114,7 @@ fn deb_term(term: &Term, shown: &str, field: Field, for_all: bool) -> Result<(),
         ));
     }
     if let Some((operator, version)) = &term.constraint {
-        if field == Field::Provides && *operator != Operator::Equal {
+        if field == Field::Provides && *operator != Comparison::Equal {
             return Err(format!("`{shown}`: what a .deb provides has one version: `{} (= VERSION)`", term.name));
         }
         deb_version(version).map_err(|why| format!("`{shown}`: {why}"))?;
@@ -122,31 +122,12 @@ fn deb_term(term: &Term, shown: &str, field: Field, for_all: bool) -> Result<(),
     Ok(())
 }
 
-/// deb-version(7)
 fn deb_version(version: &str) -> Result<(), String> {
     // A substitution variable of Debian's: its value is known to dpkg-gencontrol.
     if version.starts_with("${") && version.ends_with('}') && version != SELF_VERSION {
         return Ok(());
     }
-    let version = version.replace(SELF_VERSION, "0");
-    let wrong = |why: &str| Err(format!("`{version}` is no version of a Debian package: {why}"));
-    let (epoch, rest) = version.split_once(':').map_or(("0", version.as_str()), |(epoch, rest)| (epoch, rest));
-    if epoch.parse::<i32>().map_or(true, |epoch| epoch < 0) || !epoch.bytes().all(|b| b.is_ascii_digit()) {
-        return wrong("what stands before the colon must be a number");
-    }
-    let (upstream, revision) = rest.rsplit_once('-').map_or((rest, None), |(rest, revision)| (rest, Some(revision)));
-    if !upstream.starts_with(|c: char| c.is_ascii_digit()) {
-        return wrong("it must begin with a digit");
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~');
-    if let Some(c) = upstream.chars().find(|c| !plain(*c) && !matches!(c, '-' | ':')) {
-        return wrong(&format!("`{c}` is not allowed"));
-    }
-    match revision {
-        Some("") => wrong("there is nothing behind the last hyphen"),
-        Some(revision) if !revision.chars().all(plain) => wrong("its revision holds letters, digits, `.`, `+` and `~`"),
-        _ => Ok(()),
-    }
+    version::check(Format::Deb, &version.replace(SELF_VERSION, "0"))
 }
 
 fn rpm_term(term: &Term, shown: &str, field: Field) -> Result<(), String> {
@@ -170,24 +151,8 @@ fn rpm_term(term: &Term, shown: &str, field: Field) -> Result<(), String> {
     }
 }
 
-/// `[epoch:]version[-release]`, as rpmbuild checks it (`build/parseReqs.c`).
 fn rpm_version(version: &str) -> Result<(), String> {
-    let version = version.replace(SELF_VERSION, "0-0");
-    let wrong = |why: &str| Err(format!("`{version}` is no version of an RPM package: {why}"));
-    let (epoch, rest) = version.split_once(':').map_or(("0", version.as_str()), |(epoch, rest)| (epoch, rest));
-    if epoch.parse::<u32>().is_err() || !epoch.bytes().all(|b| b.is_ascii_digit()) {
-        return wrong("what stands before the colon must be a number");
-    }
-    if rest.split('-').any(str::is_empty) || rest.matches('-').count() > 1 {
-        return wrong("one hyphen may stand in it, between version and release");
-    }
-    if !rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return wrong("it must begin with a letter or digit");
-    }
-    match rest.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '+' | '~' | '^' | '_' | '-')) {
-        Some(c) => wrong(&format!("`{c}` is not allowed")),
-        None => Ok(()),
-    }
+    version::check(Format::Rpm, &version.replace(SELF_VERSION, "0-0"))
 }
 
 /// A boolean dependency, read to its end: `(a if (b or c) else d)`.

@@ -1,4 +1,4 @@
-//! Lead, signature and header of an .rpm. The `rpm` crate parses them, and trusts their offsets and counts:
+//! Lead, signature and header of an .rpm of version 3 or 4 (RPM's "Package format"). The `rpm` crate parses them, and trusts their offsets and counts:
 //! [`checked_header`] looks at those first. What rpm verifies before it installs a package is verified here, too.
 
 use std::collections::BTreeSet;
@@ -6,8 +6,10 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use ::rpm::PackageMetadata;
+use md5::Md5;
 use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::digest::DynDigest;
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use crate::types::printable;
 
@@ -33,19 +35,19 @@ const LONGFILESIZES: u32 = 5008;
 const SOURCEPACKAGE: u32 = 1106;
 
 /// What comes before the payload.
-pub(super) struct Headers {
-    pub(super) metadata: PackageMetadata,
+pub(crate) struct Headers {
+    pub(crate) metadata: PackageMetadata,
     /// Where the main header is in the file.
-    pub(super) range: Range<u64>,
+    pub(crate) range: Range<u64>,
     /// The bytes of the main header, for [`Headers::md5`]'s sum.
-    pub(super) bytes: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     /// Of header and payload together, as the signature has it.
-    pub(super) md5: Option<Vec<u8>>,
-    pub(super) size: Option<u64>,
+    pub(crate) md5: Option<Vec<u8>>,
+    pub(crate) size: Option<u64>,
 }
 
 /// Reads up to the payload, and verifies the digests of the main header.
-pub(super) fn read(reader: &mut impl Read) -> Result<Headers, String> {
+pub(crate) fn read(reader: &mut impl Read) -> Result<Headers, String> {
     let mut bytes = vec![0; LEAD_BYTES];
     reader.read_exact(&mut bytes).map_err(|_| "it is too short for an RPM package".to_owned())?;
     let is_source_lead = bytes[6..8] == [0, 1];
@@ -88,6 +90,18 @@ pub(super) fn read(reader: &mut impl Read) -> Result<Headers, String> {
     };
     let md5 = signature.value(&bytes, SIG_MD5, 16).map(<[u8]>::to_vec);
     Ok(Headers { metadata, range: start as u64..bytes.len() as u64, bytes: header, md5, size })
+}
+
+/// An algorithm of digests by its number in OpenPGP (RFC 4880, 9.4), as rpm names them.
+pub(crate) fn digest(algorithm: u32) -> Option<Box<dyn DynDigest>> {
+    Some(match algorithm {
+        1 => Box::new(Md5::new()),
+        2 => Box::new(Sha1::new()),
+        8 => Box::new(Sha256::new()),
+        9 => Box::new(Sha384::new()),
+        10 => Box::new(Sha512::new()),
+        _ => return None,
+    })
 }
 
 /// Where one header structure keeps what, in all bytes that were read.

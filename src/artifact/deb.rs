@@ -1,28 +1,22 @@
-//! Reads .deb files (deb(5)) in one pass: an ar archive of `debian-binary`, `control.tar` and `data.tar`. The control
-//! file is parsed by debian-packaging, whose own reader of packages would load `data.tar` whole; so that is ours. Where
-//! dpkg, apt and tar would not read the same, the package is refused.
+//! Checks .deb files in one pass, as `formats::deb` reads them: what the control file says of the package, and each entry of
+//! `data.tar`, held against what `conffiles` and `md5sums` say of it.
 
-mod ar;
-mod tarball;
-
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use debian_packaging::control::{ControlFile, ControlParagraph};
 use md5::{Digest, Md5};
 use sha2::digest::DynDigest;
 
 use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
-use super::elf::Looked;
+use crate::formats::compression::decompressed;
+use crate::formats::deb::{self, Conffile, Control, Part, tarball};
+use crate::formats::elf::Looked;
+use crate::formats::{deb822, relation};
 use crate::stream::guard;
 use crate::types::{Format, printable};
-use ar::Part;
-
-/// All files of control.tar. Those of Debian's largest package are a tenth of it.
-const LARGEST_CONTROL: u64 = 16 << 20;
 
 /// Reads a package; every entry of its `data.tar` goes to `visit`.
 ///
@@ -33,11 +27,11 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
     let mut ar = BufReader::with_capacity(128 * 1024, file);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut found: Option<(Facts, Control)> = None;
-    ar::read(&mut ar, |part| {
+    deb::read(&mut ar, |part| {
         match part {
             Part::Control { compression, content } => {
                 let control = Control::read(compression, content)?;
-                found = Some((control.facts()?, control));
+                found = Some((facts(&control)?, control));
             }
             Part::Data { compression, content } => {
                 let control = found.as_ref().map(|(_, control)| control).ok_or("it has no control.tar")?;
@@ -51,7 +45,7 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
 
 /// Only what the control file says.
 pub(super) fn describe(path: &Path) -> Result<Facts, String> {
-    control_archive(path)?.facts()
+    facts(&control_archive(path)?)
 }
 
 /// The control file itself.
@@ -68,7 +62,7 @@ pub(crate) fn control_file(path: &Path, wanted: &str) -> Result<Option<String>, 
 fn control_archive(path: &Path) -> Result<Control, String> {
     let mut ar = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     let mut found = None;
-    ar::read(&mut ar, |part| {
+    deb::read(&mut ar, |part| {
         if let Part::Control { compression, content } = part {
             found = Some(Control::read(compression, content)?);
         }
@@ -77,124 +71,40 @@ fn control_archive(path: &Path) -> Result<Control, String> {
     found.ok_or_else(|| "it has no control.tar".to_owned())
 }
 
-/// The files of control.tar.
-#[derive(Debug)]
-struct Control(BTreeMap<String, Vec<u8>>);
-
-impl Control {
-    fn read(compression: &str, content: &mut dyn Read) -> Result<Control, String> {
-        let mut files = BTreeMap::new();
-        let mut left = LARGEST_CONTROL;
-        tarball::read("control.tar", contents::decompressed(compression, content)?, |member, content| {
-            let name = String::from_utf8_lossy(&member.path[1..]).into_owned();
-            let shown = printable(&name);
-            match member.kind {
-                tarball::Kind::Folder if name.is_empty() => return Ok(()),
-                tarball::Kind::File if !name.contains('/') => {}
-                _ => return Err(format!("its control.tar has {shown}, which is no file at its top")),
-            }
-            left = left.checked_sub(member.size).ok_or("its control.tar is unreasonably large")?;
-            let mut bytes = Vec::new();
-            content.read_to_end(&mut bytes).map_err(|error| format!("its control.tar is damaged: {error}"))?;
-            if files.insert(name, bytes).is_some() {
-                return Err(format!("its control.tar has two files {shown}, of which dpkg takes the last"));
-            }
-            Ok(())
-        })?;
-        Ok(Control(files))
-    }
-
-    fn text(&self, name: &str) -> Result<Option<String>, String> {
-        let text = |bytes: &Vec<u8>| {
-            String::from_utf8(bytes.clone()).map_err(|_| format!("its file {} is not UTF-8", printable(name)))
-        };
-        self.0.get(name).map(text).transpose()
-    }
-
-    fn facts(&self) -> Result<Facts, String> {
-        let text = self.text("control")?.ok_or("it has no control file")?;
-        let scripts = self.0.keys().filter(|name| !matches!(name.as_str(), "control" | "md5sums"));
-        Ok(Facts { scripts: scripts.cloned().collect(), ..facts(&text)? })
-    }
-
-    /// Paths of conffiles (deb-conffiles(5)), without those that are to be removed on upgrade.
-    fn conffiles(&self) -> Result<BTreeSet<Vec<u8>>, String> {
-        let text = self.text("conffiles")?.unwrap_or_default();
-        let mut paths = BTreeSet::new();
-        for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("remove-on-upgrade ")) {
-            if !line.starts_with('/') || !paths.insert(line.as_bytes().to_vec()) {
-                let line = printable(line);
-                return Err(format!("its conffiles have the line `{line}`, which is no path, or there twice"));
-            }
-        }
-        Ok(paths)
-    }
-
-    /// What md5sums says of files, by path (deb-md5sums(5)).
-    fn md5sums(&self) -> Result<BTreeMap<Vec<u8>, [u8; 16]>, String> {
-        let mut sums = BTreeMap::new();
-        for line in self.0.get("md5sums").map(Vec::as_slice).unwrap_or_default().split(|byte| *byte == b'\n') {
-            if line.is_empty() {
-                continue;
-            }
-            let bad = || {
-                let line = printable(&String::from_utf8_lossy(line));
-                format!("its md5sums have the line `{line}`, which is no sum of a file, or a second one")
-            };
-            let (sum, path) = line.split_at_checked(32).ok_or_else(bad)?;
-            let path = path.strip_prefix(b"  ").ok_or_else(bad)?;
-            let mut bytes = [0; 16];
-            hex::decode_to_slice(sum, &mut bytes).map_err(|_| bad())?;
-            if sums.insert([b"/", path].concat(), bytes).is_some() {
-                return Err(bad());
-            }
-        }
-        Ok(sums)
-    }
-}
-
-fn facts(text: &str) -> Result<Facts, String> {
-    let mut names = BTreeSet::new();
-    let is_field = |line: &&str| !line.starts_with([' ', '\t', '#']);
-    for (name, _) in text.lines().filter(is_field).filter_map(|line| line.split_once(':')) {
-        if !names.insert(name.trim().to_ascii_lowercase()) {
-            return Err(format!("its control file has the field {} twice", printable(name)));
-        }
-    }
-    let control = ControlFile::parse_str(text).map_err(|error| format!("its control file is damaged: {error}"))?;
-    let mut paragraphs = control.paragraphs();
-    let (Some(fields), None) = (paragraphs.next(), paragraphs.next()) else {
-        return Err("its control file has not one paragraph".to_owned());
-    };
-    let required = |name: &str| match fields.field_str(name).map(str::trim) {
+fn facts(control: &Control) -> Result<Facts, String> {
+    let text = control.text("control")?.ok_or("it has no control file")?;
+    let wrong = |reason: String| format!("its control file {reason}");
+    let paragraph = deb822::only_paragraph(&text).map_err(wrong)?;
+    let required = |name: &str| match deb822::field(paragraph, name) {
         Some(value) if !value.is_empty() && !value.contains('\n') => Ok(value.to_owned()),
-        _ => Err(format!("its control file has no {name}")),
+        _ => Err(wrong(format!("has no {name}"))),
     };
-    let mut requires = relations(fields, "Depends");
-    requires.extend(relations(fields, "Pre-Depends"));
+    let names = |field| relation::field::names(deb822::field(paragraph, field).unwrap_or_default()).map(str::to_owned);
+    let scripts = control.0.keys().filter(|name| !matches!(name.as_str(), "control" | "md5sums"));
     Ok(Facts {
         format: Format::Deb,
         name: required("Package")?,
         version: required("Version")?,
         architecture: required("Architecture")?,
         is_source: false,
-        requires,
-        provides: relations(fields, "Provides"),
-        scripts: Vec::new(),
+        requires: names("Depends").chain(names("Pre-Depends")).collect(),
+        provides: names("Provides").collect(),
+        scripts: scripts.cloned().collect(),
         source: None,
     })
 }
 
-/// Names of packages in a relation field, alternatives included, without versions, architectures and profiles.
-fn relations(fields: &ControlParagraph<'_>, field: &str) -> Vec<String> {
-    fields
-        .field_str(field)
-        .unwrap_or_default()
-        .split([',', '|'])
-        .map(|relation| relation.trim().split(['(', '[', '<', ' ', ':', '\n', '\t']).next().unwrap_or_default())
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+/// Paths of conffiles, without those that are to be removed on upgrade.
+fn conffiles(control: &Control) -> Result<BTreeSet<Vec<u8>>, String> {
+    let text = control.text("conffiles")?.unwrap_or_default();
+    let mut paths = BTreeSet::new();
+    for Conffile { path, .. } in deb::conffiles(&text).filter(|line| !line.is_to_be_removed) {
+        if !path.starts_with('/') || !paths.insert(path.as_bytes().to_vec()) {
+            let line = printable(path);
+            return Err(format!("its conffiles have the line `{line}`, which is no path, or there twice"));
+        }
+    }
+    Ok(paths)
 }
 
 fn data(
@@ -205,11 +115,11 @@ fn data(
     visit: &mut Visit<'_>,
 ) -> Result<(), String> {
     let damaged = |error: io::Error| format!("its data.tar is damaged: {error}");
-    let (mut conffiles, mut sums) = (control.conffiles()?, control.md5sums()?);
+    let (mut conffiles, mut sums) = (conffiles(control)?, control.md5sums()?);
     let mut budget = contents::Budget::default();
     // What a later hard link to a file would be.
     let mut files: HashMap<Vec<u8>, Entry> = HashMap::new();
-    tarball::read("data.tar", contents::decompressed(compression, content)?, |member, content| {
+    tarball::read("data.tar", decompressed(compression, content)?, |member, content| {
         budget.spend(member.size)?;
         let shown = || printable(&String::from_utf8_lossy(&member.path));
         let tarball::Member { kind, mode, size, .. } = member;

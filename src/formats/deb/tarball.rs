@@ -13,7 +13,7 @@ const LONGEST_NAME: u64 = 4096;
 const MOST_PADDING: u64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     File,
     HardLink,
     Symlink,
@@ -23,23 +23,23 @@ pub(super) enum Kind {
 
 /// One header.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// With one leading slash and none at the end, however it is written: `./usr/x`, `usr/x`, `/usr/x`.
-    pub(super) path: Vec<u8>,
-    pub(super) kind: Kind,
-    pub(super) mode: u32,
-    pub(super) owner: String,
-    pub(super) group: String,
+    pub(crate) path: Vec<u8>,
+    pub(crate) kind: Kind,
+    pub(crate) mode: u32,
+    pub(crate) owner: String,
+    pub(crate) group: String,
     /// The path of a hard link's file, the target of a symbolic link as it is written.
-    pub(super) link: Vec<u8>,
-    pub(super) size: u64,
+    pub(crate) link: Vec<u8>,
+    pub(crate) size: u64,
 }
 
 /// Gives every member of the archive called `name` to `take`, which need not read its content.
 ///
 /// # Errors
 /// A sentence about what is wrong with it, also when `take` has one.
-pub(super) fn read(
+pub(crate) fn read(
     name: &str,
     reader: Box<dyn Read + '_>,
     mut take: impl FnMut(Member, &mut dyn Read) -> Result<(), String>,

@@ -1,50 +1,8 @@
-//! deb822 stanzas and dependency fields, as far as an archive index and a bootstrap need them (deb-control(5), Debian
-//! Policy chapters 5 and 7). Not a general control file library: unknown fields pass by untouched.
+//! Relation fields of finished packages: Depends and its like in a control file, an index or dpkg's `status`
+//! (deb-control(5), Debian Policy chapter 7). What recipes say is read by the parent module, in either format's words.
 
-use debversion::Version;
-
-/// The fields of one stanza, in order, borrowed from its text. Values keep their continuation lines.
-pub(crate) fn fields(stanza: &str) -> impl Iterator<Item = (&str, &str)> {
-    let mut rest = stanza;
-    std::iter::from_fn(move || {
-        loop {
-            if rest.is_empty() {
-                return None;
-            }
-            let mut end = rest.find('\n').map_or(rest.len(), |at| at + 1);
-            while rest[end..].starts_with([' ', '\t']) {
-                end += rest[end..].find('\n').map_or(rest.len() - end, |at| at + 1);
-            }
-            let (field, after) = rest.split_at(end);
-            rest = after;
-            if let Some((name, value)) = field.split_once(':') {
-                return Some((name, value.trim()));
-            }
-        }
-    })
-}
-
-/// `<<`, `<=`, `=`, `>=`, `>>` of Debian Policy 7.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Earlier,
-    EarlierOrEqual,
-    Equal,
-    LaterOrEqual,
-    Later,
-}
-
-impl Comparison {
-    fn holds(self, ordering: std::cmp::Ordering) -> bool {
-        match self {
-            Comparison::Earlier => ordering.is_lt(),
-            Comparison::EarlierOrEqual => ordering.is_le(),
-            Comparison::Equal => ordering.is_eq(),
-            Comparison::LaterOrEqual => ordering.is_ge(),
-            Comparison::Later => ordering.is_gt(),
-        }
-    }
-}
+use crate::formats::version::DebVersion;
+use crate::types::{Comparison, Format, printable};
 
 /// One package that a relation field names: `libc6:any (>= 2.36)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +10,7 @@ pub(crate) struct Relation {
     pub(crate) name: String,
     /// What follows the colon: `any`, `native` or an architecture.
     pub(crate) qualifier: Option<String>,
-    pub(crate) version: Option<(Comparison, Version)>,
+    pub(crate) version: Option<(Comparison, DebVersion)>,
 }
 
 impl Relation {
@@ -62,12 +20,12 @@ impl Relation {
     }
 
     /// Whether a package of this name and version is meant, within an archive of one architecture.
-    pub(crate) fn matches(&self, version: &Version) -> bool {
+    pub(crate) fn matches(&self, version: &DebVersion) -> bool {
         self.version.as_ref().is_none_or(|(comparison, wanted)| comparison.holds(version.cmp(wanted)))
     }
 
     /// Whether a Provides of this name is meant. An unversioned one satisfies no versioned relation (Policy 7.5).
-    pub(crate) fn matches_provided(&self, provided: Option<&Version>) -> bool {
+    pub(crate) fn matches_provided(&self, provided: Option<&DebVersion>) -> bool {
         match (&self.version, provided) {
             (None, _) => true,
             (Some(_), None) => false,
@@ -88,13 +46,7 @@ impl std::fmt::Display for Relation {
             write!(f, ":{qualifier}")?;
         }
         if let Some((comparison, version)) = &self.version {
-            let sign = match comparison {
-                Comparison::Earlier => "<<",
-                Comparison::EarlierOrEqual => "<=",
-                Comparison::Equal => "=",
-                Comparison::LaterOrEqual => ">=",
-                Comparison::Later => ">>",
-            };
+            let sign = comparison.sign(Format::Deb);
             write!(f, " ({sign} {version})")?;
         }
         Ok(())
@@ -112,20 +64,29 @@ pub(crate) fn relations(field: &str) -> Result<Vec<Vec<Relation>>, String> {
         .collect()
 }
 
+/// The names of packages in a relation field, alternatives included, without versions, architectures and profiles. Takes
+/// any text: for those who have to go on with what [`relations`] refuses.
+pub(crate) fn names(field: &str) -> impl Iterator<Item = &str> {
+    field
+        .split([',', '|'])
+        .map(|relation| relation.trim().split(['(', '[', '<', ' ', ':', '\n', '\t']).next().unwrap_or_default())
+        .filter(|name| !name.is_empty())
+}
+
 fn relation(text: &str) -> Result<Relation, String> {
-    let wrong = || format!("`{}` is no package relation", crate::types::printable(text.trim()));
+    let wrong = || format!("`{}` is no package relation", printable(text.trim()));
     let (package, version) = match text.split_once('(') {
         Some((package, rest)) => {
             let inner = rest.trim_end().strip_suffix(')').ok_or_else(wrong)?.trim();
             let signs = [
-                ("<<", Comparison::Earlier),
-                ("<=", Comparison::EarlierOrEqual),
-                (">=", Comparison::LaterOrEqual),
-                (">>", Comparison::Later),
+                ("<<", Comparison::Less),
+                ("<=", Comparison::LessOrEqual),
+                (">=", Comparison::GreaterOrEqual),
+                (">>", Comparison::Greater),
                 ("=", Comparison::Equal),
                 // Long deprecated, and with these meanings (deb-control(5)).
-                ("<", Comparison::EarlierOrEqual),
-                (">", Comparison::LaterOrEqual),
+                ("<", Comparison::LessOrEqual),
+                (">", Comparison::GreaterOrEqual),
             ];
             let (comparison, version) = signs
                 .into_iter()
@@ -151,10 +112,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_keep_their_continuations() {
-        let stanza = "Package: a\nDescription: b\n c:d\n .\nno colon\nSize: 1";
-        let seen: Vec<_> = fields(stanza).collect();
-        assert_eq!(seen, [("Package", "a"), ("Description", "b\n c:d\n ."), ("Size", "1")]);
+    fn names_are_found_in_any_field() {
+        let found: Vec<&str> = names("a (>= 1) | b:any,\n c [amd64] <!x>, ,d").collect();
+        assert_eq!(found, ["a", "b", "c", "d"]);
     }
 
     #[test]

@@ -1,0 +1,27 @@
+//! The formats of packages and of what lies around them, each read in one place and written in one place. Readers stream
+//! where a package may be large, take what is hostile for a diagnostic, and bound what they keep; what is done with what
+//! they read is for the rooms above.
+//!
+//! | file | what | after |
+//! |---|---|---|
+//! | `ar` | the outer archive of a .deb, read and written | ar(5), deb(5) |
+//! | `deb` | a .deb: its parts, its control files, `tarball` read as dpkg does, `write`, `shlibs` | deb(5), deb-conffiles(5), deb-md5sums(5), deb-shlibs(5) |
+//! | `deb822` | paragraphs of control files, read and written | deb822(5), Policy 5.1 |
+//! | `relation` | relations of packages: of recipes, in either format's syntax; `relation::field`: of control files | deb-control(5), Policy 7, rpm's dependency syntax |
+//! | `version` | the order of versions and what is one | deb-version(7), rpm-version(7) |
+//! | `rpm` | lead, signature and header of an .rpm | RPM's format, versions 3 and 4 |
+//! | `cpio` | the payload of an .rpm, read and written | cpio's "newc", and rpm's form of it for large files |
+//! | `compression` | how either is compressed, within bounds | deb(5), rpm's payloads |
+//! | `elf` | what an ELF file needs and provides | gABI |
+//! | `folders` | folders of the system, and where packages put nothing | FHS 3.0, Policy 9.1 |
+
+pub(crate) mod ar;
+pub(crate) mod compression;
+pub(crate) mod cpio;
+pub(crate) mod deb;
+pub(crate) mod deb822;
+pub(crate) mod elf;
+pub(crate) mod folders;
+pub(crate) mod relation;
+pub(crate) mod rpm;
+pub(crate) mod version;
