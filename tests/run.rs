@@ -188,8 +188,8 @@ impl Lab {
             }
             last
         });
-        let reports = runner::run(context, Plan { jobs, warnings: Vec::new() }, sender, requests).await;
-        assert!(matches!(listener.await.unwrap(), Some(Event::RunFinished { .. })));
+        let (_, reports) = runner::run(context, Plan { jobs, warnings: Vec::new() }, sender, requests).await;
+        assert!(matches!(listener.await.unwrap(), Some(Event::RunFinished(_))));
         assert_eq!(self.engine.reap(Some(&self.run)).await.unwrap(), 0, "containers are left");
         reports
     }

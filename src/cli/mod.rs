@@ -19,11 +19,12 @@ mod memory;
 mod output;
 mod plan;
 mod render;
-mod reporter;
+mod report_file;
 mod requires;
 mod schema;
 mod screen;
 mod signals;
+mod terminal;
 mod verify;
 
 use std::panic::PanicHookInfo;

@@ -111,7 +111,7 @@ impl Progress {
                 }
                 return vec![finished_line(report, self.target_width, style)];
             }
-            Event::RunFinished { .. } => self.running.clear(),
+            Event::RunFinished(_) => self.running.clear(),
         }
         Vec::new()
     }

@@ -1,13 +1,15 @@
 //! The end of a run in one look: what was made, where it is, what is wrong, what to do next.
 
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::outcome;
 use super::progress::finished_line;
+use super::sink::Sink;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::{ArtifactKind, Finding};
-use crate::event::{JobReport, Outcome, Tail};
+use crate::event::{Event, JobReport, Outcome, RunReport, Tail};
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
@@ -17,28 +19,67 @@ const TAIL_LINES: usize = 12;
 /// Of them, lines from the one that tells most on, when the last lines do not hold it.
 const TELLING_LINES: usize = 4;
 
-/// What a summary says beside the reports.
-#[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
-    pub elapsed: Duration,
-    /// Job time over slots x elapsed, 0 to 1.
-    pub busy: f64,
-    pub slots: usize,
-    pub interrupted: bool,
+/// What a summary says that no event does.
+pub(crate) struct SummaryOptions {
     /// The store's folder, as it is shown to people.
-    pub dist: &'a Path,
+    pub dist: PathBuf,
     /// The command that builds one target again.
-    pub again: &'a dyn Fn(&Target) -> String,
+    pub again: Box<dyn Fn(&Target) -> String + Send>,
     /// Whether to list every job: not where its line stands above already.
     pub table: bool,
 }
 
+/// Keeps how jobs ended, and writes the summary when the run has.
+pub(crate) struct Summary<W> {
+    out: W,
+    style: Style,
+    options: SummaryOptions,
+    slots: usize,
+    /// In the order of the plan.
+    targets: Vec<Target>,
+    reports: Vec<JobReport>,
+}
+
+impl<W: Write + Send> Summary<W> {
+    pub(crate) fn new(out: W, style: Style, options: SummaryOptions) -> Summary<W> {
+        Summary { out, style, options, slots: 0, targets: Vec::new(), reports: Vec::new() }
+    }
+}
+
+impl<W: Write + Send> Sink for Summary<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunStarted { slots, targets, .. } => {
+                self.slots = *slots;
+                self.targets.clone_from(targets);
+            }
+            Event::JobFinished(report) => self.reports.push((**report).clone()),
+            Event::RunFinished(run) => {
+                let place = |report: &JobReport| self.targets.iter().position(|target| *target == report.target);
+                self.reports.sort_by_cached_key(place);
+                let run = Run { report: run, slots: self.slots, options: &self.options };
+                self.out.write_all(summary(&self.reports, &run, &self.style).as_bytes())?;
+                self.out.flush()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a summary says beside the jobs' reports.
+struct Run<'a> {
+    report: &'a RunReport,
+    slots: usize,
+    options: &'a SummaryOptions,
+}
+
 /// The whole text, ended: table, a page for each failure, totals.
-pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
+fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     let mut text = String::new();
     match reports {
         [report] if report.outcome.is_good() => text.push_str(&files(report, style)),
-        _ if run.table => {
+        _ if run.options.table => {
             let target_width = reports.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
             for report in reports {
                 text.push_str(&finished_line(report, target_width, style));
@@ -56,7 +97,7 @@ pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> St
         text.push_str(&warnings);
     }
     // Lines of finished jobs stand above, here or already on the screen.
-    if !text.is_empty() || !run.table {
+    if !text.is_empty() || !run.options.table {
         text.push('\n');
     }
     text.push_str(&totals(reports, run, style));
@@ -174,7 +215,7 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
             printable(&log.display().to_string())
         ));
     }
-    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.again)(&report.target)));
+    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.options.again)(&report.target)));
     text
 }
 
@@ -206,13 +247,13 @@ fn hanging(label: &str, sentence: &str, style: &Style) -> String {
     format!("  {} {}\n", style.paint(Tone::Quiet, label), wrapped.trim_start())
 }
 
-/// `13 succeeded · 1 cached · 1 failed            3m 12s, 2 slots 97 % busy`, and where the packages are.
+/// `13 succeeded · 1 up to date · 1 failed        3m 12s, 2 slots 97 % busy`, and where the packages are.
 fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     let mut counts: Vec<(&str, Tone, usize)> = Vec::new();
     for report in reports {
         let (word, tone) = match &report.outcome {
             Outcome::Succeeded => ("succeeded", Tone::Good),
-            Outcome::UpToDate => ("cached", Tone::Quiet),
+            Outcome::UpToDate => ("up to date", Tone::Quiet),
             Outcome::Skipped { .. } | Outcome::Cancelled => (report.outcome.word(), Tone::Quiet),
             other => (other.word(), Tone::Bad),
         };
@@ -224,17 +265,17 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     // What went well first, then the rest in the order it was met.
     counts.sort_by_key(|(word, ..)| match *word {
         "succeeded" => 0,
-        "cached" => 1,
+        "up to date" => 1,
         _ => 2,
     });
     let mut facts: Vec<String> =
         counts.iter().map(|(word, tone, number)| style.paint(*tone, &format!("{number} {word}"))).collect();
-    if run.interrupted {
+    if run.report.interrupted {
         facts.push(style.paint(Tone::Warning, "interrupted"));
     }
-    let mut time = human_duration(run.elapsed);
-    if run.slots > 1 && run.elapsed >= Duration::from_secs(1) {
-        time.push_str(&format!(", {} slots {:.0} % busy", run.slots, run.busy.clamp(0.0, 1.0) * 100.0));
+    let mut time = human_duration(run.report.elapsed);
+    if run.slots > 1 && run.report.elapsed >= Duration::from_secs(1) {
+        time.push_str(&format!(", {} slots {:.0} % busy", run.slots, run.report.busy.clamp(0.0, 1.0) * 100.0));
     }
     let mut lines = filled(&facts, style);
     let last = lines.pop().unwrap_or_default();
@@ -248,7 +289,7 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
             artifacts().filter(|artifact| matches!(artifact.kind, ArtifactKind::Binary | ArtifactKind::Debug)).count();
         text.push_str(&format!(
             "{}: {}, {}, SHA256SUMS\n",
-            folder(run.dist),
+            folder(&run.options.dist),
             count(packages, "package", "packages"),
             human_bytes(artifacts().map(|artifact| artifact.size_bytes).sum()),
         ));
