@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// Colour in what farm prints; auto follows the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
+    /// Say on stderr what farm does: requests, images, indexes; -vv for more. FARM_LOG chooses by module
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]

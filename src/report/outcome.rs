@@ -357,7 +357,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         ✓    31.0s  52 kB  jq_1.7-1_amd64.deb
-        =   cached  3 packages, nothing changed
+        =        -  up to date: 3 packages, nothing changed
         ✗    31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
         ✗        -  waits for requirements: libonig-dev (>= 7), valgrind
         ✗    31.0s  timed out in check: over 30 minutes

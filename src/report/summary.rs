@@ -321,16 +321,19 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
-    fn run(table: bool) -> Run<'static> {
-        Run {
-            elapsed: Duration::from_secs(192),
-            busy: 0.968,
-            slots: 2,
-            interrupted: false,
-            dist: Path::new("dist"),
-            again: &|target| format!("farm build -t {target}"),
-            table,
+    /// What is written of a run whose jobs end in another order than the plan's.
+    fn summary_of(reports: &[JobReport], table: bool, interrupted: bool) -> String {
+        let again = Box::new(|target: &Target| format!("farm build -t {target}"));
+        let options = SummaryOptions { dist: "dist".into(), again, table };
+        let mut summary = Summary::new(Vec::new(), Style::PLAIN, options);
+        let targets = reports.iter().map(|report| report.target.clone()).collect();
+        let started = Event::RunStarted { run: "r".into(), engine: "e".into(), slots: 2, targets };
+        let jobs = reports.iter().rev().map(|report| Event::JobFinished(Box::new(report.clone())));
+        let run = RunReport { run: "r".into(), elapsed: Duration::from_secs(192), busy: 0.968, interrupted };
+        for event in [started].into_iter().chain(jobs).chain([Event::RunFinished(run)]) {
+            summary.event(&event).unwrap();
         }
+        String::from_utf8(summary.out).unwrap()
     }
 
     #[test]
@@ -340,11 +343,11 @@ mod tests {
             .enumerate()
             .map(|(index, outcome)| samples::report(&format!("jq{index}@debian-12"), outcome))
             .collect();
-        let text = summary(&reports, &run(true), &Style::PLAIN);
+        let text = summary_of(&reports, true, false);
         assert!(text.lines().all(|line| width(line) <= 80), "{text}");
         insta::assert_snapshot!(text, @r#"
           ✓ jq0@debian-12/amd64    31.0s  52 kB  jq0_1.7-1_amd64.deb
-          = jq1@debian-12/amd64   cached  3 packages, nothing changed
+          = jq1@debian-12/amd64        -  up to date: 3 packages, nothing changed
           ✗ jq2@debian-12/amd64    31.0s  failed in build: src/jv_unicode.c:12:10: fat…
           ✗ jq3@debian-12/amd64        -  waits for requirements: libonig-dev (>= 7), …
           ✗ jq4@debian-12/amd64    31.0s  timed out in check: over 30 minutes
@@ -448,7 +451,7 @@ mod tests {
           log:  dist/jq14/debian-12-amd64/build.log
           try:  farm build -t jq14@debian-12/amd64
 
-        1 succeeded · 1 cached · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
+        1 succeeded · 1 up to date · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
         1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
         1 cancelled · 1 dockerfile-failed · 1 source-unavailable · 1 infrastructure
         3m 12s, 2 slots 97 % busy
@@ -459,7 +462,7 @@ mod tests {
     #[test]
     fn one_target_lists_its_files() {
         let reports = [samples::report("hello@debian-12", Outcome::Succeeded)];
-        let text = summary(&reports, &run(false), &Style::PLAIN);
+        let text = summary_of(&reports, false, false);
         insta::assert_snapshot!(text.trim_start_matches('\n'), @"
           dist/hello/debian-12-amd64/
             hello_1.7-1_amd64.deb           52 kB
@@ -475,8 +478,7 @@ mod tests {
     fn an_interrupted_run_says_so() {
         let reports =
             [samples::report("a@debian-12", Outcome::Cancelled), samples::report("b@debian-12", Outcome::Cancelled)];
-        let interrupted = Run { interrupted: true, ..run(false) };
-        insta::assert_snapshot!(summary(&reports, &interrupted, &Style::PLAIN).trim(), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
+        insta::assert_snapshot!(summary_of(&reports, false, true).trim(), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
     }
 
     fn tail_of(first_line: u64, lines: impl IntoIterator<Item = String>) -> Tail {
@@ -505,7 +507,7 @@ mod tests {
         let mut report = samples::report("jq@debian-12", samples::failed_in_build());
         report.tail = Some(tail_of(900, (0..20).map(|n| format!("line {n}"))));
         report.hints[0].missing.line = 7;
-        let text = summary(&[report], &run(false), &Style::PLAIN);
+        let text = summary_of(&[report], false, false);
         let shown: Vec<&str> = text.lines().skip(3).take(4).map(str::trim).collect();
         assert_eq!(shown[1..], ["[...]", "line 10", "line 11"]);
         assert!(shown[0].ends_with("fatal error: oniguruma.h: No such file or directory"), "{text}");
@@ -519,7 +521,7 @@ mod tests {
             samples::report("a@debian-13", samples::failed_in_build()),
             samples::report("b@debian-12", samples::failed_in_build()),
         ];
-        let text = summary(&reports, &run(false), &Style::PLAIN);
+        let text = summary_of(&reports, false, false);
         assert_eq!(text.matches("failed in build,").count(), 2, "{text}");
         assert!(text.contains("also: a@debian-13/amd64\n"), "{text}");
     }

@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::Instrument;
 
 use super::context::{Context, Request};
 use super::decide::{Decision, decide};
@@ -107,8 +108,9 @@ pub(super) async fn run_at_pace(
                     Action::Start(index) => {
                         let (shared, jobs, cancel) = (shared.clone(), jobs.clone(), cancel.child_token());
                         let events = JobEvents::new(index, said.clone());
-                        let task =
-                            tasks.spawn(async move { executor::begin(&shared, index, &jobs, events, &cancel).await });
+                        let span = tracing::info_span!("job", name = %jobs[index].target);
+                        let job = async move { executor::begin(&shared, index, &jobs, events, &cancel).await };
+                        let task = tasks.spawn(job.instrument(span));
                         running.insert(task.id(), (index, Instant::now()));
                     }
                     Action::Abandon(index, why) => {

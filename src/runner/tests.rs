@@ -1,10 +1,13 @@
 //! Whole runs on the fake engine: what a job's processes do is scripted, everything else is real.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
 
 use super::container::ONE_STREAM;
 use super::*;
@@ -12,18 +15,20 @@ use crate::archive::{Archives, Reader};
 use crate::artifact::ArtifactKind;
 use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
-use crate::engine::{EngineError, Limits, Network, labels};
-use crate::event::{HintPackage, RecipePlace};
+use crate::engine::{Engine, EngineError, Limits, Network, labels};
+use crate::event::{Event, HintPackage, JobReport, Outcome, RecipePlace};
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
-use crate::image::{BaseChoice, ImageOptions};
+use crate::image::{BaseChoice, ImageOptions, Images};
 use crate::matrix::Target;
 use crate::packaging::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
     TestSetup, UpgradeSetup, User,
 };
-use crate::plan::{JobLimits, Key};
+use crate::plan::{Job, JobLimits, Key, Plan};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
+use crate::source::Sources;
+use crate::store::Store;
 use crate::types::{Arch, Format, Progress};
 
 mod dockerfile;

@@ -10,6 +10,7 @@ mod examples;
 mod gc;
 mod init;
 mod lab;
+mod trace;
 
 use lab::{RECIPE, Test};
 

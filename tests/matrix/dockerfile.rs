@@ -95,10 +95,10 @@ fn one_project_is_built_in_an_image_by_name_by_dockerfile_and_in_a_distribution(
     images.args(["images", "--engine", lab.engine()]).env("NO_COLOR", "1");
     Run::of(&mut images).expect(0).says("environment  ").says("packaging/Dockerfile");
 
-    build(&["--matrix"]).expect(0).says("3 cached");
+    build(&["--matrix"]).expect(0).says("3 up to date");
     write("notes.md", "second\n");
     write(".dockerignore", "*.md\n");
-    build(&["--matrix"]).expect(0).says("3 cached");
+    build(&["--matrix"]).expect(0).says("3 up to date");
     write("greeting.txt", "good morning\n");
     let plan = lab.farm_in(&project, &["plan", "--matrix", "--explain"]).expect(0);
     plan.says("environment.dockerfile changed").says("  environment.dockerfile ");

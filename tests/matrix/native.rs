@@ -26,7 +26,7 @@ fn without_a_daemon_the_packages_are_the_same() {
         same_packages(docker, &lab, target);
     }
     // Bases, builders and testers are there, and found again.
-    lab.farm(&all).expect(0).says("9 cached");
+    lab.farm(&all).expect(0).says("9 up to date");
     lab.farm(&["build", "pass", "-t", "debian-12", "--force"]).expect(0).says("1 succeeded");
 }
 

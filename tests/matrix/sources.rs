@@ -124,7 +124,7 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
     let version = format!("1.4.2+git2.{}", &id[..7]);
     lab.farm_in(&place, &["plan", "--matrix"]).expect(0).says(&version);
     lab.farm_in(&place, &["build", "--matrix"]).expect(0).says("4 succeeded").says("[patch-moved]");
-    lab.farm_in(&place, &["build", "--matrix"]).expect(0).says("4 cached");
+    lab.farm_in(&place, &["build", "--matrix"]).expect(0).says("4 up to date");
 
     for (folder, name) in [("standard", "greeter"), ("minimal", "greeter-minimal")] {
         for distro in ["debian-12-amd64", "rpm-generic-x86_64"] {
@@ -193,5 +193,5 @@ fn a_snapshot_is_what_lies_in_the_work_tree() {
     assert_eq!(snapshot(), format!("{clean}.dirty-1~deb12"));
     let build = || lab.farm_in(&greeter, &["build", "--snapshot", "-t", "debian-12+standard"]).expect(0);
     build().says(&format!("greeter_{clean}.dirty-1~deb12_amd64.deb"));
-    build().says("1 cached");
+    build().says("1 up to date");
 }

@@ -17,7 +17,7 @@ pub(super) const A_WHILE: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     pub(super) name: &'static str,
-    pub(super) state: State,
+    pub(super) state: Verdict,
     pub(super) found: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mend: Option<String>,
@@ -25,7 +25,7 @@ pub(super) struct Check {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
+pub(super) enum Verdict {
     Ok,
     /// Neither good nor bad.
     Note,
@@ -34,40 +34,40 @@ pub(super) enum State {
     Bad,
 }
 
-impl State {
+impl Verdict {
     pub(super) fn word(self) -> &'static str {
         match self {
-            State::Ok => "ok",
-            State::Note => "note",
-            State::Warning => "warning",
-            State::Bad => "missing",
+            Verdict::Ok => "ok",
+            Verdict::Note => "note",
+            Verdict::Warning => "warning",
+            Verdict::Bad => "missing",
         }
     }
 
     pub(super) fn mark(self, unicode: bool) -> &'static str {
         match (self, unicode) {
-            (State::Ok, true) => "\u{2713}",
-            (State::Ok, false) => "+",
-            (State::Note, true) => "\u{b7}",
-            (State::Note, false) => "-",
-            (State::Warning, _) => "!",
-            (State::Bad, true) => "\u{2717}",
-            (State::Bad, false) => "x",
+            (Verdict::Ok, true) => "\u{2713}",
+            (Verdict::Ok, false) => "+",
+            (Verdict::Note, true) => "\u{b7}",
+            (Verdict::Note, false) => "-",
+            (Verdict::Warning, _) => "!",
+            (Verdict::Bad, true) => "\u{2717}",
+            (Verdict::Bad, false) => "x",
         }
     }
 
     pub(super) fn tone(self) -> Tone {
         match self {
-            State::Ok => Tone::Good,
-            State::Note => Tone::Quiet,
-            State::Warning => Tone::Warning,
-            State::Bad => Tone::Bad,
+            Verdict::Ok => Tone::Good,
+            Verdict::Note => Tone::Quiet,
+            Verdict::Warning => Tone::Warning,
+            Verdict::Bad => Tone::Bad,
         }
     }
 }
 
 impl Check {
-    pub(super) fn new(name: &'static str, state: State, found: impl Into<String>) -> Check {
+    pub(super) fn new(name: &'static str, state: Verdict, found: impl Into<String>) -> Check {
         Check { name, state, found: printable(&found.into()), mend: None }
     }
 

@@ -1,6 +1,6 @@
 //! Engines: which there are, which one would be used, and how far farm's own comes.
 
-use super::check::{A_WHILE, Check, State, at_home};
+use super::check::{A_WHILE, Check, Verdict, at_home};
 use crate::engine::{Asked, EngineError, EngineInfo, NativeHealth, Survey};
 
 /// What the probes of engines found; none of one that took too long.
@@ -41,8 +41,8 @@ pub(super) fn checks(found: &Found<'_>, picked: Option<&Picked>) -> Vec<Check> {
     // What is missing for an engine that another stands in for is no more than a note.
     let needed = picked.is_none_or(|picked| picked.info.name == "native");
     match &found.native {
-        None => checks.push(Check::new(NATIVE, State::Note, format!("not known after {A_WHILE:?}"))),
-        Some(Err(error)) => checks.push(Check::new(NATIVE, State::Note, error.to_string())),
+        None => checks.push(Check::new(NATIVE, Verdict::Note, format!("not known after {A_WHILE:?}"))),
+        Some(Err(error)) => checks.push(Check::new(NATIVE, Verdict::Note, error.to_string())),
         Some(Ok(health)) => checks.extend(native(health, needed)),
     }
     checks
@@ -56,7 +56,7 @@ fn chosen(found: &Found<'_>, picked: Option<&Picked>) -> Check {
     if let Some(Picked { endpoint, info }) = picked {
         return Check::new(
             NAME,
-            State::Ok,
+            Verdict::Ok,
             format!("{} {} at {endpoint}, chosen by `{choice}`", info.name, info.version),
         );
     }
@@ -71,7 +71,7 @@ fn chosen(found: &Found<'_>, picked: Option<&Picked>) -> Check {
     } else {
         "start Docker or Podman, name one with --engine, or mend what farm's own lacks, see below"
     };
-    Check::new(NAME, State::Bad, found).mend(mend)
+    Check::new(NAME, Verdict::Bad, found).mend(mend)
 }
 
 /// One for each that is there, and one for all places where there is nothing.
@@ -85,26 +85,26 @@ fn daemons(asked: &[Asked], have_one: bool) -> Vec<Check> {
                 let arch = info.arch;
                 checks.push(Check::new(
                     NAME,
-                    State::Ok,
+                    Verdict::Ok,
                     format!("{} {} ({arch}) answers at {}, {}", info.name, info.version, one.url, one.origin),
                 ));
-                checks.extend(info.limitations.iter().map(|limit| Check::new(NAME, State::Note, limit.clone())));
+                checks.extend(info.limitations.iter().map(|limit| Check::new(NAME, Verdict::Note, limit.clone())));
             }
             Err(_) if one.absent && asked.len() > 1 => absent.push(at_home(one.url.trim_start_matches("unix://"))),
             Err(why) => {
-                let state = if have_one { State::Note } else { State::Warning };
+                let state = if have_one { Verdict::Note } else { Verdict::Warning };
                 checks.push(Check::new(NAME, state, format!("{} ({}): {why}", one.url, one.origin)));
             }
         }
     }
     if !absent.is_empty() {
-        checks.push(Check::new(NAME, State::Note, format!("none at {}", absent.join(", "))));
+        checks.push(Check::new(NAME, Verdict::Note, format!("none at {}", absent.join(", "))));
     }
     checks
 }
 
 fn native(health: &NativeHealth, needed: bool) -> Vec<Check> {
-    let bad = if needed { State::Bad } else { State::Note };
+    let bad = if needed { Verdict::Bad } else { Verdict::Note };
     let ids = match &health.ids {
         Ok(ids) => ids,
         // It says itself what to do.
@@ -124,15 +124,15 @@ fn native(health: &NativeHealth, needed: bool) -> Vec<Check> {
         }
         _ => {
             let text = format!("containers can be made, as {ids}: user namespaces and overlayfs work");
-            checks.push(Check::new(NATIVE, State::Ok, text));
+            checks.push(Check::new(NATIVE, Verdict::Ok, text));
         }
     }
     checks.push(limits(health.limits_memory, health.limits_processes, needed));
     let filter = "system call filter";
     checks.push(if health.filters_calls {
-        Check::new(filter, State::Ok, "builds in farm's own engine run under it")
+        Check::new(filter, Verdict::Ok, "builds in farm's own engine run under it")
     } else {
-        Check::new(filter, State::Note, "none for this architecture: builds in farm's own engine run without one")
+        Check::new(filter, Verdict::Note, "none for this architecture: builds in farm's own engine run without one")
     });
     checks
 }
@@ -141,12 +141,12 @@ fn native(health: &NativeHealth, needed: bool) -> Vec<Check> {
 fn limits(memory: bool, processes: bool, needed: bool) -> Check {
     const NAME: &str = "control groups";
     let limited = match (memory, processes) {
-        (true, true) => return Check::new(NAME, State::Ok, "memory and processes of each container are limited"),
+        (true, true) => return Check::new(NAME, Verdict::Ok, "memory and processes of each container are limited"),
         (true, false) => "memory of each container is limited, processes are for each user in it",
         (false, true) => "processes of each container are limited, memory is for each process alone",
         (false, false) => "none: memory is limited for each process alone, processes for each user in a container",
     };
-    let state = if needed { State::Warning } else { State::Note };
+    let state = if needed { Verdict::Warning } else { Verdict::Note };
     let mend = "run farm as root, or, on a system with control groups of version 2, by `systemd-run --user --scope farm build`";
     Check::new(NAME, state, limited).mend(mend)
 }

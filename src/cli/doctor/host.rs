@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::{Check, State, at_home};
+use super::check::{Check, Verdict, at_home};
 use crate::engine::EngineInfo;
 use crate::project;
 use crate::types::{Arch, human_bytes};
@@ -82,12 +82,12 @@ fn disk(rooms: Vec<Room>) -> Vec<Check> {
         Ok(free) => {
             let found = format!("{} free for {}", human_bytes(free), room.place);
             if free >= ENOUGH_DISK {
-                return Check::new(NAME, State::Ok, found);
+                return Check::new(NAME, Verdict::Ok, found);
             }
             let mend = "make room: `farm images prune`, `farm gc`; FARM_CACHE, FARM_DATA and -o name other places";
-            Check::new(NAME, State::Warning, found).mend(mend)
+            Check::new(NAME, Verdict::Warning, found).mend(mend)
         }
-        Err(why) => Check::new(NAME, State::Warning, format!("{}: {why}", room.place)),
+        Err(why) => Check::new(NAME, Verdict::Warning, format!("{}: {why}", room.place)),
     };
     by_device.into_iter().map(check).collect()
 }
@@ -97,7 +97,11 @@ pub(super) fn machine(engine: Option<&EngineInfo>) -> Check {
     const NAME: &str = "machine";
     let Some(info) = engine else {
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        return Check::new(NAME, State::Note, format!("CPUs: {cpus}; memory as the engine has it, once there is one"));
+        return Check::new(
+            NAME,
+            Verdict::Note,
+            format!("CPUs: {cpus}; memory as the engine has it, once there is one"),
+        );
     };
     let slots = project::default_slots(info.cpus);
     let found = format!(
@@ -107,8 +111,8 @@ pub(super) fn machine(engine: Option<&EngineInfo>) -> Check {
         human_bytes(info.memory_bytes)
     );
     match info.memory_bytes / slots as u64 {
-        0 | ENOUGH_MEMORY.. => Check::new(NAME, State::Ok, found),
-        each => Check::new(NAME, State::Warning, format!("{found}, which leaves {} for each", human_bytes(each)))
+        0 | ENOUGH_MEMORY.. => Check::new(NAME, Verdict::Ok, found),
+        each => Check::new(NAME, Verdict::Warning, format!("{found}, which leaves {} for each", human_bytes(each)))
             .mend("run fewer jobs at a time: -j 1"),
     }
 }
@@ -170,12 +174,12 @@ fn emulation(handlers: Option<Vec<Handler>>, host: Option<Arch>) -> Check {
     if !useless.is_empty() {
         let found = format!("{}: their emulators are off, or registered without flag F", useless.join(", "));
         let found = if usable.is_empty() { found } else { format!("{} can be built, not {found}", usable.join(", ")) };
-        return Check::new(NAME, State::Warning, found).mend("register them with F: install qemu-user-static");
+        return Check::new(NAME, Verdict::Warning, found).mend("register them with F: install qemu-user-static");
     }
     if usable.is_empty() {
-        return Check::new(NAME, State::Note, format!("this machine runs {own} only")).mend(MEND);
+        return Check::new(NAME, Verdict::Note, format!("this machine runs {own} only")).mend(MEND);
     }
-    Check::new(NAME, State::Ok, format!("{} can be built by emulation, beside {own}", usable.join(", ")))
+    Check::new(NAME, Verdict::Ok, format!("{} can be built by emulation, beside {own}", usable.join(", ")))
 }
 
 pub(super) async fn git() -> Check {
@@ -186,9 +190,9 @@ pub(super) async fn git() -> Check {
 
 fn version(said: Option<Vec<u8>>) -> Check {
     match said {
-        Some(text) => Check::new("git", State::Ok, String::from_utf8_lossy(&text).trim()),
+        Some(text) => Check::new("git", Verdict::Ok, String::from_utf8_lossy(&text).trim()),
         None => {
-            Check::new("git", State::Warning, "not there: sources with `git` cannot be fetched").mend("install git")
+            Check::new("git", Verdict::Warning, "not there: sources with `git` cannot be fetched").mend("install git")
         }
     }
 }
@@ -208,10 +212,10 @@ mod tests {
         let seen: Vec<_> = checks.iter().map(|check| (check.state, check.found.as_str())).collect();
         assert_eq!(
             seen,
-            [(State::Ok, "9.0 GB free for dist (/d), images (/i)"), (State::Warning, "900 MB free for cache (/c)")]
+            [(Verdict::Ok, "9.0 GB free for dist (/d), images (/i)"), (Verdict::Warning, "900 MB free for cache (/c)")]
         );
         let unknown = Room { place: "dist (/d)".to_owned(), device: 0, free: Err("no".to_owned()) };
-        assert_eq!(disk(vec![unknown])[0].state, State::Warning);
+        assert_eq!(disk(vec![unknown])[0].state, Verdict::Warning);
     }
 
     #[test]
@@ -225,13 +229,13 @@ mod tests {
             memory_bytes,
             limitations: Vec::new(),
         };
-        assert_eq!(machine(Some(&info(2, 16 << 30))).state, State::Ok);
+        assert_eq!(machine(Some(&info(2, 16 << 30))).state, Verdict::Ok);
         let tight = machine(Some(&info(4, 4 << 30)));
-        assert_eq!(tight.state, State::Warning);
+        assert_eq!(tight.state, Verdict::Warning);
         assert!(tight.found.contains("jobs at a time: 4, which leaves 1.1 GB for each"), "{}", tight.found);
         // An engine that does not say.
-        assert_eq!(machine(Some(&info(2, 0))).state, State::Ok);
-        assert_eq!(machine(None).state, State::Note);
+        assert_eq!(machine(Some(&info(2, 0))).state, Verdict::Ok);
+        assert_eq!(machine(None).state, Verdict::Note);
     }
 
     #[test]
@@ -264,6 +268,6 @@ mod tests {
     #[test]
     fn git_is_asked_for_its_version() {
         assert_eq!(version(Some(b"git version 2.39.5\n".to_vec())).found, "git version 2.39.5");
-        assert_eq!(version(None).state, State::Warning);
+        assert_eq!(version(None).state, Verdict::Warning);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future;
 
-use super::check::{A_MOMENT, A_WHILE, Check, State, within};
+use super::check::{A_MOMENT, A_WHILE, Check, Verdict, within};
 use crate::archive::mirror::{self, Origin};
 use crate::cli::config::Config;
 use crate::cli::context;
@@ -46,7 +46,7 @@ struct Answer {
 /// A check for each mirror, and one for the clock.
 pub(super) async fn checks(flags: &[(String, String)], config: &Config) -> (Vec<Check>, Check) {
     let Ok(catalogue) = Catalogue::around([Path::new(".")]) else {
-        let broken = Check::new("mirror", State::Warning, "not known: a definition in distros/ is not valid");
+        let broken = Check::new("mirror", Verdict::Warning, "not known: a definition in distros/ is not valid");
         return (vec![broken.mend("`farm distros` shows the place")], clock(Utc::now(), &[]));
     };
     let variables = context::mirrors_of(std::env::vars());
@@ -168,16 +168,16 @@ fn check(place: &Place, answer: &Result<Answer, String>, now: DateTime<Utc>) -> 
     match answer {
         Err(why) => {
             let mend = format!("name another: --mirror {}=URL, or [mirrors] in the configuration", place.archive);
-            Check::new(NAME, State::Warning, format!("{shown}: {why}")).mend(mend)
+            Check::new(NAME, Verdict::Warning, format!("{shown}: {why}")).mend(mend)
         }
         Ok(Answer { took, valid_until: Some(until), .. }) if *until < now => {
             let late = human_duration((now - until).to_std().unwrap_or_default());
             let suite = place.suite.as_deref().unwrap_or_default();
             let found = format!("{shown} answers in {}, its index of {suite} is {late} past its date", millis(*took));
-            Check::new(NAME, State::Warning, found)
+            Check::new(NAME, Verdict::Warning, found)
                 .mend("name a mirror that is up to date, and look at the clock, below")
         }
-        Ok(answer) => Check::new(NAME, State::Ok, format!("{shown} answers in {}", millis(answer.took))),
+        Ok(answer) => Check::new(NAME, Verdict::Ok, format!("{shown} answers in {}", millis(answer.took))),
     }
 }
 
@@ -194,15 +194,15 @@ fn clock(now: DateTime<Utc>, answers: &[&Answer]) -> Check {
     let ahead = match (nearest, index) {
         (Some(ahead), _) => ahead,
         (None, Some(ahead)) if ahead < -CLOCK_SLACK => ahead,
-        (None, Some(_)) => return Check::new(NAME, State::Note, "not before the newest index; no server says more"),
-        (None, None) => return Check::new(NAME, State::Note, "no mirror answers to compare it with"),
+        (None, Some(_)) => return Check::new(NAME, Verdict::Note, "not before the newest index; no server says more"),
+        (None, None) => return Check::new(NAME, Verdict::Note, "no mirror answers to compare it with"),
     };
     if ahead.abs() <= CLOCK_SLACK {
-        return Check::new(NAME, State::Ok, format!("within {} s of the mirrors'", ahead.num_seconds().abs() + 1));
+        return Check::new(NAME, Verdict::Ok, format!("within {} s of the mirrors'", ahead.num_seconds().abs() + 1));
     }
     let side = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
     let difference = human_duration(ahead.abs().to_std().unwrap_or_default());
-    Check::new(NAME, State::Warning, format!("{difference} {side} the mirrors'"))
+    Check::new(NAME, Verdict::Warning, format!("{difference} {side} the mirrors'"))
         .mend("set it, as root `timedatectl set-ntp true`: indexes are only taken within the dates that they name")
 }
 

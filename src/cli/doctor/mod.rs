@@ -18,7 +18,7 @@ use crate::engine;
 use crate::report::style::{pad, width};
 use crate::report::{Style, Tone};
 use crate::types::printable;
-use check::{A_MOMENT, A_WHILE, Check, State, within};
+use check::{A_MOMENT, A_WHILE, Check, Verdict, within};
 
 /// What the program says at the end.
 #[derive(Debug, Serialize)]
@@ -33,7 +33,7 @@ struct Report {
 pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let loaded = Config::load();
     let configuration = configuration(&loaded);
-    let broken = configuration.state == State::Bad;
+    let broken = configuration.state == Verdict::Bad;
     let config = loaded.unwrap_or_default();
     let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
     let choice = context::engine_choice(&args.engine.engine, &variable, &config);
@@ -71,21 +71,21 @@ pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, F
 }
 
 fn late(name: &'static str) -> Check {
-    Check::new(name, State::Warning, "not known: it took too long to find out")
+    Check::new(name, Verdict::Warning, "not known: it took too long to find out")
 }
 
 fn configuration(loaded: &Result<Config, ConfigError>) -> Check {
     const NAME: &str = "configuration";
     match loaded {
-        Ok(Config { path: Some(path), .. }) => Check::new(NAME, State::Ok, path.display().to_string()),
-        Ok(_) => Check::new(NAME, State::Note, "none: flags, environment and defaults"),
+        Ok(Config { path: Some(path), .. }) => Check::new(NAME, Verdict::Ok, path.display().to_string()),
+        Ok(_) => Check::new(NAME, Verdict::Note, "none: flags, environment and defaults"),
         Err(error) => {
             let why = match error {
                 ConfigError::Invalid { problems, .. } => problems.first().map(|problem| problem.message.clone()),
                 ConfigError::Read { .. } => None,
             };
             let why = why.map(|why| format!(": {why}")).unwrap_or_default();
-            Check::new(NAME, State::Bad, format!("{error}{why}")).mend("`farm images` shows the place")
+            Check::new(NAME, Verdict::Bad, format!("{error}{why}")).mend("`farm images` shows the place")
         }
     }
 }
@@ -126,11 +126,15 @@ mod tests {
 
     fn report() -> Report {
         let checks = vec![
-            Check::new("engine", State::Ok, "native 0.1.0"),
-            Check::new("docker", State::Note, "no engine at the usual places"),
-            Check::new("disk", State::Warning, "1.2 GB free for dist, the cache and the store of images of this user")
-                .mend("make room"),
-            Check::new("git", State::Bad, "not there\u{1b}[2J").mend("install git"),
+            Check::new("engine", Verdict::Ok, "native 0.1.0"),
+            Check::new("docker", Verdict::Note, "no engine at the usual places"),
+            Check::new(
+                "disk",
+                Verdict::Warning,
+                "1.2 GB free for dist, the cache and the store of images of this user",
+            )
+            .mend("make room"),
+            Check::new("git", Verdict::Bad, "not there\u{1b}[2J").mend("install git"),
         ];
         Report { schema: 1, can_build: true, engine: Some("native:///store".to_owned()), checks }
     }
@@ -178,8 +182,8 @@ mod tests {
     #[test]
     fn a_configuration_that_is_wrong_is_missing() {
         let wrong = ConfigError::Read { path: "c.toml".into(), reason: "no".to_owned() };
-        assert_eq!(configuration(&Err(wrong)).state, State::Bad);
-        assert_eq!(configuration(&Ok(Config::default())).state, State::Note);
+        assert_eq!(configuration(&Err(wrong)).state, Verdict::Bad);
+        assert_eq!(configuration(&Ok(Config::default())).state, Verdict::Note);
     }
 
     #[tokio::test]
