@@ -1,9 +1,12 @@
-//! Builds one target of this repository's recipes with whatever engine there is, into a folder:
+//! Builds one target of this repository's recipes with whatever engine there is, into a folder, with the events in a
+//! file beside it:
 //! `cargo run --example build -- hello@debian-12 dist`
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +14,20 @@ use farm::engine::{self, Network};
 use farm::event::Event;
 use farm::image::BaseChoice;
 use farm::project::{Access, Limits, Project, RunChoices, Selection};
+use farm::report::{Json, Sink};
 use farm::store::Store;
+
+/// A sink of one's own: it says which step each job is in.
+struct Steps;
+
+impl Sink for Steps {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::StepStarted { target, step } => writeln!(io::stdout(), "{target}: {step}"),
+            _ => Ok(()),
+        }
+    }
+}
 
 #[tokio::main]
 async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
@@ -27,13 +43,10 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
     let planned = resolved.plan(Some((&images, &info)), Limits::default()).await?;
     let store = Store::open(&folder.join("dist"))?;
     let _lock = store.lock()?;
-    let mut run = planned.run(project, access, (engine, info, images), store, choices);
-    while let Some(event) = run.events.recv().await {
-        if let Event::StepStarted { target, step, .. } = event {
-            println!("{target}: {step}");
-        }
-    }
-    for report in run.reports().await? {
+    let log = File::create(folder.join("events.json"))?;
+    let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Steps), Box::new(Json::new(log))];
+    let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
+    for report in run.end().await?.jobs {
         println!("{}: {}, {} files", report.target, report.outcome.word(), report.artifacts.len());
     }
     Ok(())

@@ -49,14 +49,18 @@ pub enum Event {
         total: u64,
     },
     JobFinished(Box<JobReport>),
-    RunFinished {
-        run: String,
-        #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
-        elapsed: Duration,
-        /// Job time over slots x elapsed, 0 to 1.
-        busy: f64,
-        interrupted: bool,
-    },
+    RunFinished(RunReport),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    pub run: String,
+    #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
+    pub elapsed: Duration,
+    /// Job time over slots x elapsed, 0 to 1.
+    pub busy: f64,
+    pub interrupted: bool,
 }
 
 /// How a job ended and what is left of it.

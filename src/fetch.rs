@@ -182,11 +182,19 @@ impl Job<'_> {
         let mut backoff = patience.backoff;
         let mut attempt = 1;
         loop {
+            let began = Instant::now();
             let result = tokio::select! {
                 biased;
                 () = self.cancel.cancelled() => Err(Failure::Final(FetchError::Cancelled)),
                 result = self.attempt(url) => result,
             };
+            let milliseconds = began.elapsed().as_millis() as u64;
+            match &result {
+                Ok(()) => tracing::info!(url = %shown(url), attempt, milliseconds, "fetched"),
+                Err(failure) => {
+                    tracing::info!(url = %shown(url), attempt, milliseconds, reason = failure.reason(), "not fetched");
+                }
+            }
             match result {
                 Err(Failure::Transient(_)) if attempt < patience.attempts => {
                     tokio::select! {
@@ -245,6 +253,7 @@ impl Job<'_> {
                 let response =
                     self.fetcher.client.get(parsed).send().await.map_err(|error| transfer_failure(&error))?;
                 let status = response.status();
+                tracing::debug!(url = %shown(url), status = status.as_u16(), "the server answers");
                 match status.as_u16() {
                     200..=299 => {}
                     404 | 410 => return Err(Failure::Absent),

@@ -82,8 +82,16 @@ impl Reader {
             let scanned = blocking(move || scan(&read, &urls, &arch)).await;
             match scanned {
                 // What was in the cache has rotted, and is gone now.
-                Err(ArchiveError::Untrusted { .. }) if again => again = false,
-                result => return result,
+                Err(ArchiveError::Untrusted { reason, .. }) if again => {
+                    tracing::info!(reason, "an index in the cache is damaged and read anew");
+                    again = false;
+                }
+                result => {
+                    if let Ok(index) = &result {
+                        tracing::info!(packages = index.count(), arch = index.arch(), "read the package indexes");
+                    }
+                    return result;
+                }
             }
         }
     }
@@ -100,7 +108,9 @@ impl Reader {
         // Collected first: a closure over references that lives across an await makes callers' futures not `Send`.
         let each = packages.iter().map(|package| async {
             let path = self.pooled(&package.sha256, ".deb");
-            if !verified(&path, &package.sha256).await {
+            let is_cached = verified(&path, &package.sha256).await;
+            tracing::debug!(package = package.name, sha256 = package.sha256, is_cached, "package");
+            if !is_cached {
                 let share = Share { progress, done: &done, total, mine: AtomicU64::new(0) };
                 let urls = [package.url.clone()];
                 let sha256 = Some(package.sha256.as_str());
@@ -160,7 +170,8 @@ impl Reader {
         .await?;
         let warning = release
             .check(&suite.suite, suite.tolerate_expired, Utc::now())
-            .map_err(|reason| ArchiveError::Untrusted { what: told, reason })?;
+            .map_err(|reason| ArchiveError::Untrusted { what: told.clone(), reason })?;
+        tracing::info!(url = told, date = release.date.map(tracing::field::display), "read the release file");
         if let Some(warning) = warning {
             warn(warning);
         }
@@ -219,6 +230,7 @@ impl Reader {
         let file = IndexFile { path: self.pooled(&content.sha256, ".packages"), sha256: content.sha256.clone() };
         if tokio::fs::metadata(&file.path).await.is_ok_and(|metadata| metadata.len() == content.size) {
             // Its hash is taken when it is scanned.
+            tracing::debug!(suite = suite.suite, index = plain, sha256 = file.sha256, "the index is in the cache");
             return Ok(file);
         }
         let urls = urls(suite, release, plain, suffix, entry);

@@ -123,6 +123,11 @@ impl Index {
         &self.arch
     }
 
+    /// How many packages it has.
+    pub(super) fn count(&self) -> usize {
+        self.names.len()
+    }
+
     /// The packages of this name, the newest version first.
     pub(super) fn named(&self, name: &str) -> Result<Vec<Package>, ArchiveError> {
         let mut packages = self.read_all(&self.names, name, |package| package.name == name)?;

@@ -6,6 +6,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::config;
+use super::report_file::{self, ReportFile};
 use crate::image::BaseChoice;
 use crate::project::Selection;
 use crate::types::{Arch, Format};
@@ -25,6 +26,9 @@ pub(crate) struct Arguments {
     /// Colour in what farm prints; auto follows the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
+    /// Say on stderr what farm does: requests, images, indexes; -vv for more. FARM_LOG chooses by module
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -84,7 +88,7 @@ pub(crate) enum Command {
 }
 
 /// Which recipes, and which of their targets.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionArgs {
     /// A farm.toml, its folder, or a name under recipes/ [default: ./farm.toml, else every recipes/*/farm.toml]
     #[arg(value_name = "RECIPE")]
@@ -114,7 +118,7 @@ impl SelectionArgs {
     }
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EngineArgs {
     /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API
     #[arg(long, value_name = "ENGINE", default_value = "auto", global = true)]
@@ -122,7 +126,7 @@ pub(crate) struct EngineArgs {
 }
 
 /// Where bases and sources come from.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OriginArgs {
     /// Where base images may come from; auto: the engine's store, the registry, then the distribution's own archive
     #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
@@ -132,7 +136,7 @@ pub(crate) struct OriginArgs {
 }
 
 /// How the archives of distributions are read.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ArchiveArgs {
     /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
     #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
@@ -144,7 +148,7 @@ pub(crate) struct ArchiveArgs {
     pub stale_contents: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
@@ -185,6 +189,8 @@ pub(crate) struct BuildArgs {
     /// What to show while building; auto: moving lines on a terminal, else plain ones
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub progress: ProgressChoice,
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
+    pub reports: Vec<ReportFile>,
 }
 
 #[derive(Debug, Args)]

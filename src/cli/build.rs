@@ -1,26 +1,26 @@
-//! `farm build`: from the command line to the runner, and from its events to the reporters.
+//! `farm build`: from the command line to a run and its sinks.
 
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 
 use super::args::{BuildArgs, ColorChoice, NetworkArg};
 use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::reporter::{FRAME, Reporter};
+use super::report_file::ReportFile;
+use super::terminal::{FRAME, Terminal};
 use super::{images, output, signals};
 use crate::engine::Network;
-use crate::event::{Event, JobReport};
 use crate::image::BaseChoice;
 use crate::matrix::Target;
-use crate::project::{Limits, Run, RunChoices};
+use crate::project::{Limits, Run, RunChoices, RunEnd};
 use crate::report::count;
-use crate::report::summary::{Run as Finished, summary};
 use crate::runner::Request;
 use crate::store::Store;
-use crate::types::redacted_text;
+use crate::types::{printable, redacted_text};
 
 pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
@@ -54,70 +54,56 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     }
     let limits = Limits { jobs: args.jobs.map(usize::from), test: !args.no_test };
     let planned = resolved.plan(Some((&images, &info)), limits).await?;
-    let slots = planned.slots;
 
     let store = Store::open(&args.output)?;
     let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let mut reporter = Reporter::new(args.progress, color, &as_typed());
-    let mut run = planned.run(project, access, (engine, info, images), store, choices);
-    let end = follow(&mut run, &mut signals, &mut reporter).await;
-    let reports = finish(run).await;
-    reporter.finish();
-
-    if reporter.wants_summary() {
-        let run = Finished {
-            elapsed: end.elapsed,
-            busy: end.busy,
-            slots,
-            interrupted: end.interrupted,
-            dist: &args.output,
-            again: &|target| again(args, &places, target),
-            table: !reporter.shows_finished_lines(),
-        };
-        output::out(&summary(&reports, &run, reporter.style()));
+    let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
+    let terminal = Terminal::new(args.progress, color, &as_typed());
+    let same = args.clone();
+    let mut sinks = terminal.sinks(args.output.clone(), Box::new(move |target| again(&same, &places, target)));
+    sinks.extend(files);
+    let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
+    let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, &terminal).await {
+        Ok(end) => end,
+        // The panic hook has told about it already: the process ends as a bug.
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => return Ok(Exit::Bug),
+        },
+    };
+    for error in unwritten {
+        output::err(&format!("warning: {}\n", printable(&error.to_string())));
     }
-    Ok(Exit::of_run(&reports, end.interrupted))
+    Ok(Exit::of_run(&jobs, run.interrupted))
 }
-
-/// What the run's last event said.
-#[derive(Debug, Default)]
-struct End {
-    elapsed: std::time::Duration,
-    busy: f64,
-    interrupted: bool,
-}
-
-/// Shows events until there are none, and turns signals into requests.
-async fn follow(run: &mut Run, signals: &mut mpsc::UnboundedReceiver<()>, reporter: &mut Reporter) -> End {
-    let mut end = End::default();
+/// Waits for the end of a run; meanwhile draws the terminal and turns signals into requests.
+async fn follow(
+    run: &mut Run,
+    signals: &mut mpsc::UnboundedReceiver<()>,
+    terminal: &Terminal,
+) -> Result<RunEnd, JoinError> {
     let mut ticks = tokio::time::interval(FRAME);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut asked = 0;
     loop {
         tokio::select! {
-            event = run.events.recv() => {
-                let Some(event) = event else { return end };
-                reporter.event(&event);
-                if let Event::RunFinished { elapsed, busy, interrupted, .. } = event {
-                    end = End { elapsed, busy, interrupted };
-                }
-            }
-            _ = ticks.tick() => reporter.tick(),
+            end = run.end() => return end,
+            _ = ticks.tick() => terminal.tick(),
             Some(()) = signals.recv() => {
                 asked += 1;
                 match asked {
                     1 => {
-                        reporter.notice(&cancelling(reporter.running()));
+                        terminal.notice(&cancelling(terminal.running()));
                         run.request(Request::Cancel);
                     }
                     2 => {
-                        reporter.notice("killing what still runs; press Ctrl-C again to leave at once");
+                        terminal.notice("killing what still runs; press Ctrl-C again to leave at once");
                         run.request(Request::Kill);
                     }
                     _ => {
-                        reporter.finish();
+                        terminal.finish();
                         std::process::exit(i32::from(Exit::Interrupted.code()));
                     }
                 }
@@ -131,17 +117,6 @@ fn cancelling(running: usize) -> String {
     match running {
         0 => "cancelling: no new job is started; press Ctrl-C again to kill".to_owned(),
         n => format!("cancelling: {} to remove; press Ctrl-C again to kill", count(n, "container", "containers")),
-    }
-}
-
-/// The runner's reports. When it panicked, the panic hook has told about it already: the process ends as a bug.
-async fn finish(run: Run) -> Vec<JobReport> {
-    match run.reports().await {
-        Ok(reports) => reports,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Vec::new(),
-        },
     }
 }
 

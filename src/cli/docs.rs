@@ -17,7 +17,7 @@ mod tests {
 
     use crate::cli::args::Arguments;
 
-    const ENVIRONMENT: [(&str, &str); 11] = [
+    const ENVIRONMENT: [(&str, &str); 12] = [
         ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman`, `native` or a URL."),
         (
             "`DOCKER_HOST`, `DOCKER_CONTEXT`",
@@ -37,6 +37,10 @@ mod tests {
         (
             "`FARM_DATA`",
             "Folder for the images of farm's own engine; else `$XDG_DATA_HOME/farm` or `~/.local/share/farm`.",
+        ),
+        (
+            "`FARM_LOG`",
+            "What farm says on stderr of its own doings, by module: `debug`, `farm::image=debug,farm::fetch=info`; goes before `-v`.",
         ),
         ("`NO_COLOR`, `CLICOLOR_FORCE`", "No colour; colour even without a terminal. `--color` goes before both."),
         ("`CI`, `TERM=dumb`", "Plain lines even on a terminal."),

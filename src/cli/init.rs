@@ -17,7 +17,7 @@ use crate::init::{self, Request, SourceOf, Tree, Written};
 use crate::recipe::{Origin, Source, SourcePlace};
 use crate::report::{Style, Tone};
 use crate::source::Sources;
-use crate::types::NoProgress;
+use crate::types::{NoProgress, redacted_text};
 
 pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let output = args.output.clone();
@@ -77,7 +77,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let sources = Sources { cache: access.cache, fetcher: access.fetcher, mirrors };
     let cancel = CancellationToken::new();
     let failed = |name: &str| {
-        let of = PathBuf::from(name);
+        let of = PathBuf::from(redacted_text(name));
         move |source| Failure::Source { of, source }
     };
     let (name, origin, source) = match at {

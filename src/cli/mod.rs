@@ -19,11 +19,13 @@ mod memory;
 mod output;
 mod plan;
 mod render;
-mod reporter;
+mod report_file;
 mod requires;
 mod schema;
 mod screen;
 mod signals;
+mod terminal;
+mod trace;
 mod verify;
 
 use std::panic::PanicHookInfo;
@@ -66,21 +68,26 @@ fn run() -> Exit {
             return if error.use_stderr() { Exit::Usage } else { Exit::Success };
         }
     };
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| Failure::System { action: "start the runtime", source })
-        .and_then(|runtime| {
-            let result = runtime.block_on(dispatch(&arguments));
-            // What still blocks (a download that hangs) must not keep the process.
-            runtime.shutdown_background();
-            result
-        });
+    let log = std::env::var_os(trace::VARIABLE).unwrap_or_default();
+    let result = trace::start(arguments.verbose, &log.to_string_lossy()).and_then(|()| run_command(&arguments));
     result.unwrap_or_else(|failure| {
         let style = Surroundings::of_this_process().style(arguments.color, true);
         output::err(&failure.render(&style));
         failure.exit()
     })
+}
+
+fn run_command(arguments: &Arguments) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Failure::System { action: "start the runtime", source })
+        .and_then(|runtime| {
+            let result = runtime.block_on(dispatch(arguments));
+            // What still blocks (a download that hangs) must not keep the process.
+            runtime.shutdown_background();
+            result
+        })
 }
 
 async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {

@@ -1,21 +1,55 @@
 //! What farm's own outputs can show, and writing to them. Nobody at the other end (a closed pipe, a terminal that is
 //! gone) is never a reason to stop a build: what cannot be written is dropped.
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::ProgressBar;
 
 use super::args::{ColorChoice, ProgressChoice};
 use crate::report::Style;
 
+/// The moving lines that are on the screen now, if any: who writes to stderr from elsewhere writes above them.
+static MOVING_LINES: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
 /// Writes to stdout: results.
 pub(crate) fn out(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = Stdout.write_all(text.as_bytes());
+}
+
+/// The process's stdout as a place for reports.
+#[derive(Debug)]
+pub(crate) struct Stdout;
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes to stderr: messages for people.
 pub(crate) fn err(text: &str) {
     let mut stderr = std::io::stderr().lock();
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
+pub(crate) fn set_moving_lines(lines: Option<ProgressBar>) {
+    *MOVING_LINES.lock().unwrap_or_else(PoisonError::into_inner) = lines;
+}
+
+/// Writes to stderr above the moving lines. For whole lines, of threads that hold nothing of the terminal's.
+pub(crate) fn err_above(text: &str) {
+    let moving = MOVING_LINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match moving {
+        Some(lines) => lines.suspend(|| err(text)),
+        None => err(text),
+    }
 }
 
 /// The environment as far as it says how to print; apart from the process's own for tests.

@@ -174,7 +174,7 @@ fn image(job: &Job) -> String {
 /// What the plan has decided. A job that may be built or not is decided when what it needs is done.
 pub(crate) fn action(reason: &Reason) -> &'static str {
     match reason {
-        Reason::UpToDate => "up-to-date",
+        Reason::UpToDate => "up to date",
         Reason::Needs { .. } => "build if",
         _ => "build",
     }

@@ -62,8 +62,10 @@ pub(super) async fn find_or_make(
         && is_known()
         && moved(images, distro, arch, &image).await?.is_none()
     {
+        tracing::info!(base = name(distro, arch), key = image.identity(), "the engine has the base image");
         return Ok(base(&image));
     }
+    tracing::info!(base = name(distro, arch), "the engine has no such base image");
     let _turn = once::turn(images, &tag(distro, arch), sink, cancel).await?;
     // Somebody else may have made it meanwhile.
     if let Some(image) = stored().await? {
@@ -114,6 +116,7 @@ pub(super) async fn find_or_make(
     }
     if matches!(choice, BaseChoice::Auto | BaseChoice::Bootstrap) {
         if distro.bootstrap.is_some() {
+            tracing::info!(base = name(distro, arch), tried = tried.join("; "), "bootstrapping the base image");
             return from_archive(images, distro, arch, next, sink, progress, warn, cancel).await;
         }
         tried.push("its definition has no [bootstrap]".to_owned());

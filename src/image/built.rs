@@ -54,10 +54,12 @@ pub(super) async fn find_or_build(
     sink: &mut dyn OutputSink,
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
+    let key = wanted.key();
     if let Some(image) = stored(images, wanted).await? {
+        tracing::info!(kind = KIND, key, image = image.id, "the engine has the image");
         return Ok(base::base(&image));
     }
-    let key = wanted.key();
+    tracing::info!(kind = KIND, key, "the engine has no such image: it is built");
     let labels = [(labels::KIND, KIND), (labels::KEY, &key), (labels::REQUIRES, &wanted.description)];
     let spec = BuildSpec {
         dockerfile: dockerfile.to_owned(),

@@ -50,8 +50,10 @@ pub(super) async fn find_or_make(
 ) -> Result<String, ImageError> {
     let kind = derivation.kind;
     if let Some(image) = images.keyed(kind, key).await? {
+        tracing::info!(kind, key, image = image.id, "the engine has the image");
         return Ok(image.id);
     }
+    tracing::info!(kind, key, base = base.identity, "the engine has no such image: it is made");
     let tag = keyed_tag(kind, key);
     let _turn = once::turn(images, &tag, sink, cancel).await?;
     if let Some(image) = images.keyed(kind, key).await? {

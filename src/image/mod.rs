@@ -142,7 +142,11 @@ impl Images {
     ) -> Result<Base, ImageError> {
         let next = next.filter(|_| self.engine_is_near());
         let making = base::find_or_make(self, distro, arch, next, sink, progress, warn, cancel);
-        self.shared.once.run(&base::name(distro, arch), cancel, making).await
+        let found = self.shared.once.run(&base::name(distro, arch), cancel, making).await;
+        if let Ok(base) = &found {
+            tracing::debug!(base = base::name(distro, arch), image = base.image, key = base.identity, "base image");
+        }
+        found
     }
 
     /// Gives the engine an image under `reference` that a file of this host holds: a tar of a root file system, an OCI

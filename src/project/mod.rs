@@ -26,5 +26,5 @@ pub use error::{Circle, Link, ProjectError, Unread};
 pub use inputs::{Access, Resolved};
 pub use load::Project;
 pub use plan::{Decided, Limits, Planned, default_slots};
-pub use run::{Run, RunChoices};
+pub use run::{Run, RunChoices, RunEnd};
 pub use select::{Selected, Selection};

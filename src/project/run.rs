@@ -1,5 +1,6 @@
 //! A plan, run: the last stage.
 
+use std::io;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -8,9 +9,10 @@ use tokio::task::{JoinError, JoinHandle};
 use super::advice::Adviser;
 use super::{Access, Planned, Project};
 use crate::engine::{Engine, EngineInfo, Network};
-use crate::event::{Event, JobReport};
+use crate::event::{Event, JobReport, RunReport};
 use crate::image::Images;
 use crate::packaging;
+use crate::report::Sink;
 use crate::runner::{self, Request, RunOptions};
 use crate::source::Sources;
 use crate::store::Store;
@@ -31,15 +33,23 @@ pub struct RunChoices {
 /// A run that is going on. When it is dropped, nobody can cancel it any more; it goes on as long as its runtime does.
 #[derive(Debug)]
 pub struct Run {
-    /// Ends after [`Event::RunFinished`].
-    pub events: mpsc::UnboundedReceiver<Event>,
     requests: mpsc::UnboundedSender<Request>,
-    reports: JoinHandle<Vec<JobReport>>,
+    end: JoinHandle<RunEnd>,
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct RunEnd {
+    pub run: RunReport,
+    /// How each job ended, in the order of the plan.
+    pub jobs: Vec<JobReport>,
+    /// Why sinks did not take all events.
+    pub unwritten: Vec<io::Error>,
 }
 
 impl Planned {
     /// Begins to run the plan on the engine that it was made for; must be called within a runtime. The caller holds the
-    /// lock of the store until the run has ended.
+    /// lock of the store until the run has ended. Each of `sinks` hears of all that happens.
     pub fn run(
         self,
         project: Project,
@@ -47,6 +57,7 @@ impl Planned {
         (engine, engine_info, images): (Arc<dyn Engine>, EngineInfo, Images),
         store: Store,
         choices: RunChoices,
+        sinks: Vec<Box<dyn Sink>>,
     ) -> Run {
         let Planned { plan, slots, archives, mirrors } = self;
         let distros = plan.jobs.iter().flat_map(|job| {
@@ -72,8 +83,33 @@ impl Planned {
         };
         let (sender, events) = mpsc::unbounded_channel();
         let (requests, asked) = mpsc::unbounded_channel();
-        Run { events, requests, reports: tokio::spawn(runner::run(context, plan, sender, asked)) }
+        // A task of its own: who is slow to write holds up no job.
+        let written = tokio::spawn(write(events, sinks));
+        let end = async move {
+            let (run, jobs) = runner::run(context, plan, sender, asked).await;
+            let unwritten = written.await.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Vec::new(),
+            });
+            RunEnd { run, jobs, unwritten }
+        };
+        Run { requests, end: tokio::spawn(end) }
     }
+}
+
+/// Hands each event to each sink until there are none. Returns the errors of those that were left out from then on.
+async fn write(mut events: mpsc::UnboundedReceiver<Event>, mut sinks: Vec<Box<dyn Sink>>) -> Vec<io::Error> {
+    let mut unwritten = Vec::new();
+    while let Some(event) = events.recv().await {
+        sinks.retain_mut(|sink| match sink.event(&event) {
+            Ok(()) => true,
+            Err(error) => {
+                unwritten.push(error);
+                false
+            }
+        });
+    }
+    unwritten
 }
 
 impl Run {
@@ -82,11 +118,12 @@ impl Run {
         let _ = self.requests.send(request);
     }
 
-    /// The reports of all jobs, in the order of the plan, once the run has ended.
+    /// Waits until the run has ended and its sinks have heard so. May be given up and called again until it returns; then
+    /// it must not be called any more.
     ///
     /// # Errors
     /// When it panicked, which is a bug.
-    pub async fn reports(self) -> Result<Vec<JobReport>, JoinError> {
-        self.reports.await
+    pub async fn end(&mut self) -> Result<RunEnd, JoinError> {
+        (&mut self.end).await
     }
 }

@@ -1,9 +1,34 @@
 //! The event stream as JSON lines: one object per event, as `event` defines them. For programs.
 
+use std::io::{self, Write};
+
+use super::sink::{ReportFormat, Sink};
 use crate::event::Event;
 
+pub(super) const FORMAT: ReportFormat =
+    ReportFormat { name: "json", holds: "every event as a line of JSON", sink: |out| Box::new(Json::new(out)) };
+
+/// Writes each event as it comes, so that others can read along.
+#[derive(Debug)]
+pub struct Json<W> {
+    out: W,
+}
+
+impl<W: Write + Send> Json<W> {
+    pub fn new(out: W) -> Json<W> {
+        Json { out }
+    }
+}
+
+impl<W: Write + Send> Sink for Json<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.out.write_all(line(event).as_bytes())?;
+        self.out.flush()
+    }
+}
+
 /// One line, ended.
-pub(crate) fn line(event: &Event) -> String {
+fn line(event: &Event) -> String {
     let mut line = serde_json::to_string(event)
         .unwrap_or_else(|error| serde_json::json!({"event": "unreadable", "reason": error.to_string()}).to_string());
     line.push('\n');

@@ -1,17 +1,29 @@
-//! Reporters: folds over the event stream. `progress` keeps what a terminal shows while a run goes on, `plain`
-//! writes one line per event that matters, `json` the events themselves; `summary` says at the end what was made,
-//! what is wrong and what to do next. They return text or write to what they are given: where it goes, and what the
-//! exit code is, `cli` decides. None of them knows the runner.
+//! Reports: folds over the event stream. `progress` keeps what a terminal shows while a run goes on, `plain` writes one line
+//! per event that matters, `json` the events themselves; `summary` says at the end what was made, what is wrong and what to
+//! do next. They write to what they are given: where it goes, and what the exit code is, `cli` decides. None of them knows
+//! the runner. Those that a file can hold stand in [`FORMATS`].
 
-pub(crate) mod json;
+mod json;
 pub(crate) mod outcome;
-pub(crate) mod plain;
+mod plain;
 pub(crate) mod progress;
+mod sink;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod table;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod toy;
 
+pub use json::Json;
+pub use sink::{ReportFormat, Sink};
+
+pub(crate) use plain::Plain;
 pub(crate) use style::{Style, Tone, count};
+
+/// The reports that can be written into files.
+pub const FORMATS: [ReportFormat; 2] = [json::FORMAT, plain::FORMAT];

@@ -32,7 +32,6 @@ pub(crate) fn mark(outcome: &Outcome, style: &Style) -> String {
 /// What the time column says.
 pub(crate) fn time(report: &JobReport) -> String {
     match report.outcome {
-        Outcome::UpToDate => "cached".to_owned(),
         _ if report.elapsed.is_zero() => "-".to_owned(),
         _ => human_duration(report.elapsed),
     }
@@ -44,7 +43,7 @@ pub(crate) fn detail(report: &JobReport) -> String {
         Outcome::Succeeded => packages(&report.artifacts),
         Outcome::UpToDate => {
             let made = binaries(&report.artifacts).count();
-            format!("{}, nothing changed", count(made, "package", "packages"))
+            format!("up to date: {}, nothing changed", count(made, "package", "packages"))
         }
         _ => match gist(report) {
             Some(gist) => format!("{}: {gist}", headline(&report.outcome)),
@@ -358,7 +357,7 @@ mod tests {
             .collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         ✓    31.0s  52 kB  jq_1.7-1_amd64.deb
-        =   cached  3 packages, nothing changed
+        =        -  up to date: 3 packages, nothing changed
         ✗    31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
         ✗        -  waits for requirements: libonig-dev (>= 7), valgrind
         ✗    31.0s  timed out in check: over 30 minutes

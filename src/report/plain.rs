@@ -1,13 +1,42 @@
 //! One line per event that matters, prefixed by the target: for pipes, files, CI and dumb terminals. Nothing moves, and
 //! nothing is cut: a reader can always search for the whole text.
 
+use std::io::{self, Write};
+
 use super::outcome;
+use super::sink::{ReportFormat, Sink};
 use super::style::{Style, Tone, count};
 use crate::event::{Event, Outcome};
 use crate::types::printable;
 
+pub(super) const FORMAT: ReportFormat = ReportFormat {
+    name: "plain",
+    holds: "a line per event that matters",
+    sink: |out| Box::new(Plain::new(out, Style::PLAIN)),
+};
+
+/// Writes the lines of each event as it comes.
+#[derive(Debug)]
+pub(crate) struct Plain<W> {
+    out: W,
+    style: Style,
+}
+
+impl<W: Write + Send> Plain<W> {
+    pub(crate) fn new(out: W, style: Style) -> Plain<W> {
+        Plain { out, style }
+    }
+}
+
+impl<W: Write + Send> Sink for Plain<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.out.write_all(lines(event, &self.style).as_bytes())?;
+        self.out.flush()
+    }
+}
+
 /// The lines for one event, ended; none for what only a terminal would show.
-pub(crate) fn lines(event: &Event, style: &Style) -> String {
+fn lines(event: &Event, style: &Style) -> String {
     match event {
         Event::RunStarted { run, engine, slots, targets } => format!(
             "farm: run {run}, {}, {} on {engine}\n",
@@ -27,7 +56,7 @@ pub(crate) fn lines(event: &Event, style: &Style) -> String {
             let mark = outcome::mark(&report.outcome, style);
             let text = match &report.outcome {
                 Outcome::Succeeded => format!("succeeded in {}: {}", outcome::time(report), outcome::detail(report)),
-                Outcome::UpToDate => format!("up to date: {}", outcome::detail(report)),
+                Outcome::UpToDate => outcome::detail(report),
                 bad => {
                     let after = if report.elapsed.is_zero() {
                         String::new()
@@ -40,7 +69,7 @@ pub(crate) fn lines(event: &Event, style: &Style) -> String {
             };
             format!("{}: {mark} {text}\n", report.target)
         }
-        Event::Output { .. } | Event::Progress { .. } | Event::RunFinished { .. } => String::new(),
+        Event::Output { .. } | Event::Progress { .. } | Event::RunFinished(_) => String::new(),
     }
 }
 

@@ -111,7 +111,7 @@ impl Progress {
                 }
                 return vec![finished_line(report, self.target_width, style)];
             }
-            Event::RunFinished { .. } => self.running.clear(),
+            Event::RunFinished(_) => self.running.clear(),
         }
         Vec::new()
     }
@@ -283,7 +283,7 @@ mod tests {
     fn a_run_in_flight_at_80_columns() {
         insta::assert_snapshot!(screen(&Style::PLAIN, 24), @"
         farm build --matrix                             engine docker 20.10.24 · 2 slots
-          = xxhash@debian-13/amd64  cached  3 packages, nothing changed
+          = xxhash@debian-13/amd64       -  up to date: 3 packages, nothing changed
           ✓ hello@debian-12/amd64    31.0s  52 kB  hello_1.7-1_amd64.deb
           ⠋ jq@debian-12/amd64        0:41  build    [ 63%] Linking C shared library l…
           ⠋ hello@debian-13/amd64     0:07  prepare  debian:trixie  12 MB of 49 MB
@@ -295,7 +295,7 @@ mod tests {
     fn a_narrow_terminal_without_unicode() {
         insta::assert_snapshot!(screen(&Style { unicode: false, width: 56, ..Style::PLAIN }, 24), @"
         farm build --matrix      engine docker 20.10.24, 2 slots
-          = xxhash@debian-13/amd64  cached  3 packages, noth...
+          = xxhash@debian-13/amd64       -  up to date: 3 pa...
           + hello@debian-12/amd64    31.0s  52 kB  hello_1.7...
           - jq@debian-12/amd64        0:41  build    [ 63%] ...
           - hello@debian-13/amd64     0:07  prepare  debian:...

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
-use crate::event::{Event, Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
+use crate::event::{Event, Hint, HintPackage, JobReport, Outcome, RecipePlace, RunReport, Tail};
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
 use crate::packaging::StepKind;
@@ -143,11 +143,11 @@ pub(crate) fn run_with_every_outcome() -> Vec<Event> {
         }
         events.push(finished(&id(index), outcome));
     }
-    events.push(Event::RunFinished {
+    events.push(Event::RunFinished(RunReport {
         run: "20261122-235716-4f2a".into(),
         elapsed: Duration::from_secs(192),
         busy: 0.97,
         interrupted: false,
-    });
+    }));
     events
 }

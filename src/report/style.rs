@@ -26,7 +26,6 @@ pub(crate) enum Tone {
 
 impl Style {
     /// No colour, Unicode, 80 columns.
-    #[cfg(test)]
     pub(crate) const PLAIN: Style = Style { unicode: true, color: false, width: 80, cuts: true };
 
     pub(crate) fn paint(&self, tone: Tone, text: &str) -> String {

@@ -1,13 +1,15 @@
 //! The end of a run in one look: what was made, where it is, what is wrong, what to do next.
 
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::outcome;
 use super::progress::finished_line;
+use super::sink::Sink;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::{ArtifactKind, Finding};
-use crate::event::{JobReport, Outcome, Tail};
+use crate::event::{Event, JobReport, Outcome, RunReport, Tail};
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
@@ -17,28 +19,67 @@ const TAIL_LINES: usize = 12;
 /// Of them, lines from the one that tells most on, when the last lines do not hold it.
 const TELLING_LINES: usize = 4;
 
-/// What a summary says beside the reports.
-#[derive(Clone, Copy)]
-pub(crate) struct Run<'a> {
-    pub elapsed: Duration,
-    /// Job time over slots x elapsed, 0 to 1.
-    pub busy: f64,
-    pub slots: usize,
-    pub interrupted: bool,
+/// What a summary says that no event does.
+pub(crate) struct SummaryOptions {
     /// The store's folder, as it is shown to people.
-    pub dist: &'a Path,
+    pub dist: PathBuf,
     /// The command that builds one target again.
-    pub again: &'a dyn Fn(&Target) -> String,
+    pub again: Box<dyn Fn(&Target) -> String + Send>,
     /// Whether to list every job: not where its line stands above already.
     pub table: bool,
 }
 
+/// Keeps how jobs ended, and writes the summary when the run has.
+pub(crate) struct Summary<W> {
+    out: W,
+    style: Style,
+    options: SummaryOptions,
+    slots: usize,
+    /// In the order of the plan.
+    targets: Vec<Target>,
+    reports: Vec<JobReport>,
+}
+
+impl<W: Write + Send> Summary<W> {
+    pub(crate) fn new(out: W, style: Style, options: SummaryOptions) -> Summary<W> {
+        Summary { out, style, options, slots: 0, targets: Vec::new(), reports: Vec::new() }
+    }
+}
+
+impl<W: Write + Send> Sink for Summary<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunStarted { slots, targets, .. } => {
+                self.slots = *slots;
+                self.targets.clone_from(targets);
+            }
+            Event::JobFinished(report) => self.reports.push((**report).clone()),
+            Event::RunFinished(run) => {
+                let place = |report: &JobReport| self.targets.iter().position(|target| *target == report.target);
+                self.reports.sort_by_cached_key(place);
+                let run = Run { report: run, slots: self.slots, options: &self.options };
+                self.out.write_all(summary(&self.reports, &run, &self.style).as_bytes())?;
+                self.out.flush()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a summary says beside the jobs' reports.
+struct Run<'a> {
+    report: &'a RunReport,
+    slots: usize,
+    options: &'a SummaryOptions,
+}
+
 /// The whole text, ended: table, a page for each failure, totals.
-pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
+fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     let mut text = String::new();
     match reports {
         [report] if report.outcome.is_good() => text.push_str(&files(report, style)),
-        _ if run.table => {
+        _ if run.options.table => {
             let target_width = reports.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
             for report in reports {
                 text.push_str(&finished_line(report, target_width, style));
@@ -56,7 +97,7 @@ pub(crate) fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> St
         text.push_str(&warnings);
     }
     // Lines of finished jobs stand above, here or already on the screen.
-    if !text.is_empty() || !run.table {
+    if !text.is_empty() || !run.options.table {
         text.push('\n');
     }
     text.push_str(&totals(reports, run, style));
@@ -174,7 +215,7 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
             printable(&log.display().to_string())
         ));
     }
-    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.again)(&report.target)));
+    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.options.again)(&report.target)));
     text
 }
 
@@ -206,13 +247,13 @@ fn hanging(label: &str, sentence: &str, style: &Style) -> String {
     format!("  {} {}\n", style.paint(Tone::Quiet, label), wrapped.trim_start())
 }
 
-/// `13 succeeded · 1 cached · 1 failed            3m 12s, 2 slots 97 % busy`, and where the packages are.
+/// `13 succeeded · 1 up to date · 1 failed        3m 12s, 2 slots 97 % busy`, and where the packages are.
 fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     let mut counts: Vec<(&str, Tone, usize)> = Vec::new();
     for report in reports {
         let (word, tone) = match &report.outcome {
             Outcome::Succeeded => ("succeeded", Tone::Good),
-            Outcome::UpToDate => ("cached", Tone::Quiet),
+            Outcome::UpToDate => ("up to date", Tone::Quiet),
             Outcome::Skipped { .. } | Outcome::Cancelled => (report.outcome.word(), Tone::Quiet),
             other => (other.word(), Tone::Bad),
         };
@@ -224,17 +265,17 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     // What went well first, then the rest in the order it was met.
     counts.sort_by_key(|(word, ..)| match *word {
         "succeeded" => 0,
-        "cached" => 1,
+        "up to date" => 1,
         _ => 2,
     });
     let mut facts: Vec<String> =
         counts.iter().map(|(word, tone, number)| style.paint(*tone, &format!("{number} {word}"))).collect();
-    if run.interrupted {
+    if run.report.interrupted {
         facts.push(style.paint(Tone::Warning, "interrupted"));
     }
-    let mut time = human_duration(run.elapsed);
-    if run.slots > 1 && run.elapsed >= Duration::from_secs(1) {
-        time.push_str(&format!(", {} slots {:.0} % busy", run.slots, run.busy.clamp(0.0, 1.0) * 100.0));
+    let mut time = human_duration(run.report.elapsed);
+    if run.slots > 1 && run.report.elapsed >= Duration::from_secs(1) {
+        time.push_str(&format!(", {} slots {:.0} % busy", run.slots, run.report.busy.clamp(0.0, 1.0) * 100.0));
     }
     let mut lines = filled(&facts, style);
     let last = lines.pop().unwrap_or_default();
@@ -248,7 +289,7 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
             artifacts().filter(|artifact| matches!(artifact.kind, ArtifactKind::Binary | ArtifactKind::Debug)).count();
         text.push_str(&format!(
             "{}: {}, {}, SHA256SUMS\n",
-            folder(run.dist),
+            folder(&run.options.dist),
             count(packages, "package", "packages"),
             human_bytes(artifacts().map(|artifact| artifact.size_bytes).sum()),
         ));
@@ -280,16 +321,19 @@ mod tests {
     use super::*;
     use crate::report::samples;
 
-    fn run(table: bool) -> Run<'static> {
-        Run {
-            elapsed: Duration::from_secs(192),
-            busy: 0.968,
-            slots: 2,
-            interrupted: false,
-            dist: Path::new("dist"),
-            again: &|target| format!("farm build -t {target}"),
-            table,
+    /// What is written of a run whose jobs end in another order than the plan's.
+    fn summary_of(reports: &[JobReport], table: bool, interrupted: bool) -> String {
+        let again = Box::new(|target: &Target| format!("farm build -t {target}"));
+        let options = SummaryOptions { dist: "dist".into(), again, table };
+        let mut summary = Summary::new(Vec::new(), Style::PLAIN, options);
+        let targets = reports.iter().map(|report| report.target.clone()).collect();
+        let started = Event::RunStarted { run: "r".into(), engine: "e".into(), slots: 2, targets };
+        let jobs = reports.iter().rev().map(|report| Event::JobFinished(Box::new(report.clone())));
+        let run = RunReport { run: "r".into(), elapsed: Duration::from_secs(192), busy: 0.968, interrupted };
+        for event in [started].into_iter().chain(jobs).chain([Event::RunFinished(run)]) {
+            summary.event(&event).unwrap();
         }
+        String::from_utf8(summary.out).unwrap()
     }
 
     #[test]
@@ -299,11 +343,11 @@ mod tests {
             .enumerate()
             .map(|(index, outcome)| samples::report(&format!("jq{index}@debian-12"), outcome))
             .collect();
-        let text = summary(&reports, &run(true), &Style::PLAIN);
+        let text = summary_of(&reports, true, false);
         assert!(text.lines().all(|line| width(line) <= 80), "{text}");
         insta::assert_snapshot!(text, @r#"
           ✓ jq0@debian-12/amd64    31.0s  52 kB  jq0_1.7-1_amd64.deb
-          = jq1@debian-12/amd64   cached  3 packages, nothing changed
+          = jq1@debian-12/amd64        -  up to date: 3 packages, nothing changed
           ✗ jq2@debian-12/amd64    31.0s  failed in build: src/jv_unicode.c:12:10: fat…
           ✗ jq3@debian-12/amd64        -  waits for requirements: libonig-dev (>= 7), …
           ✗ jq4@debian-12/amd64    31.0s  timed out in check: over 30 minutes
@@ -407,7 +451,7 @@ mod tests {
           log:  dist/jq14/debian-12-amd64/build.log
           try:  farm build -t jq14@debian-12/amd64
 
-        1 succeeded · 1 cached · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
+        1 succeeded · 1 up to date · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
         1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
         1 cancelled · 1 dockerfile-failed · 1 source-unavailable · 1 infrastructure
         3m 12s, 2 slots 97 % busy
@@ -418,7 +462,7 @@ mod tests {
     #[test]
     fn one_target_lists_its_files() {
         let reports = [samples::report("hello@debian-12", Outcome::Succeeded)];
-        let text = summary(&reports, &run(false), &Style::PLAIN);
+        let text = summary_of(&reports, false, false);
         insta::assert_snapshot!(text.trim_start_matches('\n'), @"
           dist/hello/debian-12-amd64/
             hello_1.7-1_amd64.deb           52 kB
@@ -434,8 +478,7 @@ mod tests {
     fn an_interrupted_run_says_so() {
         let reports =
             [samples::report("a@debian-12", Outcome::Cancelled), samples::report("b@debian-12", Outcome::Cancelled)];
-        let interrupted = Run { interrupted: true, ..run(false) };
-        insta::assert_snapshot!(summary(&reports, &interrupted, &Style::PLAIN).trim(), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
+        insta::assert_snapshot!(summary_of(&reports, false, true).trim(), @"2 cancelled · interrupted                              3m 12s, 2 slots 97 % busy");
     }
 
     fn tail_of(first_line: u64, lines: impl IntoIterator<Item = String>) -> Tail {
@@ -464,7 +507,7 @@ mod tests {
         let mut report = samples::report("jq@debian-12", samples::failed_in_build());
         report.tail = Some(tail_of(900, (0..20).map(|n| format!("line {n}"))));
         report.hints[0].missing.line = 7;
-        let text = summary(&[report], &run(false), &Style::PLAIN);
+        let text = summary_of(&[report], false, false);
         let shown: Vec<&str> = text.lines().skip(3).take(4).map(str::trim).collect();
         assert_eq!(shown[1..], ["[...]", "line 10", "line 11"]);
         assert!(shown[0].ends_with("fatal error: oniguruma.h: No such file or directory"), "{text}");
@@ -478,7 +521,7 @@ mod tests {
             samples::report("a@debian-13", samples::failed_in_build()),
             samples::report("b@debian-12", samples::failed_in_build()),
         ];
-        let text = summary(&reports, &run(false), &Style::PLAIN);
+        let text = summary_of(&reports, false, false);
         assert_eq!(text.matches("failed in build,").count(), 2, "{text}");
         assert!(text.contains("also: a@debian-13/amd64\n"), "{text}");
     }

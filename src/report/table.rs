@@ -48,11 +48,11 @@ mod tests {
     #[test]
     fn columns_align_and_the_last_one_gives_way() {
         let mut table = Table::new(&["TARGET", "ACTION", "BECAUSE"]);
-        table.row(vec!["hello@debian-12/amd64".into(), "up-to-date".into(), String::new()]);
+        table.row(vec!["hello@debian-12/amd64".into(), "up to date".into(), String::new()]);
         table.row(vec!["hello@debian-13/amd64".into(), "build".into(), "recipe.build.env changed".into()]);
         insta::assert_snapshot!(table.render(&Style { width: 50, ..Style::PLAIN }), @"
         TARGET                 ACTION      BECAUSE
-        hello@debian-12/amd64  up-to-date
+        hello@debian-12/amd64  up to date
         hello@debian-13/amd64  build       recipe.build.e…
         ");
         assert!(table.render(&Style { cuts: false, ..Style::PLAIN }).contains("recipe.build.env changed\n"));

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::build::download;
-use super::executor::{Work, reading};
+use super::container::download;
+use super::job_events::JobEvent;
 use super::outcome::{self, JobError};
+use super::work::{Work, reading};
 use crate::artifact::manifest::Manifest;
 use crate::assemble::{self, AssembleError, Staged, Tree};
 use crate::engine::Container;
-use crate::event::{Event, Outcome};
+use crate::event::Outcome;
 use crate::packaging::{self, Assembly, STAGED_LICENCES, STAGED_ROOT, StepKind};
 use crate::types::Format;
 
@@ -46,10 +47,8 @@ pub(crate) async fn packages(
     let mut libraries = assemble::Libraries::new();
     if assembly.format == Format::Deb {
         let wanted = staged.foreign_libraries();
-        let (events, target) = (work.journal.events(), work.job.target.clone());
-        let warn = move |message: String| {
-            let _ = events.send(Event::Warning { target: Some(target.clone()), message });
-        };
+        let events = work.events.clone();
+        let warn = move |message: String| events.send(JobEvent::Warning(message));
         let (archives, progress) = (work.shared.images.archives(), work.journal.progress());
         libraries = assemble::providers(archives, &distro, arch, wanted.clone(), &progress, &warn, work.cancel)
             .await

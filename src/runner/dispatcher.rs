@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::Request;
+use super::context::Request;
 
 /// What the run may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What an image that a recipe names can do: asked in the job's container, before anything is uploaded. Of such an image a
 //! shell is assumed, and what the steps need is asked for by name, so that what is missing is said and not stumbled over.
 
-use super::build::{Captured, run_captured};
-use super::executor::Work;
+use super::container::{Captured, run_captured};
 use super::outcome::{self, JobError};
+use super::work::Work;
 use crate::engine::Container;
 use crate::event::Outcome;
 use crate::packaging::{self, StepKind};

@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::build::Results;
-use super::executor::{Work, reading};
 use super::outcome;
 use super::upgrade::{self, Links};
+use super::work::{Work, reading};
 use crate::artifact::manifest::Manifest;
 use crate::event::Outcome;
 use crate::packaging::{self, FormerLinks, StepKind};

@@ -1,64 +1,22 @@
 //! From what a failed step printed to hints in its report: what is missing, what to ask for, which package that is. It
 //! never changes how a job ended, and never keeps it waiting for long.
 
-use std::fmt;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
-use super::executor::Work;
-use crate::event::{Hint, HintPackage, Outcome, RecipePlace};
-use crate::hint::Missing;
-use crate::matrix::Target;
+use super::work::Work;
+use crate::event::{Hint, Outcome};
 use crate::packaging::StepKind;
 use crate::plan::Job;
 use crate::recipe::EnvironmentOrigin;
-use crate::types::{Format, Progress};
+use crate::types::Format;
 
 /// For all hints of a job together: the first look into an archive downloads its index.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The key of the recipe that names a Dockerfile.
 const DOCKERFILE: &str = "environment.dockerfile";
-
-/// Knows which packages distributions have, and where recipes are written.
-#[async_trait]
-pub trait Adviser: fmt::Debug + Send + Sync {
-    /// None where nobody can be asked: no network, or a distribution whose package manager resolves by itself.
-    async fn advise(
-        &self,
-        job: &Job,
-        missing: &Missing,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Option<(String, Vec<HintPackage>)>;
-
-    /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
-    fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;
-}
-
-/// Knows nothing: hints say what is missing and what to ask for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoAdviser;
-
-#[async_trait]
-impl Adviser for NoAdviser {
-    async fn advise(
-        &self,
-        _: &Job,
-        _: &Missing,
-        _: &dyn Progress,
-        _: &CancellationToken,
-    ) -> Option<(String, Vec<HintPackage>)> {
-        None
-    }
-
-    fn place(&self, _: &Target, _: &str) -> Option<RecipePlace> {
-        None
-    }
-}
 
 /// Hints on a job that ended so.
 pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {

@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::build::{Content, create, evidence, put, run_watched, small_files};
-use super::executor::{Work, reading};
+use super::container::{Content, create, evidence, put, run_watched, small_files};
+use super::derive::{derive, installs, network_env, shipped};
 use super::outcome::{self, JobError};
-use super::prepare::{Ready, derive, installs, network_env, shipped};
+use super::prepare::Ready;
 use super::set::{SetFile, SetPackages};
 use super::upgrade::{self, Former};
+use super::work::{Work, reading};
 use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
@@ -245,7 +246,7 @@ async fn set_packages(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<SetPack
 
 fn exec(script: &str, env: BTreeMap<String, String>) -> ExecSpec {
     ExecSpec {
-        argv: super::build::in_order(script),
+        argv: super::container::in_order(script),
         user: "0:0".to_owned(),
         env: env.into_iter().collect(),
         workdir: GuestPath::new("/"),

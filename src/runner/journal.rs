@@ -8,18 +8,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::job_events::{JobEvent, JobEvents};
 use super::log::JobLog;
-use super::outcome;
+use super::outcome::{self, Refusal};
 use super::phases::{PhaseScanner, Piece};
 use super::tail::LastLine;
 use crate::artifact::{Finding, Severity};
 use crate::engine::{OutputSink, OutputStream};
-use crate::event::{Event, Tail};
+use crate::event::Tail;
 use crate::hint::Missing;
-use crate::matrix::Target;
 use crate::packaging::StepKind;
 use crate::types::{Progress, printable};
 
@@ -75,19 +74,9 @@ impl Heartbeat {
     }
 }
 
-/// Why output could not be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// More output than the job may print.
-    LogLimit,
-    /// The log file cannot be written.
-    Log(io::ErrorKind),
-}
-
 #[derive(Debug)]
 pub(crate) struct Journal {
-    target: Target,
-    events: mpsc::UnboundedSender<Event>,
+    events: JobEvents,
     log: JobLog,
     heartbeat: Arc<Heartbeat>,
     /// Bytes of output that may still come.
@@ -102,17 +91,11 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Begins the log at `path`; `limit` is how many bytes of output it may hold.
-    pub(crate) fn create(
-        path: &Path,
-        target: Target,
-        limit: u64,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> io::Result<Journal> {
+    pub(crate) fn create(path: &Path, limit: u64, events: JobEvents) -> io::Result<Journal> {
         let now = Instant::now();
         let heartbeat =
             HeartbeatState { step: StepKind::Prepare, last_output: now, last_shown: None, line: LastLine::default() };
         Ok(Journal {
-            target,
             events,
             log: JobLog::create(path)?,
             heartbeat: Arc::new(Heartbeat(Mutex::new(heartbeat))),
@@ -130,7 +113,7 @@ impl Journal {
         self.heartbeat.clone()
     }
 
-    pub(crate) fn events(&self) -> mpsc::UnboundedSender<Event> {
+    pub(crate) fn events(&self) -> JobEvents {
         self.events.clone()
     }
 
@@ -152,7 +135,7 @@ impl Journal {
             state.step = step;
             state.last_output = now;
         }
-        self.emit(Event::StepStarted { target: self.target.clone(), step });
+        self.events.send(JobEvent::StepStarted(step));
         let result = self.log.banner(title(step)).await;
         self.checked(result)
     }
@@ -231,7 +214,7 @@ impl Journal {
     /// A warning for people: in the log and as an event.
     pub(crate) async fn warn(&mut self, message: String) -> io::Result<()> {
         let result = self.note(&message).await;
-        self.emit(Event::Warning { target: Some(self.target.clone()), message });
+        self.events.send(JobEvent::Warning(message));
         result
     }
 
@@ -286,7 +269,7 @@ impl Journal {
 
     /// Hears of downloads for this job; what comes too often is dropped.
     pub(crate) fn progress(&self) -> EventProgress {
-        EventProgress { target: self.target.clone(), events: self.events.clone(), last: Mutex::new(None) }
+        EventProgress { events: self.events.clone(), last: Mutex::new(None) }
     }
 
     /// The time of each step, the current one included, which ends here.
@@ -306,13 +289,8 @@ impl Journal {
 
     fn show_line(&self) {
         if let Some(line) = self.heartbeat.line_to_show() {
-            self.emit(Event::Output { target: self.target.clone(), line });
+            self.events.send(JobEvent::Output(line));
         }
-    }
-
-    fn emit(&self, event: Event) {
-        // Nobody listening is no reason to stop.
-        let _ = self.events.send(event);
     }
 
     fn checked(&mut self, result: io::Result<()>) -> io::Result<()> {
@@ -320,19 +298,6 @@ impl Journal {
             self.refusal.get_or_insert(Refusal::Log(error.kind()));
         }
         result
-    }
-
-    pub(crate) fn target(&self) -> &Target {
-        &self.target
-    }
-}
-
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> io::Error {
-        match refusal {
-            Refusal::LogLimit => io::Error::new(io::ErrorKind::FileTooLarge, "more output than the log limit allows"),
-            Refusal::Log(kind) => kind.into(),
-        }
     }
 }
 
@@ -402,8 +367,7 @@ impl OutputSink for JobSink<'_> {
 /// Progress of downloads as events.
 #[derive(Debug)]
 pub(crate) struct EventProgress {
-    target: Target,
-    events: mpsc::UnboundedSender<Event>,
+    events: JobEvents,
     last: Mutex<Option<Instant>>,
 }
 
@@ -417,6 +381,6 @@ impl Progress for EventProgress {
             return;
         }
         *last = Some(now);
-        let _ = self.events.send(Event::Progress { target: self.target.clone(), what: what.to_owned(), done, total });
+        self.events.send(JobEvent::Progress { what: what.to_owned(), done, total });
     }
 }

@@ -2,11 +2,11 @@
 //! Only facts decide: exit codes of farm's own scripts, kinds of errors, the kernel's counters. Text that a build
 //! printed is never enough by itself.
 
+use std::any::Any;
 use std::error::Error;
 use std::io;
 use std::path::Path;
 
-use super::journal::Refusal;
 use crate::artifact::{Finding, Severity};
 use crate::engine::EngineError;
 use crate::event::{Outcome, RecipePlace};
@@ -27,6 +27,24 @@ pub(crate) enum JobError {
 impl From<Outcome> for JobError {
     fn from(outcome: Outcome) -> JobError {
         JobError::Final(outcome)
+    }
+}
+
+/// Why output could not be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// More output than the job may print.
+    LogLimit,
+    /// The log file cannot be written.
+    Log(io::ErrorKind),
+}
+
+impl From<Refusal> for io::Error {
+    fn from(refusal: Refusal) -> io::Error {
+        match refusal {
+            Refusal::LogLimit => io::Error::new(io::ErrorKind::FileTooLarge, "more output than the log limit allows"),
+            Refusal::Log(kind) => kind.into(),
+        }
     }
 }
 
@@ -140,6 +158,25 @@ pub(crate) fn store(error: StoreError) -> Outcome {
         StoreError::DiskFull(path) => Outcome::DiskFull { step: StepKind::Collect, place: path.display().to_string() },
         error => Outcome::Infrastructure { reason: chain(&error) },
     }
+}
+
+/// A log that cannot be written.
+pub(crate) fn log_failed(error: &std::io::Error) -> Outcome {
+    if is_disk_full(error.kind()) {
+        Outcome::DiskFull { step: StepKind::Prepare, place: "the log's disk".to_owned() }
+    } else {
+        Outcome::Infrastructure { reason: format!("the log cannot be written: {error}") }
+    }
+}
+
+/// What a panic says.
+pub(crate) fn internal_error(panic: &(dyn Any + Send)) -> Outcome {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned());
+    Outcome::Infrastructure { reason: format!("internal error: {text}") }
 }
 
 /// Output that could not be taken.

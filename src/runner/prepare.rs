@@ -1,30 +1,24 @@
-//! The first part of a job: its sources on this host and its builder image in the engine. The engine makes each image
-//! once, however many jobs want it; whose log shows the making is whoever came first.
+//! The first part of a job: its sources on this host and its builder image in the engine.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::executor::{Work, blocking};
-use super::outcome::{self, JobError, NO_SPACE};
-use super::set::{SetFile, SetPackages};
-use crate::distro::Distro;
-use crate::event::{Event, Outcome};
-use crate::image::{Base, Derivation, DockerfileImage, FetchFirst, FileContent, Install};
-use crate::packaging::{self, BuilderSetup, Requirements, StepKind};
+use super::derive::{derive, image_stop, installs, shipped};
+use super::environment;
+use super::job_events::JobEvent;
+use super::outcome::{self, JobError};
+use super::set::SetFile;
+use super::work::{Work, blocking};
+use crate::event::Outcome;
+use crate::image::{Base, DockerfileImage, FileContent, Install};
+use crate::packaging::StepKind;
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
 use crate::source::{self, Context, Prepared};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
 const LEAST_PATIENCE: Duration = Duration::from_secs(45 * 60);
-/// The largest `debian/control` or spec that is read.
-const LARGEST_PACKAGING_FILE: u64 = 4 << 20;
-
 /// What a job needs before its container is made.
 #[derive(Debug)]
 pub(crate) struct Ready {
@@ -75,10 +69,8 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         &progress,
         cancel,
     );
-    let (events, target) = (work.journal.events(), job.target.clone());
-    let warn = move |message: String| {
-        let _ = events.send(Event::Warning { target: Some(target.clone()), message });
-    };
+    let events = work.events.clone();
+    let warn = move |message: String| events.send(JobEvent::Warning(message));
     let environment = job.environment.as_deref();
     let set_packages = work.available.for_build();
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
@@ -100,9 +92,9 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     if !set_packages.is_empty() {
         work.note(&format!("packages of the set: {}", set_packages.text())).await?;
         if let Some(environment) = environment.filter(|environment| !environment.installs_for(&job.distro)) {
-            let name = super::environment::name(&environment.origin);
+            let name = environment::name(&environment.origin);
             let message = format!("{name} cannot have packages of the set installed: {}", set_packages.text());
-            return Err(super::environment::unfit(message));
+            return Err(environment::unfit(message));
         }
     }
     let from_set = shipped(work, set_packages).await?;
@@ -199,104 +191,4 @@ async fn built(
     let how = if work.journal.take_printed() { "made" } else { "is shared with another job" };
     work.note(&format!("image of {} {} ({how})", dockerfile.path, image.image)).await?;
     Ok(image)
-}
-
-/// A set_packages as files for a container of this job.
-pub(crate) async fn shipped(work: &Work<'_>, set_packages: SetPackages) -> Result<Vec<(String, SetFile)>, JobError> {
-    let (format, indexed) = (work.job.target.format, !work.job.distro.is_foreign());
-    let files = blocking(move || set_packages.files(format, indexed)).await?;
-    files.map_err(|reason| Outcome::Infrastructure { reason }.into())
-}
-
-/// What `setup`'s script installs on an image of `distro`. It can be unpacked before that runs where it is `alone`, without
-/// packages of the set, which go before all others.
-pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
-    let asked = packaging::asked_of_apt(setup, distro, &network_env(work, distro));
-    if asked.is_empty() {
-        return None;
-    }
-    let mut install = Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), packaging::OFFERED_PACKAGES);
-    if !alone {
-        install.leave_to_apt();
-    }
-    Some(install)
-}
-
-/// The image that `setup` makes from a base of `distro`: builder or tester. `files` are uploaded first.
-#[allow(clippy::too_many_arguments)]
-pub(crate) async fn derive(
-    work: &mut Work<'_>,
-    distro: &Distro,
-    kind: &'static str,
-    setup: &BuilderSetup,
-    base: &Base,
-    install: Option<Install>,
-    sources: Option<&Prepared>,
-    mut files: Vec<(String, FileContent)>,
-    cancel: &CancellationToken,
-) -> Result<String, JobError> {
-    work.alive()?;
-    let (shared, job) = (work.shared, work.job);
-    // Packages of the set: made by builds, with scripts of theirs.
-    let fetch_first = (!files.is_empty())
-        .then_some(FetchFirst { variable: packaging::FETCH_ONLY, folder: packaging::FETCHED_PACKAGES });
-    let mut inputs = vec![distro.digest.clone()];
-    let description = match &setup.requirements {
-        Requirements::Listed(requirements) => {
-            inputs.extend(requirements.iter().cloned());
-            requirements.join(" ")
-        }
-        Requirements::FromSource { path, toolchain } => {
-            let content = packaging_file(sources, path).await?;
-            inputs.push(hex::encode(Sha256::digest(&content)));
-            inputs.extend(toolchain.iter().cloned());
-            let name = path.rsplit('/').next().unwrap_or(path);
-            files.push((format!("build/requirements/{name}"), content.into()));
-            format!("{} {path}", job.recipe.package.name)
-        }
-    };
-    let derivation = Derivation {
-        kind,
-        arch: job.target.arch,
-        script: setup.script.to_string(),
-        env: network_env(work, distro),
-        files,
-        fetch_first,
-        description,
-        inputs,
-    };
-    let result = {
-        let progress = work.journal.progress();
-        let mut sink = work.journal.sink(None);
-        shared.images.derive(base, &derivation, install, &mut sink, &progress, cancel).await
-    };
-    let image = result.map_err(|error| image_stop(work, error))?;
-    // Another job's log has what its making printed.
-    let how = if work.journal.take_printed() { "made" } else { "was there, or is shared with another job" };
-    work.note(&format!("{kind} image {image} ({how})")).await?;
-    Ok(image)
-}
-
-/// A file of the project's own packaging, which says what the build needs.
-pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, JobError> {
-    let missing = || Outcome::SourceUnavailable {
-        reason: format!("the sources have no {path}, which [packaging] in the recipe names"),
-        place: None,
-    };
-    let Some(sources) = sources.cloned() else { return Err(missing().into()) };
-    let wanted = path.to_owned();
-    let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;
-    Ok(content.map_err(|error| outcome::source(error, Path::new("")))?.ok_or_else(missing)?)
-}
-
-/// Where the mirrors are, for scripts with network.
-pub(crate) fn network_env(work: &Work<'_>, distro: &Distro) -> BTreeMap<String, String> {
-    work.shared.options.network_env.get(&distro.id).cloned().unwrap_or_default()
-}
-
-fn image_stop(work: &Work<'_>, error: crate::image::ImageError) -> JobError {
-    if let Some(refusal) = work.journal.refusal() {
-        return outcome::refusal(refusal, StepKind::Prepare, work.job.limits.log_bytes).into();
-    }
-    outcome::image(error, None, work.journal.tail_contains(NO_SPACE))
 }

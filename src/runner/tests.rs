@@ -1,29 +1,34 @@
 //! Whole runs on the fake engine: what a job's processes do is scripted, everything else is real.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio_util::sync::CancellationToken;
 
-use super::build::ONE_STREAM;
+use super::container::ONE_STREAM;
 use super::*;
 use crate::archive::{Archives, Reader};
 use crate::artifact::ArtifactKind;
 use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
-use crate::engine::{EngineError, Limits, Network, labels};
-use crate::event::{HintPackage, RecipePlace};
+use crate::engine::{Engine, EngineError, Limits, Network, labels};
+use crate::event::{Event, HintPackage, JobReport, Outcome, RecipePlace};
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
-use crate::image::{BaseChoice, ImageOptions};
+use crate::image::{BaseChoice, ImageOptions, Images};
 use crate::matrix::Target;
 use crate::packaging::{
     BuilderSetup, EXIT_NETWORK, ExpectedPackage, PHASE_TOKEN, Packaging, Requirements, SourceLayout, Step, StepKind,
     TargetRecipe, TestSetup, UpgradeSetup, User,
 };
-use crate::plan::{JobLimits, Key};
+use crate::plan::{Job, JobLimits, Key, Plan};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
+use crate::source::Sources;
+use crate::store::Store;
 use crate::types::{Arch, Format, Progress};
 
 mod dockerfile;
@@ -227,8 +232,9 @@ impl Bench {
             }
             events
         });
-        let reports =
-            super::run_at_pace(context, Plan { jobs, warnings: Vec::new() }, sender, requests, self.second).await;
+        let (_, reports) =
+            super::driver::run_at_pace(context, Plan { jobs, warnings: Vec::new() }, sender, requests, self.second)
+                .await;
         let ran = Ran { reports, events: listener.await.unwrap() };
         ran.check();
         assert_eq!(self.engine.containers(), Vec::<String>::new(), "containers are left");
@@ -256,8 +262,8 @@ impl Ran {
     /// What holds for every run.
     fn check(&self) {
         assert!(matches!(self.events.first(), Some(Event::RunStarted { .. })));
-        assert!(matches!(self.events.last(), Some(Event::RunFinished { .. })));
-        let finished = self.events.iter().filter(|event| matches!(event, Event::RunFinished { .. })).count();
+        assert!(matches!(self.events.last(), Some(Event::RunFinished(_))));
+        let finished = self.events.iter().filter(|event| matches!(event, Event::RunFinished(_))).count();
         assert_eq!(finished, 1);
         for report in &self.reports {
             let ends = self
@@ -265,6 +271,14 @@ impl Ran {
                 .iter()
                 .filter(|event| matches!(event, Event::JobFinished(other) if other.target == report.target));
             assert_eq!(ends.count(), 1, "{}", report.target);
+            // A job says nothing before it starts, nor after its end but that something is wrong.
+            let of_job = self.events.iter().filter(|event| said_by(event) == Some(&report.target));
+            let words: Vec<&Event> = of_job.filter(|event| !matches!(event, Event::Warning { .. })).collect();
+            let (last, before) = words.split_last().unwrap();
+            assert!(matches!(last, Event::JobFinished(_)), "{last:?}");
+            let starts = before.iter().position(|event| matches!(event, Event::JobStarted { .. }));
+            assert_eq!(starts.unwrap_or_default(), 0, "{before:?}");
+            assert_eq!(starts.is_none(), before.is_empty(), "{before:?}");
         }
     }
 
@@ -282,6 +296,19 @@ impl Ran {
             _ => None,
         };
         self.events.iter().filter_map(step).collect()
+    }
+}
+
+/// The target of the job that an event is about.
+fn said_by(event: &Event) -> Option<&Target> {
+    match event {
+        Event::JobStarted { target }
+        | Event::StepStarted { target, .. }
+        | Event::Output { target, .. }
+        | Event::Progress { target, .. } => Some(target),
+        Event::Warning { target, .. } => target.as_ref(),
+        Event::JobFinished(report) => Some(&report.target),
+        Event::RunStarted { .. } | Event::RunFinished(_) => None,
     }
 }
 

@@ -4,9 +4,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::build::Content;
-use super::executor::{Work, blocking};
+use super::container::Content;
 use super::outcome::{self, JobError};
+use super::work::{Work, blocking};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
 use crate::event::Outcome;
 use crate::formats::version;

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::journal::{Journal, Refusal};
+use super::job_events::JobEvent;
+use super::journal::Journal;
+use super::outcome::Refusal;
 use crate::engine::{Container, EngineError, ExecSpec, ExitStatus};
-use crate::event::Event;
 use crate::packaging::StepKind;
 
 /// How long a process may run.
@@ -46,7 +47,7 @@ pub(crate) async fn run(
     cancel: &CancellationToken,
 ) -> Ended {
     let heartbeat = journal.heartbeat();
-    let (events, target) = (journal.events(), journal.target().clone());
+    let events = journal.events();
     heartbeat.touch();
     // Its time begins here, and nothing that it prints begins it anew: who prints may be who is to be stopped.
     let began = Instant::now();
@@ -79,7 +80,7 @@ pub(crate) async fn run(
                 () = cancel.cancelled() => {}
                 () = sleep_until(deadline.min(silent).min(now + LOOK_EVERY)) => {
                     if let Some(line) = heartbeat.line_to_show() {
-                        let _ = events.send(Event::Output { target: target.clone(), line });
+                        events.send(JobEvent::Output(line));
                     }
                 }
             }

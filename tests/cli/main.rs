@@ -11,6 +11,7 @@ mod gc;
 mod init;
 #[path = "../support/mod.rs"]
 mod support;
+mod trace;
 
 use support::{RECIPE, Test};
 

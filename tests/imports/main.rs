@@ -45,7 +45,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("report", &["event", "artifact", "matrix", "packaging"]),
-    // The library's front door: it wires what lies below, and knows neither arguments nor reporters.
+    // The library's front door: it wires what lies below, and knows no arguments.
     (
         "project",
         &[
@@ -61,6 +61,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "store",
             "runner",
             "event",
+            "report",
         ],
     ),
 ];
@@ -139,6 +140,22 @@ fn runner_and_report_never_see_each_other() {
         let pair = (import.from.as_str(), import.to());
         assert!(!matches!(pair, ("runner", "report") | ("report", "runner")), "{}", import.file.display());
     }
+}
+
+/// The sinks hear of a run through the one file that drives it, so that its events have one order and one end.
+#[test]
+fn only_the_driver_tells_the_outside() {
+    let told = |import: &Import| import.from == "runner" && import.path.starts_with("event::Event");
+    let files: BTreeSet<String> = imports().iter().filter(|import| told(import)).map(|i| file_name(&i.file)).collect();
+    assert_eq!(files, BTreeSet::from(["driver.rs", "job_events.rs"].map(str::to_owned)));
+    for file in sources().iter().filter(|file| module_of(file) == "runner" && !is_test(file)) {
+        let sends = code_lines(file).iter().any(|(_, line)| line.contains("Sender<Event>"));
+        assert_eq!(sends, file_name(file) == "driver.rs", "{}", file.display());
+    }
+}
+
+fn file_name(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// No module without a row, and no row without a module: a new one has to be given its place first.

@@ -33,8 +33,8 @@ fn every_recipe_builds_for_its_default_matrix_and_the_second_run_has_nothing_to_
         assert!(log.contains("\n| Test ") && log.ends_with("Status: succeeded\n"), "{target} was not tried:\n{log}");
     }
     let plan = test.run_in(repository(), &["plan", "--matrix"]).exits(0);
-    assert_eq!(plan.text().matches("up-to-date").count(), TARGETS.len(), "{}", plan.text());
-    test.run_in(repository(), &["build", "--matrix"]).exits(0).says("12 cached");
+    assert_eq!(plan.text().matches("up to date").count(), TARGETS.len(), "{}", plan.text());
+    test.run_in(repository(), &["build", "--matrix"]).exits(0).says("12 up to date");
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn editing_an_override_rebuilds_only_what_it_touches() {
     test.run_in(&recipe, &["build", "--matrix", "--no-test"]).exits(0);
     fs::write(&file, text.replace("red", "blue")).unwrap();
     let plan = test.run_in(&recipe, &["plan", "--matrix", "--no-test", "--explain"]).exits(0).says("build.env");
-    assert_eq!(plan.text().matches("up-to-date").count(), 2, "{}", plan.text());
-    test.run_in(&recipe, &["build", "--matrix", "--no-test"]).exits(0).says("1 succeeded").says("2 cached");
+    assert_eq!(plan.text().matches("up to date").count(), 2, "{}", plan.text());
+    test.run_in(&recipe, &["build", "--matrix", "--no-test"]).exits(0).says("1 succeeded").says("2 up to date");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_forced_rebuild_gives_the_same_bytes() {
         copy(&test.dist().join(target), &again.dist().join(target));
     }
     let run = again.run_in(repository(), &["build", "xxhash", "-t", "debian-12", "-t", "rpm-generic"]).exits(0);
-    run.says("2 cached");
+    run.says("2 up to date");
     again
         .run_in(repository(), &["build", "xxhash", "-t", "debian-12", "-t", "rpm-generic", "--force"])
         .exits(0)

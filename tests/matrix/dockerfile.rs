@@ -94,10 +94,10 @@ fn one_project_is_built_in_an_image_by_name_by_dockerfile_and_in_a_distribution(
     images.args(["images", "--engine", test.engine()]).env("NO_COLOR", "1");
     Ran::of(&mut images).exits(0).says("environment  ").says("packaging/Dockerfile");
 
-    build(&["--matrix"]).exits(0).says("3 cached");
+    build(&["--matrix"]).exits(0).says("3 up to date");
     write("notes.md", "second\n");
     write(".dockerignore", "*.md\n");
-    build(&["--matrix"]).exits(0).says("3 cached");
+    build(&["--matrix"]).exits(0).says("3 up to date");
     write("greeting.txt", "good morning\n");
     let plan = test.run_in(&project, &["plan", "--matrix", "--explain"]).exits(0);
     plan.says("environment.dockerfile changed").says("  environment.dockerfile ");

@@ -21,7 +21,7 @@ fn without_a_daemon_the_packages_are_the_same() {
         test.has_the_packages_of(docker, target);
     }
     // Bases, builders and testers are there, and found again.
-    test.run_in(repository(), &all).exits(0).says("6 cached");
+    test.run_in(repository(), &all).exits(0).says("6 up to date");
     test.run_in(repository(), &["build", "pass", "-t", "debian-12", "--force"]).exits(0).says("1 succeeded");
 }
 

@@ -57,31 +57,31 @@ fn a_set_of_five_is_built_in_order_and_rebuilt_as_far_as_a_change_reaches() {
     // What needs nothing begins at once, side by side.
     assert!(starts("libpond").max(starts("pond-data")) < ends("libpond").min(ends("pond-data")));
 
-    build(&[]).says("5 cached");
+    build(&[]).says("5 up to date");
 
     // Another comment in a header: the development package is another, the library is not, and so is not the program.
     edit(&project.join("recipes/libreed/src/reed.h"), "in this pond", "in a pond");
     let plan = test.run_in(&project, &["plan", "-t", "debian-12"]).exits(0);
     let plan = plan.says("build if    the packages of libreed@debian-12/amd64 change");
-    assert_eq!(plan.text().matches("up-to-date").count(), 2, "{}", plan.text());
-    build(&[]).says("2 succeeded").says("3 cached");
+    assert_eq!(plan.text().matches("up to date").count(), 2, "{}", plan.text());
+    build(&[]).says("2 succeeded").says("3 up to date");
 
     // The same packages again: nothing reaches the others.
     edit(&project.join("recipes/libreed/farm.toml"), "gcc $CPPFLAGS", "gcc  $CPPFLAGS");
-    build(&[]).says("1 succeeded").says("4 cached");
+    build(&[]).says("1 succeeded").says("4 up to date");
 
     // Another library, which the plugin meets in its test: all that is on it.
     edit(&project.join("recipes/libreed/src/reed.c"), "2 *", "1 + 1 *");
     edit(&project.join("recipes/heron/farm.toml"), "reed 6", "reed 4");
     edit(&project.join("recipes/heron-fish/farm.toml"), "reed 6", "reed 4");
-    build(&[]).says("3 succeeded").says("2 cached");
+    build(&[]).says("3 succeeded").says("2 up to date");
 
     // One of them brings what it needs along, and takes it from dist/.
-    build(&["heron-fish"]).says("5 cached");
+    build(&["heron-fish"]).says("5 up to date");
     fs::remove_dir_all(test.dist().join("libreed")).unwrap();
     let plan = test.run_in(&project, &["plan", "heron", "-t", "debian-12"]).exits(0);
     plan.says("never built; needed by heron@debian-12/amd64");
-    build(&["heron"]).says("1 succeeded").says("3 cached");
+    build(&["heron"]).says("1 succeeded").says("3 up to date");
 
     installed_together(&test);
 }
@@ -119,7 +119,7 @@ fn rpms_of_a_set_are_built_on_each_other_and_tried_together() {
     for package in ["heron 1.0-1", "libreed 2.0-1", "libpond 1.2-1", "pond-data 3-1"] {
         assert!(log.contains(package), "{package} was not there in the test:\n{log}");
     }
-    test.run_in(&project, &["build", "-t", "rpm-generic"]).exits(0).says("5 cached");
+    test.run_in(&project, &["build", "-t", "rpm-generic"]).exits(0).says("5 up to date");
 }
 
 #[test]

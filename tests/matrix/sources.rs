@@ -123,7 +123,7 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
     let version = format!("1.4.2+git2.{}", &id[..7]);
     test.run_in(&place, &["plan", "--matrix"]).exits(0).says(&version);
     test.run_in(&place, &["build", "--matrix"]).exits(0).says("4 succeeded").says("[patch-moved]");
-    test.run_in(&place, &["build", "--matrix"]).exits(0).says("4 cached");
+    test.run_in(&place, &["build", "--matrix"]).exits(0).says("4 up to date");
 
     for (folder, name) in [("standard", "greeter"), ("minimal", "greeter-minimal")] {
         for distro in ["debian-12-amd64", "rpm-generic-x86_64"] {
@@ -192,5 +192,5 @@ fn a_snapshot_is_what_lies_in_the_work_tree() {
     assert_eq!(snapshot(), format!("{clean}.dirty-1~deb12"));
     let build = || test.run_in(&greeter, &["build", "--snapshot", "-t", "debian-12+standard"]).exits(0);
     build().says(&format!("greeter_{clean}.dirty-1~deb12_amd64.deb"));
-    build().says("1 cached");
+    build().says("1 up to date");
 }

@@ -25,6 +25,7 @@ pub(super) async fn open(endpoint: &Endpoint, limit: Duration) -> Result<Docker,
             other => other,
         })?;
     let version = negotiated.client_version();
+    tracing::info!(endpoint = endpoint.url, api = %version, "the engine answers");
     Ok(negotiated.with_request_modifier(move |request| adjust(request, &version)))
 }
 
@@ -78,6 +79,8 @@ fn readable(file: &Path) -> std::io::Result<()> {
 ///   drops them without a word whenever a `+` or `/` occurs.
 pub(super) fn adjust(mut request: BollardRequest, version: &ClientVersion) -> BollardRequest {
     let uri = request.uri();
+    // What is asked for may be in the query; so may secrets.
+    tracing::debug!(method = %request.method(), path = uri.path(), "asking the engine");
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     if !path.starts_with("/v1.") && path != "/version" {
         let scheme = uri.scheme_str().unwrap_or("http");

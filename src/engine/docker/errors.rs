@@ -15,6 +15,7 @@ const INTERNAL_SERVER_ERROR: u16 = 500;
 
 /// `action` reads after "refused to": `create a container`.
 pub(super) fn map(endpoint: &str, action: &str, error: Error) -> EngineError {
+    tracing::debug!(endpoint, action, reason = %error, "the engine failed");
     let action = action.to_owned();
     match error {
         Error::DockerResponseServerError { status_code, message } => refused(action, status_code, message),

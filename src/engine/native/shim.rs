@@ -51,7 +51,10 @@ impl Helpers {
             let raw: Vec<_> = files.iter().map(AsRawFd::as_raw_fd).collect();
             protocol::send(&ours, order, &raw)
         };
-        match begun() {
+        let begun = begun();
+        let reason = begun.as_ref().err().map(tracing::field::display);
+        tracing::debug!(process = process.id(), reason, "a helper process for a container");
+        match begun {
             Ok(()) => Ok(Helper { process, socket: ours }),
             Err(error) => {
                 drop(ours);

@@ -120,7 +120,7 @@ async fn cancelling_ends_all_jobs_and_keeps_their_logs() {
         assert!(ran.log().contains("working\n"), "{}", ran.log());
         assert!(ran.log().ends_with("Status: cancelled\n"));
         assert_eq!(ran.reports[2].log, None, "the third never started");
-        assert!(matches!(ran.events.last(), Some(Event::RunFinished { interrupted: true, .. })));
+        assert!(matches!(ran.events.last(), Some(Event::RunFinished(run)) if run.interrupted));
         let reaps = bench.calls("reap test");
         assert_eq!(reaps, 1 + usize::from(requests.contains(&Request::Kill)));
     }

@@ -48,7 +48,7 @@ fn after_an_interrupt_the_container_is_removed_and_the_run_is_reported() {
     }
     job.kept();
     job.mend();
-    job.build(&[]).exits(0).says("1 cached");
+    job.build(&[]).exits(0).says("1 up to date");
 }
 
 #[test]

@@ -1,0 +1,27 @@
+//! What a run reports to.
+
+use std::io::{self, Write};
+
+use crate::event::Event;
+
+/// Takes the events of one run, in their order; the last is [`Event::RunFinished`], and it comes unless farm itself panics.
+///
+/// A sink is a fold: it knows nothing of a run but its events, and writes only to what it was given. Any number of them
+/// can follow one run.
+pub trait Sink: Send {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// When it cannot be written. The sink is then left out of the rest of the run, which goes on.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+}
+
+/// A report that can be written into a file beside what a terminal shows: `farm build --report NAME=FILE`.
+#[derive(Debug, Clone, Copy)]
+pub struct ReportFormat {
+    pub name: &'static str,
+    /// What it holds, for the help: `every event as a line of JSON`
+    pub holds: &'static str,
+    /// Makes the sink that writes to `out`.
+    pub sink: fn(out: Box<dyn Write + Send>) -> Box<dyn Sink>,
+}

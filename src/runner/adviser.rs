@@ -1,0 +1,49 @@
+//! Whom the runner asks what a failed build may lack: it knows neither archives nor where recipes are written.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::event::{HintPackage, RecipePlace};
+use crate::hint::Missing;
+use crate::matrix::Target;
+use crate::plan::Job;
+use crate::types::Progress;
+
+/// Knows which packages distributions have, and where recipes are written.
+#[async_trait]
+pub trait Adviser: fmt::Debug + Send + Sync {
+    /// None where nobody can be asked: no network, or a distribution whose package manager resolves by itself.
+    async fn advise(
+        &self,
+        job: &Job,
+        missing: &Missing,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Option<(String, Vec<HintPackage>)>;
+
+    /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
+    fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;
+}
+
+/// Knows nothing: hints say what is missing and what to ask for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoAdviser;
+
+#[async_trait]
+impl Adviser for NoAdviser {
+    async fn advise(
+        &self,
+        _: &Job,
+        _: &Missing,
+        _: &dyn Progress,
+        _: &CancellationToken,
+    ) -> Option<(String, Vec<HintPackage>)> {
+        None
+    }
+
+    fn place(&self, _: &Target, _: &str) -> Option<RecipePlace> {
+        None
+    }
+}

@@ -1,0 +1,52 @@
+//! What a run is given by its caller: what it needs beside its plan, and what is asked of it while it goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::adviser::Adviser;
+use crate::engine::{Engine, EngineInfo};
+use crate::image::Images;
+use crate::source::Sources;
+use crate::store::Store;
+
+/// What a run needs beside its plan.
+pub struct Context {
+    /// `20261122-235716-4f2a`: in labels and container names.
+    pub run: String,
+    pub engine: Arc<dyn Engine>,
+    pub engine_info: EngineInfo,
+    pub images: Images,
+    pub sources: Sources,
+    pub store: Store,
+    /// Asked what a build that failed may lack.
+    pub adviser: Arc<dyn Adviser>,
+    pub options: RunOptions,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("run", &self.run).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Slots.
+    pub jobs: usize,
+    pub fail_fast: bool,
+    /// Build even what is up to date.
+    pub force: bool,
+    /// Network of containers that may have one.
+    pub host_network: bool,
+    /// The environment of scripts with network (`packaging::network_env`: where the mirrors are), by distribution id.
+    pub network_env: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// What a person or the system asks of a run while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Request {
+    /// The first Ctrl-C: no new jobs; running ones are cancelled and cleaned up.
+    Cancel,
+    /// The second: as fast as can be, still leaving no container.
+    Kill,
+}

@@ -1,0 +1,78 @@
+//! The check of what a build left: are these the packages that the plan expects, and do they hold what was installed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::build::Results;
+use super::outcome::{self, log_failed};
+use super::work::{Work, reading};
+use crate::artifact::{self, ArtifactError, Expectation, Expected, Inspection, Severity};
+use crate::event::Outcome;
+use crate::packaging::StepKind;
+use crate::plan::Job;
+use crate::types::Format;
+
+/// Checks the results; what is wrong with them rejects the job, what is only noticed comes back as warnings.
+pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Inspection, Outcome> {
+    work.enter(StepKind::Inspect).await?;
+    let step = StepKind::Inspect;
+    let expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(work.job) };
+    let inspected = reading(work, step, move || artifact::inspect(&results.files, &expectation)).await?;
+    let Inspection { artifacts, findings, wanted } = match inspected {
+        Ok(inspected) => inspected,
+        Err(error @ ArtifactError::Malformed { .. }) => {
+            let ArtifactError::Malformed { ref path, .. } = error else { unreachable!() };
+            let name = file_name(path);
+            let findings = vec![outcome::finding(&name, "malformed-package", outcome::chain(&error))];
+            return Err(Outcome::Rejected { step, findings });
+        }
+        Err(error) => return Err(Outcome::Infrastructure { reason: outcome::chain(&error) }),
+    };
+    let mut text: String =
+        artifacts.iter().map(|file| format!("{}  {}  {}\n", file.sha256, file.file_name, file.size_bytes)).collect();
+    for finding in &findings {
+        let severity = match finding.severity {
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        };
+        text.push_str(&format!("{severity}: {}: {} [{}]\n", finding.artifact, finding.message, finding.rule));
+    }
+    work.journal.text(text).await.map_err(|error| log_failed(&error))?;
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.severity == Severity::Error);
+    if errors.is_empty() {
+        Ok(Inspection { artifacts, findings: warnings, wanted })
+    } else {
+        Err(Outcome::Rejected { step, findings: errors })
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What the plan says about a job's results, in `artifact`'s words.
+fn expectation(job: &Job) -> Expectation {
+    let own = match job.target.format {
+        Format::Deb => &job.recipe.packaging.debian,
+        Format::Rpm => &job.recipe.packaging.spec,
+    };
+    Expectation {
+        format: job.target.format,
+        arch: job.target.arch,
+        packages: job
+            .packaging
+            .expected
+            .iter()
+            .map(|package| Expected {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                arch_independent: package.is_arch_independent(),
+                is_empty: package.is_empty,
+            })
+            .collect(),
+        closed: own.is_none(),
+        manifest: None,
+        upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
+    }
+}
