@@ -187,10 +187,9 @@ fn maintainer_files(
         let soname = content.elf.as_ref().and_then(|elf| elf.soname.as_deref());
         if let Some(soname) = soname.filter(|_| is_public(path))
             && let Some(line) = shlibs::line(soname, &format!("{} (>= {})", package.name, assembly.version))
+            && !lines.contains(&line)
         {
-            if !lines.contains(&line) {
-                lines.push_str(&line);
-            }
+            lines.push_str(&line);
         }
     }
     if !lines.is_empty() {

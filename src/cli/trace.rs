@@ -92,8 +92,7 @@ mod tests {
             Line(move |text: &str| written.lock().unwrap().push_str(text))
         };
         tracing::subscriber::with_default(subscriber(wanted(verbose, directives).unwrap(), line), say);
-        let text = page.lock().unwrap().clone();
-        text
+        page.lock().unwrap().clone()
     }
 
     #[test]

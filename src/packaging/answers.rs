@@ -3,13 +3,13 @@
 //! archive: here are the questions, and the places that the answers go to.
 
 use std::collections::BTreeMap;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::managers::{manager, takes_names_only};
 use super::relation::{self, Alternative};
+use super::target_recipe::TargetRecipe;
 use super::words::Word;
 use crate::capability::{Capability, CapabilityKind};
 use crate::distro::{Distro, PackageManager};
@@ -59,34 +59,6 @@ pub struct Replaced {
     pub found: Option<Answer>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub unknown: bool,
-}
-
-/// The last stage of a recipe: in the words of one distribution, whose package manager knows every name in it. Only
-/// [`answered`] makes one, so that packaging is never generated of a recipe that still asks for something.
-#[derive(Debug, Clone)]
-pub struct TargetRecipe(Arc<Recipe>);
-
-impl TargetRecipe {
-    /// For tests with recipes that name packages only.
-    #[cfg(test)]
-    pub(crate) fn unchanged(recipe: Recipe) -> TargetRecipe {
-        TargetRecipe(Arc::new(recipe))
-    }
-
-    /// This recipe with a change that brings in no words of another distribution.
-    pub(super) fn with(&self, change: impl FnOnce(&mut Recipe)) -> TargetRecipe {
-        let mut recipe = Recipe::clone(&self.0);
-        change(&mut recipe);
-        TargetRecipe(Arc::new(recipe))
-    }
-}
-
-impl Deref for TargetRecipe {
-    type Target = Recipe;
-
-    fn deref(&self) -> &Recipe {
-        &self.0
-    }
 }
 
 /// A recipe for one distribution.
@@ -168,7 +140,7 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
     stand_ins.sort();
     stand_ins.dedup();
     if changed.is_empty() {
-        return Answered { recipe: TargetRecipe(Arc::clone(recipe)), is_changed: false, replaced, stand_ins };
+        return Answered { recipe: TargetRecipe::new(Arc::clone(recipe)), is_changed: false, replaced, stand_ins };
     }
     let mut new = Recipe::clone(recipe);
     for (key, list) in changed {
@@ -176,7 +148,7 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
             *place = list;
         }
     }
-    Answered { recipe: TargetRecipe(Arc::new(new)), is_changed: true, replaced, stand_ins }
+    Answered { recipe: TargetRecipe::new(Arc::new(new)), is_changed: true, replaced, stand_ins }
 }
 
 struct Writer<'a> {

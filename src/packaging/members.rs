@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::TargetRecipe;
+use super::target_recipe::TargetRecipe;
 use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
 use crate::types::Format;
 

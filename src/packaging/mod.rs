@@ -24,6 +24,7 @@ mod spec;
 mod staged;
 mod style;
 mod system;
+mod target_recipe;
 mod text;
 mod unpack;
 mod words;
@@ -35,7 +36,7 @@ use crate::formats::relation;
 use crate::recipe::Recipe;
 use crate::types::{Format, SharedText};
 
-pub use answers::{Answer, Answered, Answers, Question, Replaced, TargetRecipe, answered, has_capabilities, questions};
+pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::assembly_env;
 use managers::manager;
 use model::{
@@ -54,6 +55,7 @@ pub use model::{
 };
 pub use offers::{Offer, Wish, names_in, offers};
 pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
+pub use target_recipe::TargetRecipe;
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.

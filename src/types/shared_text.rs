@@ -82,7 +82,9 @@ impl Hash for SharedText {
 /// The SHA-256 of a text of the program, computed once. What is in the program stays where it is, so its address tells
 /// it from all others.
 fn digest(text: &'static str) -> [u8; 32] {
-    static KNOWN: RwLock<Option<HashMap<(usize, usize), [u8; 32]>>> = RwLock::new(None);
+    /// By address and length.
+    type Known = Option<HashMap<(usize, usize), [u8; 32]>>;
+    static KNOWN: RwLock<Known> = RwLock::new(None);
     let address = (text.as_ptr().addr(), text.len());
     let known =
         KNOWN.read().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|known| known.get(&address).copied());
