@@ -79,6 +79,22 @@ pub struct EngineInfo {
     pub limitations: Vec<String>,
 }
 
+#[cfg(test)]
+impl EngineInfo {
+    /// For tests: an engine of this name that lacks nothing.
+    pub(crate) fn named(name: &str) -> EngineInfo {
+        EngineInfo {
+            name: name.to_owned(),
+            version: "1.2".to_owned(),
+            api_version: String::new(),
+            arch: Arch::Amd64,
+            cpus: 4,
+            memory_bytes: 8 << 30,
+            limitations: Vec::new(),
+        }
+    }
+}
+
 /// An image in the engine's store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageInfo {

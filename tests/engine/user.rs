@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::CASES;
 use crate::bench::Bench;
+use crate::support::RECIPE;
 use crate::support::stranger::{ID, NAME, Stranger};
 
 pub(crate) async fn an_ordinary_user_passes_the_same(bench: Bench) {
@@ -66,24 +67,7 @@ async fn a_group_that_was_handed_on_limits_all_of_a_container() {
 
 /// `farm build --engine native` of a small recipe, as the user.
 fn build(stranger: &Stranger) -> Output {
-    let recipe = r#"[package]
-name = "greet"
-version = "1.0"
-summary = "Says hello"
-description = "A script that says hello."
-license = "MIT"
-homepage = "https://example.org/greet"
-maintainer = "Example Maintainers <farm@example.org>"
-architecture = "all"
-date = 2026-01-02T03:04:05Z
-
-[build]
-install = "true"
-
-[matrix]
-distros = ["debian-12"]
-"#;
-    std::fs::write(stranger.home().join("farm.toml"), recipe).unwrap();
+    std::fs::write(stranger.home().join("farm.toml"), RECIPE).unwrap();
     let mut command = stranger.command(&stranger.farm());
     command.args(["build", "--engine", "native"]).env("FARM_DATA", stranger.store()).output().unwrap()
 }

@@ -43,22 +43,10 @@ fn chosen(choice: &str, survey: &Survey) -> Check {
 mod tests {
     use super::*;
     use crate::engine::{DriverSurvey, EngineError, EngineInfo};
-    use crate::types::Arch;
 
     /// `engine`: the name of the one that works.
     fn driver(title: &'static str, is_meant: bool, engine: Option<&str>, checks: &[Severity]) -> DriverSurvey {
-        let reachable = |name: &str| Reachable {
-            endpoint: format!("{name}:///x"),
-            info: EngineInfo {
-                name: name.to_owned(),
-                version: "1.2".to_owned(),
-                api_version: String::new(),
-                arch: Arch::Amd64,
-                cpus: 4,
-                memory_bytes: 8 << 30,
-                limitations: Vec::new(),
-            },
-        };
+        let reachable = |name: &str| Reachable { endpoint: format!("{name}:///x"), info: EngineInfo::named(name) };
         let check = |severity: &Severity| Check::new(title, *severity, "found");
         DriverSurvey {
             title,

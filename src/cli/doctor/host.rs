@@ -212,15 +212,7 @@ mod tests {
 
     #[test]
     fn memory_is_shared_by_the_jobs() {
-        let info = |cpus, memory_bytes| EngineInfo {
-            name: "docker".to_owned(),
-            version: String::new(),
-            api_version: String::new(),
-            arch: Arch::Amd64,
-            cpus,
-            memory_bytes,
-            limitations: Vec::new(),
-        };
+        let info = |cpus, memory_bytes| EngineInfo { cpus, memory_bytes, ..EngineInfo::named("docker") };
         assert_eq!(machine(Some(&info(2, 16 << 30))).severity, Severity::Ok);
         let tight = machine(Some(&info(4, 4 << 30)));
         assert_eq!(tight.severity, Severity::Warning);

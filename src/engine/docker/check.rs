@@ -83,19 +83,13 @@ fn checks(asked: &[Asked]) -> Vec<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Arch;
 
     fn asked(url: &str, answer: Result<&str, &str>, is_absent: bool) -> Asked {
-        let info = |name: &str| EngineInfo {
-            name: name.to_owned(),
-            version: "1.2".to_owned(),
-            api_version: String::new(),
-            arch: Arch::Amd64,
-            cpus: 4,
-            memory_bytes: 8 << 30,
-            limitations: Vec::new(),
-        };
-        Asked { endpoint: Endpoint::new(url, "Docker"), is_absent, answer: answer.map(info).map_err(str::to_owned) }
+        Asked {
+            endpoint: Endpoint::new(url, "Docker"),
+            is_absent,
+            answer: answer.map(EngineInfo::named).map_err(str::to_owned),
+        }
     }
 
     fn text(asked: &[Asked]) -> String {
