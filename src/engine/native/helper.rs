@@ -300,7 +300,7 @@ fn inside(socket: &UnixStream, setup: &Setup, gate: OwnedFd) -> Result<i32, (Str
     drop(gate);
     close_others();
     let score = sandbox::enter(setup)?;
-    Ok(init::run(socket, score))
+    Ok(init::run(socket, score, setup.address_space))
 }
 
 /// Puts `/dev/null` in the socket's place.

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, kill, killpg, signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::{Mode, umask};
@@ -46,9 +47,10 @@ struct Job {
     transfer: bool,
 }
 
-/// Serves until farm is gone; the exit code of the container.
-pub(super) fn run(socket: &UnixStream, score: Option<File>) -> i32 {
-    match serve(socket, &Score::of(score)) {
+/// Serves until farm is gone; the exit code of the container. `address_space`: the bytes that each program may have, where
+/// no control group limits memory.
+pub(super) fn run(socket: &UnixStream, score: Option<File>, address_space: Option<u64>) -> i32 {
+    match serve(socket, &Score::of(score), address_space) {
         Ok(()) => 0,
         Err(_) => 1,
     }
@@ -88,7 +90,7 @@ impl Score {
     }
 }
 
-fn serve(socket: &UnixStream, score: &Score) -> io::Result<()> {
+fn serve(socket: &UnixStream, score: &Score, address_space: Option<u64>) -> io::Result<()> {
     let signals: SigSet = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT].into_iter().collect();
     sigprocmask(SigmaskHow::SIG_BLOCK, Some(&signals), None)?;
     let events = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
@@ -114,12 +116,18 @@ fn serve(socket: &UnixStream, score: &Score) -> io::Result<()> {
         }
         if from_farm {
             let Some((request, files)) = protocol::receive::<Request>(socket)? else { return Ok(()) };
-            serve_one(request, files, &mut jobs, score);
+            serve_one(request, files, &mut jobs, score, address_space);
         }
     }
 }
 
-fn serve_one(request: Request, mut files: Vec<OwnedFd>, jobs: &mut Vec<Job>, score: &Score) {
+fn serve_one(
+    request: Request,
+    mut files: Vec<OwnedFd>,
+    jobs: &mut Vec<Job>,
+    score: &Score,
+    address_space: Option<u64>,
+) {
     if let Request::Kill { id } = request {
         end_session(id, jobs);
         return;
@@ -135,7 +143,7 @@ fn serve_one(request: Request, mut files: Vec<OwnedFd>, jobs: &mut Vec<Job>, sco
         Ok(ForkResult::Child) => {
             let code = match request {
                 Request::Exec { argv, env, user, group, workdir, .. } => {
-                    execute(&argv, env, (user, group), &workdir, files)
+                    execute(&argv, env, (user, group), &workdir, address_space, files)
                 }
                 Request::Upload { path, .. } => transfer(files, &answer, |file| upload(file, &path)),
                 Request::Download { path, .. } => transfer(files, &answer, |file| download(file, &path)),
@@ -227,8 +235,15 @@ fn processes() -> impl Iterator<Item = (Pid, Pid)> {
 }
 
 /// In a child: becomes the program. Returns only when it cannot, with the exit code that says so.
-fn execute(argv: &[String], env: Vec<String>, owner: (u32, u32), workdir: &str, files: Vec<OwnedFd>) -> i32 {
-    let Err((code, why)) = try_execute(argv, env, owner, workdir, files);
+fn execute(
+    argv: &[String],
+    env: Vec<String>,
+    owner: (u32, u32),
+    workdir: &str,
+    address_space: Option<u64>,
+    files: Vec<OwnedFd>,
+) -> i32 {
+    let Err((code, why)) = try_execute(argv, env, owner, workdir, address_space, files);
     let _ = writeln!(io::stderr(), "farm: {why}");
     code
 }
@@ -240,6 +255,7 @@ fn try_execute(
     env: Vec<String>,
     (user, group): (u32, u32),
     workdir: &str,
+    address_space: Option<u64>,
     files: Vec<OwnedFd>,
 ) -> Result<Never, (i32, String)> {
     let failed = |what: &str| {
@@ -278,10 +294,17 @@ fn try_execute(
         true => vec![PathBuf::from(program)],
         false => path.split(':').filter(|folder| !folder.is_empty()).map(|f| Path::new(f).join(program)).collect(),
     };
+    let candidates = candidates.into_iter().map(|candidate| CString::new(candidate.into_os_string().into_vec()));
+    let candidates: Vec<CString> =
+        candidates.collect::<Result<_, _>>().map_err(|_| (NOT_RUNNABLE, "a zero byte in a path".to_owned()))?;
+    // Last of all: farm's own program may be larger than what the build is given.
+    if let Some(bytes) = address_space {
+        let limited = getrlimit(Resource::RLIMIT_AS)
+            .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_AS, bytes.min(hard), bytes.min(hard)));
+        limited.map_err(failed("limit memory"))?;
+    }
     let mut last = Errno::ENOENT;
     for candidate in candidates {
-        let candidate = CString::new(candidate.into_os_string().into_vec())
-            .map_err(|_| (NOT_RUNNABLE, "a zero byte in a path".to_owned()))?;
         let Err(error) = nix::unistd::execve(&candidate, &arguments, &environment);
         if error != Errno::ENOENT && error != Errno::ENOTDIR {
             last = error;

@@ -281,9 +281,6 @@ fn limits(setup: &Setup) -> Step {
         let (_, hard) = getrlimit(resource).map_err(step(action))?;
         setrlimit(resource, first.min(hard), most.min(hard)).map_err(step(action))
     };
-    if let Some(bytes) = setup.address_space {
-        set(Resource::RLIMIT_AS, bytes, bytes, "limit memory")?;
-    }
     let processes = setup.processes.unwrap_or(common::PROCESSES);
     set(Resource::RLIMIT_NPROC, processes, processes, "limit processes")?;
     set(Resource::RLIMIT_NOFILE, common::OPEN_FILES.0, common::OPEN_FILES.1, "limit open files")?;
