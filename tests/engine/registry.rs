@@ -15,7 +15,8 @@ use crate::bench::{Bench, Kind, unpack};
 use crate::lease::{child, parents_bench};
 use crate::support::skip;
 
-const REGISTRY: &str = "FARM_TEST_REGISTRY";
+/// The variable that names it.
+pub(crate) const REGISTRY: &str = "FARM_TEST_REGISTRY";
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

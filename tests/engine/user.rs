@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use crate::CASES;
 use crate::bench::Bench;
+use crate::registry::REGISTRY;
 use crate::support::RECIPE;
 use crate::support::stranger::{ID, NAME, Stranger};
 
@@ -18,6 +19,12 @@ pub(crate) async fn an_ordinary_user_passes_the_same(bench: Bench) {
     // Its own store: one after the other is enough for a machine that runs the same as root meanwhile.
     let engine = format!("{}:{}", stranger.store().display(), stranger.farm().display());
     command.args(["native::", "--test-threads=2"]).env("FARM_TEST_NATIVE", engine);
+    // This test needs root, and without a registry the same test of root has said so.
+    command.args(["--skip", "native::an_ordinary_user_passes_the_same"]);
+    match std::env::var_os(REGISTRY) {
+        Some(registry) => command.env(REGISTRY, registry),
+        None => command.args(["--skip", "native::images_of_a_real_registry_are_pulled"]),
+    };
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let all = format!("{said}{}", String::from_utf8_lossy(&output.stderr));
