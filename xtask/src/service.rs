@@ -74,8 +74,9 @@ impl Service {
         let open = || fs::File::options().create(true).append(true).open(&log);
         let (out, err) =
             open().and_then(|out| Ok((out, open()?))).map_err(|error| Failure::io("write", &log, &error))?;
-        // Its own process group: Ctrl-C is for farm, not for the engine that cleans up after it.
-        daemon.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+        // In its own folder: when memory runs out, conmon writes a file `oom` where Podman was started. Its own process
+        // group: Ctrl-C is for farm, not for the engine that cleans up after it.
+        daemon.current_dir(&self.data).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         let mut child =
             daemon.spawn().map_err(|error| Failure::new(format!("{} cannot be started: {error}", self.name)))?;
         let pid = self.pid_file();
