@@ -88,12 +88,17 @@ pub(crate) async fn running_out_of_memory_is_counted(bench: Bench) {
     // `tail` keeps what it reads until a line ends, and zeros have none.
     let glutton = "head -c 200000000 /dev/zero | tail -n 1 >/tmp/out";
     let (status, _) = exec(&*container, &sh(&format!("{glutton}; true"))).await;
-    assert!(status.success(), "inside a pipe an OOM kill hides behind exit 0: {status:?}");
     let after = container.stats().await.unwrap();
-    assert_eq!(after.oom_kills, Some(1), "{after:?}");
+    let hidden = after.oom_kills.unwrap();
+    // The kernel may look for a second victim while the first still gives its memory back, and then it finds the shell.
+    match status.code {
+        0 => assert_eq!(hidden, 1, "inside a pipe an OOM kill hides behind exit 0: {after:?}"),
+        137 => assert!(hidden > 1, "the shell was killed, and so something before it: {after:?}"),
+        code => panic!("the shell ended with {code}: {after:?}"),
+    }
     assert_eq!(exec(&*container, &sh("exec tail -n 1 /dev/zero >/tmp/out")).await.0.code, 137);
     let after = container.stats().await.unwrap();
-    assert_eq!(after.oom_kills, Some(2), "{after:?}");
+    assert!(after.oom_kills.unwrap() > hidden, "{after:?}");
     assert!(after.memory_peak_bytes.is_none_or(|peak| peak > 30 << 20 && peak <= 64 << 20), "{after:?}");
     container.remove().await.unwrap();
 }
