@@ -22,7 +22,7 @@ pub use folder::{FolderError, at_home, own_folder};
 pub use shared_text::SharedText;
 pub use stamp::Stamp;
 
-/// A package format. Which tool installs build requirements is another axis: see `distro::PackageManager`.
+/// A package format. Which tool installs build requirements is another axis: see [`PackageManager`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
@@ -44,6 +44,35 @@ impl Format {
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// What installs build requirements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PackageManager {
+    Apt,
+    Dnf,
+    Zypper,
+}
+
+impl PackageManager {
+    pub const ALL: [PackageManager; 3] = [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            PackageManager::Apt => "apt",
+            PackageManager::Dnf => "dnf",
+            PackageManager::Zypper => "zypper",
+        }
+    }
+
+    /// The format of what it installs: the words of requirements of builds and tests.
+    pub fn format(self) -> Format {
+        match self {
+            PackageManager::Apt => Format::Deb,
+            PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
+        }
     }
 }
 

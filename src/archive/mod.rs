@@ -415,8 +415,8 @@ pub enum ArchiveError {
 pub(crate) mod testing;
 #[cfg(test)]
 pub(crate) mod tests {
-    use crate::distro::{Bootstrap, Catalogue, Distro, PackageManager};
-    use crate::types::{Arch, Format};
+    use crate::distro::{Bootstrap, Catalogue, Distro};
+    use crate::types::{Arch, Format, PackageManager};
 
     /// A Debian release as the catalogue would describe it, with a keyring to be named by the test.
     pub(crate) fn distro(suite: &str) -> Distro {

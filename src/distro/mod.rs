@@ -8,36 +8,7 @@ pub use catalogue::{Catalogue, keyring};
 
 use serde::Serialize;
 
-use crate::types::{Arch, Format};
-
-/// What installs build requirements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PackageManager {
-    Apt,
-    Dnf,
-    Zypper,
-}
-
-impl PackageManager {
-    pub const ALL: [PackageManager; 3] = [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            PackageManager::Apt => "apt",
-            PackageManager::Dnf => "dnf",
-            PackageManager::Zypper => "zypper",
-        }
-    }
-
-    /// The format of what it installs: the words of requirements of builds and tests.
-    pub fn format(self) -> Format {
-        match self {
-            PackageManager::Apt => Format::Deb,
-            PackageManager::Dnf | PackageManager::Zypper => Format::Rpm,
-        }
-    }
-}
+use crate::types::{Arch, Format, PackageManager};
 
 /// What rpm does by itself when files of a kind are installed, by triggers of the distribution's own packages or of rpm:
 /// scriptlets that would do the same are left out. An rpm without file triggers is older than 4.13.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{DistroError, PackageManager, Payload, Stage, SystemdWords, Trigger};
-use crate::types::{Arch, Format, nearest};
+use super::{DistroError, Payload, Stage, SystemdWords, Trigger};
+use crate::types::{Arch, Format, PackageManager, nearest};
 
 /// A definition as written.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@ use super::relation::{self, Alternative};
 use super::target_recipe::TargetRecipe;
 use super::words::Word;
 use crate::capability::{Capability, CapabilityKind};
-use crate::distro::{Distro, PackageManager};
+use crate::distro::Distro;
 use crate::recipe::{Recipe, Relations};
-use crate::types::Format;
+use crate::types::{Format, PackageManager};
 
 /// What a -dev package's .pc file needs to be read. RPM's -devel packages bring it along, Debian's do not.
 const PKG_CONFIG: &str = "/usr/bin/pkg-config";

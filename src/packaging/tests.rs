@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
-use crate::distro::{Bootstrap, Catalogue, PackageManager, Payload, RpmFacts, Security};
+use crate::distro::{Bootstrap, Catalogue, Payload, RpmFacts, Security};
 use crate::recipe::{
     Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, PackageArch, Packaging as OwnPackaging,
     Patch, RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
 };
-use crate::types::Arch;
+use crate::types::{Arch, PackageManager};
 
 mod assembled;
 mod assigned;

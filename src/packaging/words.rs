@@ -1,7 +1,7 @@
 //! Toolchain words: what every distribution has, under a name of its own. What has the same name everywhere (`make`,
 //! `cargo`, `cmake`, `meson`, `gettext`, …) needs no word: it is a package name like any other.
 
-use crate::distro::PackageManager;
+use crate::types::PackageManager;
 
 use super::managers;
 

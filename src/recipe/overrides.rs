@@ -7,9 +7,7 @@ use std::sync::Arc;
 use super::Selection;
 use super::document::Table;
 use super::reader::Problems;
-use crate::types::{Arch, Format, nearest};
-
-const MANAGERS: [&str; 3] = ["apt", "dnf", "zypper"];
+use crate::types::{Arch, Format, PackageManager, nearest};
 
 /// One override as written.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ pub(crate) struct Override {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Term {
     Format(Format),
-    Manager(String),
+    Manager(PackageManager),
     Arch(Arch),
     Variant(String),
     /// A distribution with or without its version: `debian`, `debian-12`. Which of the two, the target decides.
@@ -50,7 +48,7 @@ impl Term {
     fn weight(&self, selection: &Selection) -> Option<u32> {
         match self {
             Term::Format(format) => (selection.format == format.as_str()).then_some(1),
-            Term::Manager(manager) => (selection.manager == *manager).then_some(2),
+            Term::Manager(manager) => (selection.manager == manager.as_str()).then_some(2),
             Term::Distro(name) if *name == selection.distro_version => Some(8),
             Term::Distro(name) => (*name == selection.distro).then_some(4),
             Term::Glob(pattern) => glob_matches(pattern, &selection.distro_version).then_some(6),
@@ -70,7 +68,7 @@ impl Override {
     pub(crate) fn format(&self) -> Option<Format> {
         self.terms.iter().find_map(|term| match term {
             Term::Format(format) => Some(*format),
-            Term::Manager(manager) => Some(if manager == "apt" { Format::Deb } else { Format::Rpm }),
+            Term::Manager(manager) => Some(manager.format()),
             _ => None,
         })
     }
@@ -101,6 +99,15 @@ pub(crate) fn parse_selector(
     terms
 }
 
+fn terms() -> String {
+    let formats = Format::ALL.map(Format::as_str).join(", ");
+    let managers = PackageManager::ALL.map(PackageManager::as_str).join(", ");
+    format!(
+        "terms are a format ({formats}), a package manager ({managers}), a distribution (debian, debian-12, fedora-*), an \
+         architecture (arm64) or variant:NAME, joined by `/`"
+    )
+}
+
 fn parse_term(
     word: &str,
     selector: &str,
@@ -108,8 +115,6 @@ fn parse_term(
     variants: &[&str],
     problems: &Problems<'_>,
 ) -> Option<Term> {
-    const HELP: &str = "terms are a format (deb, rpm), a package manager (apt, dnf, zypper), a distribution (debian, \
-                        debian-12, fedora-*), an architecture (arm64) or variant:NAME, joined by `/`";
     if let Some(name) = word.strip_prefix("variant:") {
         if variants.contains(&name) {
             return Some(Term::Variant(name.to_owned()));
@@ -130,8 +135,8 @@ fn parse_term(
     if let Some(format) = Format::ALL.into_iter().find(|format| word == format.as_str()) {
         return Some(Term::Format(format));
     }
-    if MANAGERS.contains(&word) {
-        return Some(Term::Manager(word.to_owned()));
+    if let Some(manager) = PackageManager::ALL.into_iter().find(|manager| word == manager.as_str()) {
+        return Some(Term::Manager(manager));
     }
     if let Ok(arch) = word.parse() {
         return Some(Term::Arch(arch));
@@ -151,7 +156,7 @@ fn parse_term(
         } else {
             "this is no term".to_owned()
         };
-        problems.add(format!("`{selector}` is no selector"), span, label, Some(HELP.to_owned()));
+        problems.add(format!("`{selector}` is no selector"), span, label, Some(terms()));
         return None;
     }
     if variants.contains(&word) {

@@ -1,5 +1,5 @@
 //! Package managers: one descriptor each, so that nobody else asks which one it is. A new one is a file here, its scripts,
-//! its row in [`manager`] and in `distro::PackageManager`.
+//! its row in [`manager`] and in `types::PackageManager`.
 
 mod apt;
 mod descriptor;
@@ -8,7 +8,8 @@ mod rpm_on_debian;
 mod rpms;
 mod zypper;
 
-use crate::distro::{Distro, PackageManager};
+use crate::distro::Distro;
+use crate::types::PackageManager;
 
 use descriptor::Manager;
 
