@@ -290,33 +290,14 @@ pub(crate) fn distance_if_near(written: &str, candidate: &str) -> Option<usize> 
     if !word && length.abs_diff(other) > limit {
         return None;
     }
-    let distance = edit_distance(written, candidate);
+    // Swaps of neighbours, the commonest slip, count once.
+    let distance = strsim::osa_distance(written, candidate);
     (word || distance <= limit).then_some(distance)
 }
 
 /// `build-requires` contains the word `requires`.
 fn contains_word(written: &str, candidate: &str) -> bool {
     candidate.len() > 3 && written.split(['-', '_', '.']).any(|word| word == candidate)
-}
-
-/// Insertions, deletions, substitutions, and swaps of neighbours: the commonest slip of fingers counts once.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let substitute = above[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut least = substitute.min(above[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                least = least.min(before[j - 2] + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 /// A path in a container or a package, made absolute by the folder it is written in, and without `.` and `..`: by its
