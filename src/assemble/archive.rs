@@ -19,7 +19,7 @@ use crate::types::{Arch, Progress};
 ///
 /// # Errors
 /// When the archive cannot be read.
-pub async fn providers(
+pub(crate) async fn providers(
     archives: &Archives,
     distro: &Distro,
     arch: Arch,

@@ -7,7 +7,7 @@ use crate::archive::ArchiveError;
 
 /// Why no packages were made.
 #[derive(Debug, thiserror::Error)]
-pub enum AssembleError {
+pub(crate) enum AssembleError {
     /// The stream from the container broke, or is no tar.
     #[error("what was installed could not be downloaded")]
     Stream(#[source] io::Error),
@@ -25,7 +25,7 @@ pub enum AssembleError {
 
 impl AssembleError {
     /// Whether another attempt may well succeed.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         matches!(self, AssembleError::Stream(_) | AssembleError::Archive(ArchiveError::Fetch(_)))
     }
 }

@@ -38,7 +38,7 @@ const INTERPRETERS: &[(&str, &str)] = &[
 ];
 
 /// The relations that bring the libraries of a Debian archive: `libc6 (>= 2.36)` by `libc.so.6`.
-pub type Libraries = BTreeMap<String, String>;
+pub(crate) type Libraries = BTreeMap<String, String>;
 
 /// Libraries that some file needs and that no package of the set has, sorted.
 pub(super) fn foreign(tree: &Tree, layout: &Layout) -> BTreeSet<String> {

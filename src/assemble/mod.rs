@@ -37,14 +37,14 @@ use crate::packaging::Assembly;
 use crate::stream::guard::{self, Guard};
 use crate::types::{Arch, Format};
 
-pub use archive::providers;
-pub use error::AssembleError;
-pub use libraries::Libraries;
-pub use tree::Tree;
+pub(crate) use archive::providers;
+pub(crate) use error::AssembleError;
+pub(crate) use libraries::Libraries;
+pub(crate) use tree::Tree;
 
 /// A staged tree that is ready to become packages.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     tree: Tree,
     layout: layout::Layout,
     manifest: Manifest,
@@ -55,7 +55,7 @@ impl Staged {
     ///
     /// # Errors
     /// [`AssembleError::Refused`] with all that does not fit the recipe.
-    pub fn new(mut tree: Tree, assembly: &Assembly, libdir: &str) -> Result<Staged, AssembleError> {
+    pub(crate) fn new(mut tree: Tree, assembly: &Assembly, libdir: &str) -> Result<Staged, AssembleError> {
         let installed = manifest::installed(&tree);
         layout::compress_pages(&mut tree)?;
         system::gather_units(&mut tree);
@@ -71,22 +71,22 @@ impl Staged {
     }
 
     /// What was installed, for the packages to be held against.
-    pub fn into_manifest(self) -> Manifest {
+    pub(crate) fn into_manifest(self) -> Manifest {
         self.manifest
     }
 
     /// The libraries that have to come from the distribution.
-    pub fn foreign_libraries(&self) -> BTreeSet<String> {
+    pub(crate) fn foreign_libraries(&self) -> BTreeSet<String> {
         libraries::foreign(&self.tree, &self.layout)
     }
 
     /// Units that are packed, and neither enabled nor started, as the recipe does not name them.
-    pub fn undeclared_units(&self, assembly: &Assembly) -> Vec<String> {
+    pub(crate) fn undeclared_units(&self, assembly: &Assembly) -> Vec<String> {
         system::undeclared_units(assembly, &self.layout)
     }
 
     /// Writes the packages into `folder` and returns their paths, sorted. Blocks; CPU work runs on rayon.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         assembly: &Assembly,
         arch: Arch,

@@ -56,7 +56,7 @@ pub(super) struct Content {
 
 /// What was installed, by absolute path. Every path's parent is a folder in it.
 #[derive(Debug)]
-pub struct Tree {
+pub(crate) struct Tree {
     pub(super) nodes: BTreeMap<String, Node>,
     pub(super) contents: Vec<Content>,
     /// Licence files of the sources: name and content.
@@ -73,7 +73,7 @@ impl Tree {
     ///
     /// # Errors
     /// [`AssembleError::Refused`] with everything in it that no package may have.
-    pub fn receive(tar: impl Read, folder: &Path, root: &str, licences: &str) -> Result<Tree, AssembleError> {
+    pub(crate) fn receive(tar: impl Read, folder: &Path, root: &str, licences: &str) -> Result<Tree, AssembleError> {
         let mut tree = Tree {
             nodes: BTreeMap::new(),
             contents: Vec::new(),

@@ -17,7 +17,7 @@ use crate::types::printable;
 use context::Context;
 use missing::{Named, Strength};
 
-pub use missing::{Missing, MissingKind};
+pub(crate) use missing::{Missing, MissingKind};
 
 /// Things of one strength that are remembered; of more, the latest.
 const KEPT: usize = 8;
@@ -32,7 +32,7 @@ const NEAR_THE_END: u64 = 100;
 
 /// Reads output as it comes, cut anywhere. What it holds is bounded, and the same for every way of cutting.
 #[derive(Debug, Default)]
-pub struct Scanner {
+pub(crate) struct Scanner {
     current: Vec<u8>,
     /// The number of the line that `current` is the beginning of.
     line: u64,
@@ -43,7 +43,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// Takes output whose first byte belongs to line `line`.
-    pub fn feed(&mut self, mut line: u64, bytes: &[u8]) {
+    pub(crate) fn feed(&mut self, mut line: u64, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = part.strip_suffix(b"\n").unwrap_or(part);
             let room = LINE_BYTES.saturating_sub(self.current.len());
@@ -57,7 +57,7 @@ impl Scanner {
     }
 
     /// What the output so far says is missing, in its order.
-    pub fn missing(&mut self) -> Vec<Missing> {
+    pub(crate) fn missing(&mut self) -> Vec<Missing> {
         if !self.current.is_empty() {
             self.end_line();
         }

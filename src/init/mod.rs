@@ -20,14 +20,14 @@ use std::path::Path;
 
 use crate::recipe::RecipeFile;
 
-pub use model::{InitError, Request, SourceOf, Written};
-pub use tree::Tree;
+pub(crate) use model::{InitError, Request, SourceOf, Written};
+pub(crate) use tree::Tree;
 
 /// Looks at a project and writes a recipe for it, which loads.
 ///
 /// # Errors
 /// [`InitError::Invalid`] only: anything in the tree is data, and can at most be of no use.
-pub fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitError> {
+pub(crate) fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitError> {
     let mut draft = draft::Draft::default();
     system::read(tree, &mut draft);
     if draft.system.is_empty() && draft.debian.is_none() && draft.spec.is_none() {

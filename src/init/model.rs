@@ -6,7 +6,7 @@ use crate::recipe::RecipeError;
 
 /// What a recipe is wanted for.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     pub source: SourceOf,
     /// `strip` of the source, when it is not the default.
     pub strip: Option<u32>,
@@ -18,7 +18,7 @@ pub struct Request {
 
 /// Where the recipe gets the project from.
 #[derive(Debug, Clone)]
-pub enum SourceOf {
+pub(crate) enum SourceOf {
     /// A folder or archive, relative to the recipe.
     Path(String),
     Url {
@@ -29,7 +29,7 @@ pub enum SourceOf {
 
 /// A recipe, and what a person should know of it.
 #[derive(Debug)]
-pub struct Written {
+pub(crate) struct Written {
     pub text: String,
     pub name: String,
     pub version: String,
@@ -40,7 +40,7 @@ pub struct Written {
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum InitError {
+pub(crate) enum InitError {
     #[error("cannot read {}: {reason}", .path.display())]
     Read { path: PathBuf, reason: String },
     #[error("the archive cannot be read: {reason}")]

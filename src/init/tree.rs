@@ -22,7 +22,7 @@ const LARGEST_HEADER: u64 = 4 << 20;
 
 /// A project's files by their path from its top, `/`-separated.
 #[derive(Debug, Default)]
-pub struct Tree {
+pub(crate) struct Tree {
     files: BTreeMap<String, File>,
     /// The folder that all of an archive's files lie in, which was taken off their paths.
     top: Option<String>,
@@ -42,7 +42,7 @@ impl Tree {
     ///
     /// # Errors
     /// When the folder or a file in it cannot be read, or there are too many.
-    pub fn of_folder(folder: &Path) -> Result<Tree, InitError> {
+    pub(crate) fn of_folder(folder: &Path) -> Result<Tree, InitError> {
         let failed = |reason: String| InitError::Read { path: folder.to_owned(), reason };
         let mut tree = Tree::default();
         let walk = ignore::WalkBuilder::new(folder)
@@ -74,7 +74,7 @@ impl Tree {
     ///
     /// # Errors
     /// When it is damaged, or has too many files.
-    pub fn of_tar(reader: impl Read) -> Result<Tree, InitError> {
+    pub(crate) fn of_tar(reader: impl Read) -> Result<Tree, InitError> {
         let failed = |error: io::Error| InitError::Archive { reason: error.to_string() };
         let mut tree = Tree::default();
         let (reader, allowance) = Bounded::new(reader);
@@ -154,12 +154,12 @@ impl Tree {
     }
 
     /// Whether all files of an archive lay in one folder.
-    pub fn has_top(&self) -> bool {
+    pub(crate) fn has_top(&self) -> bool {
         self.top.is_some()
     }
 
     /// Whether `.gitignore` at the top has a line for a folder.
-    pub fn ignores(&self, folder: &str) -> bool {
+    pub(crate) fn ignores(&self, folder: &str) -> bool {
         let lines = self.text(".gitignore").unwrap_or_default().lines();
         lines.map(|line| line.trim().trim_matches('/')).any(|line| line == folder)
     }

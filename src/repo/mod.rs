@@ -9,14 +9,14 @@ mod rpm_md;
 use crate::artifact::ArtifactError;
 use crate::types::Format;
 
-pub use model::{IndexFile, ORIGIN, Package};
+pub(crate) use model::{IndexFile, ORIGIN, Package};
 
 /// The index of a folder that holds `packages`: a flat apt repository, or one with `repodata`. Reads their headers: call
 /// it from a blocking thread.
 ///
 /// # Errors
 /// When a package cannot be read.
-pub fn index(format: Format, packages: &[Package]) -> Result<Vec<IndexFile>, ArtifactError> {
+pub(crate) fn index(format: Format, packages: &[Package]) -> Result<Vec<IndexFile>, ArtifactError> {
     let mut sorted: Vec<&Package> = packages.iter().collect();
     sorted.sort_by(|a, b| a.artifact.file_name.cmp(&b.artifact.file_name));
     match format {

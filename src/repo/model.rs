@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use crate::artifact::Artifact;
 
 /// What indexes made here call themselves, for those who prefer one repository to others.
-pub const ORIGIN: &str = "farm-set";
+pub(crate) const ORIGIN: &str = "farm-set";
 
 /// A package of a repository: it lies in the folder that the index is of, under its own name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
+pub(crate) struct Package {
     pub artifact: Artifact,
     /// Where it is on this host.
     pub path: PathBuf,
@@ -17,7 +17,7 @@ pub struct Package {
 
 /// A file of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexFile {
+pub(crate) struct IndexFile {
     /// Relative to the repository's folder: `Packages`, `repodata/repomd.xml`.
     pub path: String,
     pub content: Vec<u8>,

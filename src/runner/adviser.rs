@@ -13,7 +13,7 @@ use crate::types::Progress;
 
 /// Knows which packages distributions have, and where recipes are written.
 #[async_trait]
-pub trait Adviser: fmt::Debug + Send + Sync {
+pub(crate) trait Adviser: fmt::Debug + Send + Sync {
     /// None where nobody can be asked: no network, or a distribution whose package manager resolves by itself.
     async fn advise(
         &self,
@@ -25,25 +25,4 @@ pub trait Adviser: fmt::Debug + Send + Sync {
 
     /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;
-}
-
-/// Knows nothing: hints say what is missing and what to ask for.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoAdviser;
-
-#[async_trait]
-impl Adviser for NoAdviser {
-    async fn advise(
-        &self,
-        _: &Job,
-        _: &Missing,
-        _: &dyn Progress,
-        _: &CancellationToken,
-    ) -> Option<(String, Vec<HintPackage>)> {
-        None
-    }
-
-    fn place(&self, _: &Target, _: &str) -> Option<RecipePlace> {
-        None
-    }
 }

@@ -111,16 +111,16 @@ async fn upload(
     };
     let mut files: Vec<(String, Content)> =
         packaging.files.iter().map(|file| (format!("{BUILD_ROOT}/{}", file.path), Content::of(file))).collect();
-    for patch in &ready.sources.patches {
-        files.push((format!("{patches}/{}", patch.name), Content::File(patch.path.clone())));
-    }
     if let (SourceLayout::Originals { .. }, Some(spec)) = (&packaging.sources, &work.job.recipe.packaging.spec) {
         let content = packaging_file(Some(&ready.sources), spec).await?;
         let name = spec.rsplit('/').next().unwrap_or(spec);
         files.push((format!("{BUILD_ROOT}/rpmbuild/SPECS/{name}"), Content::Bytes(content, 0o644)));
     }
-    let sources = source::upload(&ready.sources, what, BUILD_UID);
-    put(work, container, &root, sources).await?;
+    put(work, container, &root, source::upload(&ready.sources, what, BUILD_UID)).await?;
+    if !ready.sources.patches.is_empty() {
+        let patches = source::upload(&ready.sources, Upload::Patches { folder: patches }, BUILD_UID);
+        put(work, container, &root, patches).await?;
+    }
     if !files.is_empty() {
         put(work, container, &root, small_files(files, BUILD_UID, ready.sources.newest)).await?;
     }

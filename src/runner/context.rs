@@ -10,7 +10,7 @@ use crate::source::Sources;
 use crate::store::Store;
 
 /// What a run needs beside its plan.
-pub struct Context {
+pub(crate) struct Context {
     /// `20261122-235716-4f2a`: in labels and container names.
     pub run: String,
     pub engine: Arc<dyn Engine>,
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Context {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// Slots.
     pub jobs: usize,
     pub fail_fast: bool,

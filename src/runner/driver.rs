@@ -31,7 +31,7 @@ const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
 /// Runs all jobs of the plan. Ends after [`Event::RunFinished`] was sent; the reports are in plan order.
 ///
 /// A job that panics ends as [`Outcome::Infrastructure`] with the words `internal error`, and the run goes on.
-pub async fn run(
+pub(crate) async fn run(
     context: Context,
     plan: Plan,
     events: mpsc::UnboundedSender<Event>,

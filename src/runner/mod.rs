@@ -66,10 +66,10 @@ mod upgrade;
 mod watch;
 mod work;
 
-pub use adviser::{Adviser, NoAdviser};
-pub use context::{Context, Request, RunOptions};
-pub use driver::run;
-pub use set::{Available, SetInputs};
+pub(crate) use adviser::Adviser;
+pub(crate) use context::{Context, Request, RunOptions};
+pub(crate) use driver::run;
+pub(crate) use set::SetInputs;
 
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use crate::types::Format;
 
 /// What jobs take from each other. Keeps what it has read of packages.
 #[derive(Debug)]
-pub struct SetInputs {
+pub(crate) struct SetInputs {
     /// For each job, the others that it needs itself.
     needs: Vec<Vec<usize>>,
     heads: Mutex<HashMap<String, Arc<PackageHead>>>,
@@ -26,7 +26,7 @@ pub struct SetInputs {
 
 /// All that one job could take: the packages of everything that it needs.
 #[derive(Debug, Clone, Default)]
-pub struct Available {
+pub(crate) struct Available {
     packages: Vec<SetPackage>,
     /// By name: its own, and what it provides.
     by_name: HashMap<String, Vec<usize>>,
@@ -57,13 +57,13 @@ pub(crate) enum SetFile {
 }
 
 impl SetInputs {
-    pub fn new(jobs: &[Job]) -> SetInputs {
+    pub(crate) fn new(jobs: &[Job]) -> SetInputs {
         let needs = edges(jobs.iter().map(|job| (&job.target, job.needs.as_slice())));
         SetInputs { needs, heads: Mutex::default() }
     }
 
     /// The jobs that a job needs itself, by their numbers.
-    pub fn needs(&self, number: usize) -> &[usize] {
+    pub(crate) fn needs(&self, number: usize) -> &[usize] {
         &self.needs[number]
     }
 
@@ -71,7 +71,7 @@ impl SetInputs {
     ///
     /// # Errors
     /// A sentence for each need that the packages in the store do not meet.
-    pub fn of(&self, jobs: &[Job], number: usize, store: &Store) -> Result<Available, Vec<String>> {
+    pub(crate) fn of(&self, jobs: &[Job], number: usize, store: &Store) -> Result<Available, Vec<String>> {
         let mut available = Available::default();
         if self.needs[number].is_empty() {
             return Ok(available);
@@ -145,7 +145,7 @@ impl Available {
     }
 
     /// The packages as inputs of the job's key: `set.libpond-dev`, and `test.set.pond` for what only the test installs.
-    pub fn inputs(&self, tested: bool) -> BTreeMap<String, String> {
+    pub(crate) fn inputs(&self, tested: bool) -> BTreeMap<String, String> {
         let build = self.closure(self.build.iter().copied());
         let test = if tested { self.closure(self.test.union(&self.run).copied()) } else { BTreeSet::new() };
         let input = |prefix: &str, at: usize| {

@@ -24,7 +24,7 @@ const IGNORE_FILES: [&[u8]; 2] = [b".dockerignore", b".containerignore"];
 
 /// The files of a build context, looked at and not yet read.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// The Dockerfile's name among them: `packaging/Dockerfile`.
     dockerfile: String,
     found: Vec<Found>,
@@ -36,7 +36,7 @@ impl Context {
     /// # Errors
     /// When there is no such folder or Dockerfile, when the Dockerfile is not in it, when an ignore file cannot be
     /// understood, and for files and links that no context can hold.
-    pub fn of(root: &Path, dockerfile: &Dockerfile) -> Result<Context, SourceError> {
+    pub(crate) fn of(root: &Path, dockerfile: &Dockerfile) -> Result<Context, SourceError> {
         let origin = format!("build context {}", dockerfile.context);
         let top = walk::inside(root, &dockerfile.context)?;
         if !top.is_dir() {
@@ -79,12 +79,12 @@ impl Context {
     }
 
     /// The Dockerfile's name in the context.
-    pub fn dockerfile(&self) -> &str {
+    pub(crate) fn dockerfile(&self) -> &str {
         &self.dockerfile
     }
 
     /// Hex digest of the context: of names, contents and executable bits, and of which file the Dockerfile is.
-    pub fn digest(&self) -> Result<String, SourceError> {
+    pub(crate) fn digest(&self) -> Result<String, SourceError> {
         let digests = found_digests(&self.found)?;
         Ok(self.digest_of(&digests))
     }
@@ -98,7 +98,7 @@ impl Context {
 
     /// The context as an uncompressed tar stream: owned by 0:0, all of one time, files of mode 0644 or 0755. It breaks off
     /// with an error where what is read is not what `digest` says, so that no image is taken for that of other files.
-    pub fn stream(self, digest: String) -> ByteStream {
+    pub(crate) fn stream(self, digest: String) -> ByteStream {
         stream::from_tar(move |tar| {
             let mut folders: HashSet<&[u8]> = HashSet::new();
             let mut digests = Vec::with_capacity(self.found.len());

@@ -41,17 +41,17 @@ use crate::fetch::Fetcher;
 use crate::recipe::{Origin, Source};
 use crate::types::{Address, Progress};
 
-pub use context::Context;
-pub use error::SourceError;
+pub(crate) use context::Context;
+pub(crate) use error::SourceError;
 use error::problem_at;
 use local::{blocking, content, lock_file};
 use make::{Original, Part, build, file_name, top_name};
 use prepared::{Loaded, load};
-pub use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
-pub use project::{MetadataError, metadata};
-pub use tree::EARLIEST;
+pub(crate) use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
+pub(crate) use project::{MetadataError, metadata};
+pub(crate) use tree::EARLIEST;
 use tree::refused;
-pub use upload::{Upload, originals_stream, patches_stream, read_file, tarball_stream, tree_stream, upload};
+pub(crate) use upload::{Upload, read_file, upload};
 use walk::{Found, Local, What};
 
 /// Part of every key: to be raised when the same sources give another tree.
@@ -62,7 +62,7 @@ const PREPARED_FORMAT: &str = "farm prepared sources 2";
 
 /// Where sources are kept on this host, and how they are fetched.
 #[derive(Debug, Clone)]
-pub struct Sources {
+pub(crate) struct Sources {
     pub cache: PathBuf,
     pub fetcher: Fetcher,
     /// Base URL for `mirror://NAME/…`, by name; chosen by the caller (`archive::mirror`).
@@ -75,7 +75,7 @@ pub struct Sources {
 ///
 /// # Errors
 /// When a path or patch that the recipe names cannot be read.
-pub fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceError> {
+pub(crate) fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, SourceError> {
     let mut whole = Sha256::new();
     add(&mut whole, &[TREE_FORMAT.as_bytes()]);
     for source in sources {
@@ -159,7 +159,7 @@ impl Sources {
     /// Fetches and prepares. Two calls for the same sources do the work once, also across processes.
     ///
     /// `name` and `version` name the top folder of originals made from paths and git.
-    pub async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         root: &Path,
         name: &str,
@@ -287,7 +287,7 @@ impl Sources {
 
     /// Downloads a file whose hash nobody has written down yet, and keeps it as a download of that hash, which is
     /// returned: a source with this address and hash is then not fetched again.
-    pub async fn first_download(
+    pub(crate) async fn first_download(
         &self,
         url: &str,
         progress: &dyn Progress,

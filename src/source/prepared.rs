@@ -17,7 +17,7 @@ const ENTRY_FILE: &str = "prepared.json";
 
 /// Sources made ready on this host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// An uncompressed tar of the source tree, without a top folder. Every entry belongs to 0:0, files have mode 0644
     /// or 0755, and no entry lies outside or behind a link.
     pub tree: PathBuf,
@@ -39,7 +39,7 @@ pub struct Prepared {
 
 /// A file and what it must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedFile {
+pub(crate) struct PreparedFile {
     pub name: String,
     pub path: PathBuf,
     /// Hex.
@@ -47,7 +47,7 @@ pub struct PreparedFile {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedPatch {
+pub(crate) struct PreparedPatch {
     pub name: String,
     pub path: PathBuf,
     /// Folder in the source tree; `.` for its top.
@@ -198,7 +198,7 @@ pub(super) fn disown(tree: &Path) {
 ///
 /// # Errors
 /// When the cache cannot be read.
-pub fn verify_prepared(cache: &Path) -> Result<(usize, Vec<PathBuf>), SourceError> {
+pub(crate) fn verify_prepared(cache: &Path) -> Result<(usize, Vec<PathBuf>), SourceError> {
     let parent = cache.join("sources");
     let entries = match fs::read_dir(&parent) {
         Ok(entries) => entries,

@@ -27,7 +27,7 @@ pub(super) const LONGEST_NAME: usize = 4096;
 pub(super) const FIXED_TIME: i64 = 315_532_800;
 /// What a date of packages cannot be before: rpm passes over changelogs of the years before 1990. Noon, so that it is that
 /// day in every time zone of a tool.
-pub const EARLIEST: i64 = 631_195_200;
+pub(crate) const EARLIEST: i64 = 631_195_200;
 /// 9999-12-31
 const LATEST_TIME: i64 = 253_402_300_799;
 

@@ -11,7 +11,7 @@ use crate::stream::{self, ByteStream};
 /// In which shape sources are uploaded. Folders and paths are absolute, in the container; folders on the way are part
 /// of the stream and belong to the same user, so they must lie in a place of that user's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Upload {
+pub(crate) enum Upload {
     /// The tree, below `folder`.
     Tree { folder: String },
     /// One uncompressed tar at `path`, in which the tree lies below the folder `top`, owned by root.
@@ -23,7 +23,7 @@ pub enum Upload {
 }
 
 /// A tar stream that, unpacked at `/`, puts the sources where `what` says, owned by `uid`:`uid`.
-pub fn upload(prepared: &Prepared, what: Upload, uid: u32) -> ByteStream {
+pub(crate) fn upload(prepared: &Prepared, what: Upload, uid: u32) -> ByteStream {
     match what {
         Upload::Tree { folder } => tree_stream(prepared, &folder, uid),
         Upload::Tarball { path, top } => tarball_stream(prepared, &path, &top, uid),
@@ -33,7 +33,7 @@ pub fn upload(prepared: &Prepared, what: Upload, uid: u32) -> ByteStream {
 }
 
 /// [`Upload::Tree`]
-pub fn tree_stream(prepared: &Prepared, prefix: &str, uid: u32) -> ByteStream {
+pub(crate) fn tree_stream(prepared: &Prepared, prefix: &str, uid: u32) -> ByteStream {
     let (tree, prefix) = (Tree::of(prepared), prefix.to_owned());
     stream::from_tar(move |tar| {
         append_folders(tar, &prefix, uid)?;
@@ -42,13 +42,13 @@ pub fn tree_stream(prepared: &Prepared, prefix: &str, uid: u32) -> ByteStream {
 }
 
 /// [`Upload::Tarball`]
-pub fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> ByteStream {
+pub(crate) fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> ByteStream {
     let (tree, path, top) = (Tree::of(prepared), path.to_owned(), top.to_owned());
     stream::from_tar(move |tar| {
         append_folders(tar, parent(&path), uid)?;
         // The size stands before the content, so it is counted first: without reading the contents, only seeking.
         let size = write_tarball(&mut io::sink(), &tree, &top, false)?;
-        append_header(tar, &path, uid, size)?;
+        append_header(tar, &path, uid, size, FIXED_TIME)?;
         let written = write_tarball(tar.get_mut(), &tree, &top, true)?;
         if written != size {
             return Err(io::Error::other(format!("{} changed while it was read", tree.path.display())));
@@ -58,27 +58,28 @@ pub fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u32) -> B
 }
 
 /// [`Upload::Originals`]
-pub fn originals_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
-    files_stream(prepared, prepared.originals.clone(), folder, uid)
+pub(crate) fn originals_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
+    files_stream(prepared, prepared.originals.clone(), folder, uid, FIXED_TIME)
 }
 
 /// [`Upload::Patches`]
-pub fn patches_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
+pub(crate) fn patches_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
     let file = |patch: &PreparedPatch| PreparedFile {
         name: patch.name.clone(),
         path: patch.path.clone(),
         sha256: patch.sha256.clone(),
     };
-    files_stream(prepared, prepared.patches.iter().map(file).collect(), folder, uid)
+    // They go into source packages, which have the time of what is newest.
+    files_stream(prepared, prepared.patches.iter().map(file).collect(), folder, uid, prepared.newest)
 }
 
-fn files_stream(prepared: &Prepared, files: Vec<PreparedFile>, folder: &str, uid: u32) -> ByteStream {
+fn files_stream(prepared: &Prepared, files: Vec<PreparedFile>, folder: &str, uid: u32, time: i64) -> ByteStream {
     let (tree, folder) = (prepared.tree.clone(), folder.to_owned());
     stream::from_tar(move |tar| {
         append_folders(tar, &folder, uid)?;
         for PreparedFile { name, path, sha256 } in &files {
             let size = std::fs::metadata(path)?.len();
-            append_header(tar, &format!("{folder}/{name}"), uid, size)?;
+            append_header(tar, &format!("{folder}/{name}"), uid, size, time)?;
             let mut file = prepared::open(path)?;
             if io::copy(&mut (&mut file).take(size), tar.get_mut())? != size || file.finish()? != *sha256 {
                 return Err(damaged(path, &tree));
@@ -115,7 +116,7 @@ fn damaged(path: &Path, tree: &Path) -> io::Error {
 ///
 /// # Errors
 /// When the tree cannot be read, or the file is larger.
-pub fn read_file(prepared: &Prepared, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
+pub(crate) fn read_file(prepared: &Prepared, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
     let failed = |source| SourceError::Io { path: prepared.tree.clone(), source };
     let mut wanted = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect::<Vec<_>>().join("/");
     // As many links as Linux follows.
@@ -261,8 +262,8 @@ fn append_folders(tar: &mut tar::Builder<&mut dyn Write>, folder: &str, uid: u32
 }
 
 /// Appends the header of a file whose `size` bytes, and [`pad`], the caller writes next.
-fn append_header(tar: &mut tar::Builder<&mut dyn Write>, path: &str, uid: u32, size: u64) -> io::Result<()> {
-    let mut header = header(tar::EntryType::Regular, size, 0o644, FIXED_TIME);
+fn append_header(tar: &mut tar::Builder<&mut dyn Write>, path: &str, uid: u32, size: u64, time: i64) -> io::Result<()> {
+    let mut header = header(tar::EntryType::Regular, size, 0o644, time);
     header.set_uid(uid.into());
     header.set_gid(uid.into());
     tar.append_data(&mut header, os_path(&below("", path.as_bytes())), io::empty())

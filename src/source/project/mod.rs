@@ -37,7 +37,7 @@ const TAGS: &str = "*[0-9]*";
 
 /// Why a project does not say what its recipe leaves to it.
 #[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
+pub(crate) enum MetadataError {
     /// What the recipe asks for is not there: at a place in its text.
     #[error("{}", .0.message)]
     Problem(Problem),
@@ -49,7 +49,7 @@ pub enum MetadataError {
 /// whatever the recipe says. A recipe of downloads alone has no such tree.
 ///
 /// `cache` is that of [`super::Sources`]; `file` is where the recipe was read.
-pub async fn metadata(
+pub(crate) async fn metadata(
     cache: &Path,
     file: &Path,
     recipe: &MergedRecipe,
