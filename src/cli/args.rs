@@ -96,6 +96,9 @@ pub(crate) struct SelectionArgs {
     /// All targets of a matrix of the recipe; without a name, of the default one
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "default")]
     pub matrix: Option<String>,
+    /// Build for these distributions, whatever the matrix says: `debian-13,fedora-44`, `'*'`; -t chooses among them
+    #[arg(long = "distro", value_name = "DISTRO", value_delimiter = ',')]
+    pub distros: Vec<String>,
     /// Only targets that match: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`; can be repeated
     #[arg(short, long = "target", value_name = "PATTERN")]
     pub targets: Vec<String>,
@@ -111,6 +114,7 @@ impl SelectionArgs {
     pub(crate) fn selection(&self) -> Selection {
         Selection {
             matrix: self.matrix.clone(),
+            distros: self.distros.clone(),
             targets: self.targets.clone(),
             formats: self.formats.clone(),
             arches: self.arches.clone(),

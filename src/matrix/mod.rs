@@ -15,6 +15,9 @@ use crate::types::{Arch as Architecture, Format, nearest};
 
 pub use pattern::Pattern;
 
+/// `[matrix]` itself, among the named ones.
+pub const DEFAULT_MATRIX: &str = "default";
+
 /// One cell of the matrix. Its id is stable and used everywhere: `hello@debian-12/amd64`, `jq+minimal@fedora-43/x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Target {
@@ -54,24 +57,75 @@ pub fn expand(
     catalogue: &Catalogue,
     engine_arch: Architecture,
 ) -> Result<Vec<Target>, MatrixError> {
-    let Some(spec) = recipe.matrices.get(matrix) else {
-        return Err(MatrixError::UnknownMatrix {
-            path: recipe.path.clone(),
-            name: matrix.to_owned(),
-            known: recipe.matrices.keys().cloned().collect(),
-        });
-    };
+    let spec = recipe.matrices.get(matrix).ok_or_else(|| unknown_matrix(recipe, matrix))?;
     let mut problems = Vec::new();
-    check_overrides(recipe, catalogue, &mut problems);
     let distros = choose_distros(spec, catalogue, &mut problems);
-    let arches = choose_arches(spec, &distros, engine_arch, &mut problems);
     let exclude = parse_excludes(spec, catalogue, &mut problems);
+    let mut targets = expand_on(recipe, spec, &distros, catalogue, engine_arch, problems)?;
+    targets.retain(|target| !exclude.iter().any(|pattern| pattern.matches(target)));
+    Ok(targets)
+}
+
+/// As [`expand`], for these distributions in place of those that the matrix has and excludes. A recipe without a `[matrix]`
+/// is built for the engine's architecture, without variants.
+///
+/// # Errors
+/// Unknown architectures, an unknown matrix name.
+pub fn expand_ad_hoc(
+    recipe: &RecipeFile,
+    matrix: &str,
+    distros: &[&Arc<Distro>],
+    catalogue: &Catalogue,
+    engine_arch: Architecture,
+) -> Result<Vec<Target>, MatrixError> {
+    let none = MatrixSpec::default();
+    let spec = match recipe.matrices.get(matrix) {
+        None if matrix == DEFAULT_MATRIX => &none,
+        spec => spec.ok_or_else(|| unknown_matrix(recipe, matrix))?,
+    };
+    expand_on(recipe, spec, distros, catalogue, engine_arch, Vec::new())
+}
+
+/// The distributions that patterns name, in their order.
+///
+/// # Errors
+/// The first that matches none that is known: what is wrong, and what may be meant.
+pub fn distros_named<'a>(
+    patterns: &[String],
+    catalogue: &'a Catalogue,
+) -> Result<Vec<&'a Arc<Distro>>, (String, String)> {
+    let distros = patterns.iter().map(|pattern| (pattern.clone(), 0..0)).collect();
+    let mut problems = Vec::new();
+    let chosen = choose_distros(&MatrixSpec { distros, ..MatrixSpec::default() }, catalogue, &mut problems);
+    match problems.into_iter().next() {
+        None => Ok(chosen),
+        Some(problem) => {
+            let help = problem.help.map(|help| format!("; {help}")).unwrap_or_default();
+            Err((problem.message, format!("{}{help}", problem.label)))
+        }
+    }
+}
+
+fn unknown_matrix(recipe: &RecipeFile, name: &str) -> MatrixError {
+    let known = recipe.matrices.keys().cloned().collect();
+    MatrixError::UnknownMatrix { path: recipe.path.clone(), name: name.to_owned(), known }
+}
+
+fn expand_on(
+    recipe: &RecipeFile,
+    spec: &MatrixSpec,
+    distros: &[&Arc<Distro>],
+    catalogue: &Catalogue,
+    engine_arch: Architecture,
+    mut problems: Vec<Problem>,
+) -> Result<Vec<Target>, MatrixError> {
+    check_overrides(recipe, catalogue, &mut problems);
+    let arches = choose_arches(spec, distros, engine_arch, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span.start);
         let (path, text) = (recipe.path.clone(), Arc::clone(&recipe.text));
         return Err(MatrixError::Invalid { path, text, problems });
     }
-
     let variants: Vec<Option<&String>> =
         if spec.variants.is_empty() { vec![None] } else { spec.variants.keys().map(Some).collect() };
     let mut targets = Vec::new();
@@ -87,9 +141,6 @@ pub fn expand(
                     format: distro.format,
                     variant: variant.cloned(),
                 };
-                if exclude.iter().any(|pattern| pattern.matches(&target)) {
-                    continue;
-                }
                 if Some(arch) != preferred && recipe.built_once(&selection_on(&target, distro)) {
                     continue;
                 }

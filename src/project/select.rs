@@ -1,14 +1,14 @@
 //! Which targets of a project are meant.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::load::find;
 use super::{Project, ProjectError};
-use crate::matrix::{self, Filter, MatrixError, Target};
+use crate::distro::Distro;
+use crate::matrix::{self, DEFAULT_MATRIX, Filter, MatrixError, Target};
 use crate::types::{Arch, Format, nearest, printable};
 
-/// `[matrix]` itself.
-const DEFAULT_MATRIX: &str = "default";
 /// Targets that are named when none matched.
 const SUGGESTIONS: usize = 3;
 
@@ -18,6 +18,9 @@ pub struct Selection {
     /// All targets of a named matrix (`default`: of `[matrix]`). None: those that `targets` match, of all matrices; without
     /// these, the first of the default one.
     pub matrix: Option<String>,
+    /// Distributions that are built for in place of those that the matrix names and excludes: ids or globs. Empty: those of
+    /// the matrix.
+    pub distros: Vec<String>,
     /// Patterns: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`. One of them has to match.
     pub targets: Vec<String>,
     /// Any of them; empty: all.
@@ -32,6 +35,8 @@ pub struct Selected<'a> {
     pub(super) project: &'a Project,
     /// The architecture of matrices that name none.
     pub(super) arch: Arch,
+    /// Those of [`Selection::distros`], which all recipes of the set are built for, then.
+    pub(super) distros: Vec<&'a Arc<Distro>>,
     pub(super) targets: Vec<Target>,
 }
 
@@ -54,6 +59,8 @@ impl Project {
                 return Err(ProjectError::request(message, matrix::PATTERN_HELP));
             }
         }
+        let distros = matrix::distros_named(&selection.distros, self.catalogue())
+            .map_err(|(message, help)| ProjectError::request(message, help))?;
         let filter = Filter {
             targets: selection.targets.clone(),
             formats: selection.formats.clone(),
@@ -67,7 +74,7 @@ impl Project {
                 // Of several recipes, those without the matrix take no part in it.
                 Some(name) if known_somewhere(name) && !recipe.matrices.contains_key(name) => Vec::new(),
                 Some(name) => vec![name],
-                None if selection.targets.is_empty() => vec![DEFAULT_MATRIX],
+                None if selection.targets.is_empty() || !distros.is_empty() => vec![DEFAULT_MATRIX],
                 None => {
                     let default = recipe.matrices.contains_key(DEFAULT_MATRIX).then_some(DEFAULT_MATRIX);
                     let others = recipe.matrices.keys().map(String::as_str).filter(|name| *name != DEFAULT_MATRIX);
@@ -77,17 +84,20 @@ impl Project {
             let mut targets: Vec<Target> = Vec::new();
             let mut seen = HashSet::new();
             for name in names {
-                let expanded = matrix::expand(recipe, name, self.catalogue(), arch)
-                    .map_err(|error| unknown_matrix_or(error, name, self))?;
+                let expanded = match distros.is_empty() {
+                    true => matrix::expand(recipe, name, self.catalogue(), arch),
+                    false => matrix::expand_ad_hoc(recipe, name, &distros, self.catalogue(), arch),
+                };
+                let expanded = expanded.map_err(|error| unknown_matrix_or(error, name, self))?;
                 targets.extend(expanded.into_iter().filter(|target| seen.insert(target.clone())));
             }
             let matching = targets.iter().filter(|target| filter.matches(target)).cloned();
-            let first_only = selection.matrix.is_none() && selection.targets.is_empty();
+            let first_only = selection.matrix.is_none() && selection.targets.is_empty() && distros.is_empty();
             chosen.extend(matching.take(if first_only { 1 } else { usize::MAX }));
             all.append(&mut targets);
         }
         match chosen.is_empty() {
-            false => Ok(Selected { project: self, arch, targets: chosen }),
+            false => Ok(Selected { project: self, arch, distros, targets: chosen }),
             true => Err(nothing_matched(selection, &all)),
         }
     }
@@ -110,6 +120,7 @@ fn unknown_matrix_or(error: MatrixError, name: &str, project: &Project) -> Proje
 
 fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
     let mut wanted: Vec<String> = asked.targets.iter().map(|pattern| format!("-t {pattern}")).collect();
+    wanted.extend(asked.distros.iter().map(|distro| format!("--distro {distro}")));
     wanted.extend(asked.formats.iter().map(|format| format!("--format {format}")));
     wanted.extend(asked.arches.iter().map(|arch| format!("--arch {arch}")));
     if let Some(matrix) = &asked.matrix {

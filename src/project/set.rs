@@ -38,6 +38,7 @@ pub(super) async fn complete<'a>(
     let mut set = Set {
         project,
         engine_arch: selected.arch,
+        distros: &selected.distros,
         recipes,
         targets: vec![None; project.set().len()],
         places: HashMap::new(),
@@ -91,6 +92,8 @@ pub(super) async fn complete<'a>(
 struct Set<'a, 'r> {
     project: &'a Project,
     engine_arch: Arch,
+    /// Those that all recipes are built for, beside what their matrices say.
+    distros: &'r [&'a Arc<Distro>],
     recipes: &'r mut Recipes<'a>,
     /// All targets of each recipe, over all its matrices.
     targets: Vec<Option<Vec<Target>>>,
@@ -148,12 +151,13 @@ impl<'a> Set<'a, '_> {
             Some(known) => known,
             None => {
                 let mut all: Vec<Target> = Vec::new();
-                for name in file.matrices.keys() {
-                    // What is wrong with a matrix is told when it is asked for; a recipe that merely lies beside another may
-                    // name distributions that are unknown here.
-                    let Ok(expanded) = matrix::expand(file, name, self.project.catalogue(), self.engine_arch) else {
-                        continue;
-                    };
+                let catalogue = self.project.catalogue();
+                let ad_hoc =
+                    matrix::expand_ad_hoc(file, matrix::DEFAULT_MATRIX, self.distros, catalogue, self.engine_arch);
+                let expand = |name: &String| matrix::expand(file, name, catalogue, self.engine_arch);
+                // What is wrong with a matrix is told when it is asked for; a recipe that merely lies beside another may
+                // name distributions that are unknown here.
+                for expanded in file.matrices.keys().map(expand).chain([ad_hoc]).flatten() {
                     all.extend(expanded.into_iter().filter(|target| !all.contains(target)).collect::<Vec<_>>());
                 }
                 all
@@ -208,10 +212,14 @@ mod tests {
     }
 
     fn complete_in(folder: &Path, recipes: &[&str], targets: &[&str]) -> Result<Vec<String>, ProjectError> {
+        let targets = targets.iter().map(|target| (*target).to_owned()).collect();
+        completed(folder, recipes, &Selection { targets, ..Selection::default() })
+    }
+
+    fn completed(folder: &Path, recipes: &[&str], selection: &Selection) -> Result<Vec<String>, ProjectError> {
         let recipes: Vec<PathBuf> = recipes.iter().map(PathBuf::from).collect();
         let project = Project::load(folder, &recipes)?;
-        let targets = targets.iter().map(|target| (*target).to_owned()).collect();
-        let selected = project.select(&Selection { targets, ..Selection::default() }, Arch::Amd64)?;
+        let selected = project.select(selection, Arch::Amd64)?;
         let cache = folder.join("cache");
         let mut recipes = Recipes::new(&project, &cache, false);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -219,6 +227,33 @@ mod tests {
         let shown =
             |member: &Member| format!("{}{}", member.target, if member.only_needed { " for others" } else { "" });
         Ok(members.iter().map(shown).collect())
+    }
+
+    #[test]
+    fn distributions_of_the_command_line_stand_in_for_those_of_all_matrices() {
+        let split = "[matrix]\ndistros = [\"debian-12\"]\nexclude = [\"debian-13\"]\n[matrix.variants.plain]\n";
+        let folder = folder(&[("pond", ""), ("reed", NEEDS_POND), ("heron", split)]);
+        let on = |distros: &[&str], targets: &[&str], recipe: &str| {
+            let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+            let selection = Selection { distros: owned(distros), targets: owned(targets), ..Selection::default() };
+            completed(folder.path(), &[recipe], &selection)
+        };
+        // What it needs of its set is built there, too, though no matrix has it.
+        let reeds = ["pond@fedora-44/x86_64 for others", "reed@fedora-44/x86_64"];
+        assert_eq!(on(&["fedora-44"], &[], "reed").unwrap(), reeds);
+        assert_eq!(on(&["*"], &["fedora-44"], "reed").unwrap(), reeds);
+        // All that are named are meant, in their order; variants stay, what the matrix excludes does not count.
+        assert_eq!(
+            on(&["debian-13", "debian-12"], &[], "heron").unwrap(),
+            ["heron+plain@debian-13/amd64", "heron+plain@debian-12/amd64"]
+        );
+        let Err(ProjectError::Request { message, help }) = on(&["fedora44"], &[], "pond") else { panic!() };
+        assert_eq!(message, "unknown distribution `fedora44`");
+        assert!(help.unwrap().starts_with("did you mean `fedora-44`?"));
+        let Err(ProjectError::NothingMatched { message, .. }) = on(&["debian-13"], &["debian-12"], "pond") else {
+            panic!()
+        };
+        assert_eq!(message, "no target matches -t debian-12 --distro debian-13");
     }
 
     const NEEDS_POND: &str = "requires = [\"pond\"]";
