@@ -102,6 +102,7 @@ pub fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<St
     let processes = processes.to_string();
     [
         ("LIBDIR", libdir),
+        ("FARM_ARCH", arch.for_format(format).to_owned()),
         ("FARM_PARALLEL", processes.clone()),
         ("MAKEFLAGS", format!("-j{processes}")),
         ("CARGO_BUILD_JOBS", processes.clone()),

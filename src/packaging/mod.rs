@@ -34,7 +34,7 @@ use std::collections::BTreeMap;
 use crate::distro::Distro;
 use crate::formats::relation;
 use crate::recipe::Recipe;
-use crate::types::{Format, SharedText};
+use crate::types::{Arch, Format, SharedText};
 
 pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
 pub use assembly::assembly_env;
@@ -135,13 +135,17 @@ pub fn assembly(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) 
     assembly::assembly(recipe, distro, source_date_epoch)
 }
 
-/// How the environment of a build step says that it may run `processes` at a time. Not part of [`Packaging`]: it must
-/// not change what is built.
-pub fn parallelism(format: Format, processes: usize) -> (String, String) {
-    match format {
-        Format::Deb => ("DEB_BUILD_OPTIONS".to_owned(), format!("parallel={processes}")),
-        Format::Rpm => ("RPM_BUILD_NCPUS".to_owned(), processes.to_string()),
-    }
+/// What the environment of a build step says of the target and the machine: `FARM_ARCH`, in the words of the format, and
+/// that the step may run `processes` at a time. Not part of [`Packaging`], which targets of all architectures share and
+/// which must not change with the machine.
+pub fn step_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
+    let (name, value) = match format {
+        Format::Deb => ("DEB_BUILD_OPTIONS", format!("parallel={processes}")),
+        Format::Rpm => ("RPM_BUILD_NCPUS", processes.to_string()),
+    };
+    [("FARM_ARCH", arch.for_format(format).to_owned()), (name, value)]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
 }
 
 fn installed_check(distro: &Distro) -> SharedText {

@@ -12,6 +12,7 @@ use super::environment;
 use super::keys;
 use super::overrides::{self, Override, Term};
 use super::reader::{Problems, Section};
+use super::scripts;
 use super::sections;
 use super::template::{self, Variables};
 use super::values::NameRule;
@@ -106,13 +107,14 @@ impl RecipeFile {
             problems: vec![problem],
         })?;
         let invalid = |problems| RecipeError::Invalid { path: path.to_owned(), text: text.as_str().into(), problems };
-        let whole = document::parse(&text).map_err(invalid)?;
+        let written = document::parse(&text).map_err(invalid)?;
         let root = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
 
         let problems = Problems::new(&text);
+        let whole = scripts::inlined(&written, &root, &problems);
         Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
         let matrices = sections::read_matrices(&whole, &problems);
         let variants: Vec<&str> =

@@ -79,6 +79,8 @@ pub(crate) static ALTERNATIVE_LINK: Schema =
 pub(crate) static VERSION: Schema = Schema { title: "[package.version]", keys: &["from", "file", "tags", "suffix"] };
 pub(crate) static CHANGELOG: Schema = Schema { title: "[package.changelog]", keys: &["from", "file"] };
 pub(crate) static DATE: Schema = Schema { title: "[package.date]", keys: &["from"] };
+/// In place of a script.
+pub(crate) static SCRIPT_FILE: Schema = Schema { title: "[package.scripts.NAME]", keys: &["file"] };
 pub(crate) static SCRIPTS: Schema =
     Schema { title: "[package.scripts]", keys: &["pre-install", "post-install", "pre-remove", "post-remove"] };
 pub(crate) static SOURCE: Schema = Schema {

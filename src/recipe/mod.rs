@@ -21,6 +21,7 @@ mod project;
 mod reader;
 mod relations;
 mod schema;
+mod scripts;
 mod sections;
 mod shared;
 mod syntax;

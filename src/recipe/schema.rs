@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{
     ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE,
-    PACKAGING, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -167,12 +167,19 @@ pub(crate) static DESCRIBED: &[Described] = &[
         name: "scripts",
         meaning: "Shell that the package manager runs on the user's machine.",
         keys: &[
-            ("pre-install", Text, "Before the files are there."),
-            ("post-install", Text, "When the files are there."),
-            ("pre-remove", Text, "Before the files are removed."),
-            ("post-remove", Text, "When the files are gone."),
+            ("pre-install", TextOr(&SCRIPT_FILE), "Before the files are there."),
+            ("post-install", TextOr(&SCRIPT_FILE), "When the files are there."),
+            ("pre-remove", TextOr(&SCRIPT_FILE), "Before the files are removed."),
+            ("post-remove", TextOr(&SCRIPT_FILE), "When the files are gone."),
         ],
         required: &[],
+    },
+    Described {
+        schema: &SCRIPT_FILE,
+        name: "script-file",
+        meaning: "Where the script is kept.",
+        keys: &[("file", Text, "A file with a script for sh, its path from the folder of the recipe.")],
+        required: &["file"],
     },
     Described {
         schema: &SERVICE,
@@ -248,9 +255,9 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("requires", Texts, "Packages needed to build, beside the distribution's own toolchain."),
             ("env", TextMap, "Environment of the scripts."),
-            ("build", Text, "Compiles."),
-            ("check", Text, "Runs the test suite."),
-            ("install", Text, "Installs below $DESTDIR."),
+            ("build", TextOr(&SCRIPT_FILE), "Compiles."),
+            ("check", TextOr(&SCRIPT_FILE), "Runs the test suite."),
+            ("install", TextOr(&SCRIPT_FILE), "Installs below $DESTDIR."),
             ("network", Boolean, "Leaves the network on while building."),
             ("strip", BooleanOrTexts, "Whether symbols leave the packages; patterns name files that stay as they are."),
         ],
@@ -327,7 +334,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         name: "test",
         meaning: "Tried in a fresh container in which the packages are installed.",
         keys: &[
-            ("script", Text, "Run as root, with -e."),
+            ("script", TextOr(&SCRIPT_FILE), "Run as root, with -e."),
             ("requires", Texts, "Packages to install beside the built ones."),
             ("network", Boolean, "Leaves the network on for the packages' own scripts and the test."),
         ],

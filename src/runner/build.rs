@@ -87,7 +87,7 @@ async fn in_container(
     if started.is_none() {
         start(container).await?;
     }
-    let env = BTreeMap::from([packaging::parallelism(work.job.distro.format, work.job.limits.parallel)]);
+    let env = packaging::step_env(work.job.distro.format, work.job.target.arch, work.job.limits.parallel);
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }

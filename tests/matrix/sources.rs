@@ -49,7 +49,7 @@ SOURCE
 series = "patches/series"
 
 [build]
-build = "cc $CFLAGS $LDFLAGS -o hi greeter.c && grep -q 'good day' words/words.txt"
+build = { file = "build.sh" }
 install = "install -D hi $DESTDIR/usr/bin/$FARM_NAME"
 
 [test]
@@ -67,6 +67,10 @@ greeting = "hi"
 [override."variant:minimal".package]
 name = "greeter-minimal"
 "#;
+
+/// The `build` of [`RECIPE`], which stands in a file.
+const BUILD: &str = "#!/bin/sh\ntest \"$FARM_ARCH\" = \"$(dpkg --print-architecture)\" || test \"$FARM_ARCH\" = \"$(uname -m)\"\n\
+                     cc $CFLAGS $LDFLAGS -o hi greeter.c && grep -q 'good day' words/words.txt\n";
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
@@ -119,6 +123,7 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
     fs::write(place.join("patches/good-day.patch"), PATCH).unwrap();
     let source = format!("git = \"./greeter\"\ncommit = \"{id}\"\nsubmodules = true");
     fs::write(place.join("farm.toml"), RECIPE.replace("SOURCE", &source)).unwrap();
+    fs::write(place.join("build.sh"), BUILD).unwrap();
 
     let version = format!("1.4.2+git2.{}", &id[..7]);
     test.run_in(&place, &["plan", "--matrix"]).exits(0).says(&version);

@@ -1,0 +1,215 @@
+//! Scripts that stand in files of their own: `post-install = { file = "scripts/postinst" }`. They are read with the recipe,
+//! so that a script is the same to everybody else, wherever it is kept.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::document::{KeyValue, Node, Table, Value};
+use super::keys;
+use super::reader::{Problems, Section};
+use super::values;
+use crate::types::printable;
+
+/// No script is near this.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Where scripts stand; `*` is any name.
+const PLACES: [&[&str]; 6] = [
+    &["build", "build"],
+    &["build", "check"],
+    &["build", "install"],
+    &["test", "script"],
+    &["package", "scripts", "*"],
+    &["packages", "*", "scripts", "*"],
+];
+
+/// The table with the content of each file in place of what names it. One that cannot be had is a problem there, and its
+/// script an empty one. `root` is the folder of the recipe.
+pub(crate) fn inlined(table: &Table, root: &Path, problems: &Problems<'_>) -> Table {
+    within(table, root, problems, &mut Vec::new())
+}
+
+fn within(table: &Table, root: &Path, problems: &Problems<'_>, path: &mut Vec<Arc<str>>) -> Table {
+    let mut whole = Table::default();
+    for (key, entry) in &table.entries {
+        path.push(Arc::clone(key));
+        let value = match &entry.node.value {
+            Value::Table(named) if is_script(path) => {
+                let script = script(key, &entry.node, named, root, problems).unwrap_or_default();
+                Value::String(script.into())
+            }
+            Value::Table(inner) => Value::Table(Arc::new(within(inner, root, problems, path))),
+            other => other.clone(),
+        };
+        path.pop();
+        let node = Node { span: entry.node.span.clone(), value };
+        whole.entries.insert(Arc::clone(key), KeyValue { key_span: entry.key_span.clone(), node });
+    }
+    whole
+}
+
+/// In the recipe itself or in one of its overrides.
+fn is_script(path: &[Arc<str>]) -> bool {
+    let path = match path {
+        [first, _, rest @ ..] if &**first == "override" => rest,
+        path => path,
+    };
+    let is = |place: &&[&str]| {
+        place.len() == path.len() && place.iter().zip(path).all(|(part, key)| *part == "*" || *part == &**key)
+    };
+    PLACES.iter().any(is)
+}
+
+fn script(key: &str, node: &Node, named: &Table, root: &Path, problems: &Problems<'_>) -> Option<String> {
+    let title = format!("the script `{key}`");
+    let section = Section::open(&keys::SCRIPT_FILE, title, node.span.clone(), named, problems);
+    section.require(&["file"]);
+    let file = section.checked_line("file", values::relative_path)?;
+    let refused = |label: String, help: Option<&str>| {
+        let message = format!("the script `{}` cannot be used", printable(file.value));
+        problems.add(message, file.span, label, help.map(str::to_owned));
+    };
+    match read(&root.join(file.value)) {
+        Err(label) => refused(label, Some("paths start from the folder of the recipe")),
+        Ok(text) if text.trim().is_empty() => refused("it is empty".to_owned(), None),
+        Ok(text) => match interpreter(&text) {
+            Some(other) => refused(
+                format!("it is for {}, and farm runs scripts with sh", printable(other)),
+                Some(
+                    "a script of one line can call it: put the file among the sources, or install it with the package",
+                ),
+            ),
+            None => return Some(text),
+        },
+    }
+    None
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    };
+    let file = File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err("it is larger than 1 MiB, which no script is".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|error| format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
+}
+
+/// What the first line asks for, when that is not the shell that scripts are run with: `/bin/bash`.
+fn interpreter(text: &str) -> Option<&str> {
+    let command = text.lines().next()?.strip_prefix("#!")?.trim();
+    let mut words = command.split_ascii_whitespace();
+    let mut program = words.next()?;
+    if program.ends_with("/env") {
+        program = words.find(|word| !word.starts_with('-'))?;
+    }
+    let name = program.rsplit('/').next().unwrap_or(program);
+    (!["sh", "dash"].contains(&name)).then_some(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::{Recipe, RecipeError, RecipeFile, Selection};
+
+    const HEAD: &str = "[package]\nname = \"pond\"\nversion = \"1\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
+                        maintainer = \"T <t@example.org>\"\n[build]\ninstall = \"true\"\n";
+
+    fn parse(files: &[(&str, &[u8])], rest: &str) -> Result<RecipeFile, RecipeError> {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("recipe");
+        std::fs::create_dir_all(root.join("folder")).unwrap();
+        for (name, content) in files {
+            std::fs::write(root.join(name), content).unwrap();
+        }
+        let text = format!("{HEAD}{rest}").replace("[build]\ninstall = \"true\"\n[build]", "[build]");
+        RecipeFile::parse(&root.join("farm.toml"), text.as_bytes())
+    }
+
+    fn on(file: &RecipeFile, format: &str) -> Recipe {
+        let [manager, distro, version] = match format {
+            "deb" => ["apt", "debian", "debian-12"],
+            _ => ["dnf", "fedora", "fedora-44"],
+        };
+        let selection = Selection {
+            format: format.to_owned(),
+            manager: manager.to_owned(),
+            distro: distro.to_owned(),
+            distro_version: version.to_owned(),
+            arch: "amd64".to_owned(),
+            variant: None,
+        };
+        file.merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap()
+    }
+
+    #[test]
+    fn a_script_in_a_file_is_what_the_file_holds() {
+        let files: &[(&str, &[u8])] = &[
+            ("postinst", b"#!/bin/sh -e\necho {{ not a template }}\n"),
+            ("../shared.sh", b"#! /usr/bin/env dash\nmake\n"),
+            ("rpm.sh", b"echo rpm\n"),
+        ];
+        let rest = "[build]\nbuild = { file = \"../shared.sh\" }\ninstall = \"true\"\n\
+                    [test]\nscript = { file = \"rpm.sh\" }\n\
+                    [package.scripts]\npost-install = { file = \"postinst\" }\n\
+                    [packages.dev]\nfiles = [\"/usr/include/**\"]\nscripts.pre-remove.file = \"rpm.sh\"\n\
+                    [override.rpm.package.scripts]\npost-install = { file = \"rpm.sh\" }\n\
+                    [override.deb]\npackages.dev.scripts.pre-remove = \"echo deb\"\n";
+        let file = parse(files, rest).unwrap();
+        let (deb, rpm) = (on(&file, "deb"), on(&file, "rpm"));
+        assert_eq!(deb.build.build.as_deref(), Some("#! /usr/bin/env dash\nmake\n"));
+        assert_eq!(deb.test.as_ref().unwrap().script, "echo rpm\n");
+        let of = |recipe: &Recipe| {
+            let own = recipe.package.scripts.post_install.clone().unwrap();
+            (own, recipe.packages["dev"].scripts.pre_remove.clone().unwrap())
+        };
+        assert_eq!(of(&deb), ("#!/bin/sh -e\necho {{ not a template }}\n".to_owned(), "echo deb".to_owned()));
+        assert_eq!(of(&rpm), ("echo rpm\n".to_owned(), "echo rpm\n".to_owned()));
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_file_is_told_where_it_is_named() {
+        let files: &[(&str, &[u8])] = &[
+            ("bash", b"#!/bin/bash\n[[ a ]]\n"),
+            ("python", b"#!/usr/bin/env -S python3 -E\n"),
+            ("empty", b" \n"),
+            ("latin1", b"echo caf\xe9\n"),
+            ("nul", b"echo \0\n"),
+            ("dos", b"#!/bin/sh\r\ntrue\r\n"),
+        ];
+        for (named, marked, label) in [
+            ("{ file = \"none\" }", "\"none\"", "there is no such file"),
+            ("{ file = \"folder\" }", "\"folder\"", "it is no regular file"),
+            ("{ file = \"bash\" }", "\"bash\"", "it is for /bin/bash, and farm runs scripts with sh"),
+            ("{ file = \"python\" }", "\"python\"", "it is for /usr/bin/env -S python3 -E, and"),
+            ("{ file = \"empty\" }", "\"empty\"", "it is empty"),
+            ("{ file = \"latin1\" }", "\"latin1\"", "byte 8 is not UTF-8"),
+            ("{ file = \"nul\" }", "{ file = \"nul\" }", "in this string"),
+            ("{ file = \"/etc/passwd\" }", "\"/etc/passwd\"", "this is an absolute path"),
+            ("{ fiel = \"bash\" }", "fiel", "did you mean `file`?"),
+            ("{}", "{}", "`file` is required here"),
+        ] {
+            for place in ["[package.scripts]\npost-install", "[override.deb.package.scripts]\npost-install"] {
+                let Err(RecipeError::Invalid { problems, text, .. }) = parse(files, &format!("{place} = {named}\n"))
+                else {
+                    panic!("{named}")
+                };
+                let found: Vec<_> = problems.iter().map(|one| (&text[one.span.clone()], one.label.as_str())).collect();
+                assert!(found.iter().any(|(at, why)| *at == marked && why.starts_with(label)), "{named}: {found:?}");
+            }
+        }
+        // Where no script stands, such a table is what it always was.
+        let error = parse(files, "[build.env]\nX = { file = \"bash\" }\n").unwrap_err();
+        assert!(format!("{error:?}").contains("must be a string"), "{error:?}");
+    }
+}
