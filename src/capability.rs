@@ -7,7 +7,7 @@ use crate::types::{Comparison, Format, nearest, printable};
 
 /// Something that a package can be wanted for without its name being known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Capability {
+pub(crate) struct Capability {
     pub kind: CapabilityKind,
     /// What stands in the parentheses; of a path, the path. Python's are normalised as in PEP 503.
     pub name: String,
@@ -16,7 +16,7 @@ pub struct Capability {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum CapabilityKind {
+pub(crate) enum CapabilityKind {
     /// `pkgconfig(zlib)`
     PkgConfig,
     /// `cmake(Qt6Core)`
@@ -59,14 +59,14 @@ impl CapabilityKind {
 
 /// Which versions will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constraint {
+pub(crate) struct Constraint {
     pub comparison: Comparison,
     pub version: String,
 }
 
 /// Why a text is no capability.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CapabilityError {
+pub(crate) enum CapabilityError {
     #[error("`{text}` is no capability: neither an absolute path nor of the form kind(name)")]
     Form { text: String },
     #[error("`{text}` is of a kind that is not known{}", match .nearest {
@@ -83,7 +83,7 @@ pub enum CapabilityError {
 }
 
 impl Capability {
-    pub fn parse(text: &str) -> Result<Capability, CapabilityError> {
+    pub(crate) fn parse(text: &str) -> Result<Capability, CapabilityError> {
         let text = text.trim();
         let shown = || printable(text);
         let (kind, name, rest) = if text.starts_with('/') {

@@ -13,71 +13,98 @@ use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::packaging::StepKind;
 
+/// One thing that happened in a run. In JSON its kind is the value of `event`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
+    /// The first event of every run.
     RunStarted {
+        /// The run's id, which labels its containers.
         run: String,
         /// `docker 20.10.24`
         engine: String,
+        /// How many jobs run at a time.
         slots: usize,
         /// All jobs of the run, in order, up-to-date ones included.
         targets: Vec<Target>,
     },
     /// Something a person should know that is no failure: an end-of-life distribution, an expired InRelease.
     Warning {
+        /// The target that it concerns; none when it concerns the whole run.
         target: Option<Target>,
+        /// The warning as one sentence.
         message: String,
     },
+    /// A slot has taken the job.
     JobStarted {
+        /// The job's target.
         target: Target,
     },
+    /// The job enters a step.
     StepStarted {
+        /// The job's target.
         target: Target,
+        /// The step that begins.
         step: StepKind,
     },
     /// A line of output, made printable and cut to what a terminal may show. Droppable.
     Output {
+        /// The job's target.
         target: Target,
+        /// The line without its end.
         line: String,
     },
     /// Bytes of a download, pull or bootstrap. Droppable.
     Progress {
+        /// The job's target.
         target: Target,
+        /// What is being fetched or made: a file name or an image.
         what: String,
+        /// Bytes so far.
         done: u64,
+        /// Bytes in all; 0 as long as that is not known.
         total: u64,
     },
+    /// The job is over, whatever its outcome.
     JobFinished(Box<JobReport>),
+    /// The last event of every run.
     RunFinished(RunReport),
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunReport {
+    /// The run's id.
     pub run: String,
+    /// The wall-clock time of the whole run.
     #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     /// Job time over slots x elapsed, 0 to 1.
     pub busy: f64,
+    /// Whether a signal ended the run before all jobs were done.
     pub interrupted: bool,
 }
 
 /// How a job ended and what is left of it.
 #[derive(Debug, Clone, Serialize)]
 pub struct JobReport {
+    /// The job's target.
     pub target: Target,
+    /// The verdict, with what belongs to it.
     pub outcome: Outcome,
+    /// The wall-clock time of the job.
     #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     /// Time per step, in order; in JSON `["build", 12.5]`, in seconds.
     #[serde(serialize_with = "steps_in_seconds")]
     pub steps: Vec<(StepKind, Duration)>,
+    /// The files that the job produced, sorted by name.
     pub artifacts: Vec<Artifact>,
     /// Findings that did not reject the job.
     pub warnings: Vec<Finding>,
     /// Where its folder is.
     pub folder: PathBuf,
+    /// The complete output of its steps, on this host; none when nothing ran.
     pub log: Option<PathBuf>,
     /// 1-based line in the log at which the failing step's last lines begin, and those lines, printable.
     pub tail: Option<Tail>,
@@ -86,12 +113,16 @@ pub struct JobReport {
     /// What farm's scripts in a failing step found, by what was printed: for people. A build can print the like, so it
     /// never decides how the job ended.
     pub told: Vec<Finding>,
+    /// The most memory that its containers used at a time, in bytes, where the engine tells.
     pub memory_peak_bytes: Option<u64>,
 }
 
+/// The last lines of a failing step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tail {
+    /// The number of the first of `lines` in the log, from 1 on.
     pub first_line: u64,
+    /// The lines, made printable and without their ends.
     pub lines: Vec<String>,
 }
 
@@ -112,15 +143,19 @@ pub struct Hint {
     pub packages: Option<Vec<HintPackage>>,
 }
 
+/// A package that has what a build lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HintPackage {
+    /// The package's name in the target's distribution.
     pub name: String,
+    /// Its version as the format writes it: `1:1.2.13.dfsg-1`.
     pub version: String,
 }
 
 /// A line of a recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecipePlace {
+    /// The recipe's file, on this host.
     pub path: PathBuf,
     /// 1-based.
     pub line: usize,
@@ -130,60 +165,83 @@ pub struct RecipePlace {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
+    /// The packages passed all checks and are in the store.
     Succeeded,
     /// Key and artifacts are in the store already.
     UpToDate,
     /// The package's own fault: a script ended with this exit code.
     Failed {
+        /// The step whose script ended so.
         step: StepKind,
+        /// The script's exit code, never 0.
         exit_code: i32,
     },
     /// Build requirements that the distribution does not have.
     DepWait {
+        /// The requirements, each in the words of the target's format.
         requirements: Vec<String>,
     },
+    /// A step took longer than the recipe's `timeout`.
     TimedOut {
+        /// The step that was under way.
         step: StepKind,
+        /// The limit that was reached.
         #[serde(rename = "limit_seconds", serialize_with = "seconds")]
         limit: Duration,
     },
     /// No output for so long.
     Stalled {
+        /// The step that was under way.
         step: StepKind,
+        /// The limit that was reached.
         #[serde(rename = "limit_seconds", serialize_with = "seconds")]
         limit: Duration,
     },
     /// More output than the recipe's limit allows.
     LogLimit {
+        /// The step that was under way.
         step: StepKind,
+        /// The limit that was reached, in bytes.
         limit_bytes: u64,
     },
+    /// The kernel killed a process of the job because the memory limit was reached.
     OutOfMemory {
+        /// The step that was under way.
         step: StepKind,
+        /// The limit in bytes; none where only the machine's memory was the limit.
         limit_bytes: Option<u64>,
     },
+    /// A write failed because a disk was full.
     DiskFull {
+        /// The step that was under way.
         step: StepKind,
+        /// The disk that is full, in words or as a path.
         place: String,
     },
     /// The artifact check or the install test said no.
     Rejected {
+        /// The step that refused: inspect or test.
         step: StepKind,
+        /// What was found wrong, errors first.
         findings: Vec<Finding>,
     },
     /// What it needs failed.
     Skipped {
+        /// What failed: `zlib@debian-12/amd64 failed`.
         because: String,
     },
+    /// A signal or `--fail-fast` ended the job.
     Cancelled,
     /// The Dockerfile of the recipe's environment is wrong, or one of its steps failed.
     DockerfileFailed {
         /// As the recipe names it.
         dockerfile: String,
+        /// Which instruction failed, and how.
         reason: String,
     },
     /// The sources cannot be had: unreachable, or not the bytes that the recipe names.
     SourceUnavailable {
+        /// Why they cannot be fetched, or how they differ from the recipe.
         reason: String,
         /// The line of the recipe that has to change, when it is the recipe that is wrong.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -191,6 +249,7 @@ pub enum Outcome {
     },
     /// Not the package's fault: engine, mirror, host. Was retried.
     Infrastructure {
+        /// What went wrong, and where.
         reason: String,
     },
 }
@@ -225,6 +284,7 @@ impl Outcome {
         }
     }
 
+    /// Whether the store now has good packages for the target's current inputs.
     pub fn is_good(&self) -> bool {
         matches!(self, Outcome::Succeeded | Outcome::UpToDate)
     }

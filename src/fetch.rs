@@ -66,7 +66,7 @@ impl Fetcher {
     /// Downloads to `destination` (by way of a temporary file beside it and an atomic rename), trying `urls`
     /// (`http`, `https`, `file`) in order, each up to three times on transient errors. With `sha256`, another content
     /// is never given the name. The folder of `destination` is made if need be.
-    pub async fn to_file(
+    pub(crate) async fn to_file(
         &self,
         urls: &[String],
         sha256: Option<&str>,
@@ -79,7 +79,7 @@ impl Fetcher {
 
     /// As [`Fetcher::to_file`], for a file whose size is known not to exceed `largest` bytes: a transfer that goes on
     /// beyond it is cut off.
-    pub async fn to_file_capped(
+    pub(crate) async fn to_file_capped(
         &self,
         urls: &[String],
         sha256: Option<&str>,
@@ -399,30 +399,77 @@ fn with_causes(error: &dyn std::error::Error) -> String {
     redacted_text(&text)
 }
 
+/// Why a file was not fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// Nobody answered, or only with transient errors: worth a retry later.
     #[error("{} cannot be reached: {}", .urls.join(", "), .reasons.join("; "))]
-    Unreachable { urls: Vec<String>, reasons: Vec<String> },
+    Unreachable {
+        /// The places that were tried, with secrets left out.
+        urls: Vec<String>,
+        /// What each of `urls` answered, in the same order.
+        reasons: Vec<String>,
+    },
     /// A definite answer: it is not there.
     #[error("{} not found", .urls.join(", "))]
-    NotFound { urls: Vec<String> },
+    NotFound {
+        /// The places that were tried, with secrets left out.
+        urls: Vec<String>,
+    },
     /// A definite answer: not for us (401, 403 and the like).
     #[error("{url} is refused by its server (status {status})")]
-    Refused { url: String, status: u16 },
+    Refused {
+        /// The address that was asked, with secrets left out.
+        url: String,
+        /// The HTTP status code.
+        status: u16,
+    },
+    /// The server gave a file, but not the one with the expected hash.
     #[error("{url} has another content: expected sha256 {expected}, got {actual}")]
-    Mismatch { url: String, expected: String, actual: String },
+    Mismatch {
+        /// The address that it came from, with secrets left out.
+        url: String,
+        /// The sha256 that was asked for, in hex.
+        expected: String,
+        /// The sha256 of what came, in hex.
+        actual: String,
+    },
+    /// The server announced or sent more bytes than the file may have.
     #[error("{url} is larger than the {largest} bytes that it may have")]
-    TooLarge { url: String, largest: u64 },
+    TooLarge {
+        /// The address that was asked, with secrets left out.
+        url: String,
+        /// The limit, in bytes.
+        largest: u64,
+    },
+    /// The address is malformed, or its scheme is not `http`, `https` or `file`.
     #[error("{url} cannot be fetched: {reason}")]
-    BadUrl { url: String, reason: String },
+    BadUrl {
+        /// The address as it was given, with secrets left out.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A `file:` URL whose file exists but cannot be read.
     #[error("cannot read {}", .path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file that the URL names.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// The destination, or its folder, cannot be written.
     #[error("cannot write {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// The system gives no way to make a client. Holds the reason with its causes.
     #[error("cannot set up the HTTP client: {0}")]
     Client(String),
+    /// The caller's token was cancelled before the file was there.
     #[error("cancelled")]
     Cancelled,
 }

@@ -1,8 +1,8 @@
 //! Byte streams between async and blocking code, with a bounded buffer: what tar, hashing and compression read and
 //! write never stands whole in memory. It knows nothing of engines or packages.
 
-pub mod guard;
-pub mod holes;
+pub(crate) mod guard;
+pub(crate) mod holes;
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Cursor, Read, Write};
@@ -25,7 +25,7 @@ const CHUNKS_IN_FLIGHT: usize = 8;
 
 /// A stream of what `write` writes on a blocking thread. The thread waits when the reader is slow, and gets
 /// `BrokenPipe` when the reader is gone. An error that `write` returns ends the stream.
-pub fn from_writer<F>(write: F) -> ByteStream
+pub(crate) fn from_writer<F>(write: F) -> ByteStream
 where
     F: FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static,
 {
@@ -66,7 +66,7 @@ pub fn into_reader(stream: ByteStream) -> impl Read + Send {
 ///
 /// # Errors
 /// When it cannot be read, or not be decompressed.
-pub fn decompressed<'a>(mut reader: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+pub(crate) fn decompressed<'a>(mut reader: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut start = Vec::new();
     reader.by_ref().take(6).read_to_end(&mut start)?;
     let whole = Cursor::new(start.clone()).chain(reader);
@@ -86,7 +86,7 @@ pub fn decompressed<'a>(mut reader: impl BufRead + 'a) -> io::Result<Box<dyn Rea
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn tar_from_beginning<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<Option<Box<dyn Read + 'a>>> {
+pub(crate) fn tar_from_beginning<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<Option<Box<dyn Read + 'a>>> {
     let mut block = [0_u8; 512];
     let mut filled = 0;
     while filled < block.len() {
@@ -105,19 +105,19 @@ pub fn tar_from_beginning<'a>(mut reader: Box<dyn Read + 'a>) -> io::Result<Opti
 }
 
 /// Whether an entry is one of GNU tar's sparse files in the pax format, which the tar library does not fill up.
-pub fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
+pub(crate) fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
     let Ok(Some(extensions)) = entry.pax_extensions() else { return false };
     extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse."))
 }
 
 /// A reader that hashes what it gives.
-pub struct Hashing<R> {
+pub(crate) struct Hashing<R> {
     inner: R,
     hasher: Sha256,
 }
 
 impl<R: Read> Hashing<R> {
-    pub fn new(inner: R) -> Hashing<R> {
+    pub(crate) fn new(inner: R) -> Hashing<R> {
         Hashing { inner, hasher: Sha256::new() }
     }
 
@@ -125,7 +125,7 @@ impl<R: Read> Hashing<R> {
     ///
     /// # Errors
     /// When the rest cannot be read.
-    pub fn finish(mut self) -> io::Result<String> {
+    pub(crate) fn finish(mut self) -> io::Result<String> {
         io::copy(&mut self, &mut io::sink())?;
         Ok(hex::encode(self.hasher.finalize()))
     }
@@ -148,24 +148,24 @@ impl<R> std::fmt::Debug for Hashing<R> {
 /// A reader that fails once it has given as many bytes as the [`Allowance`] says. A tar reader keeps long names and
 /// extended headers whole in memory, however long an archive says they are: an allowance set before each step to the
 /// next entry bounds that.
-pub struct Bounded<R> {
+pub(crate) struct Bounded<R> {
     inner: R,
     left: Rc<Cell<u64>>,
 }
 
 /// How many more bytes a [`Bounded`] reader may give.
-pub struct Allowance(Rc<Cell<u64>>);
+pub(crate) struct Allowance(Rc<Cell<u64>>);
 
 impl<R: Read> Bounded<R> {
     /// Without a limit until the allowance is set.
-    pub fn new(inner: R) -> (Bounded<R>, Allowance) {
+    pub(crate) fn new(inner: R) -> (Bounded<R>, Allowance) {
         let left = Rc::new(Cell::new(u64::MAX));
         (Bounded { inner, left: Rc::clone(&left) }, Allowance(left))
     }
 }
 
 impl Allowance {
-    pub fn set(&self, bytes: u64) {
+    pub(crate) fn set(&self, bytes: u64) {
         self.0.set(bytes);
     }
 }

@@ -15,24 +15,29 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use address::{Address, redacted_text, starred_text};
-pub use check::{Check, Severity};
-pub use comparison::Comparison;
-pub use folder::{FolderError, at_home, own_folder};
+pub use address::Address;
+pub(crate) use address::{redacted_text, starred_text};
+pub(crate) use check::{Check, Severity};
+pub(crate) use comparison::Comparison;
+pub(crate) use folder::{FolderError, at_home, own_folder};
 pub use shared_text::SharedText;
-pub use stamp::Stamp;
+pub(crate) use stamp::Stamp;
 
 /// A package format. Which tool installs build requirements is another axis: see [`PackageManager`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
+    /// Packages of dpkg: Debian, Ubuntu.
     Deb,
+    /// Packages of rpm: Fedora, openSUSE and their kin.
     Rpm,
 }
 
 impl Format {
+    /// Every format.
     pub const ALL: [Format; 2] = [Format::Deb, Format::Rpm];
 
+    /// The word for it in recipes and reports: `deb`, `rpm`.
     pub fn as_str(self) -> &'static str {
         match self {
             Format::Deb => "deb",
@@ -51,14 +56,19 @@ impl fmt::Display for Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PackageManager {
+    /// Debian's apt-get.
     Apt,
+    /// Fedora's dnf, also that of RHEL's kin.
     Dnf,
+    /// openSUSE's zypper.
     Zypper,
 }
 
 impl PackageManager {
+    /// Every package manager.
     pub const ALL: [PackageManager; 3] = [PackageManager::Apt, PackageManager::Dnf, PackageManager::Zypper];
 
+    /// The word for it in definitions and selectors: `apt`, `dnf`, `zypper`.
     pub fn as_str(self) -> &'static str {
         match self {
             PackageManager::Apt => "apt",
@@ -81,16 +91,24 @@ impl PackageManager {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Arch {
+    /// 64-bit x86: RPM's `x86_64`.
     Amd64,
+    /// 64-bit ARM: RPM's `aarch64`.
     Arm64,
+    /// 32-bit ARM with hardware floating point: RPM's `armv7hl`.
     Armhf,
+    /// 32-bit x86: RPM's `i686`.
     I386,
+    /// 64-bit POWER, little-endian: RPM's `ppc64le`.
     Ppc64el,
+    /// 64-bit RISC-V: RPM's `riscv64`.
     Riscv64,
+    /// 64-bit IBM Z: RPM's `s390x`.
     S390x,
 }
 
 impl Arch {
+    /// Every architecture that packages are built for.
     pub const ALL: [Arch; 7] =
         [Arch::Amd64, Arch::Arm64, Arch::Armhf, Arch::I386, Arch::Ppc64el, Arch::Riscv64, Arch::S390x];
 
@@ -205,7 +223,7 @@ impl Progress for NoProgress {
 
 /// Text from a build or a package, made safe for a terminal: control characters, which could move the cursor or
 /// set colours, become `\xNN` or are dropped (CR, and ANSI CSI/OSC sequences whole); tabs become a space.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
@@ -247,7 +265,7 @@ fn is_bidi_override(c: char) -> bool {
 }
 
 /// `1.2 kB`, `38.2 MB`: decimal units, as dpkg, rpm and download tools print them.
-pub fn human_bytes(bytes: u64) -> String {
+pub(crate) fn human_bytes(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if bytes < 1000 {
         return format!("{bytes} B");
@@ -263,7 +281,7 @@ pub fn human_bytes(bytes: u64) -> String {
 }
 
 /// `0.4s`, `14.2s`, `3m 12s`, `1h 02m`.
-pub fn human_duration(duration: std::time::Duration) -> String {
+pub(crate) fn human_duration(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..60 => format!("{:.1}s", duration.as_secs_f64()),
@@ -273,7 +291,7 @@ pub fn human_duration(duration: std::time::Duration) -> String {
 }
 
 /// The candidate nearest to what was written, for "did you mean": at most a third of its characters differ.
-pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .filter_map(|candidate| Some((distance_if_near(written, candidate)?, candidate)))
@@ -302,7 +320,7 @@ fn contains_word(written: &str, candidate: &str) -> bool {
 
 /// A path in a container or a package, made absolute by the folder it is written in, and without `.` and `..`: by its
 /// words alone, links are not followed.
-pub fn clean_path(folder: &str, path: &str) -> String {
+pub(crate) fn clean_path(folder: &str, path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     let folder = if path.starts_with('/') { "" } else { folder };
     for part in folder.split('/').chain(path.split('/')) {

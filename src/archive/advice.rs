@@ -8,16 +8,16 @@ use crate::hint::{Missing, MissingKind};
 
 /// A requirement, and the packages that meet it: any one of them.
 #[derive(Debug, Clone)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// A capability, or a package's name.
-    pub requirement: String,
+    pub(crate) requirement: String,
     /// None: the archive has nothing of the kind.
-    pub packages: Vec<Package>,
+    pub(crate) packages: Vec<Package>,
 }
 
 impl ArchiveIndex {
     /// The best that this archive has for what is missing. Blocks.
-    pub fn advise(&self, missing: &Missing) -> Result<Advice, ArchiveError> {
+    pub(crate) fn advise(&self, missing: &Missing) -> Result<Advice, ArchiveError> {
         let requirements = missing.requirements();
         if missing.kind == MissingKind::Header
             && requirements.iter().all(|requirement| requirement.ends_with(&missing.name))

@@ -34,7 +34,7 @@ const PARTS: [(&str, &str); 6] = [
 
 /// What a capability resolves to.
 #[derive(Debug, Clone)]
-pub enum Choice {
+pub(crate) enum Choice {
     Package(Chosen),
     /// Each of these would do.
     Several(Vec<Candidate>),
@@ -50,13 +50,13 @@ pub enum Choice {
 
 /// The package that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
-    pub name: String,
-    pub version: String,
+pub(crate) struct Chosen {
+    pub(crate) name: String,
+    pub(crate) version: String,
     /// The file that provides what was asked for, in this package or in one that it depends on.
-    pub path: String,
+    pub(crate) path: String,
     /// What to write: `zlib1g-dev (>= 1:1.2)`, with the epoch that the package has.
-    pub relation: String,
+    pub(crate) relation: String,
 }
 
 impl ArchiveIndex {
@@ -64,7 +64,7 @@ impl ArchiveIndex {
     ///
     /// # Errors
     /// An index that cannot be read.
-    pub fn choose(&self, capability: &Capability) -> Result<Choice, ArchiveError> {
+    pub(crate) fn choose(&self, capability: &Capability) -> Result<Choice, ArchiveError> {
         let candidates = self.candidates(capability)?;
         choose(capability, candidates, self)
     }

@@ -66,7 +66,7 @@ impl Place {
 
 /// Which components of an archive are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Components {
+pub(crate) enum Components {
     /// Those that a base is made of.
     Base,
     /// Also those that the distribution's definition enables for builds.
@@ -75,21 +75,22 @@ pub enum Components {
 
 /// The packages of a distribution for one architecture.
 #[derive(Debug)]
-pub struct ArchiveIndex {
+pub(crate) struct ArchiveIndex {
     contents: Arc<Contents>,
     packages: Arc<Index>,
 }
 
 /// A package that provides what was asked for.
 #[derive(Debug, Clone)]
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// The newest of its name.
-    pub package: Package,
+    pub(crate) package: Package,
     /// The files that it provides it by. Those that a build finds by itself come first.
-    pub paths: Vec<String>,
+    pub(crate) paths: Vec<String>,
 }
 
 impl Archives {
+    /// Reads archives by way of `reader`, from the mirror chosen for each archive name (`debian`, `ubuntu`).
     pub fn new(reader: Reader, mirrors: BTreeMap<String, Mirror>) -> Archives {
         Archives {
             reader,
@@ -103,16 +104,12 @@ impl Archives {
     /// Whether to use Contents indexes that are not the signed ones, for a mirror that has only such: an answer may then
     /// name another package of the archive than it should.
     #[must_use]
-    pub fn with_stale_contents(self, stale_contents: bool) -> Archives {
+    pub(crate) fn with_stale_contents(self, stale_contents: bool) -> Archives {
         Archives { stale_contents, ..self }
     }
 
-    pub fn reader(&self) -> &Reader {
+    pub(crate) fn reader(&self) -> &Reader {
         &self.reader
-    }
-
-    pub fn mirrors(&self) -> &BTreeMap<String, Mirror> {
-        &self.mirrors
     }
 
     /// What the archive of `distro` holds for `arch`: all that apt in its builder image can install. Who asks second waits
@@ -121,7 +118,7 @@ impl Archives {
     /// # Errors
     /// [`ArchiveError::Undescribed`] for a distribution without an apt archive in its definition; else what went wrong
     /// while reading, which is tried anew when asked again.
-    pub async fn index(
+    pub(crate) async fn index(
         &self,
         distro: &Distro,
         arch: Arch,
@@ -143,7 +140,7 @@ impl Archives {
     ///
     /// # Errors
     /// As [`Archives::index`].
-    pub async fn packages(
+    pub(crate) async fn packages(
         &self,
         distro: &Distro,
         arch: Arch,
@@ -159,7 +156,7 @@ impl Archives {
 
     /// # Errors
     /// As [`Archives::index`].
-    pub fn suites(&self, distro: &Distro, components: Components) -> Result<Vec<Suite>, ArchiveError> {
+    pub(crate) fn suites(&self, distro: &Distro, components: Components) -> Result<Vec<Suite>, ArchiveError> {
         let undescribed = |reason: String| ArchiveError::Undescribed { distro: distro.id.clone(), reason };
         let bootstrap =
             distro.bootstrap.as_ref().ok_or_else(|| undescribed("its definition has no [bootstrap]".to_owned()))?;
@@ -185,7 +182,7 @@ impl ArchiveIndex {
 
     /// Every package that provides this, whatever its version, by name; of one in several versions the newest. Blocks: it
     /// reads the index.
-    pub fn candidates(&self, capability: &Capability) -> Result<Vec<Candidate>, ArchiveError> {
+    pub(crate) fn candidates(&self, capability: &Capability) -> Result<Vec<Candidate>, ArchiveError> {
         let mut paths: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for provider in self.contents.providers(capability) {
             paths.entry(provider.package).or_default().push(provider.path);
@@ -201,12 +198,12 @@ impl ArchiveIndex {
     }
 
     /// The newest package of this name. Blocks.
-    pub fn package(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
+    pub(crate) fn package(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
         self.packages.newest(name)
     }
 
     /// The files behind the candidates, for what is not there: what is similar, and what is covered at all.
-    pub fn contents(&self) -> &Contents {
+    pub(crate) fn contents(&self) -> &Contents {
         &self.contents
     }
 }
@@ -226,7 +223,7 @@ fn keyrings(bootstrap: &distro::Bootstrap) -> Result<Vec<Vec<u8>>, String> {
 }
 
 /// The suites of a distribution, the main one first: on the mirror in use, else on the public one.
-pub fn suites(
+pub(crate) fn suites(
     bootstrap: &distro::Bootstrap,
     mirrors: &BTreeMap<String, Mirror>,
     components: &[String],

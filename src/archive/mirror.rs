@@ -10,16 +10,17 @@ use crate::distro::Distro;
 use crate::formats::deb822;
 use crate::types::Address;
 
+/// The place that an archive is read from, and who chose it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Mirror {
     /// Without a trailing slash.
     pub url: Address,
-    pub origin: Origin,
+    pub(crate) origin: Origin,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Origin {
+pub(crate) enum Origin {
     Configured,
     HostApt,
     Definition,

@@ -2,7 +2,7 @@
 //! hash, Packages parsed, dependencies resolved, .debs downloaded in parallel into a cache that all runs share; and
 //! which package has a file, from Contents indices.
 
-pub mod contents;
+pub(crate) mod contents;
 pub mod mirror;
 
 mod advice;
@@ -21,11 +21,13 @@ use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-pub use advice::Advice;
-pub use choice::{Choice, Chosen};
-pub use index::{ArchiveIndex, Archives, Candidate, Components, suites};
-pub use packages::{Index, Package, installed};
-pub use resolve::{additions, minimal_system};
+pub(crate) use choice::Choice;
+pub use index::Archives;
+pub(crate) use index::{ArchiveIndex, Candidate, Components};
+pub(crate) use packages::{Index, Package, installed};
+pub(crate) use resolve::{additions, minimal_system};
+#[cfg(test)]
+pub(crate) use {choice::Chosen, index::suites};
 
 use crate::fetch::{FetchError, Fetcher};
 use crate::types::{Address, NoProgress, Progress, printable};
@@ -38,24 +40,25 @@ const COMPRESSIONS: [&str; 4] = [".xz", ".zst", ".gz", ""];
 
 /// One suite of an archive, to be read for one architecture.
 #[derive(Debug, Clone)]
-pub struct Suite {
+pub(crate) struct Suite {
     /// The archive's name: `debian`, `debian-security`. A folder of the cache.
-    pub archive: String,
+    pub(crate) archive: String,
     /// Without a trailing slash.
-    pub mirror: Address,
+    pub(crate) mirror: Address,
     /// `bookworm`, `bookworm-security`
-    pub suite: String,
-    pub components: Vec<String>,
+    pub(crate) suite: String,
+    pub(crate) components: Vec<String>,
     /// Public keys, each file binary or armored.
-    pub keyrings: Vec<Vec<u8>>,
-    pub tolerate_expired: bool,
+    pub(crate) keyrings: Vec<Vec<u8>>,
+    pub(crate) tolerate_expired: bool,
     /// Use Contents indexes that are not those of the signed Release file, when a mirror has only such.
-    pub tolerate_stale_contents: bool,
+    pub(crate) tolerate_stale_contents: bool,
 }
 
 /// Where the read side of archives keeps files, and what fetches them.
 #[derive(Debug, Clone)]
 pub struct Reader {
+    /// Downloads what the cache lacks.
     pub fetcher: Fetcher,
     /// Shared by all runs of a user: every file gets its name by an atomic rename, and has its hash in that name or
     /// is verified when read. Two runs that want the same file at the same time may both fetch it.
@@ -65,7 +68,7 @@ pub struct Reader {
 impl Reader {
     /// The packages of these suites for `arch` (Debian's name), searched as one. The first suite is the main one.
     /// Warnings (an expired InRelease that is tolerated) go to `warn`.
-    pub async fn index(
+    pub(crate) async fn index(
         &self,
         suites: &[Suite],
         arch: &str,
@@ -97,7 +100,7 @@ impl Reader {
     }
 
     /// The .debs of these packages, in their order: paths in the cache, their content just verified.
-    pub async fn download(
+    pub(crate) async fn download(
         &self,
         packages: &[Package],
         progress: &dyn Progress,
@@ -249,12 +252,12 @@ impl Reader {
     }
 
     /// Where a run says what it is at, for others on this machine to wait for.
-    pub fn locks(&self) -> PathBuf {
+    pub(crate) fn locks(&self) -> PathBuf {
         self.cache.join("locks")
     }
 
     /// Where files without a name may grow. It is there once something was downloaded.
-    pub fn spool(&self) -> PathBuf {
+    pub(crate) fn spool(&self) -> PathBuf {
         self.folder().join("pool")
     }
 
@@ -300,8 +303,7 @@ fn scan(files: &[Vec<IndexFile>], urls: &[String], arch: &str) -> Result<Index, 
     Ok(index)
 }
 
-/// Decompresses `packed` to `plain`, at most `size` bytes of it, and removes it. Runs that do so at the same time share
-/// both: the first one done leaves the others only `plain`.
+/// Decompresses `packed` to `plain`, at most `size` bytes, and removes it. A run that comes second finds only `plain`.
 fn unpack(packed: &Path, suffix: &str, plain: &Path, size: u64) -> Result<(), ArchiveError> {
     let io = |source| ArchiveError::Io { path: plain.to_owned(), source };
     let folder = plain.parent().unwrap_or(Path::new("."));
@@ -390,23 +392,49 @@ impl Progress for Share<'_> {
     }
 }
 
+/// Why an archive gave no answer, or none that can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
+    /// A file of the archive cannot be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// Wrongly signed, expired, or not what the signed file says: never retried.
     #[error("{what} cannot be trusted: {reason}")]
-    Untrusted { what: String, reason: String },
+    Untrusted {
+        /// The file concerned, as a URL or a path in the archive.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The archive is honest but does not have it: an architecture that it does not carry.
     #[error("the archive has no {what}")]
-    Absent { what: String },
+    Absent {
+        /// What was looked for, as it reads after "the archive has no".
+        what: String,
+    },
     /// Nothing says where its archive is, or how to trust it.
     #[error("the archive of {distro} is not known: {reason}")]
-    Undescribed { distro: String, reason: String },
+    Undescribed {
+        /// The id of the distribution: `debian-12`.
+        distro: String,
+        /// What its definition lacks.
+        reason: String,
+    },
+    /// No set of packages meets all requirements together.
     #[error("packages cannot be chosen: {reason}")]
-    Unsolvable { reason: String },
+    Unsolvable {
+        /// The solver's explanation, with the packages in conflict.
+        reason: String,
+    },
+    /// The cache, or a file in it, cannot be read or written.
     #[error("cannot use {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// The run was cancelled before the archive was read.
     #[error("cancelled")]
     Cancelled,
 }

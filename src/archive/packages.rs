@@ -20,7 +20,7 @@ const LONGEST_STANZA: u32 = 4 << 20;
 
 /// Packages files of one or more suites, searched as one.
 #[derive(Debug)]
-pub struct Index {
+pub(crate) struct Index {
     files: Vec<IndexFile>,
     /// Sorted by the name's hash.
     names: Vec<(u64, Location)>,
@@ -47,17 +47,17 @@ pub(super) struct Location {
 
 /// One binary package of an archive.
 #[derive(Debug, Clone)]
-pub struct Package {
-    pub name: String,
-    pub version: DebVersion,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) version: DebVersion,
     /// Debian's name of the architecture, or `all`.
-    pub arch: String,
+    pub(crate) arch: String,
     /// The size of the .deb in bytes; this and the next two say nothing of a package that was only found installed.
-    pub size: u64,
+    pub(crate) size: u64,
     /// Of the .deb: 64 lower-case hexadecimal digits.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// Where the .deb is.
-    pub url: String,
+    pub(crate) url: String,
     /// Of the source package that it is built from; mostly its own name.
     pub(super) source: String,
     /// Without an area: `libdevel`
@@ -119,7 +119,7 @@ impl Index {
         }
     }
 
-    pub fn arch(&self) -> &str {
+    pub(crate) fn arch(&self) -> &str {
         &self.arch
     }
 
@@ -136,7 +136,7 @@ impl Index {
     }
 
     /// The newest package of this name. Blocks.
-    pub fn newest(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
+    pub(crate) fn newest(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
         Ok(self.named(name)?.into_iter().next())
     }
 
@@ -249,7 +249,7 @@ impl Scan<'_> {
 ///
 /// # Errors
 /// In words: a package that is half installed, or of another architecture than `arch`, or a stanza that is none.
-pub fn installed(status: &str, arch: &str) -> Result<Vec<Package>, String> {
+pub(crate) fn installed(status: &str, arch: &str) -> Result<Vec<Package>, String> {
     let mut packages = Vec::new();
     for stanza in paragraphs(status) {
         let package = described(stanza)?;

@@ -17,7 +17,7 @@ use crate::formats::relation::field::{Relation, relations};
 
 /// The packages of a minimal system (debootstrap's `minbase`: essential, required, apt) with `include`, by name.
 /// Blocks: it reads the index.
-pub fn minimal_system(index: &Index, include: &[String]) -> Result<Vec<Package>, ArchiveError> {
+pub(crate) fn minimal_system(index: &Index, include: &[String]) -> Result<Vec<Package>, ArchiveError> {
     let mut wanted = index.base()?;
     wanted.push("apt".to_owned());
     wanted.extend(include.iter().cloned());
@@ -41,7 +41,7 @@ fn closure(index: &Index, wanted: &[String]) -> Result<Vec<Package>, ArchiveErro
 
 /// What is to be added to a system of `installed` packages, none of which changes, so that `wanted` holds (relations in
 /// Debian's syntax, without architectures and profiles), by name. Blocks: it reads the index.
-pub fn additions(index: &Index, installed: &[Package], wanted: &[String]) -> Result<Vec<Package>, ArchiveError> {
+pub(crate) fn additions(index: &Index, installed: &[Package], wanted: &[String]) -> Result<Vec<Package>, ArchiveError> {
     let universe = Universe::new(index, installed);
     let mut requirements: Vec<ConditionalRequirement> =
         installed.iter().map(|package| universe.named(&package.name)).collect();

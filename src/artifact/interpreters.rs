@@ -20,11 +20,11 @@ const ESSENTIAL: &[&str] = &["dash", "mawk", "perl", "rbash"];
 /// An interpreter that has to be there when a package is installed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wanted {
-    pub package: String,
+    pub(crate) package: String,
     /// An absolute path, or the name of a command that `env` looks for.
-    pub interpreter: String,
+    pub(crate) interpreter: String,
     /// A file that wants it.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 /// How bad it is.

@@ -8,7 +8,7 @@ mod debug;
 mod interpreters;
 mod layout;
 pub(crate) mod libraries;
-pub mod manifest;
+pub(crate) mod manifest;
 mod metadata;
 mod model;
 mod rpm;
@@ -30,13 +30,13 @@ use manifest::Comparison;
 use metadata::Sums;
 use model::{malformed, package_format};
 
+pub(crate) use model::RpmHeader;
 pub use model::{
-    Artifact, ArtifactError, ArtifactKind, Expectation, Expected, Finding, Inspection, PackageHead, PackageSummary,
-    RpmHeader, Severity,
+    Artifact, ArtifactError, ArtifactKind, Expectation, Expected, Finding, Inspection, PackageHead, Severity,
 };
 
 pub use interpreters::Wanted;
-pub use rpm::is_primary_file;
+pub(crate) use rpm::is_primary_file;
 
 /// Reads and checks the results of one job: `files` lie flat in one folder. CPU work runs on rayon: call it from a
 /// blocking thread. The rules are listed in `check`.
@@ -84,26 +84,6 @@ fn why_unexpected(file_name: &str, format: Format, is_told: bool) -> Option<Stri
     }
 }
 
-/// Reads the header of one .deb or .rpm, not its contents.
-pub fn describe(path: &Path) -> Result<PackageSummary, ArtifactError> {
-    let size_bytes = fs::metadata(path).map_err(|source| ArtifactError::Io { path: path.to_owned(), source })?.len();
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let facts = match package_format(&name) {
-        Some(Format::Deb) => deb::describe(path),
-        Some(Format::Rpm) => rpm::describe(path),
-        None => Err("its name does not end in .deb or .rpm".to_owned()),
-    };
-    let facts = facts.map_err(|reason| malformed(path, reason))?;
-    let architecture = if facts.is_source { "src".to_owned() } else { facts.architecture };
-    let text = |text: &str| printable(text);
-    Ok(PackageSummary {
-        name: text(&facts.name),
-        version: text(&facts.version),
-        architecture: text(&architecture),
-        size_bytes,
-    })
-}
-
 /// Reads the header of one binary package, not its contents.
 pub fn head(path: &Path) -> Result<PackageHead, ArtifactError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -120,7 +100,7 @@ pub fn head(path: &Path) -> Result<PackageHead, ArtifactError> {
 }
 
 /// The symbolic links in a package with what they lead to, as far as both are text. Reads all of it.
-pub fn symlinks(path: &Path) -> Result<Vec<(String, String)>, ArtifactError> {
+pub(crate) fn symlinks(path: &Path) -> Result<Vec<(String, String)>, ArtifactError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut links = Vec::new();
     let mut visit = |entry: contents::Entry| {
@@ -140,12 +120,12 @@ pub fn symlinks(path: &Path) -> Result<Vec<(String, String)>, ArtifactError> {
 }
 
 /// The control file of a .deb, one stanza (deb-control(5)).
-pub fn deb_control(path: &Path) -> Result<String, ArtifactError> {
+pub(crate) fn deb_control(path: &Path) -> Result<String, ArtifactError> {
     deb::control_text(path).map_err(|reason| malformed(path, reason))
 }
 
 /// Reads the header of an .rpm, not its contents.
-pub fn rpm_header(path: &Path) -> Result<RpmHeader, ArtifactError> {
+pub(crate) fn rpm_header(path: &Path) -> Result<RpmHeader, ArtifactError> {
     rpm::header(path).map_err(|reason| malformed(path, reason))
 }
 
@@ -221,7 +201,7 @@ fn is_source(file_name: &str) -> bool {
 }
 
 /// Whether a file still is what it was when it became this artifact.
-pub fn is_intact(path: &Path, artifact: &Artifact) -> io::Result<bool> {
+pub(crate) fn is_intact(path: &Path, artifact: &Artifact) -> io::Result<bool> {
     Ok(measure(path)? == (artifact.size_bytes, artifact.sha256.clone()))
 }
 

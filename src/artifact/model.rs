@@ -14,15 +14,19 @@ use crate::types::{Arch, Format, printable};
 pub struct Artifact {
     /// Name in the target's folder, never a path.
     pub file_name: String,
+    /// The length of the file, in bytes.
     pub size_bytes: u64,
     /// Hex.
     pub sha256: String,
+    /// What the file is to those who install or rebuild the package.
     pub kind: ArtifactKind,
 }
 
+/// The role of a file among a job's results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArtifactKind {
+    /// A package for users to install.
     Binary,
     /// -dbgsym, -debuginfo, -debugsource.
     Debug,
@@ -35,7 +39,9 @@ pub enum ArtifactKind {
 /// What the plan says about a job's results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expectation {
+    /// The format that the target's distribution installs.
     pub format: Format,
+    /// The architecture that packages must carry unless they are arch-independent.
     pub arch: Arch,
     /// Name, full version and whether it is arch-independent, for each binary package; all must be there.
     pub packages: Vec<Expected>,
@@ -47,10 +53,14 @@ pub struct Expectation {
     pub manifest: Option<Arc<Manifest>>,
 }
 
+/// A binary package that the results must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// The package's name: `Package` of a .deb, NAME of an .rpm.
     pub name: String,
+    /// Its full version as the format writes it: `1:2.10-1~deb12`.
     pub version: String,
+    /// Whether its architecture must be `all` or `noarch`.
     pub arch_independent: bool,
     /// The recipe says that it holds nothing.
     pub is_empty: bool,
@@ -70,6 +80,7 @@ pub struct Inspection {
 /// Something wrong with an artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
+    /// Whether the finding rejects the job.
     pub severity: Severity,
     /// File name of the artifact; empty for the set as a whole.
     pub artifact: String,
@@ -79,9 +90,11 @@ pub struct Finding {
     pub message: String,
 }
 
+/// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// People are told; the job succeeds all the same.
     Warning,
     /// The job is rejected.
     Error,
@@ -90,27 +103,28 @@ pub enum Severity {
 /// Why artifacts could not even be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
+    /// The file cannot be read from disk.
     #[error("cannot read {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file concerned, on this host.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// The file is no .deb or .rpm that its package manager would take.
     #[error("{} is not a valid package: {reason}", .path.display())]
-    Malformed { path: PathBuf, reason: String },
-}
-
-/// What a package says of itself, for tables.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PackageSummary {
-    pub name: String,
-    /// As the format writes it: `1:2.10-1`.
-    pub version: String,
-    /// As the format writes it: `amd64`, `noarch`; `src` for a source RPM.
-    pub architecture: String,
-    /// Of the file.
-    pub size_bytes: u64,
+    Malformed {
+        /// The file concerned, on this host.
+        path: PathBuf,
+        /// What is wrong with it, made printable.
+        reason: String,
+    },
 }
 
 /// What a package says of itself that decides which others it is installed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackageHead {
+    /// The package's name: `Package` of a .deb, NAME of an .rpm.
     pub name: String,
     /// As the format writes it: `1:2.10-1`.
     pub version: String,
@@ -121,7 +135,7 @@ pub struct PackageHead {
 }
 
 /// The header of an .rpm.
-pub struct RpmHeader {
+pub(crate) struct RpmHeader {
     pub metadata: ::rpm::PackageMetadata,
     /// Where the main header begins and ends in the file.
     pub range: std::ops::Range<u64>,

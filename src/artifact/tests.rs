@@ -108,7 +108,7 @@ fn a_good_deb_has_no_findings_whatever_compresses_it() {
                 kind: ArtifactKind::Binary,
             }]
         );
-        let summary = describe(&path).unwrap();
+        let summary = deb::describe(&path).unwrap();
         assert_eq!((summary.name.as_str(), summary.version.as_str()), ("hello", "1:1.0-1"));
     }
 }
@@ -136,7 +136,7 @@ fn a_good_rpm_has_no_findings_whatever_compresses_it() {
         let Inspection { artifacts, findings, .. } = inspect(std::slice::from_ref(&path), &expectation).unwrap();
         assert_eq!(lines(&findings), Vec::<String>::new());
         assert_eq!(artifacts[0].kind, ArtifactKind::Binary);
-        let summary = describe(&path).unwrap();
+        let summary = super::rpm::describe(&path).unwrap();
         assert_eq!(
             (summary.name, summary.version, summary.architecture),
             ("hello".to_owned(), "1.0-1.el9".to_owned(), "x86_64".to_owned())

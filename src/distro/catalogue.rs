@@ -48,7 +48,7 @@ impl Catalogue {
     }
 
     /// As [`Catalogue::load`], with the folder `distros/` of each of `places`.
-    pub fn around<'a>(places: impl IntoIterator<Item = &'a Path>) -> Result<Catalogue, DistroError> {
+    pub(crate) fn around<'a>(places: impl IntoIterator<Item = &'a Path>) -> Result<Catalogue, DistroError> {
         let mut folders: Vec<PathBuf> = Vec::new();
         for folder in places.into_iter().map(|place| place.join("distros")) {
             if folder.is_dir() && !folders.contains(&folder) {
@@ -58,12 +58,13 @@ impl Catalogue {
         Catalogue::load(&folders)
     }
 
+    /// The definition of the distribution with this id (`debian-12`), if there is one.
     pub fn get(&self, id: &str) -> Option<&Arc<Distro>> {
         self.distros.get(id)
     }
 
     /// In the order people expect: by family, then version order; rolling ones (`sid`, `rawhide`) last.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Distro>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Distro>> {
         self.order.iter().filter_map(|id| self.distros.get(id))
     }
 }

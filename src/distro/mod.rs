@@ -24,9 +24,10 @@ pub enum Trigger {
 }
 
 impl Trigger {
+    /// Every trigger that a definition can name.
     pub const ALL: [Trigger; 3] = [Trigger::Ldconfig, Trigger::Tmpfiles, Trigger::Users];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Trigger::Ldconfig => "ldconfig",
             Trigger::Tmpfiles => "tmpfiles",
@@ -48,9 +49,10 @@ pub enum SystemdWords {
 }
 
 impl SystemdWords {
+    /// Every choice of words that a definition can name.
     pub const ALL: [SystemdWords; 3] = [SystemdWords::Macros, SystemdWords::SuseMacros, SystemdWords::Systemctl];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             SystemdWords::Macros => "macros",
             SystemdWords::SuseMacros => "suse-macros",
@@ -70,9 +72,10 @@ pub enum Payload {
 }
 
 impl Payload {
+    /// Every compression that a definition can name.
     pub const ALL: [Payload; 2] = [Payload::Gzip, Payload::Zstd];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Payload::Gzip => "gzip",
             Payload::Zstd => "zstd",
@@ -84,32 +87,33 @@ impl Payload {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DebFacts {
     /// The compatibility level to build with: the highest that the release supports (debhelper(7)).
-    pub debhelper: u32,
+    pub(crate) debhelper: u32,
     /// The version of Debian Policy that the release's own packages follow.
-    pub standards_version: String,
+    pub(crate) standards_version: String,
     /// Where the release's helpers look for units, absolute.
-    pub unit_folder: String,
+    pub(crate) unit_folder: String,
 }
 
 /// `[rpm]`: what a generated .spec, and an .rpm that farm makes itself, have to know of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RpmFacts {
-    pub systemd: SystemdWords,
+    pub(crate) systemd: SystemdWords,
     /// The package with these macros.
-    pub systemd_macros: Option<String>,
+    pub(crate) systemd_macros: Option<String>,
     /// The package with the macros that write scriptlets of a sysusers.d file (`%sysusers_generate_pre`). None: there are none,
     /// and scriptlets run useradd, unless rpm makes users itself: [`Trigger::Users`].
-    pub user_macros: Option<String>,
-    pub payload: Payload,
+    pub(crate) user_macros: Option<String>,
+    pub(crate) payload: Payload,
     /// The folder of programs for root, absolute.
-    pub sbin: String,
+    pub(crate) sbin: String,
     /// Whether a package says its group.
-    pub group_tag: bool,
+    pub(crate) group_tag: bool,
 }
 
 /// Where a distribution stands in its life, as far as `end_of_life` does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
+    /// The release is out: it is supported until `end_of_life`.
     #[default]
     Released,
     /// To be released: what it holds changes until then, and its end is not known.
@@ -119,9 +123,10 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage that a definition can name.
     pub const ALL: [Stage; 3] = [Stage::Released, Stage::Development, Stage::Rolling];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Stage::Released => "released",
             Stage::Development => "development",
@@ -141,10 +146,13 @@ pub struct Distro {
     pub family: String,
     /// `12`, `sid`, `tumbleweed`
     pub version: String,
+    /// The format of the packages that are built for it.
     pub format: Format,
+    /// The package manager that installs build requirements in its images.
     pub manager: PackageManager,
     /// Image reference in a registry; none for a distribution that is only bootstrapped.
     pub image: Option<String>,
+    /// The architectures that it can be built for.
     pub arches: Vec<Arch>,
     /// Appended to the release so that upgrades between distributions sort: `~deb12`, `.el9`; may be empty.
     pub release_tag: String,
@@ -157,12 +165,16 @@ pub struct Distro {
     pub enable_repositories: Vec<String>,
     /// Packages that every build on it needs: `build-essential debhelper`, `rpm-build gcc make`.
     pub build_packages: Vec<String>,
+    /// What its rpm does by itself, so that scriptlets leave it out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,
+    /// What packaging for a .deb has to know of the release.
     pub deb: DebFacts,
+    /// What packaging for an .rpm has to know of the release.
     pub rpm: RpmFacts,
     /// Extra `rpmbuild --define` macros, for RPM formats.
     pub macros: std::collections::BTreeMap<String, String>,
+    /// How farm makes the base image itself; none where it only comes from a registry.
     pub bootstrap: Option<Bootstrap>,
     /// Shell run once as root in the base, with network, before it is used: for what data cannot say.
     pub setup: Option<String>,
@@ -174,7 +186,7 @@ pub struct Distro {
 impl Distro {
     /// Whether packages are built with a package manager that is not of their format: RPMs on a Debian base. rpm itself
     /// installs them there, knows of nothing else that is installed, and reads no index.
-    pub fn is_foreign(&self) -> bool {
+    pub(crate) fn is_foreign(&self) -> bool {
         self.manager.format() != self.format
     }
 }
@@ -185,39 +197,56 @@ pub struct Bootstrap {
     /// The archive's name for mirror choice and `mirror://NAME/…`: `debian`, `ubuntu`.
     pub archive: String,
     /// The public mirror, used when neither flag, configuration nor the host's own apt names another.
-    pub mirror: String,
+    pub(crate) mirror: String,
     /// `bookworm`
     pub suite: String,
     /// Further suites of the same archive to enable after the bootstrap: `bookworm-updates`.
     pub updates: Vec<String>,
     /// The security archive: its mirror-choice name, public mirror and suite.
     pub security: Option<Security>,
+    /// The components of each suite to read: `main`, `universe`.
     pub components: Vec<String>,
     /// What [`keyring`] takes: file names below `distros/keyrings/`, embedded in the binary, or paths of the user's own.
     pub keyrings: Vec<String>,
     /// Packages beyond Essential, apt and their closure: `ca-certificates`.
-    pub include: Vec<String>,
+    pub(crate) include: Vec<String>,
     /// Tolerate an InRelease past its Valid-Until (said aloud on every use): for mirrors that lag.
-    pub tolerate_expired: bool,
+    pub(crate) tolerate_expired: bool,
 }
 
+/// The archive of security updates that goes with a [`Bootstrap`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Security {
+    /// The archive's name for mirror choice: `debian-security`.
     pub archive: String,
-    pub mirror: String,
+    pub(crate) mirror: String,
+    /// The suite with the updates: `bookworm-security`.
     pub suite: String,
 }
 
+/// Why a definition of a distribution cannot be used.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DistroError {
+    /// The file cannot be read from disk.
     #[error("cannot read {}: {reason}", .path.display())]
-    Read { path: std::path::PathBuf, reason: String },
+    Read {
+        /// The definition's file, on this host.
+        path: std::path::PathBuf,
+        /// The answer of the operating system.
+        reason: String,
+    },
+    /// The file is read, and what it says is wrong.
     #[error("{} is not a valid distribution: {message}", .path.display())]
     Invalid {
+        /// The definition's file; of a built-in one its name.
         path: std::path::PathBuf,
+        /// The file's whole text, for showing the place.
         text: std::sync::Arc<str>,
+        /// The place of the mistake in `text`, in bytes.
         span: std::ops::Range<usize>,
+        /// What is wrong, as a fragment of a sentence.
         message: String,
+        /// What to write instead, where that is known.
         help: Option<String>,
     },
 }

@@ -15,8 +15,8 @@ use crate::types::{Arch, Format, PackageManager, nearest};
 /// A definition as written.
 #[derive(Debug, Clone)]
 pub(super) struct File {
-    pub path: PathBuf,
-    pub text: Arc<str>,
+    pub(crate) path: PathBuf,
+    pub(crate) text: Arc<str>,
 }
 
 impl File {
@@ -40,72 +40,72 @@ impl File {
 /// A value, where it is written, and in which file.
 #[derive(Debug, Clone)]
 pub(super) struct Said<T> {
-    pub value: T,
-    pub span: Range<usize>,
-    pub file: Arc<File>,
+    pub(crate) value: T,
+    pub(crate) span: Range<usize>,
+    pub(crate) file: Arc<File>,
 }
 
 /// What one file says.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layer {
-    pub extends: Option<Said<String>>,
-    pub name: Option<Said<String>>,
-    pub family: Option<Said<String>>,
-    pub version: Option<Said<String>>,
-    pub format: Option<Said<Format>>,
-    pub manager: Option<Said<PackageManager>>,
-    pub image: Option<Said<String>>,
-    pub arches: Option<Said<Vec<Arch>>>,
-    pub release_tag: Option<Said<String>>,
-    pub stage: Option<Said<Stage>>,
-    pub end_of_life: Option<Said<String>>,
-    pub enable_repositories: Option<Said<Vec<String>>>,
-    pub build_packages: Option<Said<Vec<String>>>,
-    pub triggers: Option<Said<Vec<Trigger>>>,
-    pub macros: BTreeMap<String, String>,
-    pub setup: Option<Said<String>>,
-    pub deb: DebLayer,
-    pub rpm: RpmLayer,
-    pub bootstrap: Option<BootstrapLayer>,
+    pub(crate) extends: Option<Said<String>>,
+    pub(crate) name: Option<Said<String>>,
+    pub(crate) family: Option<Said<String>>,
+    pub(crate) version: Option<Said<String>>,
+    pub(crate) format: Option<Said<Format>>,
+    pub(crate) manager: Option<Said<PackageManager>>,
+    pub(crate) image: Option<Said<String>>,
+    pub(crate) arches: Option<Said<Vec<Arch>>>,
+    pub(crate) release_tag: Option<Said<String>>,
+    pub(crate) stage: Option<Said<Stage>>,
+    pub(crate) end_of_life: Option<Said<String>>,
+    pub(crate) enable_repositories: Option<Said<Vec<String>>>,
+    pub(crate) build_packages: Option<Said<Vec<String>>>,
+    pub(crate) triggers: Option<Said<Vec<Trigger>>>,
+    pub(crate) macros: BTreeMap<String, String>,
+    pub(crate) setup: Option<Said<String>>,
+    pub(crate) deb: DebLayer,
+    pub(crate) rpm: RpmLayer,
+    pub(crate) bootstrap: Option<BootstrapLayer>,
 }
 
 /// `[deb]`
 #[derive(Debug, Clone, Default)]
 pub(super) struct DebLayer {
-    pub debhelper: Option<Said<u32>>,
-    pub standards_version: Option<Said<String>>,
-    pub unit_folder: Option<Said<String>>,
+    pub(crate) debhelper: Option<Said<u32>>,
+    pub(crate) standards_version: Option<Said<String>>,
+    pub(crate) unit_folder: Option<Said<String>>,
 }
 
 /// `[rpm]`
 #[derive(Debug, Clone, Default)]
 pub(super) struct RpmLayer {
-    pub systemd: Option<Said<SystemdWords>>,
-    pub systemd_macros: Option<Said<String>>,
-    pub user_macros: Option<Said<String>>,
-    pub payload: Option<Said<Payload>>,
-    pub sbin: Option<Said<String>>,
-    pub group_tag: Option<Said<bool>>,
+    pub(crate) systemd: Option<Said<SystemdWords>>,
+    pub(crate) systemd_macros: Option<Said<String>>,
+    pub(crate) user_macros: Option<Said<String>>,
+    pub(crate) payload: Option<Said<Payload>>,
+    pub(crate) sbin: Option<Said<String>>,
+    pub(crate) group_tag: Option<Said<bool>>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct BootstrapLayer {
-    pub archive: Option<Said<String>>,
-    pub mirror: Option<Said<String>>,
-    pub suite: Option<Said<String>>,
-    pub updates: Option<Said<Vec<String>>>,
-    pub components: Option<Said<Vec<String>>>,
-    pub keyrings: Option<Said<Vec<String>>>,
-    pub include: Option<Said<Vec<String>>>,
-    pub tolerate_expired: Option<Said<bool>>,
-    pub security: Option<SecurityLayer>,
+    pub(crate) archive: Option<Said<String>>,
+    pub(crate) mirror: Option<Said<String>>,
+    pub(crate) suite: Option<Said<String>>,
+    pub(crate) updates: Option<Said<Vec<String>>>,
+    pub(crate) components: Option<Said<Vec<String>>>,
+    pub(crate) keyrings: Option<Said<Vec<String>>>,
+    pub(crate) include: Option<Said<Vec<String>>>,
+    pub(crate) tolerate_expired: Option<Said<bool>>,
+    pub(crate) security: Option<SecurityLayer>,
 }
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct SecurityLayer {
-    pub archive: Option<Said<String>>,
-    pub mirror: Option<Said<String>>,
-    pub suite: Option<Said<String>>,
+    pub(crate) archive: Option<Said<String>>,
+    pub(crate) mirror: Option<Said<String>>,
+    pub(crate) suite: Option<Said<String>>,
 }
 
 const KEYS: [&str; 19] = [

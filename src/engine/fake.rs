@@ -23,15 +23,20 @@ use crate::types::{Arch, Progress};
 /// What a scripted process does: it waits, prints, and ends.
 #[derive(Debug, Clone, Default)]
 pub struct Reply {
+    /// The time that passes before it prints or ends.
     pub delay: Duration,
+    /// The chunks that it prints, in this order.
     pub output: Vec<(OutputStream, Bytes)>,
+    /// How it ends once it has printed.
     pub end: End,
     /// Added to what [`Container::stats`] says.
     pub oom_kills: u64,
 }
 
+/// How a scripted process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
+    /// With this exit code.
     Exit(i32),
     /// Runs until it is cancelled.
     Never,
@@ -44,19 +49,23 @@ impl Default for End {
 }
 
 impl Reply {
+    /// A process that prints nothing and ends with `code`.
     pub fn exit(code: i32) -> Reply {
         Reply { end: End::Exit(code), ..Reply::default() }
     }
 
+    /// A process that prints nothing and runs until it is cancelled.
     pub fn hang() -> Reply {
         Reply { end: End::Never, ..Reply::default() }
     }
 
+    /// This reply with `text` as a further chunk of standard output.
     pub fn stdout(mut self, text: impl Into<Bytes>) -> Reply {
         self.output.push((OutputStream::Stdout, text.into()));
         self
     }
 
+    /// This reply with `text` as a further chunk of standard error.
     pub fn stderr(mut self, text: impl Into<Bytes>) -> Reply {
         self.output.push((OutputStream::Stderr, text.into()));
         self
@@ -66,27 +75,38 @@ impl Reply {
 /// A process that asks its script what to do.
 #[derive(Debug)]
 pub struct Guest<'a> {
+    /// The container that it runs in, as it was asked for.
     pub container: &'a ContainerSpec,
+    /// The process as it was asked for.
     pub exec: &'a ExecSpec,
+    /// What lies in the container: the script may change it.
     pub files: &'a mut FileSystem,
 }
 
 /// What is in a container, by absolute path without a trailing slash; the root is not listed.
 pub type FileSystem = BTreeMap<String, FakeFile>;
 
+/// A file, folder or link in a container of the fake engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FakeFile {
+    /// Whether it is a file, a folder or a link, as a tar header says it.
     pub kind: tar::EntryType,
+    /// The content of a regular file; empty for all others.
     pub data: Bytes,
     /// The target of a link.
     pub link: String,
+    /// The permission bits.
     pub mode: u32,
+    /// The number of the user who owns it.
     pub uid: u64,
+    /// The number of the group that owns it.
     pub gid: u64,
+    /// The time of its last change, in seconds since the epoch.
     pub mtime: u64,
 }
 
 impl FakeFile {
+    /// A file of root with mode 0644 that holds `data`.
     pub fn regular(data: impl Into<Bytes>) -> FakeFile {
         FakeFile {
             kind: tar::EntryType::Regular,
@@ -99,6 +119,7 @@ impl FakeFile {
         }
     }
 
+    /// A folder of root with mode 0755.
     pub fn directory() -> FakeFile {
         FakeFile { kind: tar::EntryType::Directory, mode: 0o755, ..FakeFile::regular("") }
     }
@@ -136,6 +157,7 @@ impl fmt::Debug for FakeEngine {
 }
 
 impl FakeEngine {
+    /// An engine without images, containers or scripts.
     pub fn new() -> FakeEngine {
         FakeEngine::default()
     }

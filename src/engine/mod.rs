@@ -19,8 +19,11 @@ mod native;
 mod spec;
 mod traits;
 
-pub use discovery::driver::Reachable;
-pub use discovery::{DriverSurvey, Survey, choices, connect, stores, survey};
+#[cfg(test)]
+pub(crate) use discovery::DriverSurvey;
+pub(crate) use discovery::driver::Reachable;
+pub(crate) use discovery::{Survey, stores, survey};
+pub use discovery::{choices, connect};
 pub use error::EngineError;
 #[cfg(target_os = "linux")]
 pub use native::{NativeOptions, connect_native, run_helper};

@@ -50,10 +50,12 @@ impl GuestPath {
         GuestPath(path)
     }
 
+    /// The path of `name` below this folder.
     pub fn join(&self, name: &str) -> GuestPath {
         GuestPath(format!("{}/{name}", self.0.trim_end_matches('/')))
     }
 
+    /// The path as text, which begins with `/`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,10 +72,15 @@ impl fmt::Display for GuestPath {
 pub struct EngineInfo {
     /// `docker` or `podman`.
     pub name: String,
+    /// The engine's version as it says it: `20.10.24`.
     pub version: String,
+    /// The version of the Docker API that both sides speak; of farm's own engine `root` or `rootless`.
     pub api_version: String,
+    /// The architecture of the machine that containers run on.
     pub arch: Arch,
+    /// How many CPUs containers may use in all.
     pub cpus: usize,
+    /// The memory of the engine's machine in bytes; 0 where it is not known.
     pub memory_bytes: u64,
     /// What this engine cannot do that was or may be asked of it, as sentences to show once.
     pub limitations: Vec<String>,
@@ -100,10 +107,13 @@ impl EngineInfo {
 pub struct ImageInfo {
     /// The engine's content id, `sha256:…`.
     pub id: String,
+    /// The names that the store has for it: `debian:12`.
     pub tags: Vec<String>,
     /// Registry digests, `name@sha256:…`.
     pub repo_digests: Vec<String>,
+    /// What its configuration says under `Labels` (OCI image specification).
     pub labels: BTreeMap<String, String>,
+    /// The size of the image in bytes, as the engine counts it.
     pub size_bytes: u64,
     /// Seconds since the epoch.
     pub created: i64,
@@ -125,7 +135,9 @@ impl ImageInfo {
 pub struct ImportSpec {
     /// `farm/base:debian-12-amd64`
     pub tag: String,
+    /// The architecture that the image's configuration names.
     pub arch: Arch,
+    /// The labels to set beside [`labels::OWNED`], which the driver adds.
     pub labels: BTreeMap<String, String>,
     /// What processes find in their environment beside what they are given, `NAME=value`; none: the engine's default.
     pub env: Vec<String>,
@@ -134,7 +146,9 @@ pub struct ImportSpec {
 /// An image made from a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitSpec {
+    /// The name to give to the image: `farm/builder:0123456789ab`.
     pub tag: String,
+    /// The labels to set beside [`labels::OWNED`], which the driver adds.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -147,7 +161,9 @@ pub struct BuildSpec {
     pub target: Option<String>,
     /// Values for the `ARG`s that the Dockerfile declares.
     pub args: BTreeMap<String, String>,
+    /// The architecture that the image is built for.
     pub arch: Arch,
+    /// The network that each `RUN` step finds.
     pub network: Network,
     /// Of each step. Not every engine limits the processes of a build.
     pub limits: Limits,
@@ -200,10 +216,13 @@ pub struct Limits {
 pub struct ContainerSpec {
     /// A tag or id in the engine's store.
     pub image: String,
+    /// The architecture that the image must have.
     pub arch: Arch,
     /// For people who list containers: `farm-<run>-…`; made unique by the caller.
     pub name: String,
+    /// The network that all processes in it find.
     pub network: Network,
+    /// What all processes in it may use together.
     pub limits: Limits,
     /// Beside [`labels::OWNED`], which the driver adds.
     pub labels: BTreeMap<String, String>,
@@ -212,21 +231,25 @@ pub struct ContainerSpec {
 /// One process in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExecSpec {
+    /// The program and its arguments; no shell is added.
     pub argv: Vec<String>,
     /// `uid:gid`, numeric.
     pub user: String,
     /// The whole environment beside what the image sets.
     pub env: Vec<(String, String)>,
+    /// The folder that it starts in, which exists.
     pub workdir: GuestPath,
 }
 
 /// How a process ended: its exit code, or 128 + the signal's number, as shells say it. 126 and 127: it never ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExitStatus {
+    /// The exit code; 0 is success.
     pub code: i32,
 }
 
 impl ExitStatus {
+    /// Whether the exit code is 0.
     pub fn success(self) -> bool {
         self.code == 0
     }
@@ -237,5 +260,6 @@ impl ExitStatus {
 pub struct Stats {
     /// Processes killed because the memory limit was reached; `None` where the engine gives no way to know.
     pub oom_kills: Option<u64>,
+    /// The most memory that was in use at a time, in bytes; `None` where the engine cannot tell.
     pub memory_peak_bytes: Option<u64>,
 }

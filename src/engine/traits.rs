@@ -14,7 +14,9 @@ use crate::types::{Arch, Progress};
 /// Which of a process's two outputs a chunk came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputStream {
+    /// Standard output.
     Stdout,
+    /// Standard error.
     Stderr,
 }
 
@@ -22,6 +24,7 @@ pub enum OutputStream {
 /// cancelling does, and is returned as [`EngineError::Sink`].
 #[async_trait]
 pub trait OutputSink: Send {
+    /// Takes the next chunk of one of the two outputs.
     async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> std::io::Result<()>;
 }
 
@@ -76,6 +79,7 @@ pub trait Engine: Send + Sync {
         cancel: &CancellationToken,
     ) -> Result<ImageInfo, EngineError>;
 
+    /// Removes the image that `reference`, a tag or an id, names from the engine's store.
     async fn remove_image(&self, reference: &str) -> Result<(), EngineError>;
 
     /// Makes a container without starting it: files can be uploaded already. It is leased: once started it ends by
@@ -90,6 +94,7 @@ pub trait Engine: Send + Sync {
     async fn caches(&self) -> Result<Vec<String>, EngineError> {
         Ok(Vec::new())
     }
+    /// Removes the package cache of this name: one of [`Engine::caches`].
     async fn remove_cache(&self, _name: &str) -> Result<(), EngineError> {
         Ok(())
     }

@@ -22,19 +22,19 @@ const FORMAT: u32 = 1;
 
 /// An image that a Dockerfile makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DockerfileImage {
+pub(crate) struct DockerfileImage {
     /// Digest of the build context, and of which of its files is the Dockerfile.
-    pub context: String,
-    pub target: Option<String>,
-    pub args: BTreeMap<String, String>,
-    pub arch: Arch,
+    pub(crate) context: String,
+    pub(crate) target: Option<String>,
+    pub(crate) args: BTreeMap<String, String>,
+    pub(crate) arch: Arch,
     /// The Dockerfile as the recipe names it: for people, no part of the key.
-    pub description: String,
+    pub(crate) description: String,
 }
 
 impl DockerfileImage {
     /// `sha256:…`
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let parts = serde_json::json!([FORMAT, self.context, self.target, self.args, self.arch]);
         format!("sha256:{}", hex::encode(Sha256::digest(parts.to_string())))
     }

@@ -4,32 +4,83 @@ use std::path::PathBuf;
 
 use crate::engine::EngineError;
 
+/// Why there is no image to work in.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
+    /// The engine failed or refused.
     #[error(transparent)]
     Engine(EngineError),
     /// Mirror or network: transient.
     #[error("base image for {distro} cannot be fetched: {reason}")]
-    Unavailable { distro: String, reason: String },
+    Unavailable {
+        /// The id of the distribution: `debian-12`.
+        distro: String,
+        /// What did not answer, and how.
+        reason: String,
+    },
     /// A signature, hash or index that is wrong: never retried.
     #[error("archive of {distro} cannot be trusted: {reason}")]
-    Untrusted { distro: String, reason: String },
+    Untrusted {
+        /// The id of the distribution: `debian-12`.
+        distro: String,
+        /// What is wrong, and with which file of the archive.
+        reason: String,
+    },
+    /// None of the places that `--base` allows has the image, and none can make it.
     #[error("no way to get a base image for {distro}: {reason}")]
-    NoWay { distro: String, reason: String },
+    NoWay {
+        /// The id of the distribution: `debian-12`.
+        distro: String,
+        /// Why each place is ruled out.
+        reason: String,
+    },
     /// An image that a recipe names.
     #[error("image {reference} cannot be had: {reason}")]
-    Reference { reference: String, reason: String, transient: bool },
+    Reference {
+        /// The image as the recipe names it.
+        reference: String,
+        /// The engine's or the registry's answer.
+        reason: String,
+        /// Whether a later try may succeed.
+        transient: bool,
+    },
     /// A derivation's script failed: exit code and, for 11, what it named unsatisfiable.
     #[error("{kind} image: script exited with {exit_code}")]
-    Script { kind: &'static str, exit_code: i32, unsatisfiable: Vec<String>, oom: bool },
+    Script {
+        /// The kind of image that was to be made: `base`, `builder` or `tester`.
+        kind: &'static str,
+        /// The script's exit code: see `packaging::EXIT_UNSATISFIABLE`.
+        exit_code: i32,
+        /// The requirements that the distribution cannot meet, as the script named them.
+        unsatisfiable: Vec<String>,
+        /// Whether the kernel killed a process of it for want of memory.
+        oom: bool,
+    },
     /// A Dockerfile that is wrong, or a step of it that failed.
     #[error("{dockerfile} cannot be built: {reason}")]
-    Dockerfile { dockerfile: String, reason: String },
+    Dockerfile {
+        /// The Dockerfile as the recipe names it.
+        dockerfile: String,
+        /// The step that failed, or the line that is wrong.
+        reason: String,
+    },
     /// A file that is to be an image, and cannot be.
     #[error("{} cannot be imported: {reason}", .path.display())]
-    File { path: PathBuf, reason: String },
+    File {
+        /// The file to import, on this host.
+        path: PathBuf,
+        /// Why it cannot become an image.
+        reason: String,
+    },
+    /// A file on this host cannot be read or written while an image is made.
     #[error("cannot write {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// The run was cancelled before the image was there.
     #[error("cancelled")]
     Cancelled,
 }

@@ -30,13 +30,16 @@ impl std::fmt::Debug for Images {
     }
 }
 
+/// How images are made, and for whom.
 #[derive(Debug, Clone)]
 pub struct ImageOptions {
+    /// Where base images may come from.
     pub base: BaseChoice,
     /// Where bootstraps get their packages.
     pub archives: Archives,
     /// The run's id, for labels.
     pub run: String,
+    /// What each container that makes an image may use.
     pub limits: Limits,
     /// What scripts that need the network get: the engine's default, or its host's where that one is broken or slow.
     pub network: Network,
@@ -44,19 +47,20 @@ pub struct ImageOptions {
 
 impl ImageOptions {
     /// Without limits.
-    pub fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
+    pub(crate) fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
         let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
         ImageOptions { base, archives, run: run.to_owned(), limits, network }
     }
 }
 
 impl Images {
+    /// Makes images in `engine`; clones share what is under way.
     pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
         Images { engine, options: Arc::new(options), shared: Arc::default() }
     }
 
     /// The archives that bases are made from.
-    pub fn archives(&self) -> &Archives {
+    pub(crate) fn archives(&self) -> &Archives {
         &self.options.archives
     }
 

@@ -113,7 +113,7 @@ impl Install {
     }
 
     /// Nothing is unpacked: apt is to do all, from copies of the packages as far as that can be said.
-    pub fn leave_to_apt(&mut self) {
+    pub(crate) fn leave_to_apt(&mut self) {
         self.manner = Manner::Offer;
     }
 

@@ -29,12 +29,14 @@ use crate::engine::{EngineError, ImageInfo, OutputSink, labels};
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
-pub use built::DockerfileImage;
+pub(crate) use built::DockerfileImage;
 pub use error::ImageError;
 pub use images::{ImageOptions, Images};
-pub use import::{Imported, LeftOut};
+pub use import::Imported;
+pub(crate) use import::LeftOut;
 pub use install::Install;
-pub use model::{Base, BaseChoice, Derivation, FetchFirst, FileContent, KnownBases};
+pub(crate) use model::KnownBases;
+pub use model::{Base, BaseChoice, Derivation, FetchFirst, FileContent};
 
 /// What [`labels::KIND`] says of an image that farm makes.
 const KINDS: [&str; 5] = ["base", "builder", "tester", built::KIND, import::KIND];
@@ -43,7 +45,7 @@ impl Images {
     /// The base images that the engine has already, and those that it would make of an image it has under a tag that has
     /// moved. One API call for all of them, and one for each that came from a registry or a file. An image that an older
     /// definition of its distribution made does not count.
-    pub async fn known_bases(&self, distros: &[(Arc<Distro>, Arch)]) -> Result<KnownBases, ImageError> {
+    pub(crate) async fn known_bases(&self, distros: &[(Arc<Distro>, Arch)]) -> Result<KnownBases, ImageError> {
         let mut known = KnownBases::default();
         if distros.is_empty() {
             return Ok(known);
@@ -75,7 +77,7 @@ impl Images {
     /// The base of a distribution as the registry or the archive that it came from has it today; `None` for one that came
     /// from a file. What has not changed is not made again.
     #[allow(clippy::too_many_arguments)]
-    pub async fn update_base(
+    pub(crate) async fn update_base(
         &self,
         distro: &Distro,
         arch: Arch,
@@ -88,7 +90,7 @@ impl Images {
     }
 
     /// The base of the image that a registry has today.
-    pub async fn pull_base(
+    pub(crate) async fn pull_base(
         &self,
         distro: &Distro,
         arch: Arch,
@@ -102,7 +104,7 @@ impl Images {
     }
 
     /// The base of an image that the engine has: what builds for the distribution begin with from then on.
-    pub async fn adopt(
+    pub(crate) async fn adopt(
         &self,
         distro: &Distro,
         arch: Arch,
@@ -117,7 +119,7 @@ impl Images {
     ///
     /// # Errors
     /// [`ImageError::Reference`] when it cannot be had.
-    pub async fn pull(
+    pub(crate) async fn pull(
         &self,
         reference: &str,
         arch: Arch,
@@ -168,7 +170,7 @@ impl Images {
     ///
     /// # Errors
     /// [`ImageError::Reference`] when neither has it.
-    pub async fn environment(
+    pub(crate) async fn environment(
         &self,
         reference: &str,
         arch: Arch,
@@ -180,7 +182,7 @@ impl Images {
     }
 
     /// What identifies an image that the engine has already under this name; a registry is not asked.
-    pub async fn known_environment(&self, reference: &str, arch: Arch) -> Result<Option<String>, ImageError> {
+    pub(crate) async fn known_environment(&self, reference: &str, arch: Arch) -> Result<Option<String>, ImageError> {
         Ok(base::stored(self, reference, arch).await?.map(|image| image.identity().to_owned()))
     }
 
@@ -190,7 +192,7 @@ impl Images {
     /// # Errors
     /// [`ImageError::Dockerfile`] when it is wrong or one of its steps fails, [`ImageError::Reference`] when an image that
     /// it begins with cannot be had.
-    pub async fn built(
+    pub(crate) async fn built(
         &self,
         wanted: &DockerfileImage,
         dockerfile: &str,
@@ -203,7 +205,7 @@ impl Images {
     }
 
     /// The image of a Dockerfile that the engine has already.
-    pub async fn known_built(&self, wanted: &DockerfileImage) -> Result<Option<Base>, ImageError> {
+    pub(crate) async fn known_built(&self, wanted: &DockerfileImage) -> Result<Option<Base>, ImageError> {
         Ok(built::stored(self, wanted).await?.map(|image| base::base(&image)))
     }
 
@@ -224,7 +226,7 @@ impl Images {
     }
 
     /// All images of ours in the engine: bases, builders, testers, environments, by their labels.
-    pub async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
+    pub(crate) async fn list(&self) -> Result<Vec<ImageInfo>, ImageError> {
         let mut images = self.engine.images(labels::KIND).await?;
         // Others with our labels are somebody's tests.
         images.retain(|image| image.labels.get(labels::KIND).is_some_and(|kind| KINDS.contains(&kind.as_str())));
@@ -235,7 +237,7 @@ impl Images {
     /// Removes images of ours that are older than `age`, those made from others first, and returns them. An image that
     /// a container or a younger image needs stays, and so does one that was imported, unless `imported` says otherwise: it
     /// is the user's, and farm cannot make it again.
-    pub async fn prune(&self, age: std::time::Duration, imported: bool) -> Result<Vec<ImageInfo>, ImageError> {
+    pub(crate) async fn prune(&self, age: std::time::Duration, imported: bool) -> Result<Vec<ImageInfo>, ImageError> {
         let oldest = chrono::Utc::now().timestamp() - i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
         let mut images = self.engine.images(labels::OWNED).await?;
         images.retain(|image| image.created <= oldest);

@@ -11,8 +11,11 @@ pub enum BaseChoice {
     /// Engine store, registry, bootstrap.
     #[default]
     Auto,
+    /// Only an image that the engine has already.
     Store,
+    /// Only the image that the definition names in a registry.
     Registry,
+    /// Only an image that farm makes from the distribution's own archive.
     Bootstrap,
 }
 
@@ -22,20 +25,20 @@ pub struct Base {
     /// What to name it by in the engine: an id.
     pub image: String,
     /// What identifies its content on every engine: an input of keys.
-    pub identity: String,
+    pub(crate) identity: String,
 }
 
 /// The bases that an engine has, or would make of what it has, by `debian-12/amd64` (Debian's name of the architecture).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct KnownBases {
+pub(crate) struct KnownBases {
     /// What identifies their content.
-    pub identities: BTreeMap<String, String>,
+    pub(crate) identities: BTreeMap<String, String>,
     /// Those that would be made anew, with the tag that names another image now.
-    pub moved: Vec<(String, String)>,
+    pub(crate) moved: Vec<(String, String)>,
     /// Those that the engine does not have yet.
-    pub absent: Vec<String>,
+    pub(crate) absent: Vec<String>,
     /// When the others were made, in seconds since the epoch.
-    pub made: BTreeMap<String, i64>,
+    pub(crate) made: BTreeMap<String, i64>,
 }
 
 /// One script that turns a base into a derived image.
@@ -43,9 +46,11 @@ pub struct KnownBases {
 pub struct Derivation {
     /// `builder` or `tester`.
     pub kind: &'static str,
+    /// The architecture of the base and of the derived image.
     pub arch: Arch,
     /// Run by `sh -c` as root, with network.
     pub script: String,
+    /// What the script finds in its environment, by name.
     pub env: BTreeMap<String, String>,
     /// Uploaded to `/` first: paths relative to it.
     pub files: Vec<(String, FileContent)>,
@@ -62,18 +67,21 @@ pub struct Derivation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FetchFirst {
     /// The variable that is set for it.
-    pub variable: &'static str,
+    pub(crate) variable: &'static str,
     /// An absolute path.
-    pub folder: &'static str,
+    pub(crate) folder: &'static str,
 }
 
 /// What a file holds that a derivation starts from.
 #[derive(Debug, Clone)]
 pub enum FileContent {
+    /// The content itself.
     Bytes(Vec<u8>),
     /// A file of this host, of any size.
     OnHost {
+        /// Its path on this host.
         path: PathBuf,
+        /// The hash of its content, in hex.
         sha256: String,
     },
 }

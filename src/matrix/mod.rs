@@ -13,7 +13,7 @@ use crate::distro::{Catalogue, Distro};
 use crate::recipe::{MatrixSpec, Problem, RecipeFile, Selection, glob_matches};
 use crate::types::{Arch as Architecture, Format, nearest};
 
-pub use pattern::Pattern;
+pub(crate) use pattern::Pattern;
 
 /// `[matrix]` itself, among the named ones.
 pub const DEFAULT_MATRIX: &str = "default";
@@ -21,10 +21,15 @@ pub const DEFAULT_MATRIX: &str = "default";
 /// One cell of the matrix. Its id is stable and used everywhere: `hello@debian-12/amd64`, `jq+minimal@fedora-43/x86_64`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 pub struct Target {
+    /// `[package] name` of the recipe, before overrides.
     pub recipe: String,
+    /// The id of the distribution: `debian-12`.
     pub distro: String,
+    /// The architecture that it is built for and on.
     pub arch: Architecture,
+    /// The format of the distribution's packages, which decides how `arch` is written.
     pub format: Format,
+    /// The name of the variant in the recipe's matrix; none when that has no variants.
     pub variant: Option<String>,
 }
 
@@ -326,15 +331,18 @@ fn selection_on(target: &Target, distro: &Distro) -> Selection {
 /// `-t` patterns (`debian-12`, `fedora-*/arm64`, `jq@rpm-generic`, `hello@*`, `*+minimal`), `--format`, `--arch`.
 /// Several values of one kind are alternatives; the kinds must all hold.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
-    pub targets: Vec<String>,
-    pub formats: Vec<Format>,
-    pub arches: Vec<Architecture>,
+pub(crate) struct Filter {
+    /// Patterns over targets as the user wrote them: `debian-*`, `jq@fedora-43/arm64`. Empty: all.
+    pub(crate) targets: Vec<String>,
+    /// Formats to keep. Empty: all.
+    pub(crate) formats: Vec<Format>,
+    /// Architectures to keep. Empty: all.
+    pub(crate) arches: Vec<Architecture>,
 }
 
 impl Filter {
     /// A pattern that cannot be read matches nothing: whoever takes one from a person tries [`Pattern::parse`] first.
-    pub fn matches(&self, target: &Target) -> bool {
+    pub(crate) fn matches(&self, target: &Target) -> bool {
         (self.formats.is_empty() || self.formats.contains(&target.format))
             && (self.arches.is_empty() || self.arches.contains(&target.arch))
             && (self.targets.is_empty()
@@ -342,12 +350,29 @@ impl Filter {
     }
 }
 
+/// Why a matrix gives no targets.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum MatrixError {
+    /// The recipe has no matrix of the name that was asked for.
     #[error("{} has no matrix `{name}`", .path.display())]
-    UnknownMatrix { path: std::path::PathBuf, name: String, known: Vec<String> },
+    UnknownMatrix {
+        /// The recipe's file, on this host.
+        path: std::path::PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// The names that the recipe has.
+        known: Vec<String>,
+    },
+    /// Patterns of the matrix, or selectors of overrides, match nothing that exists.
     #[error("{} has a matrix that cannot be expanded", .path.display())]
-    Invalid { path: std::path::PathBuf, text: std::sync::Arc<str>, problems: Vec<Problem> },
+    Invalid {
+        /// The recipe's file, on this host.
+        path: std::path::PathBuf,
+        /// The recipe's whole text, for showing the places.
+        text: std::sync::Arc<str>,
+        /// The mistakes, in the order of their places.
+        problems: Vec<Problem>,
+    },
 }
 
 #[cfg(test)]

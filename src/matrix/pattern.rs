@@ -6,7 +6,7 @@ use crate::types::Arch;
 
 /// A pattern taken apart. What is left out matches everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pattern {
+pub(crate) struct Pattern {
     /// What stands before the `@`. Recipes may have a `+` in their name, as variants begin with one: it is compared
     /// with the recipe, and with recipe and variant together.
     recipe: Option<String>,
@@ -25,7 +25,7 @@ enum ArchPattern {
 impl Pattern {
     /// # Errors
     /// A sentence without the pattern itself: "is empty".
-    pub fn parse(text: &str) -> Result<Pattern, String> {
+    pub(crate) fn parse(text: &str) -> Result<Pattern, String> {
         if text.trim().is_empty() {
             return Err("is empty".to_owned());
         }
@@ -61,7 +61,7 @@ impl Pattern {
         Ok(Pattern { recipe, distro: some(distro), arch, variant })
     }
 
-    pub fn matches(&self, target: &Target) -> bool {
+    pub(crate) fn matches(&self, target: &Target) -> bool {
         let variant = target.variant.as_deref();
         let recipe = self.recipe.as_deref().is_none_or(|pattern| {
             glob_matches(pattern, &target.recipe)

@@ -25,40 +25,40 @@ pub type Answers = BTreeMap<String, Answer>;
 /// The package that a capability resolves to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Answer {
-    pub package: String,
-    pub version: String,
+    pub(crate) package: String,
+    pub(crate) version: String,
     /// The file that it is provided by.
-    pub path: String,
+    pub(crate) path: String,
     /// What is written: `zlib1g-dev (>= 1:1.2)`
     #[serde(skip)]
-    pub relation: String,
+    pub(crate) relation: String,
 }
 
 /// What only an archive can answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub(crate) struct Question {
     /// Where it stands in the recipe: `build.requires`, `packages.dev.requires`.
-    pub key: String,
+    pub(crate) key: String,
     /// The string that it is part of.
-    pub written: String,
-    pub capability: Capability,
+    pub(crate) written: String,
+    pub(crate) capability: Capability,
     /// It can do without an answer: a package is named beside it, or nobody has written it.
-    pub optional: bool,
+    pub(crate) optional: bool,
 }
 
 /// A capability or word of the recipe, and what stands in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Replaced {
-    pub key: String,
+pub(crate) struct Replaced {
+    pub(crate) key: String,
     /// As in the recipe: `pkgconfig(zlib) >= 1.2`
-    pub wanted: String,
+    pub(crate) wanted: String,
     /// In the distribution's words. Nothing: every build has it, or it is not known.
-    pub becomes: Vec<String>,
+    pub(crate) becomes: Vec<String>,
     /// On apt: what it was found by.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub found: Option<Answer>,
+    pub(crate) found: Option<Answer>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub unknown: bool,
+    pub(crate) unknown: bool,
 }
 
 /// A recipe for one distribution.
@@ -66,10 +66,10 @@ pub struct Replaced {
 pub struct Answered {
     /// The recipe itself when there is nothing to replace.
     pub recipe: TargetRecipe,
-    pub is_changed: bool,
-    pub replaced: Vec<Replaced>,
+    pub(crate) is_changed: bool,
+    pub(crate) replaced: Vec<Replaced>,
     /// Debian packages that stand in for what an RPM made on Debian requires at runtime.
-    pub stand_ins: Vec<String>,
+    pub(crate) stand_ins: Vec<String>,
 }
 
 /// Whose words a list of relations is to be in.
@@ -84,7 +84,7 @@ struct Speech {
 }
 
 /// What the archive of an apt distribution must be asked before a recipe can be planned for it; nothing for others.
-pub fn questions(recipe: &Recipe, distro: &Distro) -> Vec<Question> {
+pub(crate) fn questions(recipe: &Recipe, distro: &Distro) -> Vec<Question> {
     let mut questions = Vec::new();
     if !takes_names_only(distro) {
         return questions;
@@ -113,7 +113,7 @@ pub fn questions(recipe: &Recipe, distro: &Distro) -> Vec<Question> {
 }
 
 /// Whether a recipe has anything that [`answered`] replaces, on whatever distribution.
-pub fn has_capabilities(recipe: &Recipe) -> bool {
+pub(crate) fn has_capabilities(recipe: &Recipe) -> bool {
     let test = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let relations =
         std::iter::once(&recipe.package.relations).chain(recipe.packages.values().map(|sub| &sub.relations));

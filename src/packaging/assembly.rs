@@ -93,7 +93,7 @@ pub(super) fn probe(recipe: &Recipe, format: Format) -> EnvironmentProbe {
 }
 
 /// The environment of a step that depends on the architecture and the machine: no part of the plan's packaging.
-pub fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
+pub(crate) fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
     let libdir = match format {
         Format::Deb => format!("/usr/lib/{}", multiarch(arch)),
         Format::Rpm if is_64(arch) => "/usr/lib64".to_owned(),

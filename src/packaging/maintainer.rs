@@ -13,28 +13,28 @@ use super::system::{is_template, restart_instances, service_choices, stop_instan
 
 /// What the files of a package say that its scripts depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SystemFiles {
+pub(crate) struct SystemFiles {
     /// Units of systemd, by name.
-    pub units: BTreeMap<String, UnitFile>,
+    pub(crate) units: BTreeMap<String, UnitFile>,
     /// Names of files of sysusers.d(5) and tmpfiles.d(5).
-    pub sysusers: BTreeSet<String>,
-    pub tmpfiles: BTreeSet<String>,
+    pub(crate) sysusers: BTreeSet<String>,
+    pub(crate) tmpfiles: BTreeSet<String>,
 }
 
 /// A unit's file, as far as packaging looks at it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UnitFile {
+pub(crate) struct UnitFile {
     /// Whether it has an `[Install]` section: others cannot be enabled.
-    pub is_installable: bool,
+    pub(crate) is_installable: bool,
     /// Units that are enabled and disabled with it, by `Also=`.
-    pub also: Vec<String>,
+    pub(crate) also: Vec<String>,
 }
 
 /// The package with the program that makes users (dh_installsysusers(1)).
 const SYSUSERS: &str = "systemd | systemd-standalone-sysusers | systemd-sysusers";
 
 /// What the scripts need of other packages.
-pub fn maintainer_depends(package: &AssembledPackage) -> Option<&'static str> {
+pub(crate) fn maintainer_depends(package: &AssembledPackage) -> Option<&'static str> {
     makes_users(&package.system).then_some(SYSUSERS)
 }
 
@@ -42,7 +42,7 @@ pub fn maintainer_depends(package: &AssembledPackage) -> Option<&'static str> {
 ///
 /// The order is that of the .rpm: `post-install` finds users and temporary files made and services not yet started,
 /// `pre-remove` finds all as it was.
-pub fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles) -> BTreeMap<String, String> {
+pub(crate) fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles) -> BTreeMap<String, String> {
     let (own, system) = (&package.maintainer_scripts, &package.system);
     let units = units(system, files);
     let mut scripts = [

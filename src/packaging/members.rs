@@ -78,10 +78,10 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
 }
 
 /// Links of earlier versions where there are folders now: by package, what each link led to.
-pub type FormerLinks = BTreeMap<String, BTreeMap<String, String>>;
+pub(crate) type FormerLinks = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The recipe, to which such links are added as if it had named them.
-pub fn with_former_links(recipe: &TargetRecipe, format: Format, links: &FormerLinks) -> TargetRecipe {
+pub(crate) fn with_former_links(recipe: &TargetRecipe, format: Format, links: &FormerLinks) -> TargetRecipe {
     let names: Vec<String> = members(recipe, format).into_iter().map(|member| member.name).collect();
     recipe.with(|recipe| {
         let systems =
@@ -95,7 +95,7 @@ pub fn with_former_links(recipe: &TargetRecipe, format: Format, links: &FormerLi
 }
 
 /// The links that a recipe names itself.
-pub fn former_links(recipe: &Recipe, format: Format) -> FormerLinks {
+pub(crate) fn former_links(recipe: &Recipe, format: Format) -> FormerLinks {
     let named = members(recipe, format).into_iter().map(|member| (member.name, member.system.former_links.clone()));
     named.filter(|(_, links)| !links.is_empty()).collect()
 }

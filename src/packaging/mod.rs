@@ -36,25 +36,26 @@ use crate::formats::relation;
 use crate::recipe::Recipe;
 use crate::types::{Arch, Format, SharedText};
 
-pub use answers::{Answer, Answered, Answers, Question, Replaced, answered, has_capabilities, questions};
-pub use assembly::assembly_env;
+pub use answers::{Answer, Answered, Answers, answered};
+pub(crate) use answers::{Question, Replaced, has_capabilities, questions};
+pub(crate) use assembly::assembly_env;
 use managers::manager;
 use model::{
     LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, changelog_entries, probe, script_variables,
     source_folder, source_top,
 };
 
-pub use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
-pub use managers::takes_names_only;
-pub use members::{FormerLinks, former_links, with_former_links};
-pub use model::{
-    AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK,
-    EXIT_UNSATISFIABLE, EnvironmentProbe, ExpectedPackage, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES, GuestFile,
-    Mirrors, OFFERED_PACKAGES, PHASE_TOKEN, Packaging, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT,
-    SourceLayout, Step, StepKind, TestSetup, UpgradeSetup, User,
+pub(crate) use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
+pub(crate) use managers::takes_names_only;
+pub(crate) use members::{FormerLinks, former_links, with_former_links};
+pub(crate) use model::{
+    AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE,
+    EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES, GuestFile, Mirrors, PHASE_TOKEN, Requirements,
+    SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout, Step, TestSetup, UpgradeSetup,
 };
-pub use offers::{Offer, Wish, names_in, offers};
-pub use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
+pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
+pub(crate) use offers::{Offer, Wish, names_in, offers};
+pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub use target_recipe::TargetRecipe;
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
@@ -104,7 +105,7 @@ pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap
 ///
 /// What must be the same when a job is built again are the packages themselves (.deb, .rpm, .src.rpm). A .buildinfo
 /// records when and where it was made, and a .changes its checksum.
-pub fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+pub(crate) fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
@@ -113,7 +114,7 @@ pub fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) 
 
 /// The version of the packages as their format writes it: `1:2.10-1~deb12`, `1:2.10-1.el9`. None where the project's own
 /// packaging says it.
-pub fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
+pub(crate) fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
     match distro.format {
         Format::Deb => recipe.packaging.debian.is_none().then(|| deb::version(recipe, distro)),
         Format::Rpm => recipe.packaging.spec.is_none().then(|| rpm::version(recipe, distro)),
@@ -122,23 +123,23 @@ pub fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
 
 /// As [`generate`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
 /// but a shell.
-pub fn staging(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+pub(crate) fn staging(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     assembly::packaging(recipe, distro, source_date_epoch)
 }
 
-pub fn environment_probe(recipe: &TargetRecipe, format: Format) -> EnvironmentProbe {
+pub(crate) fn environment_probe(recipe: &TargetRecipe, format: Format) -> EnvironmentProbe {
     assembly::probe(recipe, format)
 }
 
 /// The packages to make of the tree that [`staging`] leaves.
-pub fn assembly(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Assembly {
+pub(crate) fn assembly(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Assembly {
     assembly::assembly(recipe, distro, source_date_epoch)
 }
 
 /// What the environment of a build step says of the target and the machine: `FARM_ARCH`, in the words of the format, and
 /// that the step may run `processes` at a time. Not part of [`Packaging`], which targets of all architectures share and
 /// which must not change with the machine.
-pub fn step_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
+pub(crate) fn step_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
     let (name, value) = match format {
         Format::Deb => ("DEB_BUILD_OPTIONS", format!("parallel={processes}")),
         Format::Rpm => ("RPM_BUILD_NCPUS", processes.to_string()),
@@ -154,7 +155,7 @@ fn installed_check(distro: &Distro) -> SharedText {
 }
 
 /// The install test of a job. `stand_ins` are those of [`Answered`].
-pub fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
+pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let scripts = (manager(distro.manager).test)(recipe, distro, stand_ins);
     let TestScripts { tester, install, remove, upgrade } = scripts;
     let mut env = script_variables(recipe, distro);
@@ -174,14 +175,14 @@ pub fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> Tes
 }
 
 /// Packages that a recipe replaces whole, in all versions, each with the place that says so.
-pub fn replaced_whole(recipe: &Recipe) -> Vec<(String, &str)> {
+pub(crate) fn replaced_whole(recipe: &Recipe) -> Vec<(String, &str)> {
     let lists = check::relation_lists(recipe).into_iter().filter(|(place, _)| place.ends_with(" replaces"));
     let whole = lists.flat_map(|(place, list)| list.iter().map(move |relation| (place.clone(), relation.trim())));
     whole.filter(|(_, relation)| !relation::has_version(relation)).collect()
 }
 
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.
-pub fn check(recipe: &TargetRecipe, distro: &Distro) -> Vec<String> {
+pub(crate) fn check(recipe: &TargetRecipe, distro: &Distro) -> Vec<String> {
     check::check(recipe, distro)
 }
 

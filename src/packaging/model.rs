@@ -9,18 +9,18 @@ use crate::recipe::{MaintainerScripts, PackageArch, Recipe, System};
 use crate::types::{Address, Format, SharedText};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
-pub const BUILD_USER: &str = "builder";
+pub(crate) const BUILD_USER: &str = "builder";
 
-pub const BUILD_UID: u32 = 2000;
+pub(crate) const BUILD_UID: u32 = 2000;
 
 /// `/build`: the build user's home and the root of all that a job does. Sources are unpacked to
 /// `/build/<name>-<version>` (deb) or lie as one tar in `/build/rpmbuild/SOURCES` (rpm).
-pub const BUILD_ROOT: &str = "/build";
+pub(crate) const BUILD_ROOT: &str = "/build";
 
 /// Where a local repository lies, in builder images while they are made and in test containers: packages of the set that
 /// the job belongs to, flat, with an index for the distribution's package manager. Its file `direct` names what is to be
 /// installed, a name and a version per line. Without the folder, scripts leave it out.
-pub const SET_REPOSITORY: &str = "/tmp/farm-set";
+pub(crate) const SET_REPOSITORY: &str = "/tmp/farm-set";
 
 /// Where apt finds packages that were put into a container before it runs, under the names that it gives them: copies of
 /// what was verified against a signed index. apt itself only looks at the name and the size.
@@ -28,13 +28,13 @@ pub const OFFERED_PACKAGES: &str = "/tmp/farm-offered";
 
 /// Where packages lie that were fetched in another container: in it, and then in the one that installs them, which has no
 /// network.
-pub const FETCHED_PACKAGES: &str = "/tmp/farm-fetched";
+pub(crate) const FETCHED_PACKAGES: &str = "/tmp/farm-fetched";
 
 /// Set in the environment of a script that installs: it downloads to [`FETCHED_PACKAGES`] what it would install, and runs
 /// nothing of a package.
-pub const FETCH_ONLY: &str = "FARM_FETCH";
+pub(crate) const FETCH_ONLY: &str = "FARM_FETCH";
 
-/// The parts of a job that a person follows. One exec can go through several, which it announces: see [`PHASE_TOKEN`].
+/// The parts of a job that a person follows. One exec can go through several, which it announces: see `PHASE_TOKEN`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StepKind {
@@ -42,8 +42,11 @@ pub enum StepKind {
     Prepare,
     /// Sources fetched, uploaded, patched.
     Unpack,
+    /// The recipe's `build` script.
     Build,
+    /// The recipe's `check` script.
     Check,
+    /// The recipe's `install` script, and the packages made of its result.
     Package,
     /// Artifacts downloaded.
     Collect,
@@ -54,6 +57,7 @@ pub enum StepKind {
 }
 
 impl StepKind {
+    /// Every step, in the order in which a job goes through them.
     pub const ALL: [StepKind; 8] = [
         StepKind::Prepare,
         StepKind::Unpack,
@@ -65,7 +69,7 @@ impl StepKind {
         StepKind::Test,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             StepKind::Prepare => "prepare",
             StepKind::Unpack => "unpack",
@@ -90,39 +94,42 @@ impl std::fmt::Display for StepKind {
 /// finding RULE SENTENCE` says what is wrong, with `warning` in place of `finding` what people should be told all the
 /// same. The executor takes such lines out of the log; where the variable is unset, scripts print nothing. All of it is
 /// for people: whatever runs in the container can print the same, so neither limits nor outcomes depend on it.
-pub const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
+pub(crate) const PHASE_TOKEN: &str = "FARM_PHASE_TOKEN";
 
 /// One exec in the job's container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Step {
+pub(crate) struct Step {
     /// The phase it begins in.
-    pub kind: StepKind,
+    pub(crate) kind: StepKind,
     /// Run by `sh -c`, with `-eu` set by the script itself.
-    pub script: String,
-    pub user: User,
-    pub env: BTreeMap<String, String>,
+    pub(crate) script: String,
+    pub(crate) user: User,
+    pub(crate) env: BTreeMap<String, String>,
 }
 
+/// The user that a step runs as in the job's container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum User {
+    /// The superuser, for what package managers do.
     Root,
+    /// The unprivileged `builder` that runs the recipe's scripts.
     Builder,
 }
 
 /// A small file that farm writes into the container, or that `farm render` writes for people.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct GuestFile {
+pub(crate) struct GuestFile {
     /// Relative to where the set of files goes: `debian/rules`, `hello.spec`.
-    pub path: String,
-    pub content: SharedText,
-    pub executable: bool,
+    pub(crate) path: String,
+    pub(crate) content: SharedText,
+    pub(crate) executable: bool,
 }
 
 /// What a job must install before it builds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Requirements {
+pub(crate) enum Requirements {
     /// Package names or relations in the target's own syntax; sorted, without duplicates.
     Listed(Vec<String>),
     /// As a file of the sources says: `debian/control` or a .spec, at this path in the source tree. Beside it, what
@@ -133,7 +140,7 @@ pub enum Requirements {
 /// How the builder image is made from the base: one script as root with network.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct BuilderSetup {
-    pub requirements: Requirements,
+    pub(crate) requirements: Requirements,
     /// Expects, for `FromSource`, the file at `/build/requirements/<its file name>`.
     /// Exits 11 when a requirement cannot be had, after a line `farm: unsatisfiable: <requirement>` for each,
     /// and 12 when the mirror or network failed.
@@ -141,29 +148,30 @@ pub struct BuilderSetup {
 }
 
 /// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.
-pub const EXIT_UNSATISFIABLE: i32 = 11;
+pub(crate) const EXIT_UNSATISFIABLE: i32 = 11;
 
-pub const EXIT_NETWORK: i32 = 12;
+pub(crate) const EXIT_NETWORK: i32 = 12;
 
 /// A test's install script: more packages are needed than are there, and nothing was installed yet.
-pub const EXIT_INCOMPLETE: i32 = 13;
+pub(crate) const EXIT_INCOMPLETE: i32 = 13;
 
 /// Everything between sources and results for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Packaging {
     /// Where the sources go and in which shape.
-    pub sources: SourceLayout,
+    pub(crate) sources: SourceLayout,
     /// Files to upload beside, relative to [`BUILD_ROOT`].
-    pub files: Vec<GuestFile>,
-    pub steps: Vec<Step>,
+    pub(crate) files: Vec<GuestFile>,
+    pub(crate) steps: Vec<Step>,
     /// The folder to download when all steps succeeded, flat: every result and nothing else. Made by the last step.
-    pub results: String,
+    pub(crate) results: String,
+    /// The binary packages that the results must hold.
     pub expected: Vec<ExpectedPackage>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum SourceLayout {
+pub(crate) enum SourceLayout {
     /// The tree, unpacked below this absolute folder.
     Tree { folder: String },
     /// One tar file at `path` with the tree below the top folder `top`: RPM's Source0.
@@ -176,50 +184,50 @@ pub enum SourceLayout {
 /// A package that a successful job must produce. For a project's own packaging only what the recipe can know.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct ExpectedPackage {
-    pub name: String,
+    pub(crate) name: String,
     /// As the format writes it: `1:2.10-1~deb12`; `1:2.10-1.el9` (epoch:version-release).
-    pub version: String,
-    pub architecture: PackageArch,
+    pub(crate) version: String,
+    pub(crate) architecture: PackageArch,
     /// The recipe says that it has no files.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_empty: bool,
+    pub(crate) is_empty: bool,
 }
 
 impl ExpectedPackage {
     /// `Architecture: all`, `BuildArch: noarch`.
-    pub fn is_arch_independent(&self) -> bool {
+    pub(crate) fn is_arch_independent(&self) -> bool {
         self.architecture == PackageArch::All
     }
 }
 
 /// The install test: scripts run in order as root in one fresh container.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct TestSetup {
+pub(crate) struct TestSetup {
     /// Where the binary packages are uploaded to; debug and source packages are not.
-    pub packages: String,
+    pub(crate) packages: String,
     /// Makes the tester image from the base when the base alone will not do (`rpm-generic`); as [`BuilderSetup::script`].
-    pub tester: Option<BuilderSetup>,
+    pub(crate) tester: Option<BuilderSetup>,
     /// Exits [`EXIT_INCOMPLETE`] when packages have to be fetched, which it does itself with [`FETCH_ONLY`].
-    pub install: SharedText,
+    pub(crate) install: SharedText,
     /// Looks at what is installed: `wanted` beside the packages names what has to run their commands.
-    pub check: SharedText,
-    pub test: Option<String>,
-    pub remove: SharedText,
-    pub env: BTreeMap<String, String>,
-    pub upgrade: UpgradeSetup,
+    pub(crate) check: SharedText,
+    pub(crate) test: Option<String>,
+    pub(crate) remove: SharedText,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) upgrade: UpgradeSetup,
     /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
-    pub network: bool,
+    pub(crate) network: bool,
 }
 
 /// How an upgrade from the last good version is tried. Its packages lie in [`FORMER_PACKAGES`], and those under test have an
 /// index beside them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct UpgradeSetup {
+pub(crate) struct UpgradeSetup {
     /// Makes the image for it, from the base, where that of the test has no resolver.
-    pub tester: Option<BuilderSetup>,
+    pub(crate) tester: Option<BuilderSetup>,
     /// Installs the last good version; when that is not possible any more, no upgrade is tried.
-    pub former: SharedText,
-    pub upgrade: SharedText,
+    pub(crate) former: SharedText,
+    pub(crate) upgrade: SharedText,
 }
 
 /// What a package manager's test is made of.
@@ -232,7 +240,7 @@ pub(super) struct TestScripts {
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).
-pub type Mirrors = BTreeMap<String, Address>;
+pub(crate) type Mirrors = BTreeMap<String, Address>;
 
 /// Where a job's last step puts every result.
 pub(super) const RESULTS: &str = "/build/results";
@@ -241,21 +249,21 @@ pub(super) const RESULTS: &str = "/build/results";
 pub(super) const TEST_PACKAGES: &str = "/tmp/farm-packages";
 
 /// Where it finds those of the last good version, if an upgrade is to be tried.
-pub const FORMER_PACKAGES: &str = "/tmp/farm-former";
+pub(crate) const FORMER_PACKAGES: &str = "/tmp/farm-former";
 
 /// Functions for what a test looks at before and after an upgrade.
 pub(super) const LIFE: &str = include_str!("scripts/life.sh");
 
 /// What to ask of an image that a recipe names, before its steps run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EnvironmentProbe {
+pub(crate) struct EnvironmentProbe {
     /// Run by `sh -c` as root. Prints `farm: has TOOL` for each of the tools below that is there, and gives the build user a
     /// name.
-    pub script: String,
+    pub(crate) script: String,
     /// What the format's own packaging needs.
-    pub packaging: Vec<&'static str>,
+    pub(crate) packaging: Vec<&'static str>,
     /// What the steps of [`super::staging`] need.
-    pub staging: Vec<&'static str>,
+    pub(crate) staging: Vec<&'static str>,
 }
 
 /// `FARM_…`: what recipe and target say, for the recipe's scripts.
@@ -307,68 +315,68 @@ pub(super) fn probe(tools: &[&str], package: &str) -> String {
 }
 
 /// The folder of the staged tree that becomes the packages.
-pub const STAGED_ROOT: &str = "root";
+pub(crate) const STAGED_ROOT: &str = "root";
 /// The folder of the staged tree with the licence files that lie on top of the sources.
-pub const STAGED_LICENCES: &str = "licences";
+pub(crate) const STAGED_LICENCES: &str = "licences";
 
 /// Packages to be made of a staged tree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Assembly {
-    pub format: Format,
+pub(crate) struct Assembly {
+    pub(crate) format: Format,
     /// Main package first.
-    pub packages: Vec<AssembledPackage>,
+    pub(crate) packages: Vec<AssembledPackage>,
     /// As the format writes it: `1:2.10-1~deb12`.
-    pub version: String,
-    pub epoch: u32,
+    pub(crate) version: String,
+    pub(crate) epoch: u32,
     /// RPM keeps the two apart.
-    pub upstream_version: String,
-    pub release: String,
-    pub source: String,
-    pub license: String,
-    pub homepage: Option<String>,
-    pub maintainer: String,
+    pub(crate) upstream_version: String,
+    pub(crate) release: String,
+    pub(crate) source: String,
+    pub(crate) license: String,
+    pub(crate) homepage: Option<String>,
+    pub(crate) maintainer: String,
     /// deb: the whole file; rpm: the text of the one entry.
-    pub changelog: String,
+    pub(crate) changelog: String,
     /// rpm: what the changelog calls this version: without the distribution's tag.
-    pub changelog_version: String,
+    pub(crate) changelog_version: String,
     /// deb: the copyright file, and whether it is complete without upstream's own texts.
-    pub copyright: Option<(String, bool)>,
+    pub(crate) copyright: Option<(String, bool)>,
     /// Nothing in the packages is newer.
-    pub source_date_epoch: i64,
+    pub(crate) source_date_epoch: i64,
     /// How an .rpm's payload is compressed.
-    pub payload: Payload,
+    pub(crate) payload: Payload,
     /// Whether rpm makes users itself, of what a package provides.
-    pub rpm_makes_users: bool,
+    pub(crate) rpm_makes_users: bool,
     /// Whether libraries of an .rpm need scriptlets that run ldconfig.
-    pub runs_ldconfig: bool,
+    pub(crate) runs_ldconfig: bool,
     /// Where units lie in the packages.
-    pub unit_folder: String,
+    pub(crate) unit_folder: String,
     /// Patterns of files that are not stripped.
-    pub whole: Vec<String>,
+    pub(crate) whole: Vec<String>,
 }
 /// One package.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct AssembledPackage {
-    pub name: String,
-    pub summary: String,
+pub(crate) struct AssembledPackage {
+    pub(crate) name: String,
+    pub(crate) summary: String,
     /// deb: the lines of the field after its first; rpm: the text.
-    pub description: String,
-    pub section: String,
-    pub group: String,
-    pub architecture: PackageArch,
+    pub(crate) description: String,
+    pub(crate) section: String,
+    pub(crate) group: String,
+    pub(crate) architecture: PackageArch,
     /// Which files it gets; when the main package has none, it gets what no pattern takes.
-    pub patterns: Vec<String>,
-    pub config_files: Vec<String>,
+    pub(crate) patterns: Vec<String>,
+    pub(crate) config_files: Vec<String>,
     /// By field of the format (`Depends`, `Requires(post)`), each relation in the format's syntax.
-    pub relations: BTreeMap<String, Vec<String>>,
+    pub(crate) relations: BTreeMap<String, Vec<String>>,
     /// What the recipe asks of the installed system.
-    pub system: System,
+    pub(crate) system: System,
     /// Files that it gets for that, beside what was installed: path and content.
-    pub own_files: Vec<(String, String)>,
+    pub(crate) own_files: Vec<(String, String)>,
     /// rpm: the bodies of scriptlets by section: `post`. That of `pretrans` is Lua, the others are shell.
-    pub scriptlets: BTreeMap<String, String>,
+    pub(crate) scriptlets: BTreeMap<String, String>,
     /// deb: the recipe's own, for [`super::maintainer_scripts`].
-    pub maintainer_scripts: MaintainerScripts,
+    pub(crate) maintainer_scripts: MaintainerScripts,
     /// deb: the lines that set what those find in their environment.
-    pub script_environment: String,
+    pub(crate) script_environment: String,
 }

@@ -11,17 +11,17 @@ use super::members::{default_name, members};
 
 /// A name that something can be required by.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    pub name: String,
+pub(crate) struct Offer {
+    pub(crate) name: String,
     /// As the format writes it. None: any version will do, because it is not known before the build.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
     /// The package to install for it.
-    pub package: String,
+    pub(crate) package: String,
 }
 
 /// A requirement of a recipe, as far as it concerns an architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
+pub(crate) struct Wish {
     alternatives: Vec<Alternative>,
     /// The full version of the recipe that requires, for `${self-version}`.
     own_version: String,
@@ -37,7 +37,7 @@ fn full_version(recipe: &Recipe, distro: &Distro) -> String {
 }
 
 /// Everything that the packages of a recipe can be required by on a distribution.
-pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
+pub(crate) fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
     let own = match distro.format {
         Format::Deb => recipe.packaging.debian.is_some(),
         Format::Rpm => recipe.packaging.spec.is_some(),
@@ -73,7 +73,7 @@ pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
 }
 
 /// The other name of each package of a recipe: builds of RPMs on a Debian base require in Debian's words.
-pub fn names_in(recipe: &Recipe, distro: &Distro, format: Format) -> Vec<Offer> {
+pub(crate) fn names_in(recipe: &Recipe, distro: &Distro, format: Format) -> Vec<Offer> {
     let here = members(recipe, distro.format);
     let main = &recipe.package.name;
     let keys = std::iter::once(None).chain(recipe.packages.iter().map(|(key, sub)| Some((key, sub))));
@@ -93,19 +93,19 @@ pub fn names_in(recipe: &Recipe, distro: &Distro, format: Format) -> Vec<Offer> 
 
 impl Wish {
     /// Reads a requirement of `recipe`; what cannot be read, or is for another architecture, wants nothing.
-    pub fn new(requirement: &str, recipe: &Recipe, distro: &Distro, arch: Arch) -> Wish {
+    pub(crate) fn new(requirement: &str, recipe: &Recipe, distro: &Distro, arch: Arch) -> Wish {
         let mut alternatives = relation::alternatives(requirement);
         alternatives.retain(|alternative| alternative.applies_to(arch));
         Wish { alternatives, own_version: full_version(recipe, distro), format: distro.format }
     }
 
     /// The names that would do, the first being the preferred one.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.alternatives.iter().map(|alternative| alternative.name.as_str())
     }
 
     /// Whether an offer of this name is of a version that will do.
-    pub fn accepts(&self, offer: &Offer) -> bool {
+    pub(crate) fn accepts(&self, offer: &Offer) -> bool {
         let Some(offered) = &offer.version else { return self.names().any(|name| name == offer.name) };
         let fits = |alternative: &&Alternative| match &alternative.constraint {
             None => true,

@@ -9,9 +9,9 @@ use crate::recipe::Recipe;
 use crate::types::{Format, SharedText};
 
 /// The environment variable that says where the manifest goes; without it, whoever builds the packages by hand gets none.
-pub const MANIFEST_VARIABLE: &str = "FARM_MANIFEST";
+pub(crate) const MANIFEST_VARIABLE: &str = "FARM_MANIFEST";
 /// What the files of the manifest are called among the results: `farm-manifest.tree`, `.sums`, `.packages`.
-pub const MANIFEST_NAME: &str = "farm-manifest";
+pub(crate) const MANIFEST_NAME: &str = "farm-manifest";
 
 /// Gives files to packages.
 pub(super) const ASSIGN: &str = concat!(include_str!("scripts/patterns.awk"), include_str!("scripts/assign.awk"));
@@ -56,7 +56,7 @@ pub(super) fn staged_script(folder: &str, whole: &[String]) -> String {
 
 /// Which tools of a distribution make a recipe's packages: they do things with files by themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MadeBy {
+pub(crate) enum MadeBy {
     /// `python` when dh_python3 is one of them, `helpers` when the recipe asks for others.
     Debhelper { python: bool, helpers: bool },
     /// `policy` where the distribution has a policy for what is installed (brp scripts).
@@ -64,7 +64,7 @@ pub enum MadeBy {
 }
 
 /// None of a project's own packaging, whose files are its own business.
-pub fn made_by(recipe: &Recipe, distro: &Distro) -> Option<MadeBy> {
+pub(crate) fn made_by(recipe: &Recipe, distro: &Distro) -> Option<MadeBy> {
     match distro.format {
         Format::Deb if recipe.packaging.debian.is_none() => {
             let is_helper = |requirement: &String| {

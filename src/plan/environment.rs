@@ -14,17 +14,17 @@ use crate::types::{Arch, Format};
 
 /// `[environment]` for one target.
 #[derive(Debug, Clone, Serialize)]
-pub struct JobEnvironment {
+pub(crate) struct JobEnvironment {
     #[serde(flatten)]
-    pub origin: EnvironmentOrigin,
+    pub(crate) origin: EnvironmentOrigin,
     /// That of [`EnvironmentOrigin::Distro`].
     #[serde(skip)]
-    pub distro: Option<Arc<Distro>>,
+    pub(crate) distro: Option<Arc<Distro>>,
     /// That of [`EnvironmentOrigin::Dockerfile`]: [`TargetInputs::context_digest`].
     #[serde(skip)]
-    pub context_digest: Option<String>,
+    pub(crate) context_digest: Option<String>,
     /// Never `Auto` where it can be known without the image.
-    pub tools: PackagingTools,
+    pub(crate) tools: PackagingTools,
 }
 
 impl JobEnvironment {
@@ -80,17 +80,17 @@ impl JobEnvironment {
     }
 
     /// Whether packages of `distro` can be installed in it: when it is a distribution of the same kind.
-    pub fn installs_for(&self, distro: &Distro) -> bool {
+    pub(crate) fn installs_for(&self, distro: &Distro) -> bool {
         self.distro.as_ref().is_some_and(|own| own.format == distro.format && own.manager == distro.manager)
     }
 
     /// Whether what the build requires is installed: an image is taken as it is.
-    pub fn has_builder(&self) -> bool {
+    pub(crate) fn has_builder(&self) -> bool {
         self.distro.is_some()
     }
 
     /// The image that a Dockerfile makes for an architecture; none where that is not what the environment is.
-    pub fn dockerfile_image(&self, arch: Arch) -> Option<DockerfileImage> {
+    pub(crate) fn dockerfile_image(&self, arch: Arch) -> Option<DockerfileImage> {
         dockerfile_image(&self.origin, self.context_digest.as_deref(), arch)
     }
 
@@ -111,7 +111,7 @@ impl JobEnvironment {
 
 impl TargetInputs {
     /// See [`JobEnvironment::dockerfile_image`].
-    pub fn dockerfile_image(&self) -> Option<DockerfileImage> {
+    pub(crate) fn dockerfile_image(&self) -> Option<DockerfileImage> {
         dockerfile_image(&self.recipe.environment.as_ref()?.origin, self.context_digest.as_deref(), self.target.arch)
     }
 }

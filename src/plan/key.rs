@@ -19,14 +19,14 @@ const GENERATED: [&str; 4] = ["assembly", "builder", "packaging", "test"];
 const IMAGES: [&str; 2] = ["base", "environment"];
 
 /// What inputs are called that are packages of other jobs: installed for the build, or only for the test.
-pub const INPUT_OF_SET: &str = "set.";
-pub const INPUT_OF_TEST_SET: &str = "test.set.";
+pub(crate) const INPUT_OF_SET: &str = "set.";
+pub(crate) const INPUT_OF_TEST_SET: &str = "test.set.";
 
 /// Longer values are shown as a digest.
 const MAX_SHOWN: usize = 64;
 
 impl Key {
-    pub fn new(inputs: BTreeMap<String, String>) -> Key {
+    pub(crate) fn new(inputs: BTreeMap<String, String>) -> Key {
         let mut hasher = Sha256::new();
         for part in inputs.iter().flat_map(|(name, value)| [name, value]) {
             // With its length first, no two maps read the same.
@@ -37,7 +37,7 @@ impl Key {
     }
 
     /// This key with one more input, or another value of it: `base`, when it has become known.
-    pub fn with(&self, name: &str, value: &str) -> Key {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Key {
         let mut inputs = self.inputs.clone();
         inputs.insert(name.to_owned(), value.to_owned());
         Key::new(inputs)
@@ -157,7 +157,7 @@ fn shortened(hasher: Sha256) -> String {
 /// Compares a job with the key of the last good one. An image (`base`, `environment`) that is missing on either side is not compared,
 /// inputs of the test only when the job is to be tested. Generated inputs are named only when nothing that they are
 /// made from has changed.
-pub fn reason(job: &Job, last: Option<&Key>) -> Reason {
+pub(crate) fn reason(job: &Job, last: Option<&Key>) -> Reason {
     let Some(last) = last else { return Reason::NeverBuilt };
     let (before, after) = (&last.inputs, &job.key.inputs);
     let was_tested = before.contains_key("test");

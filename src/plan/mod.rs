@@ -21,63 +21,69 @@ use crate::recipe::{PackagingTools, Recipe, RecipeId, SharedRecipe};
 use crate::source;
 use crate::types::Arch;
 
-pub use environment::JobEnvironment;
-pub use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
+pub(crate) use environment::JobEnvironment;
+pub(crate) use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
 pub use set::Need;
 
 /// How long before a distribution's end of life a plan begins to warn.
 const END_OF_LIFE_NOTICE_DAYS: i64 = 90;
 
+/// What a run would do: its jobs, and what people should know first.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
+    /// The jobs of the run.
     pub jobs: Vec<Job>,
-    pub warnings: Vec<PlanWarning>,
+    pub(crate) warnings: Vec<PlanWarning>,
 }
 
+/// Something to know about a plan that does not keep it from being run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanWarning {
-    pub target: Option<Target>,
-    pub message: String,
+    pub(crate) target: Option<Target>,
+    pub(crate) message: String,
 }
 
 /// One target's work, complete.
 #[derive(Debug, Clone, Serialize)]
 pub struct Job {
+    /// The cell of the matrix that it builds.
     pub target: Target,
     #[serde(skip)]
-    pub recipe: TargetRecipe,
+    pub(crate) recipe: TargetRecipe,
     #[serde(skip)]
-    pub distro: Arc<Distro>,
+    pub(crate) distro: Arc<Distro>,
     /// Capabilities and toolchain words of the recipe, and what stands in their place.
     #[serde(skip_serializing_if = "<[Replaced]>::is_empty")]
-    pub resolved: Arc<[Replaced]>,
+    pub(crate) resolved: Arc<[Replaced]>,
     /// These three are the same for all architectures of a distribution.
-    pub builder: Arc<BuilderSetup>,
+    pub(crate) builder: Arc<BuilderSetup>,
+    /// The packaging files, the steps and what they must produce.
     pub packaging: Arc<Packaging>,
     /// Where the steps run, when that is not the target's own builder.
-    pub environment: Option<Arc<JobEnvironment>>,
+    pub(crate) environment: Option<Arc<JobEnvironment>>,
     /// None with `--no-test`.
-    pub test: Option<Arc<TestSetup>>,
-    pub limits: JobLimits,
+    pub(crate) test: Option<Arc<TestSetup>>,
+    pub(crate) limits: JobLimits,
     /// The value of SOURCE_DATE_EPOCH when the recipe fixes it.
-    pub source_date_epoch: Option<i64>,
+    pub(crate) source_date_epoch: Option<i64>,
     /// What it takes from other jobs of its set, all of which are in the plan.
-    pub needs: Vec<Need>,
+    pub(crate) needs: Vec<Need>,
     /// Nobody asked for it: it is here because others need it.
-    pub only_needed: bool,
+    pub(crate) only_needed: bool,
     /// Without the packages that it takes from others: they are known when those are done. See [`Job::with_set`].
-    pub key: Key,
+    pub(crate) key: Key,
 }
 
+/// What one job may use, from the recipe's `[limits]` and the engine's machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct JobLimits {
-    pub memory_bytes: u64,
-    pub pids: u32,
+    pub(crate) memory_bytes: u64,
+    pub(crate) pids: u32,
     /// Parallelism inside the job: `DEB_BUILD_OPTIONS=parallel=N`, `%_smp_mflags`.
-    pub parallel: usize,
-    pub timeout_seconds: u64,
-    pub stall_seconds: u64,
-    pub log_bytes: u64,
+    pub(crate) parallel: usize,
+    pub(crate) timeout_seconds: u64,
+    pub(crate) stall_seconds: u64,
+    pub(crate) log_bytes: u64,
 }
 
 /// What a job's result depends on: a value or digest per named input, and one digest over them all.
@@ -86,26 +92,30 @@ pub struct JobLimits {
 /// `packaging`, `assembly`, `test`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Key {
-    pub digest: String,
-    pub inputs: BTreeMap<String, String>,
+    pub(crate) digest: String,
+    pub(crate) inputs: BTreeMap<String, String>,
 }
 
 /// Everything a plan depends on.
 #[derive(Debug, Clone)]
 pub struct Inputs {
+    /// The targets to plan, each with its recipe.
     pub targets: Vec<TargetInputs>,
     /// Base image identities that are known, by `debian-12/amd64` (Debian's names of architectures). A base that is not known yet takes no part in
     /// [`Reason`]: nothing can be said about it before it is fetched.
     pub bases: BTreeMap<String, String>,
-    /// What the archives have answered to [`packaging::questions`], by the same names. A question without an answer is left
-    /// open: [`Replaced::unknown`].
+    /// What the archives have answered to `packaging::questions`, by the same names. A question without an answer is left
+    /// open: `Replaced::unknown`.
     pub answers: BTreeMap<String, Arc<Answers>>,
     /// Identities of the images that targets have as environments of their own, as far as they are known, likewise.
     pub environments: BTreeMap<Target, String>,
     /// CPUs and memory of the engine, slots of the run.
     pub cpus: usize,
+    /// The memory of the engine in bytes; 0 where it is not known.
     pub memory_bytes: u64,
+    /// How many jobs the run has at a time: CPUs are shared out among them.
     pub slots: usize,
+    /// Whether packages are to be installed and tried.
     pub test: bool,
     /// Today, `2026-11-22`, for end-of-life warnings.
     pub today: String,
@@ -114,8 +124,11 @@ pub struct Inputs {
 /// One target with what it is made from.
 #[derive(Debug, Clone)]
 pub struct TargetInputs {
+    /// The cell of the matrix.
     pub target: Target,
+    /// The recipe for this target, with what the project says.
     pub recipe: SharedRecipe,
+    /// The definition of the target's distribution.
     pub distro: Arc<Distro>,
     /// `source::fingerprint`
     pub source_digest: String,
@@ -125,15 +138,15 @@ pub struct TargetInputs {
     pub environment_distro: Option<Arc<Distro>>,
     /// That of `[environment] dockerfile`: `source::Context::digest`.
     pub context_digest: Option<String>,
-    /// What [`set::resolve`] found, with the recipe as [`set::left_to_archive`] gives it.
+    /// What `set::resolve` found, with the recipe as `set::left_to_archive` gives it.
     pub set: set::Resolution,
-    /// See [`Job::only_needed`].
+    /// See `Job::only_needed`.
     pub only_needed: bool,
 }
 
 impl Job {
     /// This job with the packages that it takes from others, as inputs of its key.
-    pub fn with_set(&self, packages: BTreeMap<String, String>) -> Job {
+    pub(crate) fn with_set(&self, packages: BTreeMap<String, String>) -> Job {
         let mut inputs = self.key.inputs.clone();
         inputs.extend(packages);
         Job { key: Key::new(inputs), ..self.clone() }
@@ -141,7 +154,7 @@ impl Job {
 
     /// The packaging with the real date: `newest` is the newest time in the sources, used when the recipe fixes none.
     /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
-    pub fn packaging_at(&self, newest: i64, former_links: &FormerLinks) -> Arc<Packaging> {
+    pub(crate) fn packaging_at(&self, newest: i64, former_links: &FormerLinks) -> Arc<Packaging> {
         match self.source_date_epoch {
             Some(_) if former_links.is_empty() => Arc::clone(&self.packaging),
             _ => Arc::new(packaging::generate(&self.with(former_links), &self.distro, self.date(newest))),
@@ -156,14 +169,14 @@ impl Job {
     }
 
     /// The date of the packages: the recipe's, else that of the sources, else when the recipe was last changed.
-    pub fn date(&self, newest: i64) -> i64 {
+    pub(crate) fn date(&self, newest: i64) -> i64 {
         let fallback = self.recipe.package.fallback_date.filter(|_| newest <= source::EARLIEST);
         self.source_date_epoch.or(fallback).unwrap_or(newest)
     }
 
     /// What runs, and what is made of its results, when farm makes the packages; with the real date, as
     /// [`Job::packaging_at`].
-    pub fn assembly_at(&self, newest: i64, former_links: &FormerLinks) -> (Packaging, Assembly) {
+    pub(crate) fn assembly_at(&self, newest: i64, former_links: &FormerLinks) -> (Packaging, Assembly) {
         let (recipe, date) = (self.with(former_links), self.date(newest));
         (packaging::staging(&recipe, &self.distro, date), packaging::assembly(&recipe, &self.distro, date))
     }
@@ -171,18 +184,18 @@ impl Job {
 
 impl TargetInputs {
     /// The distributions that its images begin with.
-    pub fn distros(&self) -> impl Iterator<Item = &Arc<Distro>> {
+    pub(crate) fn distros(&self) -> impl Iterator<Item = &Arc<Distro>> {
         [Some(&self.distro), self.environment_distro.as_ref()].into_iter().flatten()
     }
 
     /// The distribution and architecture, as in [`Inputs::answers`]: `debian-12/amd64`
-    pub fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         base_id(&self.distro, self.target.arch)
     }
 }
 
 /// Today in UTC, `2026-11-22`: the same day for everybody who plans.
-pub fn today() -> String {
+pub(crate) fn today() -> String {
     chrono::Utc::now().format("%Y-%m-%d").to_string()
 }
 
@@ -387,7 +400,7 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
 }
 
 /// The name of a base image in [`Inputs::bases`]: `debian-12/amd64`, with Debian's name of the architecture.
-pub fn base_id(distro: &Distro, arch: Arch) -> String {
+pub(crate) fn base_id(distro: &Distro, arch: Arch) -> String {
     format!("{}/{}", distro.id, arch.deb())
 }
 
@@ -541,30 +554,37 @@ fn end_of_life_warnings(inputs: &Inputs) -> Vec<PlanWarning> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "reason", rename_all = "kebab-case")]
 pub enum Reason {
+    /// The last good job had the same inputs, and its artifacts are in the store.
     UpToDate,
+    /// The store has no record of a good job.
     NeverBuilt,
     /// Names of the inputs that are new, gone or different.
     Changed {
+        /// The inputs concerned, by name.
         inputs: Vec<Change>,
     },
+    /// The last good job skipped the install test, and this one does not.
     NotTested,
     /// Of its own inputs none has changed; what it takes from these targets, which are to be built, may.
     Needs {
+        /// The targets concerned.
         targets: Vec<Target>,
     },
 }
 
+/// An input of a job's key whose value is another than at the last good job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    pub input: String,
-    pub before: Option<String>,
-    pub after: Option<String>,
+    pub(crate) input: String,
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
+/// Targets whose recipes say what their format cannot, all at once.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} of the planned jobs cannot be expressed", .problems.len())]
 pub struct PlanError {
-    pub problems: Vec<(Target, String)>,
+    pub(crate) problems: Vec<(Target, String)>,
 }
 
 #[cfg(test)]

@@ -18,15 +18,16 @@ use crate::types::Format;
 /// That a target takes a package of another one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Need {
-    pub target: Target,
-    pub kind: NeedKind,
+    pub(crate) target: Target,
+    pub(crate) kind: NeedKind,
     /// As the recipe writes it, and where: `build.requires`, `packages.dev.requires`.
-    pub requirement: String,
-    pub key: String,
+    pub(crate) requirement: String,
+    pub(crate) key: String,
     /// The package that meets it, by its name in the target's format.
-    pub package: String,
+    pub(crate) package: String,
 }
 
+/// When a package of the set is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NeedKind {
@@ -39,7 +40,7 @@ pub enum NeedKind {
 }
 
 impl NeedKind {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             NeedKind::Build => "build",
             NeedKind::Test => "test",
@@ -50,16 +51,16 @@ impl NeedKind {
 
 /// A recipe of the set, seen from a distribution, architecture and variant.
 #[derive(Debug, Clone)]
-pub struct Provider {
-    pub recipe: String,
+pub(crate) struct Provider {
+    pub(crate) recipe: String,
     /// None: it is not built there.
-    pub target: Option<Target>,
-    pub offers: Vec<Offer>,
+    pub(crate) target: Option<Target>,
+    pub(crate) offers: Vec<Offer>,
 }
 
 /// The recipes of a set, seen from one place.
 #[derive(Debug, Default)]
-pub struct Providers {
+pub(crate) struct Providers {
     providers: Vec<Provider>,
     /// Provider and offer, in the set's order.
     by_name: HashMap<String, Vec<(usize, usize)>>,
@@ -68,15 +69,15 @@ pub struct Providers {
 /// What a set means for a target.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Resolution {
-    pub needs: Vec<Need>,
+    pub(crate) needs: Vec<Need>,
     /// For people: where the set has the name, but the distribution's package is taken.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// What the set makes impossible, as sentences.
-    pub problems: Vec<String>,
+    pub(crate) problems: Vec<String>,
 }
 
 impl Providers {
-    pub fn new(providers: Vec<Provider>) -> Providers {
+    pub(crate) fn new(providers: Vec<Provider>) -> Providers {
         let mut by_name: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
         for (number, provider) in providers.iter().enumerate() {
             for (offer, Offer { name, .. }) in provider.offers.iter().enumerate() {
@@ -97,7 +98,7 @@ impl Providers {
 
 /// All that a recipe's packages can be required by on a distribution. RPMs that are built on a Debian base are known to
 /// requirements of builds and tests, which are in Debian's words there, by the name of the Debian package, too.
-pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
+pub(crate) fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
     let mut offers = packaging::offers(recipe, distro);
     if distro.is_foreign() {
         offers.extend(packaging::names_in(recipe, distro, Format::Deb));
@@ -106,7 +107,7 @@ pub fn offers(recipe: &Recipe, distro: &Distro) -> Vec<Offer> {
 }
 
 /// What a target needs of its set.
-pub fn resolve(target: &Target, recipe: &Recipe, distro: &Distro, providers: &Providers) -> Resolution {
+pub(crate) fn resolve(target: &Target, recipe: &Recipe, distro: &Distro, providers: &Providers) -> Resolution {
     let own = offers(recipe, distro);
     let mut resolution = Resolution::default();
     for (key, name) in packaging::replaced_whole(recipe) {
@@ -172,7 +173,7 @@ fn requirements(recipe: &Recipe) -> impl Iterator<Item = (NeedKind, String, &str
 
 /// The recipe as the target's package manager is to see it, if that is another: what only the set can install is no
 /// business of the distribution's archive.
-pub fn left_to_archive(recipe: &Recipe, distro: &Distro, needs: &[Need]) -> Option<Recipe> {
+pub(crate) fn left_to_archive(recipe: &Recipe, distro: &Distro, needs: &[Need]) -> Option<Recipe> {
     let rewrite = |kind: NeedKind, list: &[String]| -> Vec<String> {
         let taken = |requirement: &String| {
             needs.iter().find(|need| need.kind == kind && need.requirement == *requirement).map(|need| &need.package)
@@ -214,7 +215,7 @@ fn is_capability(requirement: &str) -> bool {
 ///
 /// # Errors
 /// A circle: each of its targets needs the next one, and the last the first.
-pub fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+pub(crate) fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum Visit {
         New,
@@ -260,7 +261,7 @@ pub fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
 
 /// For each job, in which step of the order it can begin at the earliest: 0 when it needs no other. Jobs of one step do
 /// not need each other.
-pub fn steps(needs: &[Vec<usize>]) -> Vec<usize> {
+pub(crate) fn steps(needs: &[Vec<usize>]) -> Vec<usize> {
     let mut steps = vec![0; needs.len()];
     for at in order(needs).unwrap_or_default() {
         steps[at] = needs[at].iter().map(|need| steps[*need] + 1).max().unwrap_or(0);
@@ -269,7 +270,7 @@ pub fn steps(needs: &[Vec<usize>]) -> Vec<usize> {
 }
 
 /// The indices of what each target of a list needs, among the same list.
-pub fn edges<'a>(targets: impl Iterator<Item = (&'a Target, &'a [Need])> + Clone) -> Vec<Vec<usize>> {
+pub(crate) fn edges<'a>(targets: impl Iterator<Item = (&'a Target, &'a [Need])> + Clone) -> Vec<Vec<usize>> {
     let numbers: HashMap<&Target, usize> = targets.clone().enumerate().map(|(at, (target, _))| (target, at)).collect();
     let of = |needs: &[Need]| -> Vec<usize> {
         let found: BTreeSet<usize> = needs.iter().filter_map(|need| numbers.get(&need.target).copied()).collect();

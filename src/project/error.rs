@@ -13,31 +13,52 @@ use crate::plan::PlanError;
 use crate::recipe::{RecipeError, RecipeFile};
 use crate::source::SourceError;
 
+/// Why a project gives no plan, or none that can be run.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     /// What was asked for cannot be meant: a recipe that is not there, a pattern that is none.
     #[error("{message}")]
-    Request { message: String, help: Option<String> },
+    Request {
+        /// What is wrong, as a fragment of a sentence.
+        message: String,
+        /// What to write instead, where that is known.
+        help: Option<String>,
+    },
     /// No target is left of what was asked for.
     #[error("{message}")]
-    NothingMatched { message: String, help: Option<String> },
+    NothingMatched {
+        /// What is wrong, as a fragment of a sentence.
+        message: String,
+        /// What would match, where that is known.
+        help: Option<String>,
+    },
     /// All recipes that are wrong, not only the first.
     #[error("{} of the recipes are not valid", .0.len())]
     Recipes(Vec<RecipeError>),
+    /// A definition of a distribution, built in or the user's, is not valid.
     #[error(transparent)]
     Distro(#[from] DistroError),
+    /// A recipe's matrix cannot be expanded.
     #[error(transparent)]
     Matrix(#[from] MatrixError),
+    /// Some targets cannot be expressed in their package format.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Recipes of the set need each other.
     #[error("{0}")]
     Circle(Circle),
     /// The sources of a recipe cannot be read. What its text says wrongly is among [`ProjectError::Recipes`].
     #[error("{}: {source}", .recipe.display())]
-    Source { recipe: PathBuf, source: SourceError },
+    Source {
+        /// The recipe's file, on this host.
+        recipe: PathBuf,
+        /// What is wrong with its sources.
+        source: SourceError,
+    },
     /// An archive cannot be read, and the plan needs its answers.
     #[error(transparent)]
     Archive(#[from] Unread),
+    /// The engine cannot say which images it has.
     #[error(transparent)]
     Image(#[from] ImageError),
 }
@@ -48,7 +69,9 @@ pub enum ProjectError {
 pub struct Unread {
     /// `debian-12/amd64`
     pub place: String,
+    /// The capabilities as the recipes write them: `pkgconfig(zlib)`.
     pub capabilities: Vec<String>,
+    /// Why the archive gave no answer.
     pub source: ArchiveError,
 }
 
@@ -62,10 +85,15 @@ pub struct Circle {
 /// That a target needs another, and the place in a recipe that says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
+    /// The recipe's file, on this host.
     pub path: PathBuf,
+    /// The recipe's whole text, for showing the place.
     pub text: Arc<str>,
+    /// The place of the requirement in `text`, in bytes.
     pub span: Range<usize>,
+    /// The target that needs.
     pub from: Target,
+    /// The target that is needed.
     pub to: Target,
 }
 

@@ -23,6 +23,7 @@ use crate::source::{self, Context};
 pub struct Access {
     /// farm's own folder, which nobody else can write to.
     pub cache: PathBuf,
+    /// Downloads indexes of archives.
     pub fetcher: Fetcher,
     /// URLs by the name of an archive. They go before the host's own apt sources and the distributions' public mirrors.
     pub mirrors: BTreeMap<String, String>,
@@ -88,6 +89,7 @@ impl Selected<'_> {
 }
 
 impl Resolved {
+    /// The targets, each with what its job is made of.
     pub fn targets(&self) -> &[TargetInputs] {
         &self.targets
     }

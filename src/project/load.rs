@@ -123,6 +123,7 @@ impl Project {
         self.number(name).map(|number| &self.recipes[number])
     }
 
+    /// The distributions that recipes can name, built in and of the user.
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
@@ -132,7 +133,7 @@ impl Project {
         &self.notes
     }
 
-    /// The header of the override that gives a target its value of `key`: see [`RecipeFile::set_by`].
+    /// The header of the override that gives a target its value of `key`: see `RecipeFile::set_by`.
     pub fn set_by(&self, target: &Target, key: &str) -> Option<String> {
         self.recipe(&target.recipe)?.set_by(&matrix::selection(target, &self.catalogue), key)
     }

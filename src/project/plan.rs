@@ -37,6 +37,7 @@ impl Default for Limits {
 /// A plan, and what a run of it needs.
 #[derive(Debug)]
 pub struct Planned {
+    /// What the run does.
     pub plan: Plan,
     /// Jobs at a time.
     pub slots: usize,
@@ -47,7 +48,9 @@ pub struct Planned {
 /// A job, and why it is to be built.
 #[derive(Debug)]
 pub struct Decided<'a> {
+    /// The job that it is about, one of the plan's.
     pub job: &'a Job,
+    /// Why it must run, or that it need not.
     pub reason: Reason,
 }
 

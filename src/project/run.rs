@@ -40,6 +40,7 @@ pub struct Run {
 /// What a run came to.
 #[derive(Debug)]
 pub struct RunEnd {
+    /// The report of the run as a whole, as [`crate::event::Event::RunFinished`] told it.
     pub run: RunReport,
     /// How each job ended, in the order of the plan.
     pub jobs: Vec<JobReport>,

@@ -41,6 +41,7 @@ pub struct Selected<'a> {
 }
 
 impl Selected<'_> {
+    /// The targets that match the selection.
     pub fn targets(&self) -> &[Target] {
         &self.targets
     }

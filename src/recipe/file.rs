@@ -29,13 +29,13 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct RecipeFile {
     /// As given on the command line, for messages.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// The text, for diagnostics.
-    pub text: Arc<str>,
+    pub(crate) text: Arc<str>,
     /// `[package] name` before overrides: what targets and `dist/` folders are named after.
-    pub name: String,
+    pub(crate) name: String,
     /// By name; `[matrix]` itself is `default`.
-    pub matrices: BTreeMap<String, MatrixSpec>,
+    pub(crate) matrices: BTreeMap<String, MatrixSpec>,
     /// Shared by clones, so that a recipe is resolved once for all targets that the same overrides match.
     parsed: Arc<Parsed>,
 }
@@ -225,13 +225,13 @@ impl RecipeFile {
     }
 
     /// The values of a variant that one of the matrices declares. A name means the same in all of them.
-    pub fn variant(&self, name: &str) -> Option<&BTreeMap<String, String>> {
+    pub(crate) fn variant(&self, name: &str) -> Option<&BTreeMap<String, String>> {
         self.matrices.values().find_map(|matrix| matrix.variants.get(name))
     }
 
     /// Whether everything the recipe makes for a target is independent of its architecture, so that one architecture
     /// per distribution is enough.
-    pub fn built_once(&self, selection: &Selection) -> bool {
+    pub(crate) fn built_once(&self, selection: &Selection) -> bool {
         if !self.parsed.architecture_varies {
             return self.parsed.built_once;
         }
@@ -242,7 +242,7 @@ impl RecipeFile {
 
     /// The distributions that override selectors name, with the place of each selector: `debian`, `debian-12`,
     /// `fedora-*`. Only the catalogue knows whether they exist.
-    pub fn selected_distros(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+    pub(crate) fn selected_distros(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         self.parsed.overrides.iter().flat_map(|one| {
             one.terms.iter().filter_map(|term| match term {
                 Term::Distro(name) | Term::Glob(name) => Some((name.as_str(), one.span.clone())),
@@ -253,14 +253,14 @@ impl RecipeFile {
 
     /// The distributions that `[environment] distro` names, in the recipe and in overrides, with their places. Only the
     /// catalogue knows whether they exist.
-    pub fn environment_distros(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
+    pub(crate) fn environment_distros(&self) -> impl Iterator<Item = (&str, Range<usize>)> {
         let tables = [&self.parsed.base].into_iter().chain(self.parsed.overrides.iter().map(|one| &*one.body));
         tables.filter_map(environment::named_distro)
     }
 
     /// The header of the override that gives a target its value of `key`, such as `build.env`: `[override.debian-13]`.
     /// None when the value is that of the recipe itself.
-    pub fn set_by(&self, selection: &Selection, key: &str) -> Option<String> {
+    pub(crate) fn set_by(&self, selection: &Selection, key: &str) -> Option<String> {
         let mut overrides = self.matching(selection).into_iter().rev().map(|index| &self.parsed.overrides[index]);
         let selector = &overrides.find(|one| path_of(&one.body, key).is_some())?.selector;
         let bare = selector.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
@@ -269,7 +269,7 @@ impl RecipeFile {
 
     /// The line (1-based) that sets `key`, such as `build.requires`, for a target; where nothing does, that of the table
     /// in which it would stand. None when there is no such table either.
-    pub fn line_of(&self, selection: &Selection, key: &str) -> Option<usize> {
+    pub(crate) fn line_of(&self, selection: &Selection, key: &str) -> Option<usize> {
         let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
         let entry = overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key)).or_else(|| {
             let (table, _) = key.rsplit_once('.')?;
@@ -280,7 +280,7 @@ impl RecipeFile {
     }
 
     /// Where the array that gives a target its value of `key`, such as `build.requires`, holds a string.
-    pub fn place_of(&self, selection: &Selection, key: &str, string: &str) -> Option<Range<usize>> {
+    pub(crate) fn place_of(&self, selection: &Selection, key: &str, string: &str) -> Option<Range<usize>> {
         let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
         let entry = overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key))?;
         let Value::Array(items) = &entry.node.value else { return None };

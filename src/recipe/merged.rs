@@ -16,15 +16,15 @@ pub struct MergedRecipe {
 
 /// What a project says where its recipe leaves something to it: `source::project_metadata` finds it out.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProjectMetadata {
-    pub version: String,
-    pub changelog: Vec<String>,
+pub(crate) struct ProjectMetadata {
+    pub(crate) version: String,
+    pub(crate) changelog: Vec<String>,
     /// See [`super::Package::date`].
-    pub date: Option<i64>,
+    pub(crate) date: Option<i64>,
     /// See [`super::Package::fallback_date`].
-    pub fallback_date: Option<i64>,
+    pub(crate) fallback_date: Option<i64>,
     /// For each source, the patches of its series.
-    pub series: Vec<Vec<Patch>>,
+    pub(crate) series: Vec<Vec<Patch>>,
 }
 
 impl MergedRecipe {
@@ -42,36 +42,36 @@ impl MergedRecipe {
     }
 
     /// What the project has to be asked for.
-    pub fn open(&self) -> &FromProject {
+    pub(crate) fn open(&self) -> &FromProject {
         &self.open
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.draft.package.name
     }
 
     /// None when it is left to the project.
-    pub fn version(&self) -> Option<&str> {
+    pub(crate) fn version(&self) -> Option<&str> {
         self.open.version.is_none().then_some(self.draft.package.version.as_str())
     }
 
     /// None when the recipe says none, or leaves it to the project.
-    pub fn date(&self) -> Option<i64> {
+    pub(crate) fn date(&self) -> Option<i64> {
         self.draft.package.date
     }
 
     /// The folder that relative paths start from.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.draft.root
     }
 
     /// Without the patches of their series.
-    pub fn sources(&self) -> &[Source] {
+    pub(crate) fn sources(&self) -> &[Source] {
         &self.draft.sources
     }
 
     /// The recipe with what its project says.
-    pub fn complete(&self, metadata: ProjectMetadata) -> Recipe {
+    pub(crate) fn complete(&self, metadata: ProjectMetadata) -> Recipe {
         let ProjectMetadata { version, changelog, date, fallback_date, series } = metadata;
         let mut recipe = self.draft.clone();
         let package = &mut recipe.package;

@@ -34,17 +34,22 @@ pub(crate) use document::{Value, parse as parse_document};
 pub use file::RecipeFile;
 pub(crate) use file::decode;
 pub(crate) use keys::Schema;
-pub use merged::{MergedRecipe, ProjectMetadata};
-pub use model::{
+pub use merged::MergedRecipe;
+pub(crate) use merged::ProjectMetadata;
+#[cfg(test)]
+pub(crate) use model::SystemUser;
+pub(crate) use model::{
     Alternative, AlternativeLink, Build, Dockerfile, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec,
-    Origin, Package, PackageArch, Packaging, PackagingTools, Patch, Problem, Recipe, RecipeError, RecipeLimits,
-    Relations, Selection, Service, Source, SourcePlace, Strip, SubPackage, System, SystemUser, Test,
+    Origin, Package, PackageArch, Packaging, PackagingTools, Patch, RecipeLimits, Relations, Service, Source,
+    SourcePlace, Strip, SubPackage, System, Test,
 };
+pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;
-pub use project::{ChangelogFrom, FromProject, MetadataOrigin, Series, VersionFrom};
+pub(crate) use project::{FromProject, MetadataOrigin, Series, VersionFrom};
 pub(crate) use reader::{Problems, Section};
-pub use schema::json_schema;
-pub use shared::{RecipeId, RecipeIds, SharedRecipe};
+pub(crate) use schema::json_schema;
+pub(crate) use shared::RecipeId;
+pub use shared::{RecipeIds, SharedRecipe};
 pub(crate) use system::is_plain_link;
 pub(crate) use template::literal;
 pub(crate) use values::{git_url_reason, version_reason};

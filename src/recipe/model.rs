@@ -12,63 +12,63 @@ use crate::types::Address;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Recipe {
     /// The folder of `farm.toml`: relative paths in the recipe start here.
-    pub root: PathBuf,
-    pub package: Package,
-    pub sources: Vec<Source>,
-    pub build: Build,
+    pub(crate) root: PathBuf,
+    pub(crate) package: Package,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) build: Build,
     /// Where the steps run; none: in the target's own distribution.
-    pub environment: Option<Environment>,
+    pub(crate) environment: Option<Environment>,
     /// Split packages by key (`dev`, `doc`).
-    pub packages: BTreeMap<String, SubPackage>,
-    pub packaging: Packaging,
-    pub test: Option<Test>,
-    pub limits: RecipeLimits,
+    pub(crate) packages: BTreeMap<String, SubPackage>,
+    pub(crate) packaging: Packaging,
+    pub(crate) test: Option<Test>,
+    pub(crate) limits: RecipeLimits,
     /// Values of the target's variant, given to scripts as `FARM_VARIANT_<NAME>`; empty without one.
-    pub variant: BTreeMap<String, String>,
+    pub(crate) variant: BTreeMap<String, String>,
 }
 
 /// `[package]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Package {
-    pub name: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
     /// Upstream version; no `-`.
-    pub version: String,
-    pub release: u32,
-    pub epoch: u32,
-    pub summary: String,
-    pub description: String,
+    pub(crate) version: String,
+    pub(crate) release: u32,
+    pub(crate) epoch: u32,
+    pub(crate) summary: String,
+    pub(crate) description: String,
     /// SPDX expression.
-    pub license: String,
-    pub homepage: Option<String>,
+    pub(crate) license: String,
+    pub(crate) homepage: Option<String>,
     /// `Name <address>`
-    pub maintainer: String,
+    pub(crate) maintainer: String,
     /// Debian section.
-    pub section: String,
+    pub(crate) section: String,
     /// RPM group.
-    pub group: Option<String>,
-    pub architecture: PackageArch,
-    pub relations: Relations,
+    pub(crate) group: Option<String>,
+    pub(crate) architecture: PackageArch,
+    pub(crate) relations: Relations,
     /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
-    pub files: Vec<String>,
+    pub(crate) files: Vec<String>,
     /// `files = []`: it is there for what it requires, and to have no files is no mistake.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_empty: bool,
+    pub(crate) is_empty: bool,
     /// Configuration files, absolute paths: conffiles, `%config(noreplace)`.
-    pub config_files: Vec<String>,
-    pub system: System,
-    pub scripts: MaintainerScripts,
+    pub(crate) config_files: Vec<String>,
+    pub(crate) system: System,
+    pub(crate) scripts: MaintainerScripts,
     /// Seconds since the epoch: changelog date and SOURCE_DATE_EPOCH; none: taken from the sources.
-    pub date: Option<i64>,
+    pub(crate) date: Option<i64>,
     /// The date that takes its place when it turns out that the sources have none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub fallback_date: Option<i64>,
+    pub(crate) fallback_date: Option<i64>,
     /// What the changelog says of this version; empty: only that it was built.
-    pub changelog: Vec<String>,
+    pub(crate) changelog: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "lowercase")]
-pub enum PackageArch {
+pub(crate) enum PackageArch {
     /// Built for each architecture.
     Any,
     /// Built once: `Architecture: all`, `BuildArch: noarch`.
@@ -78,75 +78,75 @@ pub enum PackageArch {
 /// Relations to other packages, in the words and version syntax of the target's format:
 /// `libfoo (>= 1.2)` for deb, `libfoo >= 1.2` for rpm. farm writes either from either.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Relations {
-    pub requires: Vec<String>,
-    pub recommends: Vec<String>,
-    pub suggests: Vec<String>,
-    pub provides: Vec<String>,
-    pub conflicts: Vec<String>,
+pub(crate) struct Relations {
+    pub(crate) requires: Vec<String>,
+    pub(crate) recommends: Vec<String>,
+    pub(crate) suggests: Vec<String>,
+    pub(crate) provides: Vec<String>,
+    pub(crate) conflicts: Vec<String>,
     /// deb: Replaces + Breaks; rpm: Obsoletes.
-    pub replaces: Vec<String>,
+    pub(crate) replaces: Vec<String>,
 }
 
 /// Shell run by the package manager on the user's machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct MaintainerScripts {
-    pub pre_install: Option<String>,
-    pub post_install: Option<String>,
-    pub pre_remove: Option<String>,
-    pub post_remove: Option<String>,
+pub(crate) struct MaintainerScripts {
+    pub(crate) pre_install: Option<String>,
+    pub(crate) post_install: Option<String>,
+    pub(crate) pre_remove: Option<String>,
+    pub(crate) post_remove: Option<String>,
 }
 
 /// `[packages.KEY]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct SubPackage {
+pub(crate) struct SubPackage {
     /// Default: `<name>-<key>`, but `-devel` for `dev` in rpm.
-    pub name: Option<String>,
-    pub summary: Option<String>,
-    pub description: Option<String>,
-    pub section: Option<String>,
-    pub group: Option<String>,
-    pub architecture: Option<PackageArch>,
+    pub(crate) name: Option<String>,
+    pub(crate) summary: Option<String>,
+    pub(crate) description: Option<String>,
+    pub(crate) section: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) architecture: Option<PackageArch>,
     /// Glob patterns over the staged tree, absolute: `/usr/include/**`. `${libdir}` is the target's library folder.
-    pub files: Vec<String>,
-    pub config_files: Vec<String>,
-    pub relations: Relations,
-    pub system: System,
-    pub scripts: MaintainerScripts,
+    pub(crate) files: Vec<String>,
+    pub(crate) config_files: Vec<String>,
+    pub(crate) relations: Relations,
+    pub(crate) system: System,
+    pub(crate) scripts: MaintainerScripts,
 }
 
 /// `[[sources]]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Source {
-    pub origin: Origin,
+pub(crate) struct Source {
+    pub(crate) origin: Origin,
     /// Leading path components to drop when unpacking; archives: 1, paths and git: 0.
-    pub strip: u32,
+    pub(crate) strip: u32,
     /// Folder below the source tree to unpack into; `.` is its top.
-    pub into: String,
+    pub(crate) into: String,
     /// Whether the recipe itself says how much to strip: then what has no such folder above it may be dropped.
     #[serde(skip)]
-    pub strip_said: bool,
+    pub(crate) strip_said: bool,
     /// Whether an archive is unpacked; a file that is none is copied anyway.
-    pub unpack: bool,
+    pub(crate) unpack: bool,
     /// Whether `.gitignore` files say what is no part of a `path` source.
     #[serde(skip_serializing_if = "is_true")]
-    pub gitignore: bool,
+    pub(crate) gitignore: bool,
     /// Applied in order, in `into`; those of a series first.
-    pub patches: Vec<Patch>,
+    pub(crate) patches: Vec<Patch>,
     /// Lines of context that a hunk may do without.
-    pub fuzz: u32,
+    pub(crate) fuzz: u32,
     /// Where the recipe says where to get it from.
     #[serde(skip)]
-    pub place: SourcePlace,
+    pub(crate) place: SourcePlace,
 }
 
 /// A place in a recipe's text, for what is found wrong with a source later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SourcePlace {
+pub(crate) struct SourcePlace {
     /// In bytes.
-    pub span: std::ops::Range<usize>,
+    pub(crate) span: std::ops::Range<usize>,
     /// 1-based; 0 when the source stands in no recipe.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -156,16 +156,16 @@ fn is_true(value: &bool) -> bool {
 
 /// One patch of a source.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Patch {
+pub(crate) struct Patch {
     /// Relative to the recipe.
-    pub path: String,
+    pub(crate) path: String,
     /// Leading folders to drop from the names in it: `patch -pN`.
-    pub strip: u32,
+    pub(crate) strip: u32,
 }
 
 impl Patch {
     /// The name under which it lies among the patches of a build, as the `number`th of all: `0001-fix-build.patch`.
-    pub fn file_name(&self, number: usize) -> String {
+    pub(crate) fn file_name(&self, number: usize) -> String {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
         let stem = name.strip_suffix(".patch").or_else(|| name.strip_suffix(".diff")).unwrap_or(name);
         let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
@@ -175,7 +175,7 @@ impl Patch {
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Origin {
+pub(crate) enum Origin {
     /// Places to get one file from, tried in order; `mirror://NAME/path` goes through the mirror choice.
     Urls { urls: Vec<Address>, sha256: String },
     /// A file or folder relative to the recipe; `.gitignore` is honoured.
@@ -190,23 +190,23 @@ pub enum Origin {
 
 /// `[build]`: scripts are POSIX sh run with `-e` in the source tree as an unprivileged user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Build {
-    pub requires: Vec<String>,
-    pub env: BTreeMap<String, String>,
-    pub build: Option<String>,
-    pub check: Option<String>,
+pub(crate) struct Build {
+    pub(crate) requires: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) build: Option<String>,
+    pub(crate) check: Option<String>,
     /// Installs into `$DESTDIR`.
-    pub install: Option<String>,
+    pub(crate) install: Option<String>,
     /// Leave the network on while building. Off by default.
-    pub network: bool,
+    pub(crate) network: bool,
     #[serde(skip_serializing_if = "Strip::is_usual")]
-    pub strip: Strip,
+    pub(crate) strip: Strip,
 }
 
 /// Which programs and libraries lose their symbols. Files with something behind their ELF image never do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Strip {
+pub(crate) enum Strip {
     #[default]
     All,
     None,
@@ -220,7 +220,7 @@ impl Strip {
     }
 
     /// The patterns of files that are left as they are.
-    pub fn left_alone(&self) -> Vec<String> {
+    pub(crate) fn left_alone(&self) -> Vec<String> {
         match self {
             Strip::All => Vec::new(),
             Strip::None => vec!["/**".to_owned()],
@@ -231,15 +231,15 @@ impl Strip {
 
 /// `[environment]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Environment {
+pub(crate) struct Environment {
     #[serde(flatten)]
-    pub origin: EnvironmentOrigin,
-    pub tools: PackagingTools,
+    pub(crate) origin: EnvironmentOrigin,
+    pub(crate) tools: PackagingTools,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum EnvironmentOrigin {
+pub(crate) enum EnvironmentOrigin {
     /// A tag or digest, in the engine's store or a registry.
     Image(String),
     /// The id of a distribution: its base image, with what the build requires installed by its own package manager.
@@ -250,21 +250,21 @@ pub enum EnvironmentOrigin {
 
 /// A Dockerfile and how it is built.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Dockerfile {
+pub(crate) struct Dockerfile {
     /// Relative to the recipe; the file lies in `context`.
-    pub path: String,
+    pub(crate) path: String,
     /// The folder whose files it can copy, relative to the recipe.
-    pub context: String,
+    pub(crate) context: String,
     /// The stage to build; none: the last.
-    pub target: Option<String>,
+    pub(crate) target: Option<String>,
     /// Build arguments.
-    pub args: BTreeMap<String, String>,
+    pub(crate) args: BTreeMap<String, String>,
 }
 
 /// Who makes packages of what was installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 #[serde(rename_all = "lowercase")]
-pub enum PackagingTools {
+pub(crate) enum PackagingTools {
     /// The image's own tools where it has them, else farm.
     Auto,
     Image,
@@ -273,52 +273,54 @@ pub enum PackagingTools {
 
 /// Packaging that the project brings itself, used as it is; paths in the source tree after unpacking.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Packaging {
+pub(crate) struct Packaging {
     /// Folder with `control`, `changelog`, `rules`: used for deb targets.
-    pub debian: Option<String>,
+    pub(crate) debian: Option<String>,
     /// Used for rpm targets.
-    pub spec: Option<String>,
+    pub(crate) spec: Option<String>,
 }
 
 /// `[test]`: runs as root in a fresh container in which the built packages are installed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Test {
-    pub script: String,
+pub(crate) struct Test {
+    pub(crate) script: String,
     /// Packages to install beside.
-    pub requires: Vec<String>,
+    pub(crate) requires: Vec<String>,
     /// Leave the network on while the packages are installed, tried and removed. Off by default.
-    pub network: bool,
+    pub(crate) network: bool,
 }
 
 /// `[limits]`
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RecipeLimits {
-    pub memory_bytes: u64,
-    pub pids: u32,
+pub(crate) struct RecipeLimits {
+    pub(crate) memory_bytes: u64,
+    pub(crate) pids: u32,
     /// For all that is done to build, and for each part of the test.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Time without any output.
-    pub stall: Duration,
-    pub log_bytes: u64,
+    pub(crate) stall: Duration,
+    pub(crate) log_bytes: u64,
 }
 
 /// `[matrix]` and `[matrix.NAME]`: patterns, not yet matched against the catalogue.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct MatrixSpec {
+pub(crate) struct MatrixSpec {
     /// Distribution ids or globs: `debian-*`. With the byte span in the file, for errors of `matrix`.
-    pub distros: Vec<(String, std::ops::Range<usize>)>,
+    pub(crate) distros: Vec<(String, std::ops::Range<usize>)>,
     /// Empty: the engine's own architecture.
-    pub arches: Vec<(String, std::ops::Range<usize>)>,
+    pub(crate) arches: Vec<(String, std::ops::Range<usize>)>,
     /// Target patterns: `debian-11`, `fedora-*/arm64`, `*+minimal`.
-    pub exclude: Vec<(String, std::ops::Range<usize>)>,
+    pub(crate) exclude: Vec<(String, std::ops::Range<usize>)>,
     /// Values by variant name; empty: one unnamed variant.
-    pub variants: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) variants: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// What a target is, for override selectors. Terms are matched by kind; the more specific kind wins.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selection {
+    /// The package format: `deb` or `rpm`.
     pub format: String,
+    /// The package manager: `apt`, `dnf` or `zypper`.
     pub manager: String,
     /// `debian`
     pub distro: String,
@@ -326,87 +328,96 @@ pub struct Selection {
     pub distro_version: String,
     /// Debian's name of the architecture.
     pub arch: String,
+    /// The variant's name in the matrix; none for a target without one.
     pub variant: Option<String>,
 }
 
 /// What is wrong with a recipe, in a form that `cli` renders with the source text.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RecipeError {
+    /// The file cannot be read from disk.
     #[error("cannot read {}: {reason}", .path.display())]
-    Read { path: PathBuf, reason: String },
+    Read {
+        /// The recipe's file, on this host.
+        path: PathBuf,
+        /// The answer of the operating system, or that the text is no UTF-8.
+        reason: String,
+    },
+    /// The file is read, and what it says is wrong.
     #[error("{} is not a valid recipe", .path.display())]
-    Invalid { path: PathBuf, text: std::sync::Arc<str>, problems: Vec<Problem> },
+    Invalid {
+        /// The recipe's file, on this host.
+        path: PathBuf,
+        /// The recipe's whole text, for showing the places.
+        text: std::sync::Arc<str>,
+        /// All mistakes, not only the first.
+        problems: Vec<Problem>,
+    },
 }
 
 /// One mistake: what, where (bytes), what is meant, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    pub message: String,
-    pub span: std::ops::Range<usize>,
+    pub(crate) message: String,
+    pub(crate) span: std::ops::Range<usize>,
     /// Shown at the caret: "did you mean `requires`, in \[build\]?"
-    pub label: String,
-    pub help: Option<String>,
+    pub(crate) label: String,
+    pub(crate) help: Option<String>,
 }
 
 /// The part of `[package]` and `[packages.KEY]` that is about the installed system.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
-pub struct System {
+pub(crate) struct System {
     /// Units of systemd that the package's files hold, by their full name: `greetd.service`.
-    pub services: BTreeMap<String, Service>,
+    pub(crate) services: BTreeMap<String, Service>,
     /// System users by name, each with a group of that name.
-    pub users: BTreeMap<String, SystemUser>,
+    pub(crate) users: BTreeMap<String, SystemUser>,
     /// System groups.
-    pub groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
     /// Lines of tmpfiles.d(5).
-    pub tmpfiles: Vec<String>,
+    pub(crate) tmpfiles: Vec<String>,
     /// Alternatives by name, as update-alternatives(1) knows them.
-    pub alternatives: BTreeMap<String, Alternative>,
+    pub(crate) alternatives: BTreeMap<String, Alternative>,
     /// Where earlier versions had links and this one has folders: what each link led to, by its path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub former_links: BTreeMap<String, String>,
+    pub(crate) former_links: BTreeMap<String, String>,
 }
 
 /// What is done with a unit; where a choice is `None`, the distribution's own policy holds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Service {
+pub(crate) struct Service {
     /// At first installation.
-    pub enable: Option<bool>,
+    pub(crate) enable: Option<bool>,
     /// At first installation.
-    pub start: Option<bool>,
+    pub(crate) start: Option<bool>,
     /// After an upgrade, if it runs.
-    pub restart: bool,
+    pub(crate) restart: bool,
 }
 
 /// A user without a password and a login shell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct SystemUser {
-    pub comment: Option<String>,
+pub(crate) struct SystemUser {
+    pub(crate) comment: Option<String>,
     /// Not made by whatever makes the user.
-    pub home: Option<String>,
-    pub shell: Option<String>,
+    pub(crate) home: Option<String>,
+    pub(crate) shell: Option<String>,
     /// Beside the user's own one.
-    pub groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
 }
 
 /// One of several files that can stand behind a common name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct Alternative {
-    pub link: AlternativeLink,
-    pub priority: u32,
+pub(crate) struct Alternative {
+    pub(crate) link: AlternativeLink,
+    pub(crate) priority: u32,
     /// Links that go where the first one goes, by name: man pages.
-    pub dependents: BTreeMap<String, AlternativeLink>,
+    pub(crate) dependents: BTreeMap<String, AlternativeLink>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-pub struct AlternativeLink {
+pub(crate) struct AlternativeLink {
     /// The common name: `/usr/bin/editor`.
-    pub link: String,
+    pub(crate) link: String,
     /// The package's own file: `/usr/bin/nano`.
-    pub path: String,
-}
-
-impl System {
-    pub fn is_empty(&self) -> bool {
-        *self == System::default()
-    }
+    pub(crate) path: String,
 }

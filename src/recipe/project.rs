@@ -10,56 +10,56 @@ use crate::types::nearest;
 
 /// What is still to be asked for. Each with its place in the recipe, for what is wrong with the answer.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct FromProject {
-    pub version: Option<VersionFrom>,
-    pub changelog: Option<ChangelogFrom>,
+pub(crate) struct FromProject {
+    pub(crate) version: Option<VersionFrom>,
+    pub(crate) changelog: Option<ChangelogFrom>,
     /// The date of the commit.
-    pub date: Option<Range<usize>>,
+    pub(crate) date: Option<Range<usize>>,
     /// Quilt series beside the recipe, by the numbers of the sources that they are of.
-    pub series: Vec<(usize, Series)>,
+    pub(crate) series: Vec<(usize, Series)>,
 }
 
 /// A list of patches.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Series {
+pub(crate) struct Series {
     /// Relative to the recipe.
-    pub path: String,
+    pub(crate) path: String,
     /// Where the recipe names it.
-    pub span: Range<usize>,
+    pub(crate) span: Range<usize>,
 }
 
 impl FromProject {
     /// Whether the project itself must be looked at: a series lies beside the recipe.
-    pub fn asks_project(&self) -> bool {
+    pub(crate) fn asks_project(&self) -> bool {
         self.version.is_some() || self.changelog.is_some() || self.date.is_some()
     }
 
-    pub fn is_nothing(&self) -> bool {
+    pub(crate) fn is_nothing(&self) -> bool {
         *self == FromProject::default()
     }
 }
 
 /// `version = { from = … }`
 #[derive(Debug, Clone, PartialEq)]
-pub struct VersionFrom {
-    pub place: MetadataOrigin,
+pub(crate) struct VersionFrom {
+    pub(crate) place: MetadataOrigin,
     /// Glob over the names of the tags that count.
-    pub tags: Option<String>,
+    pub(crate) tags: Option<String>,
     /// Put behind what was found.
-    pub suffix: String,
-    pub span: Range<usize>,
+    pub(crate) suffix: String,
+    pub(crate) span: Range<usize>,
 }
 
 /// `changelog = { from = … }`
 #[derive(Debug, Clone, PartialEq)]
-pub struct ChangelogFrom {
-    pub place: MetadataOrigin,
-    pub span: Range<usize>,
+pub(crate) struct ChangelogFrom {
+    pub(crate) place: MetadataOrigin,
+    pub(crate) span: Range<usize>,
 }
 
 /// Where in the project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MetadataOrigin {
+pub(crate) enum MetadataOrigin {
     /// Tags and commits.
     Git,
     /// A file of the project; none: the first of those that usually have it.

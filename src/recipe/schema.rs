@@ -360,7 +360,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
 ];
 
 /// The JSON Schema of `farm.toml`, draft 2020-12.
-pub fn json_schema() -> Value {
+pub(crate) fn json_schema() -> Value {
     let (file, tables) = DESCRIBED.split_first().map_or((None, DESCRIBED), |(first, rest)| (Some(first), rest));
     let mut root = file.map(object).unwrap_or_default();
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));

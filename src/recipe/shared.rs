@@ -7,7 +7,7 @@ use super::Recipe;
 
 /// Tells recipes apart without comparing them. Ids of one [`RecipeIds`] are compared with each other only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecipeId(usize);
+pub(crate) struct RecipeId(usize);
 
 /// A recipe and its id: what depends on a recipe alone is found out once for all targets that share it.
 #[derive(Debug, Clone)]
@@ -23,6 +23,7 @@ pub struct RecipeIds {
 }
 
 impl RecipeIds {
+    /// Gives `recipe` the next id of this series.
     pub fn share(&mut self, recipe: Recipe) -> SharedRecipe {
         self.given += 1;
         SharedRecipe { id: RecipeId(self.given), recipe: Arc::new(recipe) }
@@ -30,11 +31,11 @@ impl RecipeIds {
 }
 
 impl SharedRecipe {
-    pub fn id(&self) -> RecipeId {
+    pub(crate) fn id(&self) -> RecipeId {
         self.id
     }
 
-    pub fn recipe(&self) -> &Arc<Recipe> {
+    pub(crate) fn recipe(&self) -> &Arc<Recipe> {
         &self.recipe
     }
 }

@@ -15,6 +15,7 @@ pub struct Json<W> {
 }
 
 impl<W: Write + Send> Json<W> {
+    /// Writes to `out`, and flushes it after each event.
     pub fn new(out: W) -> Json<W> {
         Json { out }
     }

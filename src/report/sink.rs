@@ -19,6 +19,7 @@ pub trait Sink: Send {
 /// A report that can be written into a file beside what a terminal shows: `farm build --report NAME=FILE`.
 #[derive(Debug, Clone, Copy)]
 pub struct ReportFormat {
+    /// The word before `=` in `--report NAME=FILE`.
     pub name: &'static str,
     /// What it holds, for the help: `every event as a line of JSON`
     pub holds: &'static str,

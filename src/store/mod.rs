@@ -28,11 +28,11 @@ use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
 
-pub use staging::Staging;
+pub(crate) use staging::Staging;
 
 /// The shape of [`Record`] that this version writes, and the only one that it reads: an older record makes its target
 /// build again.
-pub const RECORD_SCHEMA: u32 = 1;
+pub(crate) const RECORD_SCHEMA: u32 = 1;
 
 const RECORD_FILE: &str = "job.json";
 const SUMS_FILE: &str = "SHA256SUMS";
@@ -45,22 +45,23 @@ const LARGEST_RECORD: u64 = 16 << 20;
 
 /// What is kept of a target's last good job, as `job.json` beside its artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     /// Version of this record's shape: [`RECORD_SCHEMA`].
-    pub schema: u32,
+    pub(crate) schema: u32,
     /// The target's id.
-    pub target: String,
-    pub key: Key,
-    pub artifacts: Vec<Artifact>,
+    pub(crate) target: String,
+    pub(crate) key: Key,
+    pub(crate) artifacts: Vec<Artifact>,
     /// By package, links of earlier versions that it replaces though the recipe does not say so, with what they led to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub former_links: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) former_links: BTreeMap<String, BTreeMap<String, String>>,
     /// Seconds the job took.
-    pub elapsed_seconds: f64,
+    pub(crate) elapsed_seconds: f64,
     /// Whether the install test ran.
-    pub tested: bool,
+    pub(crate) tested: bool,
 }
 
+/// The folder `dist/`: the last good packages of each target, and records of how they were made.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
@@ -84,12 +85,8 @@ impl Store {
 
     /// This store, in which an artifact is only believed to be what was accepted when it has just been read.
     #[must_use]
-    pub fn reading_all(self) -> Store {
+    pub(crate) fn reading_all(self) -> Store {
         Store { reads_all: true, ..self }
-    }
-
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Keeps other farm processes from writing here until the guard is dropped, or this process dies.
@@ -104,7 +101,7 @@ impl Store {
     }
 
     /// The last good record of a target whose artifacts are all still what was accepted.
-    pub fn record(&self, target: &Target) -> Option<Record> {
+    pub(crate) fn record(&self, target: &Target) -> Option<Record> {
         self.state(target).ok().flatten()
     }
 
@@ -113,7 +110,7 @@ impl Store {
     /// # Errors
     /// The artifact that is another one than was accepted, or not there. Contents are read where the file system does not
     /// say that nobody has written to them.
-    pub fn state(&self, target: &Target) -> Result<Option<Record>, Damaged> {
+    pub(crate) fn state(&self, target: &Target) -> Result<Option<Record>, Damaged> {
         let folder = self.folder(target);
         let Some(record) = read_record(&folder).filter(|record| record.target == target.to_string()) else {
             return Ok(None);
@@ -129,7 +126,7 @@ impl Store {
     }
 
     /// Every readable record with its folder, ordered by folder, whether its artifacts are complete or not.
-    pub fn records(&self) -> impl Iterator<Item = (PathBuf, Record)> + use<> {
+    pub(crate) fn records(&self) -> impl Iterator<Item = (PathBuf, Record)> + use<> {
         sorted_folders(&self.root)
             .into_iter()
             .flat_map(|recipe| sorted_folders(&recipe))
@@ -137,7 +134,7 @@ impl Store {
     }
 
     /// Reads every artifact of every record again and compares it with what was accepted, in parallel.
-    pub fn verify(&self) -> Vec<Damaged> {
+    pub(crate) fn verify(&self) -> Vec<Damaged> {
         let artifacts: Vec<(PathBuf, String, Artifact)> = self
             .records()
             .flat_map(|(folder, record)| {
@@ -160,42 +157,57 @@ impl Store {
     }
 
     /// A fresh staging folder for a job; left-overs of dead runs are removed on the way.
-    pub fn stage(&self, target: &Target) -> Result<Staging, StoreError> {
+    pub(crate) fn stage(&self, target: &Target) -> Result<Staging, StoreError> {
         Staging::new(&self.root, &target.folder())
     }
 
     /// The target's folder in `dist/`.
-    pub fn folder(&self, target: &Target) -> PathBuf {
+    pub(crate) fn folder(&self, target: &Target) -> PathBuf {
         self.root.join(target.folder())
     }
 }
 
 /// An artifact in the store that is not what was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Damaged {
+pub(crate) struct Damaged {
     /// The target's id.
-    pub target: String,
-    pub path: PathBuf,
+    pub(crate) target: String,
+    pub(crate) path: PathBuf,
     /// Reads after the path.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
+/// The right to write to the store; it ends when this is dropped.
 #[derive(Debug)]
 pub struct StoreLock {
     _file: File,
 }
 
+/// Why the store cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// A file of the store cannot be read or written.
     #[error("cannot write {}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        /// The file or folder concerned.
+        path: PathBuf,
+        /// The answer of the operating system.
+        source: std::io::Error,
+    },
+    /// Another process holds the lock. Holds the folder of the store.
     #[error("another farm run is writing to {}", .0.display())]
     Locked(PathBuf),
+    /// The disk of the store is full. Holds the path that could not be written.
     #[error("no space left on the disk of {}", .0.display())]
     DiskFull(PathBuf),
     /// The caller's mistake: a record that does not describe the folder.
     #[error("{} cannot be accepted: {reason}", .path.display())]
-    Invalid { path: PathBuf, reason: String },
+    Invalid {
+        /// The folder that was to be accepted.
+        path: PathBuf,
+        /// How the record and the folder differ.
+        reason: String,
+    },
 }
 
 /// Turns an I/O error at `path` into ours.

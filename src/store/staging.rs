@@ -13,7 +13,7 @@ use super::{
 /// A job's folder while it runs, on the same file system as `dist/`. Dropped without [`Staging::accept`] or
 /// [`Staging::reject`], it goes without a trace; so it does, at the next [`super::Store::stage`], when its process dies.
 #[derive(Debug)]
-pub struct Staging {
+pub(crate) struct Staging {
     root: PathBuf,
     /// `.farm/stage/<n>`: `files/` is filled; `destination` names the target's folder; `previous/` is where the old
     /// folder waits while two renames stand in for one exchange.
@@ -51,18 +51,18 @@ impl Staging {
     }
 
     /// Where the whole log is written: `build.log`.
-    pub fn log_path(&self) -> PathBuf {
+    pub(crate) fn log_path(&self) -> PathBuf {
         self.artifacts().join(LOG_FILE)
     }
 
     /// Where artifacts are put, flat.
-    pub fn artifacts(&self) -> PathBuf {
+    pub(crate) fn artifacts(&self) -> PathBuf {
         self.place.join("files")
     }
 
     /// Writes SHA256SUMS and the record, syncs, and swaps the folder with the target's: all or nothing. Then brings
     /// `dist/SHA256SUMS` up to date. Returns the target's folder.
-    pub fn accept(self, record: &Record) -> Result<PathBuf, StoreError> {
+    pub(crate) fn accept(self, record: &Record) -> Result<PathBuf, StoreError> {
         let files = self.artifacts();
         check(&files, record)?;
         let path = files.join(SUMS_FILE);
@@ -84,7 +84,7 @@ impl Staging {
 
     /// Replaces only the target's `build.log`; the last good artifacts stay. Artifacts that were refused are kept in
     /// `broken/` beside the log when `keep_artifacts` is set; those of an earlier failure go. Returns the log's path.
-    pub fn reject(self, keep_artifacts: bool) -> Result<PathBuf, StoreError> {
+    pub(crate) fn reject(self, keep_artifacts: bool) -> Result<PathBuf, StoreError> {
         self.make_parent()?;
         fs::create_dir_all(&self.destination).map_err(at(&self.destination))?;
         let log = self.destination.join(LOG_FILE);

@@ -66,7 +66,7 @@ fn an_accepted_job_replaces_the_whole_folder_and_is_found_again() {
     assert_eq!(folder, store.folder(&target));
     assert_eq!(names(&folder), ["SHA256SUMS", "a_2.deb", "build.log", "job.json"]);
     assert_eq!(store.record(&target), Some(record(&target, &[("a_2.deb", "three")])));
-    assert_eq!(names(&store.root().join(".farm/stage")), Vec::<String>::new());
+    assert_eq!(names(&store.root.join(".farm/stage")), Vec::<String>::new());
 }
 
 #[test]

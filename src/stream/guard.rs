@@ -24,14 +24,16 @@ const MOST_EXPANSION: u64 = 250;
 
 /// Why a guard ended the reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BrokenOff {
+pub(crate) enum BrokenOff {
+    /// The job was cancelled.
     Cancelled,
+    /// The time that the step may take is over.
     TimedOut,
 }
 
 /// Ends reading when it is cancelled, or has taken too long.
 #[derive(Debug, Clone)]
-pub struct Guard(Arc<Inner>);
+pub(crate) struct Guard(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -45,7 +47,7 @@ thread_local! {
 }
 
 impl Guard {
-    pub fn new(cancel: &CancellationToken, time: Duration) -> Guard {
+    pub(crate) fn new(cancel: &CancellationToken, time: Duration) -> Guard {
         let inner = Inner {
             cancel: cancel.clone(),
             // No deadline where none can be counted to.
@@ -56,23 +58,23 @@ impl Guard {
     }
 
     /// The one in force on this thread.
-    pub fn in_force() -> Option<Guard> {
+    pub(crate) fn in_force() -> Option<Guard> {
         IN_FORCE.with_borrow(Clone::clone)
     }
 
     /// Runs `read` under this guard.
-    pub fn during<T>(&self, read: impl FnOnce() -> T) -> T {
+    pub(crate) fn during<T>(&self, read: impl FnOnce() -> T) -> T {
         during(Some(self.clone()), read)
     }
 
     /// Whether it ended something, and why: then what that says of what it read is not to be believed.
-    pub fn broken_off(&self) -> Option<BrokenOff> {
+    pub(crate) fn broken_off(&self) -> Option<BrokenOff> {
         self.0.broken_off.get().copied()
     }
 
     /// # Errors
     /// When reading is to end.
-    pub fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> io::Result<()> {
         let why = if self.0.cancel.is_cancelled() {
             BrokenOff::Cancelled
         } else if self.0.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -91,7 +93,7 @@ impl Guard {
     }
 
     /// The stream, or an error in place of what does not come in time.
-    pub fn stream(&self, bytes: ByteStream) -> ByteStream {
+    pub(crate) fn stream(&self, bytes: ByteStream) -> ByteStream {
         let guard = self.clone();
         let next = move |bytes: Option<ByteStream>| {
             let guard = guard.clone();
@@ -116,7 +118,7 @@ impl Guard {
 }
 
 /// Runs `read` under a guard or none: what a thread hands on to others that work for it.
-pub fn during<T>(guard: Option<Guard>, read: impl FnOnce() -> T) -> T {
+pub(crate) fn during<T>(guard: Option<Guard>, read: impl FnOnce() -> T) -> T {
     struct Restore(Option<Guard>);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -128,13 +130,13 @@ pub fn during<T>(guard: Option<Guard>, read: impl FnOnce() -> T) -> T {
 }
 
 /// A reader that the guard in force ends.
-pub fn watched<R: Read>(inner: R) -> Watched<R> {
+pub(crate) fn watched<R: Read>(inner: R) -> Watched<R> {
     Watched { inner, guard: Guard::in_force() }
 }
 
 /// Made by [`watched`].
 #[derive(Debug)]
-pub struct Watched<R> {
+pub(crate) struct Watched<R> {
     inner: R,
     guard: Option<Guard>,
 }
@@ -152,7 +154,7 @@ impl<R: Read> Read for Watched<R> {
 ///
 /// # Errors
 /// Those of `decoder`.
-pub fn expanding<'a, E>(
+pub(crate) fn expanding<'a, E>(
     compressed: &'a mut dyn Read,
     decoder: impl FnOnce(Box<dyn Read + 'a>) -> Result<Box<dyn Read + 'a>, E>,
 ) -> Result<Box<dyn Read + 'a>, E> {

@@ -8,7 +8,7 @@ const BLOCK: usize = 4096;
 
 /// A new file. Blocks of zeros become holes; [`Sparse::finish`] must be called at its end.
 #[derive(Debug)]
-pub struct Sparse {
+pub(crate) struct Sparse {
     file: File,
     /// Zeros that were not written yet.
     hole: u64,
@@ -16,7 +16,7 @@ pub struct Sparse {
 
 impl Sparse {
     /// `file` is empty.
-    pub fn new(file: File) -> Sparse {
+    pub(crate) fn new(file: File) -> Sparse {
         Sparse { file, hole: 0 }
     }
 
@@ -24,7 +24,7 @@ impl Sparse {
     ///
     /// # Errors
     /// As of writing.
-    pub fn finish(mut self) -> io::Result<File> {
+    pub(crate) fn finish(mut self) -> io::Result<File> {
         if self.hole > 0 {
             let end = self.file.stream_position()? + self.hole;
             self.file.set_len(end)?;

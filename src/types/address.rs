@@ -102,7 +102,7 @@ fn redacted(address: &str) -> String {
 }
 
 /// A text of somebody else, say a tool's message, with every address in it as it may be shown.
-pub fn redacted_text(text: &str) -> String {
+pub(crate) fn redacted_text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -119,7 +119,7 @@ pub fn redacted_text(text: &str) -> String {
 }
 
 /// A text in which users, passwords and queries of addresses are stars, so that all else keeps its place.
-pub fn starred_text(text: &str) -> String {
+pub(crate) fn starred_text(text: &str) -> String {
     let mut starred = text.as_bytes().to_vec();
     let mut from = 0;
     while let Some(at) = text[from..].find("://").map(|at| from + at) {

@@ -8,7 +8,7 @@ use super::printable;
 
 /// Something that was looked at on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
+pub(crate) struct Check {
     pub name: &'static str,
     #[serde(rename = "state")]
     pub severity: Severity,
@@ -20,7 +20,7 @@ pub struct Check {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Severity {
+pub(crate) enum Severity {
     Ok,
     /// Neither good nor bad.
     Note,
@@ -30,7 +30,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Severity::Ok => "ok",
             Severity::Note => "note",
@@ -41,11 +41,11 @@ impl Severity {
 }
 
 impl Check {
-    pub fn new(name: &'static str, severity: Severity, found: impl Into<String>) -> Check {
+    pub(crate) fn new(name: &'static str, severity: Severity, found: impl Into<String>) -> Check {
         Check { name, severity, found: printable(&found.into()), mend: None }
     }
 
-    pub fn mend(self, mend: impl Into<String>) -> Check {
+    pub(crate) fn mend(self, mend: impl Into<String>) -> Check {
         Check { mend: Some(printable(&mend.into())), ..self }
     }
 }

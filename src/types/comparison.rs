@@ -6,7 +6,7 @@ use super::Format;
 
 /// Which versions a relation means, beside the one that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     Less,
     LessOrEqual,
     Equal,
@@ -17,7 +17,7 @@ pub enum Comparison {
 impl Comparison {
     /// Reads a sign as people write it, in the words of either format. A finished Debian control file, where `<` has another
     /// meaning, is read by `formats::relation::field`.
-    pub fn parse(sign: &str) -> Option<Comparison> {
+    pub(crate) fn parse(sign: &str) -> Option<Comparison> {
         Some(match sign {
             "<" | "<<" => Comparison::Less,
             "<=" => Comparison::LessOrEqual,
@@ -29,7 +29,7 @@ impl Comparison {
     }
 
     /// The sign in a format's own files (Debian Policy 7.1; RPM's dependency syntax).
-    pub fn sign(self, format: Format) -> &'static str {
+    pub(crate) fn sign(self, format: Format) -> &'static str {
         match (self, format) {
             (Comparison::Less, Format::Deb) => "<<",
             (Comparison::Less, Format::Rpm) => "<",
@@ -42,7 +42,7 @@ impl Comparison {
     }
 
     /// Whether a version that stands so to the one of the relation is meant.
-    pub fn holds(self, order: Ordering) -> bool {
+    pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Comparison::Less => order.is_lt(),
             Comparison::LessOrEqual => order.is_le(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a folder is not used, and what to do.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum FolderError {
+pub(crate) enum FolderError {
     #[error(
         "{path} is a symbolic link to {target}, and whoever changes it decides what farm trusts: name the folder itself \
          ({variable}={target}), or put a folder there", path = .path.display(), target = .target.display()
@@ -31,7 +31,7 @@ pub enum FolderError {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn own_folder(path: &Path, variable: &'static str) -> Result<(), FolderError> {
+pub(crate) fn own_folder(path: &Path, variable: &'static str) -> Result<(), FolderError> {
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -76,7 +76,7 @@ fn check(
 }
 
 /// A path below the user's home, as people write it.
-pub fn at_home(path: &str) -> String {
+pub(crate) fn at_home(path: &str) -> String {
     let home = std::env::var("HOME").unwrap_or_default();
     match path.strip_prefix(home.trim_end_matches('/')) {
         Some(rest) if rest.starts_with('/') && home.len() > 1 => format!("~{rest}"),

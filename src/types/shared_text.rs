@@ -17,6 +17,7 @@ use sha2::{Digest as _, Sha256};
 pub struct SharedText(Vec<Cow<'static, str>>);
 
 impl SharedText {
+    /// Appends `part`, without copying what is there already.
     pub fn push(&mut self, part: impl Into<Cow<'static, str>>) {
         self.0.push(part.into());
     }

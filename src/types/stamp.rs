@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Size, identity and times of a file. Writing to it changes at least one of them: the time of the last change of its
 /// status cannot be set by anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     pub size: u64,
     pub inode: u64,
     /// Last writing, nanoseconds since the epoch.
@@ -22,7 +22,7 @@ impl Stamp {
     ///
     /// # Errors
     /// When it is not there, or something else.
-    pub fn of(path: &Path) -> std::io::Result<Stamp> {
+    pub(crate) fn of(path: &Path) -> std::io::Result<Stamp> {
         let metadata = std::fs::symlink_metadata(path)?;
         if !metadata.is_file() {
             return Err(std::io::Error::other("it is no regular file"));

@@ -43,7 +43,7 @@ impl Reader {
     /// Few notice when a mirror has an old one of these (see [`Suite::tolerate_stale_contents`]): of suites beside the
     /// main one it is passed over, with a warning.
     /// Warnings, and those of an expired InRelease that is tolerated, go to `warn`.
-    pub async fn contents(
+    pub(crate) async fn contents(
         &self,
         suites: &[Suite],
         arch: &str,

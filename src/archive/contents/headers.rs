@@ -11,7 +11,7 @@ const INCLUDE: &[u8] = b"usr/include/";
 impl Contents {
     /// The packages that have a header which `#include <name>` can mean: in `/usr/include`, else in the architecture's
     /// folder there, else in the folders nearest to these, which a compiler has to be told of.
-    pub fn headers(&self, name: &str) -> Vec<Provider> {
+    pub(crate) fn headers(&self, name: &str) -> Vec<Provider> {
         let place = |path: &[u8]| -> Option<usize> {
             let folder = path.strip_prefix(INCLUDE)?.strip_suffix(name.as_bytes())?;
             match folder {
@@ -35,7 +35,7 @@ impl Contents {
     }
 
     /// The modules of pkg-config that all of these packages have, and no other one.
-    pub fn modules_of(&self, packages: &BTreeSet<String>) -> Vec<String> {
+    pub(crate) fn modules_of(&self, packages: &BTreeSet<String>) -> Vec<String> {
         let mut modules = Vec::new();
         self.names.each(&[NameOf::PkgConfig as u8], |key| {
             let Ok(module) = std::str::from_utf8(&key[1..]) else { return };

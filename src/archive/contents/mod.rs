@@ -41,7 +41,7 @@ const MAGIC: [u8; 8] = *b"farmcnt\n";
 const HEADER: usize = 8 + 4 + 3 * 4;
 
 /// The files of some suites' packages for one architecture, as far as capabilities can ask for them.
-pub struct Contents {
+pub(crate) struct Contents {
     rules: Rules,
     /// Names.
     packages: Table,
@@ -53,10 +53,10 @@ pub struct Contents {
 
 /// A package that provides a capability, by a file that it has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Provider {
-    pub package: String,
+pub(crate) struct Provider {
+    pub(crate) package: String,
     /// Absolute, and below `/usr` where that is merged. What is not UTF-8 is replaced.
-    pub path: String,
+    pub(crate) path: String,
 }
 
 impl fmt::Debug for Contents {
@@ -68,7 +68,7 @@ impl fmt::Debug for Contents {
 impl Contents {
     /// The packages that have what this capability is provided by, whatever their versions. One that has several such
     /// files is there several times.
-    pub fn providers(&self, capability: &Capability) -> Vec<Provider> {
+    pub(crate) fn providers(&self, capability: &Capability) -> Vec<Provider> {
         let name = capability.name.as_bytes();
         let named = |of: NameOf, name: &[u8]| self.of_key(&of.key(name));
         match capability.kind {
@@ -97,7 +97,7 @@ impl Contents {
     }
 
     /// Whether files of this kind are kept at all: no provider of `/etc/passwd` means nothing.
-    pub fn covers(&self, capability: &Capability) -> bool {
+    pub(crate) fn covers(&self, capability: &Capability) -> bool {
         capability.kind != CapabilityKind::Path || self.rules.kept(capability.name.as_bytes()).is_some()
     }
 
@@ -108,7 +108,7 @@ impl Contents {
 
     /// At most `count` capabilities of the same kind that have providers and look like this one, the nearest first:
     /// for "did you mean". For a path, files of the same name elsewhere, then of a similar name in the same folder.
-    pub fn candidates(&self, capability: &Capability, count: usize) -> Vec<Capability> {
+    pub(crate) fn candidates(&self, capability: &Capability, count: usize) -> Vec<Capability> {
         let of: &[NameOf] = match capability.kind {
             CapabilityKind::PkgConfig => &[NameOf::PkgConfig],
             CapabilityKind::Cmake => &[NameOf::CmakeConfig, NameOf::CmakeLower],

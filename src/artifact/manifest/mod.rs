@@ -24,11 +24,11 @@ use crate::types::Format;
 
 pub(super) use compare::Comparison;
 pub(super) use compare::missing;
-pub use read::{ManifestError, ManifestFiles};
+pub(crate) use read::{ManifestError, ManifestFiles};
 
 /// Who made the packages: what may have been done with files on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
+pub(crate) enum Maker {
     /// debhelper; `python` when dh_python3 ran, `helpers` when further ones that the recipe asked for did.
     Debhelper { python: bool, helpers: bool },
     /// rpmbuild; `policy` where the distribution has brp scripts of its own.
@@ -39,20 +39,20 @@ pub enum Maker {
 
 /// An installed file, folder or link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Staged {
+pub(crate) struct Staged {
     /// Absolute.
-    pub path: Vec<u8>,
-    pub kind: StagedKind,
+    pub(crate) path: Vec<u8>,
+    pub(crate) kind: StagedKind,
     /// Permission bits.
-    pub mode: u32,
+    pub(crate) mode: u32,
     /// Numbers of user and group, where these are others than those of the user who builds.
-    pub owner: Option<(u32, u32)>,
+    pub(crate) owner: Option<(u32, u32)>,
     /// The same for all names of one file; none of what has one name.
-    pub links: Option<u64>,
+    pub(crate) links: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StagedKind {
+pub(crate) enum StagedKind {
     File {
         size: u64,
         sha256: [u8; 32],
@@ -65,16 +65,16 @@ pub enum StagedKind {
 
 /// Which package has what, in paths as the packages have them: pages compressed, units in their place.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// Package and path of files, and of folders without anything in them.
-    pub within: Vec<(String, Vec<u8>)>,
-    pub config: Vec<(String, Vec<u8>)>,
+    pub(crate) within: Vec<(String, Vec<u8>)>,
+    pub(crate) config: Vec<(String, Vec<u8>)>,
     /// What farm adds: files, and links that update-alternatives makes.
-    pub own: Vec<(String, Vec<u8>)>,
+    pub(crate) own: Vec<(String, Vec<u8>)>,
     /// Folders of the system, which no .rpm owns.
-    pub shared: Vec<Vec<u8>>,
+    pub(crate) shared: Vec<Vec<u8>>,
     /// Files that were not stripped, and how many bytes lie behind their image; none where the recipe names them.
-    pub whole: Vec<(Vec<u8>, Option<u64>)>,
+    pub(crate) whole: Vec<(Vec<u8>, Option<u64>)>,
 }
 
 /// All that was installed.
@@ -105,7 +105,7 @@ struct Known {
 }
 
 impl Manifest {
-    pub fn new(format: Format, maker: Maker, mut staged: Vec<Staged>, assignment: Assignment) -> Manifest {
+    pub(crate) fn new(format: Format, maker: Maker, mut staged: Vec<Staged>, assignment: Assignment) -> Manifest {
         staged.sort_by(|a, b| a.path.cmp(&b.path));
         let parents: BTreeSet<&[u8]> = staged.iter().filter_map(|one| parent(&one.path)).collect();
         let has_children: Vec<bool> = staged.iter().map(|one| parents.contains(one.path.as_slice())).collect();
@@ -170,7 +170,7 @@ impl Manifest {
     }
 
     /// The packages that hold an installed folder, or something in it; none of what is no folder.
-    pub fn holders(&self, folder: &str) -> Vec<&str> {
+    pub(crate) fn holders(&self, folder: &str) -> Vec<&str> {
         let path = folder.as_bytes();
         if !self.find(path).is_some_and(|index| self.staged[index].staged.kind == StagedKind::Folder) {
             return Vec::new();

@@ -17,7 +17,7 @@ const LONGEST_FIELD: u64 = 4096 + 512;
 
 /// Why a manifest cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ManifestError {
+pub(crate) enum ManifestError {
     #[error("cannot read {}", .path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("the list of what was installed is damaged: {0}")]
@@ -26,11 +26,11 @@ pub enum ManifestError {
 
 /// Where its parts lie.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ManifestFiles(BTreeMap<String, PathBuf>);
+pub(crate) struct ManifestFiles(BTreeMap<String, PathBuf>);
 
 impl ManifestFiles {
     /// Takes the parts of a manifest called `name` out of a job's results.
-    pub fn take(files: &mut Vec<PathBuf>, name: &str) -> ManifestFiles {
+    pub(crate) fn take(files: &mut Vec<PathBuf>, name: &str) -> ManifestFiles {
         let part = |path: &PathBuf| {
             let file_name = path.file_name()?.to_str()?;
             Some(file_name.strip_prefix(name)?.strip_prefix('.')?.to_owned())
@@ -46,12 +46,8 @@ impl ManifestFiles {
         ManifestFiles(parts)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Reads all parts, and removes them from the disk. Blocks.
-    pub fn read(&self, format: Format, maker: Maker) -> Result<Manifest, ManifestError> {
+    pub(crate) fn read(&self, format: Format, maker: Maker) -> Result<Manifest, ManifestError> {
         let staged = self.tree()?;
         let assignment = self.assignment()?;
         for path in self.0.values() {

@@ -319,6 +319,6 @@ fn linked(files: Vec<Listed>) -> Result<Vec<Entry>, String> {
 
 /// Whether a file of an RPM is named in the main part of an index, where it is found without asking for all files:
 /// programs, and configuration.
-pub fn is_primary_file(path: &str) -> bool {
+pub(crate) fn is_primary_file(path: &str) -> bool {
     path.contains("bin/") || path.starts_with("/etc/") || path == "/usr/lib/sendmail"
 }

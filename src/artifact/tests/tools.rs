@@ -38,7 +38,7 @@ fn dpkg_agrees_about_packages_that_either_makes() {
                 .arg("--show")
                 .arg("--showformat=${Package} ${Version} ${Architecture}")
                 .arg(path));
-            let summary = describe(path).unwrap();
+            let summary = deb::describe(path).unwrap();
             assert_eq!(format!("{} {} {}", summary.name, summary.version, summary.architecture), fields);
         }
         let own = Expectation { closed: false, ..expectation(Format::Deb, &[]) };
@@ -107,15 +107,15 @@ fn rpm_agrees_about_packages_that_either_makes() {
         let Inspection { artifacts, findings, .. } = inspect(&[binary.clone(), source.clone()], &plan).unwrap();
         assert_eq!(lines(&findings), Vec::<String>::new(), "{payload}");
         assert_eq!([artifacts[0].kind, artifacts[1].kind], [ArtifactKind::Binary, ArtifactKind::Source]);
-        assert_eq!(describe(&source).unwrap().architecture, "src");
+        assert!(rpm::describe(&source).unwrap().is_source);
         let theirs = run(Command::new("rpm").args(["-qp", "--qf", "%{NAME} %{EVR} %{ARCH}"]).arg(&binary));
-        let summary = describe(&binary).unwrap();
+        let summary = rpm::describe(&binary).unwrap();
         assert_eq!(format!("{} {} {}", summary.name, summary.version, summary.architecture), theirs);
     }
     let mut builder = rpm_builder("hello", "noarch");
     builder.with_file_contents("x", FileOptions::new("/usr/share/hello/x")).unwrap();
     let ours = write_rpm(temp.path(), &mut builder);
     let theirs = run(Command::new("rpm").args(["-qp", "--nosignature", "--qf", "%{NAME} %{EVR} %{ARCH}"]).arg(&ours));
-    let summary = describe(&ours).unwrap();
+    let summary = rpm::describe(&ours).unwrap();
     assert_eq!(format!("{} {} {}", summary.name, summary.version, summary.architecture), theirs);
 }

@@ -104,7 +104,7 @@ pub(in crate::engine) struct Examination {
 
 /// An engine that can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reachable {
+pub(crate) struct Reachable {
     /// A URL.
     pub endpoint: String,
     pub info: EngineInfo,

@@ -44,14 +44,14 @@ pub fn choices() -> Vec<&'static str> {
 
 /// The folders of this host where engines that `choice` may mean keep images; those of other engines that farm could use
 /// here, too.
-pub fn stores(choice: &str) -> Vec<PathBuf> {
+pub(crate) fn stores(choice: &str) -> Vec<PathBuf> {
     let (candidates, _) = all_candidates(DRIVERS, choice, &Surroundings::of_this_process());
     candidates.iter().flat_map(|of| of.endpoints.iter().filter_map(|endpoint| (of.driver.store)(endpoint))).collect()
 }
 
 /// What engines there are, whatever [`connect`] would take, for people who want to know why one is used, or none.
 #[derive(Debug)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// The reason why the choice means no engine at all.
     pub error: Option<EngineError>,
     /// In the order in which they would be tried.
@@ -60,7 +60,7 @@ pub struct Survey {
 
 /// What one driver found.
 #[derive(Debug)]
-pub struct DriverSurvey {
+pub(crate) struct DriverSurvey {
     /// What its engines are called in a sentence.
     pub title: &'static str,
     /// Whether the choice allows one of its engines.
@@ -75,14 +75,14 @@ pub struct DriverSurvey {
 
 impl Survey {
     /// The engine that [`connect`] would take, with its driver.
-    pub fn chosen(&self) -> Option<(&DriverSurvey, &Reachable)> {
+    pub(crate) fn chosen(&self) -> Option<(&DriverSurvey, &Reachable)> {
         let mut meant = self.drivers.iter().filter(|driver| driver.is_meant);
         meant.find_map(|driver| Some((driver, driver.engines.first()?)))
     }
 }
 
 /// Asks all that `choice` may mean, at once, and what else there is, too. A driver has the time of `limit`.
-pub async fn survey(choice: &str, limit: Duration) -> Survey {
+pub(crate) async fn survey(choice: &str, limit: Duration) -> Survey {
     survey_among(DRIVERS, choice, &Surroundings::of_this_process(), limit).await
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn write(relation: &str, format: Format, self_version: &str) -> Resul
     })
 }
 
-/// Writes what a package provides, as [`write`] does. None for a capability in a .deb: dpkg has no such names, and who looks
+/// Writes what a package provides, as [`write()`] does. None for a capability in a .deb: dpkg has no such names, and who looks
 /// for it looks for its files.
 pub(crate) fn write_provided(provided: &str, format: Format, self_version: &str) -> Result<Option<String>, String> {
     let error = match write(provided, format, self_version) {

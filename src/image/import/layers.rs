@@ -27,11 +27,11 @@ const CAPABILITIES: &str = "SCHILY.xattr.security.capability";
 
 /// What an image does not have of the file that it came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     /// Device nodes, wherever they were.
-    pub devices: usize,
+    pub(crate) devices: usize,
     /// Files below `/dev`, `/proc` and `/sys`.
-    pub mounted: usize,
+    pub(crate) mounted: usize,
 }
 
 /// An entry by its layer and its number in that.

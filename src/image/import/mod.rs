@@ -20,7 +20,7 @@ use crate::stream;
 use crate::types::{Arch, printable};
 
 use self::opened::Failure;
-pub use layers::LeftOut;
+pub(crate) use layers::LeftOut;
 
 /// What [`labels::KIND`] says of an image that came from a file: nobody but the user can make it again.
 pub(super) const KIND: &str = "imported";
@@ -30,9 +30,10 @@ const GENERATION: &str = "1";
 /// An image made of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Imported {
+    /// The image in the engine's store.
     pub image: ImageInfo,
-    pub arch: Arch,
-    pub left_out: LeftOut,
+    pub(crate) arch: Arch,
+    pub(crate) left_out: LeftOut,
 }
 
 /// Reads `file` and gives the engine an image under `reference`. `arch`: what the image is for, where the file does not

@@ -23,6 +23,6 @@ pub(super) fn manager(manager: PackageManager) -> &'static Manager {
 }
 
 /// Whether requirements have to be names of packages, for the distribution's package manager.
-pub fn takes_names_only(distro: &Distro) -> bool {
+pub(crate) fn takes_names_only(distro: &Distro) -> bool {
     manager(distro.manager).by_name_only
 }
