@@ -151,6 +151,9 @@ fn control(
     if let Some(homepage) = &assembly.homepage {
         field("Homepage", homepage);
     }
+    if let Some(vendor) = &assembly.vendor {
+        field("Vendor", vendor);
+    }
     // The extended description has its lines ended.
     field("Description", format!("{}\n{}", package.summary, package.description).trim_end_matches('\n'));
     text

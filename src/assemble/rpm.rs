@@ -67,6 +67,9 @@ pub(super) fn write(
     if let Some(homepage) = &assembly.homepage {
         builder.url(homepage.as_str());
     }
+    if let Some(vendor) = &assembly.vendor {
+        builder.vendor(vendor.as_str());
+    }
     let macros = package.relations.values().flatten().filter(|relation| relation.contains("%{"));
     let refused: Vec<String> = macros
         .map(|one| {

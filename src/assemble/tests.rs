@@ -125,6 +125,7 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         license: "MIT".to_owned(),
         homepage: None,
         maintainer: "Ada Lovelace <ada@example.org>".to_owned(),
+        vendor: Some("Ponds & Sons".to_owned()),
         changelog: "greet (1:1.2-1) unstable\n".to_owned(),
         copyright: (format == Format::Deb).then(|| ("Format: x\n".to_owned(), false)),
         source_date_epoch: 1_700_000_000,

@@ -162,6 +162,7 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         license: package.license.clone(),
         homepage: package.homepage.clone(),
         maintainer: package.maintainer.clone(),
+        vendor: package.vendor.clone(),
         changelog,
         copyright,
         source_date_epoch,

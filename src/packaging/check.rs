@@ -55,6 +55,7 @@ fn texts(recipe: &Recipe, problems: &mut Vec<String>) {
         ("license", Some(&package.license)),
         ("homepage", package.homepage.as_ref()),
         ("maintainer", Some(&package.maintainer)),
+        ("vendor", package.vendor.as_ref()),
         ("section", Some(&package.section)),
         ("group", package.group.as_ref()),
     ];

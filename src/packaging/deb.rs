@@ -199,6 +199,10 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
         }
         deb822::push(&mut text, "Architecture", architecture(member.architecture));
         relations(&mut text, recipe, member);
+        if let Some(vendor) = &package.vendor {
+            // No field of dpkg's own: it has to be told that binary packages have it (deb-src-control(5)).
+            deb822::push(&mut text, "XB-Vendor", &literal(vendor));
+        }
         deb822::push(&mut text, "Description", &literal(&member.summary));
         text.push_str(&literal(&description(member.description, &member.summary, &member.name)));
     }

@@ -335,6 +335,7 @@ pub(crate) struct Assembly {
     pub(crate) license: String,
     pub(crate) homepage: Option<String>,
     pub(crate) maintainer: String,
+    pub(crate) vendor: Option<String>,
     /// deb: the whole file; rpm: the text of the one entry.
     pub(crate) changelog: String,
     /// rpm: what the changelog calls this version: without the distribution's tag.

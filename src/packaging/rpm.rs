@@ -197,6 +197,9 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
     if let Some(homepage) = &package.homepage {
         tag(&mut spec, "URL", &spec::value(homepage));
     }
+    if let Some(vendor) = &package.vendor {
+        tag(&mut spec, "Vendor", &spec::value(vendor));
+    }
     spec.push_str(&style::origin(recipe));
     tag(&mut spec, "Source0", "%{name}-%{version}.tar");
     tag(&mut spec, "Source1", "farm-files.sh");

@@ -86,6 +86,7 @@ fn recipe() -> Recipe {
             license: "GPL-2.0-or-later OR MIT".to_owned(),
             homepage: Some("https://example.org/100%25".to_owned()),
             maintainer: "Jane Doe <jane@example.org>".to_owned(),
+            vendor: Some("100% ${Ponds}".to_owned()),
             section: "libs".to_owned(),
             group: None,
             architecture: PackageArch::Any,

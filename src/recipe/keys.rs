@@ -46,6 +46,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "license",
         "homepage",
         "maintainer",
+        "vendor",
         "section",
         "group",
         "architecture",

@@ -42,6 +42,8 @@ pub(crate) struct Package {
     pub(crate) homepage: Option<String>,
     /// `Name <address>`
     pub(crate) maintainer: String,
+    /// Who hands the packages out, in one line.
+    pub(crate) vendor: Option<String>,
     /// Debian section.
     pub(crate) section: String,
     /// RPM group.

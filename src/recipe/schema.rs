@@ -106,6 +106,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("license", Text, "An SPDX expression: `MIT OR Apache-2.0`; others are `LicenseRef-NAME`."),
             ("homepage", Text, "An http or https address."),
             ("maintainer", Text, "`Name <address>`"),
+            ("vendor", Text, "Who hands the packages out: a company, an organisation."),
             ("section", Text, "Debian section; `misc` when there is none."),
             ("group", Text, "RPM group; only openSUSE and old tools look at it."),
             ("architecture", ARCHITECTURE, "`all` is built once per distribution and installs everywhere."),

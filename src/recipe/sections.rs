@@ -134,6 +134,7 @@ fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -
         license: section.required_line("license", values::license),
         homepage: section.checked_line("homepage", values::web_address).map(|text| text.value.to_owned()),
         maintainer: section.required_line("maintainer", values::maintainer),
+        vendor: section.line("vendor").map(|text| text.value.to_owned()),
         section: section
             .checked_line("section", values::section)
             .map_or_else(|| "misc".to_owned(), |text| text.value.to_owned()),

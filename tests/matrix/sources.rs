@@ -41,6 +41,7 @@ version = { from = "git", tags = "v*" }
 summary = "Greets whoever asks"
 license = "MIT"
 maintainer = "Ada Lovelace <ada@example.org>"
+vendor = "Ponds & Sons"
 changelog = { from = "git" }
 date = { from = "git" }
 
@@ -140,13 +141,14 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
         let debs = test.files(&format!("greeter/debian-12-amd64+{folder}"), ".deb");
         let deb = debs.iter().find(|path| path.ends_with(format!("{name}_{version}-1~deb12_amd64.deb"))).unwrap();
         if let Some(run) = tool("dpkg-deb", &["--field", deb.to_str().unwrap()]) {
-            run.exits(0).says(&format!("Package: {name}\n")).says(&format!("Version: {version}-1~deb12\n"));
+            run.exits(0).says(&format!("Package: {name}\n")).says(&format!("Version: {version}-1~deb12\n"))
+                .says("Vendor: Ponds & Sons\n");
         }
         let rpms = test.files(&format!("greeter/rpm-generic-x86_64+{folder}"), ".rpm");
         let of = |end: &str| rpms.iter().find(|path| path.ends_with(format!("{name}-{version}-1.{end}.rpm"))).unwrap();
-        let changes = ["-qp", "--changelog", of("x86_64").to_str().unwrap()];
+        let changes = ["-qp", "--qf", "%{VENDOR}\n", "--changelog", of("x86_64").to_str().unwrap()];
         if let Some(run) = tool("rpm", &changes) {
-            run.exits(0).says("* Fri Jan 02 2026 Ada").says("- Say 100% more in README\n- Count on\n");
+            run.exits(0).says("Ponds & Sons\n* Fri Jan 02 2026 Ada").says("- Say 100% more in README\n- Count on\n");
             let source = tool("rpm", &["-qlp", of("src").to_str().unwrap()]).unwrap();
             source.exits(0).says("0001-good-day.patch").says(&format!("{name}-{version}.tar"));
         }
