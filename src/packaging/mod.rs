@@ -18,6 +18,7 @@ mod managers;
 mod members;
 mod model;
 mod offers;
+mod own;
 mod rpm;
 mod scriptlets;
 mod spec;

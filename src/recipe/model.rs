@@ -278,6 +278,10 @@ pub struct Packaging {
     pub debian: Option<String>,
     /// Used for rpm targets.
     pub spec: Option<String>,
+    /// Shell that runs in the source tree before its packaging is read.
+    pub prepare: Option<String>,
+    /// Macros for the .spec, as after `rpmbuild --define`: name and body.
+    pub define: BTreeMap<String, String>,
 }
 
 /// `[test]`: runs as root in a fresh container in which the built packages are installed.

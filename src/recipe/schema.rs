@@ -307,6 +307,12 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("debian", Text, "The debian/ folder, as a path in the source tree."),
             ("spec", Text, "The .spec file, as a path in the source tree."),
+            (
+                "prepare",
+                Text,
+                "Shell that runs in the source tree before its packaging is read; what it leaves is the source.",
+            ),
+            ("define", TextMap, "Macros for the .spec, as after rpmbuild --define."),
         ],
         required: &[],
     },

@@ -79,6 +79,8 @@ pub(crate) fn read_recipe(
         .map(|section| Packaging {
             debian: section.checked_line("debian", values::inner_path).map(|text| text.value.to_owned()),
             spec: section.checked_line("spec", values::inner_path).map(|text| text.value.to_owned()),
+            prepare: section.script("prepare"),
+            define: section.string_map("define", values::macro_name),
         })
         .unwrap_or_default();
     let packages = read_packages(&file, &package, name_rule, relations);
