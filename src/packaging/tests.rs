@@ -15,6 +15,8 @@ use crate::types::{Arch, PackageManager};
 mod assembled;
 mod assigned;
 mod guidelines;
+#[cfg(unix)]
+mod own;
 mod releases;
 mod tools;
 
