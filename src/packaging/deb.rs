@@ -81,7 +81,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
         files,
         steps: vec![Step {
             kind: StepKind::Unpack,
-            script: script(recipe, &folder, source_date_epoch),
+            script: script(recipe, distro, &folder, source_date_epoch),
             user: User::Builder,
             env,
         }],
@@ -91,7 +91,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
 }
 
 /// One exec for everything: unpack, build, check, package.
-fn script(recipe: &Recipe, folder: &str, source_date_epoch: i64) -> String {
+fn script(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64) -> String {
     let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
     script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
     script.push_str(&format!("cd {}\n", quote(folder)));
@@ -115,6 +115,7 @@ fn script(recipe: &Recipe, folder: &str, source_date_epoch: i64) -> String {
             if path != "debian" {
                 script.push_str(&format!("rm -rf debian\ncp -a {} debian\n", quote(path)));
             }
+            script.push_str(&own::deb_version(recipe, distro, source_date_epoch));
             options = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
         }
     }

@@ -1,11 +1,13 @@
 //! A project's own packaging: what is done to its tree before the project's tools see it, in shell. What these tools are
 //! and how they are run is said by each format's file.
 
-use crate::recipe::{Origin, Recipe};
+use crate::distro::Distro;
+use crate::recipe::{Origin, OwnVersion, Recipe};
+use crate::types::Format;
 
 use super::model::source_top;
-use super::text::{body, quote};
-use super::{BUILD_ROOT, GuestFile};
+use super::text::{body, quote, utc};
+use super::{BUILD_ROOT, GuestFile, spec};
 
 /// Where the .spec of a project finds the tree that it lies in. Apart from rpmbuild's own folders, as the tree is packed
 /// under the name that the .spec wants for its top.
@@ -45,4 +47,61 @@ pub(super) fn first_source(recipe: &Recipe) -> &'static str {
         None if recipe.sources.iter().any(is_download) => "fetched",
         None => "tree",
     }
+}
+
+/// The version of the packages, with the distribution's tag where that is known; none where the packaging was not read. As
+/// deb-version.sh and rpm-version.sh make it.
+pub(super) fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
+    let packaging = &recipe.packaging;
+    let OwnVersion { written, upstream } = packaging.version.as_ref()?;
+    let mut version = match packaging.replaces_version {
+        true => written.replacen(upstream, &recipe.package.version, 1),
+        false => written.clone(),
+    };
+    let suffix = suffix(recipe, distro);
+    if distro.format == Format::Deb || !version.contains("%{?dist}") {
+        version.push_str(suffix);
+    }
+    let dist = packaging.define.get("dist").unwrap_or(&distro.release_tag);
+    Some(version.replace("%{?dist}", dist))
+}
+
+/// What is put behind the version where the recipe asks for the distribution's tag.
+fn suffix<'a>(recipe: &Recipe, distro: &'a Distro) -> &'a str {
+    match (recipe.packaging.distribution_suffix, distro.format) {
+        (Some(true), Format::Deb) => &distro.release_tag,
+        (Some(true), Format::Rpm) => "%{?dist}",
+        _ => "",
+    }
+}
+
+/// Shell in the tree with `debian/`: its version is the recipe's, or is changed where that is asked for.
+pub(super) fn deb_version(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
+    let when = utc(source_date_epoch, "%a, %d %b %Y %H:%M:%S +0000");
+    let who = recipe.package.maintainer.clone();
+    format!("{}{}", variables(recipe, distro, &who, &when), include_str!("scripts/deb-version.sh"))
+}
+
+/// Shell with the .spec in `$spec` and rpmbuild's arguments in `$@`, as [`deb_version`].
+pub(super) fn spec_version(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
+    let when = utc(source_date_epoch, "%a %b %d %Y");
+    let who = spec::value(&recipe.package.maintainer);
+    format!("{}{}", variables(recipe, distro, &who, &when), include_str!("scripts/rpm-version.sh"))
+}
+
+/// What both scripts are told.
+fn variables(recipe: &Recipe, distro: &Distro, who: &str, when: &str) -> String {
+    let replace = if recipe.packaging.replaces_version { recipe.package.version.as_str() } else { "" };
+    let what = match replace {
+        "" => format!("Built for {}.", distro.name),
+        version => format!("The sources as they are: {version}."),
+    };
+    format!(
+        "replace={} suffix={}\nwhat={} who={} when={}\n",
+        quote(replace),
+        quote(suffix(recipe, distro)),
+        quote(&what),
+        quote(who),
+        quote(when)
+    )
 }

@@ -122,6 +122,8 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     }
     script.push('\n');
     if own.is_some() {
+        script.push_str(include_str!("scripts/rpm-own.sh"));
+        script.push_str(&own::spec_version(recipe, distro, source_date_epoch));
         script.push_str(include_str!("scripts/rpm-sources.sh"));
         script.push_str("phase build\n");
     }

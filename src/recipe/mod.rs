@@ -36,11 +36,11 @@ pub(crate) use keys::Schema;
 pub use merged::{MergedRecipe, ProjectMetadata};
 pub use model::{
     Alternative, AlternativeLink, Build, Dockerfile, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec,
-    Origin, Package, PackageArch, Packaging, PackagingTools, Patch, Problem, Recipe, RecipeError, RecipeLimits,
-    Relations, Selection, Service, Source, SourcePlace, Strip, SubPackage, System, SystemUser, Test,
+    Origin, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, Problem, Recipe, RecipeError,
+    RecipeLimits, Relations, Selection, Service, Source, SourcePlace, Strip, SubPackage, System, SystemUser, Test,
 };
 pub(crate) use overrides::glob_matches;
-pub use project::{ChangelogFrom, FromProject, MetadataOrigin, Series, VersionFrom};
+pub use project::{ChangelogFrom, FromProject, MetadataOrigin, OwnPackaging, Series, VersionFrom};
 pub(crate) use reader::{Problems, Section};
 pub use schema::json_schema;
 pub use shared::{RecipeId, RecipeIds, SharedRecipe};

@@ -282,6 +282,23 @@ pub struct Packaging {
     pub prepare: Option<String>,
     /// Macros for the .spec, as after `rpmbuild --define`: name and body.
     pub define: BTreeMap<String, String>,
+    /// Whether the distribution's tag is put behind its version: `~deb12`, `%{?dist}`. `Some(false)`: packages of several
+    /// distributions may have one name.
+    pub distribution_suffix: Option<bool>,
+    /// The version that it says of the packages, as far as that is known before it is built.
+    pub version: Option<OwnVersion>,
+    /// Whether the recipe's version stands in its place, as that of a tree between two releases does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replaces_version: bool,
+}
+
+/// The version of a project's own packaging.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OwnVersion {
+    /// As it is written: `1:2.10-3`. Of a .spec with `%{?dist}` where it has that.
+    pub written: String,
+    /// The part of it that is the project's: `2.10`.
+    pub upstream: String,
 }
 
 /// `[test]`: runs as root in a fresh container in which the built packages are installed.
