@@ -6,7 +6,7 @@ use crate::recipe::{Origin, OwnVersion, Recipe};
 use crate::types::Format;
 
 use super::model::source_top;
-use super::text::{body, quote, utc};
+use super::text::{body, quote};
 use super::{BUILD_ROOT, GuestFile, spec};
 
 /// Where the .spec of a project finds the tree that it lies in. Apart from rpmbuild's own folders, as the tree is packed
@@ -77,31 +77,28 @@ fn suffix<'a>(recipe: &Recipe, distro: &'a Distro) -> &'a str {
 
 /// Shell in the tree with `debian/`: its version is the recipe's, or is changed where that is asked for.
 pub(super) fn deb_version(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
-    let when = utc(source_date_epoch, "%a, %d %b %Y %H:%M:%S +0000");
-    let who = recipe.package.maintainer.clone();
-    format!("{}{}", variables(recipe, distro, &who, &when), include_str!("scripts/deb-version.sh"))
+    let who = &recipe.package.maintainer;
+    format!("{}{}", variables(recipe, distro, who, source_date_epoch), include_str!("scripts/deb-version.sh"))
 }
 
 /// Shell with the .spec in `$spec` and rpmbuild's arguments in `$@`, as [`deb_version`].
 pub(super) fn spec_version(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> String {
-    let when = utc(source_date_epoch, "%a %b %d %Y");
     let who = spec::value(&recipe.package.maintainer);
-    format!("{}{}", variables(recipe, distro, &who, &when), include_str!("scripts/rpm-version.sh"))
+    format!("{}{}", variables(recipe, distro, &who, source_date_epoch), include_str!("scripts/rpm-version.sh"))
 }
 
 /// What both scripts are told.
-fn variables(recipe: &Recipe, distro: &Distro, who: &str, when: &str) -> String {
+fn variables(recipe: &Recipe, distro: &Distro, who: &str, when: i64) -> String {
     let replace = if recipe.packaging.replaces_version { recipe.package.version.as_str() } else { "" };
     let what = match replace {
         "" => format!("Built for {}.", distro.name),
         version => format!("The sources as they are: {version}."),
     };
     format!(
-        "replace={} suffix={}\nwhat={} who={} when={}\n",
+        "replace={} suffix={}\nwhat={} who={} when={when}\n",
         quote(replace),
         quote(suffix(recipe, distro)),
         quote(&what),
-        quote(who),
-        quote(when)
+        quote(who)
     )
 }

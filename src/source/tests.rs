@@ -12,6 +12,7 @@ mod dates;
 mod git;
 mod hostile;
 mod kinds;
+mod packaged;
 #[cfg(unix)]
 mod places;
 

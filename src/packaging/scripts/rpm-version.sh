@@ -1,6 +1,6 @@
 # The version of a project's own .spec: it is the recipe's, or is changed, with an entry in the changelog, as
 # rpmdev-bumpspec(1) does it. $replace is the version of a tree between two releases, $suffix a macro that Release shall
-# have; $what, $who and $when are of the entry.
+# have; $what, $who and $when are of the entry, which rpm wants no older than the one before it.
 version=$(farm_spec '%{VERSION}' "$@") || version=
 case $version in
 '' | "$FARM_VERSION" | "$FARM_VERSION"[+~]*) ;;
@@ -31,7 +31,9 @@ if [ -n "$replace$suffix" ]; then
         new=$(farm_spec '%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}' "$@") || new=
         echo "farm: ${spec##*/} says $version, the packages have ${new:-$replace}"
         mv "$spec.before" "$spec"
-        farm_edit "* $when $who - $new
+        before=$(farm_spec '[%{CHANGELOGTIME}\n]' "$@" | sed -n 1p)
+        [ "$when" -ge "${before:-0}" ] || when=$before
+        farm_edit "* $(LC_ALL=C date -u -d "@$when" '+%a %b %d %Y') $who - $new
 - $what"
         mv "$spec.farm" "$spec"
     fi

@@ -244,52 +244,53 @@ fn a_changelog_gets_an_entry_as_dch_writes_it() {
     }
     let distro = distro(Format::Deb, PackageManager::Apt);
     let tag = &distro.release_tag;
-    let check = |written: &str, recipes: &str, replaces: bool, suffix: Option<bool>| {
-        let mut recipe = recipe();
-        recipe.package.version = recipes.to_owned();
-        let upstream = written.split_once(':').map_or(written, |(_, rest)| rest);
-        let upstream = upstream.rsplit_once('-').map_or(upstream, |(upstream, _)| upstream).to_owned();
-        recipe.packaging = OwnPackaging {
-            debian: Some("debian".to_owned()),
-            version: Some(OwnVersion { written: written.to_owned(), upstream }),
-            replaces_version: replaces,
-            distribution_suffix: suffix,
-            ..OwnPackaging::default()
+    // No entry is older than the one before it.
+    for (before, date) in
+        [("Fri, 03 Jan 2020", "Tue, 14 Nov 2023 22:13:20"), ("Fri, 02 Jan 2026", "Fri, 02 Jan 2026 00:00:00")]
+    {
+        let check = |written: &str, recipes: &str, replaces: bool, suffix: Option<bool>| {
+            let mut recipe = recipe();
+            recipe.package.version = recipes.to_owned();
+            let upstream = written.split_once(':').map_or(written, |(_, rest)| rest);
+            let upstream = upstream.rsplit_once('-').map_or(upstream, |(upstream, _)| upstream).to_owned();
+            recipe.packaging = OwnPackaging {
+                debian: Some("debian".to_owned()),
+                version: Some(OwnVersion { written: written.to_owned(), upstream }),
+                replaces_version: replaces,
+                distribution_suffix: suffix,
+                ..OwnPackaging::default()
+            };
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir(folder.path().join("debian")).unwrap();
+            let old =
+                format!("pkg ({written}) stable; urgency=low\n\n  * One\n\n -- A <a@b.c>  {before} 00:00:00 +0000\n");
+            fs::write(folder.path().join("debian/changelog"), &old).unwrap();
+            let script = own::deb_version(&recipe, &distro, 1_700_000_000);
+            let (code, text) = shell(folder.path(), &format!("set -eu\nFARM_VERSION={recipes}\n{script}"));
+            if code != 0 {
+                return Err(text);
+            }
+            let (_, found) = shell(folder.path(), "dpkg-parsechangelog -S Version");
+            assert_eq!(found.trim(), own::version(&recipe, &distro).unwrap(), "as the plan says");
+            let new = fs::read_to_string(folder.path().join("debian/changelog")).unwrap();
+            assert!(new.ends_with(&old), "{new}");
+            if new != old {
+                let (_, all) = shell(folder.path(), "dpkg-parsechangelog --all 2>&1");
+                assert!(!all.contains("warning"), "{all}");
+                assert!(all.contains("Distribution: stable") && all.contains(&format!("Date: {date} +0000")), "{all}");
+            }
+            Ok(found.trim().to_owned())
         };
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("debian")).unwrap();
-        let old = format!(
-            "pkg ({written}) stable; urgency=low\n\n  * One\n\n -- A <a@b.c>  Fri, 02 Jan 2026 00:00:00 +0000\n"
-        );
-        fs::write(folder.path().join("debian/changelog"), &old).unwrap();
-        let script = own::deb_version(&recipe, &distro, 1_700_000_000);
-        let (code, text) = shell(folder.path(), &format!("set -eu\nFARM_VERSION={recipes}\n{script}"));
-        if code != 0 {
-            return Err(text);
-        }
-        let (_, found) = shell(folder.path(), "dpkg-parsechangelog -S Version");
-        assert_eq!(found.trim(), own::version(&recipe, &distro).unwrap(), "as the plan says");
-        let new = fs::read_to_string(folder.path().join("debian/changelog")).unwrap();
-        assert!(new.ends_with(&old), "{new}");
-        if new != old {
-            let (_, all) = shell(folder.path(), "dpkg-parsechangelog --all 2>&1");
-            assert!(!all.contains("warning"), "{all}");
-            assert!(
-                all.contains("Distribution: stable") && all.contains("Date: Tue, 14 Nov 2023 22:13:20 +0000"),
-                "{all}"
-            );
-        }
-        Ok(found.trim().to_owned())
-    };
-    assert_eq!(check("1:2.10-3", "2.10", false, None).unwrap(), "1:2.10-3");
-    assert_eq!(check("2.10+dfsg-3", "2.10", false, Some(false)).unwrap(), "2.10+dfsg-3");
-    assert_eq!(check("1:2.10-3", "2.10", false, Some(true)).unwrap(), format!("1:2.10-3{tag}"));
-    assert_eq!(check("1:2.10-3", "2.10+git2.abc", true, None).unwrap(), "1:2.10+git2.abc-3");
-    assert_eq!(check("2.10", "2.11~git2.abc", true, Some(true)).unwrap(), format!("2.11~git2.abc{tag}"));
-    assert_eq!(check("2.3.1-SNAPSHOT", "2.3.1", false, None).unwrap(), "2.3.1-SNAPSHOT");
-    let text = check("2.10-3", "2.11", false, None).unwrap_err();
-    assert!(text.contains("debian/changelog says 2.10-3, which is not of version 2.11"), "{text}");
-    assert!(check("2.10-3", "2.1", false, None).is_err());
+        assert_eq!(check("1:2.10-3", "2.10", false, None).unwrap(), "1:2.10-3");
+        assert_eq!(check("2.10+dfsg-3", "2.10", false, Some(false)).unwrap(), "2.10+dfsg-3");
+        assert_eq!(check("1:2.10-3", "2.10", false, Some(true)).unwrap(), format!("1:2.10-3{tag}"));
+        assert_eq!(check("1:2.10-3", "2.10+git2.abc", true, None).unwrap(), "1:2.10+git2.abc-3");
+        assert_eq!(check("2.10", "2.11~git2.abc", true, Some(true)).unwrap(), format!("2.11~git2.abc{tag}"));
+        assert_eq!(check("2.3.1-SNAPSHOT", "2.3.1", false, None).unwrap(), "2.3.1-SNAPSHOT");
+        let text = check("2.10-3", "2.11", false, None).unwrap_err();
+        assert!(text.contains("debian/changelog says 2.10-3, which is not of version 2.11"), "{text}");
+        assert!(check("2.10-3", "2.1", false, None).is_err());
+    }
 }
 
 #[test]
@@ -299,56 +300,64 @@ fn a_spec_gets_a_version_and_an_entry_as_bumpspec_writes_it() {
     }
     let distro = distro(Format::Rpm, PackageManager::Dnf);
     let tag = &distro.release_tag;
-    let check = |tags: &str, written: &str, recipes: &str, replaces: bool, suffix: Option<bool>| {
-        let mut recipe = recipe();
-        recipe.package.version = recipes.to_owned();
-        let upstream = written.split_once(':').map_or(written, |(_, rest)| rest).split('-').next().unwrap().to_owned();
-        recipe.packaging = OwnPackaging {
-            spec: Some("a.spec".to_owned()),
-            version: Some(OwnVersion { written: written.to_owned(), upstream }),
-            replaces_version: replaces,
-            distribution_suffix: suffix,
-            ..OwnPackaging::default()
+    // rpm refuses an entry that is older than the one after it.
+    for (before, date) in [("Fri Jan 03 2020", 1_699_963_200), ("Fri Jan 02 2026", 1_767_355_200)] {
+        let check = |tags: &str, written: &str, recipes: &str, replaces: bool, suffix: Option<bool>| {
+            let mut recipe = recipe();
+            recipe.package.version = recipes.to_owned();
+            let upstream =
+                written.split_once(':').map_or(written, |(_, rest)| rest).split('-').next().unwrap().to_owned();
+            recipe.packaging = OwnPackaging {
+                spec: Some("a.spec".to_owned()),
+                version: Some(OwnVersion { written: written.to_owned(), upstream }),
+                replaces_version: replaces,
+                distribution_suffix: suffix,
+                ..OwnPackaging::default()
+            };
+            let folder = tempfile::tempdir().unwrap();
+            let changes = format!("%changelog\n* {before} A <a@b.c> - 1-1\n- One\n");
+            let text = format!(
+                "Name: a\n{tags}\nSummary: a\nLicense: MIT\n%description\nVersion: 1\n%package b\nSummary: b\nVersion: 7\n%description b\nb\n%files\n{changes}"
+            );
+            fs::write(folder.path().join("a.spec"), &text).unwrap();
+            let script = own::spec_version(&recipe, &distro, 1_700_000_000);
+            let begin = format!(
+                "set -eu\nFARM_VERSION={recipes}\nspec=$PWD/a.spec tree= epoch=1\nset -- -ba --define 'dist {tag}'\n{}",
+                include_str!("../scripts/rpm-own.sh")
+            );
+            let (code, said) = shell(folder.path(), &format!("{begin}{script}"));
+            if code != 0 {
+                return Err(said);
+            }
+            let query = format!(
+                "rpmspec -q --srpm --define 'dist {tag}' --qf '%|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\n%{{CHANGELOGNAME}}\n%{{CHANGELOGTIME}}' a.spec"
+            );
+            let (_, found) = shell(folder.path(), &query);
+            let (version, entry) = found.split_once('\n').unwrap();
+            assert_eq!(Some(version), own::version(&recipe, &distro).as_deref(), "as the plan says");
+            let new = fs::read_to_string(folder.path().join("a.spec")).unwrap();
+            if new == text {
+                assert!(entry.starts_with("A <a@b.c> - 1-1"), "{entry}");
+            } else {
+                assert_eq!(entry, format!("{} - {version}\n{date}", recipe.package.maintainer), "{new}");
+                assert!(new.ends_with(&changes.replace("%changelog\n", "\n")), "{new}");
+            }
+            assert!(new.contains("Summary: b\nVersion: 7\n"), "{new}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no more files");
+            Ok(version.to_owned())
         };
-        let folder = tempfile::tempdir().unwrap();
-        let changes = "%changelog\n* Fri Jan 02 2026 A <a@b.c> - 1-1\n- One\n";
-        let text = format!(
-            "Name: a\n{tags}\nSummary: a\nLicense: MIT\n%description\nVersion: 1\n%package b\nSummary: b\nVersion: 7\n%description b\nb\n%files\n{changes}"
+        let plain = "Version: 1.2\nRelease: 3%{?dist}";
+        assert_eq!(check(plain, "1.2-3%{?dist}", "1.2", false, None).unwrap(), format!("1.2-3{tag}"));
+        assert_eq!(
+            check(plain, "1.2-3%{?dist}", "1.2", false, Some(true)).unwrap(),
+            format!("1.2-3{tag}"),
+            "it has it"
         );
-        fs::write(folder.path().join("a.spec"), &text).unwrap();
-        let script = own::spec_version(&recipe, &distro, 1_700_000_000);
-        let begin = format!(
-            "set -eu\nFARM_VERSION={recipes}\nspec=$PWD/a.spec tree= epoch=1\nset -- -ba --define 'dist {tag}'\n{}",
-            include_str!("../scripts/rpm-own.sh")
-        );
-        let (code, said) = shell(folder.path(), &format!("{begin}{script}"));
-        if code != 0 {
-            return Err(said);
-        }
-        let query = format!(
-            "rpmspec -q --srpm --define 'dist {tag}' --qf '%|EPOCH?{{%{{EPOCH}}:}}|%{{VERSION}}-%{{RELEASE}}\n%{{CHANGELOGNAME}}\n%{{CHANGELOGTIME}}' a.spec"
-        );
-        let (_, found) = shell(folder.path(), &query);
-        let (version, entry) = found.split_once('\n').unwrap();
-        assert_eq!(Some(version), own::version(&recipe, &distro).as_deref(), "as the plan says");
-        let new = fs::read_to_string(folder.path().join("a.spec")).unwrap();
-        if new == text {
-            assert!(entry.starts_with("A <a@b.c> - 1-1"), "{entry}");
-        } else {
-            assert_eq!(entry, format!("{} - {version}\n1699963200", recipe.package.maintainer), "{new}");
-            assert!(new.ends_with("* Fri Jan 02 2026 A <a@b.c> - 1-1\n- One\n"), "{new}");
-        }
-        assert!(new.contains("Summary: b\nVersion: 7\n"), "{new}");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no more files");
-        Ok(version.to_owned())
-    };
-    let plain = "Version: 1.2\nRelease: 3%{?dist}";
-    assert_eq!(check(plain, "1.2-3%{?dist}", "1.2", false, None).unwrap(), format!("1.2-3{tag}"));
-    assert_eq!(check(plain, "1.2-3%{?dist}", "1.2", false, Some(true)).unwrap(), format!("1.2-3{tag}"), "it has it");
-    assert_eq!(check(plain, "1.2-3%{?dist}", "1.2+git1.abc", true, None).unwrap(), format!("1.2+git1.abc-3{tag}"));
-    let odd = "%global up 1.2\nepoch: 1\nversion : %up\nRELEASE:3";
-    assert_eq!(check(odd, "1:1.2-3", "1.2", false, None).unwrap(), "1:1.2-3");
-    assert_eq!(check(odd, "1:1.2-3", "1.2~git1.abc", true, Some(true)).unwrap(), format!("1:1.2~git1.abc-3{tag}"));
-    let text = check(plain, "1.2-3%{?dist}", "1.3", false, None).unwrap_err();
-    assert!(text.contains("a.spec says 1.2, which is not of version 1.3"), "{text}");
+        assert_eq!(check(plain, "1.2-3%{?dist}", "1.2+git1.abc", true, None).unwrap(), format!("1.2+git1.abc-3{tag}"));
+        let odd = "%global up 1.2\nepoch: 1\nversion : %up\nRELEASE:3";
+        assert_eq!(check(odd, "1:1.2-3", "1.2", false, None).unwrap(), "1:1.2-3");
+        assert_eq!(check(odd, "1:1.2-3", "1.2~git1.abc", true, Some(true)).unwrap(), format!("1:1.2~git1.abc-3{tag}"));
+        let text = check(plain, "1.2-3%{?dist}", "1.3", false, None).unwrap_err();
+        assert!(text.contains("a.spec says 1.2, which is not of version 1.3"), "{text}");
+    }
 }
