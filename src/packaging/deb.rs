@@ -16,7 +16,7 @@ use super::system::{Choices, own_files, plain_units, service_choices};
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
-    changelog_entries, copyright, relation, script_variables, source_folder, staged, unpack,
+    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, unpack,
 };
 
 /// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
@@ -72,18 +72,26 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
     if own.is_none() {
         env.insert(staged::MANIFEST_VARIABLE.to_owned(), staged::manifest());
     }
-    let files = if own.is_some() { Vec::new() } else { files(recipe, distro, &members, source_date_epoch) };
+    let files = match own {
+        Some(_) => own::files(recipe),
+        None => files(recipe, distro, &members, source_date_epoch),
+    };
     Packaging {
         sources: SourceLayout::Tree { folder: folder.clone() },
         files,
-        steps: vec![Step { kind: StepKind::Unpack, script: script(recipe, &folder), user: User::Builder, env }],
+        steps: vec![Step {
+            kind: StepKind::Unpack,
+            script: script(recipe, distro, &folder, source_date_epoch),
+            user: User::Builder,
+            env,
+        }],
         results: RESULTS.to_owned(),
         expected,
     }
 }
 
 /// One exec for everything: unpack, build, check, package.
-fn script(recipe: &Recipe, folder: &str) -> String {
+fn script(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64) -> String {
     let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
     script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
     script.push_str(&format!("cd {}\n", quote(folder)));
@@ -98,6 +106,7 @@ fn script(recipe: &Recipe, folder: &str) -> String {
         }
         Some(path) => {
             let path = path.trim_matches('/');
+            script.push_str(&own::prepare(recipe, folder, source_date_epoch));
             script.push_str(&format!(
                 "[ -f {0}/control ] || {{ echo {1} >&2; exit 1; }}\n",
                 quote(path),
@@ -106,6 +115,7 @@ fn script(recipe: &Recipe, folder: &str) -> String {
             if path != "debian" {
                 script.push_str(&format!("rm -rf debian\ncp -a {} debian\n", quote(path)));
             }
+            script.push_str(&own::deb_version(recipe, distro, source_date_epoch));
             options = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
         }
     }

@@ -18,6 +18,7 @@ mod managers;
 mod members;
 mod model;
 mod offers;
+mod own;
 mod rpm;
 mod scriptlets;
 mod spec;
@@ -113,11 +114,20 @@ pub(crate) fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch
 }
 
 /// The version of the packages as their format writes it: `1:2.10-1~deb12`, `1:2.10-1.el9`. None where the project's own
-/// packaging says it.
+/// packaging says it and was not read.
 pub(crate) fn version(recipe: &Recipe, distro: &Distro) -> Option<String> {
-    match distro.format {
-        Format::Deb => recipe.packaging.debian.is_none().then(|| deb::version(recipe, distro)),
-        Format::Rpm => recipe.packaging.spec.is_none().then(|| rpm::version(recipe, distro)),
+    match (distro.format, is_own(recipe, distro.format)) {
+        (_, true) => own::version(recipe, distro),
+        (Format::Deb, false) => Some(deb::version(recipe, distro)),
+        (Format::Rpm, false) => Some(rpm::version(recipe, distro)),
+    }
+}
+
+/// Whether packages of a format are made by the project's own packaging.
+pub(crate) fn is_own(recipe: &Recipe, format: Format) -> bool {
+    match format {
+        Format::Deb => recipe.packaging.debian.is_some(),
+        Format::Rpm => recipe.packaging.spec.is_some(),
     }
 }
 

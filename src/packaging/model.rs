@@ -177,8 +177,8 @@ pub(crate) enum SourceLayout {
     /// One tar file at `path` with the tree below the top folder `top`: RPM's Source0.
     Tarball { path: String, top: String },
     /// Every source as it was fetched, under its own file name, in `folder`; path and git sources as
-    /// `<name>-<version>.tar` with a top folder of that name. For a project's own .spec.
-    Originals { folder: String },
+    /// `<name>-<version>.tar` with a top folder of that name. The tree, too, below `tree`. For a project's own .spec.
+    Originals { folder: String, tree: String },
 }
 
 /// A package that a successful job must produce. For a project's own packaging only what the recipe can know.

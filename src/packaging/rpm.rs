@@ -13,7 +13,7 @@ use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
-    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, relation, script_variables,
+    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, own, relation, script_variables,
     scriptlets, source_top, staged, style, unpack,
 };
 
@@ -45,7 +45,8 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             env.extend(recipe.build.env.clone());
             env.extend(script_variables(recipe, distro));
             let name = path.rsplit('/').next().unwrap_or(path);
-            (SourceLayout::Originals { folder: format!("{TOP}/SOURCES") }, Vec::new(), name.to_owned(), Vec::new())
+            let sources = SourceLayout::Originals { folder: format!("{TOP}/SOURCES"), tree: own::spec_tree(recipe) };
+            (sources, own::files(recipe), name.to_owned(), Vec::new())
         }
         None => {
             // With the epoch in the environment, changelog days, which have no time, do not round it.
@@ -78,17 +79,28 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
 
 /// One exec for everything; the scriptlets of the .spec announce the phases.
 fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) -> String {
-    let own = recipe.packaging.spec.is_some();
+    let own = recipe.packaging.spec.as_deref();
     let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
     script.push_str(&super::probe(&["rpmbuild", "tar", "gzip", "awk", "find"], "rpm-build"));
     script.push_str(&format!("cd {BUILD_ROOT}\nmkdir -p {TOP}/SOURCES {TOP}/SPECS {RESULTS}\n"));
-    if !own {
+    if own.is_none() {
         script.push_str(&format!("mv {} {TOP}/SPECS/\nmv farm-* {TOP}/SOURCES/\n", quote(spec)));
     }
     script.push_str(&format!("spec={}\n", quote(&format!("{TOP}/SPECS/{spec}"))));
-    if let Some(path) = &recipe.packaging.spec {
+    if let Some(path) = own {
+        let tree = own::spec_tree(recipe);
+        script.push_str(&own::prepare(recipe, &tree, source_date_epoch));
+        let path = path.trim_matches('/');
         let complaint = format!("farm: [packaging] spec = \"{path}\": the sources have no such file");
-        script.push_str(&format!("[ -f \"$spec\" ] || {{ echo {} >&2; exit 1; }}\n", quote(&complaint)));
+        let folder = path.rsplit_once('/').map_or_else(|| tree.clone(), |(folder, _)| format!("{tree}/{folder}"));
+        script.push_str(&format!(
+            "tree={} beside={} source={} epoch={source_date_epoch}\n\
+             [ -f \"$beside/${{spec##*/}}\" ] || {{ echo {} >&2; exit 1; }}\ncp \"$beside/${{spec##*/}}\" \"$spec\"\n",
+            quote(&tree),
+            quote(&folder),
+            own::first_source(recipe),
+            quote(&complaint)
+        ));
         // rpm takes the time from the changelog; a .spec without one would get the time of the build.
         script.push_str(&format!("grep -q '^%changelog' \"$spec\" || export SOURCE_DATE_EPOCH={source_date_epoch}\n"));
     }
@@ -98,7 +110,7 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     // On a Debian base the rpm database knows of nothing; what the build requires was installed by apt. An image of the
     // recipe's own is taken as it is: it may have a compiler that no package of it brings.
     let is_taken = |environment: &Environment| !matches!(environment.origin, EnvironmentOrigin::Distro(_));
-    if (own && distro.is_foreign()) || recipe.environment.as_ref().is_some_and(is_taken) {
+    if (own.is_some() && distro.is_foreign()) || recipe.environment.as_ref().is_some_and(is_taken) {
         script.push_str(" --nodeps");
     }
     let defines = defines(recipe, distro);
@@ -109,7 +121,9 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
         script.push_str(&format!(" \\\n    --define {}", quote(&format!("{name} {value}"))));
     }
     script.push('\n');
-    if own {
+    if own.is_some() {
+        script.push_str(include_str!("scripts/rpm-own.sh"));
+        script.push_str(&own::spec_version(recipe, distro, source_date_epoch));
         script.push_str(include_str!("scripts/rpm-sources.sh"));
         script.push_str("phase build\n");
     }
@@ -148,9 +162,12 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
         defines.push(("_build_id_links", "alldebug".to_owned()));
     }
     let mut all: Vec<(String, String)> = defines.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    for (name, value) in &distro.macros {
+    let own = recipe.packaging.spec.as_ref().map(|_| &recipe.packaging.define);
+    for (name, value) in distro.macros.iter().chain(own.into_iter().flatten()) {
         all.retain(|(known, _)| known != name);
-        all.push((name.clone(), value.clone()));
+        // rpm wants a body.
+        let value = if value.is_empty() { "%{nil}" } else { value };
+        all.push((name.clone(), value.to_owned()));
     }
     all
 }
@@ -433,6 +450,10 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
                 .iter()
                 .map(|(name, value)| format!(" --define {}", quote(&format!("{name} {value}"))))
                 .collect();
+            if recipe.packaging.prepare.is_some() {
+                // It may make the .spec, and then nothing but the recipe can say what is required.
+                script.push_str(&format!("[ -f {spec} ] || exit 0\n"));
+            }
             script.push_str(&format!(
                 "rpmspec -q --buildrequires{defines} {spec} >/tmp/farm-requires || {{ echo {} >&2; exit 1; }}\n\
                  set --\nwhile IFS= read -r requirement; do set -- \"$@\" \"$requirement\"; done </tmp/farm-requires\n\

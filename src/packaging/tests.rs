@@ -15,6 +15,8 @@ use crate::types::{Arch, PackageManager};
 mod assembled;
 mod assigned;
 mod guidelines;
+#[cfg(unix)]
+mod own;
 mod releases;
 mod tools;
 
@@ -335,7 +337,11 @@ fn generated_spec() {
 #[test]
 fn packaging_of_the_project_itself_is_used_as_it_is() {
     let mut recipe = recipe();
-    recipe.packaging = OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("pack/own.spec".to_owned()) };
+    recipe.packaging = OwnPackaging {
+        debian: Some("pack/debian".to_owned()),
+        spec: Some("pack/own.spec".to_owned()),
+        ..OwnPackaging::default()
+    };
     for (format, manager) in [(Format::Deb, PackageManager::Apt), (Format::Rpm, PackageManager::Zypper)] {
         let distro = distro(format, manager);
         let packaging = generate(&in_words(&recipe), &distro, 1_700_000_000);
@@ -484,8 +490,11 @@ fn scripts_parse() {
         for own in [false, true] {
             let mut recipe = recipe();
             if own {
-                recipe.packaging =
-                    OwnPackaging { debian: Some("pack/debian".to_owned()), spec: Some("own.spec".to_owned()) };
+                recipe.packaging = OwnPackaging {
+                    debian: Some("pack/debian".to_owned()),
+                    spec: Some("own.spec".to_owned()),
+                    ..OwnPackaging::default()
+                };
             }
             let distro = distro(format, manager);
             scripts.push(builder(&in_words(&recipe), &distro).script.to_string());

@@ -7,6 +7,7 @@ pub mod set;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -19,7 +20,7 @@ use crate::packaging::{
 };
 use crate::recipe::{PackagingTools, Recipe, RecipeId, SharedRecipe};
 use crate::source;
-use crate::types::Arch;
+use crate::types::{Arch, Format};
 
 pub(crate) use environment::JobEnvironment;
 pub(crate) use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
@@ -262,6 +263,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
     }
     problems.extend(collisions(&planned));
     problems.extend(name_clashes(&planned));
+    problems.extend(own_twins(&planned));
     problems.extend(
         inputs
             .targets
@@ -500,11 +502,35 @@ fn place_of(job: &Job, number: usize) -> String {
     format!("{table} of {}", job.recipe.root.display())
 }
 
+/// Targets of different distributions for which a project's own packaging makes packages of one name and version: their
+/// contents differ, as each has its distribution's libraries, and nothing tells the files apart.
+fn own_twins(jobs: &[Job]) -> Vec<(Target, String)> {
+    let mut first: HashMap<(&Path, Format, Arch, Option<&str>, String), &Target> = HashMap::new();
+    let mut problems = Vec::new();
+    for job in jobs.iter().filter(|job| packaging::is_own(&job.recipe, job.distro.format)) {
+        let Some(version) = packaging::version(&job.recipe, &job.distro) else { continue };
+        if job.recipe.packaging.distribution_suffix == Some(false) {
+            continue;
+        }
+        let Target { arch, variant, .. } = &job.target;
+        let key = (job.recipe.root.as_path(), job.distro.format, *arch, variant.as_deref(), version.clone());
+        let other = *first.entry(key).or_insert(&job.target);
+        if other.distro != job.target.distro {
+            let message = format!(
+                "its packaging gives version {version}, as for {other}: files of one name with different contents; \
+                 [packaging] distribution-suffix = true puts the distribution's tag behind it, false leaves it so"
+            );
+            problems.push((job.target.clone(), message));
+        }
+    }
+    problems
+}
+
 /// Targets of different distributions whose packages nothing tells apart: rebuilds of Enterprise Linux have one dist tag,
 /// and not one content. Said once for each recipe and version.
 fn twins(jobs: &[Job]) -> Vec<PlanWarning> {
     let mut groups: BTreeMap<(String, String, Arch), BTreeSet<String>> = BTreeMap::new();
-    for job in jobs {
+    for job in jobs.iter().filter(|job| !packaging::is_own(&job.recipe, job.distro.format)) {
         if let Some(version) = packaging::version(&job.recipe, &job.distro) {
             let key = (job.target.recipe.clone(), format!("{version} {}", job.distro.format), job.target.arch);
             groups.entry(key).or_default().insert(job.distro.id.clone());

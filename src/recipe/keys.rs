@@ -133,7 +133,8 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "scripts",
     ],
 };
-pub(crate) static PACKAGING: Schema = Schema { title: "[packaging]", keys: &["debian", "spec"] };
+pub(crate) static PACKAGING: Schema =
+    Schema { title: "[packaging]", keys: &["debian", "spec", "prepare", "define", "distribution-suffix"] };
 pub(crate) static MATRIX: Schema = Schema { title: "[matrix]", keys: &["distros", "arches", "exclude", "variants"] };
 pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires", "network"] };
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
@@ -184,7 +185,6 @@ pub(super) static FOREIGN_NAMES: &[(&str, &str, Option<&Schema>)] = &[
     ("postinst", "post-install", None),
     ("postrm", "post-remove", None),
     ("preinst", "pre-install", None),
-    ("prepare", "build", Some(&BUILD)),
     ("prerm", "pre-remove", None),
     ("rev", "commit", None),
     ("slave", "dependents", None),

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{FromProject, Patch, Recipe, Source};
+use super::{FromProject, OwnVersion, Packaging, Patch, Recipe, Source};
 
 /// A recipe for one target as far as its file says. A file gives the same one to all targets that the same overrides match.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +25,10 @@ pub(crate) struct ProjectMetadata {
     pub(crate) fallback_date: Option<i64>,
     /// For each source, the patches of its series.
     pub(crate) series: Vec<Vec<Patch>>,
+    /// See [`super::Packaging::version`].
+    pub(crate) packaged: Option<OwnVersion>,
+    /// See [`super::Packaging::replaces_version`].
+    pub(crate) replaces_packaged: bool,
 }
 
 impl MergedRecipe {
@@ -52,7 +56,7 @@ impl MergedRecipe {
 
     /// None when it is left to the project.
     pub(crate) fn version(&self) -> Option<&str> {
-        self.open.version.is_none().then_some(self.draft.package.version.as_str())
+        Some(self.draft.package.version.as_str()).filter(|version| !version.is_empty())
     }
 
     /// None when the recipe says none, or leaves it to the project.
@@ -65,6 +69,10 @@ impl MergedRecipe {
         &self.draft.root
     }
 
+    pub(crate) fn packaging(&self) -> &Packaging {
+        &self.draft.packaging
+    }
+
     /// Without the patches of their series.
     pub(crate) fn sources(&self) -> &[Source] {
         &self.draft.sources
@@ -72,11 +80,13 @@ impl MergedRecipe {
 
     /// The recipe with what its project says.
     pub(crate) fn complete(&self, metadata: ProjectMetadata) -> Recipe {
-        let ProjectMetadata { version, changelog, date, fallback_date, series } = metadata;
+        let ProjectMetadata { version, changelog, date, fallback_date, series, packaged, replaces_packaged } = metadata;
         let mut recipe = self.draft.clone();
         let package = &mut recipe.package;
         (package.version, package.changelog) = (version, changelog);
         (package.date, package.fallback_date) = (date, fallback_date);
+        recipe.packaging.version = packaged;
+        recipe.packaging.replaces_version = replaces_packaged;
         for (source, patches) in recipe.sources.iter_mut().zip(series) {
             source.patches.splice(0..0, patches);
         }

@@ -40,12 +40,12 @@ pub(crate) use merged::ProjectMetadata;
 pub(crate) use model::SystemUser;
 pub(crate) use model::{
     Alternative, AlternativeLink, Build, Dockerfile, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec,
-    Origin, Package, PackageArch, Packaging, PackagingTools, Patch, RecipeLimits, Relations, Service, Source,
-    SourcePlace, Strip, SubPackage, System, Test,
+    Origin, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, RecipeLimits, Relations, Service,
+    Source, SourcePlace, Strip, SubPackage, System, Test,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;
-pub(crate) use project::{FromProject, MetadataOrigin, Series, VersionFrom};
+pub(crate) use project::{FromProject, MetadataOrigin, OwnPackaging, Series, VersionFrom};
 pub(crate) use reader::{Problems, Section};
 pub(crate) use schema::json_schema;
 pub(crate) use shared::RecipeId;

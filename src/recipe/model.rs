@@ -280,6 +280,27 @@ pub(crate) struct Packaging {
     pub(crate) debian: Option<String>,
     /// Used for rpm targets.
     pub(crate) spec: Option<String>,
+    /// Shell that runs in the source tree before its packaging is read.
+    pub(crate) prepare: Option<String>,
+    /// Macros for the .spec, as after `rpmbuild --define`: name and body.
+    pub(crate) define: BTreeMap<String, String>,
+    /// Whether the distribution's tag is put behind its version: `~deb12`, `%{?dist}`. `Some(false)`: packages of several
+    /// distributions may have one name.
+    pub(crate) distribution_suffix: Option<bool>,
+    /// The version that it says of the packages, as far as that is known before it is built.
+    pub(crate) version: Option<OwnVersion>,
+    /// Whether the recipe's version stands in its place, as that of a tree between two releases does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) replaces_version: bool,
+}
+
+/// The version of a project's own packaging.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct OwnVersion {
+    /// As it is written: `1:2.10-3`. Of a .spec with `%{?dist}` where it has that.
+    pub(crate) written: String,
+    /// The part of it that is the project's: `2.10`.
+    pub(crate) upstream: String,
 }
 
 /// `[test]`: runs as root in a fresh container in which the built packages are installed.

@@ -17,6 +17,19 @@ pub(crate) struct FromProject {
     pub(crate) date: Option<Range<usize>>,
     /// Quilt series beside the recipe, by the numbers of the sources that they are of.
     pub(crate) series: Vec<(usize, Series)>,
+    /// The project's own packaging for the target, which says a version, too.
+    pub(crate) own: Option<OwnPackaging>,
+}
+
+/// Where a project's own packaging says a version.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OwnPackaging {
+    /// A changelog or a .spec, as a path in the source tree.
+    pub(crate) file: String,
+    /// Where the recipe names it.
+    pub(crate) span: Range<usize>,
+    /// What the recipe says of the version; none when it leaves that to the packaging.
+    pub(crate) version: Option<Range<usize>>,
 }
 
 /// A list of patches.
@@ -35,7 +48,8 @@ impl FromProject {
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
-        *self == FromProject::default()
+        let says_version = self.own.as_ref().is_none_or(|own| own.version.is_some());
+        !self.asks_project() && self.series.is_empty() && says_version
     }
 }
 
@@ -68,7 +82,12 @@ pub(crate) enum MetadataOrigin {
 
 /// Reads the three keys of `[package]` as far as they are tables.
 pub(super) fn read(package: &Section<'_>) -> FromProject {
-    FromProject { version: version(package), changelog: changelog(package), date: date(package), series: Vec::new() }
+    FromProject {
+        version: version(package),
+        changelog: changelog(package),
+        date: date(package),
+        ..FromProject::default()
+    }
 }
 
 fn version(package: &Section<'_>) -> Option<VersionFrom> {

@@ -132,7 +132,8 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ),
             ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
         ],
-        required: &["name", "version", "summary", "license", "maintainer"],
+        // The version may be that of the project's own packaging.
+        required: &["name", "summary", "license", "maintainer"],
     },
     Described {
         schema: &VERSION,
@@ -315,6 +316,13 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("debian", Text, "The debian/ folder, as a path in the source tree."),
             ("spec", Text, "The .spec file, as a path in the source tree."),
+            (
+                "prepare",
+                TextOr(&SCRIPT_FILE),
+                "Shell that runs in the source tree before its packaging is read; what it leaves is the source.",
+            ),
+            ("define", TextMap, "Macros for the .spec, as after rpmbuild --define."),
+            ("distribution-suffix", Boolean, "Whether the distribution's tag is put behind the packaging's version."),
         ],
         required: &[],
     },

@@ -16,10 +16,11 @@ use crate::types::printable;
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Where scripts stand; `*` is any name.
-const PLACES: [&[&str]; 6] = [
+const PLACES: [&[&str]; 7] = [
     &["build", "build"],
     &["build", "check"],
     &["build", "install"],
+    &["packaging", "prepare"],
     &["test", "script"],
     &["package", "scripts", "*"],
     &["packages", "*", "scripts", "*"],

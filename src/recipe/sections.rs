@@ -15,8 +15,8 @@ use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, FromProject, MaintainerScripts, MatrixSpec, Origin, Package, PackageArch, Packaging, Patch, Recipe,
-    RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
+    Build, FromProject, MaintainerScripts, MatrixSpec, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch,
+    Recipe, RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -46,8 +46,9 @@ pub(crate) fn read_recipe(
 ) -> (Recipe, FromProject) {
     let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table, problems };
     let relations = Reader { format: relations::generated(table, format), for_all: false };
+    let own = own_packaging(table, format);
     let (package, mut open) = match file.sub("package", &keys::PACKAGE, "[package]") {
-        Some(section) => read_package(&section, name_rule, relations),
+        Some(section) => read_package(&section, name_rule, relations, own.is_some()),
         None => {
             if table.get("package").is_none() {
                 problems.add(
@@ -61,7 +62,12 @@ pub(crate) fn read_recipe(
             // What would be said of an empty table is said by the line above.
             let unheard = Problems::new("");
             let span = 0..0;
-            read_package(&Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard), name_rule, relations)
+            read_package(
+                &Section::open(&keys::PACKAGE, "[package]", span, &nothing, &unheard),
+                name_rule,
+                relations,
+                false,
+            )
         }
     };
     let read = file.subs("sources", &keys::SOURCE).iter().filter_map(read_source).collect::<Vec<_>>();
@@ -74,13 +80,9 @@ pub(crate) fn read_recipe(
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
     let environment =
         file.sub("environment", &keys::ENVIRONMENT, "[environment]").and_then(|section| environment::read(&section));
-    let packaging = file
-        .sub("packaging", &keys::PACKAGING, "[packaging]")
-        .map(|section| Packaging {
-            debian: section.checked_line("debian", values::inner_path).map(|text| text.value.to_owned()),
-            spec: section.checked_line("spec", values::inner_path).map(|text| text.value.to_owned()),
-        })
-        .unwrap_or_default();
+    let packaging = file.sub("packaging", &keys::PACKAGING, "[packaging]");
+    let packaging = packaging.map(|section| read_packaging(&section)).unwrap_or_default();
+    open.own = own.filter(|_| format.is_some());
     let packages = read_packages(&file, &package, name_rule, relations);
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
@@ -116,8 +118,60 @@ fn require_install(recipe: &Recipe, format: Format, span: Range<usize>, problems
     }
 }
 
-fn read_package(section: &Section<'_>, name_rule: NameRule, relations: Reader) -> (Package, FromProject) {
-    section.require(&["name", "version", "summary", "license", "maintainer"]);
+fn read_packaging(section: &Section<'_>) -> Packaging {
+    let file = |key| section.checked_line(key, values::inner_path).map(|text| text.value.to_owned());
+    let beside = |keys: &[&str], of: &[&str]| {
+        for entry in keys.iter().filter_map(|key| section.table.get(key)) {
+            if of.iter().all(|key| section.table.get(key).is_none()) {
+                section.problems.add(
+                    "this key of [packaging] has no meaning here",
+                    &entry.key_span,
+                    format!("belongs beside `{}`", of.join("` or `")),
+                    Some(
+                        "it is about packaging of the project's own: debian = \"debian\", spec = \"NAME.spec\""
+                            .to_owned(),
+                    ),
+                );
+            }
+        }
+    };
+    beside(&["prepare", "distribution-suffix"], &["debian", "spec"]);
+    beside(&["define"], &["spec"]);
+    Packaging {
+        debian: file("debian"),
+        spec: file("spec"),
+        prepare: section.script("prepare"),
+        define: section.string_map("define", values::macro_name),
+        distribution_suffix: section.boolean("distribution-suffix"),
+        ..Packaging::default()
+    }
+}
+
+/// Where the project's own packaging for the format says its version; without a format, for any of them.
+fn own_packaging(table: &Table, format: Option<Format>) -> Option<OwnPackaging> {
+    let packaging = table.get("packaging")?.node.value.as_table()?;
+    let (key, entry) = [(Format::Deb, "debian"), (Format::Rpm, "spec")]
+        .into_iter()
+        .filter(|(of, _)| format.is_none_or(|format| format == *of))
+        .find_map(|(_, key)| Some((key, packaging.get(key)?)))?;
+    let Value::String(path) = &entry.node.value else { return None };
+    let file = if key == "debian" { format!("{}/changelog", path.trim_matches('/')) } else { path.to_string() };
+    let package = table.get("package").and_then(|package| package.node.value.as_table());
+    let version = package.and_then(|package| package.get("version")).map(|entry| entry.node.span.clone());
+    Some(OwnPackaging { file, span: entry.node.span.clone(), version })
+}
+
+/// `has_own`: whether the project's own packaging says the version where the recipe does not.
+fn read_package(
+    section: &Section<'_>,
+    name_rule: NameRule,
+    relations: Reader,
+    has_own: bool,
+) -> (Package, FromProject) {
+    section.require(match has_own {
+        true => &["name", "summary", "license", "maintainer"],
+        false => &["name", "version", "summary", "license", "maintainer"],
+    });
     let summary = section.required_line("summary", values::anything);
     let from_project = project::read(section);
     let architecture = read_architecture(section).unwrap_or(PackageArch::Any);

@@ -21,7 +21,7 @@ const NAMES: [&str; 9] =
 const FUEL: u64 = 50_000;
 
 /// Keys whose strings are no templates, with the tables that they stand in; `*` is any name.
-const PLAIN: [&[&str]; 11] = [
+const PLAIN: [&[&str]; 12] = [
     &["package", "name"],
     &["package", "version"],
     &["package", "architecture"],
@@ -31,6 +31,7 @@ const PLAIN: [&[&str]; 11] = [
     &["build", "build"],
     &["build", "check"],
     &["build", "install"],
+    &["packaging", "prepare"],
     &["test", "script"],
     &["limits"],
 ];

@@ -522,6 +522,21 @@ pub(crate) fn identifier(value: &str) -> Check {
     }
 }
 
+/// What rpmbuild takes as the name of a macro, from rpm 4.11 on, less those on which farm's own work rests.
+pub(crate) fn macro_name(value: &str) -> Check {
+    let message = "is no name of a macro";
+    if identifier(value).is_err() {
+        return Err(Complaint::new(message, "letters, digits and `_`, not beginning with a digit"));
+    }
+    if value.len() < 3 {
+        return Err(Complaint::new(message, "rpm wants at least three characters"));
+    }
+    if ["_topdir", "_sourcedir", "_specdir", "_builddir", "_rpmdir", "_srcrpmdir", "_buildhost"].contains(&value) {
+        return Err(Complaint::new("is set by farm itself", "choose another name"));
+    }
+    Ok(())
+}
+
 /// A name of a variant, matrix or split package: part of target ids and folder names.
 pub(crate) fn label(value: &str) -> Check {
     let right = value.len() <= 64

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::container::{Content, create, download, evidence, in_order, put, run_watched, small_files, start};
-use super::derive::packaging_file;
 use super::outcome::{self, JobError};
 use super::phases::new_token;
 use super::prepare::Ready;
@@ -107,15 +106,12 @@ async fn upload(
             let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
             (Upload::Tarball { path: path.clone(), top: top.clone() }, folder.to_owned())
         }
-        SourceLayout::Originals { folder } => (Upload::Originals { folder: folder.clone() }, folder.clone()),
+        SourceLayout::Originals { folder, tree } => {
+            (Upload::Originals { folder: folder.clone(), tree: tree.clone() }, folder.clone())
+        }
     };
-    let mut files: Vec<(String, Content)> =
+    let files: Vec<(String, Content)> =
         packaging.files.iter().map(|file| (format!("{BUILD_ROOT}/{}", file.path), Content::of(file))).collect();
-    if let (SourceLayout::Originals { .. }, Some(spec)) = (&packaging.sources, &work.job.recipe.packaging.spec) {
-        let content = packaging_file(Some(&ready.sources), spec).await?;
-        let name = spec.rsplit('/').next().unwrap_or(spec);
-        files.push((format!("{BUILD_ROOT}/rpmbuild/SPECS/{name}"), Content::Bytes(content, 0o644)));
-    }
     put(work, container, &root, source::upload(&ready.sources, what, BUILD_UID)).await?;
     if !ready.sources.patches.is_empty() {
         let patches = source::upload(&ready.sources, Upload::Patches { folder: patches }, BUILD_UID);

@@ -67,11 +67,20 @@ pub(crate) async fn derive(
             requirements.join(" ")
         }
         Requirements::FromSource { path, toolchain } => {
-            let content = packaging_file(sources, path).await?;
-            inputs.push(hex::encode(Sha256::digest(&content)));
-            inputs.extend(toolchain.iter().cloned());
             let name = path.rsplit('/').next().unwrap_or(path);
-            files.push((format!("build/requirements/{name}"), content.into()));
+            match packaging_file(sources, path).await? {
+                Some(content) => {
+                    inputs.push(hex::encode(Sha256::digest(&content)));
+                    files.push((format!("build/requirements/{name}"), content.into()));
+                }
+                // Made by a script in the container that this image is for.
+                None if job.recipe.packaging.prepare.is_some() => {}
+                None => {
+                    let reason = format!("the sources have no {path}, which [packaging] in the recipe names");
+                    return Err(Outcome::SourceUnavailable { reason, place: None }.into());
+                }
+            }
+            inputs.extend(toolchain.iter().cloned());
             format!("{} {path}", job.recipe.package.name)
         }
     };
@@ -97,16 +106,12 @@ pub(crate) async fn derive(
     Ok(image)
 }
 
-/// A file of the project's own packaging, which says what the build needs.
-pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Vec<u8>, JobError> {
-    let missing = || Outcome::SourceUnavailable {
-        reason: format!("the sources have no {path}, which [packaging] in the recipe names"),
-        place: None,
-    };
-    let Some(sources) = sources.cloned() else { return Err(missing().into()) };
+/// A file of the project's own packaging, which says what the build needs; none where the sources have no such file.
+async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Option<Vec<u8>>, JobError> {
+    let Some(sources) = sources.cloned() else { return Ok(None) };
     let wanted = path.to_owned();
     let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;
-    Ok(content.map_err(|error| outcome::source(error, Path::new("")))?.ok_or_else(missing)?)
+    Ok(content.map_err(|error| outcome::source(error, Path::new("")))?)
 }
 
 /// Where the mirrors are, for scripts with network.

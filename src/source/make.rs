@@ -120,7 +120,9 @@ fn lfs_warning(first: &str, count: usize) -> (String, String) {
         2 => "and one more file are Git LFS pointers".to_owned(),
         n => format!("and {} more files are Git LFS pointers", n - 1),
     };
-    let sentence = format!("{first} {others}, which farm does not follow: the build sees a few lines of text instead");
+    let sentence = format!(
+        "{first} {others}, which farm does not follow: the build sees a few lines of text instead (in a work tree, `git lfs pull` gets the files)"
+    );
     ("lfs-pointer".to_owned(), sentence)
 }
 

@@ -12,6 +12,7 @@ mod dates;
 mod git;
 mod hostile;
 mod kinds;
+mod packaged;
 #[cfg(unix)]
 mod places;
 
@@ -389,8 +390,12 @@ async fn uploads_have_the_asked_shape_and_owner() {
     assert_eq!(inner.len() % 512, 0);
     assert!(inner.ends_with(&[0; 1024]));
 
-    let originals = stream_listing(upload(&prepared, Upload::Originals { folder: "/o".to_owned() }, 1)).await;
-    assert_eq!(originals, ["o/ 755 0 1".to_owned(), format!("o/hello.tar 644 {} 1", hello_tar().len())]);
+    let originals =
+        stream_listing(upload(&prepared, Upload::Originals { folder: "/o".to_owned(), tree: "/t".to_owned() }, 1))
+            .await;
+    let (of_originals, of_tree) = originals.split_at(2);
+    assert_eq!(of_originals, ["o/ 755 0 1".to_owned(), format!("o/hello.tar 644 {} 1", hello_tar().len())]);
+    assert_eq!(of_tree, stream_listing(upload(&prepared, Upload::Tree { folder: "/t".to_owned() }, 1)).await);
 }
 
 #[tokio::test]

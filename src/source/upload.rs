@@ -16,8 +16,8 @@ pub(crate) enum Upload {
     Tree { folder: String },
     /// One uncompressed tar at `path`, in which the tree lies below the folder `top`, owned by root.
     Tarball { path: String, top: String },
-    /// Every source as it was fetched, in `folder`.
-    Originals { folder: String },
+    /// Every source as it was fetched, in `folder`, and the tree, below `tree`.
+    Originals { folder: String, tree: String },
     /// The patches, under [`super::PreparedPatch::name`], in `folder`.
     Patches { folder: String },
 }
@@ -27,7 +27,7 @@ pub(crate) fn upload(prepared: &Prepared, what: Upload, uid: u32) -> ByteStream 
     match what {
         Upload::Tree { folder } => tree_stream(prepared, &folder, uid),
         Upload::Tarball { path, top } => tarball_stream(prepared, &path, &top, uid),
-        Upload::Originals { folder } => originals_stream(prepared, &folder, uid),
+        Upload::Originals { folder, tree } => originals_stream(prepared, &folder, &tree, uid),
         Upload::Patches { folder } => patches_stream(prepared, &folder, uid),
     }
 }
@@ -58,8 +58,8 @@ pub(crate) fn tarball_stream(prepared: &Prepared, path: &str, top: &str, uid: u3
 }
 
 /// [`Upload::Originals`]
-pub(crate) fn originals_stream(prepared: &Prepared, folder: &str, uid: u32) -> ByteStream {
-    files_stream(prepared, prepared.originals.clone(), folder, uid, FIXED_TIME)
+pub(crate) fn originals_stream(prepared: &Prepared, folder: &str, tree: &str, uid: u32) -> ByteStream {
+    files_stream(prepared, prepared.originals.clone(), folder, Some(tree), uid, FIXED_TIME)
 }
 
 /// [`Upload::Patches`]
@@ -70,11 +70,19 @@ pub(crate) fn patches_stream(prepared: &Prepared, folder: &str, uid: u32) -> Byt
         sha256: patch.sha256.clone(),
     };
     // They go into source packages, which have the time of what is newest.
-    files_stream(prepared, prepared.patches.iter().map(file).collect(), folder, uid, prepared.newest)
+    files_stream(prepared, prepared.patches.iter().map(file).collect(), folder, None, uid, prepared.newest)
 }
 
-fn files_stream(prepared: &Prepared, files: Vec<PreparedFile>, folder: &str, uid: u32, time: i64) -> ByteStream {
-    let (tree, folder) = (prepared.tree.clone(), folder.to_owned());
+/// Files in `folder`, and the whole tree below another one where it is wanted.
+fn files_stream(
+    prepared: &Prepared,
+    files: Vec<PreparedFile>,
+    folder: &str,
+    whole: Option<&str>,
+    uid: u32,
+    time: i64,
+) -> ByteStream {
+    let (tree, folder, whole) = (Tree::of(prepared), folder.to_owned(), whole.map(str::to_owned));
     stream::from_tar(move |tar| {
         append_folders(tar, &folder, uid)?;
         for PreparedFile { name, path, sha256 } in &files {
@@ -82,11 +90,17 @@ fn files_stream(prepared: &Prepared, files: Vec<PreparedFile>, folder: &str, uid
             append_header(tar, &format!("{folder}/{name}"), uid, size, time)?;
             let mut file = prepared::open(path)?;
             if io::copy(&mut (&mut file).take(size), tar.get_mut())? != size || file.finish()? != *sha256 {
-                return Err(damaged(path, &tree));
+                return Err(damaged(path, &tree.path));
             }
             pad(tar.get_mut(), size)?;
         }
-        Ok(())
+        match &whole {
+            None => Ok(()),
+            Some(whole) => {
+                append_folders(tar, whole, uid)?;
+                append_tree(tar, &tree, whole, uid)
+            }
+        }
     })
 }
 

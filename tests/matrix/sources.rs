@@ -141,7 +141,9 @@ fn a_project_in_git_gives_its_version_to_both_formats() {
         let debs = test.files(&format!("greeter/debian-12-amd64+{folder}"), ".deb");
         let deb = debs.iter().find(|path| path.ends_with(format!("{name}_{version}-1~deb12_amd64.deb"))).unwrap();
         if let Some(run) = tool("dpkg-deb", &["--field", deb.to_str().unwrap()]) {
-            run.exits(0).says(&format!("Package: {name}\n")).says(&format!("Version: {version}-1~deb12\n"))
+            run.exits(0)
+                .says(&format!("Package: {name}\n"))
+                .says(&format!("Version: {version}-1~deb12\n"))
                 .says("Vendor: Ponds & Sons\n");
         }
         let rpms = test.files(&format!("greeter/rpm-generic-x86_64+{folder}"), ".rpm");

@@ -257,6 +257,11 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("split_package_with_an_upper_case_key", "[build]\ninstall = 'x'\n[packages.Dev]\nfiles = ['/usr/include/**']\n"),
     ("own_packaging_on_the_host", "[packaging]\ndebian = '/home/ada/jq/debian'\nspec = '../jq.spec'\n"),
+    (
+        "macros_for_no_spec",
+        "[packaging]\ndebian = 'debian'\ndefine = { word = '1', _topdir = '/', 'my-word' = '', ab = 'x' }\n",
+    ),
+    ("preparing_for_nothing", "[build]\ninstall = 'x'\n[packaging]\nprepare = './autogen.sh'\n"),
     ("test_without_a_script", "[build]\ninstall = 'x'\n[test]\nrun = 'jq --version'\n"),
     (
         "test_as_a_string",

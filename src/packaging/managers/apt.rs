@@ -72,6 +72,10 @@ fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
         script.push_str("apt_set_rpms\n");
     }
     if control.is_some() {
+        if recipe.packaging.prepare.is_some() {
+            // It may make the file, and then nothing but the recipe can say what is required.
+            script.push_str(&format!("[ -f {BUILD_ROOT}/requirements/control ] || exit 0\n"));
+        }
         script.push_str(&format!("apt_build_dep {BUILD_ROOT}/requirements/control\n"));
         script.push_str(&format!("rm -rf {BUILD_ROOT}/requirements\n"));
     }

@@ -192,54 +192,6 @@ fn shell(folder: &Path, script: &str) -> (i32, String) {
     (output.status.code().unwrap_or(-1), text)
 }
 
-/// A project's own .spec: which sources it wants, and what is there.
-#[test]
-fn sources_that_a_spec_wants_and_the_recipe_lacks_are_named() {
-    if rpmspec(&["--version"]).is_none() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let top = folder.path();
-    for name in ["SPECS", "SOURCES"] {
-        fs::create_dir(top.join(name)).unwrap();
-    }
-    let check = |sources: &str, there: &[&str]| {
-        let _ = fs::remove_dir_all(top.join("SOURCES"));
-        fs::create_dir(top.join("SOURCES")).unwrap();
-        for name in there {
-            fs::write(top.join("SOURCES").join(name), "x").unwrap();
-        }
-        let spec = format!(
-            "Name: a\nVersion: 1.2\nRelease: 1\nSummary: a\nLicense: MIT\n{sources}\n%description\na\n%files\n"
-        );
-        fs::write(top.join("SPECS/a.spec"), spec).unwrap();
-        let script = format!(
-            "set -eu\nspec={}/SPECS/a.spec\nset -- -ba --nodeps --define '_topdir {}'\n{}\necho \"goes on: $*\"\n",
-            top.display(),
-            top.display(),
-            include_str!("../scripts/rpm-sources.sh")
-        );
-        shell(top, &script)
-    };
-    let (code, text) = check("Source0: https://example.org/%{name}-%{version}.tar.gz", &["a-1.2.tar"]);
-    assert_eq!(code, 1, "{text}");
-    assert!(text.contains("farm: a.spec wants a-1.2.tar.gz, and no source of the recipe has this name"), "{text}");
-    assert!(text.contains("farm: the sources are: a-1.2.tar\n"), "{text}");
-    let (code, text) = check("Source: a.tar\nSource9: b.conf\nPatch3: c.patch", &["a.tar"]);
-    assert!(code == 1 && text.contains("wants b.conf") && text.contains("wants c.patch"), "{text}");
-    let (code, text) = check("Source0: a.tar.xz", &[]);
-    assert!(code == 1 && text.contains("the sources are: none at all"), "{text}");
-    for (sources, there) in
-        [("Source0: https://example.org/x/a.tar", vec!["a.tar", "other"]), ("", vec![]), ("Patch0: p", vec!["p"])]
-    {
-        let (code, text) = check(sources, &there);
-        assert_eq!(code, 0, "{sources}: {text}");
-        assert!(text.contains("goes on: -ba --nodeps --define"), "{text}");
-    }
-    // What rpm cannot read is rpmbuild's to say.
-    assert_eq!(check("%if", &[]).0, 0);
-}
-
 /// The functions of a package manager with stand-ins for it and for rpm: what the image has is in `has`.
 fn update(library: &str, manager: &str, tool: &str, wanted: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();

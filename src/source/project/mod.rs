@@ -7,6 +7,7 @@
 mod changelog;
 mod date;
 mod files;
+mod packaged;
 mod version;
 
 use std::fs::{self, File};
@@ -21,11 +22,13 @@ use super::git::{self, Checkout, Depth, Repository, View};
 use super::tree::EARLIEST;
 use super::{SourceError, series, walk};
 use crate::recipe::{
-    MergedRecipe, MetadataOrigin, Origin, Patch, Problem, ProjectMetadata, Source, VersionFrom, version_reason,
+    MergedRecipe, MetadataOrigin, Origin, OwnVersion, Patch, Problem, ProjectMetadata, Source, VersionFrom,
+    version_reason,
 };
 use crate::types::printable;
 
 use date::Dated;
+use packaged::Packaged;
 use version::Standing;
 
 /// No list of patches, changelog or build file that is read for a version is near this.
@@ -57,9 +60,19 @@ pub(crate) async fn metadata(
     cancel: &CancellationToken,
 ) -> Result<ProjectMetadata, MetadataError> {
     let mut found = ProjectMetadata { date: recipe.date(), series: series_of(recipe)?, ..ProjectMetadata::default() };
-    match recipe.version() {
+    let packaged = packaged(cache, recipe, snapshot, cancel).await?;
+    let written = recipe.version().or(packaged.as_ref().map(|packaged| packaged.upstream.as_str()));
+    match written {
         Some(version) if !recipe.open().asks_project() && !snapshot => found.version = version.to_owned(),
-        _ => ask(cache, recipe, snapshot, &mut found, cancel).await?,
+        written => ask(cache, recipe, (snapshot, written), &mut found, cancel).await?,
+    }
+    found.replaces_packaged = recipe.open().own.is_some() && snapshot && written != Some(found.version.as_str());
+    if let Some(packaged) = &packaged {
+        if !found.replaces_packaged {
+            compare(recipe, &found.version, packaged)?;
+        }
+        let Packaged { whole, upstream } = packaged.clone();
+        found.packaged = Some(OwnVersion { written: whole, upstream });
     }
     let dated = date::dated(recipe.sources());
     if found.date.is_none() && dated != Dated::Yes {
@@ -70,6 +83,95 @@ pub(crate) async fn metadata(
         }
     }
     Ok(found)
+}
+
+/// What the project's own packaging for the target says of the version; none where that is not known before it is built.
+/// Of a commit that is not here, it is fetched only when somebody has to say it.
+async fn packaged(
+    cache: &Path,
+    recipe: &MergedRecipe,
+    snapshot: bool,
+    cancel: &CancellationToken,
+) -> Result<Option<Packaged>, MetadataError> {
+    let Some(own) = &recipe.open().own else { return Ok(None) };
+    let is_asked = own.version.is_none();
+    let is_patched = recipe.sources().iter().any(|source| !source.patches.is_empty());
+    let may_change = recipe.packaging().prepare.is_some() || is_patched || !recipe.open().series.is_empty();
+    if may_change && !is_asked {
+        return Ok(None);
+    }
+    let mut content = None;
+    for source in recipe.sources() {
+        let Some(name) = within(&own.file, source) else { continue };
+        let found = match &source.origin {
+            Origin::Path { path } if recipe.root().join(path).is_dir() => {
+                read(&walk::inside(recipe.root(), path)?, name)?
+            }
+            Origin::Path { path } if Path::new(path).file_name().is_some_and(|own| own == name) => {
+                read(recipe.root(), path)?
+            }
+            Origin::Git { url, commit, .. } if is_asked || snapshot => {
+                let place = (url.secret(), commit.as_str());
+                let (repository, lock) = git::fetch(cache, recipe.root(), place, Depth::Commit, cancel).await?;
+                Project::Commit(repository, commit.clone(), lock).file(name, cancel).await?
+            }
+            _ => None,
+        };
+        content = found.or(content);
+    }
+    let file = printable(&own.file);
+    let read = match &content {
+        None => Err(format!("no source with `path` or `git` has {file}")),
+        Some(content) if own.file.ends_with("/changelog") => {
+            packaged::of_changelog(content).map_err(|reason| format!("{file}: {reason}"))
+        }
+        Some(content) => {
+            packaged::of_spec(content, &recipe.packaging().define).map_err(|reason| format!("{file}: {reason}"))
+        }
+    };
+    match read {
+        Ok(packaged) => Ok(Some(packaged)),
+        Err(_) if !is_asked => Ok(None),
+        Err(reason) => {
+            let help = "it is read and not run: write version = \"…\" in [package], or the macros of a .spec in \
+                        [packaging] define";
+            Err(problem(&own.span, "the project's packaging says no version that farm can read", reason, Some(help)))
+        }
+    }
+}
+
+/// The name that a file of the source tree has in a source.
+fn within<'a>(file: &'a str, source: &Source) -> Option<&'a str> {
+    let into = source.into.trim_start_matches("./").trim_matches('/');
+    let name = match into {
+        "" | "." => Some(file),
+        into => file.strip_prefix(into).and_then(|rest| rest.strip_prefix('/')),
+    };
+    name.filter(|_| source.strip == 0)
+}
+
+/// What a recipe says of the version must be what its packaging says, or what that has something behind it of.
+fn compare(recipe: &MergedRecipe, version: &str, packaged: &Packaged) -> Result<(), MetadataError> {
+    let Packaged { whole, upstream } = packaged;
+    let behind = upstream.strip_prefix(version);
+    if behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(['+', '~'])) {
+        return Ok(());
+    }
+    let Some(own) = &recipe.open().own else { return Ok(()) };
+    let file = printable(&own.file);
+    let label = match whole == upstream {
+        true => format!("{file} says {whole}"),
+        false => format!("{file} says {whole}, which is of version {upstream}"),
+    };
+    let dash = match whole.rsplit_once('-') {
+        Some((before, after)) if !after.starts_with(|c: char| c.is_ascii_digit()) => format!(
+            "; what follows the last `-` is the packaging's revision, a pre-release is written {before}~{after}"
+        ),
+        _ => String::new(),
+    };
+    let help = format!("without `version` in [package] it is what the packaging says{dash}");
+    let span = own.version.as_ref().unwrap_or(&own.span);
+    Err(problem(span, "the version is not that of the project's packaging", label, Some(&help)))
 }
 
 /// For each source, the patches that its series lists.
@@ -84,11 +186,11 @@ fn series_of(recipe: &MergedRecipe) -> Result<Vec<Vec<Patch>>, MetadataError> {
     Ok(series)
 }
 
-/// What the project itself has to be asked for.
+/// What the project itself has to be asked for. `written` is the version that stands somewhere.
 async fn ask(
     cache: &Path,
     recipe: &MergedRecipe,
-    snapshot: bool,
+    (snapshot, written): (bool, Option<&str>),
     found: &mut ProjectMetadata,
     cancel: &CancellationToken,
 ) -> Result<(), MetadataError> {
@@ -98,7 +200,7 @@ async fn ask(
 
     let (released, version) = match &asked.version {
         None => {
-            let written = recipe.version().unwrap_or_default().to_owned();
+            let written = written.unwrap_or_default().to_owned();
             (written.clone(), written)
         }
         Some(from) => {

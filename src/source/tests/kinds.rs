@@ -90,5 +90,6 @@ async fn files_that_only_point_into_git_lfs_are_told_of() {
         sentence.starts_with("logo.png and one more file are Git LFS pointers, which farm does not follow"),
         "{sentence}"
     );
+    assert!(sentence.contains("`git lfs pull`"), "{sentence}");
     assert_eq!(prepared, place.prepare(&[path("art")]).await.unwrap(), "also when it comes from the cache");
 }

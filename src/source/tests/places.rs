@@ -265,7 +265,7 @@ async fn a_flipped_bit_of_prepared_sources_reaches_no_build() {
         [
             Upload::Tree { folder: "/b".to_owned() },
             Upload::Tarball { path: "/b/x.tar".to_owned(), top: "x".to_owned() },
-            Upload::Originals { folder: "/b".to_owned() },
+            Upload::Originals { folder: "/b".to_owned(), tree: "/t".to_owned() },
             Upload::Patches { folder: "/b".to_owned() },
         ]
     };
@@ -274,7 +274,7 @@ async fn a_flipped_bit_of_prepared_sources_reaches_no_build() {
     }
     // Of a content (not a header), so that the tar itself is as good as before.
     let cases = [
-        (prepared.tree.clone(), 514, vec![0, 1]),
+        (prepared.tree.clone(), 514, vec![0, 1, 2]),
         (prepared.patches[0].path.clone(), 3, vec![3]),
         (prepared.originals[0].path.clone(), 514, vec![2]),
         (prepared.originals[1].path.clone(), 1000, vec![2]),
