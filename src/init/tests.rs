@@ -298,6 +298,28 @@ Description: says hello
 }
 
 #[test]
+fn packaging_in_a_folder_of_its_own_and_templates_are_found() {
+    let files = [
+        ("packages/debian/control", "Source: greet\n\nPackage: greet\nDescription: says hello\n"),
+        ("packages/debian/rules", "#!/usr/bin/make -f\n"),
+        ("packages/debian/changelog", "greet (1.0-1) unstable; urgency=low\n"),
+        ("packaging/rpm/greet.spec.in", "Name: greet\nVersion: @VERSION@\nSummary: Says hello\n%install\n"),
+    ];
+    let text = recipe(&Tree::of_texts(&files), &request("")).unwrap().text;
+    for line in [
+        "[packaging]\n",
+        "debian = \"packages/debian\"\n",
+        "spec = \"packaging/rpm/greet.spec\"\n",
+        "sed \\\"s/@VERSION@/$FARM_VERSION/g\\\" packaging/rpm/greet.spec.in >packaging/rpm/greet.spec",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let with_spec = [&files[..], &[("greet.spec", "Name: greet\n%install\n")]].concat();
+    let text = recipe(&Tree::of_texts(&with_spec), &request("")).unwrap().text;
+    assert!(text.contains("spec = \"greet.spec\"") && !text.contains("prepare"), "{text}");
+}
+
+#[test]
 fn nothing_that_builds() {
     let written = recipe(&Tree::of_texts(&[("notes", "x")]), &request("")).unwrap();
     insta::assert_snapshot!(written.text);

@@ -233,7 +233,7 @@ fn uses_own_packaging(draft: &Draft) -> bool {
 
 /// The project's own packaging, to be chosen.
 fn packaging(text: &mut String, draft: &Draft) {
-    let own: Vec<String> = [("debian", &draft.debian), ("spec", &draft.spec)]
+    let own: Vec<String> = [("debian", &draft.debian), ("spec", &draft.spec), ("prepare", &draft.prepare)]
         .into_iter()
         .filter_map(|(key, path)| Some(format!("{key} = {}", string(path.as_deref()?))))
         .collect();
@@ -245,6 +245,12 @@ fn packaging(text: &mut String, draft: &Draft) {
         comment(text, "The project brings packaging of its own. To use it as it is, in place of what farm makes:");
     }
     let mark = if chosen { "" } else { "# " };
+    if draft.prepare.is_some() {
+        comment(
+            text,
+            "The .spec is a template: what fills it in is a guess; what it requires belongs into [build] requires.",
+        );
+    }
     text.push_str(&format!("{mark}[packaging]\n"));
     own.iter().for_each(|line| text.push_str(&format!("{mark}{line}\n")));
     text.push('\n');

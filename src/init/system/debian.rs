@@ -5,10 +5,15 @@ use crate::init::draft::Draft;
 use crate::init::text::one_line;
 use crate::init::tree::Tree;
 
+/// Where projects keep it, in the order in which it is looked for.
+const FOLDERS: [&str; 6] =
+    ["debian", "packaging/debian", "packages/debian", "package/debian", "pkg/debian", "contrib/debian"];
+
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
-    let Some(control) = tree.text("debian/control") else { return };
-    if tree.has("debian/rules") && tree.has("debian/changelog") {
-        draft.debian = Some("debian".to_owned());
+    let found = FOLDERS.iter().find_map(|folder| Some((folder, tree.text(&format!("{folder}/control"))?)));
+    let Some((folder, control)) = found else { return };
+    if tree.has(&format!("{folder}/rules")) && tree.has(&format!("{folder}/changelog")) {
+        draft.debian = Some((*folder).to_owned());
     }
     let control = deb822::without_comments(control);
     let mut paragraphs = deb822::paragraphs(&control);
