@@ -117,6 +117,19 @@ async fn packaged(
         content = found.or(content);
     }
     let file = printable(&own.file);
+    let is_folder =
+        |source: &Source| matches!(&source.origin, Origin::Path { path } if recipe.root().join(path).is_dir());
+    let all_are_here = recipe.sources().iter().all(|source| is_folder(source) && source.strip == 0);
+    if content.is_none() && !may_change && !recipe.sources().is_empty() && all_are_here {
+        let folders = recipe.sources().iter().filter_map(|source| match &source.origin {
+            Origin::Path { path } => Some(recipe.root().join(path)),
+            _ => None,
+        });
+        let elsewhere: Vec<String> = folders.flat_map(|folder| packaged::elsewhere(&folder, &own.file)).collect();
+        let label = format!("no source has {file}");
+        let help = (!elsewhere.is_empty()).then(|| format!("there is {}", printable(&elsewhere.join(", "))));
+        return Err(problem(&own.span, "the sources have no such packaging", label, help.as_deref()));
+    }
     let read = match &content {
         None => Err(format!("no source with `path` or `git` has {file}")),
         Some(content) if own.file.ends_with("/changelog") => {
