@@ -33,6 +33,8 @@ pub(super) struct Draft {
     pub(super) development: Development,
     /// The project's own packaging, as paths.
     pub(super) debian: Option<String>,
+    /// How a template becomes the .spec.
+    pub(super) prepare: Option<String>,
     pub(super) spec: Option<String>,
     /// A line of shell that shows that the installed package works.
     pub(super) test: Option<String>,

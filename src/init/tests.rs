@@ -30,7 +30,7 @@ fn written(file_name: &str, files: &[(&str, &str)]) -> String {
             arch: "amd64".to_owned(),
             variant: None,
         };
-        file.merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap();
+        file.merged(&selection, &BTreeMap::new()).unwrap();
     }
     written.text
 }
@@ -295,6 +295,31 @@ Description: says hello
             ("greet.spec", "Name: greet\nVersion: 1.0\nSummary: Says hello\n%install\n"),
         ],
     ));
+}
+
+#[test]
+fn packaging_in_a_folder_of_its_own_and_templates_are_found() {
+    let files = [
+        ("packages/debian/control", "Source: greet\n\nPackage: greet\nDescription: says hello\n"),
+        ("packages/debian/rules", "#!/usr/bin/make -f\n"),
+        ("packages/debian/changelog", "greet (1.0-1) unstable; urgency=low\n"),
+        ("packaging/rpm/greet.spec.in", "Name: greet\nVersion: @VERSION@\nSummary: Says hello\n%install\n"),
+    ];
+    let text = recipe(&Tree::of_texts(&files), &request("")).unwrap().text;
+    for line in [
+        "[packaging]\n",
+        "debian = \"packages/debian\"\n",
+        "spec = \"packaging/rpm/greet.spec\"\n",
+        "prepare = 'sed \"s/@VERSION@/$FARM_VERSION/g\" packaging/rpm/greet.spec.in >packaging/rpm/greet.spec'",
+        "distribution-suffix = true\n",
+        "version = \"1.0\"\n",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let with_spec = [&files[..], &[("greet.spec", "Name: greet\n%install\n")]].concat();
+    let text = recipe(&Tree::of_texts(&with_spec), &request("")).unwrap().text;
+    assert!(text.contains("spec = \"greet.spec\"") && !text.contains("prepare"), "{text}");
+    assert!(!text.contains("version ="), "the packaging says it: {text}");
 }
 
 #[test]

@@ -261,9 +261,13 @@ fn interest(path: &str) -> Interest {
     const WORDS: [&str; 7] = ["readme", "copying", "license", "licence", "copyright", "authors", "unlicense"];
     let name = base_name(path).to_ascii_lowercase();
     let folder = &path[..path.len() - base_name(path).len()];
-    let in_debian = matches!(folder, "debian/" | "debian/source/");
+    let in_debian = ["", "source/"].iter().any(|inner| {
+        let folder = folder.strip_suffix(inner).and_then(|folder| folder.strip_suffix("debian/"));
+        folder.is_some_and(|above| above.is_empty() || above.ends_with('/'))
+    });
     if BUILD.contains(&name.as_str())
         || WORDS.iter().any(|word| name.starts_with(word))
+        || name.ends_with(".spec.in")
         || matches!(ending(&name), "cmake" | "m4" | "spec" | "gemspec" | "mk" | "mak" | "pod" | "pm")
         || in_debian
     {

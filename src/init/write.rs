@@ -24,7 +24,10 @@ pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> Str
         comment(&mut text, &format!("Check: {check}."));
     }
     text.push('\n');
-    package(&mut text, draft, licence);
+    // The project's own packaging says it, but where that is a template.
+    let says_version =
+        uses_own_packaging(draft) && draft.prepare.is_none() && matches!(request.source, SourceOf::Path(_));
+    package(&mut text, draft, licence, says_version);
     source(&mut text, &request.source, request.strip, draft.version.as_deref().unwrap_or_default());
     build(&mut text, draft);
     let split = split(draft);
@@ -51,7 +54,7 @@ pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> Str
     text
 }
 
-fn package(text: &mut String, draft: &Draft, licence: &Licence) {
+fn package(text: &mut String, draft: &Draft, licence: &Licence, says_version: bool) {
     let field = |text: &mut String, key: &str, value: &Option<String>| {
         if let Some(value) = value {
             text.push_str(&format!("{key} = {}\n", string(value)));
@@ -59,7 +62,9 @@ fn package(text: &mut String, draft: &Draft, licence: &Licence) {
     };
     text.push_str("[package]\n");
     field(text, "name", &draft.name);
-    field(text, "version", &draft.version);
+    if !says_version {
+        field(text, "version", &draft.version);
+    }
     field(text, "summary", &draft.summary);
     if let Some(description) = &draft.description {
         text.push_str(&format!("description = {}\n", paragraphs(description)));
@@ -233,7 +238,7 @@ fn uses_own_packaging(draft: &Draft) -> bool {
 
 /// The project's own packaging, to be chosen.
 fn packaging(text: &mut String, draft: &Draft) {
-    let own: Vec<String> = [("debian", &draft.debian), ("spec", &draft.spec)]
+    let own: Vec<String> = [("debian", &draft.debian), ("spec", &draft.spec), ("prepare", &draft.prepare)]
         .into_iter()
         .filter_map(|(key, path)| Some(format!("{key} = {}", string(path.as_deref()?))))
         .collect();
@@ -245,8 +250,17 @@ fn packaging(text: &mut String, draft: &Draft) {
         comment(text, "The project brings packaging of its own. To use it as it is, in place of what farm makes:");
     }
     let mark = if chosen { "" } else { "# " };
+    if draft.prepare.is_some() {
+        comment(
+            text,
+            "The .spec is a template: what fills it in is a guess; what it requires belongs into [build] requires.",
+        );
+    }
     text.push_str(&format!("{mark}[packaging]\n"));
     own.iter().for_each(|line| text.push_str(&format!("{mark}{line}\n")));
+    if draft.debian.is_some() {
+        text.push_str(&format!("{mark}distribution-suffix = true\n"));
+    }
     text.push('\n');
 }
 

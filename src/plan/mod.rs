@@ -516,9 +516,19 @@ fn own_twins(jobs: &[Job]) -> Vec<(Target, String)> {
         let key = (job.recipe.root.as_path(), job.distro.format, *arch, variant.as_deref(), version.clone());
         let other = *first.entry(key).or_insert(&job.target);
         if other.distro != job.target.distro {
+            // A tag that both have tells nothing apart.
+            let advice = match job.recipe.packaging.distribution_suffix {
+                None if job.distro.format == Format::Deb => {
+                    "distribution-suffix = true puts the distribution's tag behind it, false leaves it so"
+                }
+                _ => {
+                    "distribution-suffix = false leaves it so, and a distros/NAME.toml of your own can have another \
+                     release-tag"
+                }
+            };
             let message = format!(
                 "its packaging gives version {version}, as for {other}: files of one name with different contents; \
-                 [packaging] distribution-suffix = true puts the distribution's tag behind it, false leaves it so"
+                 [packaging] {advice}"
             );
             problems.push((job.target.clone(), message));
         }

@@ -21,6 +21,8 @@ mod init;
 mod life;
 mod memory;
 mod native;
+#[cfg(target_os = "linux")]
+mod own;
 mod packages;
 mod podman;
 mod printed;

@@ -2,13 +2,18 @@
 
 use crate::formats::deb822::{self, field};
 use crate::init::draft::Draft;
-use crate::init::text::one_line;
+use crate::init::text::{is_version, one_line};
 use crate::init::tree::Tree;
 
+/// Where projects keep it, in the order in which it is looked for.
+const FOLDERS: [&str; 6] =
+    ["debian", "packaging/debian", "packages/debian", "package/debian", "pkg/debian", "contrib/debian"];
+
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
-    let Some(control) = tree.text("debian/control") else { return };
-    if tree.has("debian/rules") && tree.has("debian/changelog") {
-        draft.debian = Some("debian".to_owned());
+    let found = FOLDERS.iter().find_map(|folder| Some((folder, tree.text(&format!("{folder}/control"))?)));
+    let Some((folder, control)) = found else { return };
+    if tree.has(&format!("{folder}/rules")) && tree.has(&format!("{folder}/changelog")) {
+        draft.debian = Some((*folder).to_owned());
     }
     let control = deb822::without_comments(control);
     let mut paragraphs = deb822::paragraphs(&control);
@@ -24,4 +29,13 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let rest: Vec<&str> = rest.lines().map(|line| if line.trim() == "." { "" } else { line.trim() }).collect();
         draft.description = Some(rest.join("\n")).filter(|text| !text.trim().is_empty());
     }
+}
+
+/// The project's part of the version in the changelog's first line: `greet (1:1.0-2) unstable; …`.
+pub(super) fn version(tree: &Tree, draft: &Draft) -> Option<String> {
+    let changelog = tree.text(&format!("{}/changelog", draft.debian.as_deref()?))?;
+    let (version, _) = changelog.split_once('(')?.1.split_once(')')?;
+    let version = version.split_once(':').map_or(version, |(_, version)| version);
+    let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
+    Some(version.to_owned()).filter(|version| is_version(version))
 }

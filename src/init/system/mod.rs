@@ -61,6 +61,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
             others.push(system.name);
         }
     }
+    if draft.system.is_empty() && draft.version.is_none() {
+        draft.version = debian::version(tree, draft);
+    }
     if !others.is_empty() {
         let (built, others) = (draft.system, others.join(", "));
         draft.check(format!("it is built with {built}; there are also files for {others}, which were not used"));

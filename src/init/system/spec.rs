@@ -5,7 +5,10 @@ use crate::init::text::{is_plain_path, is_version, one_line};
 use crate::init::tree::{Tree, ending};
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
-    let specs = tree.texts(|path| ending(path) == "spec");
+    let mut specs = tree.texts(|path| ending(path) == "spec");
+    if specs.is_empty() {
+        specs = tree.texts(|path| path.ends_with(".spec.in"));
+    }
     // One is the project's own; several are for several distributions, or examples.
     let [(path, text)] = specs[..] else { return };
     let preamble = text.split("\n%").next().unwrap_or_default();
@@ -21,6 +24,10 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         return;
     }
     draft.spec = Some(path.to_owned()).filter(|path| is_plain_path(path));
+    if let Some((template, spec)) = draft.spec.as_deref().and_then(|path| Some((path, path.strip_suffix(".in")?))) {
+        draft.prepare = Some(format!("sed \"s/@VERSION@/$FARM_VERSION/g\" {template} >{spec}"));
+        draft.spec = Some(spec.to_owned());
+    }
     draft.summary = draft.summary.take().or_else(|| tag("Summary"));
     draft.homepage = draft.homepage.take().or_else(|| tag("URL"));
     draft.version = draft.version.take().or_else(|| tag("Version").filter(|version| is_version(version)));

@@ -97,9 +97,6 @@ async fn packaged(
     let is_asked = own.version.is_none();
     let is_patched = recipe.sources().iter().any(|source| !source.patches.is_empty());
     let may_change = recipe.packaging().prepare.is_some() || is_patched || !recipe.open().series.is_empty();
-    if may_change && !is_asked {
-        return Ok(None);
-    }
     let mut content = None;
     for source in recipe.sources() {
         let Some(name) = within(&own.file, source) else { continue };
@@ -120,6 +117,19 @@ async fn packaged(
         content = found.or(content);
     }
     let file = printable(&own.file);
+    let is_folder =
+        |source: &Source| matches!(&source.origin, Origin::Path { path } if recipe.root().join(path).is_dir());
+    let all_are_here = recipe.sources().iter().all(|source| is_folder(source) && source.strip == 0);
+    if content.is_none() && !may_change && !recipe.sources().is_empty() && all_are_here {
+        let folders = recipe.sources().iter().filter_map(|source| match &source.origin {
+            Origin::Path { path } => Some(recipe.root().join(path)),
+            _ => None,
+        });
+        let elsewhere: Vec<String> = folders.flat_map(|folder| packaged::elsewhere(&folder, &own.file)).collect();
+        let label = format!("no source has {file}");
+        let help = (!elsewhere.is_empty()).then(|| format!("there is {}", printable(&elsewhere.join(", "))));
+        return Err(problem(&own.span, "the sources have no such packaging", label, help.as_deref()));
+    }
     let read = match &content {
         None => Err(format!("no source with `path` or `git` has {file}")),
         Some(content) if own.file.ends_with("/changelog") => {
@@ -130,6 +140,8 @@ async fn packaged(
         }
     };
     match read {
+        // What a script or a patch may change is known as far as it fits.
+        Ok(packaged) if may_change && recipe.version().is_some_and(|version| !fits(version, &packaged)) => Ok(None),
         Ok(packaged) => Ok(Some(packaged)),
         Err(_) if !is_asked => Ok(None),
         Err(reason) => {
@@ -150,11 +162,15 @@ fn within<'a>(file: &'a str, source: &Source) -> Option<&'a str> {
     name.filter(|_| source.strip == 0)
 }
 
+fn fits(version: &str, packaged: &Packaged) -> bool {
+    let behind = packaged.upstream.strip_prefix(version);
+    behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(['+', '~']))
+}
+
 /// What a recipe says of the version must be what its packaging says, or what that has something behind it of.
 fn compare(recipe: &MergedRecipe, version: &str, packaged: &Packaged) -> Result<(), MetadataError> {
     let Packaged { whole, upstream } = packaged;
-    let behind = upstream.strip_prefix(version);
-    if behind.is_some_and(|behind| behind.is_empty() || behind.starts_with(['+', '~'])) {
+    if fits(version, packaged) {
         return Ok(());
     }
     let Some(own) = &recipe.open().own else { return Ok(()) };

@@ -2,6 +2,7 @@
 //! run: what a .spec computes by a command, in Lua or under a condition is not known.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A version as packages have it, and the part of it that is the project's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,33 @@ pub(super) fn of_spec(content: &str, defined: &BTreeMap<String, String>) -> Resu
         None => upstream.clone(),
     };
     Ok(Packaged { whole, upstream })
+}
+
+/// Where else a project has its packaging, when it has none of this name: a few of the places that are usual.
+pub(super) fn elsewhere(project: &Path, file: &str) -> Vec<String> {
+    const FOLDERS: [&str; 10] =
+        ["", "packaging", "packages", "package", "pkg", "contrib", "rpm", "packaging/rpm", "packages/rpm", "SPECS"];
+    const MOST: usize = 4;
+    let is_changelog = file.ends_with("/changelog");
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        let below = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        if is_changelog {
+            let debian = below("debian");
+            found.extend(Some(debian).filter(|debian| project.join(debian).join("changelog").is_file()));
+            continue;
+        }
+        let entries = std::fs::read_dir(project.join(folder)).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut specs: Vec<String> = names
+            .filter(|name| name.ends_with(".spec") || name.ends_with(".spec.in"))
+            .map(|name| below(&name))
+            .collect();
+        specs.sort();
+        found.append(&mut specs);
+    }
+    found.truncate(MOST);
+    found
 }
 
 /// What stands before the first section of a .spec.

@@ -45,16 +45,21 @@ async fn a_version_that_the_recipe_leaves_out_is_that_of_the_packaging() {
     let id = commit(&folder, "Begin");
     let from_commit = format!("git = './project'\ncommit = '{id}'\n[packaging]\ndebian = 'debian'");
     assert_eq!(found(&place, "", &from_commit).await.unwrap().package.version, "1.4");
-    for (source, why) in [
-        ("path = 'project'\n[packaging]\ndebian = 'other'", "no source with `path` or `git` has other/changelog"),
-        (
-            "path = 'project'\ninto = 'sub'\n[packaging]\ndebian = 'debian'",
-            "no source with `path` or `git` has debian/changelog",
-        ),
+    for source in [
+        "path = 'project'\n[packaging]\ndebian = 'other'",
+        "path = 'project'\ninto = 'sub'\n[packaging]\ndebian = 'debian'",
     ] {
-        let error = found(&place, "", source).await.unwrap_err();
-        assert!(error.contains(why) && error.contains("write version = "), "{error}");
+        for lines in ["", "version = '1.4'"] {
+            let error = found(&place, lines, source).await.unwrap_err();
+            let expected = "the sources have no such packaging: no source has ";
+            assert!(error.starts_with(expected) && error.ends_with("; there is debian"), "{error}");
+        }
     }
+    // What a script or a download may bring is not missed before there is a reason to.
+    let made = "path = 'project'\n[packaging]\ndebian = 'other'\nprepare = 'make other'";
+    assert!(found(&place, "version = '1.4'", made).await.is_ok());
+    let error = found(&place, "", made).await.unwrap_err();
+    assert!(error.contains("no source with `path` or `git` has other/changelog; it is read"), "{error}");
     let place = project("nothing here\n");
     let error = found(&place, "", OWN).await.unwrap_err();
     assert!(error.contains("debian/changelog: it does not begin with `NAME (VERSION)"), "{error}");
