@@ -29,7 +29,7 @@ pub struct Archives {
 
 /// What was read of each place, or is being read.
 #[derive(Debug)]
-struct Readings<T>(Mutex<HashMap<Place, Arc<OnceCell<Arc<T>>>>>);
+struct Readings<T>(Mutex<HashMap<IndexKey, Arc<OnceCell<Arc<T>>>>>);
 
 impl<T> Default for Readings<T> {
     fn default() -> Readings<T> {
@@ -41,7 +41,7 @@ impl<T> Readings<T> {
     /// What the first one who asks reads. A failure is tried anew by the next.
     async fn get(
         &self,
-        place: &Place,
+        place: &IndexKey,
         read: impl Future<Output = Result<T, ArchiveError>>,
     ) -> Result<Arc<T>, ArchiveError> {
         let cell = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(place.clone()).or_default().clone();
@@ -51,16 +51,16 @@ impl<T> Readings<T> {
 
 /// Suites and an architecture: `rpm-generic` has those of the Debian that it is built on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Place {
+struct IndexKey {
     /// Mirror, suite and components.
     suites: Vec<(Address, String, Vec<String>)>,
     arch: Arch,
 }
 
-impl Place {
-    fn new(suites: &[Suite], arch: Arch) -> Place {
+impl IndexKey {
+    fn new(suites: &[Suite], arch: Arch) -> IndexKey {
         let of_suite = |suite: &Suite| (suite.mirror.clone(), suite.suite.clone(), suite.components.clone());
-        Place { suites: suites.iter().map(of_suite).collect(), arch }
+        IndexKey { suites: suites.iter().map(of_suite).collect(), arch }
     }
 }
 
@@ -127,7 +127,7 @@ impl Archives {
         cancel: &CancellationToken,
     ) -> Result<ArchiveIndex, ArchiveError> {
         let suites = self.suites(distro, Components::All)?;
-        let place = Place::new(&suites, arch);
+        let place = IndexKey::new(&suites, arch);
         let (contents, packages) = tokio::try_join!(
             self.contents.get(&place, self.reader.contents(&suites, arch.deb(), progress, warn, cancel)),
             // What is to be said of a suite is said once.
@@ -151,7 +151,7 @@ impl Archives {
     ) -> Result<Arc<Index>, ArchiveError> {
         let suites = self.suites(distro, components)?;
         let read = self.reader.index(&suites, arch.deb(), progress, warn, cancel);
-        self.packages.get(&Place::new(&suites, arch), read).await
+        self.packages.get(&IndexKey::new(&suites, arch), read).await
     }
 
     /// # Errors

@@ -81,11 +81,11 @@ struct Universe<'a> {
     index: &'a Index,
     /// The only candidates of their names.
     installed: BTreeMap<&'a str, &'a Package>,
-    state: RefCell<State>,
+    state: RefCell<Interned>,
 }
 
 #[derive(Default)]
-struct State {
+struct Interned {
     names: Vec<String>,
     by_name: HashMap<String, NameId>,
     packages: Vec<Package>,

@@ -28,7 +28,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contents::{Entry, EntryKind, Facts};
+use super::contents::{EntryKind, Facts, PackagedFile};
 use super::debug;
 use super::interpreters::{self, Fault, Wanted};
 use super::layout::Layout;
@@ -150,7 +150,7 @@ impl Collector {
     }
 
     /// The rules about one entry by itself.
-    pub(super) fn visit(&mut self, entry: Entry) {
+    pub(super) fn visit(&mut self, entry: PackagedFile) {
         let Some(path) = safe_path(&entry.path) else {
             let path = String::from_utf8_lossy(&entry.path).into_owned();
             self.entries.error("path-not-safe", format!("{path} is not a path that a package may have"));
@@ -196,7 +196,7 @@ impl Collector {
         }
     }
 
-    fn check_place(&mut self, entry: &Entry, path: &str) {
+    fn check_place(&mut self, entry: &PackagedFile, path: &str) {
         let is_folder = entry.kind == EntryKind::Folder;
         // Debug packages share these two among themselves.
         let is_debug_place = ["/usr/lib/debug", "/usr/src/debug"].contains(&path) && self.is_debug;
@@ -225,7 +225,7 @@ impl Collector {
         }
     }
 
-    fn check_mode(&mut self, entry: &Entry, path: &str) {
+    fn check_mode(&mut self, entry: &PackagedFile, path: &str) {
         let mode = entry.mode;
         match entry.kind {
             EntryKind::Special => {
@@ -246,7 +246,7 @@ impl Collector {
         }
     }
 
-    fn check_start(&mut self, entry: &Entry, path: &str) {
+    fn check_start(&mut self, entry: &PackagedFile, path: &str) {
         match interpreters::check(path, &entry.start) {
             Ok(None) => {}
             Ok(Some(interpreter)) => {

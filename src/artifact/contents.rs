@@ -66,7 +66,7 @@ pub(super) enum EntryKind {
 
 /// One file of a package, as it will be on the system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct PackagedFile {
     /// As the package has it, with one leading slash and none at the end; otherwise unchecked.
     pub(super) path: Vec<u8>,
     /// In both formats the first of files that are one is a file, the others are hard links to it.
@@ -94,7 +94,7 @@ pub(super) struct Entry {
     pub(super) start: Start,
 }
 
-impl Entry {
+impl PackagedFile {
     pub(super) fn is_root(&self) -> bool {
         self.owner == "root" && self.group == "root"
     }
@@ -111,7 +111,7 @@ pub(super) enum Start {
 }
 
 /// Takes the entries of a package, in its order. They are not kept: a package may have a million.
-pub(super) type Visit<'a> = dyn FnMut(Entry) + 'a;
+pub(super) type Visit<'a> = dyn FnMut(PackagedFile) + 'a;
 
 /// What a file of a package has in it.
 pub(super) struct Content {

@@ -10,7 +10,7 @@ use std::path::Path;
 use md5::{Digest, Md5};
 use sha2::digest::DynDigest;
 
-use super::contents::{self, Entry, EntryKind, Facts, Start, Visit};
+use super::contents::{self, EntryKind, Facts, PackagedFile, Start, Visit};
 use crate::formats::compression::decompressed;
 use crate::formats::deb::{self, Conffile, Control, Part, tarball};
 use crate::formats::elf::Looked;
@@ -118,19 +118,19 @@ fn data(
     let (mut conffiles, mut sums) = (conffiles(control)?, control.md5sums()?);
     let mut budget = contents::Budget::default();
     // What a later hard link to a file would be.
-    let mut files: HashMap<Vec<u8>, Entry> = HashMap::new();
+    let mut files: HashMap<Vec<u8>, PackagedFile> = HashMap::new();
     tarball::read("data.tar", decompressed(compression, content)?, |member, content| {
         budget.spend(member.size)?;
         let shown = || printable(&String::from_utf8_lossy(&member.path));
         let tarball::Member { kind, mode, size, .. } = member;
-        let mut entry = Entry {
+        let mut entry = PackagedFile {
             path: member.path.clone(),
             kind: match kind {
-                tarball::Kind::File => EntryKind::File,
-                tarball::Kind::HardLink => EntryKind::HardLink,
-                tarball::Kind::Symlink => EntryKind::Symlink,
-                tarball::Kind::Folder => EntryKind::Folder,
-                tarball::Kind::Special => EntryKind::Special,
+                tarball::MemberKind::File => EntryKind::File,
+                tarball::MemberKind::HardLink => EntryKind::HardLink,
+                tarball::MemberKind::Symlink => EntryKind::Symlink,
+                tarball::MemberKind::Folder => EntryKind::Folder,
+                tarball::MemberKind::Special => EntryKind::Special,
             },
             mode,
             owner: member.owner.clone(),
@@ -146,7 +146,7 @@ fn data(
             start: Start::Other,
         };
         match kind {
-            tarball::Kind::File => {
+            tarball::MemberKind::File => {
                 let expected = sums.remove(&member.path);
                 let mut md5 = Md5::new();
                 let also: Option<&mut dyn DynDigest> = expected.is_some().then_some(&mut md5);
@@ -156,10 +156,10 @@ fn data(
                 }
                 (entry.looked, entry.start, entry.sha256) = (found.looked, found.start, Some(found.sha256));
                 entry.unpacked = found.unpacked;
-                let known = Entry { looked: Looked::NoElf, start: Start::Other, ..entry.clone() };
+                let known = PackagedFile { looked: Looked::NoElf, start: Start::Other, ..entry.clone() };
                 files.insert(member.path.clone(), known);
             }
-            tarball::Kind::HardLink => {
+            tarball::MemberKind::HardLink => {
                 let target = printable(&String::from_utf8_lossy(&member.link));
                 let Some(file) = files.get(&member.link) else {
                     return Err(format!("its hard link {} is to {target}, which is no file before it", shown()));
@@ -171,7 +171,7 @@ fn data(
                 sums.remove(&member.path);
                 (entry.size, entry.sha256, entry.unpacked) = (file.size, file.sha256, file.unpacked);
             }
-            tarball::Kind::Symlink | tarball::Kind::Folder | tarball::Kind::Special => {}
+            tarball::MemberKind::Symlink | tarball::MemberKind::Folder | tarball::MemberKind::Special => {}
         }
         entry.is_config = conffiles.remove(&member.path);
         if entry.is_config && !matches!(entry.kind, EntryKind::File | EntryKind::HardLink) {

@@ -1,11 +1,11 @@
 //! Packages with debug symbols. They are made beside the planned ones and installed by people who look for a fault; no
 //! test tries them. So they may hold nothing but symbols and sources, and do nothing.
 
-use super::contents::{Entry, EntryKind, Facts};
+use super::contents::{EntryKind, Facts, PackagedFile};
 use crate::types::Format;
 
 /// Why an entry may not be in a debug package; `None` when it may.
-pub(super) fn why_not(format: Format, package: &str, entry: &Entry, path: &str) -> Option<String> {
+pub(super) fn why_not(format: Format, package: &str, entry: &PackagedFile, path: &str) -> Option<String> {
     let below = |top: &str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let is_link_or_folder = matches!(entry.kind, EntryKind::Symlink | EntryKind::Folder);
     let is_allowed = match format {

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::contents::{Entry, EntryKind};
+use super::contents::{EntryKind, PackagedFile};
 
 /// Top folders that are links into `/usr` on all systems of today.
 const MERGED: &[&str] = &["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
@@ -26,7 +26,7 @@ struct Known {
 
 impl Layout {
     /// Takes an entry; what it says of it by itself and beside those before it goes to `report`, as rule and message.
-    pub(super) fn add(&mut self, entry: &Entry, path: &str, report: &mut dyn FnMut(&'static str, String)) {
+    pub(super) fn add(&mut self, entry: &PackagedFile, path: &str, report: &mut dyn FnMut(&'static str, String)) {
         let real = real(path);
         if entry.kind == EntryKind::Symlink {
             check_link(entry, path, &real, report);
@@ -99,7 +99,7 @@ fn top<'a>(one: &'a str, other: &'a str) -> &'a str {
     path[1..].split('/').next().unwrap_or_default()
 }
 
-fn check_link(entry: &Entry, path: &str, real_path: &str, report: &mut dyn FnMut(&'static str, String)) {
+fn check_link(entry: &PackagedFile, path: &str, real_path: &str, report: &mut dyn FnMut(&'static str, String)) {
     let Ok(link) = std::str::from_utf8(&entry.link) else {
         return report("link-not-safe", format!("{path} is a link to what is no UTF-8"));
     };

@@ -103,7 +103,7 @@ pub fn head(path: &Path) -> Result<PackageHead, ArtifactError> {
 pub(crate) fn symlinks(path: &Path) -> Result<Vec<(String, String)>, ArtifactError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut links = Vec::new();
-    let mut visit = |entry: contents::Entry| {
+    let mut visit = |entry: contents::PackagedFile| {
         if let (contents::EntryKind::Symlink, Ok(path), Ok(link)) =
             (entry.kind, String::from_utf8(entry.path), String::from_utf8(entry.link))
         {
@@ -165,7 +165,7 @@ fn read_package(
     let is_of_recipe = !described.is_source && !described.is_debug();
     let manifest = expectation.manifest.as_deref().filter(|_| is_of_recipe);
     let mut comparison = manifest.map(|manifest| Comparison::new(manifest, &described.name));
-    let mut visit = |entry: contents::Entry| {
+    let mut visit = |entry: contents::PackagedFile| {
         if let Some(comparison) = &mut comparison {
             comparison.visit(&entry, &mut |severity, rule, message| collector.tell(severity, rule, message));
         }

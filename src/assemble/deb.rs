@@ -12,7 +12,7 @@ use super::AssembleError;
 use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
 use super::libraries::{Libraries, deb_depends, elves, files};
 use super::system::system_files;
-use super::tree::{Kind, Node, Tree};
+use super::tree::{Node, NodeKind, Tree};
 use crate::formats::deb::write::{ControlFiles, Tarball};
 use crate::formats::deb::{self, shlibs};
 use crate::formats::version::without_epoch;
@@ -33,7 +33,7 @@ pub(super) fn add_documents(tree: &mut Tree, assembly: &Assembly, layout: &mut L
     for (package, contents) in assembly.packages.iter().zip(layout) {
         let folder = format!("/usr/share/doc/{}", package.name);
         for (name, content) in [("changelog.Debian.gz", changelog), ("copyright", copyright)] {
-            let node = Node { kind: Kind::File(content), mode: 0o644, mtime: i64::MAX };
+            let node = Node { kind: NodeKind::File(content), mode: 0o644, mtime: i64::MAX };
             let path = format!("{folder}/{name}");
             add_parents(contents, &path, tree);
             contents.insert(path, node);
@@ -163,10 +163,10 @@ fn control(
 fn installed_kib(tree: &Tree, contents: &BTreeMap<String, Node>) -> u64 {
     let mut seen = HashSet::new();
     let sizes = contents.values().map(|node| match &node.kind {
-        Kind::File(content) if seen.insert(*content) => tree.contents[*content].size.div_ceil(1024),
-        Kind::File(_) => 0,
-        Kind::Symlink(target) => (target.len() as u64).div_ceil(1024),
-        Kind::Folder => 1,
+        NodeKind::File(content) if seen.insert(*content) => tree.contents[*content].size.div_ceil(1024),
+        NodeKind::File(_) => 0,
+        NodeKind::Symlink(target) => (target.len() as u64).div_ceil(1024),
+        NodeKind::Folder => 1,
     });
     sizes.sum()
 }
@@ -241,9 +241,9 @@ fn add_contents(tar: &mut Tarball<'_>, tree: &Tree, contents: &BTreeMap<String, 
     for (path, node) in contents {
         let time = node.mtime.min(epoch);
         match &node.kind {
-            Kind::Folder => tar.folder(path, node.mode, time)?,
-            Kind::Symlink(target) => tar.symlink(path, target, time)?,
-            Kind::File(content) => match first_paths.get(content) {
+            NodeKind::Folder => tar.folder(path, node.mode, time)?,
+            NodeKind::Symlink(target) => tar.symlink(path, target, time)?,
+            NodeKind::File(content) => match first_paths.get(content) {
                 Some(first) => tar.hard_link(path, first, node.mode, time)?,
                 None => {
                     first_paths.insert(*content, path);

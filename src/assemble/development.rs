@@ -9,7 +9,7 @@ use std::io::Read;
 use super::AssembleError;
 use super::layout::Layout;
 use super::libraries::files;
-use super::tree::{Kind, Node, Tree};
+use super::tree::{Node, NodeKind, Tree};
 use crate::types::clean_path;
 
 /// Real ones have some lines.
@@ -32,7 +32,7 @@ pub(super) struct Module {
 /// The other packages whose libraries links in a package lead to, by number.
 pub(super) fn behind_links(layout: &Layout, number: usize) -> BTreeSet<usize> {
     let links = layout[number].iter().filter_map(|(path, node)| match &node.kind {
-        Kind::Symlink(target) if path.ends_with(".so") => {
+        NodeKind::Symlink(target) if path.ends_with(".so") => {
             Some(clean_path(path.rsplit_once('/').map_or("", |(folder, _)| folder), target))
         }
         _ => None,
@@ -161,8 +161,8 @@ mod tests {
 
     #[test]
     fn links_lead_to_packages_of_the_same_build() {
-        let link = |target: &str| Node { kind: Kind::Symlink(target.to_owned()), mode: 0o777, mtime: 0 };
-        let file = Node { kind: Kind::File(0), mode: 0o644, mtime: 0 };
+        let link = |target: &str| Node { kind: NodeKind::Symlink(target.to_owned()), mode: 0o777, mtime: 0 };
+        let file = Node { kind: NodeKind::File(0), mode: 0o644, mtime: 0 };
         let layout = vec![
             BTreeMap::from([("/usr/lib/liba.so.1".to_owned(), file.clone())]),
             BTreeMap::from([

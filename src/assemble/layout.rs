@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use flate2::{Compression, GzBuilder};
 
 use super::AssembleError;
-use super::tree::{Kind, Node, Tree};
+use super::tree::{Node, NodeKind, Tree};
 use crate::artifact::manifest::modes;
 use crate::formats::elf::Elf;
 use crate::formats::folders;
@@ -15,7 +15,7 @@ use crate::recipe::AlternativeLink;
 use crate::types::Format;
 
 /// A folder that only farm's own files are in.
-pub(super) const NEW_FOLDER: Node = Node { kind: Kind::Folder, mode: 0o755, mtime: i64::MAX };
+pub(super) const NEW_FOLDER: Node = Node { kind: NodeKind::Folder, mode: 0o755, mtime: i64::MAX };
 
 /// What each package holds: paths of [`Tree::nodes`], folders included where the format wants them. In the order of
 /// [`Assembly::packages`].
@@ -39,7 +39,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
         tree.nodes.keys().filter_map(|path| path.rsplit_once('/')).map(|(parent, _)| parent).collect();
     let reserved = reserved(assembly);
     for (path, node) in &tree.nodes {
-        if node.kind == Kind::Folder && with_children.contains(path.as_str()) {
+        if node.kind == NodeKind::Folder && with_children.contains(path.as_str()) {
             continue;
         }
         if let Some(why) = reserved.get(path.as_str()) {
@@ -64,7 +64,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
             }
         }
         let is_strict = assembly.packages.first().is_some_and(|main| !main.patterns.is_empty());
-        if owner.is_none() && is_strict && !(node.kind == Kind::Folder && folders::is_of_system(path, libdir)) {
+        if owner.is_none() && is_strict && !(node.kind == NodeKind::Folder && folders::is_of_system(path, libdir)) {
             problems.push(format!("{path} is in no package: no pattern takes it"));
         }
         let package = &mut layout[owner.unwrap_or(0)];
@@ -88,7 +88,7 @@ pub(super) fn layout(tree: &Tree, assembly: &Assembly, libdir: &str) -> Result<L
     if assembly.format == Format::Rpm {
         // Folders of the system are no package's; all others belong to every package with files in them.
         for contents in &mut layout {
-            contents.retain(|path, node| node.kind != Kind::Folder || !folders::is_of_system(path, libdir));
+            contents.retain(|path, node| node.kind != NodeKind::Folder || !folders::is_of_system(path, libdir));
         }
     }
     Ok(layout)
@@ -106,9 +106,9 @@ fn own_folders_taken(tree: &Tree, package: &AssembledPackage, format: Format) ->
         own_files.chain([documents.as_str()]).flat_map(|path| path.match_indices('/').map(|(end, _)| &path[..end]));
     let taken = folders.filter_map(|folder| {
         let what = match tree.nodes.get(folder)?.kind {
-            Kind::Folder => return None,
-            Kind::File(_) => "file",
-            Kind::Symlink(_) => "link",
+            NodeKind::Folder => return None,
+            NodeKind::File(_) => "file",
+            NodeKind::Symlink(_) => "link",
         };
         Some(format!("{folder} is a {what}, where package {} has a folder: install it elsewhere", package.name))
     });
@@ -158,7 +158,7 @@ fn missing_declared_files(assembly: &Assembly, layout: &Layout) -> Vec<String> {
             // Pages are compressed by now.
             let names = [path.clone(), format!("{path}.gz")];
             let has = |contents: &BTreeMap<String, Node>| {
-                names.iter().any(|name| contents.get(name).is_some_and(|node| node.kind != Kind::Folder))
+                names.iter().any(|name| contents.get(name).is_some_and(|node| node.kind != NodeKind::Folder))
             };
             match layout.iter().position(has) {
                 Some(holder) if holder == number => {}
@@ -176,7 +176,7 @@ fn missing_declared_files(assembly: &Assembly, layout: &Layout) -> Vec<String> {
 fn missing_config_files(package: &AssembledPackage, contents: &BTreeMap<String, Node>) -> Vec<String> {
     let is_there = |pattern: &&String| {
         let mut taken = contents.iter().filter(|(path, _)| takes(pattern.trim_end_matches('/'), path));
-        taken.any(|(_, node)| matches!(node.kind, Kind::File(_)))
+        taken.any(|(_, node)| matches!(node.kind, NodeKind::File(_)))
     };
     let missing = package.config_files.iter().filter(|pattern| !is_there(pattern));
     missing.map(|path| format!("configuration file {path} of package {} was not installed", package.name)).collect()
@@ -267,8 +267,8 @@ pub(super) fn compress_pages(tree: &mut Tree) -> Result<(), AssembleError> {
     for path in &pages {
         let Some(mut node) = tree.nodes.get(path).cloned() else { continue };
         match &mut node.kind {
-            Kind::Folder => continue,
-            Kind::File(content) => {
+            NodeKind::Folder => continue,
+            NodeKind::File(content) => {
                 let packed = match compressed.get(content) {
                     Some(packed) => *packed,
                     None => {
@@ -279,7 +279,7 @@ pub(super) fn compress_pages(tree: &mut Tree) -> Result<(), AssembleError> {
                 };
                 *content = packed;
             }
-            Kind::Symlink(target) => target.push_str(".gz"),
+            NodeKind::Symlink(target) => target.push_str(".gz"),
         }
         let packed = format!("{path}.gz");
         if tree.nodes.contains_key(&packed) {
@@ -326,7 +326,7 @@ pub(super) fn set_modes(tree: &mut Tree, format: Format) {
     // All names of one file have the mode that the first of them gets.
     let mut decided: HashMap<usize, u32> = HashMap::new();
     for (path, node) in &mut tree.nodes {
-        if let Kind::File(content) = node.kind {
+        if let NodeKind::File(content) = node.kind {
             match decided.get(&content) {
                 Some(mode) => node.mode = *mode,
                 None => {
@@ -338,7 +338,7 @@ pub(super) fn set_modes(tree: &mut Tree, format: Format) {
             continue;
         }
         node.mode = match (&node.kind, format) {
-            (Kind::Symlink(_), _) => 0o777,
+            (NodeKind::Symlink(_), _) => 0o777,
             (_, Format::Deb) => modes::debian(path, true, node.mode),
             (_, Format::Rpm) => modes::installed(path, true, node.mode),
         };

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::AssembleError;
 use super::development::{behind_links, behind_modules};
 use super::layout::Layout;
-use super::tree::{Content, Kind, Node, Tree};
+use super::tree::{Content, Node, NodeKind, Tree};
 use crate::packaging::Assembly;
 
 /// Programs that a `#!` line may name, and the Debian packages that have them; what is essential is not listed.
@@ -137,7 +137,7 @@ pub(super) fn files<'a>(
     contents: &'a BTreeMap<String, Node>,
 ) -> impl Iterator<Item = (&'a str, &'a Node, &'a Content)> {
     contents.iter().filter_map(|(path, node)| match node.kind {
-        Kind::File(content) => Some((path.as_str(), node, &tree.contents[content])),
+        NodeKind::File(content) => Some((path.as_str(), node, &tree.contents[content])),
         _ => None,
     })
 }

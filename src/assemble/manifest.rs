@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::layout::{Layout, is_config, links, takes};
 use super::system;
-use super::tree::{Kind, Tree};
+use super::tree::{NodeKind, Tree};
 use crate::artifact::manifest::{Assignment, Maker, Manifest, Staged, StagedKind};
 use crate::formats::folders;
 use crate::packaging::Assembly;
@@ -15,15 +15,15 @@ use crate::types::Format;
 pub(super) fn installed(tree: &Tree) -> Vec<Staged> {
     let mut names: HashMap<usize, u32> = HashMap::new();
     for node in tree.nodes.values() {
-        if let Kind::File(content) = node.kind {
+        if let NodeKind::File(content) = node.kind {
             *names.entry(content).or_default() += 1;
         }
     }
     let staged = tree.nodes.iter().map(|(path, node)| {
         let (kind, links) = match &node.kind {
-            Kind::Folder => (StagedKind::Folder, None),
-            Kind::Symlink(target) => (StagedKind::Symlink(target.as_bytes().to_vec()), None),
-            Kind::File(number) => {
+            NodeKind::Folder => (StagedKind::Folder, None),
+            NodeKind::Symlink(target) => (StagedKind::Symlink(target.as_bytes().to_vec()), None),
+            NodeKind::File(number) => {
                 let content = &tree.contents[*number];
                 let is_linked = names.get(number).is_some_and(|count| *count > 1);
                 let kind = StagedKind::File { size: content.size, sha256: content.sha256 };
@@ -50,10 +50,10 @@ pub(super) fn manifest(
         assignment.own.extend(own.into_iter().map(|path| (package.name.clone(), path.as_bytes().to_vec())));
         for (path, node) in contents {
             let place = || (package.name.clone(), path.as_bytes().to_vec());
-            if node.kind != Kind::Folder {
+            if node.kind != NodeKind::Folder {
                 assignment.within.push(place());
             }
-            let Kind::File(content) = node.kind else { continue };
+            let NodeKind::File(content) = node.kind else { continue };
             if is_config(path, package) {
                 assignment.config.push(place());
             }

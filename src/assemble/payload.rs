@@ -21,7 +21,7 @@ const CHUNK: usize = 128 * 1024;
 
 /// One file of a header.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct PayloadFile<'a> {
     /// Absolute.
     pub(super) name: String,
     /// With the kind of file.
@@ -54,7 +54,7 @@ pub(super) struct Written {
 
 /// Writes the payload of `entries`, which are in the header's order, from where `out` stands. Blocks.
 pub(super) fn write(
-    entries: &[Entry<'_>],
+    entries: &[PayloadFile<'_>],
     is_large: bool,
     compression: Payload,
     out: &mut File,
@@ -73,7 +73,7 @@ pub(super) fn write(
 }
 
 fn compressed<E: Write, W: Write>(
-    entries: &[Entry<'_>],
+    entries: &[PayloadFile<'_>],
     is_large: bool,
     encoder: E,
     finish: impl FnOnce(E) -> io::Result<Digesting<W>>,
@@ -87,14 +87,14 @@ fn compressed<E: Write, W: Write>(
 }
 
 /// In rpmbuild's order: files with hard links come last, and the last of those that are one file has the content.
-fn archive_of(entries: &[Entry<'_>], is_large: bool, out: &mut impl Write) -> io::Result<HashMap<usize, String>> {
+fn archive_of(entries: &[PayloadFile<'_>], is_large: bool, out: &mut impl Write) -> io::Result<HashMap<usize, String>> {
     let mut counts: HashMap<u32, u32> = HashMap::new();
     let mut last: HashMap<u32, usize> = HashMap::new();
     for (index, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_ghost) {
         *counts.entry(entry.inode).or_default() += 1;
         last.insert(entry.inode, index);
     }
-    let links = |entry: &Entry<'_>| counts.get(&entry.inode).copied().unwrap_or(1);
+    let links = |entry: &PayloadFile<'_>| counts.get(&entry.inode).copied().unwrap_or(1);
     let (linked, alone): (Vec<usize>, Vec<usize>) =
         (0..entries.len()).filter(|index| !entries[*index].is_ghost).partition(|index| links(&entries[*index]) > 1);
     let with_content: HashSet<usize> = last.into_values().collect();
@@ -181,8 +181,8 @@ mod tests {
 
     use super::*;
 
-    fn entry(name: &str, inode: u32) -> Entry<'_> {
-        Entry {
+    fn entry(name: &str, inode: u32) -> PayloadFile<'_> {
+        PayloadFile {
             name: name.to_owned(),
             mode: 0o100_644,
             mtime: 1,
@@ -200,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let source = folder.path().join("0");
         std::fs::write(&source, "hello").unwrap();
-        let file = |name, inode, content| Entry {
+        let file = |name, inode, content| PayloadFile {
             size: 5,
             content: Some(content),
             source: Some(&source),
@@ -209,8 +209,8 @@ mod tests {
         let entries = [
             file("/a", 1, 0),
             file("/b", 1, 0),
-            Entry { mode: 0o120_777, size: 1, link: Some("a".to_owned()), ..entry("/c", 3) },
-            Entry { is_ghost: true, ..entry("/d", 4) },
+            PayloadFile { mode: 0o120_777, size: 1, link: Some("a".to_owned()), ..entry("/c", 3) },
+            PayloadFile { is_ghost: true, ..entry("/d", 4) },
             file("/e", 5, 1),
         ];
         let mut out = tempfile::tempfile().unwrap();

@@ -18,8 +18,8 @@ use super::deb::is_public;
 use super::development::{behind_links, modules};
 use super::layout::{Layout, is_config, links};
 use super::libraries::{elves, rpm_provides, rpm_requires};
-use super::payload::{self, Entry, GZIP_LEVEL, Written, ZSTD_LEVEL};
-use super::tree::{Content, Kind, Node, Tree};
+use super::payload::{self, GZIP_LEVEL, PayloadFile, Written, ZSTD_LEVEL};
+use super::tree::{Content, Node, NodeKind, Tree};
 use crate::distro::Payload;
 use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::PackageArch;
@@ -121,7 +121,7 @@ pub(super) fn write(
 fn finish(
     metadata: &mut PackageMetadata,
     files: &Files<'_>,
-    entries: &[Entry<'_>],
+    entries: &[PayloadFile<'_>],
     written: &Written,
 ) -> Result<(), ::rpm::Error> {
     let narrow = |size: u64| u32::try_from(size).unwrap_or(u32::MAX);
@@ -142,7 +142,7 @@ fn finish(
         }
     }
     if !entries.is_empty() {
-        let digest = |entry: &Entry<'_>| match entry.content {
+        let digest = |entry: &PayloadFile<'_>| match entry.content {
             Some(content) => written.digests.get(&content).cloned().unwrap_or_default(),
             None => String::new(),
         };
@@ -272,7 +272,7 @@ impl<'a> Files<'a> {
         let mut files = Files { package, contents, sources: HashMap::new(), links: HashMap::new(), time, size: 0 };
         for (path, node) in contents {
             match &node.kind {
-                Kind::File(content) => {
+                NodeKind::File(content) => {
                     files.sources.insert(path, (*content, &tree.contents[*content]));
                     let count = files.links.entry(files.link(path, *content, node.mode)).or_default();
                     *count += 1;
@@ -280,8 +280,8 @@ impl<'a> Files<'a> {
                         files.size += tree.contents[*content].size;
                     }
                 }
-                Kind::Symlink(target) => files.size += target.len() as u64,
-                Kind::Folder => {}
+                NodeKind::Symlink(target) => files.size += target.len() as u64,
+                NodeKind::Folder => {}
             }
         }
         files
@@ -302,15 +302,15 @@ impl<'a> Files<'a> {
             let permissions = u16::try_from(node.mode & 0o7777).unwrap_or(0o644);
             let modified = Timestamp(u32::try_from(node.mtime).unwrap_or(u32::MAX).min(self.time.0));
             match &node.kind {
-                Kind::Folder => {
+                NodeKind::Folder => {
                     let options = FileOptions::dir(path).permissions(permissions).modified_at(modified);
                     builder.with_dir_entry(options)?;
                 }
-                Kind::Symlink(target) => {
+                NodeKind::Symlink(target) => {
                     let options = FileOptions::symlink(path, target).modified_at(modified);
                     builder.with_symlink(marked(options, path, mark_by_place(path)))?;
                 }
-                Kind::File(content) => {
+                NodeKind::File(content) => {
                     let mut options = FileOptions::new(path).mode(FileMode::regular(permissions)).modified_at(modified);
                     let (_, mode, mark) = self.link(path, *content, node.mode);
                     if self.links.get(&(*content, mode, mark)).is_some_and(|count| *count > 1) {
@@ -333,7 +333,7 @@ impl<'a> Files<'a> {
     }
 
     /// All files in the header's order.
-    fn entries<'b>(&'b self, metadata: &PackageMetadata) -> Result<Vec<Entry<'b>>, ::rpm::Error> {
+    fn entries<'b>(&'b self, metadata: &PackageMetadata) -> Result<Vec<PayloadFile<'b>>, ::rpm::Error> {
         let header = &metadata.header;
         if !header.entry_is_present(IndexTag::RPMTAG_BASENAMES as u32) {
             return Ok(Vec::new());
@@ -350,7 +350,7 @@ impl<'a> Files<'a> {
                 (Some(link), None) if !is_ghost => link.len() as u64,
                 _ => 0,
             };
-            Entry {
+            PayloadFile {
                 size,
                 content: source.map(|(number, _)| *number),
                 source: source.map(|(_, content)| content.path.as_path()),

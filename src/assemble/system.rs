@@ -9,7 +9,7 @@ use std::io::Read;
 
 use super::AssembleError;
 use super::layout::{Layout, NEW_FOLDER, add_parents, keep_text};
-use super::tree::{Kind, Node, Tree};
+use super::tree::{Node, NodeKind, Tree};
 use crate::packaging::{Assembly, SystemFiles, UnitFile};
 use crate::types::Format;
 
@@ -72,7 +72,7 @@ pub(super) fn add_own_files(tree: &mut Tree, assembly: &Assembly, layout: &mut L
     for (package, contents) in assembly.packages.iter().zip(layout) {
         for (path, text) in &package.own_files {
             let content = keep_text(tree, text.as_bytes())?;
-            contents.insert(path.clone(), Node { kind: Kind::File(content), mode: 0o644, mtime: i64::MAX });
+            contents.insert(path.clone(), Node { kind: NodeKind::File(content), mode: 0o644, mtime: i64::MAX });
             // In an .rpm, folders of the system are no package's.
             if assembly.format == Format::Deb {
                 add_parents(contents, path, tree);
@@ -102,7 +102,7 @@ fn units_of<'a>(
     let folder = format!("/{}/", assembly.unit_folder);
     contents.iter().filter_map(move |(path, node)| {
         let name = path.strip_prefix(&folder)?;
-        (!name.contains('/') && node.kind != Kind::Folder).then_some((name, node))
+        (!name.contains('/') && node.kind != NodeKind::Folder).then_some((name, node))
     })
 }
 
@@ -117,17 +117,17 @@ pub(super) fn system_files(
     for (name, node) in &nodes {
         // Another name of a unit beside it.
         let target = match &node.kind {
-            Kind::Symlink(target) => nodes.get(target.rsplit('/').next().unwrap_or(target)).copied(),
+            NodeKind::Symlink(target) => nodes.get(target.rsplit('/').next().unwrap_or(target)).copied(),
             _ => Some(*node),
         };
-        if let Some(Node { kind: Kind::File(content), .. }) = target {
+        if let Some(Node { kind: NodeKind::File(content), .. }) = target {
             files.units.insert((*name).to_owned(), read_unit(tree, *content)?);
         }
     }
     let configs = |folder: &str| {
         let names = contents.iter().filter_map(|(path, node)| {
             let name = path.strip_prefix(folder)?.strip_prefix('/')?;
-            let is_config = name.ends_with(".conf") && !name.contains('/') && node.kind != Kind::Folder;
+            let is_config = name.ends_with(".conf") && !name.contains('/') && node.kind != NodeKind::Folder;
             is_config.then(|| name.to_owned())
         });
         names.collect::<Vec<String>>()
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_moved_folder_takes_what_is_in_it_and_leaves_no_empty_ones() {
-        let file = |content| Node { kind: Kind::File(content), mode: 0o644, mtime: 0 };
+        let file = |content| Node { kind: NodeKind::File(content), mode: 0o644, mtime: 0 };
         let mut nodes: BTreeMap<String, Node> = ["/lib", "/lib/systemd", "/lib/systemd/system", "/usr", "/usr/bin"]
             .map(|path| (path.to_owned(), NEW_FOLDER))
             .into();

@@ -28,14 +28,14 @@ const LONGEST_INTERPRETER: usize = 256;
 /// One installed file, folder or link; all of them are root's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
-    pub(super) kind: Kind,
+    pub(super) kind: NodeKind,
     /// Permission bits.
     pub(super) mode: u32,
     pub(super) mtime: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NodeKind {
     Folder,
     /// By number in [`Tree::contents`]; hard links share one.
     File(usize),
@@ -100,9 +100,9 @@ impl Tree {
             }
             let raw = entry.path_bytes().into_owned();
             let added = match place(&raw, root, licences) {
-                Ok(Place::Nowhere) => Ok(()),
-                Ok(Place::Licence(name)) => tree.licence(&mut entry, name)?,
-                Ok(Place::Installed(path)) => tree.add(&mut entry, path, root, &mut links)?,
+                Ok(TreePart::Nowhere) => Ok(()),
+                Ok(TreePart::Licence(name)) => tree.licence(&mut entry, name)?,
+                Ok(TreePart::Installed(path)) => tree.add(&mut entry, path, root, &mut links)?,
                 Err(reason) => Err(format!("{} {reason}", shown(&raw))),
             };
             problems.extend(added.err());
@@ -133,17 +133,17 @@ impl Tree {
             return Ok(Err(format!("{path} is there twice")));
         }
         let kind = match header.entry_type() {
-            tar::EntryType::Directory => Kind::Folder,
+            tar::EntryType::Directory => NodeKind::Folder,
             tar::EntryType::Regular | tar::EntryType::Continuous | tar::EntryType::GNUSparse => {
-                Kind::File(self.keep(entry)?)
+                NodeKind::File(self.keep(entry)?)
             }
             tar::EntryType::Symlink => match link_target(&link) {
-                Ok(target) => Kind::Symlink(target),
+                Ok(target) => NodeKind::Symlink(target),
                 Err(reason) => return Ok(Err(format!("{path} is a link {reason}"))),
             },
             tar::EntryType::Link => {
                 return Ok(match place(&link, root, "") {
-                    Ok(Place::Installed(target)) => {
+                    Ok(TreePart::Installed(target)) => {
                         links.push((path, target));
                         Ok(())
                     }
@@ -217,7 +217,7 @@ impl Tree {
     fn resolve_links(&mut self, links: Vec<(String, String)>, problems: &mut Vec<String>) {
         for (path, target) in links {
             match self.nodes.get(&target) {
-                Some(node) if matches!(node.kind, Kind::File(_)) => {
+                Some(node) if matches!(node.kind, NodeKind::File(_)) => {
                     let node = node.clone();
                     self.nodes.insert(path, node);
                 }
@@ -236,13 +236,13 @@ impl Tree {
                     break;
                 }
                 match self.nodes.get(above) {
-                    Some(node) if node.kind == Kind::Folder => break,
+                    Some(node) if node.kind == NodeKind::Folder => break,
                     Some(_) => {
                         problems.push(format!("{path} lies below {above}, which is no folder"));
                         break;
                     }
                     None => {
-                        let folder = Node { kind: Kind::Folder, mode: 0o755, mtime: 0 };
+                        let folder = Node { kind: NodeKind::Folder, mode: 0o755, mtime: 0 };
                         missing.insert(above.to_owned(), folder);
                         parent = above;
                     }
@@ -263,7 +263,7 @@ impl Tree {
     }
 }
 
-enum Place {
+enum TreePart {
     /// The folders around the tree.
     Nowhere,
     Licence(String),
@@ -272,7 +272,7 @@ enum Place {
 }
 
 /// Where an entry of the archive belongs: its name without the first two parts.
-fn place(name: &[u8], root: &str, licences: &str) -> Result<Place, &'static str> {
+fn place(name: &[u8], root: &str, licences: &str) -> Result<TreePart, &'static str> {
     let text = std::str::from_utf8(name).map_err(|_| "has a name that is not UTF-8")?;
     if text.len() > LONGEST_PATH || printable(text) != text {
         return Err("has a name that no package may have");
@@ -282,10 +282,10 @@ fn place(name: &[u8], root: &str, licences: &str) -> Result<Place, &'static str>
         return Err("has a name that no package may have");
     }
     Ok(match parts[..] {
-        [_, top, ref rest @ ..] if top == root => Place::Installed(format!("/{}", rest.join("/"))),
-        [_, top, name] if top == licences => Place::Licence(name.to_owned()),
-        [] | [_] => Place::Nowhere,
-        [_, top] if top == licences => Place::Nowhere,
+        [_, top, ref rest @ ..] if top == root => TreePart::Installed(format!("/{}", rest.join("/"))),
+        [_, top, name] if top == licences => TreePart::Licence(name.to_owned()),
+        [] | [_] => TreePart::Nowhere,
+        [_, top] if top == licences => TreePart::Nowhere,
         _ => return Err("lies outside of what was installed"),
     })
 }

@@ -26,7 +26,7 @@ pub(super) fn index(packages: &[&Package]) -> Result<Vec<IndexFile>, ArtifactErr
     let mut newest = 0;
     for package in packages {
         let header = artifact::rpm_header(&package.path)?;
-        let entry = Entry::new(package, &header).map_err(|error| ArtifactError::Malformed {
+        let entry = PackageEntry::new(package, &header).map_err(|error| ArtifactError::Malformed {
             path: package.path.clone(),
             reason: format!("its header is damaged: {error}"),
         })?;
@@ -75,7 +75,7 @@ fn gzip(content: &[u8]) -> Vec<u8> {
 }
 
 /// One package, as the three files have it.
-struct Entry<'a> {
+struct PackageEntry<'a> {
     package: &'a Package,
     header: &'a RpmHeader,
     name: String,
@@ -88,8 +88,8 @@ struct Entry<'a> {
     relations: Vec<(&'static str, Vec<Dependency>)>,
 }
 
-impl<'a> Entry<'a> {
-    fn new(package: &'a Package, header: &'a RpmHeader) -> Result<Entry<'a>, ::rpm::Error> {
+impl<'a> PackageEntry<'a> {
+    fn new(package: &'a Package, header: &'a RpmHeader) -> Result<PackageEntry<'a>, ::rpm::Error> {
         let metadata = &header.metadata;
         let files = metadata.get_file_entries()?;
         let kind = |file: &::rpm::FileEntry<'_>| match file.file_type() {
@@ -97,7 +97,7 @@ impl<'a> Entry<'a> {
             _ if file.flags().contains(FileFlags::GHOST) => Some("ghost"),
             _ => None,
         };
-        Ok(Entry {
+        Ok(PackageEntry {
             package,
             header,
             name: metadata.get_name()?.to_owned(),

@@ -65,7 +65,7 @@ pub(crate) struct Waiting {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+enum RunState {
     Ready,
     Running,
     /// Failed fast: what runs may end by itself.
@@ -78,7 +78,7 @@ enum State {
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     capacity: Capacity,
-    state: State,
+    state: RunState,
     /// By index: the plan's order, which is the order of starting among those whose needs are met.
     waiting: BTreeMap<usize, Waiting>,
     running: BTreeMap<usize, u64>,
@@ -95,7 +95,7 @@ impl Dispatcher {
         }
         Dispatcher {
             capacity: Capacity { slots: capacity.slots.max(1), ..capacity },
-            state: State::Ready,
+            state: RunState::Ready,
             waiting,
             running: BTreeMap::new(),
             worked: Duration::ZERO,
@@ -105,8 +105,8 @@ impl Dispatcher {
     pub(crate) fn handle(&mut self, input: Input) -> Vec<Action> {
         let mut actions = Vec::new();
         match (self.state, input) {
-            (State::Finished, _) => return actions,
-            (State::Ready, Input::Begin) => self.state = State::Running,
+            (RunState::Finished, _) => return actions,
+            (RunState::Ready, Input::Begin) => self.state = RunState::Running,
             (_, Input::Begin) => return actions,
             (_, Input::JobEnded { index, good, elapsed }) => {
                 if self.running.remove(&index).is_none() {
@@ -121,24 +121,27 @@ impl Dispatcher {
                     // Before all others are: what needed it has a reason of its own.
                     self.abandon_dependents(index, &mut actions);
                 }
-                if !good && self.capacity.fail_fast && self.state == State::Running {
-                    self.state = State::Draining;
+                if !good && self.capacity.fail_fast && self.state == RunState::Running {
+                    self.state = RunState::Draining;
                     self.abandon(Abandoned::FailFast(index), &mut actions);
                 }
             }
-            (State::Ready | State::Running | State::Draining, Input::Request(Request::Cancel)) => {
-                self.stop(State::Cancelling, Action::CancelAll, &mut actions);
+            (RunState::Ready | RunState::Running | RunState::Draining, Input::Request(Request::Cancel)) => {
+                self.stop(RunState::Cancelling, Action::CancelAll, &mut actions);
             }
-            (State::Ready | State::Running | State::Draining | State::Cancelling, Input::Request(Request::Kill)) => {
-                self.stop(State::Killing, Action::KillAll, &mut actions);
+            (
+                RunState::Ready | RunState::Running | RunState::Draining | RunState::Cancelling,
+                Input::Request(Request::Kill),
+            ) => {
+                self.stop(RunState::Killing, Action::KillAll, &mut actions);
             }
-            (State::Cancelling | State::Killing, Input::Request(_)) => return actions,
+            (RunState::Cancelling | RunState::Killing, Input::Request(_)) => return actions,
         }
-        if self.state == State::Running {
+        if self.state == RunState::Running {
             self.start(&mut actions);
         }
-        if self.waiting.is_empty() && self.running.is_empty() && self.state != State::Ready {
-            self.state = State::Finished;
+        if self.waiting.is_empty() && self.running.is_empty() && self.state != RunState::Ready {
+            self.state = RunState::Finished;
             actions.push(Action::Finish);
         }
         actions
@@ -189,7 +192,7 @@ impl Dispatcher {
         }
     }
 
-    fn stop(&mut self, state: State, action: Action, actions: &mut Vec<Action>) {
+    fn stop(&mut self, state: RunState, action: Action, actions: &mut Vec<Action>) {
         self.state = state;
         self.abandon(Abandoned::Cancelled, actions);
         if !self.running.is_empty() {
@@ -231,18 +234,18 @@ mod tests {
     }
 
     /// A dispatcher with two slots and three jobs, 0 and 1 running, brought to a state.
-    fn in_state(state: State) -> Dispatcher {
+    fn in_state(state: RunState) -> Dispatcher {
         let mut dispatcher = dispatcher(2, 100, true, &[1, 1, 1]);
-        if state == State::Ready {
+        if state == RunState::Ready {
             return dispatcher;
         }
         dispatcher.handle(Input::Begin);
         match state {
-            State::Ready | State::Running => {}
-            State::Draining => drop(dispatcher.handle(ended(0, false))),
-            State::Cancelling => drop(dispatcher.handle(CANCEL)),
-            State::Killing => drop(dispatcher.handle(KILL)),
-            State::Finished => {
+            RunState::Ready | RunState::Running => {}
+            RunState::Draining => drop(dispatcher.handle(ended(0, false))),
+            RunState::Cancelling => drop(dispatcher.handle(CANCEL)),
+            RunState::Killing => drop(dispatcher.handle(KILL)),
+            RunState::Finished => {
                 dispatcher.handle(CANCEL);
                 dispatcher.handle(ended(0, false));
                 dispatcher.handle(ended(1, false));
@@ -257,19 +260,19 @@ mod tests {
         use Action::{Abandon, CancelAll, Finish, KillAll};
         let abandoned = |index| Abandon(index, Abandoned::Cancelled);
         let all = [abandoned(0), abandoned(1), abandoned(2), Finish];
-        let table: [(State, Input, Vec<Action>, State); 12] = [
-            (State::Ready, CANCEL, all.to_vec(), State::Finished),
-            (State::Ready, KILL, all.to_vec(), State::Finished),
-            (State::Running, CANCEL, vec![abandoned(2), CancelAll], State::Cancelling),
-            (State::Running, KILL, vec![abandoned(2), KillAll], State::Killing),
-            (State::Draining, CANCEL, vec![CancelAll], State::Cancelling),
-            (State::Draining, KILL, vec![KillAll], State::Killing),
-            (State::Cancelling, CANCEL, vec![], State::Cancelling),
-            (State::Cancelling, KILL, vec![KillAll], State::Killing),
-            (State::Killing, CANCEL, vec![], State::Killing),
-            (State::Killing, KILL, vec![], State::Killing),
-            (State::Finished, CANCEL, vec![], State::Finished),
-            (State::Finished, KILL, vec![], State::Finished),
+        let table: [(RunState, Input, Vec<Action>, RunState); 12] = [
+            (RunState::Ready, CANCEL, all.to_vec(), RunState::Finished),
+            (RunState::Ready, KILL, all.to_vec(), RunState::Finished),
+            (RunState::Running, CANCEL, vec![abandoned(2), CancelAll], RunState::Cancelling),
+            (RunState::Running, KILL, vec![abandoned(2), KillAll], RunState::Killing),
+            (RunState::Draining, CANCEL, vec![CancelAll], RunState::Cancelling),
+            (RunState::Draining, KILL, vec![KillAll], RunState::Killing),
+            (RunState::Cancelling, CANCEL, vec![], RunState::Cancelling),
+            (RunState::Cancelling, KILL, vec![KillAll], RunState::Killing),
+            (RunState::Killing, CANCEL, vec![], RunState::Killing),
+            (RunState::Killing, KILL, vec![], RunState::Killing),
+            (RunState::Finished, CANCEL, vec![], RunState::Finished),
+            (RunState::Finished, KILL, vec![], RunState::Finished),
         ];
         for (state, input, actions, after) in table {
             let mut dispatcher = in_state(state);
@@ -282,7 +285,7 @@ mod tests {
     fn each_pair_of_signals_ends_all_jobs_once() {
         for first in [CANCEL, KILL] {
             for second in [CANCEL, KILL] {
-                for state in [State::Running, State::Draining, State::Cancelling, State::Killing] {
+                for state in [RunState::Running, RunState::Draining, RunState::Cancelling, RunState::Killing] {
                     let mut dispatcher = in_state(state);
                     let mut actions = dispatcher.handle(first);
                     actions.extend(dispatcher.handle(second));

@@ -59,18 +59,18 @@ fn untrusted(path: &Path, reason: String) -> ArchiveError {
 #[derive(Default)]
 struct Texts {
     text: Vec<u8>,
-    entries: Vec<Entry>,
+    entries: Vec<TextRange>,
 }
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct TextRange {
     start: u32,
     length: u32,
     value: u32,
 }
 
 impl Texts {
-    fn get(&self, entry: &Entry) -> &[u8] {
+    fn get(&self, entry: &TextRange) -> &[u8] {
         &self.text[entry.start as usize..][..entry.length as usize]
     }
 
@@ -79,10 +79,10 @@ impl Texts {
         let again = self.entries.last().filter(|last| self.get(last) == text).copied();
         let entry = again.unwrap_or_else(|| {
             self.text.extend_from_slice(text);
-            Entry { start: (self.text.len() - text.len()) as u32, length: text.len() as u32, value }
+            TextRange { start: (self.text.len() - text.len()) as u32, length: text.len() as u32, value }
         });
         if again.is_none_or(|last| last.value != value) {
-            self.entries.push(Entry { value, ..entry });
+            self.entries.push(TextRange { value, ..entry });
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Known, Maker, Manifest, StagedKind, modes, rules};
 use crate::artifact::Severity;
-use crate::artifact::contents::{Entry, EntryKind};
+use crate::artifact::contents::{EntryKind, PackagedFile};
 use crate::formats::elf::Looked;
 use crate::types::{Format, printable};
 
@@ -31,7 +31,7 @@ impl<'a> Comparison<'a> {
         Comparison { manifest, name, number, seen: Vec::new(), links: BTreeMap::new() }
     }
 
-    pub(in crate::artifact) fn visit(&mut self, entry: &Entry, tell: &mut Tell<'_>) {
+    pub(in crate::artifact) fn visit(&mut self, entry: &PackagedFile, tell: &mut Tell<'_>) {
         if entry.path == b"/" {
             return;
         }
@@ -116,7 +116,7 @@ impl<'a> Comparison<'a> {
         self.seen
     }
 
-    fn is_same_kind(&self, known: &Known, entry: &Entry) -> bool {
+    fn is_same_kind(&self, known: &Known, entry: &PackagedFile) -> bool {
         match (&known.staged.kind, entry.kind) {
             (StagedKind::File { .. }, EntryKind::File | EntryKind::HardLink)
             | (StagedKind::Folder, EntryKind::Folder)
@@ -130,7 +130,13 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn compare_mode(&self, known: &Known, entry: &Entry, shown: &str, error: &mut dyn FnMut(&'static str, String)) {
+    fn compare_mode(
+        &self,
+        known: &Known,
+        entry: &PackagedFile,
+        shown: &str,
+        error: &mut dyn FnMut(&'static str, String),
+    ) {
         let staged = &known.staged;
         if !entry.is_root() {
             let message = format!("{shown}: installed for root, package has {}:{}", entry.owner, entry.group);
@@ -174,7 +180,13 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    fn compare_content(&self, known: &Known, entry: &Entry, shown: &str, error: &mut dyn FnMut(&'static str, String)) {
+    fn compare_content(
+        &self,
+        known: &Known,
+        entry: &PackagedFile,
+        shown: &str,
+        error: &mut dyn FnMut(&'static str, String),
+    ) {
         let StagedKind::File { size, sha256 } = &known.staged.kind else { return };
         if entry.sha256 == Some(*sha256) || entry.unpacked == Some(*sha256) {
             return;

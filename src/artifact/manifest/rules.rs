@@ -1,7 +1,7 @@
 //! What the tools of a format do with files by themselves, and what of that a comparison has to know.
 
 use super::{Maker, Manifest};
-use crate::artifact::contents::{Entry, EntryKind, Start};
+use crate::artifact::contents::{EntryKind, PackagedFile, Start};
 use crate::formats::elf::Looked;
 use crate::types::Format;
 
@@ -58,7 +58,7 @@ pub(super) fn keys(path: &[u8]) -> Vec<Vec<u8>> {
 }
 
 /// Whether a file that was not installed is one that the format's own tools add.
-pub(super) fn is_added(manifest: &Manifest, package: usize, name: &str, entry: &Entry) -> bool {
+pub(super) fn is_added(manifest: &Manifest, package: usize, name: &str, entry: &PackagedFile) -> bool {
     let path = entry.path.as_slice();
     let own = |path: &[u8]| manifest.own.contains(&(package, path.to_vec()));
     if own(path) || (entry.is_ghost && below(path, b"/etc/alternatives")) {
@@ -124,7 +124,7 @@ pub(super) fn is_dropped(manifest: &Manifest, path: &[u8], is_folder: bool) -> b
 }
 
 /// Whether a tool may have changed a file's content; both are files of the same place.
-pub(super) fn may_change(manifest: &Manifest, installed: &[u8], entry: &Entry) -> bool {
+pub(super) fn may_change(manifest: &Manifest, installed: &[u8], entry: &PackagedFile) -> bool {
     let path = entry.path.as_slice();
     let is_stripped = matches!(entry.looked, Looked::Elf(_)) || ends(path, &[b".a"]);
     let is_script = matches!(entry.start, Start::Script(_));

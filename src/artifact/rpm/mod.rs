@@ -13,7 +13,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use super::RpmHeader;
-use super::contents::{Entry, EntryKind, Facts, Start, Visit};
+use super::contents::{EntryKind, Facts, PackagedFile, Start, Visit};
 use crate::formats;
 use crate::formats::compression::decompressed;
 use crate::formats::elf::Looked;
@@ -23,7 +23,7 @@ use crate::types::{Format, printable};
 
 /// A file of a header, with what its payload has to be.
 struct Listed {
-    entry: Entry,
+    entry: PackagedFile,
     /// With the kind of file.
     mode: u16,
     /// Files with the same device and inode are one.
@@ -233,7 +233,7 @@ fn listed(metadata: &PackageMetadata) -> Result<Vec<Listed>, String> {
         }
         let is_ghost = file.flags().contains(FileFlags::GHOST);
         let mode = u16::from(file.mode());
-        let entry = Entry {
+        let entry = PackagedFile {
             path: format!("{}{folder}{name}", if is_source { "/" } else { "" }).into_bytes(),
             kind,
             mode: u32::from(mode & 0o7777),
@@ -277,7 +277,7 @@ fn listed(metadata: &PackageMetadata) -> Result<Vec<Listed>, String> {
 ///
 /// # Errors
 /// When the header says different things of what is one file.
-fn linked(files: Vec<Listed>) -> Result<Vec<Entry>, String> {
+fn linked(files: Vec<Listed>) -> Result<Vec<PackagedFile>, String> {
     let mut with_content: HashMap<(u32, u32), Listed> = HashMap::new();
     let (mut entries, mut groups) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
     for file in files {
@@ -293,11 +293,11 @@ fn linked(files: Vec<Listed>) -> Result<Vec<Entry>, String> {
         else {
             continue;
         };
-        let same = |entry: &Entry| {
+        let same = |entry: &PackagedFile| {
             (entry.mode, entry.owner.clone(), entry.group.clone(), entry.size, entry.capabilities.clone())
         };
         if same(entry) != same(&file.entry) {
-            let path = |entry: &Entry| printable(&String::from_utf8_lossy(&entry.path));
+            let path = |entry: &PackagedFile| printable(&String::from_utf8_lossy(&entry.path));
             let (one, other) = (path(entry), path(&file.entry));
             return Err(format!("{one} and {other} are one file in its header, with different modes, owners or sizes"));
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use sha2::digest::DynDigest;
 
 use super::Listed;
-use crate::artifact::contents::{self, Entry, EntryKind};
+use crate::artifact::contents::{self, EntryKind, PackagedFile};
 use crate::formats::cpio::{self, Header};
 use crate::formats::rpm;
 use crate::types::printable;
@@ -96,7 +96,7 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
 }
 
 fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: &Path) -> Result<(), String> {
-    let Entry { path, looked, start, sha256, unpacked, .. } = &mut file.entry;
+    let PackagedFile { path, looked, start, sha256, unpacked, .. } = &mut file.entry;
     let path = printable(&String::from_utf8_lossy(path));
     let expected = file.digest.as_deref().ok_or_else(|| format!("its header has no digest of {path}"))?;
     let mut also = rpm::digest(algorithm).ok_or("its header has digests of a kind that farm does not know")?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use super::super::contents::{Entry, EntryKind};
+use super::super::contents::{EntryKind, PackagedFile};
 use super::tools::run;
 use super::*;
 use crate::types::testing::have;
@@ -93,7 +93,7 @@ fn staged(root: &Path, folder: &Path, seen: &mut BTreeMap<String, Seen>) {
 }
 
 /// What a package has, as [`staged`] says it; hard links as files, each to one that is there.
-fn packed(entries: Vec<Entry>, top: &str) -> BTreeMap<String, Seen> {
+fn packed(entries: Vec<PackagedFile>, top: &str) -> BTreeMap<String, Seen> {
     let files: Vec<Vec<u8>> =
         entries.iter().filter(|entry| entry.kind == EntryKind::File).map(|entry| entry.path.clone()).collect();
     let seen = entries.into_iter().filter_map(|entry| {

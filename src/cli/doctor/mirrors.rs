@@ -23,7 +23,7 @@ const ENOUGH_OF_INDEX: usize = 16 << 10;
 
 /// A mirror to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct AskedMirror {
     archive: String,
     url: Address,
     /// Who chose it.
@@ -69,7 +69,7 @@ fn places(
     flags: &[(String, String)],
     variables: &BTreeMap<String, String>,
     config: &Config,
-) -> Vec<Place> {
+) -> Vec<AskedMirror> {
     let mut configured = config.mirrors.clone();
     configured.extend(variables.clone());
     configured.extend(flags.iter().cloned());
@@ -99,7 +99,7 @@ fn places(
         })
         .map(|(archive, mirror)| {
             let suite = distros.iter().find_map(|distro| suite(distro, &archive));
-            Place { from: from(&archive, mirror.origin), suite, url: mirror.url, archive }
+            AskedMirror { from: from(&archive, mirror.origin), suite, url: mirror.url, archive }
         })
         .collect()
 }
@@ -113,7 +113,7 @@ fn suite(distro: &Distro, archive: &str) -> Option<String> {
     bootstrap.security.as_ref().filter(|security| security.archive == archive).map(|security| security.suite.clone())
 }
 
-async fn ask(client: &reqwest::Client, place: &Place) -> Result<Answer, String> {
+async fn ask(client: &reqwest::Client, place: &AskedMirror) -> Result<Answer, String> {
     let path = place.suite.as_ref().map(|suite| format!("/dists/{suite}/InRelease")).unwrap_or_default();
     let begun = Instant::now();
     if let Some(folder) = place.url.secret().strip_prefix("file://") {
@@ -162,7 +162,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     time.map(|time| time.and_utc()).or_else(|| DateTime::parse_from_rfc2822(text).ok().map(|time| time.to_utc()))
 }
 
-fn check(place: &Place, answer: &Result<Answer, String>, now: DateTime<Utc>) -> Check {
+fn check(place: &AskedMirror, answer: &Result<Answer, String>, now: DateTime<Utc>) -> Check {
     const NAME: &str = "mirror";
     let shown = format!("{}: {} ({})", place.archive, place.url, place.from);
     match answer {
@@ -218,8 +218,8 @@ mod tests {
         time(text).unwrap()
     }
 
-    fn place() -> Place {
-        Place {
+    fn place() -> AskedMirror {
+        AskedMirror {
             archive: "debian".to_owned(),
             url: "http://ada:secret@m.example.org/debian".into(),
             from: "--mirror".to_owned(),

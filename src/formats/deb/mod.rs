@@ -116,8 +116,8 @@ impl Control {
             let name = String::from_utf8_lossy(&member.path[1..]).into_owned();
             let shown = printable(&name);
             match member.kind {
-                tarball::Kind::Folder if name.is_empty() => return Ok(()),
-                tarball::Kind::File if !name.contains('/') => {}
+                tarball::MemberKind::Folder if name.is_empty() => return Ok(()),
+                tarball::MemberKind::File if !name.contains('/') => {}
                 _ => return Err(format!("its control.tar has {shown}, which is no file at its top")),
             }
             left = left.checked_sub(member.size).ok_or("its control.tar is unreasonably large")?;

@@ -13,7 +13,7 @@ const LONGEST_NAME: u64 = 4096;
 const MOST_PADDING: u64 = 1 << 20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum MemberKind {
     File,
     HardLink,
     Symlink,
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 pub(crate) struct Member {
     /// With one leading slash and none at the end, however it is written: `./usr/x`, `usr/x`, `/usr/x`.
     pub(crate) path: Vec<u8>,
-    pub(crate) kind: Kind,
+    pub(crate) kind: MemberKind,
     pub(crate) mode: u32,
     pub(crate) owner: String,
     pub(crate) group: String,
@@ -110,11 +110,11 @@ fn member(header: &tar::Header, long_name: Option<Vec<u8>>, long_link: Option<Ve
         b'0' | 0 if name.ends_with(b"/") => {
             return Err(format!("has {}, which is a file by its type and a directory by its name", shown()));
         }
-        b'0' | 0 => Kind::File,
-        b'1' => Kind::HardLink,
-        b'2' => Kind::Symlink,
-        b'3' | b'4' | b'6' => Kind::Special,
-        b'5' => Kind::Folder,
+        b'0' | 0 => MemberKind::File,
+        b'1' => MemberKind::HardLink,
+        b'2' => MemberKind::Symlink,
+        b'3' | b'4' | b'6' => MemberKind::Special,
+        b'5' => MemberKind::Folder,
         b'x' | b'g' => {
             return Err(format!("has a PAX header ({}), which dpkg does not read and others do", shown()));
         }
@@ -125,7 +125,7 @@ fn member(header: &tar::Header, long_name: Option<Vec<u8>>, long_link: Option<Ve
     };
     let size = header.entry_size().map_err(damaged)?;
     // dpkg takes for a header what tar takes for their content.
-    if kind != Kind::File && size != 0 {
+    if kind != MemberKind::File && size != 0 {
         return Err(format!("has content for {}, which is no file", shown()));
     }
     let owner = account(header.uid().map_err(damaged)?, header.username_bytes());
@@ -138,15 +138,15 @@ fn member(header: &tar::Header, long_name: Option<Vec<u8>>, long_link: Option<Ve
     let owner = owner.map_err(|both| unclear(both, "user"))?;
     let group = group.map_err(|both| unclear(both, "group"))?;
     let link = match kind {
-        Kind::HardLink | Kind::Symlink => {
+        MemberKind::HardLink | MemberKind::Symlink => {
             long_link.or_else(|| header.link_name_bytes().map(|link| link.into_owned())).unwrap_or_default()
         }
         _ => Vec::new(),
     };
-    if link.is_empty() && matches!(kind, Kind::HardLink | Kind::Symlink) {
+    if link.is_empty() && matches!(kind, MemberKind::HardLink | MemberKind::Symlink) {
         return Err(format!("has the link {}, which points to nothing", shown()));
     }
-    let link = if kind == Kind::HardLink { normal(&link) } else { link };
+    let link = if kind == MemberKind::HardLink { normal(&link) } else { link };
     let mode = header.mode().map_err(damaged)? & 0o7777;
     Ok(Member { path: normal(&name), kind, mode, owner, group, link, size })
 }
