@@ -7,6 +7,7 @@ pub mod mirror;
 
 mod advice;
 mod choice;
+mod error;
 mod index;
 mod packages;
 mod release;
@@ -22,6 +23,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use choice::Choice;
+pub use error::ArchiveError;
 pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
 pub(crate) use packages::{Index, Package, installed};
@@ -390,53 +392,6 @@ impl Progress for Share<'_> {
             self.done.fetch_add(done.wrapping_sub(before), Ordering::Relaxed).wrapping_add(done.wrapping_sub(before));
         self.progress.progress("packages", sum.min(self.total), self.total);
     }
-}
-
-/// Why an archive gave no answer, or none that can be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ArchiveError {
-    /// A file of the archive cannot be fetched.
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// Wrongly signed, expired, or not what the signed file says: never retried.
-    #[error("{what} cannot be trusted: {reason}")]
-    Untrusted {
-        /// The file concerned, as a URL or a path in the archive.
-        what: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The archive is honest but does not have it: an architecture that it does not carry.
-    #[error("the archive has no {what}")]
-    Absent {
-        /// What was looked for, as it reads after "the archive has no".
-        what: String,
-    },
-    /// Nothing says where its archive is, or how to trust it.
-    #[error("the archive of {distro} is not known: {reason}")]
-    Undescribed {
-        /// The id of the distribution: `debian-12`.
-        distro: String,
-        /// What its definition lacks.
-        reason: String,
-    },
-    /// No set of packages meets all requirements together.
-    #[error("packages cannot be chosen: {reason}")]
-    Unsolvable {
-        /// The solver's explanation, with the packages in conflict.
-        reason: String,
-    },
-    /// The cache, or a file in it, cannot be read or written.
-    #[error("cannot use {}", .path.display())]
-    Io {
-        /// The file or folder concerned.
-        path: PathBuf,
-        /// The answer of the operating system.
-        source: std::io::Error,
-    },
-    /// The run was cancelled before the archive was read.
-    #[error("cancelled")]
-    Cancelled,
 }
 
 #[cfg(test)]
