@@ -33,6 +33,12 @@ pub(crate) fn without_epoch(version: &str) -> &str {
     version.split_once(':').map_or(version, |(_, rest)| rest)
 }
 
+/// The project's part of the version of a .deb: `2.10` of `1:2.10-3`.
+pub(crate) fn upstream(version: &str) -> &str {
+    let version = without_epoch(version);
+    version.rsplit_once('-').map_or(version, |(upstream, _)| upstream)
+}
+
 /// Whether a format takes it for a version. rpm's may be without a release.
 ///
 /// # Errors

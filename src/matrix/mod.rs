@@ -64,7 +64,7 @@ pub fn expand(
 ) -> Result<Vec<Target>, MatrixError> {
     let spec = recipe.matrices.get(matrix).ok_or_else(|| unknown_matrix(recipe, matrix))?;
     let mut problems = Vec::new();
-    let distros = choose_distros(spec, catalogue, &mut problems);
+    let distros = choose_distros(&spec.distros, catalogue, &mut problems);
     let exclude = parse_excludes(spec, catalogue, &mut problems);
     let mut targets = expand_on(recipe, spec, &distros, catalogue, engine_arch, problems)?;
     targets.retain(|target| !exclude.iter().any(|pattern| pattern.matches(target)));
@@ -99,9 +99,9 @@ pub fn distros_named<'a>(
     patterns: &[String],
     catalogue: &'a Catalogue,
 ) -> Result<Vec<&'a Arc<Distro>>, (String, String)> {
-    let distros = patterns.iter().map(|pattern| (pattern.clone(), 0..0)).collect();
+    let patterns: Vec<(String, Range<usize>)> = patterns.iter().map(|pattern| (pattern.clone(), 0..0)).collect();
     let mut problems = Vec::new();
-    let chosen = choose_distros(&MatrixSpec { distros, ..MatrixSpec::default() }, catalogue, &mut problems);
+    let chosen = choose_distros(&patterns, catalogue, &mut problems);
     match problems.into_iter().next() {
         None => Ok(chosen),
         Some(problem) => {
@@ -157,13 +157,13 @@ fn expand_on(
 }
 
 fn choose_distros<'a>(
-    spec: &MatrixSpec,
+    patterns: &[(String, Range<usize>)],
     catalogue: &'a Catalogue,
     problems: &mut Vec<Problem>,
 ) -> Vec<&'a Arc<Distro>> {
     let mut chosen = Vec::new();
     let mut seen = BTreeSet::new();
-    for (pattern, span) in &spec.distros {
+    for (pattern, span) in patterns {
         let mut known = false;
         for distro in catalogue.iter().filter(|distro| glob_matches(pattern, &distro.id)) {
             known = true;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::document::{self, KeyValue, Table, Value};
 use super::environment;
 use super::keys;
+use super::matrices;
 use super::overrides::{self, Override, Term};
 use super::reader::{Problems, Section};
 use super::scripts;
@@ -116,7 +117,7 @@ impl RecipeFile {
         let problems = Problems::new(&text);
         let whole = scripts::inlined(&written, &root, &problems);
         Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
-        let matrices = sections::read_matrices(&whole, &problems);
+        let matrices = matrices::read_matrices(&whole, &problems);
         let variants: Vec<&str> =
             matrices.values().flat_map(|matrix| matrix.variants.keys()).map(String::as_str).collect();
         let overrides = read_overrides(&whole, &variants, &problems);

@@ -1,6 +1,8 @@
 //! The keys that each table of a recipe may have, where a misplaced one may belong, and what other tools call them. Types
 //! and meanings are in `schema`.
 
+use std::sync::Arc;
+
 /// The keys of one kind of table, in the order in which people write them.
 #[derive(Debug)]
 pub(crate) struct Schema {
@@ -138,6 +140,11 @@ pub(crate) static PACKAGING: Schema =
 pub(crate) static MATRIX: Schema = Schema { title: "[matrix]", keys: &["distros", "arches", "exclude", "variants"] };
 pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires", "network"] };
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
+
+/// Whether the way to a value begins with these keys; `*` is any name.
+pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
+    keys.len() <= path.len() && keys.iter().zip(path).all(|(key, at)| *key == "*" || *key == &**at)
+}
 
 /// Where a misplaced key may belong, most likely first.
 pub(crate) static PLACES: [&Schema; 14] = [

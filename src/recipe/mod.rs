@@ -14,6 +14,7 @@ mod document;
 mod environment;
 mod file;
 mod keys;
+mod matrices;
 mod merged;
 mod model;
 mod overrides;

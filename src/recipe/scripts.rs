@@ -51,16 +51,13 @@ fn within(table: &Table, root: &Path, problems: &Problems<'_>, path: &mut Vec<Ar
     whole
 }
 
-/// In the recipe itself or in one of its overrides.
-fn is_script(path: &[Arc<str>]) -> bool {
+/// Whether a script stands there, in the recipe itself or in one of its overrides.
+pub(crate) fn is_script(path: &[Arc<str>]) -> bool {
     let path = match path {
         [first, _, rest @ ..] if &**first == "override" => rest,
         path => path,
     };
-    let is = |place: &&[&str]| {
-        place.len() == path.len() && place.iter().zip(path).all(|(part, key)| *part == "*" || *part == &**key)
-    };
-    PLACES.iter().any(is)
+    PLACES.iter().any(|place| place.len() == path.len() && keys::begins_with(path, place))
 }
 
 fn script(key: &str, node: &Node, named: &Table, root: &Path, problems: &Problems<'_>) -> Option<String> {

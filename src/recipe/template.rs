@@ -8,9 +8,9 @@ use std::sync::Arc;
 use minijinja::value::Value as Given;
 use minijinja::{Environment, UndefinedBehavior};
 
-use super::Selection;
 use super::document::{KeyValue, Node, Table, Value};
 use super::reader::Problems;
+use super::{Selection, keys, scripts};
 use crate::types::{Arch, Format, nearest};
 
 /// All variables but those of the variant, as `docs/recipe.md` lists them.
@@ -20,19 +20,12 @@ const NAMES: [&str; 9] =
 /// Steps that a template may take: enough for any string that a person writes, and an end to every loop.
 const FUEL: u64 = 50_000;
 
-/// Keys whose strings are no templates, with the tables that they stand in; `*` is any name.
-const PLAIN: [&[&str]; 12] = [
+/// Keys whose strings are no templates, beside those of scripts, with the tables that they stand in; `*` is any name.
+const PLAIN: [&[&str]; 5] = [
     &["package", "name"],
     &["package", "version"],
     &["package", "architecture"],
-    &["package", "scripts"],
     &["packages", "*", "architecture"],
-    &["packages", "*", "scripts"],
-    &["build", "build"],
-    &["build", "check"],
-    &["build", "install"],
-    &["packaging", "prepare"],
-    &["test", "script"],
     &["limits"],
 ];
 
@@ -118,9 +111,7 @@ pub(crate) fn literal(text: &str) -> String {
 }
 
 fn is_plain(path: &[Arc<str>]) -> bool {
-    PLAIN.iter().any(|plain| {
-        plain.len() <= path.len() && plain.iter().zip(path).all(|(part, key)| *part == "*" || *part == &**key)
-    })
+    scripts::is_script(path) || PLAIN.iter().any(|plain| keys::begins_with(path, plain))
 }
 
 /// Whether any string below is a template: only then does a recipe differ by more than its overrides.

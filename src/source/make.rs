@@ -121,7 +121,8 @@ fn lfs_warning(first: &str, count: usize) -> (String, String) {
         n => format!("and {} more files are Git LFS pointers", n - 1),
     };
     let sentence = format!(
-        "{first} {others}, which farm does not follow: the build sees a few lines of text instead (in a work tree, `git lfs pull` gets the files)"
+        "{first} {others}, which farm does not follow: the build sees a few lines of text instead (in a work tree, \
+         `git lfs pull` gets the files)"
     );
     ("lfs-pointer".to_owned(), sentence)
 }

@@ -1,6 +1,7 @@
 //! A `debian/` folder that the project brings: what its control file says of the package, and that it is there.
 
 use crate::formats::deb822::{self, field};
+use crate::formats::version::upstream;
 use crate::init::draft::Draft;
 use crate::init::text::{is_version, one_line};
 use crate::init::tree::Tree;
@@ -35,7 +36,5 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
 pub(super) fn version(tree: &Tree, draft: &Draft) -> Option<String> {
     let changelog = tree.text(&format!("{}/changelog", draft.debian.as_deref()?))?;
     let (version, _) = changelog.split_once('(')?.1.split_once(')')?;
-    let version = version.split_once(':').map_or(version, |(_, version)| version);
-    let version = version.rsplit_once('-').map_or(version, |(version, _)| version);
-    Some(version.to_owned()).filter(|version| is_version(version))
+    Some(upstream(version).to_owned()).filter(|version| is_version(version))
 }

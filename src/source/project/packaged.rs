@@ -4,6 +4,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::formats::version;
+use crate::types::Format;
+
+/// The tags that are read.
+const TAGS: [&str; 4] = ["name", "version", "release", "epoch"];
+/// Macros that one text is expanded through, those within macros included: no honest .spec comes near it.
+const MOST_MACROS: usize = 1_000;
+
 /// A version as packages have it, and the part of it that is the project's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packaged {
@@ -20,13 +28,10 @@ pub(super) fn of_changelog(content: &str) -> Result<Packaged, String> {
     let line = content.lines().find(|line| !line.trim().is_empty()).ok_or("it is empty")?;
     let version = line.split_once(" (").and_then(|(_, rest)| rest.split_once(')')).map(|(version, _)| version.trim());
     let version = version.ok_or("it does not begin with `NAME (VERSION) …`")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '+' | '~' | '-' | ':');
-    let after = version.split_once(':').map_or(version, |(_, after)| after);
-    if !after.starts_with(|c: char| c.is_ascii_digit()) || !version.chars().all(plain) {
+    if version::check(Format::Deb, version).is_err() {
         return Err(format!("its first version, `{}`, is none to dpkg", crate::types::printable(version)));
     }
-    let upstream = after.rsplit_once('-').map_or(after, |(upstream, _)| upstream);
-    Ok(Packaged { whole: version.to_owned(), upstream: upstream.to_owned() })
+    Ok(Packaged { whole: version.to_owned(), upstream: version::upstream(version).to_owned() })
 }
 
 /// Of a .spec, with macros from outside.
@@ -38,9 +43,9 @@ pub(super) fn of_spec(content: &str, defined: &BTreeMap<String, String>) -> Resu
     let tag = |name: &str| match tags.get(name) {
         None => Ok(None),
         Some(None) => Err(format!("its {name} stands under a condition")),
-        Some(Some(text)) => {
-            expand(text, &macros, 0).map(Some).map_err(|unknown| format!("its {name} is computed: `{unknown}`"))
-        }
+        Some(Some(text)) => expand(text, &macros, 0, &mut { MOST_MACROS })
+            .map(Some)
+            .map_err(|unknown| format!("its {name} is computed: `{unknown}`")),
     };
     let upstream = tag("version")?.ok_or("it has no Version")?;
     let release = tag("release").ok().flatten();
@@ -82,7 +87,7 @@ pub(super) fn elsewhere(project: &Path, file: &str) -> Vec<String> {
 /// What stands before the first section of a .spec.
 struct Preamble<'a> {
     /// By their names in lower-case letters; none for what stands under a condition.
-    tags: BTreeMap<String, Option<&'a str>>,
+    tags: BTreeMap<&'static str, Option<&'a str>>,
     /// None for what is not known.
     macros: BTreeMap<&'a str, Option<&'a str>>,
 }
@@ -110,18 +115,13 @@ impl<'a> Preamble<'a> {
                 }
                 _ => {
                     let Some((name, value)) = line.split_once(':') else { continue };
-                    let name = name.trim().to_ascii_lowercase();
-                    if ["name", "version", "release", "epoch"].contains(&name.as_str()) {
-                        let value = value.trim();
-                        let unknown = depth > 0 || preamble.tags.contains_key(&name);
-                        preamble.tags.insert(name.clone(), (!unknown).then_some(value));
-                        let known = match name.as_str() {
-                            "name" => "name",
-                            "version" => "version",
-                            "release" => "release",
-                            _ => continue,
-                        };
-                        preamble.macros.insert(known, (!unknown).then_some(value));
+                    let Some(tag) = TAGS.into_iter().find(|tag| name.trim().eq_ignore_ascii_case(tag)) else {
+                        continue;
+                    };
+                    let known = (depth == 0 && !preamble.tags.contains_key(tag)).then_some(value.trim());
+                    preamble.tags.insert(tag, known);
+                    if tag != "epoch" {
+                        preamble.macros.insert(tag, known);
                     }
                 }
             }
@@ -130,11 +130,11 @@ impl<'a> Preamble<'a> {
     }
 }
 
-/// A text with its macros in place; `%{?dist}` stays when nobody has defined it.
+/// A text with its macros in place; `%{?dist}` stays when nobody has defined it. `left` is how many macros may still follow.
 ///
 /// # Errors
 /// The macro that is not known.
-fn expand(text: &str, macros: &BTreeMap<&str, Option<&str>>, depth: usize) -> Result<String, String> {
+fn expand(text: &str, macros: &BTreeMap<&str, Option<&str>>, depth: usize, left: &mut usize) -> Result<String, String> {
     const DEEPEST: usize = 16;
     let mut out = String::new();
     let mut rest = text;
@@ -153,21 +153,20 @@ fn expand(text: &str, macros: &BTreeMap<&str, Option<&str>>, depth: usize) -> Re
                 (&rest[..end + 2], &inside[..end])
             }
             None => {
-                let end = rest
-                    .trim_start_matches('?')
-                    .find(|c| !is_word(c))
-                    .map_or(rest.len(), |end| end + rest.len() - rest.trim_start_matches('?').len());
+                let begin = rest.len() - rest.trim_start_matches('?').len();
+                let end = rest[begin..].find(|c| !is_word(c)).map_or(rest.len(), |end| begin + end);
                 (&rest[..end], &rest[..end])
             }
         };
         rest = &rest[written.len()..];
         let unknown = || format!("%{written}");
         let name = name.strip_prefix('?').unwrap_or(name);
-        if name.is_empty() || !name.chars().all(is_word) || depth > DEEPEST {
+        if name.is_empty() || !name.chars().all(is_word) || depth > DEEPEST || *left == 0 {
             return Err(unknown());
         }
+        *left -= 1;
         match macros.get(name) {
-            Some(Some(body)) => out.push_str(&expand(body, macros, depth + 1)?),
+            Some(Some(body)) => out.push_str(&expand(body, macros, depth + 1, left)?),
             None if name == "dist" => out.push_str("%{?dist}"),
             None if name == "nil" => {}
             // A distribution may have it, also where it is wanted only if there.
@@ -265,5 +264,9 @@ mod tests {
         );
         spec("%if 0\n%global up 1\n%endif\nVersion: %up\nRelease: 1", &[], Err("its version is computed: `%up`"));
         spec("%global up %up\nVersion: %up\nRelease: 1", &[], Err("its version is computed: `%up`"));
+        // Ten macros of ten each: more than anybody waits for.
+        let grown: String = (1..10).map(|n| format!("%global m{n} {}\n", format!("%m{}", n - 1).repeat(10))).collect();
+        let text = format!("%global m0 %nil\n{grown}Version: 1%m9\nRelease: 1");
+        spec(&text, &[], Err("its version is computed: `%m0`"));
     }
 }
