@@ -32,7 +32,7 @@ pub enum ArtifactKind {
     Debug,
     /// .src.rpm, .dsc and its files.
     Source,
-    /// .changes, .buildinfo.
+    /// .changes, .buildinfo, modules.json.
     Metadata,
 }
 

@@ -17,6 +17,7 @@ mod maintainer;
 mod managers;
 mod members;
 mod model;
+mod modules;
 mod offers;
 mod own;
 mod rpm;
@@ -55,6 +56,7 @@ pub(crate) use model::{
     SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout, Step, TestSetup, UpgradeSetup,
 };
 pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
+pub(crate) use modules::MODULES_ROOT;
 pub(crate) use offers::{Offer, Wish, names_in, offers};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub use target_recipe::TargetRecipe;
@@ -107,10 +109,11 @@ pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap
 /// What must be the same when a job is built again are the packages themselves (.deb, .rpm, .src.rpm). A .buildinfo
 /// records when and where it was made, and a .changes its checksum.
 pub(crate) fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
-    match distro.format {
+    let packaging = match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
-    }
+    };
+    modules::with_modules(packaging, recipe)
 }
 
 /// The version of the packages as their format writes it: `1:2.10-1~deb12`, `1:2.10-1.el9`. None where the project's own
@@ -134,7 +137,7 @@ pub(crate) fn is_own(recipe: &Recipe, format: Format) -> bool {
 /// As [`generate`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
 /// but a shell.
 pub(crate) fn staging(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
-    assembly::packaging(recipe, distro, source_date_epoch)
+    modules::with_modules(assembly::packaging(recipe, distro, source_date_epoch), recipe)
 }
 
 pub(crate) fn environment_probe(recipe: &TargetRecipe, format: Format) -> EnvironmentProbe {

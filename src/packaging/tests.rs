@@ -122,6 +122,7 @@ fn recipe() -> Recipe {
             patches: vec![Patch { path: "patches/fix it.diff".to_owned(), strip: 1 }],
             fuzz: 0,
         }],
+        modules: BTreeMap::new(),
         build: Build {
             requires: strings(&["zlib >= 1.2", "make"]),
             env: BTreeMap::from([("GREETING".to_owned(), "it's 100%".to_owned())]),

@@ -22,6 +22,7 @@ pub(crate) static FILE: Schema = Schema {
     keys: &[
         "package",
         "sources",
+        "modules",
         "build",
         "environment",
         "packages",
@@ -34,7 +35,7 @@ pub(crate) static FILE: Schema = Schema {
 };
 pub(crate) static OVERRIDE: Schema = Schema {
     title: "[override.SELECTOR]",
-    keys: &["package", "sources", "build", "environment", "packages", "packaging", "test", "limits"],
+    keys: &["package", "sources", "modules", "build", "environment", "packages", "packaging", "test", "limits"],
 };
 pub(crate) static PACKAGE: Schema = Schema {
     title: "[package]",
@@ -105,6 +106,7 @@ pub(crate) static SOURCE: Schema = Schema {
         "fuzz",
     ],
 };
+pub(crate) static MODULES: Schema = Schema { title: "[modules]", keys: &["cargo", "go", "npm", "pip"] };
 pub(crate) static BUILD: Schema =
     Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network", "strip"] };
 pub(crate) static ENVIRONMENT: Schema =
@@ -147,10 +149,11 @@ pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
 }
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 14] = [
+pub(crate) static PLACES: [&Schema; 15] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
+    &MODULES,
     &TEST,
     &LIMITS,
     &MATRIX,

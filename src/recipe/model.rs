@@ -15,6 +15,8 @@ pub struct Recipe {
     pub(crate) root: PathBuf,
     pub(crate) package: Package,
     pub(crate) sources: Vec<Source>,
+    /// Lock files by ecosystem, as paths in the source tree.
+    pub(crate) modules: BTreeMap<Ecosystem, Vec<String>>,
     pub(crate) build: Build,
     /// Where the steps run; none: in the target's own distribution.
     pub(crate) environment: Option<Environment>,
@@ -188,6 +190,30 @@ pub(crate) enum Origin {
         /// Each at the commit that this one records.
         submodules: bool,
     },
+}
+
+/// The modules of one language and its tools: a key of `[modules]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Ecosystem {
+    Cargo,
+    Go,
+    Npm,
+    Pip,
+}
+
+impl Ecosystem {
+    pub(crate) const ALL: [Ecosystem; 4] = [Ecosystem::Cargo, Ecosystem::Go, Ecosystem::Npm, Ecosystem::Pip];
+
+    /// As recipes write it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            Ecosystem::Cargo => "cargo",
+            Ecosystem::Go => "go",
+            Ecosystem::Npm => "npm",
+            Ecosystem::Pip => "pip",
+        }
+    }
 }
 
 /// `[build]`: scripts are POSIX sh run with `-e` in the source tree as an unprivileged user.

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE,
-    PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, MODULES, OVERRIDE,
+    PACKAGE, PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -65,6 +65,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
             ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
+            ("modules", Table(&MODULES), "What languages' own tools would fetch, as lock files pin it."),
             ("build", Table(&BUILD), "Requirements and scripts."),
             ("environment", Table(&ENVIRONMENT), "Where the steps run, when not in the target's own distribution."),
             ("packages", Named(&SUB_PACKAGE), "Split packages; what no pattern takes belongs to the main package."),
@@ -83,6 +84,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         keys: &[
             ("package", Table(&PACKAGE), "As [package], where it differs."),
             ("sources", Tables(&SOURCE), "Sources instead of all others."),
+            ("modules", Table(&MODULES), "As [modules], where they differ."),
             ("build", Table(&BUILD), "As [build], where it differs."),
             ("environment", Table(&ENVIRONMENT), "Another environment; an empty one is the target's own distribution."),
             ("packages", Named(&SUB_PACKAGE), "As [packages.KEY], where they differ."),
@@ -262,6 +264,18 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("install", TextOr(&SCRIPT_FILE), "Installs below $DESTDIR."),
             ("network", Boolean, "Leaves the network on while building."),
             ("strip", BooleanOrTexts, "Whether symbols leave the packages; patterns name files that stay as they are."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &MODULES,
+        name: "modules",
+        meaning: "Lock files in the source tree: what they pin is fetched before the build, which needs no network.",
+        keys: &[
+            ("cargo", Texts, "Rust: Cargo.lock."),
+            ("go", Texts, "Go: go.sum."),
+            ("npm", Texts, "Node: package-lock.json or npm-shrinkwrap.json."),
+            ("pip", Texts, "Python: requirements.txt with hashes, pylock.toml, uv.lock or poetry.lock."),
         ],
         required: &[],
     },

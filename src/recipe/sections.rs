@@ -15,8 +15,8 @@ use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, FromProject, MaintainerScripts, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch, Recipe,
-    RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
+    Build, Ecosystem, FromProject, MaintainerScripts, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch,
+    Recipe, RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -76,6 +76,7 @@ pub(crate) fn read_recipe(
         sources.push(source);
         open.series.extend(series.map(|series| (number, series)));
     }
+    let modules = file.sub("modules", &keys::MODULES, "[modules]").map(|section| read_modules(&section));
     let build_section = file.sub("build", &keys::BUILD, "[build]");
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
     let environment =
@@ -88,7 +89,9 @@ pub(crate) fn read_recipe(
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
     let variant = BTreeMap::new();
-    let recipe = Recipe { root, package, sources, build, environment, packages, packaging, test, limits, variant };
+    let modules = modules.unwrap_or_default();
+    let recipe =
+        Recipe { root, package, sources, modules, build, environment, packages, packaging, test, limits, variant };
     if let Some(format) = format {
         let span = build_section.map(|section| section.span).or_else(|| header_of(table, "package"));
         require_install(&recipe, format, span.unwrap_or(0..0), problems);
@@ -389,6 +392,11 @@ pub(super) fn stray(section: &Section<'_>, keys: &[&str], beside: &str, kind: &s
             );
         }
     }
+}
+
+fn read_modules(section: &Section<'_>) -> BTreeMap<Ecosystem, Vec<String>> {
+    let read = |ecosystem: Ecosystem| (ecosystem, section.strings(ecosystem.key(), values::inner_path));
+    Ecosystem::ALL.into_iter().map(read).filter(|(_, files)| !files.is_empty()).collect()
 }
 
 fn read_build(section: &Section<'_>) -> Build {

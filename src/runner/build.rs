@@ -113,6 +113,10 @@ async fn upload(
     let files: Vec<(String, Content)> =
         packaging.files.iter().map(|file| (format!("{BUILD_ROOT}/{}", file.path), Content::of(file))).collect();
     put(work, container, &root, source::upload(&ready.sources, what, BUILD_UID)).await?;
+    if let Some(modules) = &ready.modules {
+        let folder = packaging::MODULES_ROOT.to_owned();
+        put(work, container, &root, source::upload(modules, Upload::Tree { folder }, BUILD_UID)).await?;
+    }
     if !ready.sources.patches.is_empty() {
         let patches = source::upload(&ready.sources, Upload::Patches { folder: patches }, BUILD_UID);
         put(work, container, &root, patches).await?;

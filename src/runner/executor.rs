@@ -17,7 +17,7 @@ use super::outcome::{self, JobError, internal_error, log_failed};
 use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
-use super::{build, former_links, hints, inspect, install_test, prepare, results, summary};
+use super::{build, former_links, hints, inspect, install_test, modules, prepare, results, summary};
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
@@ -196,7 +196,8 @@ impl Work<'_> {
             blocking(move || results::clear(&again)).await?;
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
-        let Inspection { artifacts, findings, wanted } = inspect::inspect(self, results).await?;
+        let Inspection { mut artifacts, findings, wanted } = inspect::inspect(self, results).await?;
+        artifacts.extend(modules::listed(&ready, &folder).await?);
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
         if let Some(setup) = &self.job.test {

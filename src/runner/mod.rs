@@ -14,6 +14,7 @@
 //!     assemble     packages of an installed tree, where the image makes none
 //!   former_links what the packages have to replace beyond the recipe
 //!   inspect      the check of the packages
+//!   modules      the list of what lock files have pinned
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to upgrade from
 //!   hints        what a failure may lack, by what it printed
@@ -55,6 +56,7 @@ mod install_test;
 mod job_events;
 mod journal;
 mod log;
+mod modules;
 mod outcome;
 mod phases;
 mod prepare;

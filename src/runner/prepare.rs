@@ -15,7 +15,7 @@ use crate::event::Outcome;
 use crate::image::{Base, DockerfileImage, FileContent, Install};
 use crate::packaging::StepKind;
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
-use crate::source::{self, Context, Prepared};
+use crate::source::{self, Context, Prepared, SourceError};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
 const LEAST_PATIENCE: Duration = Duration::from_secs(45 * 60);
@@ -23,6 +23,8 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(45 * 60);
 #[derive(Debug)]
 pub(crate) struct Ready {
     pub(crate) sources: Prepared,
+    /// Where the recipe names lock files.
+    pub(crate) modules: Option<Prepared>,
     /// What the packages are tested in; none when neither builder nor test wants it.
     pub(crate) base: Option<Base>,
     /// The id of the image that the steps run in.
@@ -61,14 +63,13 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let (shared, job) = (work.shared, work.job);
     let package = &job.recipe.package;
     let progress = work.journal.progress();
-    let fetched = shared.sources.prepare(
-        &job.recipe.root,
-        &package.name,
-        &package.version,
-        &job.recipe.sources,
-        &progress,
-        cancel,
-    );
+    let fetched = async {
+        let (root, sources) = (&job.recipe.root, &job.recipe.sources);
+        let fetched = shared.sources.prepare(root, &package.name, &package.version, sources, &progress, cancel).await?;
+        let (wanted, arch) = (&job.recipe.modules, job.target.arch);
+        let modules = shared.sources.modules(&fetched, wanted, arch, &progress, cancel).await?;
+        Ok::<_, SourceError>((fetched, modules))
+    };
     let events = work.events.clone();
     let warn = move |message: String| events.send(JobEvent::Warning(message));
     let environment = job.environment.as_deref();
@@ -76,7 +77,7 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
     let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, set_packages.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
-    let sources = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
+    let (sources, modules) = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
     for (rule, message) in &sources.warnings {
         work.warning(rule, message).await?;
     }
@@ -118,7 +119,7 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         }
         _ => return Err(Outcome::Infrastructure { reason: "nothing says where to build".to_owned() }.into()),
     };
-    Ok(Ready { sources, base, builder, environment: own })
+    Ok(Ready { sources, modules, base, builder, environment: own })
 }
 
 /// The base to test in, where one is needed, and the image that the recipe names, if it does. What is to be installed

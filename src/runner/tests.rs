@@ -27,7 +27,7 @@ use crate::packaging::{
 };
 use crate::plan::{Job, JobLimits, Key, Plan};
 use crate::recipe::{PackageArch, Recipe, RecipeFile, Selection};
-use crate::source::Sources;
+use crate::source::{Registries, Sources};
 use crate::store::Store;
 use crate::types::{Arch, Format, Progress};
 
@@ -213,6 +213,7 @@ impl Bench {
             cache: self.folder.path().join("cache"),
             fetcher: Fetcher::new().unwrap(),
             mirrors: BTreeMap::new(),
+            registries: Registries::from_variables(&BTreeMap::new()),
         };
         let context = Context {
             run,

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! <cache>/downloads/<sha256>/<file name>   verified files, shared by all recipes
+//! <cache>/modules/<kind of hash>/<hash>    modules of languages, shared by all recipes
 //! <cache>/git/<place>/                     bare repositories
 //! <cache>/sources/<key>/                   tree.tar, prepared.json, originals/, patches/
 //! ```
@@ -21,6 +22,7 @@ mod ignored;
 mod layout;
 mod local;
 mod make;
+mod modules;
 mod prepared;
 mod project;
 mod series;
@@ -46,6 +48,7 @@ pub(crate) use error::SourceError;
 use error::problem_at;
 use local::{blocking, content, lock_file};
 use make::{Original, Part, build, file_name, top_name};
+pub(crate) use modules::{LIST as MODULES_LIST, Registries};
 use prepared::{Loaded, load};
 pub(crate) use prepared::{Prepared, PreparedFile, PreparedPatch, verify_prepared};
 pub(crate) use project::{MetadataError, metadata};
@@ -67,6 +70,8 @@ pub(crate) struct Sources {
     pub fetcher: Fetcher,
     /// Base URL for `mirror://NAME/…`, by name; chosen by the caller (`archive::mirror`).
     pub mirrors: std::collections::BTreeMap<String, Address>,
+    /// Where languages' modules are fetched from.
+    pub registries: Registries,
 }
 
 /// A digest of the sources without fetching any: urls by their sha256, git by commit, paths and patches by content.

@@ -50,6 +50,7 @@ impl Scratch {
             cache: self.temp.path().join("cache"),
             fetcher: Fetcher::new().unwrap(),
             mirrors: BTreeMap::from([("local".to_owned(), format!("file://{}/", self.root().display()).into())]),
+            registries: Registries::from_variables(&BTreeMap::new()),
         }
     }
 
