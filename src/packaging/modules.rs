@@ -37,6 +37,8 @@ fn environment(ecosystem: Ecosystem) -> BTreeMap<&'static str, String> {
         Ecosystem::Npm => vec![
             ("npm_config_cache", below("npm")),
             ("npm_config_offline", said("true")),
+            // The one that lock files without addresses mean, whatever the project configures.
+            ("npm_config_registry", said("https://registry.npmjs.org/")),
             ("npm_config_audit", said("false")),
             ("npm_config_fund", said("false")),
             ("npm_config_update_notifier", said("false")),

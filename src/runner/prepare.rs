@@ -78,7 +78,8 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, set_packages.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
     let (sources, modules) = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
-    for (rule, message) in &sources.warnings {
+    let of_modules = modules.iter().flat_map(|modules| &modules.warnings);
+    for (rule, message) in sources.warnings.iter().chain(of_modules) {
         work.warning(rule, message).await?;
     }
     if job.date(sources.newest) <= source::EARLIEST {

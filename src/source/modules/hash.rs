@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Serialize, Serializer};
+use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ pub(super) struct Hash {
 /// How a file becomes a hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum HashKind {
+    /// Good against accidents, and against who did not make both files: what old lock files have.
+    Sha1,
     Sha256,
     Sha384,
     Sha512,
@@ -36,6 +39,7 @@ impl HashKind {
     /// As names of folders in the cache have it.
     pub(super) fn name(self) -> &'static str {
         match self {
+            HashKind::Sha1 => "sha1",
             HashKind::Sha256 => "sha256",
             HashKind::Sha384 => "sha384",
             HashKind::Sha512 => "sha512",
@@ -46,6 +50,7 @@ impl HashKind {
 
     fn length(self) -> usize {
         match self {
+            HashKind::Sha1 => 20,
             HashKind::Sha384 => 48,
             HashKind::Sha512 => 64,
             HashKind::Sha256 | HashKind::GoZip | HashKind::GoMod => 32,
@@ -68,12 +73,12 @@ impl Hash {
         (bytes.len() == kind.length()).then_some(Hash { kind, bytes })
     }
 
-    /// The strongest of a Subresource Integrity value: `sha512-…`, several separated by spaces. `None` without one that is
-    /// still good: SHA-1 is none.
+    /// The strongest of a Subresource Integrity value: `sha512-…`, several separated by spaces.
     pub(super) fn from_integrity(text: &str) -> Option<Hash> {
         let one = |part: &str| {
             let (algorithm, value) = part.split_once('-')?;
             let kind = match algorithm {
+                "sha1" => HashKind::Sha1,
                 "sha256" => HashKind::Sha256,
                 "sha384" => HashKind::Sha384,
                 "sha512" => HashKind::Sha512,
@@ -88,6 +93,11 @@ impl Hash {
         hex::encode(&self.bytes)
     }
 
+    /// As Subresource Integrity writes it: `sha512-…`.
+    pub(super) fn integrity(&self) -> String {
+        format!("{}-{}", self.kind.name(), BASE64_STANDARD.encode(&self.bytes))
+    }
+
     /// Whether the file at `path` has this hash.
     ///
     /// # Errors
@@ -95,6 +105,7 @@ impl Hash {
     pub(super) fn is_of(&self, path: &Path, cancel: &CancellationToken) -> io::Result<bool> {
         let file = File::open(path)?;
         let actual = match self.kind {
+            HashKind::Sha1 => digest::<Sha1>(file, cancel)?,
             HashKind::Sha256 => digest::<Sha256>(file, cancel)?,
             HashKind::Sha384 => digest::<Sha384>(file, cancel)?,
             HashKind::Sha512 => digest::<Sha512>(file, cancel)?,
@@ -175,13 +186,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_strongest_hash_counts_and_sha1_is_none() {
+    fn the_strongest_hash_counts() {
         let sha512 = format!("sha512-{}", BASE64_STANDARD.encode([7; 64]));
         let sha256 = format!("sha256-{}", BASE64_STANDARD.encode([1; 32]));
         let kind = |text: &str| Hash::from_integrity(text).map(|hash| hash.kind);
         assert_eq!(kind(&format!("{sha256} {sha512}?opt")), Some(HashKind::Sha512));
         assert_eq!(kind(&sha256), Some(HashKind::Sha256));
-        assert_eq!(kind("sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk="), None);
+        assert_eq!(kind("sha1-2jmj7l5rSw0yVb/vlWAYkK/YBwk= md5-AAAA"), Some(HashKind::Sha1));
         assert_eq!(kind("sha512-AAAA"), None, "it is too short");
     }
 

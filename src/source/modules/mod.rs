@@ -34,7 +34,7 @@ use super::tree::{FIXED_TIME, TreeWriter, refused};
 use super::{Prepared, SourceError, Sources, add, read_file, unpack};
 use crate::recipe::{Ecosystem, Origin, Source, SourcePlace};
 use crate::types::{Address, Arch, Progress};
-use hash::Hash;
+use hash::{Hash, HashKind};
 pub(crate) use registries::Registries;
 
 /// Part of every key: to be raised when the same lock files give another tree.
@@ -247,6 +247,10 @@ fn pack(
     for (path, info) in go::infos(&modules) {
         text(&mut tree, &path, &info)?;
     }
+    for (path, answer) in npm::answers(&modules) {
+        text(&mut tree, &path, &answer)?;
+    }
+    warn_of_weak(&mut tree, &modules);
     text(&mut tree, LIST, &list(&modules))?;
     let finished = tree.finish()?;
     let entry = PreparedSources {
@@ -287,6 +291,21 @@ fn add_module(tree: &mut TreeWriter<'_>, module: &mut Module, file: &Path) -> Re
             module.license = cargo::license(file);
             text(tree, &format!("{}/.cargo-checksum.json", module.path), &cargo::checksum_file(&module.hash))
         }
+    }
+}
+
+fn warn_of_weak(tree: &mut TreeWriter<'_>, modules: &[Module]) {
+    let mut weak = modules.iter().filter(|module| module.hash.kind == HashKind::Sha1);
+    if let Some(first) = weak.next() {
+        let more = match weak.count() {
+            0 => " is".to_owned(),
+            n => format!(" and {n} more modules are"),
+        };
+        let sentence = format!(
+            "{} {}{more} pinned by SHA-1, which can be forged by who made both files",
+            first.name, first.version
+        );
+        tree.warn("weak-hash", sentence);
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::cargo;
+use super::npm::PUBLIC as NPM;
 
-const NPM: &str = "https://registry.npmjs.org/";
 const PYPI: &str = "https://pypi.org/simple";
 const GO_PROXY: &str = "https://proxy.golang.org";
 const CRATES_IO: &str = "sparse+https://index.crates.io/";
