@@ -154,6 +154,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files.push(executable(&format!("{SCRIPTS}/manifest"), staged::manifest_script()));
     files.push(executable(&format!("{SCRIPTS}/modes"), staged::MODES));
     files.push(executable(&format!("{SCRIPTS}/whole"), staged::WHOLE));
+    files.push(executable(&format!("{SCRIPTS}/dwz"), include_str!("scripts/deb-dwz.sh")));
     files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh")));
     files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh")));
     let environment = contract::environment(recipe, distro);
@@ -357,7 +358,7 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
         "\n# A file of debug symbols that packages share would be taken for a stripped library by lintian. What has more behind\n\
          # its ELF image, or is not to be stripped, stays as it is.\n\
          override_dh_dwz:\n{}\noverride_dh_strip:\n{}",
-        unharmed("dh_dwz --no-dwz-multifile"),
+        unharmed(&format!("{SCRIPTS}/dwz {trees}")),
         unharmed("dh_strip"),
     ));
     rules.push_str(

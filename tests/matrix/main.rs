@@ -20,6 +20,8 @@ mod init;
 #[cfg(target_os = "linux")]
 mod life;
 mod memory;
+#[cfg(target_os = "linux")]
+mod modules;
 mod native;
 #[cfg(target_os = "linux")]
 mod own;
