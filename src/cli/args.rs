@@ -46,6 +46,11 @@ pub(crate) enum Command {
     /// Capabilities are what a package can be required by without its name: `pkgconfig(zlib)`, `/usr/bin/help2man`. On apt
     /// they are looked up in the distribution's archive; RPM's package managers are asked for them as they are.
     Requires(RequiresArgs),
+    /// Fetch the sources of recipes, and the modules that their lock files pin
+    ///
+    /// What a build takes from this host is then there: it is fetched once, verified, and kept in the cache. Packages of the
+    /// distributions are fetched when images are made.
+    Fetch(FetchArgs),
     /// Write a farm.toml for a project
     ///
     /// Looks at the project's build files (Cargo, CMake, Meson, autotools, Make, Go, Python, Perl, Ruby, Node, an own
@@ -236,6 +241,18 @@ pub(crate) struct RequiresArgs {
     pub json: bool,
     #[command(flatten)]
     pub archive: ArchiveArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    pub selection: SelectionArgs,
+    /// Fetch for the versions of work trees as they are now
+    #[arg(long)]
+    pub snapshot: bool,
+    /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
+    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+    pub mirrors: Vec<(String, String)>,
 }
 
 #[derive(Debug, Args)]

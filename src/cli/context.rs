@@ -109,7 +109,14 @@ pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &
     let mut mirrors = config.mirrors.clone();
     mirrors.extend(mirrors_of(std::env::vars()));
     mirrors.extend(flags.iter().cloned());
-    Ok(Access { cache: own_cache()?, fetcher: Fetcher::new()?, mirrors, stale_contents })
+    Ok(Access { cache: own_cache()?, fetcher: Fetcher::new()?, mirrors, stale_contents, variables: variables() })
+}
+
+/// The environment, as far as it is text.
+fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.

@@ -5,21 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio_util::sync::CancellationToken;
 
 use super::args::{ColorChoice, ImagesArgs, ImagesCommand, ReapArgs};
 use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::{self, Surroundings};
+use super::output::{self, Steps, Surroundings};
 use super::{distros, signals};
 use crate::distro::{Catalogue, Distro};
 use crate::engine::{Engine, ImageInfo, Network, OutputSink, OutputStream, labels};
 use crate::image::{BaseChoice, ImageError, ImageOptions, Images, LeftOut};
 use crate::report::table::Table;
 use crate::report::{Style, Tone, count};
-use crate::types::{Arch, Progress, human_bytes, printable};
+use crate::types::{Arch, human_bytes, printable};
 
 pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let surroundings = Surroundings::of_this_process();
@@ -121,7 +120,7 @@ async fn import(connected: Connected, name: &str, file: &Path, arch: Option<Arch
     let Connected { engine, info } = connected;
     let arch = arch.unwrap_or(info.arch);
     let images = images_of(engine)?;
-    let cancel = cancel_on_signal()?;
+    let cancel = signals::cancel_on_signal()?;
     let imported = images.import(&reference, file, arch, &cancel).await?;
     let mut text = format!("{}  {}\n", printable(&reference), imported.image.identity());
     let LeftOut { devices, mounted } = imported.left_out;
@@ -155,7 +154,7 @@ async fn pull(connected: Connected, names: &[String], arch: Option<Arch>) -> Res
     let Connected { engine, info } = connected;
     let arch = arch.unwrap_or(info.arch);
     let images = images_of(engine)?;
-    let cancel = cancel_on_signal()?;
+    let cancel = signals::cancel_on_signal()?;
     let progress = Steps::default();
     for name in names {
         let base = match catalogue.get(name) {
@@ -194,7 +193,7 @@ async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Resu
         known.contains_key(&format!("{}/{arch}", distro.id))
             || (!named.is_empty() && *arch == asked.arch.unwrap_or(info.arch))
     };
-    let cancel = cancel_on_signal()?;
+    let cancel = signals::cancel_on_signal()?;
     let progress = Steps::default();
     let mut failed = false;
     for (distro, arch) in every.iter().filter(is_wanted) {
@@ -226,7 +225,7 @@ async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Resu
 /// Before a plan: these bases as their registries have them today. What cannot be had is told, and is the matter of the
 /// targets that want it.
 pub(crate) async fn ask_registries(images: &Images, bases: &[(Arc<Distro>, Arch)]) -> Result<(), Failure> {
-    let cancel = cancel_on_signal()?;
+    let cancel = signals::cancel_on_signal()?;
     let progress = Steps::default();
     for (distro, arch) in bases {
         match images.base(distro, *arch, None, &mut ToStderr, &progress, &|_| (), &cancel).await {
@@ -257,7 +256,7 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
     let access = context::access(asked.mirrors, false, asked.config)?;
     let archives = access.archives(wanted.iter().map(|distro| distro.as_ref()));
     let images = Images::new(engine, ImageOptions::new(BaseChoice::Bootstrap, archives, &run, Network::Default));
-    let cancel = cancel_on_signal()?;
+    let cancel = signals::cancel_on_signal()?;
     for distro in wanted {
         let arch = asked.arch.unwrap_or(info.arch);
         let warn = |message: String| {
@@ -270,18 +269,6 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
     Ok(Exit::Success)
 }
 
-fn cancel_on_signal() -> Result<CancellationToken, Failure> {
-    let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let cancel = CancellationToken::new();
-    let fired = cancel.clone();
-    tokio::spawn(async move {
-        if signals.recv().await.is_some() {
-            fired.cancel();
-        }
-    });
-    Ok(cancel)
-}
-
 /// What setup prints, for who waits for it.
 struct ToStderr;
 
@@ -292,19 +279,5 @@ impl OutputSink for ToStderr {
         let lines: Vec<String> = text.split('\n').map(printable).collect();
         output::err(&lines.join("\n"));
         Ok(())
-    }
-}
-
-/// Names each part of the work once.
-#[derive(Default)]
-struct Steps(std::sync::Mutex<String>);
-
-impl Progress for Steps {
-    fn progress(&self, what: &str, _done: u64, _total: u64) {
-        let Ok(mut last) = self.0.lock() else { return };
-        if *last != what {
-            what.clone_into(&mut last);
-            output::err(&format!("{}\n", printable(what)));
-        }
     }
 }

@@ -16,7 +16,6 @@ use crate::distro::Catalogue;
 use crate::init::{self, Request, SourceOf, Tree, Written};
 use crate::recipe::{Origin, Source, SourcePlace};
 use crate::report::{Style, Tone};
-use crate::source::{Registries, Sources};
 use crate::types::{NoProgress, redacted_text};
 
 pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Failure> {
@@ -74,7 +73,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let access = context::access(&args.mirrors, false, &config)?;
     let mirrors = access.mirrors(catalogue.iter().map(AsRef::as_ref));
     let mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-    let sources = Sources { cache: access.cache, fetcher: access.fetcher, mirrors, registries: Registries::of_host() };
+    let sources = access.sources(mirrors);
     let cancel = CancellationToken::new();
     let failed = |name: &str| {
         let of = PathBuf::from(redacted_text(name));

@@ -11,6 +11,7 @@ mod docs;
 mod doctor;
 mod exit;
 mod failure;
+mod fetch;
 mod gc;
 mod graph;
 mod images;
@@ -96,6 +97,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Build(args) => build::run(args, color).await,
         Command::Plan(args) => plan::run(args, color).await,
         Command::Requires(args) => requires::run(args, color).await,
+        Command::Fetch(args) => fetch::run(args).await,
         Command::Init(args) => init::run(args, color).await,
         Command::Render(args) => render::run(args, color).await,
         Command::Schema => Ok(schema::run()),

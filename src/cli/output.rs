@@ -8,6 +8,7 @@ use indicatif::ProgressBar;
 
 use super::args::{ColorChoice, ProgressChoice};
 use crate::report::Style;
+use crate::types::{Progress, printable};
 
 /// The moving lines that are on the screen now, if any: who writes to stderr from elsewhere writes above them.
 static MOVING_LINES: Mutex<Option<ProgressBar>> = Mutex::new(None);
@@ -117,6 +118,20 @@ impl Surroundings {
                 if looked_at && !self.has("CI") { ProgressChoice::Bar } else { ProgressChoice::Plain }
             }
             other => other,
+        }
+    }
+}
+
+/// Names each part of the work once.
+#[derive(Debug, Default)]
+pub(crate) struct Steps(std::sync::Mutex<String>);
+
+impl Progress for Steps {
+    fn progress(&self, what: &str, _done: u64, _total: u64) {
+        let Ok(mut last) = self.0.lock() else { return };
+        if *last != what {
+            what.clone_into(&mut last);
+            err(&format!("{}\n", printable(what)));
         }
     }
 }

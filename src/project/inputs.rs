@@ -16,7 +16,7 @@ use crate::packaging::{Answers, Mirrors};
 use crate::plan::TargetInputs;
 use crate::plan::set::left_to_archive;
 use crate::recipe::{Dockerfile, EnvironmentOrigin, RecipeFile, RecipeId, SharedRecipe, Source};
-use crate::source::{self, Context};
+use crate::source::{self, Context, Registries, Sources};
 
 /// How projects, sources and archives are read.
 #[derive(Debug, Clone)]
@@ -29,6 +29,9 @@ pub struct Access {
     pub mirrors: BTreeMap<String, String>,
     /// Whether capabilities are looked up in indexes that are older than the archive's signed Release file.
     pub stale_contents: bool,
+    /// Environment variables by which the tools of languages find their configuration, as `HOME`, `CARGO_HOME` and
+    /// `GOPROXY`: where modules are fetched from. Without any, from the public registries.
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Access {
@@ -37,7 +40,8 @@ impl Access {
     /// # Errors
     /// When this process can make no client for HTTP.
     pub fn new(cache: PathBuf) -> Result<Access, FetchError> {
-        Ok(Access { cache, fetcher: Fetcher::new()?, mirrors: BTreeMap::new(), stale_contents: false })
+        let (mirrors, variables) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents: false, variables })
     }
 
     /// The archives of these distributions, and of all for which a mirror is named.
@@ -48,6 +52,12 @@ impl Access {
     /// The mirror of each archive of these distributions, and of all for which one is named.
     pub fn mirrors<'a>(&self, distros: impl IntoIterator<Item = &'a Distro>) -> BTreeMap<String, Mirror> {
         mirror::choose(&distros.into_iter().collect::<Vec<_>>(), &self.mirrors)
+    }
+
+    /// How sources and modules are fetched, with these mirrors.
+    pub(crate) fn sources(&self, mirrors: Mirrors) -> Sources {
+        let registries = Registries::from_variables(&self.variables);
+        Sources { cache: self.cache.clone(), fetcher: self.fetcher.clone(), mirrors, registries }
     }
 
     fn archives_at(&self, mirrors: BTreeMap<String, Mirror>) -> Archives {

@@ -14,6 +14,7 @@
 mod advice;
 mod capabilities;
 mod error;
+mod fetch;
 mod inputs;
 mod load;
 mod metadata;
@@ -23,6 +24,7 @@ mod select;
 mod set;
 
 pub use error::{Circle, Link, ProjectError, Unread};
+pub use fetch::Fetched;
 pub use inputs::{Access, Resolved};
 pub use load::Project;
 pub use plan::{Decided, Limits, Planned, default_slots};

@@ -14,7 +14,6 @@ use crate::image::Images;
 use crate::packaging;
 use crate::report::Sink;
 use crate::runner::{self, Request, RunOptions};
-use crate::source::{Registries, Sources};
 use crate::store::Store;
 
 /// What a run is to do beside its plan.
@@ -71,12 +70,7 @@ impl Planned {
             engine,
             engine_info,
             images,
-            sources: Sources {
-                cache: access.cache,
-                fetcher: access.fetcher,
-                mirrors,
-                registries: Registries::of_host(),
-            },
+            sources: access.sources(mirrors),
             store,
             adviser: Arc::new(Adviser { archives, project }),
             options: RunOptions {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
@@ -39,11 +39,10 @@ impl Sources {
         cancel: &CancellationToken,
     ) -> Result<Vec<PathBuf>, SourceError> {
         let registries = self.crate_registries(modules, cancel).await?;
-        let (done, bytes) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let (bytes, what) = (AtomicU64::new(0), format!("{} modules", modules.len()));
         let told = |size: u64| {
             let all = bytes.fetch_add(size, Ordering::Relaxed) + size;
-            let count = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress.progress(&format!("{count} of {} modules", modules.len()), all, 0);
+            progress.progress(&what, all, 0);
         };
         let mut fetches = Vec::with_capacity(modules.len());
         for module in modules {

@@ -12,7 +12,7 @@ const PYPI: &str = "https://pypi.org/simple";
 const GO_PROXY: &str = "https://proxy.golang.org";
 const CRATES_IO: &str = "sparse+https://index.crates.io/";
 
-/// The variables that are asked. What a test sets, it sets here, not in its own process.
+/// Environment variables by name.
 pub(crate) type Variables = BTreeMap<String, String>;
 
 /// Registries, indexes and proxies by tool. Addresses may hold passwords.
@@ -44,15 +44,6 @@ pub(super) enum CrateSource {
 }
 
 impl Registries {
-    /// As the tools of the user that runs this program would have them.
-    pub(crate) fn of_host() -> Registries {
-        Registries::from_variables(
-            &std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .collect(),
-        )
-    }
-
     /// As the tools would have them in an environment of these variables. Files that cannot be read say nothing.
     pub(crate) fn from_variables(variables: &Variables) -> Registries {
         let home = variables.get("HOME").map(PathBuf::from).unwrap_or_default();
