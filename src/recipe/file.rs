@@ -12,6 +12,7 @@ use super::environment;
 use super::keys;
 use super::matrices;
 use super::overrides::{self, Override, Term};
+use super::parameters;
 use super::reader::{Problems, Section};
 use super::scripts;
 use super::sections;
@@ -37,6 +38,8 @@ pub struct RecipeFile {
     pub(crate) name: String,
     /// By name; `[matrix]` itself is `default`.
     pub(crate) matrices: BTreeMap<String, MatrixSpec>,
+    /// Values of all parameters that it declares, by name.
+    pub(crate) parameters: BTreeMap<String, String>,
     /// Shared by clones, so that a recipe is resolved once for all targets that the same overrides match.
     parsed: Arc<Parsed>,
 }
@@ -44,7 +47,7 @@ pub struct RecipeFile {
 /// What is kept of the text, to resolve from.
 pub(crate) struct Parsed {
     root: PathBuf,
-    /// Everything but `[matrix]` and `[override]`.
+    /// Everything but `[parameters]`, `[matrix]` and `[override]`.
     base: Table,
     /// In file order.
     overrides: Vec<Override>,
@@ -77,12 +80,12 @@ impl fmt::Debug for Parsed {
 }
 
 impl RecipeFile {
-    /// Reads and checks a recipe; `path` is the file.
+    /// Reads and checks a recipe; `path` is the file, `given` has values of parameters by name, its own and those of others.
     ///
     /// # Errors
     /// [`RecipeError::Read`] when there is no readable file of a plausible size; otherwise every problem in it that can
     /// be known without a target, overrides included.
-    pub fn load(path: &Path) -> Result<RecipeFile, RecipeError> {
+    pub fn load(path: &Path, given: &BTreeMap<String, String>) -> Result<RecipeFile, RecipeError> {
         let failed = |reason: String| RecipeError::Read { path: path.to_owned(), reason };
         let file = std::fs::File::open(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => failed("there is no such file".to_owned()),
@@ -97,11 +100,20 @@ impl RecipeFile {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(failed("it is larger than 1 MiB, which no recipe is".to_owned()));
         }
-        RecipeFile::parse(path, &bytes)
+        RecipeFile::parse_with(path, &bytes, given)
     }
 
-    /// Checks a recipe that is already in memory; `path` is for messages and says what relative paths start from.
+    /// Checks a recipe that is already in memory; `path` is for messages and says what relative paths start from. Its
+    /// parameters have their defaults.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<RecipeFile, RecipeError> {
+        RecipeFile::parse_with(path, bytes, &BTreeMap::new())
+    }
+
+    pub(super) fn parse_with(
+        path: &Path,
+        bytes: &[u8],
+        given: &BTreeMap<String, String>,
+    ) -> Result<RecipeFile, RecipeError> {
         let text = decode(bytes).map_err(|(text, problem)| RecipeError::Invalid {
             path: path.to_owned(),
             text: text.into(),
@@ -116,12 +128,15 @@ impl RecipeFile {
 
         let problems = Problems::new(&text);
         let whole = scripts::inlined(&written, &root, &problems);
-        Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
+        let file = Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
+        let parameters = parameters::read(&file, given, &problems);
+        let whole = template::expand_versions(&whole, &parameters, &problems).unwrap_or_else(|| whole.clone());
         let matrices = matrices::read_matrices(&whole, &problems);
         let variants: Vec<&str> =
             matrices.values().flat_map(|matrix| matrix.variants.keys()).map(String::as_str).collect();
         let overrides = read_overrides(&whole, &variants, &problems);
         let mut base = whole.clone();
+        base.entries.remove("parameters");
         base.entries.remove("matrix");
         base.entries.remove("override");
         let templates =
@@ -129,7 +144,7 @@ impl RecipeFile {
         let filled = |table: &Table, format: Option<Format>, problems: &Problems<'_>| match templates {
             true => {
                 let (selection, variant) = sample(format, &matrices);
-                template::expand(table, &Variables::new(table, &selection, &variant), problems)
+                template::expand(table, &Variables::new(table, &selection, &variant, &parameters), problems)
             }
             false => table.clone(),
         };
@@ -166,6 +181,7 @@ impl RecipeFile {
             text: text.into(),
             name: recipe.package.name.clone(),
             matrices,
+            parameters,
             parsed: Arc::new(Parsed {
                 root,
                 base,
@@ -208,7 +224,8 @@ impl RecipeFile {
         let name_rule = if format == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
         if parsed.templates {
             let table = merged.as_ref().unwrap_or(&parsed.base);
-            merged = Some(template::expand(table, &Variables::new(table, selection, variant), &problems));
+            let variables = Variables::new(table, selection, variant, &self.parameters);
+            merged = Some(template::expand(table, &variables, &problems));
         }
         let table = merged.as_ref().unwrap_or(&parsed.base);
         let (mut recipe, open) = sections::read_recipe(table, parsed.root.clone(), format, name_rule, &problems);
@@ -217,6 +234,7 @@ impl RecipeFile {
             return Err(RecipeError::Invalid { path: self.path.clone(), text: Arc::clone(&self.text), problems });
         }
         recipe.variant = variant.clone();
+        recipe.parameters = self.parameters.clone();
         if format == Some(Format::Deb) {
             made_by_farm(&mut recipe, selection);
         }

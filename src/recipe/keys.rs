@@ -20,6 +20,7 @@ impl Schema {
 pub(crate) static FILE: Schema = Schema {
     title: "a recipe",
     keys: &[
+        "parameters",
         "package",
         "sources",
         "build",
@@ -36,6 +37,8 @@ pub(crate) static OVERRIDE: Schema = Schema {
     title: "[override.SELECTOR]",
     keys: &["package", "sources", "build", "environment", "packages", "packaging", "test", "limits"],
 };
+/// In place of a parameter's default.
+pub(crate) static PARAMETER: Schema = Schema { title: "[parameters.NAME]", keys: &["required"] };
 pub(crate) static PACKAGE: Schema = Schema {
     title: "[package]",
     keys: &[

@@ -6,7 +6,7 @@
 //! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
 //! is no TOML; `keys` lists what they may hold; `reader` takes them apart key by key
 //! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
-//! hold, for editors; `overrides` the selectors; `project` what is left to the project itself; `template` fills in strings
+//! hold, for editors; `overrides` the selectors; `parameters` what is given from outside; `project` what is left to the project itself; `template` fills in strings
 //! for a target; `file` puts them together;
 //! `model` is what comes of it. The reference for people is `docs/recipe.md`.
 
@@ -18,6 +18,7 @@ mod matrices;
 mod merged;
 mod model;
 mod overrides;
+mod parameters;
 mod project;
 mod reader;
 mod relations;

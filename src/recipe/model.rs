@@ -25,6 +25,8 @@ pub struct Recipe {
     pub(crate) limits: RecipeLimits,
     /// Values of the target's variant, given to scripts as `FARM_VARIANT_<NAME>`; empty without one.
     pub(crate) variant: BTreeMap<String, String>,
+    /// Values of `[parameters]`, given to scripts as `FARM_PARAM_<NAME>`.
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 /// `[package]`

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{
     ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE,
-    PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    PACKAGING, PARAMETER, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -33,6 +33,8 @@ pub(crate) enum Shape {
     Tables(&'static Schema),
     /// Tables under names that are up to the writer.
     Named(&'static Schema),
+    /// Strings under such names, or tables in their place.
+    NamedTextOr(&'static Schema),
     /// Tables of strings under such names.
     NamedTextMaps,
     /// A table of this kind, in which every name that is no key is one more of its kind.
@@ -40,8 +42,8 @@ pub(crate) enum Shape {
 }
 
 use Shape::{
-    Boolean, BooleanOrTexts, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, TextOr,
-    Texts, TimeOr, WithNamed,
+    Boolean, BooleanOrTexts, Integer, Named, NamedTextMaps, NamedTextOr, OneOf, Quantity, Table, Tables, Text, TextMap,
+    TextOr, Texts, TimeOr, WithNamed,
 };
 
 /// A kind of table: its keys with their shape and meaning, and which of them a recipe cannot do without.
@@ -63,6 +65,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         name: "recipe",
         meaning: "How one source becomes native packages, for every distribution.",
         keys: &[
+            ("parameters", NamedTextOr(&PARAMETER), "What can be given with --param NAME=VALUE, with its defaults."),
             ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
             ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
             ("build", Table(&BUILD), "Requirements and scripts."),
@@ -91,6 +94,13 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("limits", Table(&LIMITS), "As [limits], where they differ."),
         ],
         required: &[],
+    },
+    Described {
+        schema: &PARAMETER,
+        name: "parameter",
+        meaning: "A parameter without a default.",
+        keys: &[("required", Boolean, "`true`: nothing is built without a value for it.")],
+        required: &["required"],
     },
     Described {
         schema: &PACKAGE,
@@ -432,6 +442,10 @@ fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
         ]}),
         Shape::Quantity => json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}),
         Shape::TextMap => texts(),
+        Shape::NamedTextOr(schema) => json!({
+            "type": "object",
+            "additionalProperties": {"anyOf": [{"type": "string"}, part(schema, whole)]},
+        }),
         Shape::NamedTextMaps => json!({"type": "object", "additionalProperties": texts()}),
         Shape::Table(schema) => part(schema, whole),
         Shape::Tables(schema) => json!({"type": "array", "items": part(schema, whole)}),

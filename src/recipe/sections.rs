@@ -87,8 +87,9 @@ pub(crate) fn read_recipe(
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
-    let variant = BTreeMap::new();
-    let recipe = Recipe { root, package, sources, build, environment, packages, packaging, test, limits, variant };
+    let (variant, parameters) = (BTreeMap::new(), BTreeMap::new());
+    let recipe =
+        Recipe { root, package, sources, build, environment, packages, packaging, test, limits, variant, parameters };
     if let Some(format) = format {
         let span = build_section.map(|section| section.span).or_else(|| header_of(table, "package"));
         require_install(&recipe, format, span.unwrap_or(0..0), problems);

@@ -27,6 +27,11 @@ const WRONG: &[(&str, &str)] = &[
     ("unknown_table", "[biuld]\ninstall = 'x'\n"),
     ("key_outside_of_its_table", "!name = 'jq'\nversion = '1.7'\n"),
     ("missing_keys", "![package]\nname = 'jq'\n[build]\ninstall = 'x'\n"),
+    (
+        "parameter_without_a_value",
+        "[build]\ninstall = 'x'\n[parameters]\nchannel = { required = true }\nTier = ''\nlevel = 3\n",
+    ),
+    ("version_of_the_target", "!VERSION1.{{ format }}"),
     ("empty_file", "!"),
     ("only_a_comment", "!# to do\n"),
     (
@@ -478,7 +483,7 @@ async fn a_circle_is_named_with_every_place_that_makes_it() {
         std::fs::create_dir_all(&place).unwrap();
         std::fs::write(place.join("farm.toml"), text.replace("[build]\n", "[build]\ninstall = \"x\"\n")).unwrap();
     }
-    let project = Project::load(folder.path(), &[]).unwrap();
+    let project = Project::load(folder.path(), &[], &Default::default()).unwrap();
     let access = Access::new(folder.path().join("cache")).unwrap();
     let selected = project.select(&Selection::default(), Arch::Amd64).unwrap();
     let error = selected.resolve(&access, false).await.unwrap_err();

@@ -117,9 +117,8 @@ fn every_key_of_the_reader_is_described_and_none_is_invented() {
     for described in DESCRIBED {
         assert!(described.keys.iter().all(|(_, _, meaning)| !meaning.is_empty() && !meaning.contains('\n')));
         let inner = described.keys.iter().filter_map(|(_, shape, _)| match shape {
-            Table(schema) | TextOr(schema) | TimeOr(schema) | Tables(schema) | Named(schema) | WithNamed(schema) => {
-                Some(*schema)
-            }
+            Table(schema) | TextOr(schema) | TimeOr(schema) | Tables(schema) | Named(schema) | NamedTextOr(schema)
+            | WithNamed(schema) => Some(*schema),
             _ => None,
         });
         for schema in inner {

@@ -1,0 +1,40 @@
+//! What recipes can be made of, seen in what farm would do with them.
+
+use crate::support::{Ran, Test};
+
+/// A recipe whose rest is up to the test.
+fn recipe(name: &str, rest: &str) -> String {
+    format!(
+        "[package]\nname = \"{name}\"\nsummary = \"Says hello\"\nlicense = \"MIT\"\nmaintainer = \"A <a@example.org>\"\n\
+         architecture = \"all\"\n{rest}\n[matrix]\ndistros = [\"debian-12\", \"rpm-generic\"]\n"
+    )
+}
+
+fn job(ran: &Ran) -> serde_json::Value {
+    let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran}"));
+    plan["jobs"][0].clone()
+}
+
+#[test]
+fn parameters_come_from_the_command_line() {
+    let rest = "version = \"{{ param.version }}\"\n[parameters]\nversion = \"1.0\"\nchannel = { required = true }\n\
+                [build]\ninstall = \"true\"";
+    let test = Test::new()
+        .file("recipes/greet/farm.toml", &recipe("greet", rest))
+        .file("recipes/plain/farm.toml", &recipe("plain", "version = \"3\"\n[build]\ninstall = \"true\""));
+    let plan = |arguments: &[&str]| test.run(&[&["plan", "-t", "greet@debian-12"], arguments].concat());
+
+    plan(&[]).exits(3).says("the parameter `channel` has no value").says("--param channel=VALUE");
+    plan(&["--param", "chanel=x"]).exits(3).says("was `--param chanel` meant for it?");
+    plan(&["--param", "channel=x", "--param", "verson=2"]).exits(2).says("did you mean --param version=2?");
+    plan(&["--param", "channel"]).exits(2).says("NAME=VALUE");
+
+    let default = job(&plan(&["--json", "--param", "channel=beta"]).exits(0));
+    let given = job(&plan(&["--json", "--param", "channel=stable", "--param", "version=2"]).exits(0));
+    assert_eq!((default["version"].as_str(), given["version"].as_str()), (Some("1.0-1~deb12"), Some("2-1~deb12")));
+    assert_eq!(given["key"]["inputs"]["recipe.parameters.channel"], "\"stable\"");
+    assert_ne!(default["key"]["digest"], given["key"]["digest"]);
+
+    let rendered = test.run(&["render", "greet@rpm-generic", "--param", "channel=it's"]).exits(0);
+    assert!(rendered.stdout.contains("FARM_PARAM_CHANNEL"), "{rendered}");
+}
