@@ -190,6 +190,13 @@ pub(crate) enum Origin {
         /// Each at the commit that this one records.
         submodules: bool,
     },
+    /// A file that stands in the recipe.
+    Text {
+        /// Its name, without folders.
+        file: String,
+        text: String,
+        executable: bool,
+    },
 }
 
 /// `[build]`: scripts are POSIX sh run with `-e` in the source tree as an unprivileged user.

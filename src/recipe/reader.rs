@@ -12,7 +12,7 @@ use super::values::{self, Complaint};
 use crate::types::nearest;
 
 /// Of a table with more keys than these, an error lists them only when it cannot say which one is meant.
-const MANY_KEYS: usize = 16;
+const MANY_KEYS: usize = 20;
 
 /// Problems found so far; shared by all sections of one file.
 #[derive(Debug)]

@@ -241,7 +241,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
     Described {
         schema: &SOURCE,
         name: "source",
-        meaning: "One of: url (or urls) and sha256; path; git and commit.",
+        meaning: "One of: url (or urls) and sha256; path; git and commit; file and text.",
         keys: &[
             ("url", Text, "Where the file is: https://, http://, file:/// or mirror://NAME/path."),
             ("urls", Texts, "Places of one file, tried in order."),
@@ -250,6 +250,9 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("git", Text, "Address of a git repository."),
             ("commit", Text, "The full id of a commit."),
             ("submodules", Boolean, "Whether the commit's submodules are fetched too."),
+            ("file", Text, "Name of a file that stands here, as `text`."),
+            ("text", Text, "What the file holds."),
+            ("mode", OneOf(&["0644", "0755"]), "`0755` for a file that can be run."),
             ("unpack", Boolean, "Whether an archive is unpacked; `false` copies it as the file that it is."),
             ("gitignore", Boolean, "`false` takes files of a `path` that .gitignore names, too."),
             ("strip", Integer(0, 16), "Leading folders to drop from the paths in an archive."),

@@ -264,7 +264,11 @@ impl Expander<'_> {
             return failed(label, help);
         }
         match template.render(&self.variables.values) {
-            Ok(text) => Arc::from(text),
+            // The last line feed, which minijinja drops, belongs to a file.
+            Ok(filled) if text.ends_with('\n') && keys::begins_with(path, &["sources", "text"]) => {
+                Arc::from(format!("{filled}\n"))
+            }
+            Ok(filled) => Arc::from(filled),
             Err(error) => failed(said(&error), None),
         }
     }

@@ -16,6 +16,28 @@ fn job(ran: &Ran) -> serde_json::Value {
 }
 
 #[test]
+fn sources_stand_in_the_recipe() {
+    let with = |unit: &str| {
+        let rest = "version = \"1\"\n[build]\ninstall = \"true\"\n[[sources]]\nfile = \"greet.service\"\ntext = '''\n";
+        recipe("greet", &format!("{rest}[Service]\nExecStart={unit}\n'''"))
+    };
+    let test = Test::new().file("farm.toml", &with("/usr/bin/{{ name }}"));
+    let plan = || job(&test.run(&["plan", "--json", "-t", "debian-12"]).exits(0))["key"]["inputs"].clone();
+    let first = plan();
+    // What a template gives is what counts.
+    test.write("farm.toml", &with("/usr/bin/greet"));
+    assert_eq!(plan(), first);
+    test.write("farm.toml", &with("/usr/bin/greetd"));
+    let second = plan();
+    assert_ne!(first["source"], second["source"]);
+    let (mut first, mut second) = (first, second);
+    first["source"].take();
+    second["source"].take();
+    assert_eq!(first, second, "nothing else has changed");
+    test.run(&["render", "greet@rpm-generic"]).exits(0).says("greet.service, in the recipe");
+}
+
+#[test]
 fn parameters_come_from_the_command_line() {
     let rest = "version = \"{{ param.version }}\"\n[parameters]\nversion = \"1.0\"\nchannel = { required = true }\n\
                 [build]\ninstall = \"true\"";

@@ -83,6 +83,11 @@ const WRONG: &[(&str, &str)] = &[
         "source_of_two_kinds",
         "[[sources]]\nurl = 'https://example.org/jq.tar.gz'\ngit = 'https://example.org/jq'\n[build]\ninstall = 'x'\n",
     ),
+    (
+        "sources_in_the_recipe",
+        "[[sources]]\nfile = 'jq.service'\n[[sources]]\nfile = 'units/jq.service'\ntext = ''\nmode = '0775'\npatches = ['x']\n\
+         [[sources]]\npath = '.'\ntext = ''\n[build]\ninstall = 'x'\n",
+    ),
     ("source_from_nowhere", "[[sources]]\nstrip = 1\n[build]\ninstall = 'x'\n"),
     ("source_single_brackets", "[sources]\npath = '.'\n[build]\ninstall = 'x'\n"),
     (

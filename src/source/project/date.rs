@@ -34,7 +34,7 @@ pub(super) fn dated(sources: &[Source]) -> Dated {
     let one = |source: &Source| match &source.origin {
         Origin::Git { .. } => Dated::Yes,
         Origin::Path { path } if is_archive(path) && source.unpack => Dated::Perhaps,
-        Origin::Path { .. } => Dated::No,
+        Origin::Path { .. } | Origin::Text { .. } => Dated::No,
         Origin::Urls { urls, .. } => {
             let name = urls.first().map(Address::public).unwrap_or_default();
             if is_archive(&name) && source.unpack { Dated::Yes } else { Dated::Perhaps }
