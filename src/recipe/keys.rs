@@ -20,6 +20,7 @@ impl Schema {
 pub(crate) static FILE: Schema = Schema {
     title: "a recipe",
     keys: &[
+        "extends",
         "parameters",
         "package",
         "sources",

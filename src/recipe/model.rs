@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::RecipeText;
 use crate::types::Address;
 
 /// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.
@@ -149,6 +150,8 @@ pub(crate) struct Source {
 pub(crate) struct SourcePlace {
     /// In bytes.
     pub(crate) span: std::ops::Range<usize>,
+    /// The file in which the source stands.
+    pub(crate) path: PathBuf,
     /// 1-based; 0 when the source stands in no recipe.
     pub(crate) line: usize,
 }
@@ -381,7 +384,7 @@ pub enum RecipeError {
         /// The recipe's file, on this host.
         path: PathBuf,
         /// The recipe's whole text, for showing the places.
-        text: std::sync::Arc<str>,
+        text: RecipeText,
         /// All mistakes, not only the first.
         problems: Vec<Problem>,
     },

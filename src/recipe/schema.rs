@@ -65,6 +65,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
         name: "recipe",
         meaning: "How one source becomes native packages, for every distribution.",
         keys: &[
+            ("extends", Text, "Another recipe, on which this one is laid: \"../base.toml\"."),
             ("parameters", NamedTextOr(&PARAMETER), "What can be given with --param NAME=VALUE, with its defaults."),
             ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
             ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
@@ -388,7 +389,9 @@ pub(crate) fn json_schema() -> Value {
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".to_owned(), json!("farm.toml"));
     if let Some(file) = file {
-        root.insert("required".to_owned(), json!(file.required));
+        // What a recipe lacks may be said by the one that it extends.
+        root.insert("if".to_owned(), json!({"required": ["extends"]}));
+        root.insert("else".to_owned(), json!({"required": file.required, "properties": properties(file, true)}));
     }
     let tables: Map<String, Value> =
         tables.iter().map(|table| (table.name.to_owned(), Value::Object(object(table)))).collect();
@@ -398,27 +401,40 @@ pub(crate) fn json_schema() -> Value {
 
 /// A table without its required keys: overrides hold parts.
 fn object(table: &Described) -> Map<String, Value> {
-    // Below the recipe itself, a table may be a part that an override lays on top.
-    let whole = std::ptr::eq(table.schema, &FILE);
-    let properties: Map<String, Value> = table
-        .keys
-        .iter()
-        .map(|(key, shape, meaning)| {
-            let mut value = shape_of(*shape, whole);
-            value.insert("description".to_owned(), json!(meaning));
-            ((*key).to_owned(), value.into())
-        })
-        .collect();
     let object = json!({
         "type": "object",
         "description": table.meaning,
-        "properties": properties,
+        "properties": properties(table, false),
         "additionalProperties": false,
     });
     match object {
         Value::Object(object) => object,
         _ => Map::new(),
     }
+}
+
+/// `whole`: the tables in it stand for themselves, and must have their required keys.
+fn properties(table: &Described, whole: bool) -> Map<String, Value> {
+    let property = |(key, shape, meaning): &(&str, Shape, &str)| {
+        let mut value = shape_of(*shape, whole);
+        value.insert("description".to_owned(), json!(meaning));
+        ((*key).to_owned(), value.into())
+    };
+    table.keys.iter().map(property).collect()
+}
+
+/// An array of strings, or what is added to one and removed from it.
+fn list() -> [Value; 3] {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let edit = |key: &str| {
+        json!({
+            "type": "object",
+            "properties": {"add": texts, "remove": texts},
+            "additionalProperties": false,
+            "required": [key],
+        })
+    };
+    [texts.clone(), edit("add"), edit("remove")]
 }
 
 /// `whole`: the table stands for itself, and must have its required keys.
@@ -430,13 +446,13 @@ fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
         Shape::OneOf(words) => json!({"enum": ([words, &[""]].concat())}),
         Shape::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::Boolean => json!({"type": "boolean"}),
-        Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        Shape::Texts => json!({"anyOf": list()}),
         Shape::TextOr(schema) => json!({"anyOf": [{"type": "string"}, part(schema, whole)]}),
         // Editors see a date of TOML as a string.
-        Shape::BooleanOrTexts => json!({"anyOf": [
-            {"type": "boolean"},
-            {"type": "array", "items": {"type": "string"}},
-        ]}),
+        Shape::BooleanOrTexts => {
+            let [texts, add, remove] = list();
+            json!({"anyOf": [{"type": "boolean"}, texts, add, remove]})
+        }
         Shape::TimeOr(schema) => json!({"anyOf": [
             {"type": "string", "format": "date"},
             {"type": "string", "format": "date-time"},

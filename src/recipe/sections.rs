@@ -16,7 +16,7 @@ use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
     Build, FromProject, MaintainerScripts, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch, Recipe,
-    RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
+    RecipeLimits, Series, Source, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -351,7 +351,7 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
     }
     let said = SOURCE_ORIGINS.into_iter().find_map(|key| section.table.get(key));
     let span = said.map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
-    let place = SourcePlace { line: section.problems.line(&span), span };
+    let place = section.problems.place(span);
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
     let patches = section.strings("patches", values::relative_path);
     let series = section

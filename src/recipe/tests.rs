@@ -349,7 +349,8 @@ package.release = 7
     assert_eq!(origin("fedora-43/amd64", "build.env").as_deref(), Some("[override.rpm]"));
     assert_eq!(origin("fedora-43/amd64", "build.install"), None);
     assert_eq!(origin("debian-12/amd64", "build.env"), None);
-    let written = |target, key| file.line_of(&selection(target), key).map(|line| text.lines().nth(line - 1).unwrap());
+    let written =
+        |target, key| file.line_of(&selection(target), key).map(|(_, line)| text.lines().nth(line - 1).unwrap());
     assert_eq!(written("fedora-43/amd64", "build.requires"), Some("requires = [\"zlib-devel\"]"));
     assert_eq!(written("debian-12/amd64", "build.requires"), Some("requires = [\"zlib1g-dev\", \"gettext\"]"));
     assert_eq!(written("debian-12/amd64", "build.network"), Some("[build]"));

@@ -38,6 +38,30 @@ fn sources_stand_in_the_recipe() {
 }
 
 #[test]
+fn recipes_extend_each_other() {
+    let base = recipe("greet", "requires = [\"adduser\", \"tzdata\"]\n[build]\ninstall = { file = \"install.sh\" }");
+    let own = "extends = \"../../base.toml\"\n[package]\nversion = \"1\"\nrequires = { add = [\"curl\"], remove = [\"tzdata\"] }\n";
+    let test =
+        Test::new().file("base.toml", &base).file("install.sh", "make install\n").file("recipes/greet/farm.toml", own);
+    let plan = || test.run(&["plan", "--json", "-t", "debian-12"]);
+    let inputs = job(&plan().exits(0))["key"]["inputs"].clone();
+    assert_eq!(inputs["recipe.package.requires"], "[\"adduser\",\"curl\"]");
+    assert_eq!(inputs["recipe.build.install"], "\"make install\\n\"");
+
+    // A line of the base is an input like one of the recipe.
+    test.write("install.sh", "make install DESTDIR=$DESTDIR\n");
+    let after = job(&plan().exits(0))["key"]["inputs"].clone();
+    assert_eq!(after["recipe.build.install"], "\"make install DESTDIR=$DESTDIR\\n\"");
+
+    test.write("base.toml", &base.replace("license", "licens"));
+    let ran = plan().exits(3).says("[base.toml:4:1]").says("did you mean `license`?");
+    assert!(!ran.text().contains("farm.toml:"), "{ran}");
+    test.write("base.toml", &base);
+    test.write("recipes/greet/farm.toml", &own.replace("tzdata", "tzdate"));
+    plan().exits(3).says("recipes/greet/farm.toml:4:").says("did you mean `tzdata`?");
+}
+
+#[test]
 fn parameters_come_from_the_command_line() {
     let rest = "version = \"{{ param.version }}\"\n[parameters]\nversion = \"1.0\"\nchannel = { required = true }\n\
                 [build]\ninstall = \"true\"";
