@@ -4,6 +4,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,7 +34,7 @@ impl Sink for Steps {
 async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
     let engine = engine::connect("auto").await?;
     let info = engine.ping().await?;
-    let project = Project::load(Path::new(env!("CARGO_MANIFEST_DIR")), &[])?;
+    let project = Project::load(Path::new(env!("CARGO_MANIFEST_DIR")), &[], &BTreeMap::new())?;
     let selection = Selection { targets: vec![target], ..Selection::default() };
     let access = Access::new(folder.join("cache"))?;
     let resolved = project.select(&selection, info.arch)?.resolve(&access, false).await?.complete()?;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)]
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use farm::types::Arch;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let project = Project::load(Path::new(env!("CARGO_MANIFEST_DIR")), &[])?;
+    let project = Project::load(Path::new(env!("CARGO_MANIFEST_DIR")), &[], &BTreeMap::new())?;
     let all = Selection { matrix: Some("default".to_owned()), ..Selection::default() };
     let selected = project.select(&all, Arch::Amd64)?;
 

@@ -113,6 +113,11 @@ pub(crate) struct SelectionArgs {
     /// Only targets of this architecture, by its Debian, RPM or OCI name; can be repeated
     #[arg(long = "arch", value_name = "ARCH")]
     pub arches: Vec<Arch>,
+    /// Value of a parameter of the recipe; can be repeated
+    ///
+    /// It goes to all recipes that declare it in [parameters]. Parameters are not for secrets: their values are shown.
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
 }
 
 impl SelectionArgs {
@@ -285,6 +290,9 @@ pub(crate) struct RenderArgs {
     /// A farm.toml, its folder, or a name under recipes/ [default: as for build]
     #[arg(long = "recipe", value_name = "RECIPE")]
     pub recipes: Vec<PathBuf>,
+    /// Value of a parameter of the recipe; can be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub parameters: Vec<(String, String)>,
     /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
     #[arg(long)]
     pub snapshot: bool,
@@ -496,6 +504,11 @@ fn source_url(text: &str) -> Result<String, String> {
 fn format_parser() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(Format::ALL.map(Format::as_str))
         .map(|name| if name == Format::Deb.as_str() { Format::Deb } else { Format::Rpm })
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as channel=stable")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 fn mirror(text: &str) -> Result<(String, String), String> {

@@ -1,5 +1,6 @@
 //! `farm build`: from the command line to a run and its sinks.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
@@ -17,6 +18,7 @@ use crate::engine::Network;
 use crate::image::BaseChoice;
 use crate::matrix::Target;
 use crate::project::{Limits, Run, RunChoices, RunEnd};
+use crate::recipe::RecipeFile;
 use crate::report::count;
 use crate::runner::Request;
 use crate::store::Store;
@@ -24,10 +26,8 @@ use crate::types::{printable, redacted_text};
 
 pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
-    let project = context::project(&args.selection.recipes)?;
-    // A command to try again names only the recipe that it needs.
-    let places: Vec<(String, PathBuf)> =
-        project.recipes().iter().map(|recipe| (recipe.name.clone(), recipe.path.clone())).collect();
+    let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
+    let places: Vec<Place> = project.recipes().iter().map(Place::of).collect();
     let connected = context::connect(&args.engine.engine, &config).await;
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     // What is wrong with the command line comes before what is wrong with the engine.
@@ -127,14 +127,37 @@ fn as_typed() -> String {
     words.join(" ")
 }
 
-/// The command that builds one target of this run again, without passwords. `places` are the names and files of the recipes.
-fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> String {
+/// What the command to try again has to know of a recipe.
+struct Place {
+    name: String,
+    path: PathBuf,
+    parameters: BTreeSet<String>,
+}
+
+impl Place {
+    fn of(recipe: &RecipeFile) -> Place {
+        let parameters = recipe.parameters.keys().cloned().collect();
+        Place { name: recipe.name.clone(), path: recipe.path.clone(), parameters }
+    }
+
+    /// The folder says as much as the file in it.
+    fn word(&self) -> String {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.unwrap_or(&self.path).to_string_lossy().into_owned()
+    }
+}
+
+/// The command that builds one target of this run again, without passwords.
+fn again(args: &BuildArgs, places: &[Place], target: &Target) -> String {
     let mut words = vec!["farm".to_owned(), "build".to_owned()];
+    let parameters = &args.selection.parameters;
     if !args.selection.recipes.is_empty() {
-        let place = places.iter().find(|(name, _)| *name == target.recipe).map(|(_, path)| path.as_path());
-        // The folder says as much as the file in it.
-        let folder = place.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
-        words.extend(folder.or(place).map(|path| path.to_string_lossy().into_owned()));
+        // The recipe of the target is enough, unless a parameter is that of another one.
+        let takes_all = |place: &Place| parameters.iter().all(|(name, _)| place.parameters.contains(name));
+        match places.iter().find(|place| place.name == target.recipe) {
+            Some(place) if takes_all(place) => words.push(place.word()),
+            _ => words.extend(places.iter().map(Place::word)),
+        }
     }
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     if args.engine.engine != "auto" {
@@ -142,6 +165,9 @@ fn again(args: &BuildArgs, places: &[(String, PathBuf)], target: &Target) -> Str
     }
     if args.output != Path::new("dist") {
         option("-o", &args.output.to_string_lossy());
+    }
+    for (name, value) in parameters {
+        option("--param", &format!("{name}={value}"));
     }
     for (name, url) in &args.origin.archive.mirrors {
         option("--mirror", &format!("{name}={url}"));
@@ -185,8 +211,11 @@ mod tests {
             format: crate::types::Format::Deb,
             variant: None,
         };
-        let places =
-            ["hello", "jq"].map(|name| (name.to_owned(), Path::new("my recipes").join(name).join("farm.toml")));
+        let places = [("hello", &["kind"][..]), ("jq", &["channel"])].map(|(name, parameters)| Place {
+            name: name.to_owned(),
+            path: Path::new("my recipes").join(name).join("farm.toml"),
+            parameters: parameters.iter().map(|name| (*name).to_owned()).collect(),
+        });
         let again = |line: &[&str]| match Arguments::try_parse_from(line).unwrap().command {
             Command::Build(args) => again(&args, &places, &target),
             other => panic!("{other:?}"),
@@ -195,6 +224,14 @@ mod tests {
         assert_eq!(
             again(&["farm", "build", "hello", "jq", "-t", "debian-*", "-o", "out", "--no-test", "--snapshot"]),
             "farm build 'my recipes/jq' -o out --snapshot --no-test -t jq@debian-12/amd64"
+        );
+        assert_eq!(
+            again(&["farm", "build", "hello", "jq", "--param", "channel=a b"]),
+            "farm build 'my recipes/jq' --param 'channel=a b' -t jq@debian-12/amd64"
+        );
+        assert_eq!(
+            again(&["farm", "build", "hello", "jq", "--param", "kind="]),
+            "farm build 'my recipes/hello' 'my recipes/jq' --param kind= -t jq@debian-12/amd64"
         );
         assert_eq!(
             again(&["farm", "build", "--mirror", "debian=http://ada:open-sesame@example.org/debian"]),

@@ -20,9 +20,9 @@ pub(crate) struct Connected {
     pub info: EngineInfo,
 }
 
-/// The project that a command line means, with its notes told.
-pub(crate) fn project(recipes: &[PathBuf]) -> Result<Project, Failure> {
-    let project = Project::load(Path::new("."), recipes)?;
+/// The project that a command line means, with its notes told. Of two values of one parameter the later counts.
+pub(crate) fn project(recipes: &[PathBuf], parameters: &[(String, String)]) -> Result<Project, Failure> {
+    let project = Project::load(Path::new("."), recipes, &parameters.iter().cloned().collect())?;
     for note in project.notes() {
         output::err(&format!("note: {note}\n"));
     }

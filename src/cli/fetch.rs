@@ -12,7 +12,7 @@ use crate::types::human_bytes;
 
 pub(crate) async fn run(args: &FetchArgs) -> Result<Exit, Failure> {
     let config = Config::load()?;
-    let project = context::project(&args.selection.recipes)?;
+    let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
     let access = context::access(&args.mirrors, true, &config)?;
     let resolved = selected.resolve(&access, args.snapshot).await?;

@@ -29,7 +29,7 @@ use crate::types::printable;
 const SHORT_DIGEST: usize = 12;
 pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
-    let project = context::project(&args.selection.recipes)?;
+    let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let connected = context::connect(&args.engine.engine, &config).await;
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     let selected = project.select(&args.selection.selection(), arch)?;

@@ -18,7 +18,7 @@ use crate::report::{Style, Tone};
 use crate::types::SharedText;
 
 pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, Failure> {
-    let project = context::project(&args.recipes)?;
+    let project = context::project(&args.recipes, &args.parameters)?;
     let selection = Selection { targets: vec![args.target.clone()], ..Selection::default() };
     let selected = project.select(&selection, context::default_arch(None))?;
     let targets = selected.targets();

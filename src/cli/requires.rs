@@ -26,7 +26,7 @@ struct Row {
 
 pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
-    let project = context::project(&args.selection.recipes)?;
+    let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
     let access = context::access(&args.archive.mirrors, args.archive.stale_contents, &config)?;
     let resolved = selected.resolve(&access, false).await?;

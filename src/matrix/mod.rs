@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::distro::{Catalogue, Distro};
-use crate::recipe::{MatrixSpec, Problem, RecipeFile, Selection, glob_matches};
+use crate::recipe::{MatrixSpec, Problem, RecipeFile, RecipeText, Selection, glob_matches};
 use crate::types::{Arch as Architecture, Format, nearest};
 
 pub(crate) use pattern::Pattern;
@@ -128,7 +128,7 @@ fn expand_on(
     let arches = choose_arches(spec, distros, engine_arch, &mut problems);
     if !problems.is_empty() {
         problems.sort_by_key(|problem| problem.span.start);
-        let (path, text) = (recipe.path.clone(), Arc::clone(&recipe.text));
+        let (path, text) = (recipe.path.clone(), recipe.text.clone());
         return Err(MatrixError::Invalid { path, text, problems });
     }
     let variants: Vec<Option<&String>> =
@@ -369,7 +369,7 @@ pub enum MatrixError {
         /// The recipe's file, on this host.
         path: std::path::PathBuf,
         /// The recipe's whole text, for showing the places.
-        text: std::sync::Arc<str>,
+        text: RecipeText,
         /// The mistakes, in the order of their places.
         problems: Vec<Problem>,
     },

@@ -274,10 +274,13 @@ pub(super) fn script_variables(recipe: &Recipe, distro: &Distro) -> BTreeMap<Str
         ("FARM_DISTRO".to_owned(), distro.id.clone()),
         ("FARM_FORMAT".to_owned(), distro.format.as_str().to_owned()),
     ]);
-    for (name, value) in &recipe.variant {
-        let name: String =
-            name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
-        variables.insert(format!("FARM_VARIANT_{name}"), value.clone());
+    let named = [("FARM_VARIANT_", &recipe.variant), ("FARM_PARAM_", &recipe.parameters)];
+    for (prefix, values) in named {
+        for (name, value) in values {
+            let name: String =
+                name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+            variables.insert(format!("{prefix}{name}"), value.clone());
+        }
     }
     variables
 }

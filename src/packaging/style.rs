@@ -68,6 +68,7 @@ pub(super) fn origin(recipe: &Recipe) -> String {
             }
             Origin::Path { path } => (format!("{path}, beside the recipe"), String::new()),
             Origin::Git { url, commit, .. } => (url.public(), format!(" commit {commit}")),
+            Origin::Text { file, .. } => (format!("{file}, in the recipe"), String::new()),
         };
         let line: String = format!("{place}{proof}").chars().filter(|c| !c.is_control() && *c != '\\').collect();
         text.push_str(&format!("#   {}\n", spec::value(&line)));

@@ -119,6 +119,8 @@ fn changed(text: &str, index: usize) -> Vec<String> {
 #[test]
 fn the_examples_of_the_reference_plan() {
     for example in crate::recipe::tests::examples() {
+        // As if they were given on the command line.
+        let example = example.replace("{ required = true }", "'given'");
         let example = match example.contains("[matrix") {
             true => example,
             false => format!("{example}\n[matrix]\ndistros = [\"*\"]\n"),

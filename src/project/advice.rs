@@ -41,7 +41,7 @@ impl runner::Adviser for Adviser {
 
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace> {
         let recipe = self.project.recipe(&target.recipe)?;
-        let line = recipe.line_of(&matrix::selection(target, self.project.catalogue()), key)?;
-        Some(RecipePlace { path: recipe.path.clone(), line })
+        let (path, line) = recipe.line_of(&matrix::selection(target, self.project.catalogue()), key)?;
+        Some(RecipePlace { path, line })
     }
 }

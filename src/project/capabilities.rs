@@ -194,7 +194,7 @@ fn problems(
         .map(|(number, mut problems)| {
             let file = &project.set()[number];
             problems.sort_by_key(|problem| problem.span.start);
-            RecipeError::Invalid { path: file.path.clone(), text: Arc::clone(&file.text), problems }
+            RecipeError::Invalid { path: file.path.clone(), text: file.text.clone(), problems }
         })
         .collect()
 }

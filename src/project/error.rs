@@ -3,14 +3,13 @@
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use crate::archive::ArchiveError;
 use crate::distro::DistroError;
 use crate::image::ImageError;
 use crate::matrix::{MatrixError, Target};
 use crate::plan::PlanError;
-use crate::recipe::{RecipeError, RecipeFile};
+use crate::recipe::{RecipeError, RecipeFile, RecipeText};
 use crate::source::SourceError;
 
 /// Why a project gives no plan, or none that can be run.
@@ -88,7 +87,7 @@ pub struct Link {
     /// The recipe's file, on this host.
     pub path: PathBuf,
     /// The recipe's whole text, for showing the place.
-    pub text: Arc<str>,
+    pub text: RecipeText,
     /// The place of the requirement in `text`, in bytes.
     pub span: Range<usize>,
     /// The target that needs.
@@ -115,7 +114,7 @@ impl ProjectError {
         match source {
             SourceError::Recipe { problem, .. } => ProjectError::Recipes(vec![RecipeError::Invalid {
                 path: file.path.clone(),
-                text: Arc::clone(&file.text),
+                text: file.text.clone(),
                 problems: vec![*problem],
             }]),
             source => ProjectError::Source { recipe: file.path.clone(), source },

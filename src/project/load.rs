@@ -1,6 +1,6 @@
 //! The recipes and distributions of a folder.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -9,7 +9,7 @@ use super::ProjectError;
 use crate::distro::Catalogue;
 use crate::matrix::{self, Target};
 use crate::recipe::{RecipeError, RecipeFile};
-use crate::types::nearest;
+use crate::types::{nearest, printable};
 
 /// Recipes as written, and the distributions that are known beside them.
 #[derive(Debug)]
@@ -29,15 +29,21 @@ pub struct Project {
 impl Project {
     /// Reads the recipes that `names` mean, seen from `folder`: each a farm.toml, its folder, or a name below `recipes/`;
     /// without names, `farm.toml` of the folder, else all of `recipes/*/farm.toml`. The catalogue has the distributions of
-    /// `distros/` in the folder and beside each recipe.
+    /// `distros/` in the folder and beside each recipe. `parameters` has values by name; each goes to the recipes that
+    /// declare it.
     ///
     /// # Errors
-    /// Recipes that are not there or not valid, two of one name, and distributions that are not valid.
-    pub fn load(folder: &Path, names: &[PathBuf]) -> Result<Project, ProjectError> {
+    /// Recipes that are not there or not valid, two of one name, parameters that none of them declares, and distributions
+    /// that are not valid.
+    pub fn load(
+        folder: &Path,
+        names: &[PathBuf],
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Project, ProjectError> {
         let paths = find(names, folder)?;
         let (mut recipes, mut errors) = (Vec::new(), Vec::new());
         for path in &paths {
-            match RecipeFile::load(path) {
+            match RecipeFile::load(path, parameters) {
                 Ok(recipe) => recipes.push(recipe),
                 Err(error) => errors.push(error),
             }
@@ -59,7 +65,7 @@ impl Project {
         let mut notes = Vec::new();
         let others = siblings(&paths, folder);
         let others: Vec<Result<RecipeFile, RecipeError>> =
-            others.par_iter().map(|path| RecipeFile::load(path)).collect();
+            others.par_iter().map(|path| RecipeFile::load(path, parameters)).collect();
         for other in others {
             match other {
                 Ok(other) if by_name.contains_key(&other.name) => {}
@@ -75,6 +81,7 @@ impl Project {
                 )),
             }
         }
+        declared(parameters, &recipes)?;
         let catalogue = catalogue(folder, &paths)?;
         let (folder, names) = (folder.to_owned(), names.to_vec());
         Ok(Project { folder, names, recipes, asked_for, by_name, catalogue, notes })
@@ -137,6 +144,19 @@ impl Project {
     pub fn set_by(&self, target: &Target, key: &str) -> Option<String> {
         self.recipe(&target.recipe)?.set_by(&matrix::selection(target, &self.catalogue), key)
     }
+}
+
+/// A parameter that no recipe has is a mistake in its name.
+fn declared(parameters: &BTreeMap<String, String>, recipes: &[RecipeFile]) -> Result<(), ProjectError> {
+    let known: BTreeSet<&str> =
+        recipes.iter().flat_map(|recipe| recipe.parameters.keys()).map(String::as_str).collect();
+    let Some(name) = parameters.keys().find(|name| !known.contains(name.as_str())) else { return Ok(()) };
+    let help = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean --param {near}={}?", printable(&parameters[name])),
+        None if known.is_empty() => "a recipe declares its parameters, with their defaults, in [parameters]".to_owned(),
+        None => format!("the parameters here are {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    };
+    Err(ProjectError::request(format!("no recipe here has a parameter `{}`", printable(name)), help))
 }
 
 /// The built-in distributions, and those of `distros/` in `folder` and beside each of `recipes`.

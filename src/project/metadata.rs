@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -53,11 +52,9 @@ impl<'a> Recipes<'a> {
         let cancel = CancellationToken::new();
         let recipe = match source::metadata(self.cache, &file.path, &merged, self.snapshot, &cancel).await {
             Ok(metadata) => Ok(self.ids.share(merged.complete(metadata))),
-            Err(MetadataError::Problem(problem)) => Err(RecipeError::Invalid {
-                path: file.path.clone(),
-                text: Arc::clone(&file.text),
-                problems: vec![problem],
-            }),
+            Err(MetadataError::Problem(problem)) => {
+                Err(RecipeError::Invalid { path: file.path.clone(), text: file.text.clone(), problems: vec![problem] })
+            }
             Err(MetadataError::Source(source)) => return Err(ProjectError::source(file, source)),
         };
         self.known.insert(key, recipe.clone());

@@ -218,7 +218,7 @@ mod tests {
 
     fn completed(folder: &Path, recipes: &[&str], selection: &Selection) -> Result<Vec<String>, ProjectError> {
         let recipes: Vec<PathBuf> = recipes.iter().map(PathBuf::from).collect();
-        let project = Project::load(folder, &recipes)?;
+        let project = Project::load(folder, &recipes, &Default::default())?;
         let selected = project.select(selection, Arch::Amd64)?;
         let cache = folder.join("cache");
         let mut recipes = Recipes::new(&project, &cache, false);

@@ -69,6 +69,16 @@ impl Table {
         self.entries.get(key)
     }
 
+    /// With all places so many bytes further on.
+    pub(super) fn shifted(self, by: usize) -> Table {
+        let move_on = |span: Range<usize>| span.start + by..span.end + by;
+        let entries = self
+            .entries
+            .into_iter()
+            .map(|(key, entry)| (key, KeyValue { key_span: move_on(entry.key_span), node: entry.node.shifted(by) }));
+        Table { entries: entries.collect() }
+    }
+
     /// This table with `over` laid on top: tables merge key by key, everything else is replaced. An empty table within
     /// another takes away what is below it. Spans of what is replaced point at the replacement; a merged table keeps its
     /// own place.
@@ -100,6 +110,17 @@ impl Table {
             !is_taken_away
         });
         below.merged(&over)
+    }
+}
+
+impl Node {
+    fn shifted(self, by: usize) -> Node {
+        let value = match self.value {
+            Value::Array(items) => Value::Array(items.iter().map(|item| item.clone().shifted(by)).collect()),
+            Value::Table(table) => Value::Table(Arc::new(Arc::unwrap_or_clone(table).shifted(by))),
+            other => other,
+        };
+        Node { span: self.span.start + by..self.span.end + by, value }
     }
 }
 

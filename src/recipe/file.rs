@@ -1,21 +1,24 @@
 //! A whole recipe file: read, parsed once, checked with every override laid on top, and resolved for targets.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::document::{self, KeyValue, Table, Value};
+use super::document::{KeyValue, Table, Value};
 use super::environment;
+use super::extends;
 use super::keys;
+use super::lists::{self, Edit, Missing};
 use super::matrices;
 use super::overrides::{self, Override, Term};
+use super::parameters;
 use super::reader::{Problems, Section};
-use super::scripts;
 use super::sections;
 use super::template::{self, Variables};
+use super::text::{self, RecipeText};
 use super::values::NameRule;
 use super::{
     Environment, EnvironmentOrigin, MatrixSpec, MergedRecipe, PackageArch, PackagingTools, Problem, Recipe,
@@ -23,20 +26,19 @@ use super::{
 };
 use crate::types::Format;
 
-/// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
-const MAX_BYTES: u64 = 1 << 20;
-
 /// `farm.toml` as written, checked as far as it can be without a target. Also carries `[matrix]`.
 #[derive(Debug, Clone)]
 pub struct RecipeFile {
     /// As given on the command line, for messages.
     pub(crate) path: PathBuf,
     /// The text, for diagnostics.
-    pub(crate) text: Arc<str>,
+    pub(crate) text: RecipeText,
     /// `[package] name` before overrides: what targets and `dist/` folders are named after.
     pub(crate) name: String,
     /// By name; `[matrix]` itself is `default`.
     pub(crate) matrices: BTreeMap<String, MatrixSpec>,
+    /// Values of all parameters that it declares, by name.
+    pub(crate) parameters: BTreeMap<String, String>,
     /// Shared by clones, so that a recipe is resolved once for all targets that the same overrides match.
     parsed: Arc<Parsed>,
 }
@@ -44,7 +46,9 @@ pub struct RecipeFile {
 /// What is kept of the text, to resolve from.
 pub(crate) struct Parsed {
     root: PathBuf,
-    /// Everything but `[matrix]` and `[override]`.
+    /// The files that it extends, relative to `root`.
+    bases: Arc<[String]>,
+    /// Everything but `extends`, `[parameters]`, `[matrix]` and `[override]`.
     base: Table,
     /// In file order.
     overrides: Vec<Override>,
@@ -77,51 +81,45 @@ impl fmt::Debug for Parsed {
 }
 
 impl RecipeFile {
-    /// Reads and checks a recipe; `path` is the file.
+    /// Reads and checks a recipe; `path` is the file, `given` has values of parameters by name, its own and those of others.
     ///
     /// # Errors
     /// [`RecipeError::Read`] when there is no readable file of a plausible size; otherwise every problem in it that can
     /// be known without a target, overrides included.
-    pub fn load(path: &Path) -> Result<RecipeFile, RecipeError> {
-        let failed = |reason: String| RecipeError::Read { path: path.to_owned(), reason };
-        let file = std::fs::File::open(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => failed("there is no such file".to_owned()),
-            _ => failed(error.to_string()),
-        })?;
-        let metadata = file.metadata().map_err(|error| failed(error.to_string()))?;
-        if metadata.is_dir() {
-            return Err(failed("it is a folder; name the farm.toml in it".to_owned()));
-        }
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(error.to_string()))?;
-        if bytes.len() as u64 > MAX_BYTES {
-            return Err(failed("it is larger than 1 MiB, which no recipe is".to_owned()));
-        }
-        RecipeFile::parse(path, &bytes)
+    pub fn load(path: &Path, given: &BTreeMap<String, String>) -> Result<RecipeFile, RecipeError> {
+        let bytes = text::read(path).map_err(|reason| RecipeError::Read { path: path.to_owned(), reason })?;
+        RecipeFile::parse_with(path, &bytes, given)
     }
 
-    /// Checks a recipe that is already in memory; `path` is for messages and says what relative paths start from.
+    /// Checks a recipe that is already in memory; `path` is for messages and says what relative paths start from:
+    /// those of scripts and of what it extends, which are read. Its parameters have their defaults.
     pub fn parse(path: &Path, bytes: &[u8]) -> Result<RecipeFile, RecipeError> {
-        let text = decode(bytes).map_err(|(text, problem)| RecipeError::Invalid {
-            path: path.to_owned(),
-            text: text.into(),
-            problems: vec![problem],
-        })?;
-        let invalid = |problems| RecipeError::Invalid { path: path.to_owned(), text: text.as_str().into(), problems };
-        let written = document::parse(&text).map_err(invalid)?;
-        let root = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        RecipeFile::parse_with(path, bytes, &BTreeMap::new())
+    }
 
-        let problems = Problems::new(&text);
-        let whole = scripts::inlined(&written, &root, &problems);
-        Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
+    pub(super) fn parse_with(
+        path: &Path,
+        bytes: &[u8],
+        given: &BTreeMap<String, String>,
+    ) -> Result<RecipeFile, RecipeError> {
+        let invalid = |text: RecipeText, problems| RecipeError::Invalid { path: path.to_owned(), text, problems };
+        let own = text::decode(bytes)
+            .map_err(|(text, problem)| invalid(RecipeText::new([(path, text.as_str())]), vec![problem]))?;
+        let written = extends::read(path, own).map_err(|(text, problems)| invalid(text, problems))?;
+        let (text, root) = (written.text.clone(), extends::folder(path));
+
+        let problems = Problems::of(&text);
+        let whole = written.merged(&problems);
+        let file = Section::open(&keys::FILE, "a recipe", 0..0, &whole, &problems);
+        let parameters = parameters::read(&file, given, &problems);
+        let whole = template::expand_versions(&whole, &parameters, &problems).unwrap_or_else(|| whole.clone());
         let matrices = matrices::read_matrices(&whole, &problems);
         let variants: Vec<&str> =
             matrices.values().flat_map(|matrix| matrix.variants.keys()).map(String::as_str).collect();
-        let overrides = read_overrides(&whole, &variants, &problems);
+        let overrides = read_overrides(&whole, &variants, &text, &problems);
         let mut base = whole.clone();
+        base.entries.remove("extends");
+        base.entries.remove("parameters");
         base.entries.remove("matrix");
         base.entries.remove("override");
         let templates =
@@ -129,7 +127,7 @@ impl RecipeFile {
         let filled = |table: &Table, format: Option<Format>, problems: &Problems<'_>| match templates {
             true => {
                 let (selection, variant) = sample(format, &matrices);
-                template::expand(table, &Variables::new(table, &selection, &variant), problems)
+                template::expand(table, &Variables::new(table, &selection, &variant, &parameters), problems)
             }
             false => table.clone(),
         };
@@ -140,8 +138,18 @@ impl RecipeFile {
 
         // A mistake of the base is not repeated for each override.
         for one in &overrides {
-            let found = Problems::new(&text);
-            let merged = filled(&environment::merged(&base, &one.body), one.format(), &found);
+            let found = Problems::of(&text);
+            let mut missing = |missing: Missing<'_>| {
+                // It may be that of another override, for targets that both match.
+                let is_there = |other: &Override| {
+                    path_of(&other.body, &missing.path)
+                        .is_some_and(|entry| lists::names(&entry.node.value, missing.text))
+                };
+                if !overrides.iter().any(is_there) {
+                    found.push(missing.problem());
+                }
+            };
+            let merged = filled(&laid_on(&base, &one.body, &mut missing), one.format(), &found);
             let name_rule = if one.format() == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
             debian_names |= has_debian_name(&sections::read_recipe(&merged, root.clone(), None, name_rule, &found).0);
             let new: Vec<Problem> =
@@ -155,7 +163,7 @@ impl RecipeFile {
         }
         if !problems.is_empty() {
             problems.sort_by_key(|problem| problem.span.start);
-            return Err(RecipeError::Invalid { path: path.to_owned(), text: text.into(), problems });
+            return Err(invalid(text, problems));
         }
 
         let architecture_varies = overrides
@@ -163,11 +171,13 @@ impl RecipeFile {
             .any(|one| one.body.get("packages").is_some() || path_of(&one.body, "package.architecture").is_some());
         Ok(RecipeFile {
             path: path.to_owned(),
-            text: text.into(),
+            text: text.clone(),
             name: recipe.package.name.clone(),
             matrices,
+            parameters,
             parsed: Arc::new(Parsed {
                 root,
+                bases: written.bases().into(),
                 base,
                 overrides,
                 architecture_varies,
@@ -199,28 +209,31 @@ impl RecipeFile {
             return Ok(Arc::clone(recipe));
         }
         let parsed = &self.parsed;
+        let problems = Problems::of(&self.text);
         let mut merged = None;
         for index in &resolution.overrides {
             let below = merged.as_ref().unwrap_or(&parsed.base);
-            merged = Some(environment::merged(below, &parsed.overrides[*index].body));
+            let mut missing = |missing: Missing<'_>| problems.push(missing.problem());
+            merged = Some(laid_on(below, &parsed.overrides[*index].body, &mut missing));
         }
-        let problems = Problems::new(&self.text);
         let name_rule = if format == Some(Format::Rpm) { NameRule::Rpm } else { NameRule::Both };
         if parsed.templates {
             let table = merged.as_ref().unwrap_or(&parsed.base);
-            merged = Some(template::expand(table, &Variables::new(table, selection, variant), &problems));
+            let variables = Variables::new(table, selection, variant, &self.parameters);
+            merged = Some(template::expand(table, &variables, &problems));
         }
         let table = merged.as_ref().unwrap_or(&parsed.base);
         let (mut recipe, open) = sections::read_recipe(table, parsed.root.clone(), format, name_rule, &problems);
         let problems = problems.into_sorted();
         if !problems.is_empty() {
-            return Err(RecipeError::Invalid { path: self.path.clone(), text: Arc::clone(&self.text), problems });
+            return Err(RecipeError::Invalid { path: self.path.clone(), text: self.text.clone(), problems });
         }
         recipe.variant = variant.clone();
+        recipe.parameters = self.parameters.clone();
         if format == Some(Format::Deb) {
             made_by_farm(&mut recipe, selection);
         }
-        let recipe = Arc::new(MergedRecipe::new(known.len(), recipe, open));
+        let recipe = Arc::new(MergedRecipe::new(known.len(), Arc::clone(&parsed.bases), recipe, open));
         known.insert(resolution, Arc::clone(&recipe));
         Ok(recipe)
     }
@@ -268,25 +281,35 @@ impl RecipeFile {
         Some(if bare { format!("[override.{selector}]") } else { format!("[override.\"{selector}\"]") })
     }
 
-    /// The line (1-based) that sets `key`, such as `build.requires`, for a target; where nothing does, that of the table
-    /// in which it would stand. None when there is no such table either.
-    pub(crate) fn line_of(&self, selection: &Selection, key: &str) -> Option<usize> {
+    /// The file and the line (1-based) that set `key`, such as `build.requires`, for a target; where nothing does, that of
+    /// the table in which it would stand. None when there is no such table either.
+    pub(crate) fn line_of(&self, selection: &Selection, key: &str) -> Option<(PathBuf, usize)> {
         let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
         let entry = overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key)).or_else(|| {
             let (table, _) = key.rsplit_once('.')?;
             path_of(&self.parsed.base, table)
         })?;
-        let before = self.text.get(..entry.key_span.start)?;
-        Some(before.matches('\n').count() + 1)
+        let place = self.text.place(&entry.key_span);
+        Some((place.path.to_owned(), place.line()))
     }
 
-    /// Where the array that gives a target its value of `key`, such as `build.requires`, holds a string.
+    /// Where the array that gives a target its value of `key`, such as `build.requires`, holds a string, or what edits it.
     pub(crate) fn place_of(&self, selection: &Selection, key: &str, string: &str) -> Option<Range<usize>> {
         let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
-        let entry = overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key))?;
-        let Value::Array(items) = &entry.node.value else { return None };
-        let item = items.iter().find(|item| matches!(&item.value, Value::String(text) if **text == *string))?;
-        Some(item.span.clone())
+        for entry in overrides.chain([&self.parsed.base]).filter_map(|table| path_of(table, key)) {
+            match &entry.node.value {
+                Value::Array(items) => return lists::find(items, string).map(|item| item.span.clone()),
+                // What it does not add may stand below.
+                Value::Table(table) => {
+                    let added = Edit::of(table).and_then(|edit| edit.add);
+                    if let Some(item) = added.and_then(|items| lists::find(items, string)) {
+                        return Some(item.span.clone());
+                    }
+                }
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// The overrides that apply, in the order in which they are merged: by weight, then as they stand in the file.
@@ -303,30 +326,12 @@ impl RecipeFile {
     }
 }
 
-/// UTF-8 without a byte order mark and with plain line feeds: a CR within a script would reach the shell.
-pub(crate) fn decode(bytes: &[u8]) -> Result<String, (String, Problem)> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.replace("\r\n", "\n")),
-        Err(error) => {
-            let at = error.valid_up_to();
-            let utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-            let problem = Problem {
-                message: "not UTF-8 text".to_owned(),
-                span: at..at + '\u{fffd}'.len_utf8(),
-                label: format!("the byte 0x{:02x} has no meaning here", bytes[at]),
-                help: Some(if utf16 {
-                    "this is UTF-16: save the file as UTF-8".to_owned()
-                } else {
-                    "save the file as UTF-8; umlauts in Latin-1 are the usual cause".to_owned()
-                }),
-            };
-            Err((String::from_utf8_lossy(bytes).into_owned(), problem))
-        }
-    }
+/// `below` with an override on top.
+fn laid_on<'a>(below: &'a Table, body: &'a Table, missing: &mut dyn FnMut(Missing<'a>)) -> Table {
+    environment::merged(below, &lists::edited(below, body, None, missing))
 }
 
-fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> Vec<Override> {
+fn read_overrides(whole: &Table, variants: &[&str], text: &RecipeText, problems: &Problems<'_>) -> Vec<Override> {
     let file = Section { schema: &keys::FILE, title: "a recipe".into(), span: 0..0, table: whole, problems };
     let Some(table) = file.plain_table("override") else { return Vec::new() };
     let mut overrides = Vec::new();
@@ -366,7 +371,8 @@ fn read_overrides(whole: &Table, variants: &[&str], problems: &Problems<'_>) -> 
         let body = Arc::clone(body);
         overrides.push(Override { selector: selector.to_string(), span: key_span.clone(), terms, body });
     }
-    overrides.sort_by_key(|one| one.span.start);
+    // Those of the recipe itself come after those of what it extends.
+    overrides.sort_by_key(|one| (Reverse(text.number(&one.span)), one.span.start));
     overrides
 }
 

@@ -20,6 +20,8 @@ impl Schema {
 pub(crate) static FILE: Schema = Schema {
     title: "a recipe",
     keys: &[
+        "extends",
+        "parameters",
         "package",
         "sources",
         "modules",
@@ -37,6 +39,8 @@ pub(crate) static OVERRIDE: Schema = Schema {
     title: "[override.SELECTOR]",
     keys: &["package", "sources", "modules", "build", "environment", "packages", "packaging", "test", "limits"],
 };
+/// In place of a parameter's default.
+pub(crate) static PARAMETER: Schema = Schema { title: "[parameters.NAME]", keys: &["required"] };
 pub(crate) static PACKAGE: Schema = Schema {
     title: "[package]",
     keys: &[
@@ -97,6 +101,9 @@ pub(crate) static SOURCE: Schema = Schema {
         "git",
         "commit",
         "submodules",
+        "file",
+        "text",
+        "mode",
         "unpack",
         "gitignore",
         "strip",

@@ -2,6 +2,7 @@
 //! project is still open, so nobody can take it for a [`Recipe`]: [`MergedRecipe::complete`] makes one of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{FromProject, OwnVersion, Packaging, Patch, Recipe, Source};
 
@@ -9,6 +10,8 @@ use super::{FromProject, OwnVersion, Packaging, Patch, Recipe, Source};
 #[derive(Debug, Clone, PartialEq)]
 pub struct MergedRecipe {
     number: usize,
+    /// The files that the recipe extends, relative to its folder.
+    bases: Arc<[String]>,
     /// Right but for what is left open: its version is empty then, and its sources lack the patches of their series.
     draft: Recipe,
     open: FromProject,
@@ -32,8 +35,8 @@ pub(crate) struct ProjectMetadata {
 }
 
 impl MergedRecipe {
-    pub(super) fn new(number: usize, draft: Recipe, open: FromProject) -> MergedRecipe {
-        MergedRecipe { number, draft, open }
+    pub(super) fn new(number: usize, bases: Arc<[String]>, draft: Recipe, open: FromProject) -> MergedRecipe {
+        MergedRecipe { number, bases, draft, open }
     }
 
     pub(super) fn draft(&self) -> &Recipe {
@@ -43,6 +46,11 @@ impl MergedRecipe {
     /// Which of the merged recipes of its file this is: a number for each.
     pub fn number(&self) -> usize {
         self.number
+    }
+
+    /// The files that the recipe extends, relative to [`MergedRecipe::root`].
+    pub(crate) fn bases(&self) -> &[String] {
+        &self.bases
     }
 
     /// What the project has to be asked for.

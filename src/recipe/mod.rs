@@ -1,23 +1,26 @@
-//! Recipes, in stages that are types: `farm.toml` -> [`RecipeFile`] (as written, spans kept) -> [`MergedRecipe`] (for one
-//! target, overrides merged) -> [`Recipe`] (with what the project says: version, date, changelog, series). Strict:
-//! an unknown key is an error with file, line, caret and a suggestion. This module reads one file; it neither fetches sources
-//! nor knows which distributions exist.
+//! Recipes, in stages that are types: `farm.toml` -> [`RecipeFile`] (as written, spans kept) -> [`MergedRecipe`] (for
+//! one target, overrides merged) -> [`Recipe`] (with what the project says: version, date, changelog, series). Strict:
+//! an unknown key is an error with file, line, caret and a suggestion. This module reads one recipe and the files that
+//! it names; it neither fetches sources nor knows which distributions exist.
 //!
-//! Inside: `document` makes a tree with places from the text and merges tables; `syntax` says what is wrong with text that
-//! is no TOML; `keys` lists what they may hold; `reader` takes them apart key by key
-//! and collects problems; `values` checks single values; `sections` and `system` know the keys, and `schema` what they
-//! hold, for editors; `overrides` the selectors; `project` what is left to the project itself; `template` fills in strings
-//! for a target; `file` puts them together;
-//! `model` is what comes of it. The reference for people is `docs/recipe.md`.
+//! Inside: `document` makes a tree with places from the text and merges tables; `extends` and `text` know the files
+//! that a recipe is made of, and `lists` edits what tables hold; `syntax` says what is wrong with text that is no TOML;
+//! `keys` lists what they may hold; `reader` takes them apart key by key and collects problems; `values` checks single
+//! values; `sections` and `system` know the keys, and `schema` what they hold, for editors; `overrides` the selectors;
+//! `parameters` what is given from outside; `project` what is left to the project itself; `template` fills in strings
+//! for a target; `file` puts them together; `model` is what comes of it. The reference for people is `docs/recipe.md`.
 
 mod document;
 mod environment;
+mod extends;
 mod file;
 mod keys;
+mod lists;
 mod matrices;
 mod merged;
 mod model;
 mod overrides;
+mod parameters;
 mod project;
 mod reader;
 mod relations;
@@ -28,12 +31,12 @@ mod shared;
 mod syntax;
 mod system;
 mod template;
+mod text;
 mod values;
 
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub use file::RecipeFile;
-pub(crate) use file::decode;
 pub(crate) use keys::Schema;
 pub use merged::MergedRecipe;
 pub(crate) use merged::ProjectMetadata;
@@ -53,6 +56,8 @@ pub(crate) use shared::RecipeId;
 pub use shared::{RecipeIds, SharedRecipe};
 pub(crate) use system::is_plain_link;
 pub(crate) use template::literal;
+pub use text::RecipeText;
+pub(crate) use text::decode;
 pub(crate) use values::{git_url_reason, version_reason};
 
 /// Whether `[environment] image` takes this name.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::RecipeText;
 use crate::types::Address;
 
 /// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.
@@ -27,6 +28,8 @@ pub struct Recipe {
     pub(crate) limits: RecipeLimits,
     /// Values of the target's variant, given to scripts as `FARM_VARIANT_<NAME>`; empty without one.
     pub(crate) variant: BTreeMap<String, String>,
+    /// Values of `[parameters]`, given to scripts as `FARM_PARAM_<NAME>`.
+    pub(crate) parameters: BTreeMap<String, String>,
 }
 
 /// `[package]`
@@ -149,6 +152,8 @@ pub(crate) struct Source {
 pub(crate) struct SourcePlace {
     /// In bytes.
     pub(crate) span: std::ops::Range<usize>,
+    /// The file in which the source stands.
+    pub(crate) path: PathBuf,
     /// 1-based; 0 when the source stands in no recipe.
     pub(crate) line: usize,
 }
@@ -189,6 +194,13 @@ pub(crate) enum Origin {
         commit: String,
         /// Each at the commit that this one records.
         submodules: bool,
+    },
+    /// A file that stands in the recipe.
+    Text {
+        /// Its name, without folders.
+        file: String,
+        text: String,
+        executable: bool,
     },
 }
 
@@ -398,7 +410,7 @@ pub enum RecipeError {
         /// The recipe's file, on this host.
         path: PathBuf,
         /// The recipe's whole text, for showing the places.
-        text: std::sync::Arc<str>,
+        text: RecipeText,
         /// All mistakes, not only the first.
         problems: Vec<Problem>,
     },

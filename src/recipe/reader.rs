@@ -5,25 +5,32 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
-use super::Problem;
 use super::document::{KeyValue, Node, Table, Value};
 use super::keys::{FILE, FOREIGN_NAMES, OVERRIDE, PACKAGE, PLACES, SOURCE, SUB_PACKAGE, Schema};
 use super::values::{self, Complaint};
+use super::{Problem, RecipeText, SourcePlace};
 use crate::types::nearest;
 
 /// Of a table with more keys than these, an error lists them only when it cannot say which one is meant.
-const MANY_KEYS: usize = 16;
+const MANY_KEYS: usize = 20;
 
 /// Problems found so far; shared by all sections of one file.
 #[derive(Debug)]
 pub(crate) struct Problems<'a> {
     text: &'a str,
+    /// Where places are told apart by their files.
+    recipe: Option<&'a RecipeText>,
     found: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Problems<'a> {
     pub(crate) fn new(text: &'a str) -> Problems<'a> {
-        Problems { text, found: RefCell::default() }
+        Problems { text, recipe: None, found: RefCell::default() }
+    }
+
+    /// Of a recipe and what it extends.
+    pub(crate) fn of(recipe: &'a RecipeText) -> Problems<'a> {
+        Problems { text: recipe, recipe: Some(recipe), found: RefCell::default() }
     }
 
     pub(crate) fn add(
@@ -37,9 +44,15 @@ impl<'a> Problems<'a> {
         self.found.borrow_mut().push(Problem { message, span: span.clone(), label, help });
     }
 
-    /// The line of the text on which something begins, 1-based.
-    pub(crate) fn line(&self, span: &Range<usize>) -> usize {
-        self.text.get(..span.start).unwrap_or(self.text).matches('\n').count() + 1
+    pub(crate) fn push(&self, problem: Problem) {
+        self.found.borrow_mut().push(problem);
+    }
+
+    /// Where in a recipe something stands.
+    pub(crate) fn place(&self, span: Range<usize>) -> SourcePlace {
+        let place = self.recipe.map(|recipe| recipe.place(&span));
+        let (path, line) = place.map(|place| (place.path.to_owned(), place.line())).unwrap_or_default();
+        SourcePlace { span, path, line }
     }
 
     /// A complaint about a string value, at the string, or at the part of it that is meant when the string is written
@@ -164,8 +177,15 @@ impl<'a> Section<'a> {
             if PLACES.iter().any(|schema| schema.keys.contains(&key)) {
                 return None;
             }
-            let header = if key == "sources" { "[[sources]]".to_owned() } else { format!("[{shown}]") };
-            let help = "a line belongs to the header above it, and this one has a header of its own";
+            let header = match key {
+                "sources" => "[[sources]]".to_owned(),
+                "extends" => "it above the first header".to_owned(),
+                _ => format!("[{shown}]"),
+            };
+            let help = match key {
+                "extends" => "a line belongs to the header above it, and this one is about the whole recipe",
+                _ => "a line belongs to the header above it, and this one has a header of its own",
+            };
             (format!("`{shown}` is no key of {}", self.title), header, help)
         } else {
             return None;
@@ -315,6 +335,11 @@ impl<'a> Section<'a> {
             let written = self.problems.text.get(node.span.clone()).unwrap_or_default();
             let help = match &node.value {
                 Value::String(_) => Some(format!("write it in brackets: [{written}]")),
+                Value::Table(table) if table.entries.keys().any(|name| ["add", "remove"].contains(&&**name)) => {
+                    let help = "add and remove are arrays of strings, and change a list that is there already: in an \
+                                override, or in a recipe that extends another one";
+                    Some(help.to_owned())
+                }
                 Value::Table(table) => {
                     let names: Vec<String> = table.entries.keys().take(3).map(|name| format!("{name:?}")).collect();
                     Some(format!("write a string for each: {key} = [{}]", names.join(", ")))

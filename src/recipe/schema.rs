@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{
     ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, MODULES, OVERRIDE,
-    PACKAGE, PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    PACKAGE, PACKAGING, PARAMETER, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -33,6 +33,8 @@ pub(crate) enum Shape {
     Tables(&'static Schema),
     /// Tables under names that are up to the writer.
     Named(&'static Schema),
+    /// Strings under such names, or tables in their place.
+    NamedTextOr(&'static Schema),
     /// Tables of strings under such names.
     NamedTextMaps,
     /// A table of this kind, in which every name that is no key is one more of its kind.
@@ -40,8 +42,8 @@ pub(crate) enum Shape {
 }
 
 use Shape::{
-    Boolean, BooleanOrTexts, Integer, Named, NamedTextMaps, OneOf, Quantity, Table, Tables, Text, TextMap, TextOr,
-    Texts, TimeOr, WithNamed,
+    Boolean, BooleanOrTexts, Integer, Named, NamedTextMaps, NamedTextOr, OneOf, Quantity, Table, Tables, Text, TextMap,
+    TextOr, Texts, TimeOr, WithNamed,
 };
 
 /// A kind of table: its keys with their shape and meaning, and which of them a recipe cannot do without.
@@ -63,6 +65,8 @@ pub(crate) static DESCRIBED: &[Described] = &[
         name: "recipe",
         meaning: "How one source becomes native packages, for every distribution.",
         keys: &[
+            ("extends", Text, "Another recipe, on which this one is laid: \"../base.toml\"."),
+            ("parameters", NamedTextOr(&PARAMETER), "What can be given with --param NAME=VALUE, with its defaults."),
             ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
             ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
             ("modules", Table(&MODULES), "What languages' own tools would fetch, as lock files pin it."),
@@ -93,6 +97,13 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("limits", Table(&LIMITS), "As [limits], where they differ."),
         ],
         required: &[],
+    },
+    Described {
+        schema: &PARAMETER,
+        name: "parameter",
+        meaning: "A parameter without a default.",
+        keys: &[("required", Boolean, "`true`: nothing is built without a value for it.")],
+        required: &["required"],
     },
     Described {
         schema: &PACKAGE,
@@ -233,7 +244,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
     Described {
         schema: &SOURCE,
         name: "source",
-        meaning: "One of: url (or urls) and sha256; path; git and commit.",
+        meaning: "One of: url (or urls) and sha256; path; git and commit; file and text.",
         keys: &[
             ("url", Text, "Where the file is: https://, http://, file:/// or mirror://NAME/path."),
             ("urls", Texts, "Places of one file, tried in order."),
@@ -242,6 +253,9 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("git", Text, "Address of a git repository."),
             ("commit", Text, "The full id of a commit."),
             ("submodules", Boolean, "Whether the commit's submodules are fetched too."),
+            ("file", Text, "Name of a file that stands here, as `text`."),
+            ("text", Text, "What the file holds."),
+            ("mode", OneOf(&["0644", "0755"]), "`0755` for a file that can be run."),
             ("unpack", Boolean, "Whether an archive is unpacked; `false` copies it as the file that it is."),
             ("gitignore", Boolean, "`false` takes files of a `path` that .gitignore names, too."),
             ("strip", Integer(0, 16), "Leading folders to drop from the paths in an archive."),
@@ -389,7 +403,9 @@ pub(crate) fn json_schema() -> Value {
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     root.insert("title".to_owned(), json!("farm.toml"));
     if let Some(file) = file {
-        root.insert("required".to_owned(), json!(file.required));
+        // What a recipe lacks may be said by the one that it extends.
+        root.insert("if".to_owned(), json!({"required": ["extends"]}));
+        root.insert("else".to_owned(), json!({"required": file.required, "properties": properties(file, true)}));
     }
     let tables: Map<String, Value> =
         tables.iter().map(|table| (table.name.to_owned(), Value::Object(object(table)))).collect();
@@ -399,27 +415,40 @@ pub(crate) fn json_schema() -> Value {
 
 /// A table without its required keys: overrides hold parts.
 fn object(table: &Described) -> Map<String, Value> {
-    // Below the recipe itself, a table may be a part that an override lays on top.
-    let whole = std::ptr::eq(table.schema, &FILE);
-    let properties: Map<String, Value> = table
-        .keys
-        .iter()
-        .map(|(key, shape, meaning)| {
-            let mut value = shape_of(*shape, whole);
-            value.insert("description".to_owned(), json!(meaning));
-            ((*key).to_owned(), value.into())
-        })
-        .collect();
     let object = json!({
         "type": "object",
         "description": table.meaning,
-        "properties": properties,
+        "properties": properties(table, false),
         "additionalProperties": false,
     });
     match object {
         Value::Object(object) => object,
         _ => Map::new(),
     }
+}
+
+/// `whole`: the tables in it stand for themselves, and must have their required keys.
+fn properties(table: &Described, whole: bool) -> Map<String, Value> {
+    let property = |(key, shape, meaning): &(&str, Shape, &str)| {
+        let mut value = shape_of(*shape, whole);
+        value.insert("description".to_owned(), json!(meaning));
+        ((*key).to_owned(), value.into())
+    };
+    table.keys.iter().map(property).collect()
+}
+
+/// An array of strings, or what is added to one and removed from it.
+fn list() -> [Value; 3] {
+    let texts = json!({"type": "array", "items": {"type": "string"}});
+    let edit = |key: &str| {
+        json!({
+            "type": "object",
+            "properties": {"add": texts, "remove": texts},
+            "additionalProperties": false,
+            "required": [key],
+        })
+    };
+    [texts.clone(), edit("add"), edit("remove")]
 }
 
 /// `whole`: the table stands for itself, and must have its required keys.
@@ -431,13 +460,13 @@ fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
         Shape::OneOf(words) => json!({"enum": ([words, &[""]].concat())}),
         Shape::Integer(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
         Shape::Boolean => json!({"type": "boolean"}),
-        Shape::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        Shape::Texts => json!({"anyOf": list()}),
         Shape::TextOr(schema) => json!({"anyOf": [{"type": "string"}, part(schema, whole)]}),
         // Editors see a date of TOML as a string.
-        Shape::BooleanOrTexts => json!({"anyOf": [
-            {"type": "boolean"},
-            {"type": "array", "items": {"type": "string"}},
-        ]}),
+        Shape::BooleanOrTexts => {
+            let [texts, add, remove] = list();
+            json!({"anyOf": [{"type": "boolean"}, texts, add, remove]})
+        }
         Shape::TimeOr(schema) => json!({"anyOf": [
             {"type": "string", "format": "date"},
             {"type": "string", "format": "date-time"},
@@ -446,6 +475,10 @@ fn shape_of(shape: Shape, whole: bool) -> Map<String, Value> {
         ]}),
         Shape::Quantity => json!({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 0}]}),
         Shape::TextMap => texts(),
+        Shape::NamedTextOr(schema) => json!({
+            "type": "object",
+            "additionalProperties": {"anyOf": [{"type": "string"}, part(schema, whole)]},
+        }),
         Shape::NamedTextMaps => json!({"type": "object", "additionalProperties": texts()}),
         Shape::Table(schema) => part(schema, whole),
         Shape::Tables(schema) => json!({"type": "array", "items": part(schema, whole)}),

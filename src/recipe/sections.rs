@@ -16,7 +16,7 @@ use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
     Build, Ecosystem, FromProject, MaintainerScripts, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch,
-    Recipe, RecipeLimits, Series, Source, SourcePlace, Strip, SubPackage, Test,
+    Recipe, RecipeLimits, Series, Source, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -34,6 +34,10 @@ const EARLIEST_DATE: i64 = 631_152_000;
 
 /// A diff has three lines of context: a hunk that needs none of them could go anywhere.
 const MOST_FUZZ: u32 = 2;
+
+/// The keys of which exactly one says where a source is.
+const SOURCE_ORIGINS: [&str; 5] = ["path", "url", "urls", "git", "file"];
+const SOURCE_HELP: &str = "a source is one of: url (or urls) and sha256; path; git and commit; file and text";
 
 /// Reads everything but `[matrix]` and `[override]`, from a table that overrides may have been merged into. Always
 /// gives a recipe; it is worth something only when no problem was added. `format` is that of the target, if known.
@@ -88,10 +92,22 @@ pub(crate) fn read_recipe(
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
-    let variant = BTreeMap::new();
+    let (variant, parameters) = (BTreeMap::new(), BTreeMap::new());
     let modules = modules.unwrap_or_default();
-    let recipe =
-        Recipe { root, package, sources, modules, build, environment, packages, packaging, test, limits, variant };
+    let recipe = Recipe {
+        root,
+        package,
+        sources,
+        modules,
+        build,
+        environment,
+        packages,
+        packaging,
+        test,
+        limits,
+        variant,
+        parameters,
+    };
     if let Some(format) = format {
         let span = build_section.map(|section| section.span).or_else(|| header_of(table, "package"));
         require_install(&recipe, format, span.unwrap_or(0..0), problems);
@@ -272,9 +288,8 @@ fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
 }
 
 fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
-    let origins: Vec<&str> =
-        ["url", "urls", "path", "git"].into_iter().filter(|key| section.table.get(key).is_some()).collect();
-    let help = "a source is one of: url (or urls) and sha256; path; git and commit";
+    let origins: Vec<&str> = SOURCE_ORIGINS.into_iter().filter(|key| section.table.get(key).is_some()).collect();
+    let help = SOURCE_HELP;
     let origin = match origins[..] {
         [key @ ("url" | "urls")] => {
             let urls = if key == "url" {
@@ -288,17 +303,18 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
                 }
                 urls
             };
-            stray(section, &["commit", "submodules"], key, "source", help);
+            stray(section, &["commit", "submodules", "text", "mode"], key, "source", help);
             section.require(&["sha256"]);
             let urls = urls.into_iter().map(Address::from).collect();
             Origin::Urls { urls, sha256: section.required_line("sha256", values::sha256).to_ascii_lowercase() }
         }
         ["path"] => {
-            stray(section, &["sha256", "commit", "submodules"], "path", "source", help);
+            stray(section, &["sha256", "commit", "submodules", "text", "mode"], "path", "source", help);
             Origin::Path { path: section.required_line("path", values::relative_path) }
         }
+        ["file"] => read_text(section),
         [_] => {
-            stray(section, &["sha256", "unpack"], "git", "source", help);
+            stray(section, &["sha256", "unpack", "text", "mode"], "git", "source", help);
             section.require(&["commit"]);
             Origin::Git {
                 url: section.required_line("git", values::git_url).into(),
@@ -310,7 +326,7 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
             section.problems.add(
                 "a source says nowhere to get it from",
                 &section.span,
-                "one of url, urls, path, git is required here",
+                "one of url, urls, path, git, file is required here",
                 Some(help.to_owned()),
             );
             return None;
@@ -347,9 +363,9 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
             Some("archives and commits are taken whole".to_owned()),
         );
     }
-    let said = ["path", "url", "urls", "git"].into_iter().find_map(|key| section.table.get(key));
+    let said = SOURCE_ORIGINS.into_iter().find_map(|key| section.table.get(key));
     let span = said.map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
-    let place = SourcePlace { line: section.problems.line(&span), span };
+    let place = section.problems.place(span);
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
     let patches = section.strings("patches", values::relative_path);
     let series = section
@@ -378,6 +394,37 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
         place,
     };
     Some((source, series))
+}
+
+/// A file that stands in the recipe.
+fn read_text(section: &Section<'_>) -> Origin {
+    let stray_keys = ["sha256", "commit", "submodules", "unpack", "strip", "series", "patches", "fuzz"];
+    stray(section, &stray_keys, "file", "source", SOURCE_HELP);
+    if section.table.get("text").is_none() {
+        section.problems.add(
+            "missing key `text` in [[sources]]",
+            &section.span,
+            "`text` is required here: what the file holds",
+            Some("a file that lies beside the recipe is a source with `path`".to_owned()),
+        );
+    }
+    let mode = section.line("mode");
+    if let Some(mode) = mode.filter(|mode| !["0644", "0755"].contains(&mode.value)) {
+        section.problems.add(
+            "`mode` is no mode of a source",
+            mode.span,
+            "must be \"0644\" or \"0755\"",
+            Some(
+                "in the source tree a file can be run or not; what is installed has the mode that `install` gives it"
+                    .to_owned(),
+            ),
+        );
+    }
+    Origin::Text {
+        file: section.required_line("file", values::file_name),
+        text: section.text("text").map(|text| text.value.to_owned()).unwrap_or_default(),
+        executable: mode.is_some_and(|mode| mode.value == "0755"),
+    }
 }
 
 /// Keys that belong to another kind of what this table describes.

@@ -349,7 +349,8 @@ package.release = 7
     assert_eq!(origin("fedora-43/amd64", "build.env").as_deref(), Some("[override.rpm]"));
     assert_eq!(origin("fedora-43/amd64", "build.install"), None);
     assert_eq!(origin("debian-12/amd64", "build.env"), None);
-    let written = |target, key| file.line_of(&selection(target), key).map(|line| text.lines().nth(line - 1).unwrap());
+    let written =
+        |target, key| file.line_of(&selection(target), key).map(|(_, line)| text.lines().nth(line - 1).unwrap());
     assert_eq!(written("fedora-43/amd64", "build.requires"), Some("requires = [\"zlib-devel\"]"));
     assert_eq!(written("debian-12/amd64", "build.requires"), Some("requires = [\"zlib1g-dev\", \"gettext\"]"));
     assert_eq!(written("debian-12/amd64", "build.network"), Some("[build]"));
@@ -465,7 +466,7 @@ fn a_shell_keeps_its_braces_and_what_is_not_defined_is_told_at_load() {
 #[test]
 fn files_that_are_no_recipes_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let reason = |path: &Path| match RecipeFile::load(path) {
+    let reason = |path: &Path| match RecipeFile::load(path, &BTreeMap::new()) {
         Err(RecipeError::Read { reason, .. }) => reason,
         other => panic!("{other:?}"),
     };
@@ -476,7 +477,9 @@ fn files_that_are_no_recipes_are_told_apart() {
     assert_eq!(reason(&huge), "it is larger than 1 MiB, which no recipe is");
     let latin1 = folder.path().join("latin1.toml");
     std::fs::write(&latin1, b"[package]\nname = \"gr\xfc\xdfe\"\n").unwrap();
-    let Err(RecipeError::Invalid { text, problems, .. }) = RecipeFile::load(&latin1) else { panic!("not UTF-8") };
+    let Err(RecipeError::Invalid { text, problems, .. }) = RecipeFile::load(&latin1, &BTreeMap::new()) else {
+        panic!("not UTF-8")
+    };
     assert_eq!(&text[problems[0].span.clone()], "\u{fffd}");
 }
 
@@ -501,7 +504,8 @@ fn the_examples_of_the_reference_are_recipes() {
     let examples = examples();
     assert!(examples.len() >= 8, "found only {}", examples.len());
     for example in examples {
-        if let Err(error) = RecipeFile::parse(Path::new("docs/recipe.md"), example.as_bytes()) {
+        let given = BTreeMap::from([("channel".to_owned(), "stable".to_owned())]);
+        if let Err(error) = RecipeFile::parse_with(Path::new("docs/recipe.md"), example.as_bytes(), &given) {
             panic!("{example}\n{error:#?}");
         }
     }
@@ -515,7 +519,7 @@ fn the_recipes_of_this_repository_are_good() {
         let path = entry.unwrap().path().join("farm.toml");
         if path.is_file() {
             seen += 1;
-            RecipeFile::load(&path).unwrap_or_else(|error| panic!("{error:#?}"));
+            RecipeFile::load(&path, &BTreeMap::new()).unwrap_or_else(|error| panic!("{error:#?}"));
         }
     }
     assert!(seen >= 3, "found only {seen}");

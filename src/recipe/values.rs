@@ -522,6 +522,21 @@ pub(crate) fn identifier(value: &str) -> Check {
     }
 }
 
+/// The name of a file that stands in the recipe itself: below `into`, and beside the other sources of a .spec.
+pub(crate) fn file_name(value: &str) -> Check {
+    let message = "is no name of a file";
+    if value.contains('/') {
+        return Err(Complaint::new(message, "a name without folders").help("the folder stands in `into`"));
+    }
+    if value.starts_with('-') || matches!(value, "." | "..") {
+        return Err(Complaint::new(message, "must begin with something else"));
+    }
+    match first_wrong(value, |c| c.is_ascii_alphanumeric() || "._+-@:~,=".contains(c)) {
+        None => Ok(()),
+        Some((part, c)) => Err(Complaint::new(message, format!("{} is not allowed", named(c))).at(part)),
+    }
+}
+
 /// What rpmbuild takes as the name of a macro, from rpm 4.11 on, less those on which farm's own work rests.
 pub(crate) fn macro_name(value: &str) -> Check {
     let message = "is no name of a macro";

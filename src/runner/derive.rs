@@ -3,7 +3,6 @@
 //! making is whoever came first.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -111,7 +110,7 @@ async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Option
     let Some(sources) = sources.cloned() else { return Ok(None) };
     let wanted = path.to_owned();
     let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;
-    Ok(content.map_err(|error| outcome::source(error, Path::new("")))?)
+    Ok(content.map_err(outcome::source)?)
 }
 
 /// Where the mirrors are, for scripts with network.

@@ -5,7 +5,6 @@
 use std::any::Any;
 use std::error::Error;
 use std::io;
-use std::path::Path;
 
 use crate::artifact::{Finding, Severity};
 use crate::engine::EngineError;
@@ -135,8 +134,7 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
     }
 }
 
-/// `root`: the recipe's folder.
-pub(crate) fn source(error: SourceError, root: &Path) -> Outcome {
+pub(crate) fn source(error: SourceError) -> Outcome {
     let full = |path: &std::path::Path| Outcome::DiskFull { step: StepKind::Unpack, place: path.display().to_string() };
     match &error {
         SourceError::Cancelled | SourceError::Fetch(FetchError::Cancelled) => Outcome::Cancelled,
@@ -145,8 +143,8 @@ pub(crate) fn source(error: SourceError, root: &Path) -> Outcome {
         {
             full(path)
         }
-        SourceError::Recipe { line, .. } => {
-            let place = RecipePlace { path: root.join("farm.toml"), line: *line };
+        SourceError::Recipe { path, line, .. } => {
+            let place = RecipePlace { path: path.clone(), line: *line };
             Outcome::SourceUnavailable { reason: chain(&error), place: Some(place) }
         }
         _ => Outcome::SourceUnavailable { reason: chain(&error), place: None },
@@ -302,11 +300,11 @@ mod tests {
             expected: "aa".to_owned(),
             actual: "bb".to_owned(),
         };
-        let Outcome::SourceUnavailable { reason, .. } = source(mismatch.into(), Path::new(".")) else { panic!() };
+        let Outcome::SourceUnavailable { reason, .. } = source(mismatch.into()) else { panic!() };
         assert!(reason.contains("a.tar") && reason.contains("bb"), "{reason}");
-        assert_eq!(source(SourceError::Cancelled, Path::new(".")), Outcome::Cancelled);
+        assert_eq!(source(SourceError::Cancelled), Outcome::Cancelled);
         let full = SourceError::Io { path: "/cache".into(), source: io::ErrorKind::StorageFull.into() };
-        assert!(matches!(source(full, Path::new(".")), Outcome::DiskFull { place, .. } if place == "/cache"));
+        assert!(matches!(source(full), Outcome::DiskFull { place, .. } if place == "/cache"));
     }
 
     #[test]

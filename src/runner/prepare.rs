@@ -77,7 +77,7 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
     let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, set_packages.is_empty()));
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
-    let (sources, modules) = sources.map_err(|error| outcome::source(error, &job.recipe.root))?;
+    let (sources, modules) = sources.map_err(outcome::source)?;
     let of_modules = modules.iter().flat_map(|modules| &modules.warnings);
     for (rule, message) in sources.warnings.iter().chain(of_modules) {
         work.warning(rule, message).await?;
@@ -179,7 +179,7 @@ async fn built(
     }
     let context = {
         let (root, dockerfile) = (work.job.recipe.root.clone(), dockerfile.clone());
-        let at_recipe = |error| outcome::source(error, &work.job.recipe.root);
+        let at_recipe = outcome::source;
         blocking(move || Context::of(&root, &dockerfile)).await?.map_err(at_recipe)?
     };
     work.section(&format!("Image of {}", dockerfile.path)).await?;

@@ -333,7 +333,12 @@ fn recipe(path: &std::path::Path) -> Recipe {
         arch: "amd64".to_owned(),
         variant: None,
     };
-    RecipeFile::load(path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap()
+    RecipeFile::load(path, &BTreeMap::new())
+        .unwrap()
+        .merged(&selection, &BTreeMap::new())
+        .unwrap()
+        .without_project()
+        .unwrap()
 }
 
 /// A whole .deb (deb(5)) that holds one documentation file.

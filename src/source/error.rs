@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use crate::fetch::FetchError;
-use crate::recipe::{Problem, Source};
+use crate::recipe::{Problem, Source, SourcePlace};
 
 /// What is wrong with a source, at its place in the recipe.
 pub(super) fn problem_at(source: &Source, message: &str, label: String, help: Option<&str>) -> SourceError {
-    let (span, line) = (source.place.span.clone(), source.place.line);
+    let SourcePlace { span, path, line } = source.place.clone();
     let problem = Problem { message: message.to_owned(), span, label, help: help.map(str::to_owned) };
-    SourceError::Recipe { line, problem: Box::new(problem) }
+    SourceError::Recipe { path, line, problem: Box::new(problem) }
 }
 
 impl SourceError {
@@ -30,7 +30,7 @@ pub enum SourceError {
     Fetch(#[from] FetchError),
     /// The recipe asks for what its sources do not give.
     #[error("{}: {}{}", .problem.message, .problem.label, .problem.help.iter().map(|help| format!(" ({help})")).collect::<String>())]
-    Recipe { line: usize, problem: Box<Problem> },
+    Recipe { path: PathBuf, line: usize, problem: Box<Problem> },
     #[error("cannot read {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{name}: {reason}")]

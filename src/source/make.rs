@@ -31,6 +31,7 @@ pub(super) enum Part {
     Git {
         original: Original,
     },
+    Text,
     LocalFile,
     LocalFolder {
         top: String,
@@ -65,6 +66,16 @@ pub(super) fn build(
                 let reader = std::io::BufReader::with_capacity(128 * 1024, file);
                 unpack::add_tar(&mut tree, reader, &original.name, &mut Layout::inside_top(source))?;
                 originals.push(original.clone());
+            }
+            Part::Text => {
+                let Origin::Text { file, text, executable } = &source.origin else { continue };
+                if originals.iter().any(|original| original.name == *file) {
+                    return Err(refused(file, "is the file name of two sources".to_owned()));
+                }
+                let path = folder.join("originals").join(file);
+                fs::write(&path, text).map_err(|source| SourceError::Io { path: path.clone(), source })?;
+                unpack::copy_file(&mut tree, &path, (file, file, *executable), into)?;
+                originals.push(Original { name: file.clone(), download: None });
             }
             Part::LocalFile | Part::LocalFolder { .. } => {
                 let Origin::Path { path } = &source.origin else { continue };

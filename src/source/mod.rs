@@ -92,6 +92,9 @@ pub(crate) fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, Sou
                 let kind: &[u8] = if *submodules { b"git with submodules" } else { b"git" };
                 add(&mut whole, &[kind, commit.to_ascii_lowercase().as_bytes()]);
             }
+            Origin::Text { file, text, executable } => {
+                add(&mut whole, &[b"text", file.as_bytes(), &[u8::from(*executable)], text.as_bytes()]);
+            }
             Origin::Path { path } => {
                 let (full, local) = walk::look(root, path, source)?;
                 match local {
@@ -221,6 +224,7 @@ impl Sources {
                     git::archive(&self.cache, root, (url.secret(), commit, *submodules), &top, &to, cancel).await?;
                     Part::Git { original }
                 }
+                Origin::Text { .. } => Part::Text,
                 Origin::Path { path } => {
                     let full = walk::inside(root, path).map_err(|error| error.at(source))?;
                     match tokio::fs::metadata(&full).await.map_err(io(&full))?.is_file() {

@@ -288,6 +288,9 @@ fn a_fingerprint_sees_every_part_of_a_source() {
         source(Origin::Urls { urls: vec!["https://x/b.tar".into()], sha256: "0".repeat(64) }, 1),
         source(Origin::Urls { urls: vec!["https://x/a.tar".into()], sha256: "1".repeat(64) }, 1),
         source(Origin::Git { url: "https://x/a.git".into(), commit: "0".repeat(40), submodules: false }, 1),
+        source(Origin::Text { file: "a".to_owned(), text: "b".to_owned(), executable: false }, 1),
+        source(Origin::Text { file: "a".to_owned(), text: "b".to_owned(), executable: true }, 1),
+        source(Origin::Text { file: "ab".to_owned(), text: String::new(), executable: false }, 1),
     ];
     let distinct: std::collections::BTreeSet<String> = variants.iter().map(digest).collect();
     assert_eq!(distinct.len(), variants.len());

@@ -67,8 +67,12 @@ async fn compare(id: &str) {
         arch: arch.deb().to_owned(),
         variant: None,
     };
-    let recipe =
-        RecipeFile::load(&path).unwrap().merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap();
+    let recipe = RecipeFile::load(&path, &BTreeMap::new())
+        .unwrap()
+        .merged(&selection, &BTreeMap::new())
+        .unwrap()
+        .without_project()
+        .unwrap();
     let recipe = packaging::answered(&Arc::new(recipe), &distro, &packaging::Answers::new()).recipe;
     let setup = packaging::builder(&recipe, &distro);
     let urls = mirrors.iter().map(|(name, mirror)| (name.clone(), mirror.url.clone())).collect();

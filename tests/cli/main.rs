@@ -9,6 +9,7 @@ mod examples;
 #[cfg(target_os = "linux")]
 mod gc;
 mod init;
+mod recipes;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;

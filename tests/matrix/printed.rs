@@ -1,5 +1,6 @@
 //! The recipes that README.md and docs/ show are built as they are printed; what they show only a part of is read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,9 +17,9 @@ struct Printed {
 }
 
 impl Printed {
-    /// Something to build: it has a package and says what to do.
+    /// Something to build: it has a package and says what to do, without parameters that somebody has to give.
     fn is_whole(&self) -> bool {
-        self.has_table("package") && self.has_table("build")
+        self.has_table("package") && self.has_table("build") && !self.has_table("parameters")
     }
 
     fn has_table(&self, name: &str) -> bool {
@@ -148,7 +149,8 @@ fn parts_of_recipes_in_the_documentation_can_be_read() {
         text.push_str(&part.text);
         let file = test.folder().join("farm.toml");
         fs::write(&file, &text).unwrap();
-        let read = farm::recipe::RecipeFile::load(&file);
+        let parameters = BTreeMap::from([("channel".to_owned(), "stable".to_owned())]);
+        let read = farm::recipe::RecipeFile::load(&file, &parameters);
         assert!(read.is_ok(), "{}: {:#?}\n{text}", part.place(), read.err());
     }
 }

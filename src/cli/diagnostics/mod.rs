@@ -18,7 +18,7 @@ use crate::distro::DistroError;
 use crate::matrix::MatrixError;
 use crate::plan::PlanError;
 use crate::project::{Circle, ProjectError};
-use crate::recipe::{Problem, RecipeError};
+use crate::recipe::{Problem, RecipeError, RecipeText};
 use crate::report::style::count;
 use crate::report::{Style, Tone};
 use crate::types::{nearest, printable, starred_text};
@@ -44,7 +44,7 @@ pub(crate) fn project(error: &ProjectError, style: &Style) -> Option<String> {
 pub(crate) fn recipe(error: &RecipeError, style: &Style) -> String {
     match error {
         RecipeError::Read { path, reason } => headline(&format!("cannot read {}: {reason}", path.display()), style),
-        RecipeError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
+        RecipeError::Invalid { path, text, problems } => recipe_problems(path, text, problems, style),
     }
 }
 
@@ -68,7 +68,7 @@ pub(crate) fn distro(error: &DistroError, style: &Style) -> String {
 
 fn matrix(error: &MatrixError, style: &Style) -> String {
     match error {
-        MatrixError::Invalid { path, text, problems } => problems_in(path, text, problems, style),
+        MatrixError::Invalid { path, text, problems } => recipe_problems(path, text, problems, style),
         MatrixError::UnknownMatrix { path, name, known } => {
             let message = if known.is_empty() {
                 format!("{} has no [matrix]", path.display())
@@ -118,25 +118,40 @@ fn plan(error: &PlanError, style: &Style) -> String {
 fn circle(circle: &Circle, style: &Style) -> String {
     let mut page = headline(&circle.to_string(), style);
     for link in &circle.links {
+        let place = link.text.place(&link.span);
         let problem = Problem {
             message: String::new(),
-            span: link.span.clone(),
+            span: place.span,
             label: format!("{} needs {} for this", link.from, link.to),
             help: None,
         };
-        page.push_str(&shown(&printable(&link.path.to_string_lossy()), &harmless(&link.text), &problem, style));
+        page.push_str(&shown(&printable(&place.path.to_string_lossy()), &harmless(place.text), &problem, style));
     }
     let advice = "one of them has to do without the other: move what is needed of it into a recipe of its own, or make a \
                   requirement that is none a wish (recommends)";
     page + &help(advice, style)
 }
 
+/// Problems of a recipe and of the files that it extends, each in its own file.
+fn recipe_problems(path: &Path, text: &RecipeText, problems: &[Problem], style: &Style) -> String {
+    let one = |problem: &Problem| {
+        let place = text.place(&problem.span);
+        let problem = Problem { span: place.span, ..problem.clone() };
+        one_problem(&printable(&place.path.to_string_lossy()), &harmless(place.text), &problem, style)
+    };
+    pages(path, problems.iter().map(one).collect())
+}
+
 fn problems_in(path: &Path, text: &str, problems: &[Problem], style: &Style) -> String {
-    let path = printable(&path.to_string_lossy());
-    let text = harmless(text);
-    let mut page: Vec<String> = problems.iter().map(|problem| one_problem(&path, &text, problem, style)).collect();
-    if problems.len() > 1 {
-        page.push(format!("{} in {path}\n", count(problems.len(), "problem", "problems")));
+    let (shown, text) = (printable(&path.to_string_lossy()), harmless(text));
+    pages(path, problems.iter().map(|problem| one_problem(&shown, &text, problem, style)).collect())
+}
+
+/// All that is wrong with a file.
+fn pages(path: &Path, mut page: Vec<String>) -> String {
+    if page.len() > 1 {
+        let path = printable(&path.to_string_lossy());
+        page.push(format!("{} in {path}\n", count(page.len(), "problem", "problems")));
     }
     page.join("\n")
 }

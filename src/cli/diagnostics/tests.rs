@@ -27,6 +27,11 @@ const WRONG: &[(&str, &str)] = &[
     ("unknown_table", "[biuld]\ninstall = 'x'\n"),
     ("key_outside_of_its_table", "!name = 'jq'\nversion = '1.7'\n"),
     ("missing_keys", "![package]\nname = 'jq'\n[build]\ninstall = 'x'\n"),
+    (
+        "parameter_without_a_value",
+        "[build]\ninstall = 'x'\n[parameters]\nchannel = { required = true }\nTier = ''\nlevel = 3\n",
+    ),
+    ("version_of_the_target", "!VERSION1.{{ format }}"),
     ("empty_file", "!"),
     ("only_a_comment", "!# to do\n"),
     (
@@ -77,6 +82,11 @@ const WRONG: &[(&str, &str)] = &[
     (
         "source_of_two_kinds",
         "[[sources]]\nurl = 'https://example.org/jq.tar.gz'\ngit = 'https://example.org/jq'\n[build]\ninstall = 'x'\n",
+    ),
+    (
+        "sources_in_the_recipe",
+        "[[sources]]\nfile = 'jq.service'\n[[sources]]\nfile = 'units/jq.service'\ntext = ''\nmode = '0775'\npatches = ['x']\n\
+         [[sources]]\npath = '.'\ntext = ''\n[build]\ninstall = 'x'\n",
     ),
     ("source_from_nowhere", "[[sources]]\nstrip = 1\n[build]\ninstall = 'x'\n"),
     ("source_single_brackets", "[sources]\npath = '.'\n[build]\ninstall = 'x'\n"),
@@ -478,7 +488,7 @@ async fn a_circle_is_named_with_every_place_that_makes_it() {
         std::fs::create_dir_all(&place).unwrap();
         std::fs::write(place.join("farm.toml"), text.replace("[build]\n", "[build]\ninstall = \"x\"\n")).unwrap();
     }
-    let project = Project::load(folder.path(), &[]).unwrap();
+    let project = Project::load(folder.path(), &[], &Default::default()).unwrap();
     let access = Access::new(folder.path().join("cache")).unwrap();
     let selected = project.select(&Selection::default(), Arch::Amd64).unwrap();
     let error = selected.resolve(&access, false).await.unwrap_err();

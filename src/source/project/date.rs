@@ -34,7 +34,7 @@ pub(super) fn dated(sources: &[Source]) -> Dated {
     let one = |source: &Source| match &source.origin {
         Origin::Git { .. } => Dated::Yes,
         Origin::Path { path } if is_archive(path) && source.unpack => Dated::Perhaps,
-        Origin::Path { .. } => Dated::No,
+        Origin::Path { .. } | Origin::Text { .. } => Dated::No,
         Origin::Urls { urls, .. } => {
             let name = urls.first().map(Address::public).unwrap_or_default();
             if is_archive(&name) && source.unpack { Dated::Yes } else { Dated::Perhaps }
@@ -53,7 +53,7 @@ fn is_archive(name: &str) -> bool {
     name.contains(".tar.") || ARCHIVES.iter().any(|end| name.ends_with(end))
 }
 
-/// The date of the last commit that changed the recipe's folder or a folder or file of its sources; without one the day on
+/// The date of the last commit that changed the recipe's folder, a file that it extends, or a folder or file of its sources; without one the day on
 /// which `file`, the recipe, was written. None when nothing says so.
 pub(super) async fn own(
     recipe: &MergedRecipe,
@@ -67,7 +67,9 @@ pub(super) async fn own(
         // No repository that can be read, no commit, or no git.
         Ok(None) | Err(_) => {}
     }
-    let written = fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
+    let bases = recipe.bases().iter().map(|base| recipe.root().join(base));
+    let files = [file.to_owned()].into_iter().chain(bases);
+    let written = files.filter_map(|file| fs::metadata(file).and_then(|metadata| metadata.modified()).ok()).max();
     let written = written.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let written = written.and_then(|time| i64::try_from(time.as_secs()).ok());
     let now = chrono::Utc::now().timestamp();
@@ -84,6 +86,9 @@ async fn committed(
     let Some(checkout) = Checkout::around(&root)? else { return Ok(None) };
     let Some(top) = checkout.top().map(Path::to_owned) else { return Ok(None) };
     let mut places: Vec<PathBuf> = vec![root];
+    for base in recipe.bases() {
+        places.push(walk::inside(recipe.root(), base)?);
+    }
     let mut patches: Vec<&Patch> = series.iter().flatten().collect();
     for source in recipe.sources() {
         if let Origin::Path { path } = &source.origin {

@@ -107,6 +107,7 @@ async fn packaged(
             Origin::Path { path } if Path::new(path).file_name().is_some_and(|own| own == name) => {
                 read(recipe.root(), path)?
             }
+            Origin::Text { file, text, .. } if file == name => Some(text.clone()),
             Origin::Git { url, commit, .. } if is_asked || snapshot => {
                 let place = (url.secret(), commit.as_str());
                 let (repository, lock) = git::fetch(cache, recipe.root(), place, Depth::Commit, cancel).await?;

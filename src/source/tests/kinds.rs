@@ -39,6 +39,26 @@ async fn zip_archives_are_unpacked_like_others() {
 }
 
 #[tokio::test]
+async fn a_source_that_stands_in_the_recipe_is_a_file_of_its_name() {
+    let place = Scratch::new();
+    let text = |file: &str, text: &str, executable: bool| {
+        source(Origin::Text { file: file.to_owned(), text: text.to_owned(), executable }, 0)
+    };
+    let unit = Source { into: "units".to_owned(), ..text("greetd.service", "[Unit]\n", false) };
+    let prepared = place.prepare(&[text("greet", "#!/bin/sh\n", true), unit, text("empty", "", false)]).await.unwrap();
+    let tree = ["greet 755 10 0", "units/ 755 0 0", "units/greetd.service 644 7 0", "empty 644 0 0"];
+    assert_eq!(tree_of(&prepared), tree);
+    assert_eq!(prepared.newest, EARLIEST, "it has no date of its own");
+    let originals: Vec<&str> = prepared.originals.iter().map(|original| original.name.as_str()).collect();
+    assert_eq!(originals, ["greet", "greetd.service", "empty"]);
+    assert_eq!(fs::read(&prepared.originals[1].path).unwrap(), b"[Unit]\n");
+
+    let again = Source { into: "b".to_owned(), ..text("greet", "", false) };
+    let error = place.prepare(&[text("greet", "", false), again]).await.unwrap_err();
+    assert_eq!(error.to_string(), "greet: is the file name of two sources");
+}
+
+#[tokio::test]
 async fn hostile_zip_archives_are_refused() {
     let place = Scratch::new();
     let mut damaged = zip_of(&[("a", 0o644, &[b'a'; 5000])]);

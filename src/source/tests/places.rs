@@ -6,13 +6,13 @@ use super::*;
 
 /// A source as a recipe has it, on its third line.
 fn said(source: Source) -> Source {
-    Source { place: SourcePlace { span: 10..20, line: 3 }, ..source }
+    Source { place: SourcePlace { span: 10..20, path: "farm.toml".into(), line: 3 }, ..source }
 }
 
 #[track_caller]
 fn told(result: Result<impl std::fmt::Debug, SourceError>, expected: &[&str]) {
     let error = result.unwrap_err();
-    let SourceError::Recipe { line: 3, problem } = &error else { panic!("{error:?}") };
+    let SourceError::Recipe { line: 3, problem, .. } = &error else { panic!("{error:?}") };
     assert_eq!(problem.span, 10..20);
     for part in expected {
         assert!(error.to_string().contains(part), "{part}: {error}");
