@@ -1,6 +1,8 @@
 //! What was found out about a project, before it becomes a recipe. Build systems and the readers of identity and licence
 //! fill it in; what is known already stays.
 
+use super::tree::{Tree, base_name, is_own};
+
 /// Everything that a recipe is written from.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -11,6 +13,8 @@ pub(super) struct Draft {
     /// The name for RPMs, where each world has its own rule.
     pub(super) rpm_name: Option<String>,
     pub(super) version: Option<String>,
+    /// The version is what the last tag of the project's repository says, whenever it is built.
+    pub(super) version_of_tags: bool,
     pub(super) summary: Option<String>,
     pub(super) description: Option<String>,
     pub(super) homepage: Option<String>,
@@ -31,6 +35,8 @@ pub(super) struct Draft {
     /// Shared libraries that are installed.
     pub(super) libraries: Vec<Library>,
     pub(super) development: Development,
+    /// Further names by which the project offers itself to others: packages of CMake, modules of pkg-config.
+    pub(super) offers: Vec<String>,
     /// The project's own packaging, as paths.
     pub(super) debian: Option<String>,
     /// How a template becomes the .spec.
@@ -48,16 +54,28 @@ pub(super) struct Library {
     pub(super) name: String,
     /// What follows `.so.` in its soname, when the build files say it.
     pub(super) soversion: Option<String>,
+    /// Whether its file has a version in its name, so that `lib<name>.so` is a link for those who compile against it.
+    pub(super) versioned: bool,
 }
 
-/// Which kinds of development files are installed.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+/// The development files that are installed, as far as that is certain: a pattern that takes nothing is an error.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Development {
-    pub(super) pkgconfig: bool,
-    pub(super) cmake: bool,
+    pub(super) headers: bool,
     pub(super) static_library: bool,
-    /// Manual pages of section 3.
-    pub(super) manual: bool,
+    /// Patterns of all but shared and static libraries.
+    pub(super) folders: Vec<String>,
+    /// Whether there is nothing else: headers alone, or with static libraries.
+    pub(super) alone: bool,
+}
+
+impl Development {
+    pub(super) fn has(&mut self, folder: &str) {
+        self.headers |= folder.starts_with("/usr/include");
+        if !self.folders.iter().any(|known| known == folder) {
+            self.folders.push(folder.to_owned());
+        }
+    }
 }
 
 /// Something that is needed, and where the project says so.
@@ -107,10 +125,12 @@ impl Draft {
         }
     }
 
-    pub(super) fn library(&mut self, name: &str, soversion: Option<String>) {
+    /// `versioned` says that its file has a version in its name, even when nothing says which.
+    pub(super) fn library(&mut self, name: &str, soversion: Option<String>, versioned: bool) {
         if super::text::is_plain_word(name) && !self.libraries.iter().any(|library| library.name == name) {
             let soversion = soversion.filter(|version| super::text::is_plain_word(version));
-            self.libraries.push(Library { name: name.to_owned(), soversion });
+            let versioned = versioned || soversion.is_some();
+            self.libraries.push(Library { name: name.to_owned(), soversion, versioned });
         }
     }
 
@@ -118,6 +138,27 @@ impl Draft {
     pub(super) fn leave_out_what_is_implied(&mut self) {
         let asked = self.build_requires.iter().any(|one| !one.optional && one.what.starts_with("pkgconfig("));
         self.build_requires.retain(|one| !asked || one.what != "/usr/bin/pkg-config");
+    }
+
+    /// What the project's own tests and examples ask for is the project itself, once it is installed.
+    pub(super) fn leave_out_what_it_makes(&mut self, tree: &Tree) {
+        let mut made: Vec<String> = self.offers.iter().chain(&self.name).map(|name| name.to_ascii_lowercase()).collect();
+        made.extend(self.libraries.iter().map(|library| library.name.to_ascii_lowercase()));
+        for path in tree.names().filter(|path| is_own(path)) {
+            let file = base_name(path).to_ascii_lowercase();
+            let file = file.strip_suffix(".in").unwrap_or(&file);
+            let name = ["-config.cmake", "config.cmake", ".pc"].iter().find_map(|ending| file.strip_suffix(ending));
+            made.extend(name.map(str::to_owned));
+        }
+        let is_own = |requirement: &Requirement| {
+            let inner = requirement.what.split_once('(').and_then(|(kind, rest)| {
+                let kinds = ["cmake", "pkgconfig", "lib", "python3dist", "rubygem"];
+                Some(rest.split_once(')')?.0).filter(|_| kinds.contains(&kind))
+            });
+            inner.is_some_and(|name| made.contains(&name.to_ascii_lowercase()))
+        };
+        self.build_requires.retain(|one| !is_own(one));
+        self.requires.retain(|one| !is_own(one));
     }
 
     pub(super) fn check(&mut self, sentence: impl Into<String>) {

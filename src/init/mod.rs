@@ -34,6 +34,7 @@ pub(crate) fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitErro
         draft.check("no build system was found: say in [build] how it is built and installed");
     }
     draft.leave_out_what_is_implied();
+    draft.leave_out_what_it_makes(tree);
     identity::complete(tree, request, &mut draft);
     let licence = licence::find(tree, &draft);
     if !licence.certain {

@@ -323,6 +323,82 @@ fn packaging_in_a_folder_of_its_own_and_templates_are_found() {
 }
 
 #[test]
+fn a_project_never_requires_itself() {
+    let lists = "project(YAML_THING LANGUAGES CXX)\nadd_library(yaml-thing SHARED a.cpp)\ninstall(TARGETS yaml-thing)\n\
+                 find_package(ZLIB REQUIRED)\npkg_check_modules(SELF REQUIRED yamlthing)\n";
+    let text = written(
+        "yaml-thing",
+        &[
+            ("CMakeLists.txt", lists),
+            ("yaml-thing-config.cmake.in", ""),
+            ("yamlthing.pc.in", ""),
+            ("test/cmake/CMakeLists.txt", "project(consumer)\nfind_package(Other REQUIRED)\n"),
+            ("test/CMakeLists.txt", "find_package(yaml-thing REQUIRED)\n"),
+            ("examples/CMakeLists.txt", "find_package(Shown REQUIRED)\n"),
+            ("third_party/x/CMakeLists.txt", "project(x)\nfind_package(Foreign REQUIRED)\n"),
+            ("third_party/zlib/zlib.pc.in", ""),
+        ],
+    );
+    let required = text.split("[build]").nth(1).unwrap();
+    for foreign in ["yaml-thing)", "yamlthing", "cmake(Other)", "Foreign"] {
+        assert!(!required.split("build = ").next().unwrap().contains(foreign), "{foreign}: {text}");
+    }
+    assert!(required.contains("\"pkgconfig(zlib)\"") && required.contains("# \"cmake(Shown)\""), "{text}");
+}
+
+#[test]
+fn a_version_is_what_tags_or_a_changelog_say() {
+    let tree = || Tree::of_texts(&[("go.mod", "module example.org/greet\n"), ("main.go", "package main\n")]);
+    let tagged = recipe(&tree().tagged(&["v0.9", "v1.2.0", "v1.3.0-rc1"]), &request("greet")).unwrap();
+    assert_eq!(tagged.version, "1.2.0");
+    assert!(tagged.text.contains("version = { from = \"git\" }"), "{}", tagged.text);
+    assert!(!tagged.checks.iter().any(|check| check.contains("no version")), "{:?}", tagged.checks);
+    let debian = [("go.mod", "module example.org/greet\n"), ("debian/changelog", "greet (1:2.5-3) unstable; urgency=low\n")];
+    assert!(written("greet", &debian).contains("version = \"2.5\""));
+    let cmake = [("CMakeLists.txt", "file(READ ${CMAKE_CURRENT_SOURCE_DIR}/cmake/version.txt ver)\nproject(greet VERSION ${ver})\n"),
+        ("cmake/version.txt", "2.5.2\n")];
+    assert!(written("greet", &cmake).contains("version = \"2.5.2\""));
+}
+
+#[test]
+fn what_installs_is_preferred_to_what_does_not() {
+    let cmake = ("CMakeLists.txt", "project(greet C)\nadd_executable(greet a.c)\ninstall(TARGETS greet)\n");
+    let text = written("greet", &[("meson.build", "project('greet', 'c', version : '1')\n"), cmake]);
+    assert!(text.contains("built with CMake (CMakeLists.txt)") && text.contains("also files for Meson"), "{text}");
+    let meson = "project('greet', 'c')\nexecutable('greet', 'a.c', install : true)\n";
+    assert!(written("greet", &[("meson.build", meson), cmake]).contains("built with Meson"));
+    assert!(written("greet", &[("meson.build", "project('greet', 'c')\n")]).contains("built with Meson"));
+}
+
+#[test]
+fn patterns_are_for_files_that_are_surely_there() {
+    let lists = "\
+project(greet C)
+add_library(greet ${greet-type} a.c)
+add_executable(hello b.c)
+set(CONFIG \"${CMAKE_INSTALL_LIBDIR}/cmake/greet\" CACHE STRING \"where\")
+if(GREET_INSTALL)
+  install(TARGETS greet hello)
+  install(FILES greet.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(EXPORT greet-targets DESTINATION ${CONFIG})
+  install(FILES greet.pc DESTINATION lib/pkgconfig)
+  install(FILES x.cmake DESTINATION ${UNKNOWN}/cmake)
+  if(SOMETHING)
+    install(FILES greet.3 DESTINATION share/man/man3)
+  endif()
+endif()
+";
+    let text = written("greet", &[("CMakeLists.txt", lists)]);
+    // Without a version in its name, the library is no link.
+    assert!(text.contains("files = [\"${libdir}/libgreet.so*\"]"), "{text}");
+    let expected = "files = [\"/usr/include/**\", \"${libdir}/cmake/**\", \"/usr/lib/pkgconfig/**\"]";
+    assert!(text.contains(expected), "{text}");
+    let versioned = lists.replace("install(TARGETS", "set_target_properties(greet PROPERTIES SOVERSION 3)\ninstall(TARGETS");
+    let text = written("greet", &[("CMakeLists.txt", &versioned)]);
+    assert!(text.contains("\"/usr/include/**\", \"${libdir}/*.so\"") && text.contains("libgreet.so.*"), "{text}");
+}
+
+#[test]
 fn nothing_that_builds() {
     let written = recipe(&Tree::of_texts(&[("notes", "x")]), &request("")).unwrap();
     insta::assert_snapshot!(written.text);

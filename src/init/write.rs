@@ -62,7 +62,11 @@ fn package(text: &mut String, draft: &Draft, licence: &Licence, says_version: bo
     };
     text.push_str("[package]\n");
     field(text, "name", &draft.name);
-    if !says_version {
+    if draft.version_of_tags {
+        let now = draft.version.as_deref().unwrap_or_default();
+        comment(text, &format!("The last tag, here {now}, and what came after it; it can be written as text, too."));
+        text.push_str("version = { from = \"git\" }\n");
+    } else if !says_version {
         field(text, "version", &draft.version);
     }
     field(text, "summary", &draft.summary);
@@ -169,27 +173,34 @@ struct Part {
 fn split(draft: &Draft) -> Split {
     let name = draft.name.clone().unwrap_or_default();
     let rpm_name = draft.rpm_name.clone().unwrap_or_else(|| name.clone());
-    let development = draft.development;
+    let development = &draft.development;
     let Some(first) = draft.libraries.first() else { return Split { libraries: None, development: None } };
     let alone = draft.programs.is_empty();
+    // Patterns that take nothing are errors: a file without a version in its name is the library itself.
+    let file = |library: &Library| {
+        let versions = if library.versioned { ".so.*" } else { ".so*" };
+        format!("${{libdir}}/lib{}{versions}", library.name)
+    };
     let libraries = (!alone).then(|| Part {
         deb: library_package(first),
         rpm: format!("{rpm_name}-libs"),
         summary: format!("Shared library of {name}"),
-        files: draft.libraries.iter().map(|library| format!("${{libdir}}/lib{}.so.*", library.name)).collect(),
+        files: draft.libraries.iter().map(file).collect(),
     });
-    let mut files = Vec::new();
-    for (there, pattern) in [
-        (true, "/usr/include/**"),
-        (true, "${libdir}/*.so"),
-        (development.static_library, "${libdir}/*.a"),
-        (development.pkgconfig, "${libdir}/pkgconfig/**"),
-        (development.cmake, "${libdir}/cmake/**"),
-        (development.manual, "/usr/share/man/man3/**"),
-    ] {
-        if there {
-            files.push(pattern.to_owned());
-        }
+    let mut files: Vec<String> =
+        development.folders.iter().filter(|folder| folder.starts_with("/usr/include")).cloned().collect();
+    let links = draft.libraries.iter().filter(|library| library.versioned);
+    if links.clone().count() == draft.libraries.len() {
+        files.push("${libdir}/*.so".to_owned());
+    } else {
+        files.extend(links.map(|library| format!("${{libdir}}/lib{}.so", library.name)));
+    }
+    if development.static_library {
+        files.push("${libdir}/*.a".to_owned());
+    }
+    files.extend(development.folders.iter().filter(|folder| !folder.starts_with("/usr/include")).cloned());
+    if files.is_empty() {
+        return Split { libraries, development: None };
     }
     let base = first.name.to_ascii_lowercase().replace('_', "-");
     let deb = if alone && !name.starts_with("lib") { format!("{name}-dev") } else { format!("lib{base}-dev") };

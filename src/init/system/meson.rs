@@ -33,6 +33,12 @@ const SPECIAL: [(&str, Option<&str>); 14] = [
 const MODULES: [(&str, &[&str]); 3] =
     [("gnome", &["pkgconfig(glib-2.0)"]), ("i18n", &["gettext"]), ("wayland", &["pkgconfig(wayland-scanner)"])];
 
+/// Whether anything is installed at all: some projects have the file for who takes them in as a subproject.
+pub(super) fn installs(tree: &Tree) -> bool {
+    let files = tree.texts(|path| base_name(path) == FILE);
+    files.iter().any(|(_, text)| without_comments(text, "#", true).contains("install"))
+}
+
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let mut project = Project::default();
     for (_, text) in tree.texts(|path| matches!(path, "meson_options.txt" | "meson.options")) {
@@ -230,13 +236,20 @@ impl Project {
                 let value = |key: &str| keyword(&arguments, key).and_then(|value| self.value(value));
                 let soversion = value("soversion")
                     .or_else(|| value("version").and_then(|version| version.split('.').next().map(str::to_owned)));
-                draft.library(&first, soversion);
+                draft.library(&first, soversion, false);
                 draft.development.static_library |= name == "both_libraries";
             }
             "install_man" => {
-                draft.development.manual |= literals(&call.arguments).iter().any(|man| man.ends_with(".3"))
+                if literals(&call.arguments).iter().any(|man| man.ends_with(".3")) && !conditional {
+                    draft.development.has("/usr/share/man/man3/**");
+                }
             }
-            "generate" if call.name.starts_with("pkg") => draft.development.pkgconfig = true,
+            "generate" if call.name.starts_with("pkg") && !conditional => {
+                draft.development.has("${libdir}/pkgconfig/**");
+                let name = keyword(&arguments, "filebase").or_else(|| keyword(&arguments, "name"));
+                draft.offers.extend(name.and_then(|name| self.value(name)));
+            }
+            "install_headers" if !conditional => draft.development.has("/usr/include/**"),
             "test" => self.tests = true,
             _ => {}
         }
