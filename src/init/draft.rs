@@ -1,6 +1,7 @@
 //! What was found out about a project, before it becomes a recipe. Build systems and the readers of identity and licence
 //! fill it in; what is known already stays.
 
+use super::toolchains::is_enough;
 use super::tree::{Tree, base_name, is_own};
 
 /// Everything that a recipe is written from.
@@ -28,10 +29,16 @@ pub(super) struct Draft {
     pub(super) build: Vec<String>,
     pub(super) check: Vec<String>,
     pub(super) install: Vec<String>,
+    /// What the project asks for of languages and build systems, each once.
+    pub(super) toolchains: Vec<Wanted>,
+    /// Why no recipe that works can be written: then one that fails with these words.
+    pub(super) cannot: Option<&'static str>,
     /// Why the network has to be on while building.
     pub(super) network: Option<String>,
     /// Names of the programs that are installed, as far as they are known.
     pub(super) programs: Vec<String>,
+    /// Whether a test calls them: that they are there says nothing where they need modules.
+    pub(super) runs_programs: bool,
     /// Shared libraries that are installed.
     pub(super) libraries: Vec<Library>,
     pub(super) development: Development,
@@ -46,6 +53,31 @@ pub(super) struct Draft {
     pub(super) test: Option<String>,
     /// What a person should look at, as sentences.
     pub(super) checks: Vec<String>,
+}
+
+/// The least version of a toolchain that a project says it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// As in [`crate::distro::TOOLCHAINS`].
+    pub(super) toolchain: &'static str,
+    pub(super) least: String,
+    /// The file that says so, with what follows from it.
+    pub(super) from: String,
+}
+
+impl Wanted {
+    /// What people call it.
+    pub(super) fn title(&self) -> &'static str {
+        match self.toolchain {
+            "rust" => "Rust",
+            "go" => "Go",
+            "node" => "Node",
+            "python" => "Python",
+            "ruby" => "Ruby",
+            "cmake" => "CMake",
+            _ => "Meson",
+        }
+    }
 }
 
 /// A shared library `lib<name>.so`.
@@ -67,6 +99,8 @@ pub(super) struct Development {
     pub(super) folders: Vec<String>,
     /// Whether there is nothing else: headers alone, or with static libraries.
     pub(super) alone: bool,
+    /// Where a header is, to see in a test that it is there.
+    pub(super) header: Option<String>,
 }
 
 impl Development {
@@ -142,7 +176,8 @@ impl Draft {
 
     /// What the project's own tests and examples ask for is the project itself, once it is installed.
     pub(super) fn leave_out_what_it_makes(&mut self, tree: &Tree) {
-        let mut made: Vec<String> = self.offers.iter().chain(&self.name).map(|name| name.to_ascii_lowercase()).collect();
+        let mut made: Vec<String> =
+            self.offers.iter().chain(&self.name).map(|name| name.to_ascii_lowercase()).collect();
         made.extend(self.libraries.iter().map(|library| library.name.to_ascii_lowercase()));
         for path in tree.names().filter(|path| is_own(path)) {
             let file = base_name(path).to_ascii_lowercase();
@@ -159,6 +194,33 @@ impl Draft {
         };
         self.build_requires.retain(|one| !is_own(one));
         self.requires.retain(|one| !is_own(one));
+    }
+
+    /// The project needs at least this version; of several, the newest counts.
+    pub(super) fn want(&mut self, toolchain: &'static str, least: &str, from: impl Into<String>) {
+        let plain = least.split('.').all(|part| part.parse::<u32>().is_ok());
+        let new = Wanted { toolchain, least: least.to_owned(), from: from.into() };
+        match self.toolchains.iter_mut().find(|known| known.toolchain == toolchain) {
+            _ if !plain => {}
+            None => self.toolchains.push(new),
+            Some(known) if !is_enough(&known.least, least) => *known = new,
+            Some(_) => {}
+        }
+    }
+
+    /// The recipe fails with these words, which a script can print as they are, in place of making an empty package.
+    pub(super) fn cannot(&mut self, reason: &'static str) {
+        self.cannot = Some(reason);
+        self.check(reason);
+    }
+
+    /// A library of headers is for those who compile against it, and nobody else.
+    pub(super) fn name_development_package(&mut self) {
+        let Some(name) = self.name.clone().filter(|_| self.development.alone) else { return };
+        let bare = name.strip_suffix("-dev").unwrap_or(&name);
+        self.rpm_name = Some(format!("{bare}-devel"));
+        self.name = Some(format!("{bare}-dev"));
+        self.section = Some("libdevel");
     }
 
     pub(super) fn check(&mut self, sentence: impl Into<String>) {

@@ -3,10 +3,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Request, SourceOf};
 use super::draft::Draft;
 use super::text::{is_version, one_line};
 use super::tree::{Tree, base_name};
+use super::{Request, SourceOf};
 use crate::formats::version;
 use crate::types::Format;
 
@@ -156,8 +156,9 @@ fn summary(text: &str, name: &str) -> String {
             text = &text[article.len()..];
         }
     }
-    // The first sentence.
+    // The first sentence, without what only puts it into perspective.
     let text = text.split(". ").next().unwrap_or_default();
+    let text = text.split_once(" but ").map(|(before, _)| before).filter(|before| before.contains(' ')).unwrap_or(text);
     let mut words: Vec<&str> = Vec::new();
     let mut length = 0;
     let mut whole = true;
@@ -176,7 +177,8 @@ fn summary(text: &str, name: &str) -> String {
         words.truncate(stop.unwrap_or(words.len()));
     }
     // A verb without its end says nothing.
-    let hanging = ["used", "be", "can", "able", "is", "are", "that", "which", "to", "a", "an", "the", "allows", "you", "lets"];
+    let hanging =
+        ["used", "be", "can", "able", "is", "are", "that", "which", "to", "a", "an", "the", "allows", "you", "lets"];
     while words.len() > 2 && words.last().is_some_and(|word| !whole && hanging.contains(word)) {
         words.pop();
     }
@@ -224,7 +226,10 @@ struct Readme {
 impl Readme {
     fn of(tree: &Tree, name: &str) -> Readme {
         let files = tree.texts(|path| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme"));
-        let Some((_, text)) = files.first() else { return Readme::default() };
+        // README-VIM.md is about something else than README.md.
+        let whole = |path: &str| path.len() == 6 || path[6..].starts_with('.');
+        let main = files.iter().filter(|(path, _)| whole(path)).min_by_key(|(path, _)| path.len());
+        let Some((_, text)) = main else { return Readme::default() };
         let mut readme = Readme::default();
         let mut titles = 0;
         for block in blocks(text) {
@@ -264,7 +269,7 @@ fn blocks(text: &str) -> Vec<Block> {
     let mut depth = 0usize;
     let mut fenced = false;
     for block in text.replace("\n#", "\n\n#").split("\n\n").take(60) {
-        let block = block.trim_end();
+        let block = block.trim_matches('\n').trim_end();
         // HTML may go on across blank lines.
         let (opened, closed) = (tags(block, false), tags(block, true));
         let inside = depth > 0 || opened + closed > 0;
@@ -447,7 +452,10 @@ mod tests {
         };
         let badge = "[![CI](https://ci/x.svg)](https://ci)\n[中文](https://zh)\n";
         assert_eq!(of(&format!("# greet\n{badge}\nA polite program.\n")).as_deref(), Some("Polite program"));
-        assert_eq!(of(&format!("# Greet {badge}\n\n`greet` is a [polite](https://p) program.")).as_deref(), Some("Polite program"));
+        assert_eq!(
+            of(&format!("# Greet {badge}\n\n`greet` is a [polite](https://p) program.")).as_deref(),
+            Some("Polite program")
+        );
         let html = "<div align=\"center\">\n<img src=\"x\">\n\nStars now available everywhere!\n\n</div>\n\n";
         assert_eq!(of(&format!("{html}greet is a polite program.")).as_deref(), Some("Polite program"));
         assert_eq!(of("greet\n=====\n\nSays hello to everybody.\n").as_deref(), Some("Says hello to everybody"));

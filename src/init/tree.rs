@@ -258,7 +258,13 @@ pub(super) fn is_own(path: &str) -> bool {
         "_vendor",
     ];
     let folder = path.strip_suffix(base_name(path)).unwrap_or_default();
-    !folder.split('/').any(|part| FOREIGN.contains(&part.to_ascii_lowercase().as_str()))
+    // `googletest-1.16.0`: what was unpacked is called like its archive.
+    let unpacked = |part: &str| {
+        part.rsplit_once('-').is_some_and(|(_, version)| {
+            version.split('.').count() > 2 && version.split('.').all(|number| number.parse::<u32>().is_ok())
+        })
+    };
+    !folder.split('/').any(|part| FOREIGN.contains(&part.to_ascii_lowercase().as_str()) || unpacked(part))
 }
 
 /// The tags of a checkout, by the names of git's own files: nothing is run, and no link or pointer elsewhere is followed.
@@ -411,7 +417,13 @@ mod tests {
         let tree = Tree::of_folder(folder.path()).unwrap();
         assert_eq!(tree.tags(), ["v1.0", "v1.1"]);
         assert_eq!(tree.texts(|_| true), [("Makefile", "all:")]);
-        assert!(is_own("vendor") && is_own("src/deps.c") && !is_own("deps/a/b.c"));
+        assert!(
+            is_own("vendor")
+                && is_own("src/deps.c")
+                && !is_own("test/gtest-1.16.0/a.c")
+                && is_own("v1.2.3/a.c")
+                && !is_own("deps/a/b.c")
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Call, conditions::Condition, known_headers};
 use crate::init::draft::Draft;
 use crate::init::text::{calls, capability, is_plain_word, is_version};
+use crate::init::toolchains::is_enough;
 use crate::init::tree::{Tree, base_name, ending};
 
 pub(super) const FILE: &str = "CMakeLists.txt";
@@ -64,7 +65,18 @@ const ALIASES: [(&str, &str); 4] =
 
 /// Folders of what is built beside the thing itself.
 const ASIDE: [&str; 13] = [
-    "test", "tests", "testing", "example", "examples", "benchmark", "benchmarks", "bench", "demo", "demos", "samples", "fuzz",
+    "test",
+    "tests",
+    "testing",
+    "example",
+    "examples",
+    "benchmark",
+    "benchmarks",
+    "bench",
+    "demo",
+    "demos",
+    "samples",
+    "fuzz",
     "doc",
 ];
 
@@ -103,11 +115,14 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     project.finish(draft);
 
     draft.need("cmake", FILE);
+    // CMake 4 refuses what was written for versions before 3.5; older ones do not look at the variable.
+    let old = project.policy.as_deref().is_some_and(|least| !is_enough(least, "3.5"));
+    let policy = if old { " -DCMAKE_POLICY_VERSION_MINIMUM=3.5" } else { "" };
     let shared = if project.untyped_library { " -DBUILD_SHARED_LIBS=ON" } else { "" };
     draft.build = vec![
         "cmake -S . -B build-farm -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX=$PREFIX \\".to_owned(),
         format!(
-            "  -DCMAKE_INSTALL_LIBDIR=${{LIBDIR#$PREFIX/}} -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_SKIP_INSTALL_RPATH=ON{shared}"
+            "  -DCMAKE_INSTALL_LIBDIR=${{LIBDIR#$PREFIX/}} -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_SKIP_INSTALL_RPATH=ON{shared}{policy}"
         ),
         "cmake --build build-farm".to_owned(),
     ];
@@ -115,6 +130,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.check = vec!["cd build-farm && ctest --output-on-failure".to_owned()];
     }
     draft.install = vec!["DESTDIR=$DESTDIR cmake --install build-farm".to_owned()];
+    if !installs(tree) {
+        draft.cannot("CMakeLists.txt installs nothing: say in [build] install what goes where");
+    }
 }
 
 #[derive(Default)]
@@ -133,6 +151,8 @@ struct Project {
     least_doubts: Option<usize>,
     /// Folders for development that files are installed in, with the choices that this depends on.
     places: Vec<(String, usize)>,
+    /// What the project's own first file was written for.
+    policy: Option<String>,
     tests: bool,
     untyped_library: bool,
 }
@@ -182,6 +202,14 @@ impl Project {
                 if value.len() < 1000 {
                     words[2..].iter().for_each(|word| value.push_str(&format!(" {word}")));
                 }
+            }
+            "cmake_minimum_required" if self.policy.is_none() => {
+                // `3.5...3.30`: what comes first is the least.
+                let least = words.get(1).map(|least| least.split("...").next().unwrap_or(least).to_owned());
+                if let Some(least) = &least {
+                    draft.want("cmake", least, from.split(':').next().unwrap_or(FILE));
+                }
+                self.policy = least;
             }
             "enable_testing" => self.tests = true,
             "include" if first == "CTest" => self.tests = true,
@@ -307,6 +335,12 @@ impl Project {
                 };
                 let Some(place) = place else { return };
                 let development = ["/usr/include", "/cmake", "/pkgconfig", "/man3"];
+                let header = words.get(1).map(|path| base_name(path));
+                let header =
+                    header.filter(|name| kind == "FILES" && ending(name).starts_with('h') && is_plain_word(name));
+                if let Some(header) = header.filter(|_| place.starts_with("/usr/include") && self.doubts == 0) {
+                    draft.development.header.get_or_insert_with(|| format!("{place}/{header}"));
+                }
                 if development.iter().any(|folder| place.contains(folder)) {
                     self.places.push((place, self.doubts));
                 }
@@ -387,9 +421,13 @@ impl Project {
         folders.dedup();
         draft.development.headers = folders.iter().any(|folder| folder.starts_with("/usr/include"));
         draft.development.folders = folders;
+        draft.development.header.take_if(|_| !draft.libraries.is_empty() || !draft.programs.is_empty());
         let interface = self.targets.values().any(|target| !target.program);
-        draft.development.alone =
-            draft.development.headers && interface && !unknown && draft.libraries.is_empty() && draft.programs.is_empty();
+        draft.development.alone = draft.development.headers
+            && interface
+            && !unknown
+            && draft.libraries.is_empty()
+            && draft.programs.is_empty();
     }
 }
 

@@ -7,6 +7,7 @@ use crate::init::draft::Draft;
 use crate::init::text::{
     Call, calls, capability, is_plain_word, is_version, keyword, literals, split_arguments, without_comments,
 };
+use crate::init::toolchains::least as least_of;
 use crate::init::tree::{Tree, base_name};
 
 pub(super) const FILE: &str = "meson.build";
@@ -76,6 +77,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.check = vec!["meson test -C build-farm --print-errorlogs".to_owned()];
     }
     draft.install = vec!["DESTDIR=$DESTDIR meson install -C build-farm --no-rebuild".to_owned()];
+    if !installs(tree) {
+        draft.cannot("meson.build installs nothing: say in [build] install what goes where");
+    }
 }
 
 #[derive(Default)]
@@ -187,6 +191,10 @@ impl Project {
                 let version = keyword(&arguments, "version").and_then(|version| self.value(version));
                 if draft.version.is_none() {
                     draft.version = version.clone().filter(|version| is_version(version));
+                }
+                let least = keyword(&arguments, "meson_version").and_then(|range| self.value(range));
+                if let Some(least) = least.as_deref().and_then(least_of) {
+                    draft.want("meson", &least, FILE);
                 }
                 for license in keyword(&arguments, "license").map(literals).unwrap_or_default() {
                     draft.declared_licenses.push((license, from.to_owned()));

@@ -8,9 +8,11 @@ mod common;
 mod conditions;
 mod debian;
 mod go;
+mod java;
 mod known_headers;
 mod make;
 mod meson;
+mod network;
 mod node;
 mod perl;
 mod python;
@@ -35,7 +37,7 @@ struct System {
 
 /// The first that is there builds the project. Where a project has several, the language's own comes before a Makefile,
 /// which mostly calls it, and what needs no generation before what does.
-const SYSTEMS: [System; 11] = [
+const SYSTEMS: [System; 13] = [
     System { name: "Perl", file: perl::file, read: perl::read, installs: |_| true },
     System { name: "Python", file: python::file_that_drives_another, read: python::read, installs: |_| true },
     System { name: "Meson", file: |tree| top(tree, &[meson::FILE]), read: meson::read, installs: meson::installs },
@@ -45,6 +47,8 @@ const SYSTEMS: [System; 11] = [
     System { name: "Go", file: |tree| top(tree, &[go::FILE]), read: go::read, installs: |_| true },
     System { name: "Python", file: python::file, read: python::read, installs: |_| true },
     System { name: "Ruby", file: ruby::file, read: ruby::read, installs: |_| true },
+    System { name: "Maven", file: |tree| top(tree, &[java::POM]), read: java::read_maven, installs: |_| true },
+    System { name: "Gradle", file: |tree| top(tree, &java::GRADLE), read: java::read_gradle, installs: |_| true },
     System { name: "Make", file: |tree| top(tree, &make::FILES), read: make::read, installs: |_| true },
     System { name: "Node", file: |tree| top(tree, &[node::FILE]), read: node::read, installs: |_| true },
 ];
