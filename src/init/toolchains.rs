@@ -99,10 +99,17 @@ pub(super) fn choose(draft: &mut Draft, offered: &[Arc<Distro>]) -> Choice {
 
 /// One package for some distributions and the usual one for all others.
 fn replace(requirement: &mut Requirement, newer: &[(&str, &Newer)]) {
+    let mut packages: Vec<&str> = newer.iter().map(|(_, newer)| newer.package.as_str()).collect();
+    packages.dedup();
     let mut template = String::new();
-    for (at, (distro, newer)) in newer.iter().enumerate() {
-        let word = if at == 0 { "if" } else { "elif" };
-        template.push_str(&format!("{{% {word} distro == '{distro}' %}}{}", newer.package));
+    for package in packages {
+        let distros: Vec<String> = newer
+            .iter()
+            .filter(|(_, newer)| newer.package == package)
+            .map(|(distro, _)| format!("'{distro}'"))
+            .collect();
+        let word = if template.is_empty() { "if" } else { "elif" };
+        template.push_str(&format!("{{% {word} distro in [{}] %}}{package}", distros.join(", ")));
     }
     requirement.what = format!("{template}{{% else %}}{}{{% endif %}}", requirement.what);
     requirement.template = true;

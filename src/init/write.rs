@@ -130,6 +130,8 @@ fn build(text: &mut String, draft: &Draft, paths: &[String]) {
     }
     for (key, lines) in [("build", &draft.build), ("check", &draft.check), ("install", &draft.install)] {
         if !lines.is_empty() {
+            // What installs only copies.
+            let paths = if key == "install" { &[] } else { paths };
             let lines: Vec<String> = paths.iter().chain(lines).cloned().collect();
             text.push_str(&format!("{key} = {}\n", script(&lines)));
         }
