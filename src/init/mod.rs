@@ -1,13 +1,15 @@
 //! `farm init`: a project's files -> the text of a farm.toml. Reads build files as data, within bounds; runs nothing of the
 //! project, fetches nothing and writes nothing. What it cannot know for certain it says.
 //!
-//! Inside: `tree` reads the files; `system` has one reader per build system, which fill in a `draft`; `identity` and
-//! `licence` complete it; `toolchains` chooses distributions; `write` makes the text, which must load as a recipe before anybody sees it.
+//! Inside: `tree` reads the files; `system` has one reader per build system, which fill in a `draft`; `identity`, `readme`
+//! and `licence` complete it; `toolchains` chooses distributions; `write` makes the text, which must load as a recipe before
+//! anybody sees it.
 
 mod draft;
 mod identity;
 mod licence;
 mod model;
+mod readme;
 mod system;
 mod text;
 mod toolchains;

@@ -284,15 +284,11 @@ fn makefiles(tree: &Tree, draft: &mut Draft) {
                 "pkgconfig_DATA" | "pkgconfigdata_DATA" => {
                     draft.development.has("${libdir}/pkgconfig/**");
                 }
-                name if name.ends_with("include_HEADERS") || name.ends_with("includedir_HEADERS") => {
-                    if !name.starts_with("noinst") && !value.is_empty() {
-                        draft.development.has("/usr/include/**");
-                    }
+                name if name.ends_with("include_HEADERS") && !value.is_empty() => {
+                    draft.development.has("/usr/include/**");
                 }
-                name if name.ends_with("_MANS") => {
-                    if value.split_whitespace().any(|man| man.ends_with(".3")) {
-                        draft.development.has("/usr/share/man/man3/**");
-                    }
+                name if name.ends_with("_MANS") && value.split_whitespace().any(|man| man.ends_with(".3")) => {
+                    draft.development.has("/usr/share/man/man3/**");
                 }
                 _ => {}
             }

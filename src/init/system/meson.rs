@@ -247,10 +247,8 @@ impl Project {
                 draft.library(&first, soversion, false);
                 draft.development.static_library |= name == "both_libraries";
             }
-            "install_man" => {
-                if literals(&call.arguments).iter().any(|man| man.ends_with(".3")) && !conditional {
-                    draft.development.has("/usr/share/man/man3/**");
-                }
+            "install_man" if !conditional && literals(&call.arguments).iter().any(|man| man.ends_with(".3")) => {
+                draft.development.has("/usr/share/man/man3/**");
             }
             "generate" if call.name.starts_with("pkg") && !conditional => {
                 draft.development.has("${libdir}/pkgconfig/**");
