@@ -115,7 +115,7 @@ pub(crate) const TOOLCHAINS: [&str; 7] = ["rust", "go", "node", "python", "ruby"
 
 /// `[toolchains]`: the versions of languages and build systems that a release has. For advice: no build asks for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Toolchains {
+pub struct Toolchains {
     /// By the names in [`TOOLCHAINS`], as far as they are known: `1.63`.
     pub(crate) versions: std::collections::BTreeMap<String, String>,
     /// What else the release has, in packages of another name.
@@ -124,7 +124,7 @@ pub(crate) struct Toolchains {
 
 /// `[toolchains.newer.NAME]`: a newer version than the one that goes by the plain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Newer {
+pub struct Newer {
     pub(crate) version: String,
     /// The package to require in place of the usual one.
     pub(crate) package: String,
@@ -194,9 +194,9 @@ pub struct Distro {
     pub deb: DebFacts,
     /// What packaging for an .rpm has to know of the release.
     pub rpm: RpmFacts,
-    /// Not written out: it changes no build.
+    /// What `farm init` compares with what a project asks for. Not written out: it changes no build.
     #[serde(skip)]
-    pub(crate) toolchains: Toolchains,
+    pub toolchains: Toolchains,
     /// Extra `rpmbuild --define` macros, for RPM formats.
     pub macros: std::collections::BTreeMap<String, String>,
     /// How farm makes the base image itself; none where it only comes from a registry.
