@@ -98,6 +98,18 @@ fn show(distro: &Distro, today: &str, style: &Style) -> String {
             ));
         }
     }
+    let toolchains: Vec<String> = distro
+        .toolchains
+        .versions
+        .iter()
+        .map(|(name, version)| match distro.toolchains.newer.get(name) {
+            Some(newer) => format!("{name} {version} ({} in {})", newer.version, newer.package),
+            None => format!("{name} {version}"),
+        })
+        .collect();
+    if !toolchains.is_empty() {
+        lines.push(("toolchains", toolchains.join(", ")));
+    }
     for (name, value) in &distro.macros {
         lines.push(("macro", format!("%{name} {value}")));
     }

@@ -33,6 +33,8 @@ pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Fai
         (None, None) => folder(&args.path, &output).await?,
     };
     request.maintainer = maintainer().await;
+    let catalogue = Catalogue::around([output.parent().unwrap_or(Path::new("."))])?;
+    request.distros = init::offered(&catalogue, chrono::Utc::now().date_naive());
     let mut written = init::recipe(&tree, &request)?;
     if matches!(&request.source, SourceOf::Path(path) if path == ".") && !tree.ignores("dist") {
         written.checks.push("dist/ is not in .gitignore: what was built would be part of the sources".to_owned());
@@ -58,7 +60,7 @@ async fn folder(path: &Path, output: &Path) -> Result<(Tree, Request), Failure> 
     .await??;
     let file_name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = SourceOf::Path(relative(&full, output)?);
-    Ok((tree, Request { source, strip: None, file_name, maintainer: None }))
+    Ok((tree, Request { source, strip: None, file_name, distros: Vec::new(), maintainer: None }))
 }
 
 enum ArchiveAt<'a> {
@@ -114,7 +116,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let folders = u32::from(tree.has_top());
     let default = u32::from(matches!(source, SourceOf::Url { .. }));
     let strip = (folders != default).then_some(folders);
-    Ok((tree, Request { source, strip, file_name: name, maintainer: None }))
+    Ok((tree, Request { source, strip, file_name: name, distros: Vec::new(), maintainer: None }))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {

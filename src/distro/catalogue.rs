@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::parse::{BootstrapLayer, DebLayer, File, Layer, RpmLayer, Said, SecurityLayer, is_id, parse};
-use super::{Bootstrap, DebFacts, Distro, DistroError, RpmFacts, Security};
+use super::parse::{
+    BootstrapLayer, DebLayer, File, Layer, RpmLayer, Said, SecurityLayer, ToolchainsLayer, is_id, parse,
+};
+use super::{Bootstrap, DebFacts, Distro, DistroError, RpmFacts, Security, Toolchains};
 use crate::types::{Format, nearest};
 
 // DEFINITIONS, TEMPLATES and KEYRINGS: `(name, content)` of the files in `distros/`, made by build.rs.
@@ -245,6 +247,7 @@ impl Layer {
             setup: self.setup.or(base.setup),
             deb: self.deb.over(base.deb),
             rpm: self.rpm.over(base.rpm),
+            toolchains: self.toolchains.over(base.toolchains),
             bootstrap: merge(self.bootstrap, base.bootstrap, BootstrapLayer::over),
         }
     }
@@ -270,6 +273,15 @@ impl RpmLayer {
             sbin: self.sbin.or(base.sbin),
             group_tag: self.group_tag.or(base.group_tag),
         }
+    }
+}
+
+impl ToolchainsLayer {
+    fn over(self, base: ToolchainsLayer) -> ToolchainsLayer {
+        let (mut versions, mut newer) = (base.versions, base.newer);
+        versions.extend(self.versions);
+        newer.extend(self.newer);
+        ToolchainsLayer { versions, newer }
     }
 }
 
@@ -353,6 +365,7 @@ fn finish(id: &str, name: String, layer: Layer, file: &File) -> Result<Distro, D
             sbin: need(file, layer.rpm.sbin, "rpm.sbin", "\"/usr/sbin\"")?,
             group_tag: need(file, layer.rpm.group_tag, "rpm.group-tag", "true")?,
         },
+        toolchains: Toolchains { versions: layer.toolchains.versions, newer: layer.toolchains.newer },
         macros: layer.macros,
         bootstrap,
         setup: layer.setup.map(|said| said.value),

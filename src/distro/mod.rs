@@ -110,6 +110,28 @@ pub struct RpmFacts {
     pub(crate) group_tag: bool,
 }
 
+/// What `[toolchains]` can name: what projects ask for a version of.
+pub(crate) const TOOLCHAINS: [&str; 7] = ["rust", "go", "node", "python", "ruby", "cmake", "meson"];
+
+/// `[toolchains]`: the versions of languages and build systems that a release has. For advice: no build asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Toolchains {
+    /// By the names in [`TOOLCHAINS`], as far as they are known: `1.63`.
+    pub(crate) versions: std::collections::BTreeMap<String, String>,
+    /// What else the release has, in packages of another name.
+    pub(crate) newer: std::collections::BTreeMap<String, Newer>,
+}
+
+/// `[toolchains.newer.NAME]`: a newer version than the one that goes by the plain name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newer {
+    pub(crate) version: String,
+    /// The package to require in place of the usual one.
+    pub(crate) package: String,
+    /// The folder of its programs, absolute, where they are not in the usual one.
+    pub(crate) folder: Option<String>,
+}
+
 /// Where a distribution stands in its life, as far as `end_of_life` does not say it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
@@ -172,6 +194,9 @@ pub struct Distro {
     pub deb: DebFacts,
     /// What packaging for an .rpm has to know of the release.
     pub rpm: RpmFacts,
+    /// What `farm init` compares with what a project asks for. Not written out: it changes no build.
+    #[serde(skip)]
+    pub toolchains: Toolchains,
     /// Extra `rpmbuild --define` macros, for RPM formats.
     pub macros: std::collections::BTreeMap<String, String>,
     /// How farm makes the base image itself; none where it only comes from a registry.

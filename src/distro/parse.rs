@@ -9,7 +9,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{DistroError, Payload, Stage, SystemdWords, Trigger};
+use super::{DistroError, Newer, Payload, Stage, SystemdWords, TOOLCHAINS, Trigger};
 use crate::types::{Arch, Format, PackageManager, nearest};
 
 /// A definition as written.
@@ -66,7 +66,15 @@ pub(super) struct Layer {
     pub(crate) setup: Option<Said<String>>,
     pub(crate) deb: DebLayer,
     pub(crate) rpm: RpmLayer,
+    pub(crate) toolchains: ToolchainsLayer,
     pub(crate) bootstrap: Option<BootstrapLayer>,
+}
+
+/// `[toolchains]`
+#[derive(Debug, Clone, Default)]
+pub(super) struct ToolchainsLayer {
+    pub(crate) versions: BTreeMap<String, String>,
+    pub(crate) newer: BTreeMap<String, Newer>,
 }
 
 /// `[deb]`
@@ -108,7 +116,7 @@ pub(super) struct SecurityLayer {
     pub(crate) suite: Option<Said<String>>,
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "extends",
     "name",
     "family",
@@ -127,12 +135,14 @@ const KEYS: [&str; 19] = [
     "setup",
     "deb",
     "rpm",
+    "toolchains",
     "bootstrap",
 ];
 const DEB_KEYS: [&str; 3] = ["debhelper", "standards-version", "unit-folder"];
 const RPM_KEYS: [&str; 6] = ["systemd", "systemd-macros", "user-macros", "payload", "sbin", "group-tag"];
 const BOOTSTRAP_KEYS: [&str; 9] =
     ["archive", "mirror", "suite", "updates", "components", "keyrings", "include", "tolerate-expired", "security"];
+const NEWER_KEYS: [&str; 3] = ["version", "package", "folder"];
 const SECURITY_KEYS: [&str; 3] = ["archive", "mirror", "suite"];
 
 /// Reads one file.
@@ -176,6 +186,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
             "setup" => layer.setup = Some(reader.text(key, value)?),
             "deb" => layer.deb = deb(&reader, reader.table(key, value)?)?,
             "rpm" => layer.rpm = rpm(&reader, reader.table(key, value)?)?,
+            "toolchains" => layer.toolchains = toolchains(&reader, reader.table(key, value)?)?,
             "bootstrap" => layer.bootstrap = Some(bootstrap(&reader, reader.table(key, value)?)?),
             _ => return Err(reader.unknown(key, &KEYS, "a distribution")),
         }
@@ -189,9 +200,8 @@ fn deb(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<DebLayer, DistroError
         match key.get_ref().as_ref() {
             "debhelper" => layer.debhelper = Some(reader.level(key, value)?),
             "standards-version" => {
-                let is_version = |text: &str| text.split('.').all(|part| part.parse::<u32>().is_ok());
                 layer.standards_version =
-                    Some(reader.checked(key, value, is_version, "a version of Debian Policy, like \"4.7.0\"")?);
+                    Some(reader.checked(key, value, is_numbers, "a version of Debian Policy, like \"4.7.0\"")?);
             }
             "unit-folder" => layer.unit_folder = Some(reader.folder(key, value)?),
             _ => return Err(reader.unknown(key, &DEB_KEYS, "[deb]")),
@@ -211,6 +221,44 @@ fn rpm(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<RpmLayer, DistroError
             "sbin" => layer.sbin = Some(reader.folder(key, value)?),
             "group-tag" => layer.group_tag = Some(reader.boolean(key, value)?),
             _ => return Err(reader.unknown(key, &RPM_KEYS, "[rpm]")),
+        }
+    }
+    Ok(layer)
+}
+
+fn toolchains(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<ToolchainsLayer, DistroError> {
+    const VERSION: &str = "a version like \"1.85\"";
+    let mut layer = ToolchainsLayer::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "newer" => {
+                for (key, value) in reader.table(key, value)? {
+                    let name = key.get_ref().to_string();
+                    if !TOOLCHAINS.contains(&name.as_str()) {
+                        return Err(reader.unknown(key, &TOOLCHAINS, "[toolchains.newer]"));
+                    }
+                    let (mut version, mut package, mut folder) = (None, None, None);
+                    for (key, value) in reader.table(key, value)? {
+                        match key.get_ref().as_ref() {
+                            "version" => version = Some(reader.checked(key, value, is_numbers, VERSION)?.value),
+                            "package" => {
+                                package = Some(reader.checked(key, value, is_id, "the name of a package")?.value)
+                            }
+                            "folder" => folder = Some(reader.folder(key, value)?.value),
+                            _ => return Err(reader.unknown(key, &NEWER_KEYS, "a newer version")),
+                        }
+                    }
+                    let (Some(version), Some(package)) = (version, package) else {
+                        return Err(reader.wrong(key, value, "a table with `version` and `package`"));
+                    };
+                    layer.newer.insert(name, Newer { version, package, folder });
+                }
+            }
+            name if TOOLCHAINS.contains(&name) => {
+                let version = reader.checked(key, value, is_numbers, VERSION)?;
+                layer.versions.insert(name.to_owned(), version.value);
+            }
+            _ => return Err(reader.unknown(key, &[&TOOLCHAINS[..], &["newer"]].concat(), "[toolchains]")),
         }
     }
     Ok(layer)
@@ -399,6 +447,10 @@ fn described(value: &DeValue<'_>) -> String {
 pub(super) fn is_id(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '-'))
+}
+
+fn is_numbers(text: &str) -> bool {
+    text.split('.').all(|part| part.parse::<u32>().is_ok())
 }
 
 fn is_folder(text: &str) -> bool {

@@ -120,6 +120,7 @@ fn digests_follow_what_changes_a_build_and_nothing_else() {
     assert_eq!(digest(""), digest(""));
     assert_eq!(digest(""), digest("end-of-life = \"2040-01-01\""));
     assert_eq!(digest(""), digest("stage = \"rolling\""));
+    assert_eq!(digest(""), digest("[toolchains]\ngo = \"1.99\""));
     assert_ne!(digest(""), digest("setup = \"true\""));
     // By content: the folders, and so the paths, are different ones.
     let with_key = "[bootstrap]\nkeyrings = [\"k.gpg\"]";
@@ -178,6 +179,35 @@ fn what_packaging_has_to_know_is_checked() {
         ("[rpm]\npayload = \"xz\"", "unknown payload `xz` (known: gzip, zstd)"),
         ("[rpm]\nsbin = \"/../x\"", "has to be an absolute path"),
         ("[rpm]\ngroup-tags = true", "unknown key `group-tags` (did you mean `group-tag`?)"),
+    ] {
+        let said = error(&[("x.toml", text)]);
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn toolchains_are_inherited_one_by_one_and_checked() {
+    let (_dir, folders) = folder(&[(
+        "one.toml",
+        "extends = \"debian-12\"\nname = \"One\"\n[toolchains]\ngo = \"1.99\"\n\
+         [toolchains.newer.go]\nversion = \"2.0\"\npackage = \"go-next\"\nfolder = \"/opt/go/bin\"\n",
+    )]);
+    let catalogue = Catalogue::load(&folders).unwrap();
+    let own = &catalogue.get("one").unwrap().toolchains;
+    let debian = &catalogue.get("debian-12").unwrap().toolchains;
+    assert_eq!((own.versions["go"].as_str(), &own.versions["rust"]), ("1.99", &debian.versions["rust"]));
+    assert_eq!((own.newer["go"].package.as_str(), &own.newer["rust"]), ("go-next", &debian.newer["rust"]));
+    for distro in catalogue.iter() {
+        for (name, newer) in &distro.toolchains.newer {
+            let numbers = |text: &str| text.split('.').map(|part| part.parse().unwrap()).collect::<Vec<u32>>();
+            assert!(numbers(&newer.version) > numbers(&distro.toolchains.versions[name]), "{}: {name}", distro.id);
+        }
+    }
+    for (text, expected) in [
+        ("[toolchains]\ngolang = \"1.2\"", "unknown key `golang`"),
+        ("[toolchains]\ngo = \"1.x\"", "`go` is \"1.x\", and has to be a version"),
+        ("[toolchains.newer.go]\nversion = \"1.2\"", "has to be a table with `version` and `package`"),
+        ("[toolchains.newer.go]\nversion = \"1\"\npackage = \"$(x)\"", "has to be the name of a package"),
     ] {
         let said = error(&[("x.toml", text)]);
         assert!(said.contains(expected), "{said}");

@@ -1,6 +1,9 @@
 //! What was found out about a project, before it becomes a recipe. Build systems and the readers of identity and licence
 //! fill it in; what is known already stays.
 
+use super::toolchains::is_enough;
+use super::tree::{Tree, base_name, is_own};
+
 /// Everything that a recipe is written from.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -11,6 +14,8 @@ pub(super) struct Draft {
     /// The name for RPMs, where each world has its own rule.
     pub(super) rpm_name: Option<String>,
     pub(super) version: Option<String>,
+    /// The version is what the last tag of the project's repository says, whenever it is built.
+    pub(super) version_of_tags: bool,
     pub(super) summary: Option<String>,
     pub(super) description: Option<String>,
     pub(super) homepage: Option<String>,
@@ -24,13 +29,21 @@ pub(super) struct Draft {
     pub(super) build: Vec<String>,
     pub(super) check: Vec<String>,
     pub(super) install: Vec<String>,
+    /// What the project asks for of languages and build systems, each once.
+    pub(super) toolchains: Vec<Wanted>,
+    /// Why no recipe that works can be written: then one that fails with these words.
+    pub(super) cannot: Option<&'static str>,
     /// Why the network has to be on while building.
     pub(super) network: Option<String>,
     /// Names of the programs that are installed, as far as they are known.
     pub(super) programs: Vec<String>,
+    /// Whether a test calls them: that they are there says nothing where they need modules.
+    pub(super) runs_programs: bool,
     /// Shared libraries that are installed.
     pub(super) libraries: Vec<Library>,
     pub(super) development: Development,
+    /// Further names by which the project offers itself to others: packages of CMake, modules of pkg-config.
+    pub(super) offers: Vec<String>,
     /// The project's own packaging, as paths.
     pub(super) debian: Option<String>,
     /// How a template becomes the .spec.
@@ -42,22 +55,61 @@ pub(super) struct Draft {
     pub(super) checks: Vec<String>,
 }
 
+/// The least version of a toolchain that a project says it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// As in [`crate::distro::TOOLCHAINS`].
+    pub(super) toolchain: &'static str,
+    pub(super) least: String,
+    /// The file that says so, with what follows from it.
+    pub(super) from: String,
+}
+
+impl Wanted {
+    /// What people call it.
+    pub(super) fn title(&self) -> &'static str {
+        match self.toolchain {
+            "rust" => "Rust",
+            "go" => "Go",
+            "node" => "Node",
+            "python" => "Python",
+            "ruby" => "Ruby",
+            "cmake" => "CMake",
+            _ => "Meson",
+        }
+    }
+}
+
 /// A shared library `lib<name>.so`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Library {
     pub(super) name: String,
     /// What follows `.so.` in its soname, when the build files say it.
     pub(super) soversion: Option<String>,
+    /// Whether its file has a version in its name, so that `lib<name>.so` is a link for those who compile against it.
+    pub(super) versioned: bool,
 }
 
-/// Which kinds of development files are installed.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+/// The development files that are installed, as far as that is certain: a pattern that takes nothing is an error.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Development {
-    pub(super) pkgconfig: bool,
-    pub(super) cmake: bool,
+    pub(super) headers: bool,
     pub(super) static_library: bool,
-    /// Manual pages of section 3.
-    pub(super) manual: bool,
+    /// Patterns of all but shared and static libraries.
+    pub(super) folders: Vec<String>,
+    /// Whether there is nothing else: headers alone, or with static libraries.
+    pub(super) alone: bool,
+    /// Where a header is, to see in a test that it is there.
+    pub(super) header: Option<String>,
+}
+
+impl Development {
+    pub(super) fn has(&mut self, folder: &str) {
+        self.headers |= folder.starts_with("/usr/include");
+        if !self.folders.iter().any(|known| known == folder) {
+            self.folders.push(folder.to_owned());
+        }
+    }
 }
 
 /// Something that is needed, and where the project says so.
@@ -107,10 +159,12 @@ impl Draft {
         }
     }
 
-    pub(super) fn library(&mut self, name: &str, soversion: Option<String>) {
+    /// `versioned` says that its file has a version in its name, even when nothing says which.
+    pub(super) fn library(&mut self, name: &str, soversion: Option<String>, versioned: bool) {
         if super::text::is_plain_word(name) && !self.libraries.iter().any(|library| library.name == name) {
             let soversion = soversion.filter(|version| super::text::is_plain_word(version));
-            self.libraries.push(Library { name: name.to_owned(), soversion });
+            let versioned = versioned || soversion.is_some();
+            self.libraries.push(Library { name: name.to_owned(), soversion, versioned });
         }
     }
 
@@ -118,6 +172,55 @@ impl Draft {
     pub(super) fn leave_out_what_is_implied(&mut self) {
         let asked = self.build_requires.iter().any(|one| !one.optional && one.what.starts_with("pkgconfig("));
         self.build_requires.retain(|one| !asked || one.what != "/usr/bin/pkg-config");
+    }
+
+    /// What the project's own tests and examples ask for is the project itself, once it is installed.
+    pub(super) fn leave_out_what_it_makes(&mut self, tree: &Tree) {
+        let mut made: Vec<String> =
+            self.offers.iter().chain(&self.name).map(|name| name.to_ascii_lowercase()).collect();
+        made.extend(self.libraries.iter().map(|library| library.name.to_ascii_lowercase()));
+        for path in tree.names().filter(|path| is_own(path)) {
+            let file = base_name(path).to_ascii_lowercase();
+            let file = file.strip_suffix(".in").unwrap_or(&file);
+            let name = ["-config.cmake", "config.cmake", ".pc"].iter().find_map(|ending| file.strip_suffix(ending));
+            made.extend(name.map(str::to_owned));
+        }
+        let is_own = |requirement: &Requirement| {
+            let inner = requirement.what.split_once('(').and_then(|(kind, rest)| {
+                let kinds = ["cmake", "pkgconfig", "lib", "python3dist", "rubygem"];
+                Some(rest.split_once(')')?.0).filter(|_| kinds.contains(&kind))
+            });
+            inner.is_some_and(|name| made.contains(&name.to_ascii_lowercase()))
+        };
+        self.build_requires.retain(|one| !is_own(one));
+        self.requires.retain(|one| !is_own(one));
+    }
+
+    /// The project needs at least this version; of several, the newest counts.
+    pub(super) fn want(&mut self, toolchain: &'static str, least: &str, from: impl Into<String>) {
+        let plain = least.split('.').all(|part| part.parse::<u32>().is_ok());
+        let new = Wanted { toolchain, least: least.to_owned(), from: from.into() };
+        match self.toolchains.iter_mut().find(|known| known.toolchain == toolchain) {
+            _ if !plain => {}
+            None => self.toolchains.push(new),
+            Some(known) if !is_enough(&known.least, least) => *known = new,
+            Some(_) => {}
+        }
+    }
+
+    /// The recipe fails with these words, which a script can print as they are, in place of making an empty package.
+    pub(super) fn cannot(&mut self, reason: &'static str) {
+        self.cannot = Some(reason);
+        self.check(reason);
+    }
+
+    /// A library of headers is for those who compile against it, and nobody else.
+    pub(super) fn name_development_package(&mut self) {
+        let Some(name) = self.name.clone().filter(|_| self.development.alone) else { return };
+        let bare = name.strip_suffix("-dev").unwrap_or(&name);
+        self.rpm_name = Some(format!("{bare}-devel"));
+        self.name = Some(format!("{bare}-dev"));
+        self.section = Some("libdevel");
     }
 
     pub(super) fn check(&mut self, sentence: impl Into<String>) {

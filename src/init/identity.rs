@@ -1,10 +1,15 @@
 //! Name, version, summary and maintainer: from what is the project's archive or folder called, its metadata, and its
 //! README. What cannot be known is a placeholder and a sentence that says so.
 
-use super::Request;
+use std::cmp::Ordering;
+
 use super::draft::Draft;
+use super::readme::Readme;
 use super::text::{is_version, one_line};
 use super::tree::{Tree, base_name};
+use super::{Request, SourceOf};
+use crate::formats::version;
+use crate::types::Format;
 
 /// What stands where nobody is known.
 pub(super) const NOBODY: &str = "Your Name <you@example.org>";
@@ -29,11 +34,13 @@ pub(super) fn complete(tree: &Tree, request: &Request, draft: &mut Draft) {
     // An archive's name is what its makers say that it holds; in a folder, the build files know.
     let own = draft.version.as_deref().and_then(package_version);
     let of_top = tree.top().and_then(|top| split_name(top).1);
-    let of_file = ["VERSION", ".version", "version.txt", ".tarball-version"]
-        .iter()
-        .filter_map(|path| tree.text(path))
-        .find_map(|text| package_version(text.lines().next().unwrap_or_default().trim()));
-    let version = file_version.or(own).or(of_top).or(of_file);
+    let version = file_version.or(own).or(of_top).or_else(|| of_version_file(tree));
+    let version = version.or_else(|| {
+        let tagged = newest(tree.tags())?;
+        draft.version_of_tags = matches!(request.source, SourceOf::Path(_)) && !tree.is_shallow();
+        Some(tagged)
+    });
+    let version = version.or_else(|| package_version(&super::system::debian_version(tree)?));
     draft.version = Some(version.unwrap_or_else(|| {
         draft.check("no version was found: 0 stands in [package] version");
         "0".to_owned()
@@ -78,6 +85,27 @@ pub(super) fn split_name(file: &str) -> (String, Option<String>) {
     }
 }
 
+fn of_version_file(tree: &Tree) -> Option<String> {
+    let files = ["VERSION", ".version", "VERSION.txt", "version.txt", ".tarball-version"];
+    files
+        .iter()
+        .filter_map(|path| tree.text(path))
+        .find_map(|text| package_version(text.lines().next().unwrap_or_default().trim()))
+}
+
+/// The newest version that a tag names, `v1.2`, `greet-1.2` or `REL_1_2`: releases before what led to them.
+fn newest(tags: &[String]) -> Option<String> {
+    let versions = tags.iter().filter_map(|tag| {
+        let at = tag.find(|c: char| c.is_ascii_digit())?;
+        let plain = tag[..at].chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_' | '.' | '/'));
+        package_version(&tag[at..]).filter(|_| plain)
+    });
+    versions.max_by(|one, other| {
+        let order = other.contains('~').cmp(&one.contains('~'));
+        if order == Ordering::Equal { version::compare(Format::Deb, one, other) } else { order }
+    })
+}
+
 /// As [`crate::recipe`] wants a name; none when nothing is left of it.
 fn package_name(text: &str) -> Option<String> {
     let plain: String = text
@@ -109,7 +137,7 @@ fn package_version(text: &str) -> Option<String> {
 }
 
 /// One line without the name in front, a full stop, and more than lists of packages show.
-fn summary(text: &str, name: &str) -> String {
+pub(super) fn summary(text: &str, name: &str) -> String {
     let text = one_line(text);
     let mut text = text.as_str();
     let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '_', ':'], "-").replace("--", "-");
@@ -129,8 +157,9 @@ fn summary(text: &str, name: &str) -> String {
             text = &text[article.len()..];
         }
     }
-    // The first sentence.
+    // The first sentence, without what only puts it into perspective.
     let text = text.split(". ").next().unwrap_or_default();
+    let text = text.split_once(" but ").map(|(before, _)| before).filter(|before| before.contains(' ')).unwrap_or(text);
     let mut words: Vec<&str> = Vec::new();
     let mut length = 0;
     let mut whole = true;
@@ -147,6 +176,12 @@ fn summary(text: &str, name: &str) -> String {
         let more = ["that", "which", "with", "for", "to", "and", "or", "from", "in", "of", "by", "using", "(the", "as"];
         let stop = words.iter().rposition(|word| more.contains(word)).filter(|at| *at >= 3);
         words.truncate(stop.unwrap_or(words.len()));
+    }
+    // A verb without its end says nothing.
+    let hanging =
+        ["used", "be", "can", "able", "is", "are", "that", "which", "to", "a", "an", "the", "allows", "you", "lets"];
+    while words.len() > 2 && words.last().is_some_and(|word| !whole && hanging.contains(word)) {
+        words.pop();
     }
     let short = words.join(" ");
     let short = short.trim_end_matches(['.', ' ', ':', ',', '!', '(']);
@@ -182,69 +217,6 @@ pub(super) fn is_maintainer(text: &str) -> bool {
         && !name.contains(['<', '>', ','])
 }
 
-/// What the README begins with.
-#[derive(Default)]
-struct Readme {
-    summary: Option<String>,
-    description: Option<String>,
-}
-
-impl Readme {
-    fn of(tree: &Tree, name: &str) -> Readme {
-        let files = tree.texts(|path| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme"));
-        let Some((_, text)) = files.first() else { return Readme::default() };
-        let mut readme = Readme::default();
-        let mut paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty());
-        // The title may say what it is: `foo - does things`.
-        let title =
-            text.lines().map(|line| line.trim_start_matches(['#', '=', '*', ' '])).find(|line| !line.trim().is_empty());
-        let described = |line: &str| {
-            [" - ", " -- ", ": ", " – ", " — "].iter().find_map(|separator| {
-                let (before, after) = line.split_once(separator)?;
-                let first = before.split(' ').next().unwrap_or_default().to_ascii_lowercase();
-                (first.starts_with(&name.to_ascii_lowercase()) && before.len() < 40 && is_prose(after))
-                    .then(|| after.to_owned())
-            })
-        };
-        readme.summary = title.and_then(described);
-        let prose = paragraphs
-            .by_ref()
-            .take(6)
-            .find(|paragraph| is_prose(paragraph) && paragraph.split_whitespace().count() > 4);
-        if let Some(prose) = prose {
-            let flat = one_line(&prose.replace(['`', '*'], ""));
-            readme.summary = readme.summary.take().or_else(|| Some(flat.clone()));
-            readme.description = Some(flat).filter(|flat| flat.len() > 80);
-        }
-        readme
-    }
-}
-
-/// Sentences, as against markup, links, lists and commands.
-fn is_prose(paragraph: &str) -> bool {
-    let about_itself = [
-        "this is the readme",
-        "this file",
-        "this directory",
-        "please",
-        "see ",
-        "for ",
-        "to ",
-        "if ",
-        "copyright",
-        "depending",
-    ];
-    let begin = paragraph.to_ascii_lowercase();
-    let marks = ["](", "![", "<", "http", "::", "```", "----", "====", "$ ", "|", ".. ", "Copyright", "(c)"];
-    let legal = ["free software", "redistribute", "all rights reserved"].iter().any(|words| begin.contains(words));
-    let letters = paragraph.chars().filter(|c| c.is_alphabetic() || c.is_whitespace()).count();
-    paragraph.starts_with(|c: char| c.is_alphanumeric() || c == '`' || c == '*')
-        && !about_itself.iter().any(|words| begin.starts_with(words))
-        && !legal
-        && !marks.iter().any(|mark| paragraph.contains(mark))
-        && letters * 10 > paragraph.chars().count() * 8
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +239,14 @@ mod tests {
         assert_eq!(summary("jq is a lightweight JSON processor. It is fast.", "jq"), "Lightweight JSON processor");
         assert_eq!(summary("foo - The fast one.", "foo"), "Fast one");
         assert!(summary(&"word ".repeat(60), "x").len() <= 80);
+    }
+
+    #[test]
+    fn the_newest_release_has_the_version() {
+        let of = |tags: &[&str]| newest(&tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>());
+        assert_eq!(of(&["v1.9", "v1.10", "v2.0-rc1", "nightly", "$(id)-3"]).as_deref(), Some("1.10"));
+        assert_eq!(of(&["greet-parent-2.9.1", "REL_2_8"]).as_deref(), Some("2.9.1"));
+        assert_eq!(of(&["latest"]), None);
     }
 
     #[test]

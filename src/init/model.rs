@@ -1,7 +1,9 @@
 //! What a recipe is asked for, and what comes of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::distro::Distro;
 use crate::recipe::RecipeError;
 
 /// What a recipe is wanted for.
@@ -12,6 +14,8 @@ pub(crate) struct Request {
     pub strip: Option<u32>,
     /// What the project's archive or folder is called: often its name and version.
     pub file_name: String,
+    /// The distributions that it may be for: [`super::offered`].
+    pub distros: Vec<Arc<Distro>>,
     /// Who makes the package, if that is known: `Name <address>`.
     pub maintainer: Option<String>,
 }

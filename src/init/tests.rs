@@ -1,5 +1,7 @@
 //! Small projects of each kind, with the recipes that are written for them; and what no project may do.
 
+mod facts;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -12,8 +14,15 @@ fn request(file_name: &str) -> Request {
         source: SourceOf::Path(".".to_owned()),
         strip: None,
         file_name: file_name.to_owned(),
+        distros: distros(),
         maintainer: Some("Ada Lovelace <ada@example.org>".to_owned()),
     }
+}
+
+/// Some of the built-in distributions, whichever are supported on the day of the test.
+fn distros() -> Vec<std::sync::Arc<crate::distro::Distro>> {
+    let catalogue = crate::distro::Catalogue::load(&[]).unwrap();
+    ["debian-12", "debian-13", "ubuntu-24.04", "fedora-44"].map(|id| catalogue.get(id).unwrap().clone()).into()
 }
 
 /// The recipe for a project, which resolves for a target of each format.
@@ -26,7 +35,7 @@ fn written(file_name: &str, files: &[(&str, &str)]) -> String {
             format: format.to_owned(),
             manager: manager.to_owned(),
             distro: distro.to_owned(),
-            distro_version: format!("{distro}-43"),
+            distro_version: if distro == "debian" { "debian-12" } else { "fedora-44" }.to_owned(),
             arch: "amd64".to_owned(),
             variant: None,
         };
@@ -323,6 +332,20 @@ fn packaging_in_a_folder_of_its_own_and_templates_are_found() {
 }
 
 #[test]
+fn a_ruby_program_has_its_gems_to_itself() {
+    let gemspec = "\
+Gem::Specification.new do |s|
+  s.name = 'greet'
+  s.version = '1.0'
+  s.files = `git ls-files`.split
+  s.executables = ['greet', 'g']
+  s.add_dependency 'thor', '~> 1.4'
+end
+";
+    insta::assert_snapshot!(written("greet", &[("greet.gemspec", gemspec), ("bin/greet", "#!/usr/bin/env ruby\n")]));
+}
+
+#[test]
 fn nothing_that_builds() {
     let written = recipe(&Tree::of_texts(&[("notes", "x")]), &request("")).unwrap();
     insta::assert_snapshot!(written.text);
@@ -333,7 +356,7 @@ fn nothing_that_builds() {
 fn hostile_names_reach_no_script_and_no_relation() {
     let evil = "$(touch x)`id`'\"\n]\nbuild='x";
     let cargo = format!(
-        "[package]\nname = {0}\nversion = {0}\ndescription = {0}\n[[bin]]\nname = {0}\n",
+        "[package]\nname = {0}\nversion = {0}\ndescription = {0}\n[[bin]]\nname = {0}\n[[bin]]\nname = \"greet\"\n",
         toml::Value::String(evil.to_owned())
     );
     let text = written("a'b\n[x]-1", &[("Cargo.toml", &cargo), ("src/main.rs", "")]);

@@ -26,6 +26,9 @@ pub(crate) struct Tree {
     files: BTreeMap<String, File>,
     /// The folder that all of an archive's files lie in, which was taken off their paths.
     top: Option<String>,
+    /// The tags of the folder's repository, and whether it has only the newest commits.
+    tags: Vec<String>,
+    shallow: bool,
     text: usize,
 }
 
@@ -67,6 +70,8 @@ impl Tree {
             let executable = entry.metadata().is_ok_and(|metadata| is_executable(&metadata));
             tree.add(name, (executable, kind.is_symlink()), read).map_err(|error| failed(error.to_string()))?;
         }
+        tree.tags = tags(folder);
+        tree.shallow = folder.join(".git/shallow").exists();
         Ok(tree)
     }
 
@@ -113,6 +118,13 @@ impl Tree {
             tree.add((*path).to_owned(), (executable, false), |_| Ok(text.as_bytes().to_vec())).unwrap();
         }
         tree
+    }
+
+    /// The same project in a repository with these tags.
+    #[cfg(test)]
+    pub(super) fn tagged(mut self, tags: &[&str]) -> Tree {
+        self.tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        self
     }
 
     fn add(
@@ -169,6 +181,16 @@ impl Tree {
         self.top.as_deref()
     }
 
+    /// The names of the repository's tags.
+    pub(super) fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// Whether the repository lacks the commits that its tags are at.
+    pub(super) fn is_shallow(&self) -> bool {
+        self.shallow
+    }
+
     pub(super) fn has(&self, path: &str) -> bool {
         self.files.contains_key(path)
     }
@@ -191,12 +213,12 @@ impl Tree {
         self.files.keys().map(String::as_str)
     }
 
-    /// Path and text of all files that were read and whose path is wanted, those nearer to the top first.
+    /// Path and text of all files of the project's own that were read and whose path is wanted, those nearer to the top first.
     pub(super) fn texts(&self, wanted: impl Fn(&str) -> bool) -> Vec<(&str, &str)> {
         let mut found: Vec<(&str, &str)> = self
             .files
             .iter()
-            .filter(|(name, _)| wanted(name))
+            .filter(|(name, _)| is_own(name) && wanted(name))
             .filter_map(|(name, file)| Some((name.as_str(), file.text.as_deref()?)))
             .collect();
         found.sort_by_key(|(name, _)| name.matches('/').count());
@@ -208,6 +230,62 @@ enum Interest {
     Whole,
     Head,
     None,
+}
+
+/// Whether a file is the project's own, and not of a copy of somebody else's work that lies in it.
+pub(super) fn is_own(path: &str) -> bool {
+    const FOREIGN: [&str; 21] = [
+        "vendor",
+        "vendored",
+        "third_party",
+        "third-party",
+        "thirdparty",
+        "3rdparty",
+        "3rd_party",
+        "3rd-party",
+        "extern",
+        "external",
+        "externals",
+        "deps",
+        "dependencies",
+        "node_modules",
+        "subprojects",
+        "submodules",
+        "bower_components",
+        "site-packages",
+        "gnulib",
+        "bundled",
+        "_vendor",
+    ];
+    let folder = path.strip_suffix(base_name(path)).unwrap_or_default();
+    // `googletest-1.16.0`: what was unpacked is called like its archive.
+    let unpacked = |part: &str| {
+        part.rsplit_once('-').is_some_and(|(_, version)| {
+            version.split('.').count() > 2 && version.split('.').all(|number| number.parse::<u32>().is_ok())
+        })
+    };
+    !folder.split('/').any(|part| FOREIGN.contains(&part.to_ascii_lowercase().as_str()) || unpacked(part))
+}
+
+/// The tags of a checkout, by the names of git's own files: nothing is run, and no link or pointer elsewhere is followed.
+fn tags(folder: &Path) -> Vec<String> {
+    let git = folder.join(".git");
+    if !git.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Vec::new();
+    }
+    let mut packed = Vec::new();
+    if let Ok(file) = std::fs::File::open(git.join("packed-refs")) {
+        // Names that are no longer read are those of a repository with very many.
+        let _ = file.take(8 * MAX_FILE).read_to_end(&mut packed);
+    }
+    let packed = String::from_utf8_lossy(&packed);
+    let packed = packed.lines().filter_map(|line| line.split_once(" refs/tags/")).map(|(_, tag)| tag.to_owned());
+    let entries = std::fs::read_dir(git.join("refs/tags")).into_iter().flatten().flatten().take(MAX_FILES);
+    let loose = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut tags: Vec<String> = packed.chain(loose).collect();
+    tags.sort();
+    tags.dedup();
+    tags
 }
 
 /// The last part of a path.
@@ -225,7 +303,7 @@ pub(super) const COMPILED: [&str; 16] =
     ["c", "cc", "cpp", "cxx", "C", "c++", "m", "mm", "s", "S", "asm", "f", "f90", "rs", "go", "xs"];
 
 fn interest(path: &str) -> Interest {
-    const BUILD: [&str; 31] = [
+    const BUILD: [&str; 38] = [
         "cmakelists.txt",
         "meson.build",
         "meson_options.txt",
@@ -257,6 +335,13 @@ fn interest(path: &str) -> Interest {
         "__init__.py",
         "__main__.py",
         ".gitignore",
+        "pom.xml",
+        "build.gradle",
+        "build.gradle.kts",
+        "gradle.properties",
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "gemfile.lock",
     ];
     const WORDS: [&str; 7] = ["readme", "copying", "license", "licence", "copyright", "authors", "unlicense"];
     let name = base_name(path).to_ascii_lowercase();
@@ -316,6 +401,29 @@ mod tests {
         let tree = Tree::of_tar(&tar(&[("Makefile", "all:"), ("src/a.c", "")])[..]).unwrap();
         assert_eq!(tree.top(), None);
         assert!(tree.has_folder("src") && !tree.has_folder("sr"));
+    }
+
+    #[test]
+    fn tags_are_read_from_git_s_files_and_copies_of_others_are_not_one_s_own() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join(".git/refs/tags")).unwrap();
+        let packed = "# pack-refs with: peeled\n0123 refs/heads/v9\n0123 refs/tags/v1.0\n^4567\n";
+        std::fs::write(folder.path().join(".git/packed-refs"), packed).unwrap();
+        std::fs::write(folder.path().join(".git/refs/tags/v1.1"), "0123").unwrap();
+        std::fs::create_dir_all(folder.path().join("a/Vendor/b")).unwrap();
+        for path in ["Makefile", "a/Vendor/b/Makefile"] {
+            std::fs::write(folder.path().join(path), "all:").unwrap();
+        }
+        let tree = Tree::of_folder(folder.path()).unwrap();
+        assert_eq!(tree.tags(), ["v1.0", "v1.1"]);
+        assert_eq!(tree.texts(|_| true), [("Makefile", "all:")]);
+        assert!(
+            is_own("vendor")
+                && is_own("src/deps.c")
+                && !is_own("test/gtest-1.16.0/a.c")
+                && is_own("v1.2.3/a.c")
+                && !is_own("deps/a/b.c")
+        );
     }
 
     #[test]

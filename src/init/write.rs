@@ -2,12 +2,11 @@
 
 use super::draft::{Draft, Library, Requirement};
 use super::licence::Licence;
+use super::toolchains::Choice;
 use super::{Request, SourceOf};
+use crate::types::Format;
 
-/// Distributions that a new recipe is for: those that most people use, of each family.
-pub(super) const DISTROS: [&str; 4] = ["debian-12", "debian-13", "ubuntu-24.04", "fedora-43"];
-
-pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> String {
+pub(super) fn recipe(draft: &Draft, licence: &Licence, choice: &Choice, request: &Request) -> String {
     let mut text = String::new();
     let built = match draft.system {
         "" if uses_own_packaging(draft) => "built with its own packaging".to_owned(),
@@ -29,7 +28,7 @@ pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> Str
         uses_own_packaging(draft) && draft.prepare.is_none() && matches!(request.source, SourceOf::Path(_));
     package(&mut text, draft, licence, says_version);
     source(&mut text, &request.source, request.strip, draft.version.as_deref().unwrap_or_default());
-    build(&mut text, draft);
+    build(&mut text, draft, &choice.paths);
     let split = split(draft);
     split.write(&mut text);
     packaging(&mut text, draft);
@@ -37,18 +36,20 @@ pub(super) fn recipe(draft: &Draft, licence: &Licence, request: &Request) -> Str
         text.push_str(&format!("[override.rpm.package]\nname = {}\n\n", string(rpm)));
     }
     // Without a build system, there is nothing but the project's own packaging, which is for one format.
-    let fits = |distro: &str| match (uses_own_packaging(draft), distro.starts_with("fedora")) {
-        (true, rpm) => {
-            if rpm {
-                draft.spec.is_some()
-            } else {
-                draft.debian.is_some()
-            }
-        }
-        (false, _) => true,
+    let fits = |distro: &String| {
+        let known = request.distros.iter().find(|known| known.id == *distro);
+        let own = match known.map(|known| known.format) {
+            Some(Format::Rpm) => draft.spec.is_some(),
+            _ => draft.debian.is_some(),
+        };
+        !uses_own_packaging(draft) || own
     };
-    let distros: Vec<String> = DISTROS.iter().filter(|distro| fits(distro)).map(|distro| string(distro)).collect();
+    let distros: Vec<String> =
+        choice.distros.iter().filter(|distro| fits(distro)).map(|distro| string(distro)).collect();
     comment(&mut text, "`farm distros` lists what there is; globs are understood: \"debian-*\".");
+    for sentence in &choice.left_out {
+        comment(&mut text, &format!("Left out: {sentence}."));
+    }
     text.push_str(&format!("[matrix]\ndistros = [{}]\n", distros.join(", ")));
     test(&mut text, draft);
     text
@@ -62,7 +63,11 @@ fn package(text: &mut String, draft: &Draft, licence: &Licence, says_version: bo
     };
     text.push_str("[package]\n");
     field(text, "name", &draft.name);
-    if !says_version {
+    if draft.version_of_tags {
+        let now = draft.version.as_deref().unwrap_or_default();
+        comment(text, &format!("The last tag, here {now}, and what came after it; it can be written as text, too."));
+        text.push_str("version = { from = \"git\" }\n");
+    } else if !says_version {
         field(text, "version", &draft.version);
     }
     field(text, "summary", &draft.summary);
@@ -105,7 +110,7 @@ fn source(text: &mut String, source: &SourceOf, strip: Option<u32>, version: &st
     text.push('\n');
 }
 
-fn build(text: &mut String, draft: &Draft) {
+fn build(text: &mut String, draft: &Draft, paths: &[String]) {
     if uses_own_packaging(draft) {
         return;
     }
@@ -115,14 +120,21 @@ fn build(text: &mut String, draft: &Draft) {
         comment(text, &format!("{reason}."));
         text.push_str("network = true\n");
     }
+    if let Some(reason) = draft.cannot {
+        comment(
+            text,
+            "A package without files would be of no use to anybody: this fails until it is known what goes where.",
+        );
+        text.push_str(&format!("install = {}\n\n", script(&[format!("echo '{reason}' >&2"), "exit 1".to_owned()])));
+        return;
+    }
     for (key, lines) in [("build", &draft.build), ("check", &draft.check), ("install", &draft.install)] {
         if !lines.is_empty() {
-            text.push_str(&format!("{key} = {}\n", script(lines)));
+            // What installs only copies.
+            let paths = if key == "install" { &[] } else { paths };
+            let lines: Vec<String> = paths.iter().chain(lines).cloned().collect();
+            text.push_str(&format!("{key} = {}\n", script(&lines)));
         }
-    }
-    if draft.install.is_empty() {
-        comment(text, "Nothing was found that says how to install it: put files below $DESTDIR here.");
-        text.push_str("install = 'mkdir -p $DESTDIR$PREFIX/bin'\n");
     }
     text.push('\n');
 }
@@ -169,27 +181,34 @@ struct Part {
 fn split(draft: &Draft) -> Split {
     let name = draft.name.clone().unwrap_or_default();
     let rpm_name = draft.rpm_name.clone().unwrap_or_else(|| name.clone());
-    let development = draft.development;
+    let development = &draft.development;
     let Some(first) = draft.libraries.first() else { return Split { libraries: None, development: None } };
     let alone = draft.programs.is_empty();
+    // Patterns that take nothing are errors: a file without a version in its name is the library itself.
+    let file = |library: &Library| {
+        let versions = if library.versioned { ".so.*" } else { ".so*" };
+        format!("${{libdir}}/lib{}{versions}", library.name)
+    };
     let libraries = (!alone).then(|| Part {
         deb: library_package(first),
         rpm: format!("{rpm_name}-libs"),
         summary: format!("Shared library of {name}"),
-        files: draft.libraries.iter().map(|library| format!("${{libdir}}/lib{}.so.*", library.name)).collect(),
+        files: draft.libraries.iter().map(file).collect(),
     });
-    let mut files = Vec::new();
-    for (there, pattern) in [
-        (true, "/usr/include/**"),
-        (true, "${libdir}/*.so"),
-        (development.static_library, "${libdir}/*.a"),
-        (development.pkgconfig, "${libdir}/pkgconfig/**"),
-        (development.cmake, "${libdir}/cmake/**"),
-        (development.manual, "/usr/share/man/man3/**"),
-    ] {
-        if there {
-            files.push(pattern.to_owned());
-        }
+    let mut files: Vec<String> =
+        development.folders.iter().filter(|folder| folder.starts_with("/usr/include")).cloned().collect();
+    let links = draft.libraries.iter().filter(|library| library.versioned);
+    if links.clone().count() == draft.libraries.len() {
+        files.push("${libdir}/*.so".to_owned());
+    } else {
+        files.extend(links.map(|library| format!("${{libdir}}/lib{}.so", library.name)));
+    }
+    if development.static_library {
+        files.push("${libdir}/*.a".to_owned());
+    }
+    files.extend(development.folders.iter().filter(|folder| !folder.starts_with("/usr/include")).cloned());
+    if files.is_empty() {
+        return Split { libraries, development: None };
     }
     let base = first.name.to_ascii_lowercase().replace('_', "-");
     let deb = if alone && !name.starts_with("lib") { format!("{name}-dev") } else { format!("lib{base}-dev") };
@@ -265,16 +284,22 @@ fn packaging(text: &mut String, draft: &Draft) {
 }
 
 fn test(text: &mut String, draft: &Draft) {
-    let mut lines: Vec<String> = draft.programs.iter().map(|program| format!("command -v {program}")).collect();
+    if draft.cannot.is_some() {
+        return;
+    }
+    let tried = |program: &String| match draft.runs_programs {
+        true => format!("{program} --version || {program} --help"),
+        false => format!("command -v {program}"),
+    };
+    let mut lines: Vec<String> = draft.programs.iter().map(tried).collect();
     lines.extend(draft.test.clone());
+    lines.extend(draft.development.header.as_ref().map(|header| format!("test -f {header}")));
     if lines.is_empty() {
         return;
     }
     text.push('\n');
-    comment(
-        text,
-        "Runs where the packages are installed. That its programs are there is the least; let it do something.",
-    );
+    let least = if draft.runs_programs { "That its programs start" } else { "That its programs are there" };
+    comment(text, &format!("Runs where the packages are installed. {least} is the least; let it do something."));
     text.push_str(&format!("[test]\nscript = {}\n", script(&lines)));
 }
 

@@ -46,6 +46,7 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
         triggers: Vec::new(),
         deb: facts.deb.clone(),
         rpm: RpmFacts { payload: Payload::Gzip, ..facts.rpm.clone() },
+        toolchains: crate::distro::Toolchains::default(),
         macros: BTreeMap::new(),
         bootstrap: None,
         setup: None,

@@ -26,7 +26,7 @@ fn a_project_becomes_a_recipe_that_plans() {
     {
         assert!(text.contains(line), "{line} is missing in:\n{text}");
     }
-    test.run(&["plan", "-t", "fedora-43"]).exits(0);
+    test.run(&["plan", "-t", "fedora-*"]).exits(0);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn what_is_there_is_overwritten_by_force_only() {
     ");
     assert_eq!(std::fs::read_to_string(test.folder().join("farm.toml")).unwrap(), "mine");
     test.run(&["init", "--force"]).exits(0);
-    test.run(&["plan", "-t", "fedora-43"]).exits(0);
+    test.run(&["plan", "-t", "fedora-*"]).exits(0);
 }
 
 #[test]
@@ -60,14 +60,14 @@ fn an_archive_is_read_as_a_build_reads_it() {
     test.run(&["init", "--from", "greet-1.2.tar.xz", "-o", "recipes/greet/farm.toml"]).exits(0);
     let text = std::fs::read_to_string(test.folder().join("recipes/greet/farm.toml")).unwrap();
     assert!(text.contains("path = \"../../greet-1.2.tar.xz\"\nstrip = 1\n"), "{text}");
-    test.run(&["plan", "-t", "fedora-43"]).exits(0);
+    test.run(&["plan", "-t", "fedora-*"]).exits(0);
 
     let url = format!("file://{}", archive.display());
     test.run(&["init", "--url", &url, "-o", "recipes/greet/farm.toml", "--force"]).exits(0);
     let text = std::fs::read_to_string(test.folder().join("recipes/greet/farm.toml")).unwrap();
     let written = url.replace("1.2", "{{ version }}");
     assert!(text.contains(&written) && text.contains("sha256 = \"") && !text.contains("strip"), "{text}");
-    test.run(&["plan", "-t", "fedora-43"]).exits(0);
+    test.run(&["plan", "-t", "fedora-*"]).exits(0);
 }
 
 #[test]

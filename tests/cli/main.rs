@@ -239,7 +239,7 @@ fn distributions_are_listed_and_shown() {
     assert!(line("debian-14").contains(" in development "), "{ran}");
     assert_eq!(ran.stdout.matches("rolling").count(), 3, "{ran}");
     let shown = Test::new().run(&["distros", "show", "debian-12"]).exits(0);
-    for expected in ["bookworm", "~deb12", "ftp.debian.org", "keyrings"] {
+    for expected in ["bookworm", "~deb12", "ftp.debian.org", "keyrings", "go 1.19", "cargo-web"] {
         assert!(shown.stdout.contains(expected), "{expected}: {shown}");
     }
     let ran = Test::new().run(&["distros", "show", "debain-12"]).exits(4);

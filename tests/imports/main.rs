@@ -20,7 +20,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // Of `recipe` only what kind of package one is.
     ("assemble", &["recipe", "distro", "packaging", "archive", "artifact"]),
     ("source", &["recipe"]),
-    ("init", &["recipe"]),
+    ("init", &["recipe", "distro"]),
     ("matrix", &["recipe", "distro"]),
     ("packaging", &["recipe", "distro"]),
     ("plan", &["recipe", "distro", "matrix", "packaging", "source", "image"]),

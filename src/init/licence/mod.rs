@@ -25,21 +25,39 @@ const MOST_OTHER_WORDS: usize = 120;
 const MOST_SOURCES: usize = 2000;
 
 pub(super) fn find(tree: &Tree, draft: &Draft) -> Licence {
-    let declared = declared(draft);
-    let tags = tags(tree);
+    if let Some((expression, from)) = declared(draft) {
+        return certain(expression, format!("declared in {from}"));
+    }
+    let tags = Tags::of(tree);
     let files = licence_files(tree);
-    if let Some((expression, from)) = &declared {
-        return certain(expression.clone(), format!("declared in {from}"));
+    let texts = (!files.is_empty()).then(|| from_files(tree, &files));
+    match (tags.of_most(), texts) {
+        // The header of a file or two says nothing about all others.
+        (Some((tag, count)), None) => certain(tag.clone(), format!("SPDX tags in {}", files_of(*count))),
+        (Some((tag, count)), Some(texts)) if !texts.certain => {
+            certain(tag.clone(), format!("SPDX tags in {}", files_of(*count)))
+        }
+        (Some((tag, count)), Some(texts)) if texts.expression != *tag => doubt(
+            "LicenseRef-several",
+            format!("{} is {}, and {} have the tag {tag}", texts.comment, texts.expression, files_of(*count)),
+        ),
+        // Some files may come from elsewhere; many are a part with a licence of its own.
+        (None, Some(texts)) if texts.certain && tags.others(&texts.expression) * 10 > tags.sources => doubt(
+            "LicenseRef-several",
+            format!("{} is {}, and source files have the tags {}", texts.comment, texts.expression, tags.names()),
+        ),
+        (_, Some(texts)) => texts,
+        (None, None) if tags.found.is_empty() => from_readme(tree),
+        (None, None) => {
+            let tagged = tags.found.iter().map(|(_, count)| count).sum::<usize>();
+            let rest = match tags.sources.saturating_sub(tagged) {
+                0 => "join them with AND or OR".to_owned(),
+                rest => format!("and {} have none: ask its authors", files_of(rest)),
+            };
+            let reference = if tags.found.len() > 1 { "LicenseRef-several" } else { "LicenseRef-unknown" };
+            doubt(reference, format!("{} have the tags {}; {rest}", files_of(tagged), tags.names()))
+        }
     }
-    if let [(tag, count)] = tags.as_slice() {
-        return certain(tag.clone(), format!("SPDX tags in {}", files_of(*count)));
-    }
-    if tags.len() > 1 {
-        let all: Vec<&str> = tags.iter().map(|(tag, _)| tag.as_str()).collect();
-        let reference = "LicenseRef-several";
-        return doubt(reference, format!("files have different tags: {}; join them with AND or OR", all.join(", ")));
-    }
-    from_files(tree, &files)
 }
 
 fn certain(expression: String, comment: String) -> Licence {
@@ -99,42 +117,55 @@ fn expression(text: &str) -> Option<String> {
     (!vague && !text.contains("LicenseRef")).then(|| text.to_owned())
 }
 
-/// The `SPDX-License-Identifier` tags of source files, each with how many have it; the commonest first.
-fn tags(tree: &Tree) -> Vec<(String, usize)> {
-    let mut found: Vec<(String, usize)> = Vec::new();
-    for (_, text) in sources(tree) {
-        let Some(tag) = text.lines().take(30).find_map(|line| line.split_once("SPDX-License-Identifier:")) else {
-            continue;
-        };
-        let tag = tag.1.trim().trim_end_matches("*/").trim_end_matches("-->").trim();
-        let Some(tag) = expression(tag) else { continue };
-        match found.iter_mut().find(|(known, _)| *known == tag) {
-            Some((_, count)) => *count += 1,
-            None => found.push((tag, 1)),
+/// The `SPDX-License-Identifier` tags of source files.
+struct Tags {
+    /// Each with how many files have it; the commonest first.
+    found: Vec<(String, usize)>,
+    /// How many files could have one.
+    sources: usize,
+}
+
+impl Tags {
+    fn of(tree: &Tree) -> Tags {
+        let mut tags = Tags { found: Vec::new(), sources: 0 };
+        for (path, text) in sources(tree) {
+            tags.sources += usize::from(!super::tree::ending(path).is_empty());
+            let Some(tag) = text.lines().take(30).find_map(|line| line.split_once("SPDX-License-Identifier:")) else {
+                continue;
+            };
+            let tag = tag.1.trim().trim_end_matches("*/").trim_end_matches("-->").trim();
+            let Some(tag) = expression(tag) else { continue };
+            match tags.found.iter_mut().find(|(known, _)| *known == tag) {
+                Some((_, count)) => *count += 1,
+                None => tags.found.push((tag, 1)),
+            }
+        }
+        tags.found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        tags
+    }
+
+    /// The tag that more than half of the source files have, when nothing else is said by others.
+    fn of_most(&self) -> Option<&(String, usize)> {
+        match self.found.as_slice() {
+            [one] if one.1 * 2 > self.sources => Some(one),
+            _ => None,
         }
     }
-    found.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    found
+
+    /// How many files have a tag that says something else.
+    fn others(&self, expression: &str) -> usize {
+        self.found.iter().filter(|(tag, _)| tag != expression).map(|(_, count)| count).sum()
+    }
+
+    fn names(&self) -> String {
+        self.found.iter().map(|(tag, _)| tag.as_str()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Source files that are the project's own work: not its build system's, nor copies of other projects.
 fn sources(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
-    let foreign = [
-        "m4",
-        "vendor",
-        "third_party",
-        "thirdparty",
-        "3rdparty",
-        "deps",
-        "subprojects",
-        "examples",
-        "test",
-        "tests",
-        "build-aux",
-        "gnulib",
-        "lib/gnulib",
-        "debian",
-    ];
+    // Not what is packaged, and often taken from elsewhere.
+    let aside = ["m4", "examples", "test", "tests", "build-aux", "debian", "contrib"];
     let files = tree.texts(|path| {
         let ending = super::tree::ending(path);
         let source = super::tree::COMPILED.contains(&ending)
@@ -155,7 +186,7 @@ fn sources(tree: &Tree) -> impl Iterator<Item = (&str, &str)> {
         source
             && !generated.contains(&base_name(path))
             && !is_licence(path)
-            && !path.split('/').any(|part| foreign.contains(&part))
+            && !path.split('/').any(|part| aside.contains(&part))
     });
     files.into_iter().take(MOST_SOURCES)
 }
@@ -345,6 +376,19 @@ mod tests {
         for vague in ["BSD", "GPL", "GPL-2.0", "see LICENSE", "$(id)"] {
             assert!(!find(&tree, &draft(vague)).certain, "{vague}");
         }
+        let mit = texts::sample("MIT");
+        let tag = "// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception\n";
+        let names: Vec<String> = (0..12).map(|number| format!("{number}.cpp")).collect();
+        let mut files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "int a;")).collect();
+        files.extend([("LICENSE", mit.as_str()), ("c.h", tag)]);
+        let one_header = of(&files);
+        assert_eq!((one_header.expression.as_str(), one_header.certain), ("MIT", true));
+        let only_header = of(&[("a.cpp", "int a;"), ("b.cpp", "int b;"), ("c.h", tag)]);
+        assert_eq!((only_header.expression.as_str(), only_header.certain), ("LicenseRef-unknown", false));
+        let vendored = of(&[("a.cpp", "int a;"), ("third_party/x/c.h", tag), ("third_party/x/d.h", tag)]);
+        assert!(!vendored.certain && !vendored.comment.contains("Apache"), "{}", vendored.comment);
+        let disagreeing = of(&[("LICENSE", &mit), ("a.c", tag), ("b.c", tag)]);
+        assert_eq!(disagreeing.expression, "LicenseRef-several");
         let tagged = of(&[("a.c", "// SPDX-License-Identifier: ISC\n"), ("b.c", "/* SPDX-License-Identifier: ISC */")]);
         assert_eq!((tagged.expression.as_str(), tagged.comment.as_str()), ("ISC", "SPDX tags in 2 source files"));
     }

@@ -276,13 +276,19 @@ fn makefiles(tree: &Tree, draft: &mut Draft) {
                 "lib_LTLIBRARIES" => {
                     for library in value.split_whitespace() {
                         if let Some(name) = library.strip_prefix("lib").and_then(|name| name.strip_suffix(".la")) {
-                            draft.library(name, None);
+                            // libtool gives every library a version, modules aside.
+                            draft.library(name, None, !text.contains("-avoid-version"));
                         }
                     }
                 }
-                "pkgconfig_DATA" | "pkgconfigdata_DATA" => draft.development.pkgconfig = true,
-                name if name.ends_with("_MANS") => {
-                    draft.development.manual |= value.split_whitespace().any(|man| man.ends_with(".3"));
+                "pkgconfig_DATA" | "pkgconfigdata_DATA" => {
+                    draft.development.has("${libdir}/pkgconfig/**");
+                }
+                name if name.ends_with("include_HEADERS") && !value.is_empty() => {
+                    draft.development.has("/usr/include/**");
+                }
+                name if name.ends_with("_MANS") && value.split_whitespace().any(|man| man.ends_with(".3")) => {
+                    draft.development.has("/usr/share/man/man3/**");
                 }
                 _ => {}
             }
@@ -345,7 +351,7 @@ fn sonames(tree: &Tree, variables: &BTreeMap<String, String>, draft: &mut Draft)
                 if let Some(known) = known {
                     known.soversion = soversion;
                 } else if !library.contains('_') {
-                    draft.library(library, soversion);
+                    draft.library(library, soversion, true);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use toml::{Table, Value};
 
+use super::network::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::is_plain_word;
 use crate::init::tree::{Tree, base_name};
@@ -72,7 +73,19 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     native_libraries(tree, draft);
     vendoring(tree, draft);
     if let Some(least) = field("rust-version") {
-        draft.check(format!("it wants Rust {least} or newer: older distributions may have none"));
+        draft.want("rust", &least, FILE);
+    }
+    let newest_edition = members.iter().any(|member| {
+        let edition = member.manifest.get("package").and_then(|package| package.get("edition"));
+        let edition = edition.filter(|edition| edition.is_str()).or_else(|| inherited.get("edition"));
+        edition.and_then(Value::as_str) == Some("2024")
+    });
+    if newest_edition {
+        draft.want("rust", "1.85", "Cargo.toml (edition 2024)");
+    }
+    let lock = tree.text("Cargo.lock").and_then(|text| text.parse::<Table>().ok()).unwrap_or_default();
+    if lock.get("version").and_then(Value::as_integer).is_some_and(|version| version >= 4) {
+        draft.want("rust", "1.78", "Cargo.lock (version 4)");
     }
 
     let mut names: Vec<String> = Vec::new();
@@ -91,7 +104,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     super::common::install_manual_pages(tree, draft);
     if names.is_empty() {
-        draft.check("no program was found in it: a crate that is a library only makes no package");
+        draft.cannot("no program was found: a crate that is a library only makes no package");
     }
 }
 
@@ -182,11 +195,5 @@ fn vendoring(tree: &Tree, draft: &mut Draft) {
     if crates.is_empty() || (tree.has_folder("vendor") && configured) {
         return;
     }
-    draft.network = Some(format!(
-        "Crates are downloaded while building, {} of them named in {from}. `cargo vendor`, and its folder as a second source, make it offline",
-        crates.len()
-    ));
-    draft.check(
-        "it downloads crates while building: [build] network is on; `cargo vendor` makes a folder that needs none",
-    );
+    super::network::modules(Modules::Cargo, from, draft);
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Call, conditions::Condition, known_headers};
 use crate::init::draft::Draft;
 use crate::init::text::{calls, capability, is_plain_word, is_version};
+use crate::init::toolchains::is_enough;
 use crate::init::tree::{Tree, base_name, ending};
 
 pub(super) const FILE: &str = "CMakeLists.txt";
@@ -62,30 +63,66 @@ const OWN_MODULES: [(&str, Option<&str>); 44] = [
 const ALIASES: [(&str, &str); 4] =
     [("PythonInterp", "Python3"), ("Python", "Python3"), ("PythonLibs", "Python3"), ("GnuTls", "GnuTLS")];
 
+/// Folders of what is built beside the thing itself.
+const ASIDE: [&str; 13] = [
+    "test",
+    "tests",
+    "testing",
+    "example",
+    "examples",
+    "benchmark",
+    "benchmarks",
+    "bench",
+    "demo",
+    "demos",
+    "samples",
+    "fuzz",
+    "doc",
+];
+
+/// Whether anything is installed at all.
+pub(super) fn installs(tree: &Tree) -> bool {
+    let own = tree.texts(|path| base_name(path) == FILE || ending(path) == "cmake");
+    own.iter().any(|(_, text)| calls(text, "#", false).iter().any(|call| call.name.eq_ignore_ascii_case("install")))
+}
+
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let files = tree.texts(|path| base_name(path) == FILE || ending(path) == "cmake");
     let mut project = Project::default();
     // What is packaged is the shared library, wherever there is a choice.
     project.options.insert(SHARED.to_owned(), true);
+    project.variables.insert(SHARED.to_owned(), "ON".to_owned());
     for (path, text) in &files {
+        let aside = path.split('/').any(|part| ASIDE.contains(&part));
+        let commands = calls(text, "#", false);
+        // A project within the project, of tests or examples, uses what is installed.
+        if aside && commands.iter().any(|call| call.name.eq_ignore_ascii_case("project")) {
+            continue;
+        }
+        project.untyped_library |= text.contains(SHARED);
         let mut conditions = Condition::default();
-        for call in calls(text, "#", false) {
+        for call in commands {
             let words = words(&call.arguments, &project.variables);
             if conditions.take(&call.name.to_ascii_lowercase(), &words, &project.options) || conditions.is_foreign() {
                 continue;
             }
             let from = format!("{path}:{}", call.line);
-            project.call(&call, &words, &from, conditions.is_optional(), tree, draft);
+            let conditional = conditions.is_optional() || (aside && call.name.to_ascii_lowercase().contains("find"));
+            project.doubts = conditions.doubts();
+            project.call(&call, &words, &from, conditional, tree, draft);
         }
     }
     project.finish(draft);
 
     draft.need("cmake", FILE);
+    // CMake 4 refuses what was written for versions before 3.5; older ones do not look at the variable.
+    let old = project.policy.as_deref().is_some_and(|least| !is_enough(least, "3.5"));
+    let policy = if old { " -DCMAKE_POLICY_VERSION_MINIMUM=3.5" } else { "" };
     let shared = if project.untyped_library { " -DBUILD_SHARED_LIBS=ON" } else { "" };
     draft.build = vec![
         "cmake -S . -B build-farm -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX=$PREFIX \\".to_owned(),
         format!(
-            "  -DCMAKE_INSTALL_LIBDIR=${{LIBDIR#$PREFIX/}} -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_SKIP_INSTALL_RPATH=ON{shared}"
+            "  -DCMAKE_INSTALL_LIBDIR=${{LIBDIR#$PREFIX/}} -DCMAKE_INSTALL_SYSCONFDIR=/etc -DCMAKE_SKIP_INSTALL_RPATH=ON{shared}{policy}"
         ),
         "cmake --build build-farm".to_owned(),
     ];
@@ -93,6 +130,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.check = vec!["cd build-farm && ctest --output-on-failure".to_owned()];
     }
     draft.install = vec!["DESTDIR=$DESTDIR cmake --install build-farm".to_owned()];
+    if !installs(tree) {
+        draft.cannot("CMakeLists.txt installs nothing: say in [build] install what goes where");
+    }
 }
 
 #[derive(Default)]
@@ -106,6 +146,13 @@ struct Project {
     /// Targets, and whether they are programs.
     targets: BTreeMap<String, Target>,
     installed: Vec<String>,
+    /// On how many choices the current command depends, and the installation of targets at least.
+    doubts: usize,
+    least_doubts: Option<usize>,
+    /// Folders for development that files are installed in, with the choices that this depends on.
+    places: Vec<(String, usize)>,
+    /// What the project's own first file was written for.
+    policy: Option<String>,
     tests: bool,
     untyped_library: bool,
 }
@@ -129,8 +176,20 @@ impl Project {
             "set" if words.len() >= 2 && self.variables.len() < 10_000 => {
                 let value = words[1..].iter().take_while(|word| *word != "CACHE" && *word != "PARENT_SCOPE");
                 let value = value.cloned().collect::<Vec<_>>().join(" ");
-                if value.len() < 1000 {
+                let switch = truth(&value) || ["OFF", "FALSE", "NO"].contains(&value.to_ascii_uppercase().as_str());
+                if switch && !conditional {
+                    self.options.insert(first.to_owned(), truth(&value));
+                    self.variables.insert(first.to_owned(), value);
+                } else if value.len() < 1000 {
                     self.variables.entry(first.to_owned()).or_insert(value);
+                }
+            }
+            "file" if first == "READ" || first == "STRINGS" => {
+                // A version is often in a file of its own.
+                let path = words.get(1).map(|path| path.rsplit('}').next().unwrap_or(path).trim_start_matches('/'));
+                let text = path.and_then(|path| tree.text(path)).map(|text| text.trim().to_owned());
+                if let (Some(name), Some(text)) = (words.get(2), text.filter(|text| is_version(text))) {
+                    self.variables.entry(name.clone()).or_insert(text);
                 }
             }
             "option" if first == SHARED => self.untyped_library = true,
@@ -143,6 +202,14 @@ impl Project {
                 if value.len() < 1000 {
                     words[2..].iter().for_each(|word| value.push_str(&format!(" {word}")));
                 }
+            }
+            "cmake_minimum_required" if self.policy.is_none() => {
+                // `3.5...3.30`: what comes first is the least.
+                let least = words.get(1).map(|least| least.split("...").next().unwrap_or(least).to_owned());
+                if let Some(least) = &least {
+                    draft.want("cmake", least, from.split(':').next().unwrap_or(FILE));
+                }
+                self.policy = least;
             }
             "enable_testing" => self.tests = true,
             "include" if first == "CTest" => self.tests = true,
@@ -185,7 +252,10 @@ impl Project {
             }
             "add_library" => {
                 let kind = words.get(1).map(String::as_str).unwrap_or_default();
-                let no_target = ["INTERFACE", "OBJECT", "STATIC", "MODULE", "ALIAS", "IMPORTED"].contains(&kind);
+                if words.iter().any(|word| word == "ALIAS" || word == "IMPORTED") {
+                    return;
+                }
+                let no_target = ["INTERFACE", "OBJECT", "STATIC", "MODULE"].contains(&kind);
                 let untyped = !no_target && kind != "SHARED";
                 let target = self.targets.entry(first.to_owned()).or_default();
                 target.shared |= !no_target;
@@ -243,25 +313,70 @@ impl Project {
     }
 
     fn install(&mut self, words: &[String], draft: &mut Draft) {
-        match words.first().map(String::as_str) {
-            Some("TARGETS") => {
+        let after = |key: &str| words.iter().position(|word| word == key).and_then(|at| words.get(at + 1));
+        let kind = words.first().map(String::as_str).unwrap_or_default();
+        match kind {
+            "TARGETS" => {
                 let names = words[1..].iter().take_while(|word| !is_keyword(word));
                 self.installed.extend(names.cloned());
+                self.least_doubts = Some(self.least_doubts.map_or(self.doubts, |least| least.min(self.doubts)));
+                if after("PUBLIC_HEADER").is_some() || words.iter().any(|word| word == "FILE_SET") {
+                    self.places.push(("/usr/include".to_owned(), self.doubts));
+                }
             }
-            Some("PROGRAMS") => {
+            "PROGRAMS" => {
                 let names = words[1..].iter().take_while(|word| !is_keyword(word));
                 names.for_each(|name| draft.program(base_name(name)));
             }
-            Some("FILES" | "DIRECTORY" | "EXPORT") => {
-                let place = words.iter().position(|word| word == "DESTINATION").and_then(|at| words.get(at + 1));
-                let place = place.map(|place| place.to_ascii_lowercase()).unwrap_or_default();
-                let shared = place.contains("share") || place.contains("data");
-                draft.development.pkgconfig |= !shared && words.iter().any(|word| word.ends_with(".pc"));
-                draft.development.cmake |= !shared && place.contains("cmake");
-                draft.development.manual |= place.contains("man3");
+            "FILES" | "DIRECTORY" | "EXPORT" => {
+                let place = match after("TYPE").map(String::as_str) {
+                    Some("INCLUDE") => Some("/usr/include".to_owned()),
+                    _ => after("DESTINATION").and_then(|place| self.place(place)),
+                };
+                let Some(place) = place else { return };
+                let development = ["/usr/include", "/cmake", "/pkgconfig", "/man3"];
+                let header = words.get(1).map(|path| base_name(path));
+                let header =
+                    header.filter(|name| kind == "FILES" && ending(name).starts_with('h') && is_plain_word(name));
+                if let Some(header) = header.filter(|_| place.starts_with("/usr/include") && self.doubts == 0) {
+                    draft.development.header.get_or_insert_with(|| format!("{place}/{header}"));
+                }
+                if development.iter().any(|folder| place.contains(folder)) {
+                    self.places.push((place, self.doubts));
+                }
+                if kind == "EXPORT" {
+                    draft.offers.extend(words.get(1).cloned());
+                }
             }
             _ => {}
         }
+    }
+
+    /// Where a destination is on the installed system; none when that is not known.
+    fn place(&self, destination: &str) -> Option<String> {
+        const FOLDERS: [(&str, &str); 9] = [
+            ("${CMAKE_INSTALL_LIBDIR}", "${libdir}"),
+            ("${CMAKE_INSTALL_FULL_LIBDIR}", "${libdir}"),
+            ("${CMAKE_INSTALL_INCLUDEDIR}", "/usr/include"),
+            ("${CMAKE_INSTALL_FULL_INCLUDEDIR}", "/usr/include"),
+            ("${CMAKE_INSTALL_DATADIR}", "/usr/share"),
+            ("${CMAKE_INSTALL_DATAROOTDIR}", "/usr/share"),
+            ("${CMAKE_INSTALL_FULL_DATADIR}", "/usr/share"),
+            ("${CMAKE_INSTALL_MANDIR}", "/usr/share/man"),
+            ("${CMAKE_INSTALL_FULL_MANDIR}", "/usr/share/man"),
+        ];
+        let mut place = destination.to_owned();
+        // What a value refers to in turn.
+        for _ in 0..4 {
+            place = expand(&place, &self.variables);
+        }
+        let place = place.replace("${CMAKE_INSTALL_PREFIX}/", "");
+        let place = place.trim_end_matches('/');
+        let known = FOLDERS.iter().find_map(|(name, folder)| Some((folder, place.strip_prefix(name)?)));
+        let (folder, rest) = known.map_or(("/usr", format!("/{place}")), |(folder, rest)| (*folder, rest.to_owned()));
+        let plain = |part: &str| is_plain_word(part);
+        let whole = rest.is_empty() || rest.strip_prefix('/').is_some_and(|rest| rest.split('/').all(plain));
+        whole.then(|| format!("{folder}{rest}"))
     }
 
     fn finish(&self, draft: &mut Draft) {
@@ -274,8 +389,13 @@ impl Project {
         if cxx {
             draft.need("c++", FILE);
         }
+        let mut unknown = false;
         for name in &self.installed {
-            let Some(target) = self.targets.get(name) else { continue };
+            let Some(target) = self.targets.get(name) else {
+                unknown = true;
+                continue;
+            };
+            draft.offers.push(name.clone());
             let output = target.output.as_deref().unwrap_or(name);
             if target.program {
                 draft.program(output);
@@ -284,9 +404,30 @@ impl Project {
             } else if target.shared {
                 // A target may have the prefix in its own name, with the automatic one taken off.
                 let library = output.strip_prefix("lib").filter(|_| target.output.is_some()).unwrap_or(output);
-                draft.library(library, target.soversion.clone());
+                draft.library(library, target.soversion.clone(), false);
             }
         }
+        // What is installed where the targets are is there when these are.
+        let least = self.least_doubts.unwrap_or_default();
+        let mut folders: Vec<String> = Vec::new();
+        for (place, _) in self.places.iter().filter(|(_, doubts)| *doubts <= least) {
+            let folder = ["/usr/include", "/cmake", "/pkgconfig", "/man3"].iter().find_map(|folder| {
+                let at = place.find(folder)?;
+                Some(format!("{}/**", &place[..at + folder.len()]))
+            });
+            folders.extend(folder);
+        }
+        folders.sort();
+        folders.dedup();
+        draft.development.headers = folders.iter().any(|folder| folder.starts_with("/usr/include"));
+        draft.development.folders = folders;
+        draft.development.header.take_if(|_| !draft.libraries.is_empty() || !draft.programs.is_empty());
+        let interface = self.targets.values().any(|target| !target.program);
+        draft.development.alone = draft.development.headers
+            && interface
+            && !unknown
+            && draft.libraries.is_empty()
+            && draft.programs.is_empty();
     }
 }
 

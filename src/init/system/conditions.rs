@@ -71,21 +71,39 @@ impl Condition {
     }
 
     pub(super) fn is_optional(&self) -> bool {
-        self.stack.contains(&Branch::Maybe)
+        self.doubts() > 0
+    }
+
+    /// How many choices that nobody knows a place depends on.
+    pub(super) fn doubts(&self) -> usize {
+        self.stack.iter().filter(|branch| **branch == Branch::Maybe).count()
     }
 }
 
 fn branch(words: &[String], options: &BTreeMap<String, bool>) -> Branch {
     let known = |word: &str| match word {
-        "UNIX" | "TRUE" | "ON" | "1" => Some(true),
-        "FALSE" | "OFF" | "0" => Some(false),
+        "UNIX" | "LINUX" | "PROJECT_IS_TOP_LEVEL" | "TRUE" | "ON" | "YES" | "1" => Some(true),
+        "FALSE" | "OFF" | "NO" | "0" => Some(false),
         word if FOREIGN.contains(&word) => Some(false),
         word => options.get(word).copied(),
     };
-    let words: Vec<&str> = words.iter().map(|word| word.trim_matches(['(', ')', '"'])).collect();
+    let bare = |word: &'_ String| -> String {
+        let word = word.trim_matches(['(', ')', '"']);
+        word.strip_prefix("${").and_then(|word| word.strip_suffix('}')).unwrap_or(word).to_owned()
+    };
+    let words: Vec<String> = words.iter().map(bare).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let term = |term: &[&str]| match term {
         [word] => known(word),
         ["NOT", word] => known(word).map(|value| !value),
+        // What is packaged is the project itself, on Linux.
+        [
+            "CMAKE_CURRENT_SOURCE_DIR" | "PROJECT_SOURCE_DIR" | "CMAKE_PROJECT_NAME",
+            "STREQUAL",
+            "CMAKE_SOURCE_DIR" | "PROJECT_NAME",
+        ]
+        | ["CMAKE_SOURCE_DIR", "STREQUAL", "CMAKE_CURRENT_SOURCE_DIR" | "PROJECT_SOURCE_DIR"]
+        | [_, "STREQUAL" | "MATCHES", "Linux"] => Some(true),
         // `CMAKE_SYSTEM_NAME STREQUAL Windows`
         [_, "STREQUAL" | "MATCHES", word] if FOREIGN.contains(word) => Some(false),
         _ => None,
@@ -142,6 +160,9 @@ mod tests {
         assert_eq!(state(&["if CMAKE_SYSTEM_NAME STREQUAL Windows"]), (true, false));
         assert_eq!(state(&["if WIN32", "elseif SOMETHING"]), (false, true));
         assert_eq!(state(&["if UNIX", "if WIN32", "endif"]), (false, false));
+        assert_eq!(state(&["if NOT ${GUI}"]), (false, false));
+        assert_eq!(state(&["if CMAKE_CURRENT_SOURCE_DIR STREQUAL CMAKE_SOURCE_DIR", "else"]), (true, false));
+        assert_eq!(state(&["if CMAKE_SYSTEM_NAME STREQUAL Linux", "else"]), (true, false));
         assert_eq!(state(&["endif"]), (false, false));
     }
 }

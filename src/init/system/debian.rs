@@ -33,8 +33,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
 }
 
 /// The project's part of the version in the changelog's first line: `greet (1:1.0-2) unstable; …`.
-pub(super) fn version(tree: &Tree, draft: &Draft) -> Option<String> {
-    let changelog = tree.text(&format!("{}/changelog", draft.debian.as_deref()?))?;
+pub(in crate::init) fn version(tree: &Tree) -> Option<String> {
+    let changelog = FOLDERS.iter().find_map(|folder| tree.text(&format!("{folder}/changelog")))?;
     let (version, _) = changelog.split_once('(')?.1.split_once(')')?;
     Some(upstream(version).to_owned()).filter(|version| is_version(version))
 }

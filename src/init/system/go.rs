@@ -1,5 +1,6 @@
 //! Go modules: go.mod, and every folder whose main.go is a program.
 
+use super::network::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::{is_plain_path, is_plain_word};
 use crate::init::tree::{Tree, base_name};
@@ -19,7 +20,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     if let Some(least) =
         text.lines().find_map(|line| line.strip_prefix("go ")).map(str::trim).filter(|v| is_plain_word(v))
     {
-        draft.check(format!("it wants Go {least} or newer: older distributions may have none"));
+        draft.want("go", least, FILE);
     }
 
     let mut programs: Vec<(String, String)> = Vec::new();
@@ -55,10 +56,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     super::common::install_manual_pages(tree, draft);
     if programs.is_empty() {
-        draft.check("no main.go was found: a module that is a library only makes no package");
+        draft.cannot("no main.go was found: a module that is a library only makes no package");
     }
     if modules > 0 && !vendored {
-        draft.network = Some("Modules are downloaded while building. `go mod vendor` makes it offline".to_owned());
-        draft.check("it downloads modules while building: [build] network is on; `go mod vendor` makes a folder that needs none");
+        super::network::modules(Modules::Go, FILE, draft);
     }
 }

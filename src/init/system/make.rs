@@ -59,6 +59,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let scripts =
             tree.names().filter(|name| !name.contains('/') && tree.is_executable(name) && is_plain_word(name));
         let named: Vec<&str> = scripts.filter(|name| ending(name).is_empty() && *name != "configure").collect();
+        if named.is_empty() {
+            draft.cannot("the Makefile has no target install: say in [build] install what goes where");
+        }
         lines.extend(named.iter().map(|name| format!("install -m 755 {name} $DESTDIR$PREFIX/bin/")));
         lines
     } else if destination {
@@ -185,11 +188,24 @@ fn installed(text: &str, variables: &BTreeMap<String, String>, draft: &mut Draft
         let Some(name) = word.strip_prefix("lib").and_then(|rest| rest.split_once(".so")).map(|(name, _)| name) else {
             continue;
         };
-        draft.library(name, None);
+        draft.library(name, None, text.contains(".so."));
     }
-    draft.development.pkgconfig |= text.contains(".pc");
-    draft.development.static_library |= !draft.libraries.is_empty() && text.contains(".a");
-    draft.development.manual |= text.contains("man3");
+    // What a command copies into the folder for it is there; a word somewhere else says nothing.
+    let installs = |what: &str, folder: &str| {
+        let commands =
+            text.lines().filter(|line| line.starts_with('\t') && line.to_ascii_lowercase().contains("install"));
+        commands.map(str::to_ascii_lowercase).any(|line| line.contains(what) && line.contains(folder))
+    };
+    if installs(".h", "include") {
+        draft.development.has("/usr/include/**");
+    }
+    if installs(".pc", "pkgconfig") {
+        draft.development.has("${libdir}/pkgconfig/**");
+    }
+    if installs(".3", "man3") {
+        draft.development.has("/usr/share/man/man3/**");
+    }
+    draft.development.static_library |= !draft.libraries.is_empty() && installs(".a", "lib");
 }
 
 /// Whether a makefile has a rule for a target.

@@ -7,6 +7,7 @@ use crate::init::draft::Draft;
 use crate::init::text::{
     Call, calls, capability, is_plain_word, is_version, keyword, literals, split_arguments, without_comments,
 };
+use crate::init::toolchains::least as least_of;
 use crate::init::tree::{Tree, base_name};
 
 pub(super) const FILE: &str = "meson.build";
@@ -32,6 +33,12 @@ const SPECIAL: [(&str, Option<&str>); 14] = [
 /// What a module of Meson's runs.
 const MODULES: [(&str, &[&str]); 3] =
     [("gnome", &["pkgconfig(glib-2.0)"]), ("i18n", &["gettext"]), ("wayland", &["pkgconfig(wayland-scanner)"])];
+
+/// Whether anything is installed at all: some projects have the file for who takes them in as a subproject.
+pub(super) fn installs(tree: &Tree) -> bool {
+    let files = tree.texts(|path| base_name(path) == FILE);
+    files.iter().any(|(_, text)| without_comments(text, "#", true).contains("install"))
+}
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let mut project = Project::default();
@@ -70,6 +77,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.check = vec!["meson test -C build-farm --print-errorlogs".to_owned()];
     }
     draft.install = vec!["DESTDIR=$DESTDIR meson install -C build-farm --no-rebuild".to_owned()];
+    if !installs(tree) {
+        draft.cannot("meson.build installs nothing: say in [build] install what goes where");
+    }
 }
 
 #[derive(Default)]
@@ -182,6 +192,10 @@ impl Project {
                 if draft.version.is_none() {
                     draft.version = version.clone().filter(|version| is_version(version));
                 }
+                let least = keyword(&arguments, "meson_version").and_then(|range| self.value(range));
+                if let Some(least) = least.as_deref().and_then(least_of) {
+                    draft.want("meson", &least, FILE);
+                }
                 for license in keyword(&arguments, "license").map(literals).unwrap_or_default() {
                     draft.declared_licenses.push((license, from.to_owned()));
                 }
@@ -230,13 +244,18 @@ impl Project {
                 let value = |key: &str| keyword(&arguments, key).and_then(|value| self.value(value));
                 let soversion = value("soversion")
                     .or_else(|| value("version").and_then(|version| version.split('.').next().map(str::to_owned)));
-                draft.library(&first, soversion);
+                draft.library(&first, soversion, false);
                 draft.development.static_library |= name == "both_libraries";
             }
-            "install_man" => {
-                draft.development.manual |= literals(&call.arguments).iter().any(|man| man.ends_with(".3"))
+            "install_man" if !conditional && literals(&call.arguments).iter().any(|man| man.ends_with(".3")) => {
+                draft.development.has("/usr/share/man/man3/**");
             }
-            "generate" if call.name.starts_with("pkg") => draft.development.pkgconfig = true,
+            "generate" if call.name.starts_with("pkg") && !conditional => {
+                draft.development.has("${libdir}/pkgconfig/**");
+                let name = keyword(&arguments, "filebase").or_else(|| keyword(&arguments, "name"));
+                draft.offers.extend(name.and_then(|name| self.value(name)));
+            }
+            "install_headers" if !conditional => draft.development.has("/usr/include/**"),
             "test" => self.tests = true,
             _ => {}
         }

@@ -1,10 +1,12 @@
-//! Node: package.json. Its files are installed where the distribution's Node looks for modules, with links for its
-//! programs.
+//! Node: package.json. The files that npm would publish are installed where the distribution's Node looks for modules, with
+//! the modules that they need in it, and links for its programs.
 
 use serde_json::Value;
 
+use super::network::Modules;
 use crate::init::draft::Draft;
-use crate::init::text::{is_plain_path, is_plain_word, is_version};
+use crate::init::text::{is_plain_path, is_plain_word, is_version, one_line};
+use crate::init::toolchains::least;
 use crate::init::tree::Tree;
 
 pub(super) const FILE: &str = "package.json";
@@ -34,55 +36,88 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         .name
         .take()
         .or_else(|| (!plain.is_empty()).then(|| if is_program { plain.clone() } else { format!("node-{plain}") }));
-    draft.runtime("/usr/bin/node", FILE);
+    if let Some(least) = manifest["engines"]["node"].as_str().and_then(least) {
+        draft.want("node", &least, FILE);
+    }
+    draft.need("nodejs", FILE);
+    draft.need("npm", FILE);
+    draft.runtime("nodejs", FILE);
 
-    // Of names that no folder should have, nothing is made.
+    let dependencies = manifest["dependencies"].as_object().is_some_and(|table| !table.is_empty());
+    let lock = ["npm-shrinkwrap.json", "package-lock.json"].into_iter().find(|file| tree.has(file));
+    let native = lock.map(|file| native(tree.text(file).unwrap_or_default())).unwrap_or_default();
+    if !native.is_empty() {
+        draft.arch_independent = false;
+        let names = native.iter().map(|name| one_line(name)).collect::<Vec<_>>().join(", ");
+        draft.check(format!(
+            "modules with machine code are among what it needs, and see what they take to compile: {names}"
+        ));
+        draft.need("c++", FILE);
+        draft.need("make", FILE);
+        draft.need("python3", FILE);
+    }
+    let compiles = manifest["scripts"]["build"].is_string();
+    // Scripts of modules are only run where something has to be compiled by them.
+    let quiet = if native.is_empty() { " --ignore-scripts" } else { "" };
+    let quiet = format!("{quiet} --no-audit --no-fund");
+    let fetch = match lock {
+        Some(_) => format!("npm ci{quiet}"),
+        None => format!("npm install --no-package-lock{quiet}"),
+    };
+    draft.build = vec!["export npm_config_cache=$(mktemp -d)".to_owned()];
+    if compiles {
+        draft.build.extend([fetch, "npm run build".to_owned(), format!("npm prune --omit=dev{quiet}")]);
+    } else if dependencies {
+        draft.build.push(format!("{fetch} --omit=dev"));
+    } else {
+        draft.build.clear();
+    }
+    if dependencies || compiles {
+        super::network::modules(Modules::Npm, lock.unwrap_or(FILE), draft);
+        if lock.is_none() {
+            draft.check("there is no lock file: each build takes whatever versions of modules are the newest");
+        }
+    }
+
+    // Of names that no folder should have, nothing is made. npm knows which files are the module's.
     let folder = if is_plain_word(&plain) { plain } else { "module".to_owned() };
-    let place = format!("$DESTDIR$PREFIX/share/nodejs/{folder}");
-    let listed: Vec<String> = manifest["files"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .map(|path| path.trim_start_matches("./").trim_end_matches('/').to_owned())
-        .collect();
-    let mut files: Vec<String> = listed.into_iter().filter(|path| is_plain_path(path)).collect();
-    files.extend(["lib", "bin", "src", "dist", "index.js", "cli.js"].map(str::to_owned));
-    files.extend(text("main").map(|path| path.trim_start_matches("./").to_owned()).filter(|path| is_plain_path(path)));
-    files.extend(
-        programs.iter().map(|(_, path)| path.trim_start_matches("./").to_owned()).filter(|path| is_plain_path(path)),
-    );
-    files.retain(|path| tree.has(path) || tree.has_folder(path));
-    files.sort();
-    files.dedup();
-    // A file in a folder that is taken whole is there already.
-    let tops: Vec<String> = files
-        .iter()
-        .filter(|path| !files.iter().any(|other| path.starts_with(&format!("{other}/"))))
-        .cloned()
-        .collect();
+    let share = if draft.arch_independent { "share" } else { "lib" };
+    let place = format!("$DESTDIR$PREFIX/{share}/nodejs/{folder}");
     draft.install = vec![
-        format!("mkdir -p {place} $DESTDIR$PREFIX/bin"),
-        format!("cp -R package.json {} {place}/", tops.join(" ")),
+        "export npm_config_cache=$(mktemp -d)".to_owned(),
+        "pack=$(mktemp -d)".to_owned(),
+        "npm pack --ignore-scripts --pack-destination $pack".to_owned(),
+        format!("mkdir -p {place}"),
+        format!("tar -xzf $pack/*.tgz -C {place} --strip-components=1 --no-same-owner"),
+        format!("rm -f {place}/farm.toml"),
     ];
+    if dependencies {
+        draft.install.push(format!("cp -R node_modules {place}/"));
+    }
+    let mut linked = false;
     for (name, path) in &programs {
         let path = path.trim_start_matches("./");
         if is_plain_word(name) && is_plain_path(path) {
+            if !linked {
+                draft.install.push("mkdir -p $DESTDIR$PREFIX/bin".to_owned());
+                linked = true;
+            }
             draft.install.push(format!("chmod 755 {place}/{path}"));
-            draft.install.push(format!("ln -s ../share/nodejs/{folder}/{path} $DESTDIR$PREFIX/bin/{name}"));
+            draft.install.push(format!("ln -s ../{share}/nodejs/{folder}/{path} $DESTDIR$PREFIX/bin/{name}"));
             draft.program(name);
         }
     }
-    if programs.is_empty() {
-        draft.install.push("rmdir $DESTDIR$PREFIX/bin".to_owned());
-    }
-    let dependencies: Vec<&String> =
-        manifest["dependencies"].as_object().into_iter().flatten().map(|(name, _)| name).collect();
-    if !dependencies.is_empty() {
-        let count = dependencies.len();
-        draft.check(format!("{count} modules from the npm registry are needed and not installed: name the distribution's packages of them in [package] requires, or bring node_modules as a source"));
-    }
-    if manifest["scripts"]["build"].is_string() {
-        draft.check("package.json has a build script, which was not used: say in [build] build how its files are made");
-    }
+    draft.runs_programs = true;
+}
+
+/// The modules of a lock file that compile something when they are installed, or bring machine code for some systems.
+fn native(lock: &str) -> Vec<String> {
+    let lock: Value = serde_json::from_str(lock).unwrap_or_default();
+    let packages = lock["packages"].as_object().into_iter().flatten();
+    let mut found: Vec<String> = packages
+        .filter(|(_, module)| module["dev"] != true && (module["hasInstallScript"] == true || module["cpu"].is_array()))
+        .filter_map(|(path, _)| path.rsplit("node_modules/").next().filter(|name| !name.is_empty()).map(str::to_owned))
+        .collect();
+    found.truncate(10);
+    found
 }

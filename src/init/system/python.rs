@@ -5,6 +5,7 @@ use toml::{Table, Value};
 
 use crate::init::draft::Draft;
 use crate::init::text::{calls, capability, is_plain_word, is_version, keyword, literals, one_line, split_arguments};
+use crate::init::toolchains::least;
 use crate::init::tree::{Tree, base_name};
 
 const PYPROJECT: &str = "pyproject.toml";
@@ -13,6 +14,15 @@ const SETUP_PY: &str = "setup.py";
 
 /// Back ends that call CMake or Meson themselves: their files are not what is to be called.
 const DRIVING: [&str; 3] = ["scikit_build_core", "mesonpy", "skbuild"];
+
+/// Back ends, or parts of them, that take the version from tags, and the variable in which they are told.
+const VERSIONED_BY_GIT: [(&str, &str); 5] = [
+    ("setuptools-scm", "SETUPTOOLS_SCM_PRETEND_VERSION"),
+    ("hatch-vcs", "SETUPTOOLS_SCM_PRETEND_VERSION"),
+    ("pdm-backend", "PDM_BUILD_SCM_VERSION"),
+    ("pbr", "PBR_VERSION"),
+    ("poetry-dynamic-versioning", "POETRY_DYNAMIC_VERSIONING_BYPASS"),
+];
 
 pub(super) fn file_that_drives_another(tree: &Tree) -> Option<String> {
     let backend = build_system(&manifest(tree)).1.unwrap_or_default();
@@ -101,6 +111,13 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     // Debian's interpreter would put it below /usr/local; other distributions' do not look at the variable.
     draft.build =
         vec!["python3 -m pip wheel --no-deps --no-build-isolation --no-index --wheel-dir farm-wheel .".to_owned()];
+    // Back ends that ask git for the version find no repository in the sources.
+    for (backend, variable) in VERSIONED_BY_GIT {
+        if build_requires.iter().any(|name| name.to_ascii_lowercase().replace('_', "-").starts_with(backend)) {
+            draft.build.insert(0, format!("export {variable}=$FARM_VERSION"));
+        }
+    }
+    draft.runs_programs = true;
     draft.install = vec![
         "export DEB_PYTHON_INSTALL_LAYOUT=deb".to_owned(),
         "python3 -m pip install --no-deps --no-index --no-warn-script-location --no-compile --root=$DESTDIR --prefix=$PREFIX farm-wheel/*.whl".to_owned(),
@@ -129,6 +146,11 @@ fn pyproject(manifest: &Table, draft: &mut Draft, found: &mut Found) {
             let wanted = ["homepage", "home", "source", "repository"];
             let url = urls.iter().find(|(key, _)| wanted.contains(&key.to_ascii_lowercase().as_str()));
             draft.homepage = draft.homepage.take().or_else(|| url.and_then(|(_, url)| url.as_str().map(str::to_owned)));
+        }
+        let own = text("requires-python");
+        let poetry = table.get("dependencies").and_then(|list| list.get("python")?.as_str().map(str::to_owned));
+        if let Some(least) = own.or(poetry).as_deref().and_then(least) {
+            draft.want("python", &least, PYPROJECT);
         }
         let license = table.get("license");
         let license = license.and_then(|license| license.as_str().or_else(|| license.get("text")?.as_str()));
@@ -194,6 +216,11 @@ fn setup_cfg(text: &str, draft: &mut Draft, found: &mut Found) {
                 lines.iter().for_each(|line| classified(line, SETUP_CFG, draft))
             }
             ("options", "install_requires") => found.requires.extend(lines.into_iter().map(|line| (line, from()))),
+            ("options", "python_requires") => {
+                if let Some(least) = first.as_deref().and_then(least) {
+                    draft.want("python", &least, SETUP_CFG);
+                }
+            }
             ("options", "py_modules") => found.modules.extend(lines),
             ("options.entry_points", "console_scripts" | "gui_scripts") => {
                 let names = lines.iter().filter_map(|line| line.split_once('='));
@@ -223,6 +250,9 @@ fn setup_py(text: &str, draft: &mut Draft, found: &mut Found) {
     draft.declared_licenses.extend(literal("license").map(|license| (one_line(&license), from.clone())));
     list("classifiers").iter().for_each(|classifier| classified(classifier, SETUP_PY, draft));
     found.requires.extend(list("install_requires").into_iter().map(|requirement| (requirement, from.clone())));
+    if let Some(least) = literal("python_requires").as_deref().and_then(least) {
+        draft.want("python", &least, from.clone());
+    }
     found.modules.extend(list("py_modules"));
     found.modules.extend(list("packages").into_iter().filter(|module| !module.contains('.')));
     found.scripts.extend(list("scripts").iter().map(|script| base_name(script).to_owned()));

@@ -1,7 +1,9 @@
 //! Ruby gems: a .gemspec, which is a program; of it, only assignments of literals are understood.
 
+use super::network::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::{capability, is_plain_word, is_version, literals};
+use crate::init::toolchains::least;
 use crate::init::tree::{Tree, base_name};
 
 pub(super) fn file(tree: &Tree) -> Option<String> {
@@ -28,7 +30,11 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     draft.homepage = draft.homepage.take().or_else(|| assigned("homepage"));
     draft.declared_licenses.extend(assigned("license").map(|license| (license, path.clone())));
 
+    if let Some(least) = assigned("required_ruby_version").as_deref().and_then(least) {
+        draft.want("ruby", &least, path.clone());
+    }
     let mut programs = Vec::new();
+    let mut needed = Vec::new();
     for (number, line) in text.lines().enumerate() {
         let from = format!("{path}:{}", number + 1);
         let runtime = line.contains(".add_dependency") || line.contains(".add_runtime_dependency");
@@ -36,7 +42,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
             && let Some(name) = literals(line).first()
             && let Some(what) = capability("rubygem", name, None)
         {
-            draft.runtime(what, from);
+            needed.push((what, from));
         }
         let listed =
             line.split_once('=').filter(|(name, _)| name.contains(".executables")).map(|(_, value)| value.trim());
@@ -67,19 +73,84 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.need("pkgconfig(ruby)", path.clone());
     }
     draft.runtime("ruby", path.clone());
-    if text.contains("git ls-files") {
-        draft.check(format!(
-            "{path} asks git for its files, and a source archive has no git: set `files` there by a patch"
-        ));
+    draft.build = Vec::new();
+    if text.contains("git ls-files") || text.contains("git', 'ls-files") || text.contains("\"git\", \"ls-files\"") {
+        // It asks git for its files, and the sources are no repository.
+        draft.need("git", path.clone());
+        draft.build.push("git init --quiet . && git add --all --force .".to_owned());
     }
     let spec = if is_plain_word(&path) { path.as_str() } else { "*.gemspec" };
-    draft.build = vec![format!("gem build --output farm.gem {spec}")];
-    draft.install = vec![
-        "gem install --local --force --ignore-dependencies --no-document --no-user-install \\".to_owned(),
-        "  --build-root $DESTDIR --bindir $PREFIX/bin farm.gem".to_owned(),
-        "find $DESTDIR -type d -name cache -exec rm -rf {} +".to_owned(),
-        "find $DESTDIR -type d -empty -delete".to_owned(),
+    draft.build.push(format!("gem build --output farm.gem {spec}"));
+    let options = "--no-document --no-user-install";
+    if is_program && is_plain_word(&gem) {
+        // A program has its gems to itself: what the distribution has may be of other versions.
+        let remote = !needed.is_empty();
+        if remote {
+            super::network::modules(Modules::Gem, &path, draft);
+        }
+        if locked_native(tree) {
+            draft.arch_independent = false;
+            draft.need("cc", path.clone());
+            draft.need("make", path.clone());
+            draft.need("pkgconfig(ruby)", path.clone());
+        }
+        let share = if draft.arch_independent { "share" } else { "lib" };
+        let local = if remote { "" } else { " --local" };
+        let programs: Vec<&str> = programs.iter().map(String::as_str).filter(|name| is_plain_word(name)).collect();
+        draft.install = vec![
+            format!("gems=$DESTDIR$PREFIX/{share}/{gem}"),
+            "mkdir -p $gems $DESTDIR$PREFIX/bin".to_owned(),
+            format!("gem install{local} {options} --install-dir $gems --bindir $gems/bin farm.gem"),
+            "rm -rf $gems/bin $gems/cache $gems/doc $gems/build_info".to_owned(),
+            "find $gems -type d -empty -delete".to_owned(),
+            format!("for program in {}; do", programs.join(" ")),
+            "cat >$DESTDIR$PREFIX/bin/$program <<END".to_owned(),
+            "#!/usr/bin/ruby".to_owned(),
+            format!("Gem.use_paths(\"$PREFIX/{share}/{gem}\", *Gem.path)"),
+            format!("load Gem.activate_bin_path(\"{gem}\", \"$program\", \">= 0\")"),
+            "END".to_owned(),
+            "chmod 755 $DESTDIR$PREFIX/bin/$program".to_owned(),
+            "done".to_owned(),
+        ];
+        draft.runs_programs = true;
+    } else {
+        needed.into_iter().for_each(|(what, from)| draft.runtime(what, from));
+        // Below /var/lib are the administrator's gems; packages have a folder of their own on Debian.
+        let folder = if compiled {
+            "$(ruby -e 'print Gem.default_path.grep(/rubygems-integration.[0-9]/).first')"
+        } else {
+            "$PREFIX/share/rubygems-integration/all"
+        };
+        draft.install = vec![
+            format!("case $FARM_FORMAT in deb) gems={folder};; *) gems=$(ruby -e 'print Gem.default_dir');; esac"),
+            format!("gem install --local --force --ignore-dependencies {options} --build-root $DESTDIR \\"),
+            "  --install-dir $gems --bindir $PREFIX/bin farm.gem".to_owned(),
+            "rm -rf $DESTDIR$gems/cache $DESTDIR$gems/doc $DESTDIR$gems/build_info".to_owned(),
+            "find $DESTDIR -type d -empty -delete".to_owned(),
+        ];
+    }
+}
+
+/// Whether gems that contain C are among those of Gemfile.lock.
+fn locked_native(tree: &Tree) -> bool {
+    const NATIVE: [&str; 13] = [
+        "nokogiri",
+        "ffi",
+        "sqlite3",
+        "pg",
+        "mysql2",
+        "bcrypt",
+        "eventmachine",
+        "nio4r",
+        "puma",
+        "racc",
+        "redcarpet",
+        "unf_ext",
+        "rugged",
     ];
+    let lock = tree.text("Gemfile.lock").unwrap_or_default();
+    let gems = lock.lines().filter_map(|line| line.trim_start().split(' ').next());
+    gems.into_iter().any(|gem| NATIVE.contains(&gem))
 }
 
 /// `VERSION = "1.2"` in lib/**/version.rb
