@@ -3,6 +3,7 @@
 
 use super::toolchains::is_enough;
 use super::tree::{Tree, base_name, is_own};
+use crate::recipe::Ecosystem;
 
 /// Everything that a recipe is written from.
 #[derive(Debug, Default)]
@@ -33,6 +34,8 @@ pub(super) struct Draft {
     pub(super) toolchains: Vec<Wanted>,
     /// Why no recipe that works can be written: then one that fails with these words.
     pub(super) cannot: Option<&'static str>,
+    /// The lock file that pins what the build needs of its language's modules.
+    pub(super) modules: Option<(Ecosystem, &'static str)>,
     /// Why the network has to be on while building.
     pub(super) network: Option<String>,
     /// Names of the programs that are installed, as far as they are known.

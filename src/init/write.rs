@@ -114,6 +114,10 @@ fn build(text: &mut String, draft: &Draft, paths: &[String]) {
     if uses_own_packaging(draft) {
         return;
     }
+    if let Some((ecosystem, lock)) = draft.modules {
+        comment(text, &format!("What {lock} pins is fetched before the build, which needs no network."));
+        text.push_str(&format!("[modules]\n{} = [{}]\n\n", ecosystem.key(), string(lock)));
+    }
     text.push_str("[build]\n");
     requirements(text, &draft.build_requires);
     if let Some(reason) = &draft.network {

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::network::Modules;
+use super::modules::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::is_plain_word;
 use crate::init::tree::{Tree, base_name};
@@ -195,5 +195,5 @@ fn vendoring(tree: &Tree, draft: &mut Draft) {
     if crates.is_empty() || (tree.has_folder("vendor") && configured) {
         return;
     }
-    super::network::modules(Modules::Cargo, from, draft);
+    super::modules::needed(Modules::Cargo, from, tree, draft);
 }

@@ -1,6 +1,6 @@
 //! Go modules: go.mod, and every folder whose main.go is a program.
 
-use super::network::Modules;
+use super::modules::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::{is_plain_path, is_plain_word};
 use crate::init::tree::{Tree, base_name};
@@ -59,6 +59,6 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.cannot("no main.go was found: a module that is a library only makes no package");
     }
     if modules > 0 && !vendored {
-        super::network::modules(Modules::Go, FILE, draft);
+        super::modules::needed(Modules::Go, FILE, tree, draft);
     }
 }

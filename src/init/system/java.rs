@@ -5,7 +5,7 @@ use crate::init::draft::Draft;
 use crate::init::text::{is_plain_path, is_plain_word, one_line};
 use crate::init::tree::{Tree, base_name};
 
-use super::network::Modules;
+use super::modules::Modules;
 
 pub(super) const POM: &str = "pom.xml";
 pub(super) const GRADLE: [&str; 2] = ["build.gradle", "build.gradle.kts"];
@@ -52,7 +52,7 @@ pub(super) fn read_maven(tree: &Tree, draft: &mut Draft) {
     }
     draft.need("maven", POM);
     draft.need_for_format("default-jdk-headless", "java-devel", POM);
-    super::network::modules(Modules::Maven, POM, draft);
+    super::modules::needed(Modules::Maven, POM, tree, draft);
     // Tests of all modules are run by `package` already; here they would be run before [build] check.
     draft.build = vec![
         "mvn --batch-mode --no-transfer-progress -Duser.home=$PWD/farm-home -Dmaven.repo.local=$PWD/farm-home/.m2 \\"

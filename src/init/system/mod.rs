@@ -12,7 +12,7 @@ mod java;
 mod known_headers;
 mod make;
 mod meson;
-mod network;
+mod modules;
 mod node;
 mod perl;
 mod python;

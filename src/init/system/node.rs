@@ -3,13 +3,16 @@
 
 use serde_json::Value;
 
-use super::network::Modules;
+use super::modules::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::{is_plain_path, is_plain_word, is_version, one_line};
 use crate::init::toolchains::least;
 use crate::init::tree::Tree;
 
 pub(super) const FILE: &str = "package.json";
+
+/// npm writes to its cache in any case; a build has no home.
+const OWN_CACHE: &str = "export npm_config_cache=$(mktemp -d)";
 
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let manifest: Value = tree.text(FILE).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
@@ -64,16 +67,18 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         Some(_) => format!("npm ci{quiet}"),
         None => format!("npm install --no-package-lock{quiet}"),
     };
-    draft.build = vec!["export npm_config_cache=$(mktemp -d)".to_owned()];
-    if compiles {
-        draft.build.extend([fetch, "npm run build".to_owned(), format!("npm prune --omit=dev{quiet}")]);
-    } else if dependencies {
-        draft.build.push(format!("{fetch} --omit=dev"));
-    } else {
-        draft.build.clear();
-    }
+    let mut fetched = false;
     if dependencies || compiles {
-        super::network::modules(Modules::Npm, lock.unwrap_or(FILE), draft);
+        draft.build.push(fetch);
+        if compiles {
+            draft.build.push("npm run build".to_owned());
+        }
+        // Asked again what is needed: lock files are known to call modules `dev` that are not.
+        draft.build.push(format!("npm prune --omit=dev{quiet}"));
+        fetched = super::modules::needed(Modules::Npm, lock.unwrap_or(FILE), tree, draft);
+        if !fetched {
+            draft.build.insert(0, OWN_CACHE.to_owned());
+        }
         if lock.is_none() {
             draft.check("there is no lock file: each build takes whatever versions of modules are the newest");
         }
@@ -84,13 +89,15 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let share = if draft.arch_independent { "share" } else { "lib" };
     let place = format!("$DESTDIR$PREFIX/{share}/nodejs/{folder}");
     draft.install = vec![
-        "export npm_config_cache=$(mktemp -d)".to_owned(),
         "pack=$(mktemp -d)".to_owned(),
         "npm pack --ignore-scripts --pack-destination $pack".to_owned(),
         format!("mkdir -p {place}"),
         format!("tar -xzf $pack/*.tgz -C {place} --strip-components=1 --no-same-owner"),
         format!("rm -f {place}/farm.toml"),
     ];
+    if !fetched {
+        draft.install.insert(0, OWN_CACHE.to_owned());
+    }
     if dependencies {
         draft.install.push(format!("cp -R node_modules {place}/"));
     }

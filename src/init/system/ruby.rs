@@ -1,6 +1,6 @@
 //! Ruby gems: a .gemspec, which is a program; of it, only assignments of literals are understood.
 
-use super::network::Modules;
+use super::modules::Modules;
 use crate::init::draft::Draft;
 use crate::init::text::{capability, is_plain_word, is_version, literals};
 use crate::init::toolchains::least;
@@ -86,7 +86,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         // A program has its gems to itself: what the distribution has may be of other versions.
         let remote = !needed.is_empty();
         if remote {
-            super::network::modules(Modules::Gem, &path, draft);
+            super::modules::needed(Modules::Gem, &path, tree, draft);
         }
         if locked_native(tree) {
             draft.arch_independent = false;
