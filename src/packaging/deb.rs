@@ -156,6 +156,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files.push(executable(&format!("{SCRIPTS}/whole"), staged::WHOLE));
     files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh")));
     files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh")));
+    files.push(executable(&format!("{SCRIPTS}/private"), include_str!("scripts/deb-private.sh")));
     let environment = contract::environment(recipe, distro);
     for member in members {
         let own = own_files(member, Format::Deb).into_iter();
@@ -208,6 +209,9 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
             deb822::push(&mut text, "Section", member.section);
         }
         deb822::push(&mut text, "Architecture", architecture(member.architecture));
+        if let Some(multi_arch) = member.multi_arch {
+            deb822::push(&mut text, "Multi-Arch", multi_arch.as_str());
+        }
         relations(&mut text, recipe, member);
         if let Some(vendor) = &package.vendor {
             // No field of dpkg's own: it has to be told that binary packages have it (deb-src-control(5)).
@@ -360,6 +364,10 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
         unharmed("dh_dwz --no-dwz-multifile"),
         unharmed("dh_strip"),
     ));
+    rules.push_str("\n# Libraries that are the packages' own are nobody else's.\n");
+    for helper in ["dh_makeshlibs", "dh_shlibdeps"] {
+        rules.push_str(&format!("override_{helper}:\n\t{SCRIPTS}/private {helper} $(LIBDIR) {}\n", names.join(" ")));
+    }
     rules.push_str(
         "\n# Links stay what was installed, as in the other format: which style they have is the build's business.\n",
     );

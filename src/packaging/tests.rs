@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Catalogue, Payload, RpmFacts, Security};
 use crate::recipe::{
-    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, PackageArch, Packaging as OwnPackaging,
-    Patch, RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
+    Alternative, AlternativeLink, Build, MaintainerScripts, MultiArch, Origin, Package, PackageArch,
+    Packaging as OwnPackaging, Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, Strip, SubPackage,
+    System, SystemUser, Test,
 };
 use crate::types::{Arch, PackageManager};
 
@@ -70,6 +71,7 @@ fn recipe() -> Recipe {
         section: None,
         group: None,
         architecture: None,
+        multi_arch: Some(MultiArch::Same),
         files: strings(&["/usr/include/**", "${libdir}/*.so"]),
         config_files: vec![],
         relations: Relations { requires: strings(&["pkg (= ${self-version})"]), ..Relations::default() },
@@ -92,6 +94,7 @@ fn recipe() -> Recipe {
             section: "libs".to_owned(),
             group: None,
             architecture: PackageArch::Any,
+            multi_arch: Some(MultiArch::Allowed),
             relations: Relations {
                 requires: strings(&["foo >= 1.2", "bar (<< 3)"]),
                 recommends: strings(&["aa | bb"]),
@@ -130,6 +133,7 @@ fn recipe() -> Recipe {
             install: Some("make install".to_owned()),
             network: false,
             strip: Strip::All,
+            private_libraries: PrivateLibraries::And(strings(&["${libdir}/libpkgown.so.1"])),
         },
         environment: None,
         packages: BTreeMap::from([("dev".to_owned(), sub)]),

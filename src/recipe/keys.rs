@@ -52,6 +52,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "section",
         "group",
         "architecture",
+        "multi-arch",
         "requires",
         "recommends",
         "suggests",
@@ -105,8 +106,10 @@ pub(crate) static SOURCE: Schema = Schema {
         "fuzz",
     ],
 };
-pub(crate) static BUILD: Schema =
-    Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network", "strip"] };
+pub(crate) static BUILD: Schema = Schema {
+    title: "[build]",
+    keys: &["requires", "env", "build", "check", "install", "network", "strip", "private-libraries"],
+};
 pub(crate) static ENVIRONMENT: Schema =
     Schema { title: "[environment]", keys: &["image", "distro", "dockerfile", "context", "target", "args", "tools"] };
 pub(crate) static SUB_PACKAGE: Schema = Schema {
@@ -118,6 +121,7 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "section",
         "group",
         "architecture",
+        "multi-arch",
         "files",
         "config-files",
         "requires",

@@ -41,8 +41,8 @@ pub(crate) use merged::ProjectMetadata;
 pub(crate) use model::SystemUser;
 pub(crate) use model::{
     Alternative, AlternativeLink, Build, Dockerfile, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec,
-    Origin, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, RecipeLimits, Relations, Service,
-    Source, SourcePlace, Strip, SubPackage, System, Test,
+    MultiArch, Origin, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, PrivateLibraries,
+    RecipeLimits, Relations, Service, Source, SourcePlace, Strip, SubPackage, System, Test,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;

@@ -49,6 +49,8 @@ pub(crate) struct Package {
     /// RPM group.
     pub(crate) group: Option<String>,
     pub(crate) architecture: PackageArch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) multi_arch: Option<MultiArch>,
     pub(crate) relations: Relations,
     /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
     pub(crate) files: Vec<String>,
@@ -75,6 +77,28 @@ pub(crate) enum PackageArch {
     Any,
     /// Built once: `Architecture: all`, `BuildArch: noarch`.
     All,
+}
+
+/// How a .deb stands to packages of other architectures (deb-control(5)); .rpm files have no such field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MultiArch {
+    /// Installed beside itself for another architecture.
+    Same,
+    /// Serves packages of all architectures.
+    Foreign,
+    /// Serves them where they ask for it: `python3:any`.
+    Allowed,
+}
+
+impl MultiArch {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            MultiArch::Same => "same",
+            MultiArch::Foreign => "foreign",
+            MultiArch::Allowed => "allowed",
+        }
+    }
 }
 
 /// Relations to other packages, in the words and version syntax of the target's format:
@@ -109,6 +133,8 @@ pub(crate) struct SubPackage {
     pub(crate) section: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) architecture: Option<PackageArch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) multi_arch: Option<MultiArch>,
     /// Glob patterns over the staged tree, absolute: `/usr/include/**`. `${libdir}` is the target's library folder.
     pub(crate) files: Vec<String>,
     pub(crate) config_files: Vec<String>,
@@ -203,6 +229,35 @@ pub(crate) struct Build {
     pub(crate) network: bool,
     #[serde(skip_serializing_if = "Strip::is_usual")]
     pub(crate) strip: Strip,
+    #[serde(skip_serializing_if = "PrivateLibraries::is_usual")]
+    pub(crate) private_libraries: PrivateLibraries,
+}
+
+/// Which shared libraries are the packages' own: others neither link to them nor depend on them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PrivateLibraries {
+    /// Those in folders where the loader does not look by itself.
+    #[default]
+    Unsearched,
+    /// These patterns' libraries, too.
+    And(Vec<String>),
+    /// None is: other packages find those in unusual folders as well.
+    None,
+}
+
+impl PrivateLibraries {
+    fn is_usual(&self) -> bool {
+        *self == PrivateLibraries::Unsearched
+    }
+
+    /// The patterns of private libraries in folders where the loader looks.
+    pub(crate) fn named(&self) -> &[String] {
+        match self {
+            PrivateLibraries::And(patterns) => patterns,
+            PrivateLibraries::Unsearched | PrivateLibraries::None => &[],
+        }
+    }
 }
 
 /// Which programs and libraries lose their symbols. Files with something behind their ELF image never do.

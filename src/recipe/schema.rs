@@ -56,6 +56,7 @@ pub(crate) struct Described {
 }
 
 const ARCHITECTURE: Shape = OneOf(&["any", "all"]);
+const MULTI_ARCH: Shape = OneOf(&["same", "foreign", "allowed"]);
 
 pub(crate) static DESCRIBED: &[Described] = &[
     Described {
@@ -110,6 +111,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("section", Text, "Debian section; `misc` when there is none."),
             ("group", Text, "RPM group; only openSUSE and old tools look at it."),
             ("architecture", ARCHITECTURE, "`all` is built once per distribution and installs everywhere."),
+            ("multi-arch", MULTI_ARCH, "How a .deb stands to packages of other architectures."),
             ("requires", Texts, "Packages that must be installed, beside the libraries that are found by themselves."),
             ("recommends", Texts, "Packages that are usually wanted beside it."),
             ("suggests", Texts, "Packages that may be of use beside it."),
@@ -262,6 +264,11 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("install", TextOr(&SCRIPT_FILE), "Installs below $DESTDIR."),
             ("network", Boolean, "Leaves the network on while building."),
             ("strip", BooleanOrTexts, "Whether symbols leave the packages; patterns name files that stay as they are."),
+            (
+                "private-libraries",
+                BooleanOrTexts,
+                "Whether libraries that the loader does not find by itself are the packages' own; patterns name others that are.",
+            ),
         ],
         required: &[],
     },
@@ -291,6 +298,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("section", Text, "Debian section; that of [package] unless given."),
             ("group", Text, "RPM group; that of [package] unless given."),
             ("architecture", ARCHITECTURE, "That of [package] unless given."),
+            ("multi-arch", MULTI_ARCH, "How a .deb stands to packages of other architectures."),
             ("files", Texts, "Absolute paths and globs: `*` within a folder, `**` across folders; `${libdir}`."),
             ("config-files", Texts, "Absolute paths of files that users edit."),
             ("requires", Texts, "Packages that must be installed; `${self-version}` is the version of this build."),

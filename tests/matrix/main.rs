@@ -26,6 +26,7 @@ mod own;
 mod packages;
 mod podman;
 mod printed;
+mod private;
 mod secrets;
 mod set;
 mod sources;

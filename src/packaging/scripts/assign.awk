@@ -8,6 +8,7 @@
 #   PACKAGE files PATTERN      takes what matches
 #   PACKAGE config PATTERN     configuration files, of which the package must have one
 #   PACKAGE whole PATTERN      files that are not stripped: staged.awk's business
+#   PACKAGE private PATTERN    libraries that are the packages' own; "PACKAGE public": none is: likewise
 #   PACKAGE has PATH           a file that the recipe names elsewhere, which must be in the package
 #   PACKAGE own PATH SOURCE    a file that farm adds to the package, and nobody else installs
 #   PACKAGE link PATH NAME     a link that update-alternatives makes, and nobody installs
