@@ -11,7 +11,6 @@ use md5::{Digest, Md5};
 use super::AssembleError;
 use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
 use super::libraries::{Libraries, deb_depends, elves, files};
-use super::private::Private;
 use super::staged::Staged;
 use super::system::system_files;
 use super::tree::{Node, NodeKind, Tree};
@@ -75,7 +74,7 @@ pub(super) fn write(
     libraries: &Libraries,
     folder: &Path,
 ) -> Result<String, AssembleError> {
-    let Staged { tree, layout, private, .. } = staged;
+    let Staged { tree, layout, .. } = staged;
     let package = &assembly.packages[number];
     let contents = &layout[number];
     let architecture = match package.architecture {
@@ -88,7 +87,7 @@ pub(super) fn write(
     let failed = |error| AssembleError::Io(path.clone(), error);
 
     let depends = deb_depends(tree, layout, number, assembly, libraries)?;
-    let mut members = maintainer_files(tree, assembly, package, contents, private)?;
+    let mut members = maintainer_files(staged, assembly, number)?;
     let package = &for_arch(package, arch)?;
     let control = control(assembly, package, architecture, contents, tree, depends);
     members.insert("control".to_owned(), (control, 0o644));
@@ -177,14 +176,13 @@ fn installed_kib(tree: &Tree, contents: &BTreeMap<String, Node>) -> u64 {
 }
 
 /// All of control.tar but `control` and `md5sums`: name, content, mode.
-fn maintainer_files(
-    tree: &Tree,
-    assembly: &Assembly,
-    package: &AssembledPackage,
-    contents: &BTreeMap<String, Node>,
-    private: &Private,
-) -> Result<ControlFiles, AssembleError> {
-    let scripts = maintainer_scripts(package, &system_files(tree, assembly, contents)?);
+fn maintainer_files(staged: &Staged, assembly: &Assembly, number: usize) -> Result<ControlFiles, AssembleError> {
+    let Staged { tree, layout, private, attributes, .. } = staged;
+    let (package, contents) = (&assembly.packages[number], &layout[number]);
+    let mut system = system_files(tree, assembly, contents)?;
+    let said = attributes[number].iter().filter(|(_, one)| one.owners().is_some() || one.capabilities.is_some());
+    system.attributes = said.map(|(path, one)| (path.clone(), one.clone())).collect();
+    let scripts = maintainer_scripts(package, &system);
     let mut members: ControlFiles = scripts.into_iter().map(|(name, script)| (name, (script, 0o755))).collect();
     let conffiles: Vec<&str> =
         files(tree, contents).map(|(path, ..)| path).filter(|path| is_config(path, package)).collect();

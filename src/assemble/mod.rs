@@ -64,9 +64,10 @@ impl Staged {
         if assembly.format == Format::Deb {
             deb::add_documents(&mut tree, assembly, &mut layout)?;
         }
-        let manifest = manifest::manifest(&tree, installed, &layout, assembly, libdir);
+        let attributes = layout::set_attributes(assembly, &mut layout, libdir)?;
+        let manifest = manifest::manifest(&tree, installed, &layout, assembly, libdir, &attributes);
         let private = Private::new(&tree, &layout, assembly, libdir)?;
-        Ok(Staged { tree, layout, manifest, private })
+        Ok(Staged { tree, layout, manifest, private, attributes })
     }
 
     /// What was installed, for the packages to be held against.

@@ -15,14 +15,14 @@ use ::rpm::{
 
 use super::AssembleError;
 use super::development::{behind_links, modules};
-use super::layout::{is_config, links};
+use super::layout::{ghosts, is_config, links};
 use super::libraries::{behind_private, elves, rpm_provides, rpm_requires};
 use super::payload::{self, GZIP_LEVEL, PayloadFile, Written, ZSTD_LEVEL};
 use super::staged::Staged;
 use super::tree::{Content, Node, NodeKind, Tree};
 use crate::distro::Payload;
 use crate::packaging::{AssembledPackage, Assembly};
-use crate::recipe::PackageArch;
+use crate::recipe::{Attributes, PackageArch};
 use crate::types::{Arch, printable};
 
 /// The crate reads users from files here.
@@ -98,7 +98,7 @@ pub(super) fn write(
         }
     }
     scripts(&mut builder, staged, package, contents, assembly.runs_ldconfig);
-    let files = Files::new(tree, package, contents, time);
+    let files = Files::new(tree, package, contents, &staged.attributes[number], time);
     files.add_to(&mut builder, tree, assembly.rpm_makes_users).map_err(&cannot)?;
     if files.are_large() {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
@@ -258,6 +258,8 @@ fn scripts(
 struct Files<'a> {
     package: &'a AssembledPackage,
     contents: &'a BTreeMap<String, Node>,
+    /// What the recipe says of files, by path.
+    attributes: &'a BTreeMap<String, Attributes>,
     /// By path in the payload, which is what headers are sorted by.
     sources: HashMap<&'a str, (usize, &'a Content)>,
     /// How many files there are of a content that are alike in all else, too: hard links to each other.
@@ -276,9 +278,11 @@ impl<'a> Files<'a> {
         tree: &'a Tree,
         package: &'a AssembledPackage,
         contents: &'a BTreeMap<String, Node>,
+        attributes: &'a BTreeMap<String, Attributes>,
         time: Timestamp,
     ) -> Files<'a> {
-        let mut files = Files { package, contents, sources: HashMap::new(), links: HashMap::new(), time, size: 0 };
+        let mut files =
+            Files { package, contents, attributes, sources: HashMap::new(), links: HashMap::new(), time, size: 0 };
         for (path, node) in contents {
             match &node.kind {
                 NodeKind::File(content) => {
@@ -313,7 +317,7 @@ impl<'a> Files<'a> {
             match &node.kind {
                 NodeKind::Folder => {
                     let options = FileOptions::dir(path).permissions(permissions).modified_at(modified);
-                    builder.with_dir_entry(options)?;
+                    builder.with_dir_entry(given(options, self.attributes.get(path))?)?;
                 }
                 NodeKind::Symlink(target) => {
                     let options = FileOptions::symlink(path, target).modified_at(modified);
@@ -329,9 +333,15 @@ impl<'a> Files<'a> {
                     let source = &tree.contents[*content];
                     let text =
                         if is_read && source.size <= LARGEST_SYSUSERS { tree.read(*content)? } else { Vec::new() };
-                    builder.with_file_contents(text, marked(options, path, mark))?;
+                    let options = given(marked(options, path, mark), self.attributes.get(path))?;
+                    builder.with_file_contents(text, options)?;
                 }
             }
+        }
+        for (path, attributes) in ghosts(self.package) {
+            let permissions = u16::try_from(attributes.mode.unwrap_or(0o644)).unwrap_or(0o644);
+            let options = FileOptions::new(path).mode(FileMode::regular(permissions)).modified_at(self.time).ghost();
+            builder.with_ghost(given(options, Some(attributes))?)?;
         }
         for (name, link) in links(self.package) {
             let behind = format!("/etc/alternatives/{name}");
@@ -385,6 +395,21 @@ fn mark_by_place(path: &str) -> &'static str {
         return "license";
     }
     if DOCUMENTATION.iter().any(|folder| path.starts_with(folder)) { "doc" } else { "" }
+}
+
+/// Its owners and capabilities; the mode is that of the layout.
+fn given(mut options: FileOptionsBuilder, attributes: Option<&Attributes>) -> Result<FileOptionsBuilder, ::rpm::Error> {
+    let Some(Attributes { owner, group, capabilities, .. }) = attributes else { return Ok(options) };
+    if let Some(owner) = owner {
+        options = options.user(owner);
+    }
+    if let Some(group) = group {
+        options = options.group(group);
+    }
+    match capabilities {
+        Some(capabilities) => options.caps(capabilities),
+        None => Ok(options),
+    }
 }
 
 fn marked(options: FileOptionsBuilder, path: &str, mark: &str) -> FileOptionsBuilder {

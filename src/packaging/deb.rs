@@ -12,7 +12,9 @@ use super::contract::{self, Moment};
 use super::maintainer::{template_restart, template_stop};
 use super::members::{Member, assignment, members};
 use super::staged::dh_python;
-use super::system::{Choices, own_files, plain_units, service_choices};
+use super::system::{
+    ATTRIBUTE_FUNCTION, Choices, has_attributes, own_files, plain_units, service_choices, setcap_package,
+};
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
@@ -157,6 +159,11 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh")));
     files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh")));
     files.push(executable(&format!("{SCRIPTS}/private"), include_str!("scripts/deb-private.sh")));
+    if members.iter().any(|member| has_attributes(member.system)) {
+        let begin = format!("if [ \"$1\" = configure ]; then\n{ATTRIBUTE_FUNCTION}");
+        files.push(file(&format!("{SCRIPTS}/attributes-begin"), begin));
+        files.push(file(&format!("{SCRIPTS}/attributes-end"), "fi\n"));
+    }
     let environment = contract::environment(recipe, distro);
     for member in members {
         let own = own_files(member, Format::Deb).into_iter();
@@ -236,6 +243,7 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
         depends.push("${shlibs:Depends}".to_owned());
     }
     depends.push("${misc:Depends}".to_owned());
+    depends.extend(setcap_package(member.system).map(str::to_owned));
     depends.push("${perl:Depends}".to_owned());
     depends.push("${pkgconfig:Depends}".to_owned());
     if dh_python(recipe).is_some() {
@@ -389,6 +397,12 @@ fn services(members: &[Member<'_>]) -> String {
     let mut rules = "\noverride_dh_installsystemd:\n".to_owned();
     for member in members {
         let name = &member.name;
+        if has_attributes(member.system) {
+            rules.push_str(&format!(
+                "\tcat {SCRIPTS}/attributes-begin {STAGED_NOTES}/attributes.{name} {SCRIPTS}/attributes-end \
+                 >>debian/{name}.postinst.debhelper\n"
+            ));
+        }
         if member.scripts.post_install.is_some() {
             rules.push_str(&format!("\tcat {SCRIPTS}/{name}.postinst >>debian/{name}.postinst.debhelper\n"));
         }

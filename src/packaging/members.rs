@@ -162,6 +162,18 @@ pub(super) fn assignment(recipe: &Recipe, members: &[Member<'_>], format: Format
                 }
             }
         }
+        for (path, attributes) in &member.system.attributes {
+            let mode = attributes.mode.map_or("-".to_owned(), |mode| format!("{mode:04o}"));
+            let owners = attributes.owners().map_or("- -".to_owned(), |owners| owners.replace(':', " "));
+            let capabilities = attributes
+                .capabilities
+                .as_ref()
+                .map_or("-".to_owned(), |words| words.split_whitespace().collect::<Vec<_>>().join("|"));
+            match attributes.ghost {
+                true => line("ghost", &format!("{mode} {owners} {path}")),
+                false => line("attributes", &format!("{mode} {owners} {capabilities} {path}")),
+            }
+        }
         own_files(member, format)
             .iter()
             .for_each(|file| line("own", &format!("{} {}", file.path, source_name(name, file.kind))));

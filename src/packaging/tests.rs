@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Catalogue, Payload, RpmFacts, Security};
 use crate::recipe::{
-    Alternative, AlternativeLink, Build, MaintainerScripts, MultiArch, Origin, Package, PackageArch,
+    Alternative, AlternativeLink, Attributes, Build, MaintainerScripts, MultiArch, Origin, Package, PackageArch,
     Packaging as OwnPackaging, Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, Strip, SubPackage,
     System, SystemUser, Test,
 };
@@ -144,6 +144,12 @@ fn recipe() -> Recipe {
     }
 }
 
+/// What a file has that is not for all to read.
+fn for_the_daemon() -> Attributes {
+    let capabilities = Some("cap_net_raw=ep  cap_chown=i".to_owned());
+    Attributes { mode: Some(0o640), group: Some("pkgd".to_owned()), capabilities, ..Attributes::default() }
+}
+
 /// A daemon with all that a package can ask of the system.
 fn daemon() -> Recipe {
     let mut recipe = recipe();
@@ -180,6 +186,7 @@ fn daemon() -> Recipe {
             },
         )]),
         former_links: BTreeMap::new(),
+        attributes: BTreeMap::from([("/opt/pkg/*.conf".to_owned(), for_the_daemon())]),
     };
     recipe
 }
@@ -433,6 +440,13 @@ fn what_a_format_cannot_say_is_a_problem() {
     problem(Deb, |r| r.package.relations.requires = strings(&["pkgconfig(x)"]), "[package] requires: `pkgconfig(x)`");
     problem(Rpm, |r| r.build.requires = strings(&["foo [amd64]"]), "[build] requires: `foo [amd64]`");
     problem(Deb, |r| r.package.summary = " .".to_owned(), "summary is empty");
+    let said = |path: &'static str, ghost| {
+        let attributes = Attributes { ghost, ..Attributes::default() };
+        move |r: &mut Recipe| r.package.system.attributes = BTreeMap::from([(path.to_owned(), attributes)])
+    };
+    problem(Deb, said("/var/log/pkg.log", true), "[override.rpm.package.attributes.\"/var/log/pkg.log\"]");
+    problem(Rpm, said("/var/log/*.log", true), "name the one file that it is");
+    problem(Rpm, said("/home/x", false), "is outside of /usr");
     let replaces = |name: &'static str| move |r: &mut Recipe| r.package.relations.replaces = strings(&[name]);
     for format in [Deb, Rpm] {
         problem(format, replaces("pkg"), "`pkg` is a package of this recipe, and would be removed");

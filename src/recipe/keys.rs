@@ -67,6 +67,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "tmpfiles",
         "alternatives",
         "former-links",
+        "attributes",
         "changelog",
         "date",
         "scripts",
@@ -79,6 +80,8 @@ pub(crate) static ALTERNATIVE: Schema =
     Schema { title: "[package.alternatives.NAME]", keys: &["link", "path", "priority", "dependents"] };
 pub(crate) static ALTERNATIVE_LINK: Schema =
     Schema { title: "[package.alternatives.NAME.dependents.NAME]", keys: &["link", "path"] };
+pub(crate) static ATTRIBUTES: Schema =
+    Schema { title: "[package.attributes.PATH]", keys: &["mode", "owner", "group", "capabilities", "ghost"] };
 /// What a value may be taken from: the tables that stand in place of it.
 pub(crate) static VERSION: Schema = Schema { title: "[package.version]", keys: &["from", "file", "tags", "suffix"] };
 pub(crate) static CHANGELOG: Schema = Schema { title: "[package.changelog]", keys: &["from", "file"] };
@@ -136,6 +139,7 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "tmpfiles",
         "alternatives",
         "former-links",
+        "attributes",
         "scripts",
     ],
 };
@@ -151,7 +155,7 @@ pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
 }
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 14] = [
+pub(crate) static PLACES: [&Schema; 15] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
@@ -166,6 +170,7 @@ pub(crate) static PLACES: [&Schema; 14] = [
     &USER,
     &ALTERNATIVE,
     &ALTERNATIVE_LINK,
+    &ATTRIBUTES,
 ];
 
 /// What other packaging tools call these things, with the table where that is not the one it stands in.

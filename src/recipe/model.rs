@@ -459,6 +459,30 @@ pub(crate) struct System {
     /// Where earlier versions had links and this one has folders: what each link led to, by its path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) former_links: BTreeMap<String, String>,
+    /// What installed files have in the packages, by path or glob.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) attributes: BTreeMap<String, Attributes>,
+}
+
+/// What an installed file, or each of those that a glob matches, has in its package; what is none is as it was installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+pub(crate) struct Attributes {
+    /// Permission bits.
+    pub(crate) mode: Option<u32>,
+    pub(crate) owner: Option<String>,
+    pub(crate) group: Option<String>,
+    /// Words of cap_from_text(3): `cap_net_raw,cap_net_admin=ep`.
+    pub(crate) capabilities: Option<String>,
+    /// rpm: nobody installs it, and the package owns it: `%ghost`.
+    pub(crate) ghost: bool,
+}
+
+impl Attributes {
+    /// `greetd:greeters`; none where neither is said.
+    pub(crate) fn owners(&self) -> Option<String> {
+        let name = |name: &Option<String>| name.as_deref().unwrap_or("root").to_owned();
+        (self.owner.is_some() || self.group.is_some()).then(|| format!("{}:{}", name(&self.owner), name(&self.group)))
+    }
 }
 
 /// What is done with a unit; where a choice is `None`, the distribution's own policy holds.

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE, PACKAGE,
-    PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    ALTERNATIVE, ALTERNATIVE_LINK, ATTRIBUTES, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, OVERRIDE,
+    PACKAGE, PACKAGING, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
 };
 
 /// What a key holds.
@@ -126,6 +126,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
             ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
+            ("attributes", Named(&ATTRIBUTES), "Modes, owners and capabilities of installed files, by path or glob."),
             ("changelog", Table(&CHANGELOG), "What the packages' changelogs say of this version."),
             (
                 "date",
@@ -231,6 +232,19 @@ pub(crate) static DESCRIBED: &[Described] = &[
         required: &["link", "path"],
     },
     Described {
+        schema: &ATTRIBUTES,
+        name: "attributes",
+        meaning: "What an installed file has in the packages, by its path or a glob.",
+        keys: &[
+            ("mode", Text, "Permissions in octal: `0640`."),
+            ("owner", Text, "The user that it belongs to; root when there is none."),
+            ("group", Text, "The group that it belongs to; root when there is none."),
+            ("capabilities", Text, "As cap_from_text(3) has them: `cap_net_bind_service=ep`."),
+            ("ghost", Boolean, "Of .rpm files: a file that is made later, and that the package owns."),
+        ],
+        required: &[],
+    },
+    Described {
         schema: &SOURCE,
         name: "source",
         meaning: "One of: url (or urls) and sha256; path; git and commit.",
@@ -313,6 +327,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
             ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
+            ("attributes", Named(&ATTRIBUTES), "Modes, owners and capabilities of installed files, by path or glob."),
             ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
         ],
         required: &["files"],

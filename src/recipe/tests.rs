@@ -251,6 +251,9 @@ files = ["/usr/include/**", "${{libdir}}/*.so"]
 requires = ["hello"]
 section = "libdevel"
 multi-arch = "same"
+[packages.dev.attributes."/usr/include/own.h"]
+mode = "0640"
+group = "adm"
 [packages.dev.scripts]
 post-install = "true"
 [matrix]
@@ -291,6 +294,8 @@ log = 1048576
     assert_eq!((path.strip, path.into.as_str()), (0, "own"));
     assert_eq!(git.strip, 2);
     assert_eq!(recipe.packages["dev"].files.len(), 2);
+    let attributes = &recipe.packages["dev"].system.attributes["/usr/include/own.h"];
+    assert_eq!((attributes.mode, attributes.owners().as_deref()), (Some(0o640), Some("root:adm")));
     assert_eq!((recipe.package.multi_arch, recipe.packages["dev"].multi_arch), (None, Some(MultiArch::Same)));
     assert_eq!(recipe.packages["dev"].scripts.post_install.as_deref(), Some("true"));
     assert_eq!(recipe.test.unwrap().requires, ["file"]);

@@ -6,6 +6,7 @@
 
 mod caches;
 mod capabilities;
+mod described;
 mod docker;
 #[cfg(target_os = "linux")]
 mod dockerfile;
@@ -26,7 +27,6 @@ mod own;
 mod packages;
 mod podman;
 mod printed;
-mod private;
 mod secrets;
 mod set;
 mod sources;

@@ -33,6 +33,12 @@ while IFS= read -r line; do
         mkdir -p "$RPM_BUILD_ROOT${path%/*}"
         ln -s "/etc/alternatives/$what" "$RPM_BUILD_ROOT$path"
         ;;
+    ghost)
+        # MODE OWNER GROUP PATH
+        path=${rest#* } path=${path#* } path=${path#* }
+        mkdir -p "$RPM_BUILD_ROOT${path%/*}"
+        : >"$RPM_BUILD_ROOT$path"
+        ;;
     behind)
         mkdir -p "$RPM_BUILD_ROOT/etc/alternatives"
         ln -s "$what" "$RPM_BUILD_ROOT/etc/alternatives/$path"

@@ -1,10 +1,12 @@
 # What is to become of the modes of installed files, and which files no tool may strip.
 #
-# awk -v what=modes|objects|whole|private -f patterns.awk -f staged.awk FILE...
+# awk -v what=modes|attributes|objects|whole|private -f patterns.awk -f staged.awk FILE...
 #
 # modes:   of lines "TYPE MODE INODE /PATH", sorted by path, those whose mode is not what the distribution's tools or a
 #          plain umask make of it: "kept MODE /PATH" in packages of both formats, "rest MODE /PATH" where modes are what was
 #          installed (rpm). All names of one file have the mode that the first of them gets.
+# attributes: of PACKAGES (its lines "PACKAGE attributes MODE …") and lines as for `modes`: "kept MODE /PATH" where the recipe
+#          says the mode.
 # objects: of a list of paths, and lines "INODE SIZE /PATH" of all files that strip would look at: "SIZE /PATH" of the first.
 # whole:   of PACKAGES (its lines "PACKAGE whole PATTERN"), lines "BYTES /PATH" of files with something behind their
 #          image, the list of paths and the lines of `objects`: "BYTES /PATH" of what is not stripped, "-" for BYTES where
@@ -58,6 +60,18 @@ what == "modes" {
         line = decided[$3]
     }
     if (line != "") print line path
+    next
+}
+
+what == "attributes" && FILENAME == ARGV[1] {
+    if ($2 != "attributes" || $3 == "-") next
+    wanted_mode[++pattern_count] = $3
+    regex[pattern_count] = exact_regex(in_libdir(rest_after(6)))
+    next
+}
+what == "attributes" {
+    path = rest_after(3)
+    for (p = 1; p <= pattern_count; p++) if (path ~ regex[p]) { print "kept " wanted_mode[p] " " path; break }
     next
 }
 
