@@ -10,10 +10,10 @@ use md5::{Digest, Md5};
 
 use super::AssembleError;
 use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
-use super::libraries::{Libraries, deb_depends, elves, files};
+use super::libraries::{Libraries, deb_depends};
 use super::staged::Staged;
 use super::system::system_files;
-use super::tree::{Node, NodeKind, Tree};
+use super::tree::{Node, NodeKind, Tree, elves, files};
 use crate::formats::deb::write::{ControlFiles, Tarball};
 use crate::formats::deb::{self, shlibs};
 use crate::formats::version::without_epoch;

@@ -9,7 +9,7 @@ use super::AssembleError;
 use super::development::{behind_links, behind_modules};
 use super::layout::Layout;
 use super::private::Private;
-use super::tree::{Content, Node, NodeKind, Tree};
+use super::tree::{Content, Node, Tree, elves, files};
 use crate::packaging::Assembly;
 
 /// Programs that a `#!` line may name, and the Debian packages that have them; what is essential is not listed.
@@ -131,26 +131,6 @@ fn capability(library: &str, version: &str, is_64: bool) -> String {
         (version, false) => format!("{library}({version})"),
         (version, true) => format!("{library}({version})(64bit)"),
     }
-}
-
-/// Files that are loaded, each content once for each path.
-pub(super) fn elves<'a>(
-    tree: &'a Tree,
-    contents: &'a BTreeMap<String, Node>,
-) -> impl Iterator<Item = (&'a str, &'a Content)> {
-    files(tree, contents).filter_map(|(path, _, content)| {
-        content.elf.as_ref().is_some_and(|elf| elf.is_loaded).then_some((path, content))
-    })
-}
-
-pub(super) fn files<'a>(
-    tree: &'a Tree,
-    contents: &'a BTreeMap<String, Node>,
-) -> impl Iterator<Item = (&'a str, &'a Node, &'a Content)> {
-    contents.iter().filter_map(|(path, node)| match node.kind {
-        NodeKind::File(content) => Some((path.as_str(), node, &tree.contents[content])),
-        _ => None,
-    })
 }
 
 fn needed(content: &Content) -> impl Iterator<Item = &str> {

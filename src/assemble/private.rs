@@ -7,8 +7,7 @@ use std::io::Read;
 
 use super::AssembleError;
 use super::layout::{Layout, takes};
-use super::libraries::elves;
-use super::tree::{Node, NodeKind, Tree};
+use super::tree::{Node, NodeKind, Tree, elves};
 use crate::formats::folders::is_searched_by_loader;
 use crate::packaging::Assembly;
 use crate::recipe::PrivateLibraries;

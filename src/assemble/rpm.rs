@@ -16,10 +16,10 @@ use ::rpm::{
 use super::AssembleError;
 use super::development::{behind_links, modules};
 use super::layout::{ghosts, is_config, links};
-use super::libraries::{behind_private, elves, rpm_provides, rpm_requires};
+use super::libraries::{behind_private, rpm_provides, rpm_requires};
 use super::payload::{self, GZIP_LEVEL, PayloadFile, Written, ZSTD_LEVEL};
 use super::staged::Staged;
-use super::tree::{Content, Node, NodeKind, Tree};
+use super::tree::{Content, Node, NodeKind, Tree, elves};
 use crate::distro::Payload;
 use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::{Attributes, PackageArch};
