@@ -71,17 +71,22 @@ pub(super) fn check(
             continue;
         }
         let verdict = match facts.format {
-            Format::Rpm => requires_library(facts, library, is_64).then_some(()).ok_or((
-                Severity::Error,
-                "is not among its requirements (rpmbuild finds those of executable files only)".to_owned(),
-            )),
-            Format::Deb => match siblings {
-                Some(packages) if packages.iter().any(|package| facts.requires.contains(package)) => Ok(()),
-                Some(packages) => {
+            Format::Rpm if requires_library(facts, library, is_64) => Ok(()),
+            format => match (siblings, format) {
+                (Some(packages), _) if packages.iter().any(|package| facts.requires.contains(package)) => Ok(()),
+                (Some(packages), _) => {
                     let packages: Vec<&str> = packages.iter().map(String::as_str).collect();
-                    Err((Severity::Error, format!("is in {}, which it does not depend on", packages.join(", "))))
+                    let (all, first) = (packages.join(", "), packages.first().unwrap_or(&""));
+                    let why = format!(
+                        "is in {all}, which it does not depend on: \"{first} (= ${{self-version}})\" in its `requires` does"
+                    );
+                    Err((Severity::Error, why))
                 }
-                None => depends_on_library(facts, library),
+                (None, Format::Deb) => depends_on_library(facts, library),
+                (None, Format::Rpm) => Err((
+                    Severity::Error,
+                    "is not among its requirements (rpmbuild finds those of executable files only)".to_owned(),
+                )),
             },
         };
         if let Err((severity, mut why)) = verdict {
@@ -316,7 +321,12 @@ mod tests {
     fn a_sibling_brings_a_library_only_to_those_who_depend_on_it() {
         assert_eq!(problems(Format::Deb, &["libown"], &["libown.so.1"]), Vec::<String>::new());
         let forgotten = problems(Format::Deb, &["libc6"], &["libown.so.1"]);
-        assert!(forgotten[0].ends_with("is in libown, which it does not depend on"), "{forgotten:?}");
+        assert!(forgotten[0].contains("is in libown, which it does not depend on"), "{forgotten:?}");
+        // An .rpm says by name of which package it needs a private library.
+        assert_eq!(problems(Format::Rpm, &["libown"], &["libown.so.1"]), Vec::<String>::new());
+        assert_eq!(problems(Format::Rpm, &["libown.so.1()(64bit)"], &["libown.so.1"]), Vec::<String>::new());
+        let forgotten = problems(Format::Rpm, &["libc.so.6()(64bit)"], &["libown.so.1"]);
+        assert!(forgotten[0].ends_with("\"libown (= ${self-version})\" in its `requires` does"), "{forgotten:?}");
     }
 
     #[test]

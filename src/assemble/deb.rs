@@ -10,9 +10,10 @@ use md5::{Digest, Md5};
 
 use super::AssembleError;
 use super::layout::{Layout, add_parents, is_config, keep_gzipped, keep_text};
-use super::libraries::{Libraries, deb_depends, elves, files};
+use super::libraries::{Libraries, deb_depends};
+use super::staged::Staged;
 use super::system::system_files;
-use super::tree::{Node, NodeKind, Tree};
+use super::tree::{Node, NodeKind, Tree, elves, files};
 use crate::formats::deb::write::{ControlFiles, Tarball};
 use crate::formats::deb::{self, shlibs};
 use crate::formats::version::without_epoch;
@@ -66,14 +67,14 @@ fn copyright(tree: &Tree, assembly: &Assembly) -> Result<String, AssembleError> 
 
 /// Writes the package with this number into `folder` and returns its file name.
 pub(super) fn write(
-    tree: &Tree,
+    staged: &Staged,
     assembly: &Assembly,
-    layout: &Layout,
     number: usize,
     arch: Arch,
     libraries: &Libraries,
     folder: &Path,
 ) -> Result<String, AssembleError> {
+    let Staged { tree, layout, .. } = staged;
     let package = &assembly.packages[number];
     let contents = &layout[number];
     let architecture = match package.architecture {
@@ -86,7 +87,7 @@ pub(super) fn write(
     let failed = |error| AssembleError::Io(path.clone(), error);
 
     let depends = deb_depends(tree, layout, number, assembly, libraries)?;
-    let mut members = maintainer_files(tree, assembly, package, contents)?;
+    let mut members = maintainer_files(staged, assembly, number)?;
     let package = &for_arch(package, arch)?;
     let control = control(assembly, package, architecture, contents, tree, depends);
     members.insert("control".to_owned(), (control, 0o644));
@@ -148,6 +149,9 @@ fn control(
     }
     field("Section", &package.section);
     field("Priority", "optional");
+    if let Some(multi_arch) = package.multi_arch {
+        field("Multi-Arch", multi_arch.as_str());
+    }
     if let Some(homepage) = &assembly.homepage {
         field("Homepage", homepage);
     }
@@ -172,13 +176,13 @@ fn installed_kib(tree: &Tree, contents: &BTreeMap<String, Node>) -> u64 {
 }
 
 /// All of control.tar but `control` and `md5sums`: name, content, mode.
-fn maintainer_files(
-    tree: &Tree,
-    assembly: &Assembly,
-    package: &AssembledPackage,
-    contents: &BTreeMap<String, Node>,
-) -> Result<ControlFiles, AssembleError> {
-    let scripts = maintainer_scripts(package, &system_files(tree, assembly, contents)?);
+fn maintainer_files(staged: &Staged, assembly: &Assembly, number: usize) -> Result<ControlFiles, AssembleError> {
+    let Staged { tree, layout, private, attributes, .. } = staged;
+    let (package, contents) = (&assembly.packages[number], &layout[number]);
+    let mut system = system_files(tree, assembly, contents)?;
+    let said = attributes[number].iter().filter(|(_, one)| one.owners().is_some() || one.capabilities.is_some());
+    system.attributes = said.map(|(path, one)| (path.clone(), one.clone())).collect();
+    let scripts = maintainer_scripts(package, &system);
     let mut members: ControlFiles = scripts.into_iter().map(|(name, script)| (name, (script, 0o755))).collect();
     let conffiles: Vec<&str> =
         files(tree, contents).map(|(path, ..)| path).filter(|path| is_config(path, package)).collect();
@@ -188,7 +192,7 @@ fn maintainer_files(
     let mut lines = String::new();
     for (path, content) in elves(tree, contents) {
         let soname = content.elf.as_ref().and_then(|elf| elf.soname.as_deref());
-        if let Some(soname) = soname.filter(|_| is_public(path))
+        if let Some(soname) = soname.filter(|_| !private.has(path))
             && let Some(line) = shlibs::line(soname, &format!("{} (>= {})", package.name, assembly.version))
             && !lines.contains(&line)
         {
@@ -201,14 +205,6 @@ fn maintainer_files(
         members.insert("triggers".to_owned(), ("activate-noawait ldconfig\n".to_owned(), 0o644));
     }
     Ok(members)
-}
-
-/// Whether the loader finds a library there without being told.
-pub(super) fn is_public(path: &str) -> bool {
-    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let folder = folder.strip_prefix("/usr").unwrap_or(folder);
-    matches!(folder, "/lib" | "/lib64")
-        || folder.strip_prefix("/lib/").is_some_and(|triplet| !triplet.contains('/') && triplet.contains("-linux-gnu"))
 }
 
 /// Of every regular file that is no conffile, as dh_md5sums(1) writes them.
@@ -255,19 +251,4 @@ fn add_contents(tar: &mut Tarball<'_>, tree: &Tree, contents: &BTreeMap<String, 
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_loaders_own_folders_are_public() {
-        for path in ["/usr/lib/liba.so.1", "/lib64/liba.so.1", "/usr/lib/x86_64-linux-gnu/liba.so.1"] {
-            assert!(is_public(path), "{path}");
-        }
-        for path in ["/usr/lib/greet/liba.so.1", "/opt/lib/liba.so.1", "/usr/lib/x86_64-linux-gnu/x/liba.so"] {
-            assert!(!is_public(path), "{path}");
-        }
-    }
 }

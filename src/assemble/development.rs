@@ -8,8 +8,7 @@ use std::io::Read;
 
 use super::AssembleError;
 use super::layout::Layout;
-use super::libraries::files;
-use super::tree::{Node, NodeKind, Tree};
+use super::tree::{Node, NodeKind, Tree, files};
 use crate::types::clean_path;
 
 /// Real ones have some lines.

@@ -11,7 +11,7 @@ use crate::artifact::manifest::modes;
 use crate::formats::elf::Elf;
 use crate::formats::folders;
 use crate::packaging::{AssembledPackage, Assembly};
-use crate::recipe::AlternativeLink;
+use crate::recipe::{AlternativeLink, Attributes};
 use crate::types::Format;
 
 /// A folder that only farm's own files are in.
@@ -137,6 +137,9 @@ fn reserved(assembly: &Assembly) -> HashMap<&str, &'static str> {
         for (_, link) in links(package) {
             reserved.insert(link.link.as_str(), "the link of an alternative: install the file under another name");
         }
+        for (path, _) in ghosts(package) {
+            reserved.insert(path, "to be a ghost, which no package holds: leave it out");
+        }
     }
     reserved
 }
@@ -147,6 +150,11 @@ pub(super) fn links(package: &AssembledPackage) -> impl Iterator<Item = (&str, &
         let dependents = alternative.dependents.iter().map(|(name, link)| (name.as_str(), link));
         std::iter::once((name.as_str(), &alternative.link)).chain(dependents)
     })
+}
+
+/// Files that nobody installs and that an .rpm owns.
+pub(super) fn ghosts(package: &AssembledPackage) -> impl Iterator<Item = (&str, &Attributes)> {
+    package.system.attributes.iter().filter(|(_, one)| one.ghost).map(|(path, one)| (path.as_str(), one))
 }
 
 /// Files that a recipe names must be in the package that names them: units, and what is behind alternatives.
@@ -208,6 +216,43 @@ fn other_names(path: &str) -> Vec<String> {
 pub(super) fn takes(pattern: &str, path: &str) -> bool {
     let whole = |end: usize| matches(pattern.as_bytes(), &path.as_bytes()[..end]);
     whole(path.len()) || path.match_indices('/').any(|(slash, _)| whole(slash))
+}
+
+/// Whether a pattern takes a path itself, not by a folder above it.
+fn is_meant(pattern: &str, path: &str) -> bool {
+    matches(pattern.as_bytes(), path.as_bytes())
+}
+
+/// Gives files the modes that the recipe says. Returns what it says of files, by package and path.
+pub(super) fn set_attributes(
+    assembly: &Assembly,
+    layout: &mut Layout,
+    libdir: &str,
+) -> Result<Vec<BTreeMap<String, Attributes>>, AssembleError> {
+    let mut problems = Vec::new();
+    let mut all = Vec::new();
+    for (package, contents) in assembly.packages.iter().zip(layout) {
+        let mut said: BTreeMap<String, Attributes> = BTreeMap::new();
+        for (pattern, attributes) in package.system.attributes.iter().filter(|(_, attributes)| !attributes.ghost) {
+            let expanded = pattern.replace("${libdir}", libdir);
+            let is_file = |node: &Node| !matches!(node.kind, NodeKind::Symlink(_));
+            let mut is_there = false;
+            for (path, node) in contents.iter_mut().filter(|(path, node)| is_file(node) && is_meant(&expanded, path)) {
+                is_there = true;
+                node.mode = attributes.mode.unwrap_or(node.mode);
+                if said.insert(path.clone(), attributes.clone()).is_some() {
+                    problems.push(format!("{path} has attributes by {pattern} and by another pattern of the recipe"));
+                }
+            }
+            if !is_there {
+                let name = &package.name;
+                problems
+                    .push(format!("no file of package {name} matches {pattern}, for which the recipe has attributes"));
+            }
+        }
+        all.push(said);
+    }
+    if problems.is_empty() { Ok(all) } else { Err(AssembleError::Refused(problems)) }
 }
 
 /// By a table of which prefixes match which: no pattern takes exponential time.

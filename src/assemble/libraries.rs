@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::AssembleError;
 use super::development::{behind_links, behind_modules};
 use super::layout::Layout;
-use super::tree::{Content, Node, NodeKind, Tree};
+use super::private::Private;
+use super::tree::{Content, Node, Tree, elves, files};
 use crate::packaging::Assembly;
 
 /// Programs that a `#!` line may name, and the Debian packages that have them; what is essential is not listed.
@@ -81,13 +82,23 @@ pub(super) fn deb_depends(
     Ok(depends.into_iter().collect())
 }
 
+/// The other packages of the build with private libraries that a package needs, by number: no name of a library says so.
+pub(super) fn behind_private(tree: &Tree, layout: &Layout, number: usize, private: &Private) -> BTreeSet<usize> {
+    let own: BTreeSet<&str> = provided(tree, &layout[number]).collect();
+    let needed = elves(tree, &layout[number]).flat_map(|(_, content)| needed(content));
+    let holder =
+        |library: &str| layout.iter().position(|contents| provided(tree, contents).any(|known| known == library));
+    needed.filter(|library| private.is_name(library) && !own.contains(library)).filter_map(holder).collect()
+}
+
 /// What an .rpm requires because of its files.
-pub(super) fn rpm_requires(tree: &Tree, contents: &BTreeMap<String, Node>) -> BTreeSet<String> {
+pub(super) fn rpm_requires(tree: &Tree, contents: &BTreeMap<String, Node>, private: &Private) -> BTreeSet<String> {
     let mut requires = BTreeSet::new();
     for (_, content) in elves(tree, contents) {
         let Some(elf) = &content.elf else { continue };
-        requires.extend(elf.needed.iter().map(|library| capability(library, "", elf.is_64)));
-        let versions = elf.needed_versions.iter();
+        let needed = elf.needed.iter().filter(|library| !private.is_name(library));
+        requires.extend(needed.map(|library| capability(library, "", elf.is_64)));
+        let versions = elf.needed_versions.iter().filter(|(library, _)| !private.is_name(library));
         requires.extend(versions.map(|(library, version)| capability(library, version, elf.is_64)));
         if elf.has_only_gnu_hash {
             requires.insert("rtld(GNU_HASH)".to_owned());
@@ -98,13 +109,13 @@ pub(super) fn rpm_requires(tree: &Tree, contents: &BTreeMap<String, Node>) -> BT
 }
 
 /// What an .rpm provides because of its files: libraries by their sonames and versions.
-pub(super) fn rpm_provides(tree: &Tree, contents: &BTreeMap<String, Node>) -> BTreeSet<String> {
+pub(super) fn rpm_provides(tree: &Tree, contents: &BTreeMap<String, Node>, private: &Private) -> BTreeSet<String> {
     let mut provides = BTreeSet::new();
     for (path, content) in elves(tree, contents) {
         let Some(elf) = &content.elf else { continue };
         // A program has no name that others link to.
         let Some(soname) = &elf.soname else { continue };
-        if !path.contains(".so") {
+        if !path.contains(".so") || private.has(path) {
             continue;
         }
         provides.insert(capability(soname, "", elf.is_64));
@@ -120,26 +131,6 @@ fn capability(library: &str, version: &str, is_64: bool) -> String {
         (version, false) => format!("{library}({version})"),
         (version, true) => format!("{library}({version})(64bit)"),
     }
-}
-
-/// Files that are loaded, each content once for each path.
-pub(super) fn elves<'a>(
-    tree: &'a Tree,
-    contents: &'a BTreeMap<String, Node>,
-) -> impl Iterator<Item = (&'a str, &'a Content)> {
-    files(tree, contents).filter_map(|(path, _, content)| {
-        content.elf.as_ref().is_some_and(|elf| elf.is_loaded).then_some((path, content))
-    })
-}
-
-pub(super) fn files<'a>(
-    tree: &'a Tree,
-    contents: &'a BTreeMap<String, Node>,
-) -> impl Iterator<Item = (&'a str, &'a Node, &'a Content)> {
-    contents.iter().filter_map(|(path, node)| match node.kind {
-        NodeKind::File(content) => Some((path.as_str(), node, &tree.contents[content])),
-        _ => None,
-    })
 }
 
 fn needed(content: &Content) -> impl Iterator<Item = &str> {

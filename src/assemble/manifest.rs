@@ -1,14 +1,15 @@
 //! What was installed and which package it belongs to, as `artifact` compares it with the finished packages. Taken of the
 //! tree before this module does anything with it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::layout::{Layout, is_config, links, takes};
+use super::layout::{Layout, ghosts, is_config, links, takes};
 use super::system;
 use super::tree::{NodeKind, Tree};
 use crate::artifact::manifest::{Assignment, Maker, Manifest, Staged, StagedKind};
 use crate::formats::folders;
 use crate::packaging::Assembly;
+use crate::recipe::Attributes;
 use crate::types::Format;
 
 /// The tree as it came out of its container.
@@ -41,12 +42,14 @@ pub(super) fn manifest(
     layout: &Layout,
     assembly: &Assembly,
     libdir: &str,
+    attributes: &[BTreeMap<String, Attributes>],
 ) -> Manifest {
     let mut assignment = Assignment::default();
     let patterns: Vec<String> = assembly.whole.iter().map(|pattern| pattern.replace("${libdir}", libdir)).collect();
     for (package, contents) in assembly.packages.iter().zip(layout) {
         let mut own: Vec<&str> = package.own_files.iter().map(|(path, _)| path.as_str()).collect();
         own.extend(links(package).map(|(_, link)| link.link.as_str()));
+        own.extend(ghosts(package).map(|(path, _)| path));
         assignment.own.extend(own.into_iter().map(|path| (package.name.clone(), path.as_bytes().to_vec())));
         for (path, node) in contents {
             let place = || (package.name.clone(), path.as_bytes().to_vec());
@@ -65,6 +68,11 @@ pub(super) fn manifest(
                 _ => {}
             }
         }
+    }
+    for (path, said) in attributes.iter().flatten() {
+        assignment.modes.extend(said.mode.map(|mode| (path.as_bytes().to_vec(), mode)));
+        let owners = said.owners().filter(|_| assembly.format == Format::Rpm);
+        assignment.owners.extend(owners.map(|owners| (path.as_bytes().to_vec(), owners)));
     }
     if assembly.format == Format::Rpm {
         let is_shared = |path: &str| folders::is_of_system(&system::gathered(path), libdir);

@@ -8,6 +8,7 @@
 //! layout      which file goes into which package; manual pages, modes
 //! system      units, users, temporary files and alternatives
 //! manifest    what was installed, for the comparison with the packages
+//! private     libraries that are nobody else's
 //! libraries   what files need and provide
 //! development what development files do
 //! archive     which Debian packages bring libraries
@@ -23,7 +24,9 @@ mod layout;
 mod libraries;
 mod manifest;
 mod payload;
+mod private;
 mod rpm;
+mod staged;
 mod system;
 mod tree;
 
@@ -40,15 +43,10 @@ use crate::types::{Arch, Format};
 pub(crate) use archive::providers;
 pub(crate) use error::AssembleError;
 pub(crate) use libraries::Libraries;
+pub(crate) use staged::Staged;
 pub(crate) use tree::Tree;
 
-/// A staged tree that is ready to become packages.
-#[derive(Debug)]
-pub(crate) struct Staged {
-    tree: Tree,
-    layout: layout::Layout,
-    manifest: Manifest,
-}
+use private::Private;
 
 impl Staged {
     /// Gives every installed file to its package. Blocks.
@@ -66,8 +64,10 @@ impl Staged {
         if assembly.format == Format::Deb {
             deb::add_documents(&mut tree, assembly, &mut layout)?;
         }
-        let manifest = manifest::manifest(&tree, installed, &layout, assembly, libdir);
-        Ok(Staged { tree, layout, manifest })
+        let attributes = layout::set_attributes(assembly, &mut layout, libdir)?;
+        let manifest = manifest::manifest(&tree, installed, &layout, assembly, libdir, &attributes);
+        let private = Private::new(&tree, &layout, assembly, libdir)?;
+        Ok(Staged { tree, layout, manifest, private, attributes })
     }
 
     /// What was installed, for the packages to be held against.
@@ -99,8 +99,8 @@ impl Staged {
             .into_par_iter()
             .map(|number| {
                 guard::during(guard.clone(), || match assembly.format {
-                    Format::Deb => deb::write(&self.tree, assembly, &self.layout, number, arch, libraries, folder),
-                    Format::Rpm => rpm::write(&self.tree, assembly, &self.layout, number, arch, folder),
+                    Format::Deb => deb::write(self, assembly, number, arch, libraries, folder),
+                    Format::Rpm => rpm::write(self, assembly, number, arch, folder),
                 })
             })
             .collect();

@@ -2,7 +2,7 @@
 //! it takes to be empty, as it would keep what is in them in memory; what the header says of contents and payload is put
 //! in when `payload` has streamed them to disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufWriter, Seek};
 use std::path::Path;
@@ -14,15 +14,15 @@ use ::rpm::{
 };
 
 use super::AssembleError;
-use super::deb::is_public;
 use super::development::{behind_links, modules};
-use super::layout::{Layout, is_config, links};
-use super::libraries::{elves, rpm_provides, rpm_requires};
+use super::layout::{ghosts, is_config, links};
+use super::libraries::{behind_private, rpm_provides, rpm_requires};
 use super::payload::{self, GZIP_LEVEL, PayloadFile, Written, ZSTD_LEVEL};
-use super::tree::{Content, Node, NodeKind, Tree};
+use super::staged::Staged;
+use super::tree::{Content, Node, NodeKind, Tree, elves};
 use crate::distro::Payload;
 use crate::packaging::{AssembledPackage, Assembly};
-use crate::recipe::PackageArch;
+use crate::recipe::{Attributes, PackageArch};
 use crate::types::{Arch, printable};
 
 /// The crate reads users from files here.
@@ -32,13 +32,13 @@ const DOCUMENTATION: [&str; 4] = ["/usr/share/doc/", "/usr/share/man/", "/usr/sh
 
 /// Writes one package into `folder` and returns its file name.
 pub(super) fn write(
-    tree: &Tree,
+    staged: &Staged,
     assembly: &Assembly,
-    layout: &Layout,
     number: usize,
     arch: Arch,
     folder: &Path,
 ) -> Result<String, AssembleError> {
+    let Staged { tree, layout, .. } = staged;
     let (package, contents) = (&assembly.packages[number], &layout[number]);
     let architecture = match package.architecture {
         PackageArch::All => "noarch",
@@ -81,8 +81,10 @@ pub(super) fn write(
     }
     let author = format!("{} - {}", assembly.maintainer, assembly.changelog_version);
     builder.add_changelog_entry(author, &assembly.changelog, noon(assembly.source_date_epoch));
-    relations(&mut builder, tree, package, contents);
-    for sibling in behind_links(layout, number) {
+    relations(&mut builder, staged, package, contents);
+    let siblings: BTreeSet<usize> =
+        behind_links(layout, number).into_iter().chain(behind_private(tree, layout, number, &staged.private)).collect();
+    for sibling in siblings {
         builder.requires(Dependency::eq(&assembly.packages[sibling].name, &assembly.version));
     }
     for module in modules(tree, contents)? {
@@ -95,8 +97,8 @@ pub(super) fn write(
             builder.requires(dependency(format!("pkgconfig({name}) {operator} {version}").trim_end()));
         }
     }
-    scripts(&mut builder, tree, package, contents, assembly.runs_ldconfig);
-    let files = Files::new(tree, package, contents, time);
+    scripts(&mut builder, staged, package, contents, assembly.runs_ldconfig);
+    let files = Files::new(tree, package, contents, &staged.attributes[number], time);
     files.add_to(&mut builder, tree, assembly.rpm_makes_users).map_err(&cannot)?;
     if files.are_large() {
         builder.requires(Dependency::rpmlib("LargeFiles", "4.12.0-1"));
@@ -172,7 +174,12 @@ fn noon(epoch: i64) -> Timestamp {
     Timestamp(u32::try_from(epoch.div_euclid(DAY) * DAY + DAY / 2).unwrap_or(0))
 }
 
-fn relations(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPackage, contents: &BTreeMap<String, Node>) {
+fn relations(
+    builder: &mut PackageBuilder,
+    staged: &Staged,
+    package: &AssembledPackage,
+    contents: &BTreeMap<String, Node>,
+) {
     for (tag, list) in &package.relations {
         for dependency in list.iter().map(|relation| dependency(relation)) {
             match tag.as_str() {
@@ -192,10 +199,10 @@ fn relations(builder: &mut PackageBuilder, tree: &Tree, package: &AssembledPacka
     if package.relations.values().flatten().any(|relation| relation.starts_with('(')) {
         builder.requires(Dependency::rpmlib("RichDependencies", "4.12.0-1"));
     }
-    for capability in rpm_requires(tree, contents) {
+    for capability in rpm_requires(&staged.tree, contents, &staged.private) {
         builder.requires(Dependency::any(capability));
     }
-    for capability in rpm_provides(tree, contents) {
+    for capability in rpm_provides(&staged.tree, contents, &staged.private) {
         builder.provides(Dependency::any(capability));
     }
 }
@@ -215,13 +222,15 @@ fn dependency(relation: &str) -> Dependency {
 
 fn scripts(
     builder: &mut PackageBuilder,
-    tree: &Tree,
+    staged: &Staged,
     package: &AssembledPackage,
     contents: &BTreeMap<String, Node>,
     runs_ldconfig: bool,
 ) {
-    let has_libraries = elves(tree, contents)
-        .any(|(path, content)| is_public(path) && content.elf.as_ref().is_some_and(|elf| elf.soname.is_some()));
+    let private = &staged.private;
+    let is_for_loader = |path: &str| private.is_searched(path) && !private.has(path);
+    let has_libraries = elves(&staged.tree, contents)
+        .any(|(path, content)| is_for_loader(path) && content.elf.as_ref().is_some_and(|elf| elf.soname.is_some()));
     // The text comes in `finish`: the crate would require a program called `<lua>`.
     if package.scriptlets.contains_key("pretrans") {
         builder.requires(Dependency::rpmlib("BuiltinLuaScripts", "4.2.2-1"));
@@ -249,6 +258,8 @@ fn scripts(
 struct Files<'a> {
     package: &'a AssembledPackage,
     contents: &'a BTreeMap<String, Node>,
+    /// What the recipe says of files, by path.
+    attributes: &'a BTreeMap<String, Attributes>,
     /// By path in the payload, which is what headers are sorted by.
     sources: HashMap<&'a str, (usize, &'a Content)>,
     /// How many files there are of a content that are alike in all else, too: hard links to each other.
@@ -267,9 +278,11 @@ impl<'a> Files<'a> {
         tree: &'a Tree,
         package: &'a AssembledPackage,
         contents: &'a BTreeMap<String, Node>,
+        attributes: &'a BTreeMap<String, Attributes>,
         time: Timestamp,
     ) -> Files<'a> {
-        let mut files = Files { package, contents, sources: HashMap::new(), links: HashMap::new(), time, size: 0 };
+        let mut files =
+            Files { package, contents, attributes, sources: HashMap::new(), links: HashMap::new(), time, size: 0 };
         for (path, node) in contents {
             match &node.kind {
                 NodeKind::File(content) => {
@@ -304,7 +317,7 @@ impl<'a> Files<'a> {
             match &node.kind {
                 NodeKind::Folder => {
                     let options = FileOptions::dir(path).permissions(permissions).modified_at(modified);
-                    builder.with_dir_entry(options)?;
+                    builder.with_dir_entry(given(options, self.attributes.get(path))?)?;
                 }
                 NodeKind::Symlink(target) => {
                     let options = FileOptions::symlink(path, target).modified_at(modified);
@@ -320,9 +333,15 @@ impl<'a> Files<'a> {
                     let source = &tree.contents[*content];
                     let text =
                         if is_read && source.size <= LARGEST_SYSUSERS { tree.read(*content)? } else { Vec::new() };
-                    builder.with_file_contents(text, marked(options, path, mark))?;
+                    let options = given(marked(options, path, mark), self.attributes.get(path))?;
+                    builder.with_file_contents(text, options)?;
                 }
             }
+        }
+        for (path, attributes) in ghosts(self.package) {
+            let permissions = u16::try_from(attributes.mode.unwrap_or(0o644)).unwrap_or(0o644);
+            let options = FileOptions::new(path).mode(FileMode::regular(permissions)).modified_at(self.time).ghost();
+            builder.with_ghost(given(options, Some(attributes))?)?;
         }
         for (name, link) in links(self.package) {
             let behind = format!("/etc/alternatives/{name}");
@@ -376,6 +395,21 @@ fn mark_by_place(path: &str) -> &'static str {
         return "license";
     }
     if DOCUMENTATION.iter().any(|folder| path.starts_with(folder)) { "doc" } else { "" }
+}
+
+/// Its owners and capabilities; the mode is that of the layout.
+fn given(mut options: FileOptionsBuilder, attributes: Option<&Attributes>) -> Result<FileOptionsBuilder, ::rpm::Error> {
+    let Some(Attributes { owner, group, capabilities, .. }) = attributes else { return Ok(options) };
+    if let Some(owner) = owner {
+        options = options.user(owner);
+    }
+    if let Some(group) = group {
+        options = options.group(group);
+    }
+    match capabilities {
+        Some(capabilities) => options.caps(capabilities),
+        None => Ok(options),
+    }
 }
 
 fn marked(options: FileOptionsBuilder, path: &str, mark: &str) -> FileOptionsBuilder {

@@ -1,4 +1,5 @@
 mod assigned;
+mod owned;
 mod property;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,9 @@ use super::*;
 use crate::artifact;
 use crate::distro::Payload;
 use crate::packaging::AssembledPackage;
-use crate::recipe::{Alternative, AlternativeLink, MaintainerScripts, PackageArch, Service, System};
+use crate::recipe::{
+    Alternative, AlternativeLink, MaintainerScripts, MultiArch, PackageArch, PrivateLibraries, Service, System,
+};
 
 /// A tar with entries under exactly these names, which tar's own writer would refuse.
 fn tar_of(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {
@@ -102,6 +105,7 @@ fn package(name: &str, patterns: &[&str]) -> AssembledPackage {
         section: "misc".to_owned(),
         group: "Applications/System".to_owned(),
         architecture: PackageArch::All,
+        multi_arch: Some(MultiArch::Foreign),
         patterns: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
         config_files: Vec::new(),
         relations: BTreeMap::new(),
@@ -135,6 +139,7 @@ fn assembly(format: Format, packages: Vec<AssembledPackage>) -> Assembly {
         changelog_version: "1.0-1".to_owned(),
         unit_folder: "usr/lib/systemd/system".to_owned(),
         whole: Vec::new(),
+        private_libraries: PrivateLibraries::Unsearched,
     }
 }
 

@@ -308,3 +308,23 @@ fn interpreter(start: &[u8]) -> Option<String> {
 fn shown(name: &[u8]) -> String {
     printable(&String::from_utf8_lossy(name)).chars().take(200).collect()
 }
+
+/// Files that are loaded, each content once for each path.
+pub(super) fn elves<'a>(
+    tree: &'a Tree,
+    contents: &'a BTreeMap<String, Node>,
+) -> impl Iterator<Item = (&'a str, &'a Content)> {
+    files(tree, contents).filter_map(|(path, _, content)| {
+        content.elf.as_ref().is_some_and(|elf| elf.is_loaded).then_some((path, content))
+    })
+}
+
+pub(super) fn files<'a>(
+    tree: &'a Tree,
+    contents: &'a BTreeMap<String, Node>,
+) -> impl Iterator<Item = (&'a str, &'a Node, &'a Content)> {
+    contents.iter().filter_map(|(path, node)| match node.kind {
+        NodeKind::File(content) => Some((path.as_str(), node, &tree.contents[content])),
+        _ => None,
+    })
+}

@@ -205,6 +205,21 @@ pub(crate) fn is_of_system(path: &str, libdir: &str) -> bool {
     of_libraries || OF_SYSTEM_SET.is_match(path)
 }
 
+/// Whether the loader looks for libraries in a directory without being told (ld.so(8); the triplets are Debian's): of what
+/// packages may use, as `packaging`'s `staged.awk` has it.
+pub(crate) fn is_searched_by_loader(folder: &str) -> bool {
+    let folder = folder.strip_prefix("/usr").unwrap_or(folder);
+    let Some(rest) = folder.strip_prefix("/lib") else { return false };
+    let rest = ["32", "64", "x32"].iter().find_map(|size| rest.strip_prefix(size)).unwrap_or(rest);
+    let mut parts = rest.split('/').skip(1).peekable();
+    parts.next_if(|part| part.find("-linux-gnu").is_some_and(|at| at > 0));
+    // Variants for newer processors.
+    if parts.next_if(|part| *part == "glibc-hwcaps").is_some() && parts.next().is_none_or(str::is_empty) {
+        return false;
+    }
+    (rest.is_empty() || rest.starts_with('/')) && parts.next().is_none()
+}
+
 /// Why a package may not put anything at this path (FHS 3.0; Debian Policy 9.1.1 and 9.1.2); `None` when it may.
 pub(crate) fn why_outside(path: &str) -> Option<&'static str> {
     const FORBIDDEN: &[(&str, &str)] = &[
@@ -233,6 +248,36 @@ pub(crate) fn why_outside(path: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_loaders_own_folders_are_known() {
+        for folder in [
+            "/lib",
+            "/usr/lib",
+            "/lib64",
+            "/usr/libx32",
+            "/usr/lib/x86_64-linux-gnu",
+            "/lib/arm-linux-gnueabihf",
+            "/usr/lib64/glibc-hwcaps/x86-64-v3",
+            "/usr/lib/x86_64-linux-gnu/glibc-hwcaps/x86-64-v3",
+        ] {
+            assert!(is_searched_by_loader(folder), "{folder}");
+        }
+        for folder in [
+            "",
+            "/usr",
+            "/opt/x/lib",
+            "/usr/lib/greet",
+            "/usr/libexec",
+            "/usr/lib/x86_64-linux-gnu/greet",
+            "/usr/lib/-linux-gnu",
+            "/usr/lib64/glibc-hwcaps",
+            "/usr/lib64/glibc-hwcaps/x86-64-v3/x",
+            "/usr/local/lib",
+        ] {
+            assert!(!is_searched_by_loader(folder), "{folder}");
+        }
+    }
 
     #[test]
     fn shared_directories_are_known_and_own_ones_are_not() {

@@ -171,6 +171,7 @@ pub(super) fn assembly(recipe: &Recipe, distro: &Distro, source_date_epoch: i64)
         runs_ldconfig: scriptlets::runs_ldconfig(distro),
         changelog_version: rpm::untagged_version(recipe),
         whole: recipe.build.strip.left_alone(),
+        private_libraries: recipe.build.private_libraries.clone(),
         unit_folder: match distro.format {
             Format::Deb => deb::unit_folder(distro).to_owned(),
             Format::Rpm => UNITS.trim_start_matches('/').to_owned(),
@@ -199,6 +200,7 @@ fn assembled(member: &Member<'_>, distro: &Distro, version: &str, environment: &
         section: member.section.to_owned(),
         group: style::group_of(distro, member).to_owned(),
         architecture: member.architecture,
+        multi_arch: member.multi_arch,
         patterns: member.files.to_vec(),
         config_files: member.config_files.to_vec(),
         relations,

@@ -33,6 +33,7 @@ pub(super) fn check(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         }
         config_files(recipe, &mut problems);
         alternatives(recipe, &mut problems);
+        attributes(recipe, distro.format, &mut problems);
         if distro.format == Format::Rpm {
             rpm_only(recipe, &mut problems);
         }
@@ -264,6 +265,34 @@ fn alternatives(recipe: &Recipe, problems: &mut Vec<String>) {
         for path in links.flat_map(|link| [&link.link, &link.path]) {
             if let Some(problem) = path_problem(path) {
                 problems.push(format!("[{place}.alternatives] `{path}` {problem}"));
+            }
+        }
+    }
+}
+
+fn attributes(recipe: &Recipe, format: Format, problems: &mut Vec<String>) {
+    let all = std::iter::once(("package".to_owned(), &recipe.package.system))
+        .chain(recipe.packages.iter().map(|(key, sub)| (format!("packages.{key}"), &sub.system)));
+    for (place, system) in all {
+        for (path, attributes) in &system.attributes {
+            let mut problem = |what: &str| problems.push(format!("[{place}.attributes.\"{path}\"] {what}"));
+            let expanded = path.replace("${libdir}", "/usr/lib");
+            if expanded.contains("${") {
+                problem("holds a variable other than ${libdir}");
+            } else if let Some(what) = path_problem(&expanded) {
+                problem(what);
+            }
+            if !attributes.ghost {
+                continue;
+            }
+            if format == Format::Deb {
+                problem(&format!(
+                    "ghost: a .deb cannot own a file that it does not hold: write [override.rpm.{place}.attributes.\"{path}\"], \
+                     and for the .deb a line in `tmpfiles`, or nothing"
+                ));
+            }
+            if path.contains(['*', '?', '$']) || attributes.capabilities.is_some() {
+                problem("ghost: name the one file that it is, and no capabilities: nothing matches what is not there");
             }
         }
     }

@@ -12,7 +12,9 @@ use super::contract::{self, Moment};
 use super::maintainer::{template_restart, template_stop};
 use super::members::{Member, assignment, members};
 use super::staged::dh_python;
-use super::system::{Choices, own_files, plain_units, service_choices};
+use super::system::{
+    ATTRIBUTE_FUNCTION, Choices, has_attributes, own_files, plain_units, service_choices, setcap_package,
+};
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
@@ -157,6 +159,12 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     files.push(executable(&format!("{SCRIPTS}/dwz"), include_str!("scripts/deb-dwz.sh")));
     files.push(executable(&format!("{SCRIPTS}/split"), include_str!("scripts/deb-split.sh")));
     files.push(executable(&format!("{SCRIPTS}/depends"), include_str!("scripts/deb-depends.sh")));
+    files.push(executable(&format!("{SCRIPTS}/private"), include_str!("scripts/deb-private.sh")));
+    if members.iter().any(|member| has_attributes(member.system)) {
+        let begin = format!("if [ \"$1\" = configure ]; then\n{ATTRIBUTE_FUNCTION}");
+        files.push(file(&format!("{SCRIPTS}/attributes-begin"), begin));
+        files.push(file(&format!("{SCRIPTS}/attributes-end"), "fi\n"));
+    }
     let environment = contract::environment(recipe, distro);
     for member in members {
         let own = own_files(member, Format::Deb).into_iter();
@@ -209,6 +217,9 @@ fn control(recipe: &Recipe, distro: &Distro, members: &[Member<'_>]) -> String {
             deb822::push(&mut text, "Section", member.section);
         }
         deb822::push(&mut text, "Architecture", architecture(member.architecture));
+        if let Some(multi_arch) = member.multi_arch {
+            deb822::push(&mut text, "Multi-Arch", multi_arch.as_str());
+        }
         relations(&mut text, recipe, member);
         if let Some(vendor) = &package.vendor {
             // No field of dpkg's own: it has to be told that binary packages have it (deb-src-control(5)).
@@ -233,6 +244,7 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
         depends.push("${shlibs:Depends}".to_owned());
     }
     depends.push("${misc:Depends}".to_owned());
+    depends.extend(setcap_package(member.system).map(str::to_owned));
     depends.push("${perl:Depends}".to_owned());
     depends.push("${pkgconfig:Depends}".to_owned());
     if dh_python(recipe).is_some() {
@@ -361,6 +373,10 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
         unharmed(&format!("{SCRIPTS}/dwz {trees}")),
         unharmed("dh_strip"),
     ));
+    rules.push_str("\n# Libraries that are the packages' own are nobody else's.\n");
+    for helper in ["dh_makeshlibs", "dh_shlibdeps"] {
+        rules.push_str(&format!("override_{helper}:\n\t{SCRIPTS}/private {helper} $(LIBDIR) {}\n", names.join(" ")));
+    }
     rules.push_str(
         "\n# Links stay what was installed, as in the other format: which style they have is the build's business.\n",
     );
@@ -382,6 +398,12 @@ fn services(members: &[Member<'_>]) -> String {
     let mut rules = "\noverride_dh_installsystemd:\n".to_owned();
     for member in members {
         let name = &member.name;
+        if has_attributes(member.system) {
+            rules.push_str(&format!(
+                "\tcat {SCRIPTS}/attributes-begin {STAGED_NOTES}/attributes.{name} {SCRIPTS}/attributes-end \
+                 >>debian/{name}.postinst.debhelper\n"
+            ));
+        }
         if member.scripts.post_install.is_some() {
             rules.push_str(&format!("\tcat {SCRIPTS}/{name}.postinst >>debian/{name}.postinst.debhelper\n"));
         }

@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::recipe::{Service, System};
+use crate::recipe::{Attributes, Service, System};
 
 use super::AssembledPackage;
 use super::contract::{self, Moment};
-use super::system::{is_template, restart_instances, service_choices, stop_instances, templates};
+use super::system::{
+    ATTRIBUTE_FUNCTION, is_template, restart_instances, service_choices, setcap_package, stop_instances, templates,
+};
+use super::text::quote;
 
 /// What the files of a package say that its scripts depend on.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub(crate) struct SystemFiles {
     /// Names of files of sysusers.d(5) and tmpfiles.d(5).
     pub(crate) sysusers: BTreeSet<String>,
     pub(crate) tmpfiles: BTreeSet<String>,
+    /// Files for which the recipe has an owner or capabilities, by path.
+    pub(crate) attributes: BTreeMap<String, Attributes>,
 }
 
 /// A unit's file, as far as packaging looks at it.
@@ -34,8 +39,8 @@ pub(crate) struct UnitFile {
 const SYSUSERS: &str = "systemd | systemd-standalone-sysusers | systemd-sysusers";
 
 /// What the scripts need of other packages.
-pub(crate) fn maintainer_depends(package: &AssembledPackage) -> Option<&'static str> {
-    makes_users(&package.system).then_some(SYSUSERS)
+pub(crate) fn maintainer_depends(package: &AssembledPackage) -> impl Iterator<Item = &'static str> {
+    makes_users(&package.system).then_some(SYSUSERS).into_iter().chain(setcap_package(&package.system))
 }
 
 /// The scripts by name, each a whole file.
@@ -114,6 +119,16 @@ fn postinst(package: &AssembledPackage, files: &SystemFiles, units: &[Unit<'_>])
              systemd-tmpfiles ${{DPKG_ROOT:+--root=\"$DPKG_ROOT\"}} --create{} >/dev/null || true\nfi\n",
             names(&files.tmpfiles)
         ));
+    }
+    if !files.attributes.is_empty() {
+        // From the inside out: who owns a folder may put something else in a file's place.
+        let calls = files.attributes.iter().rev().map(|(path, attributes)| {
+            let owners = attributes.owners().unwrap_or_else(|| "-".to_owned());
+            let capabilities = attributes.capabilities.as_deref().unwrap_or("-");
+            format!("    farm_attribute {owners} {} {}\n", quote(capabilities), quote(path))
+        });
+        let calls: String = calls.collect();
+        parts.push(format!("if [ \"$1\" = configure ]; then\n{ATTRIBUTE_FUNCTION}{calls}fi\n"));
     }
     let at_configure = package.maintainer_scripts.post_install.as_ref();
     parts.extend(at_configure.map(|script| recipe(package, script, Moment::PostInstall)));

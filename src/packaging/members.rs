@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::target_recipe::TargetRecipe;
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
+use crate::recipe::{MaintainerScripts, MultiArch, PackageArch, PrivateLibraries, Recipe, Relations, System};
 use crate::types::Format;
 
 use super::system::{UNITS, own_files};
@@ -19,6 +19,7 @@ pub(super) struct Member<'a> {
     /// RPM group.
     pub(super) group: &'a str,
     pub(super) architecture: PackageArch,
+    pub(super) multi_arch: Option<MultiArch>,
     /// Patterns; when the main package has none, it gets what no pattern takes.
     pub(super) files: &'a [String],
     /// Meant to have no files.
@@ -39,6 +40,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
         section: &main.section,
         group: main.group.as_deref().unwrap_or(group(&main.section)),
         architecture: main.architecture,
+        multi_arch: main.multi_arch,
         files: &main.files,
         is_empty: main.is_empty,
         config_files: &main.config_files,
@@ -66,6 +68,7 @@ pub(super) fn members(recipe: &Recipe, format: Format) -> Vec<Member<'_>> {
             section: sub.section.as_deref().unwrap_or(section),
             group: sub.group.as_deref().unwrap_or(group(sub.section.as_deref().unwrap_or(section))),
             architecture: sub.architecture.unwrap_or(main.architecture),
+            multi_arch: sub.multi_arch,
             files: &sub.files,
             is_empty: sub.files.is_empty(),
             config_files: &sub.config_files,
@@ -138,6 +141,11 @@ pub(super) fn assignment(recipe: &Recipe, members: &[Member<'_>], format: Format
     let mut text = "# What is in which package; assign.awk says how these lines are read.\n".to_owned();
     let main = &recipe.package.name;
     recipe.build.strip.left_alone().iter().for_each(|pattern| text.push_str(&format!("{main} whole {pattern}\n")));
+    let private = &recipe.build.private_libraries;
+    private.named().iter().for_each(|pattern| text.push_str(&format!("{main} private {pattern}\n")));
+    if *private == PrivateLibraries::None {
+        text.push_str(&format!("{main} public\n"));
+    }
     for member in members {
         let name = &member.name;
         let mut line = |kind: &str, what: &str| text.push_str(&format!("{name} {kind} {what}\n"));
@@ -152,6 +160,18 @@ pub(super) fn assignment(recipe: &Recipe, members: &[Member<'_>], format: Format
                 if format == Format::Rpm {
                     line("behind", &format!("{name} {}", link.path));
                 }
+            }
+        }
+        for (path, attributes) in &member.system.attributes {
+            let mode = attributes.mode.map_or("-".to_owned(), |mode| format!("{mode:04o}"));
+            let owners = attributes.owners().map_or("- -".to_owned(), |owners| owners.replace(':', " "));
+            let capabilities = attributes
+                .capabilities
+                .as_ref()
+                .map_or("-".to_owned(), |words| words.split_whitespace().collect::<Vec<_>>().join("|"));
+            match attributes.ghost {
+                true => line("ghost", &format!("{mode} {owners} {path}")),
+                false => line("attributes", &format!("{mode} {owners} {capabilities} {path}")),
             }
         }
         own_files(member, format)

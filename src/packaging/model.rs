@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::distro::{Distro, Payload};
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, System};
+use crate::recipe::{MaintainerScripts, MultiArch, PackageArch, PrivateLibraries, Recipe, System};
 use crate::types::{Address, Format, SharedText};
 
 /// The unprivileged user that builds: fixed, so that sources can be uploaded with its numeric owner.
@@ -357,6 +357,7 @@ pub(crate) struct Assembly {
     pub(crate) unit_folder: String,
     /// Patterns of files that are not stripped.
     pub(crate) whole: Vec<String>,
+    pub(crate) private_libraries: PrivateLibraries,
 }
 /// One package.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -368,6 +369,7 @@ pub(crate) struct AssembledPackage {
     pub(crate) section: String,
     pub(crate) group: String,
     pub(crate) architecture: PackageArch,
+    pub(crate) multi_arch: Option<MultiArch>,
     /// Which files it gets; when the main package has none, it gets what no pattern takes.
     pub(crate) patterns: Vec<String>,
     pub(crate) config_files: Vec<String>,

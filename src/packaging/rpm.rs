@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::distro::Distro;
+use crate::formats::folders;
 use crate::recipe::{Environment, EnvironmentOrigin, PackageArch, Recipe, Relations};
 use crate::types::{Format, SharedText};
 
@@ -198,7 +199,10 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
          # Names of files are bytes; whether they are good ones is for whoever looks at the finished package.\n\
          %global _invalid_encoding_terminates_build 0\n\n\
          # A main package all of whose files went to others is no mistake.\n\
-         %global _empty_manifest_terminate_build 0\n\n",
+         %global _empty_manifest_terminate_build 0\n\n\
+         # Libraries that are the packages' own are nobody else's. Which those are is known when all is installed.\n\
+         %define __provides_exclude_from %(cat %{{_builddir}}/%{{?buildsubdir}}/farm-staged/private-paths)\n\
+         %define __requires_exclude %(cat %{{_builddir}}/%{{?buildsubdir}}/farm-staged/private-names)\n\n",
         spec::value(&package.name)
     );
     tag(&mut spec, "Name", &package.name);
@@ -409,9 +413,16 @@ fn libraries_behind_links(spec: &mut String, recipe: &Recipe, members: &[Member<
     }
 }
 
-/// A package gets libraries by a pattern, or because another one takes the links to them and nobody the libraries.
+/// A package gets libraries by a pattern, or because another one takes the links to them and nobody the libraries. Those
+/// that the loader does not look for are nothing to tell it of.
 fn ships_libraries(members: &[Member<'_>], index: usize) -> bool {
-    let takes = |member: &Member<'_>, end: &str| member.files.iter().any(|pattern| pattern.contains(end));
+    let is_looked_for = |pattern: &str| {
+        let folder = pattern.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folder.contains(['*', '?', '$']) || folders::is_searched_by_loader(folder)
+    };
+    let takes = |member: &Member<'_>, end: &str| {
+        member.files.iter().any(|pattern| pattern.contains(end) && is_looked_for(pattern))
+    };
     if index > 0 {
         return takes(&members[index], ".so.");
     }

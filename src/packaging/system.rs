@@ -22,6 +22,30 @@ pub(super) struct OwnFile {
     pub(super) content: String,
 }
 
+/// The function that gives files away and sets their capabilities, in dpkg's `postinst`: an .rpm says both in its header. What
+/// the administrator says by dpkg-statoverride(1) stays (Debian Policy 10.9). Neither survives `chown`: not the bits for other
+/// users, nor capabilities.
+pub(super) const ATTRIBUTE_FUNCTION: &str = "    # farm_attribute OWNER:GROUP CAPABILITIES PATH\n    \
+    farm_attribute() {\n        \
+    [ -e \"$3\" ] && [ ! -L \"$3\" ] || return 0\n        \
+    if [ \"$1\" != - ] && ! dpkg-statoverride --list \"$3\" >/dev/null; then\n            \
+    farm_mode=$(stat -c %a -- \"$3\")\n            \
+    chown -h -- \"$1\" \"$3\"\n            \
+    chmod -- \"$farm_mode\" \"$3\"\n        \
+    fi\n        \
+    [ \"$2\" = - ] || setcap \"$2\" \"$3\"\n    \
+    }\n";
+
+/// Whether `postinst` of a .deb has something to do with files.
+pub(super) fn has_attributes(system: &System) -> bool {
+    system.attributes.values().any(|one| one.owners().is_some() || one.capabilities.is_some())
+}
+
+/// The package with setcap(8), where capabilities are set.
+pub(super) fn setcap_package(system: &System) -> Option<&'static str> {
+    system.attributes.values().any(|one| one.capabilities.is_some()).then_some("libcap2-bin")
+}
+
 pub(super) fn own_files(member: &Member<'_>, format: Format) -> Vec<OwnFile> {
     let (name, system) = (&member.name, member.system);
     let sysusers =

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::*;
 use crate::distro::{Bootstrap, Catalogue, Payload, RpmFacts, Security};
 use crate::recipe::{
-    Alternative, AlternativeLink, Build, MaintainerScripts, Origin, Package, PackageArch, Packaging as OwnPackaging,
-    Patch, RecipeLimits, Relations, Service, Source, Strip, SubPackage, System, SystemUser, Test,
+    Alternative, AlternativeLink, Attributes, Build, MaintainerScripts, MultiArch, Origin, Package, PackageArch,
+    Packaging as OwnPackaging, Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, Strip, SubPackage,
+    System, SystemUser, Test,
 };
 use crate::types::{Arch, PackageManager};
 
@@ -71,6 +72,7 @@ fn recipe() -> Recipe {
         section: None,
         group: None,
         architecture: None,
+        multi_arch: Some(MultiArch::Same),
         files: strings(&["/usr/include/**", "${libdir}/*.so"]),
         config_files: vec![],
         relations: Relations { requires: strings(&["pkg (= ${self-version})"]), ..Relations::default() },
@@ -93,6 +95,7 @@ fn recipe() -> Recipe {
             section: "libs".to_owned(),
             group: None,
             architecture: PackageArch::Any,
+            multi_arch: Some(MultiArch::Allowed),
             relations: Relations {
                 requires: strings(&["foo >= 1.2", "bar (<< 3)"]),
                 recommends: strings(&["aa | bb"]),
@@ -132,6 +135,7 @@ fn recipe() -> Recipe {
             install: Some("make install".to_owned()),
             network: false,
             strip: Strip::All,
+            private_libraries: PrivateLibraries::And(strings(&["${libdir}/libpkgown.so.1"])),
         },
         environment: None,
         packages: BTreeMap::from([("dev".to_owned(), sub)]),
@@ -141,6 +145,12 @@ fn recipe() -> Recipe {
         parameters: BTreeMap::new(),
         variant: BTreeMap::from([("ssl-kind".to_owned(), "open".to_owned())]),
     }
+}
+
+/// What a file has that is not for all to read.
+fn for_the_daemon() -> Attributes {
+    let capabilities = Some("cap_net_raw=ep  cap_chown=i".to_owned());
+    Attributes { mode: Some(0o640), group: Some("pkgd".to_owned()), capabilities, ..Attributes::default() }
 }
 
 /// A daemon with all that a package can ask of the system.
@@ -179,6 +189,7 @@ fn daemon() -> Recipe {
             },
         )]),
         former_links: BTreeMap::new(),
+        attributes: BTreeMap::from([("/opt/pkg/*.conf".to_owned(), for_the_daemon())]),
     };
     recipe
 }
@@ -432,6 +443,13 @@ fn what_a_format_cannot_say_is_a_problem() {
     problem(Deb, |r| r.package.relations.requires = strings(&["pkgconfig(x)"]), "[package] requires: `pkgconfig(x)`");
     problem(Rpm, |r| r.build.requires = strings(&["foo [amd64]"]), "[build] requires: `foo [amd64]`");
     problem(Deb, |r| r.package.summary = " .".to_owned(), "summary is empty");
+    let said = |path: &'static str, ghost| {
+        let attributes = Attributes { ghost, ..Attributes::default() };
+        move |r: &mut Recipe| r.package.system.attributes = BTreeMap::from([(path.to_owned(), attributes)])
+    };
+    problem(Deb, said("/var/log/pkg.log", true), "[override.rpm.package.attributes.\"/var/log/pkg.log\"]");
+    problem(Rpm, said("/var/log/*.log", true), "name the one file that it is");
+    problem(Rpm, said("/home/x", false), "is outside of /usr");
     let replaces = |name: &'static str| move |r: &mut Recipe| r.package.relations.replaces = strings(&[name]);
     for format in [Deb, Rpm] {
         problem(format, replaces("pkg"), "`pkg` is a package of this recipe, and would be removed");

@@ -57,6 +57,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "section",
         "group",
         "architecture",
+        "multi-arch",
         "requires",
         "recommends",
         "suggests",
@@ -71,6 +72,7 @@ pub(crate) static PACKAGE: Schema = Schema {
         "tmpfiles",
         "alternatives",
         "former-links",
+        "attributes",
         "changelog",
         "date",
         "scripts",
@@ -83,6 +85,8 @@ pub(crate) static ALTERNATIVE: Schema =
     Schema { title: "[package.alternatives.NAME]", keys: &["link", "path", "priority", "dependents"] };
 pub(crate) static ALTERNATIVE_LINK: Schema =
     Schema { title: "[package.alternatives.NAME.dependents.NAME]", keys: &["link", "path"] };
+pub(crate) static ATTRIBUTES: Schema =
+    Schema { title: "[package.attributes.PATH]", keys: &["mode", "owner", "group", "capabilities", "ghost"] };
 /// What a value may be taken from: the tables that stand in place of it.
 pub(crate) static VERSION: Schema = Schema { title: "[package.version]", keys: &["from", "file", "tags", "suffix"] };
 pub(crate) static CHANGELOG: Schema = Schema { title: "[package.changelog]", keys: &["from", "file"] };
@@ -114,8 +118,10 @@ pub(crate) static SOURCE: Schema = Schema {
     ],
 };
 pub(crate) static MODULES: Schema = Schema { title: "[modules]", keys: &["cargo", "go", "npm", "pip"] };
-pub(crate) static BUILD: Schema =
-    Schema { title: "[build]", keys: &["requires", "env", "build", "check", "install", "network", "strip"] };
+pub(crate) static BUILD: Schema = Schema {
+    title: "[build]",
+    keys: &["requires", "env", "build", "check", "install", "network", "strip", "private-libraries"],
+};
 pub(crate) static ENVIRONMENT: Schema =
     Schema { title: "[environment]", keys: &["image", "distro", "dockerfile", "context", "target", "args", "tools"] };
 pub(crate) static SUB_PACKAGE: Schema = Schema {
@@ -127,6 +133,7 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "section",
         "group",
         "architecture",
+        "multi-arch",
         "files",
         "config-files",
         "requires",
@@ -141,6 +148,7 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
         "tmpfiles",
         "alternatives",
         "former-links",
+        "attributes",
         "scripts",
     ],
 };
@@ -156,7 +164,7 @@ pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
 }
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 15] = [
+pub(crate) static PLACES: [&Schema; 16] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
@@ -172,6 +180,7 @@ pub(crate) static PLACES: [&Schema; 15] = [
     &USER,
     &ALTERNATIVE,
     &ALTERNATIVE_LINK,
+    &ATTRIBUTES,
 ];
 
 /// What other packaging tools call these things, with the table where that is not the one it stands in.

@@ -54,6 +54,8 @@ pub(crate) struct Package {
     /// RPM group.
     pub(crate) group: Option<String>,
     pub(crate) architecture: PackageArch,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) multi_arch: Option<MultiArch>,
     pub(crate) relations: Relations,
     /// What the main package takes, as in [`SubPackage::files`]; empty: all that no other package takes.
     pub(crate) files: Vec<String>,
@@ -80,6 +82,28 @@ pub(crate) enum PackageArch {
     Any,
     /// Built once: `Architecture: all`, `BuildArch: noarch`.
     All,
+}
+
+/// How a .deb stands to packages of other architectures (deb-control(5)); .rpm files have no such field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MultiArch {
+    /// Installed beside itself for another architecture.
+    Same,
+    /// Serves packages of all architectures.
+    Foreign,
+    /// Serves them where they ask for it: `python3:any`.
+    Allowed,
+}
+
+impl MultiArch {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            MultiArch::Same => "same",
+            MultiArch::Foreign => "foreign",
+            MultiArch::Allowed => "allowed",
+        }
+    }
 }
 
 /// Relations to other packages, in the words and version syntax of the target's format:
@@ -114,6 +138,8 @@ pub(crate) struct SubPackage {
     pub(crate) section: Option<String>,
     pub(crate) group: Option<String>,
     pub(crate) architecture: Option<PackageArch>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) multi_arch: Option<MultiArch>,
     /// Glob patterns over the staged tree, absolute: `/usr/include/**`. `${libdir}` is the target's library folder.
     pub(crate) files: Vec<String>,
     pub(crate) config_files: Vec<String>,
@@ -241,6 +267,35 @@ pub(crate) struct Build {
     pub(crate) network: bool,
     #[serde(skip_serializing_if = "Strip::is_usual")]
     pub(crate) strip: Strip,
+    #[serde(skip_serializing_if = "PrivateLibraries::is_usual")]
+    pub(crate) private_libraries: PrivateLibraries,
+}
+
+/// Which shared libraries are the packages' own: others neither link to them nor depend on them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PrivateLibraries {
+    /// Those in folders where the loader does not look by itself.
+    #[default]
+    Unsearched,
+    /// These patterns' libraries, too.
+    And(Vec<String>),
+    /// None is: other packages find those in unusual folders as well.
+    None,
+}
+
+impl PrivateLibraries {
+    fn is_usual(&self) -> bool {
+        *self == PrivateLibraries::Unsearched
+    }
+
+    /// The patterns of private libraries in folders where the loader looks.
+    pub(crate) fn named(&self) -> &[String] {
+        match self {
+            PrivateLibraries::And(patterns) => patterns,
+            PrivateLibraries::Unsearched | PrivateLibraries::None => &[],
+        }
+    }
 }
 
 /// Which programs and libraries lose their symbols. Files with something behind their ELF image never do.
@@ -442,6 +497,30 @@ pub(crate) struct System {
     /// Where earlier versions had links and this one has folders: what each link led to, by its path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) former_links: BTreeMap<String, String>,
+    /// What installed files have in the packages, by path or glob.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) attributes: BTreeMap<String, Attributes>,
+}
+
+/// What an installed file, or each of those that a glob matches, has in its package; what is none is as it was installed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
+pub(crate) struct Attributes {
+    /// Permission bits.
+    pub(crate) mode: Option<u32>,
+    pub(crate) owner: Option<String>,
+    pub(crate) group: Option<String>,
+    /// Words of cap_from_text(3): `cap_net_raw,cap_net_admin=ep`.
+    pub(crate) capabilities: Option<String>,
+    /// rpm: nobody installs it, and the package owns it: `%ghost`.
+    pub(crate) ghost: bool,
+}
+
+impl Attributes {
+    /// `greetd:greeters`; none where neither is said.
+    pub(crate) fn owners(&self) -> Option<String> {
+        let name = |name: &Option<String>| name.as_deref().unwrap_or("root").to_owned();
+        (self.owner.is_some() || self.group.is_some()).then(|| format!("{}:{}", name(&self.owner), name(&self.group)))
+    }
 }
 
 /// What is done with a unit; where a choice is `None`, the distribution's own policy holds.

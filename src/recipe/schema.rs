@@ -5,8 +5,9 @@
 use serde_json::{Map, Value, json};
 
 use super::keys::{
-    ALTERNATIVE, ALTERNATIVE_LINK, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, MODULES, OVERRIDE,
-    PACKAGE, PACKAGING, PARAMETER, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER, VERSION,
+    ALTERNATIVE, ALTERNATIVE_LINK, ATTRIBUTES, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, MODULES,
+    OVERRIDE, PACKAGE, PACKAGING, PARAMETER, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER,
+    VERSION,
 };
 
 /// What a key holds.
@@ -58,6 +59,7 @@ pub(crate) struct Described {
 }
 
 const ARCHITECTURE: Shape = OneOf(&["any", "all"]);
+const MULTI_ARCH: Shape = OneOf(&["same", "foreign", "allowed"]);
 
 pub(crate) static DESCRIBED: &[Described] = &[
     Described {
@@ -123,6 +125,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("section", Text, "Debian section; `misc` when there is none."),
             ("group", Text, "RPM group; only openSUSE and old tools look at it."),
             ("architecture", ARCHITECTURE, "`all` is built once per distribution and installs everywhere."),
+            ("multi-arch", MULTI_ARCH, "How a .deb stands to packages of other architectures."),
             ("requires", Texts, "Packages that must be installed, beside the libraries that are found by themselves."),
             ("recommends", Texts, "Packages that are usually wanted beside it."),
             ("suggests", Texts, "Packages that may be of use beside it."),
@@ -137,6 +140,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
             ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
+            ("attributes", Named(&ATTRIBUTES), "Modes, owners and capabilities of installed files, by path or glob."),
             ("changelog", Table(&CHANGELOG), "What the packages' changelogs say of this version."),
             (
                 "date",
@@ -242,6 +246,19 @@ pub(crate) static DESCRIBED: &[Described] = &[
         required: &["link", "path"],
     },
     Described {
+        schema: &ATTRIBUTES,
+        name: "attributes",
+        meaning: "What an installed file has in the packages, by its path or a glob.",
+        keys: &[
+            ("mode", Text, "Permissions in octal: `0640`."),
+            ("owner", Text, "The user that it belongs to; root when there is none."),
+            ("group", Text, "The group that it belongs to; root when there is none."),
+            ("capabilities", Text, "As cap_from_text(3) has them: `cap_net_bind_service=ep`."),
+            ("ghost", Boolean, "Of .rpm files: a file that is made later, and that the package owns."),
+        ],
+        required: &[],
+    },
+    Described {
         schema: &SOURCE,
         name: "source",
         meaning: "One of: url (or urls) and sha256; path; git and commit; file and text.",
@@ -278,6 +295,11 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("install", TextOr(&SCRIPT_FILE), "Installs below $DESTDIR."),
             ("network", Boolean, "Leaves the network on while building."),
             ("strip", BooleanOrTexts, "Whether symbols leave the packages; patterns name files that stay as they are."),
+            (
+                "private-libraries",
+                BooleanOrTexts,
+                "Whether libraries that the loader does not find by itself are the packages' own; patterns name others that are.",
+            ),
         ],
         required: &[],
     },
@@ -319,6 +341,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("section", Text, "Debian section; that of [package] unless given."),
             ("group", Text, "RPM group; that of [package] unless given."),
             ("architecture", ARCHITECTURE, "That of [package] unless given."),
+            ("multi-arch", MULTI_ARCH, "How a .deb stands to packages of other architectures."),
             ("files", Texts, "Absolute paths and globs: `*` within a folder, `**` across folders; `${libdir}`."),
             ("config-files", Texts, "Absolute paths of files that users edit."),
             ("requires", Texts, "Packages that must be installed; `${self-version}` is the version of this build."),
@@ -333,6 +356,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
             ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
+            ("attributes", Named(&ATTRIBUTES), "Modes, owners and capabilities of installed files, by path or glob."),
             ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
         ],
         required: &["files"],

@@ -15,8 +15,8 @@ use super::relations::{self, Reader};
 use super::system::read_system;
 use super::values::{self, NameRule};
 use super::{
-    Build, Ecosystem, FromProject, MaintainerScripts, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch,
-    Recipe, RecipeLimits, Series, Source, Strip, SubPackage, Test,
+    Build, Ecosystem, FromProject, MaintainerScripts, MultiArch, Origin, OwnPackaging, Package, PackageArch, Packaging,
+    Patch, PrivateLibraries, Recipe, RecipeLimits, Series, Source, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -213,6 +213,7 @@ fn read_package(
             .map_or_else(|| "misc".to_owned(), |text| text.value.to_owned()),
         group: section.line("group").map(|text| text.value.to_owned()),
         architecture,
+        multi_arch: read_multi_arch(section, architecture, relations.format),
         relations: Reader { for_all: architecture == PackageArch::All, ..relations }.read(section),
         files: section.strings("files", values::installed_path),
         is_empty: section.is_empty_array("files"),
@@ -275,6 +276,32 @@ fn read_architecture(section: &Section<'_>) -> Option<PackageArch> {
             None
         }
     }
+}
+
+/// `format`: that of the target, if farm writes its packaging.
+fn read_multi_arch(section: &Section<'_>, architecture: PackageArch, format: Option<Format>) -> Option<MultiArch> {
+    let text = section.line("multi-arch")?;
+    let Some(known) =
+        [MultiArch::Same, MultiArch::Foreign, MultiArch::Allowed].into_iter().find(|one| one.as_str() == text.value)
+    else {
+        let label = match nearest(text.value, ["same", "foreign", "allowed"]) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => "must be \"same\", \"foreign\" or \"allowed\"".to_owned(),
+        };
+        let help = "\"same\" is installed beside itself for another architecture, \"foreign\" serves packages of all of \
+                    them, \"allowed\" those that ask for it by `:any`";
+        section.problems.add("`multi-arch` is no word of deb-control(5)", text.span, label, Some(help.to_owned()));
+        return None;
+    };
+    if known == MultiArch::Same && architecture == PackageArch::All && format == Some(Format::Deb) {
+        section.problems.add(
+            format!("`multi-arch` in {} does not go with its architecture", section.title),
+            text.span,
+            "dpkg installs no package for all architectures beside itself",
+            Some("\"foreign\" lets packages of every architecture depend on it".to_owned()),
+        );
+    }
+    Some(known)
 }
 
 fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
@@ -454,33 +481,51 @@ fn read_build(section: &Section<'_>) -> Build {
         check: section.script("check"),
         install: section.script("install"),
         network: section.boolean("network").unwrap_or(false),
-        strip: read_strip(section),
+        strip: match boolean_or_patterns(
+            section,
+            "strip",
+            "name the files that are left as they are: strip = [\"/usr/bin/app\"]",
+        ) {
+            Some(Choice::Only(patterns)) => Strip::Except(patterns),
+            Some(Choice::No) => Strip::None,
+            None => Strip::All,
+        },
+        private_libraries: match boolean_or_patterns(
+            section,
+            "private-libraries",
+            "name the libraries or their folders: private-libraries = [\"${libdir}/libown.so.1\"]",
+        ) {
+            Some(Choice::Only(patterns)) => PrivateLibraries::And(patterns),
+            Some(Choice::No) => PrivateLibraries::None,
+            None => PrivateLibraries::Unsearched,
+        },
     }
 }
 
-/// `strip = false`, or the files that are left alone.
-fn read_strip(section: &Section<'_>) -> Strip {
-    match section.table.get("strip").map(|entry| &entry.node.value) {
-        Some(Value::Array(_)) => match section.strings("strip", values::installed_path) {
-            patterns if patterns.is_empty() => Strip::All,
-            patterns => Strip::Except(patterns),
-        },
-        Some(Value::Boolean(_)) => match section.boolean("strip") {
-            Some(false) => Strip::None,
-            _ => Strip::All,
-        },
-        Some(other) => {
-            let kind = other.kind();
-            let span = section.table.get("strip").map_or(0..0, |entry| entry.node.span.clone());
-            section.problems.add(
-                "`strip` must be true, false, or an array of patterns",
-                &span,
-                format!("this is {kind}"),
-                Some("name the files that are left as they are: strip = [\"/usr/bin/app\"]".to_owned()),
-            );
-            Strip::All
+/// What stands in place of `true`, which is the default: `false`, or patterns.
+enum Choice {
+    No,
+    Only(Vec<String>),
+}
+
+/// None where the key says nothing else than its default.
+fn boolean_or_patterns(section: &Section<'_>, key: &'static str, help: &str) -> Option<Choice> {
+    let entry = section.table.get(key)?;
+    match &entry.node.value {
+        Value::Array(_) => {
+            let patterns = section.strings(key, values::installed_path);
+            (!patterns.is_empty()).then_some(Choice::Only(patterns))
         }
-        None => Strip::All,
+        Value::Boolean(_) => (section.boolean(key) == Some(false)).then_some(Choice::No),
+        other => {
+            section.problems.add(
+                format!("`{key}` must be true, false, or an array of patterns"),
+                &entry.node.span,
+                format!("this is {}", other.kind()),
+                Some(help.to_owned()),
+            );
+            None
+        }
     }
 }
 
@@ -522,7 +567,7 @@ fn read_packages(
         }
         section.require(&["files"]);
         let architecture = read_architecture(&section);
-        let for_all = architecture.unwrap_or(package.architecture) == PackageArch::All;
+        let built_for = architecture.unwrap_or(package.architecture);
         let sub_package = SubPackage {
             name: name.map(|text| text.value.to_owned()),
             summary: section.line("summary").map(|text| text.value.to_owned()),
@@ -530,9 +575,10 @@ fn read_packages(
             section: section.checked_line("section", values::section).map(|text| text.value.to_owned()),
             group: section.line("group").map(|text| text.value.to_owned()),
             architecture,
+            multi_arch: read_multi_arch(&section, built_for, relations.format),
             files: section.strings("files", values::installed_path),
             config_files: section.strings("config-files", values::installed_path),
-            relations: Reader { for_all, ..relations }.read(&section),
+            relations: Reader { for_all: built_for == PackageArch::All, ..relations }.read(&section),
             system: read_system(&section),
             scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]")),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::document::{Table, Value};
 use super::keys::{self, Schema};
-use super::model::{Alternative, AlternativeLink, Service, System, SystemUser};
+use super::model::{Alternative, AlternativeLink, Attributes, Service, System, SystemUser};
 use super::reader::Section;
 use super::values::{self, Check, Complaint};
 
@@ -25,7 +25,19 @@ pub(crate) fn read_system(section: &Section<'_>) -> System {
             .map(|(name, alternative)| (name.to_owned(), read_alternative(&alternative)))
             .collect(),
         former_links: read_former_links(section),
+        attributes: named(section, "attributes", "\"/usr/bin/greet\"", &keys::ATTRIBUTES, values::installed_path)
+            .into_iter()
+            .map(|(path, attributes)| (path.trim_end_matches('/').to_owned(), read_attributes(&attributes)))
+            .collect(),
     }
+}
+
+fn read_attributes(section: &Section<'_>) -> Attributes {
+    let name = |key| section.checked_line(key, values::system_name).map(|text| text.value.to_owned());
+    let mode = section.checked_line("mode", mode).and_then(|text| u32::from_str_radix(text.value, 8).ok());
+    let capabilities = section.checked_line("capabilities", capabilities).map(|text| text.value.trim().to_owned());
+    let (owner, group) = (name("owner"), name("group"));
+    Attributes { mode, owner, group, capabilities, ghost: section.boolean("ghost").unwrap_or(false) }
 }
 
 fn read_former_links(section: &Section<'_>) -> BTreeMap<String, String> {
@@ -207,6 +219,36 @@ fn alternative_name(value: &str) -> Check {
     }
 }
 
+fn mode(value: &str) -> Check {
+    let is_octal = (3..=4).contains(&value.len()) && value.chars().all(|c| matches!(c, '0'..='7'));
+    match is_octal {
+        true => Ok(()),
+        false => Err(Complaint::new("is no mode", "three or four octal digits, such as \"0640\"")),
+    }
+}
+
+/// What setcap(8) and rpm's `%caps` both take (cap_from_text(3)).
+fn capabilities(value: &str) -> Check {
+    let is_name = |name: &str| {
+        name.strip_prefix("cap_")
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    };
+    let is_clause = |clause: &str| {
+        clause.split_once(['=', '+']).is_some_and(|(names, flags)| {
+            names.split(',').all(is_name) && !flags.is_empty() && flags.chars().all(|c| matches!(c, 'e' | 'i' | 'p'))
+        })
+    };
+    match !value.trim().is_empty() && value.split_whitespace().all(is_clause) {
+        true => Ok(()),
+        false => {
+            Err(Complaint::new("are no capabilities of a file", "names and flags, such as \"cap_net_bind_service=ep\"")
+                .help(
+                    "names are those of capabilities(7), several are joined by a comma; flags are of `e`, `i` and `p`",
+                ))
+        }
+    }
+}
+
 /// One line of tmpfiles.d(5), as far as a mistake in it can be told without systemd.
 fn tmpfiles_line(value: &str) -> Check {
     let help = "TYPE PATH MODE USER GROUP AGE ARGUMENT, of which the end may be left out: \"d /run/greetd 0755 greetd \
@@ -260,6 +302,10 @@ mod tests {
 
     #[test]
     fn nothing_gets_out_of_its_field() {
+        good(mode, &["0640", "755", "4755"]);
+        bad(mode, &["", "64", "0o640", "0888", "u=rw", "00640"]);
+        good(capabilities, &["cap_net_raw=ep", "cap_net_raw,cap_net_admin+ep cap_chown=i"]);
+        bad(capabilities, &["", "cap_net_raw", "net_raw=ep", "cap_=e", "cap_net_raw=x", "cap_net_raw=", "cap_x=e;id"]);
         good(user_comment, &["Greeting daemon"]);
         bad(user_comment, &["a:b", "a\"b", "100%", "a\\b"]);
         good(alternative_name, &["greet", "greet.1.gz", "c++"]);

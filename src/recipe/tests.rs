@@ -94,6 +94,18 @@ fn a_relation_that_a_format_cannot_write_is_told_at_its_line() {
 }
 
 #[test]
+fn a_package_for_all_architectures_is_installed_once() {
+    let text = MINIMAL.replace("[build]", "architecture = 'all'\nmulti-arch = 'same'\n[build]");
+    let found = target_problems(&text, "debian-12/amd64");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, "`multi-arch` in [package] does not go with its architecture");
+    // It says nothing of an .rpm.
+    resolved(&recipe(&text), "fedora-43/amd64");
+    let [problem] = &problems(&text.replace("'same'", "'freign'"))[..] else { panic!("one problem") };
+    assert_eq!(problem.label, "did you mean \"foreign\"?");
+}
+
+#[test]
 fn an_empty_table_of_an_override_takes_away_and_never_does_nothing() {
     let tables = "[package.alternatives.x]\nlink = '/usr/bin/x'\npath = '/usr/bin/y'\npriority = 1\n\n[packages.doc]\nfiles = ['/usr/share/doc/**']\n";
     let text = |over: &str| format!("{MINIMAL}\n{tables}\n{over}");
@@ -238,6 +250,10 @@ summary = "headers"
 files = ["/usr/include/**", "${{libdir}}/*.so"]
 requires = ["hello"]
 section = "libdevel"
+multi-arch = "same"
+[packages.dev.attributes."/usr/include/own.h"]
+mode = "0640"
+group = "adm"
 [packages.dev.scripts]
 post-install = "true"
 [matrix]
@@ -258,7 +274,7 @@ timeout = "90 min"
 stall = 60
 log = 1048576
 "#,
-        MINIMAL.replace("[build]", "config-files = ['/etc/hello']\ndate = 2026-11-22\n[package.scripts]\npre-remove = 'x'\n[build]\nenv = { CFLAGS = '-O2' }\ncheck = 'make check'\nnetwork = true"),
+        MINIMAL.replace("[build]", "config-files = ['/etc/hello']\ndate = 2026-11-22\n[package.scripts]\npre-remove = 'x'\n[build]\nenv = { CFLAGS = '-O2' }\ncheck = 'make check'\nnetwork = true\nprivate-libraries = ['/usr/lib/libown.so']"),
         "AB".repeat(32),
         "cd".repeat(20),
     ));
@@ -268,6 +284,7 @@ log = 1048576
     assert_eq!(recipe.package.scripts.pre_remove.as_deref(), Some("x"));
     assert_eq!(recipe.build.env["CFLAGS"], "-O2");
     assert!(recipe.build.network);
+    assert_eq!(recipe.build.private_libraries.named(), ["/usr/lib/libown.so"]);
     let [urls, path, git] = &recipe.sources[..] else { panic!("three sources") };
     assert!(matches!(&urls.origin, Origin::Urls { urls, sha256 } if urls.len() == 2 && *sha256 == "ab".repeat(32)));
     assert_eq!(
@@ -277,6 +294,9 @@ log = 1048576
     assert_eq!((path.strip, path.into.as_str()), (0, "own"));
     assert_eq!(git.strip, 2);
     assert_eq!(recipe.packages["dev"].files.len(), 2);
+    let attributes = &recipe.packages["dev"].system.attributes["/usr/include/own.h"];
+    assert_eq!((attributes.mode, attributes.owners().as_deref()), (Some(0o640), Some("root:adm")));
+    assert_eq!((recipe.package.multi_arch, recipe.packages["dev"].multi_arch), (None, Some(MultiArch::Same)));
     assert_eq!(recipe.packages["dev"].scripts.post_install.as_deref(), Some("true"));
     assert_eq!(recipe.test.unwrap().requires, ["file"]);
     assert_eq!(recipe.limits.memory_bytes, 2 << 30);

@@ -6,6 +6,7 @@
 
 mod caches;
 mod capabilities;
+mod described;
 mod docker;
 #[cfg(target_os = "linux")]
 mod dockerfile;

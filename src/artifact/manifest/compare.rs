@@ -80,10 +80,10 @@ impl<'a> Comparison<'a> {
             }
             _ => {}
         }
-        if let Some((user, group)) = known.staged.owner {
+        if let Some((user, group)) = known.staged.owner.filter(|_| known.said_owner.is_none()) {
             let message = format!(
-                "{shown}: installed for {user}:{group}, package has root:root: give it away in [package.scripts] \
-                 post-install"
+                "{shown}: installed for {user}:{group}, package has root:root: say its owner in \
+                 [package.attributes]"
             );
             tell(Severity::Warning, "owner-not-kept", message);
         }
@@ -138,11 +138,20 @@ impl<'a> Comparison<'a> {
         error: &mut dyn FnMut(&'static str, String),
     ) {
         let staged = &known.staged;
-        if !entry.is_root() {
-            let message = format!("{shown}: installed for root, package has {}:{}", entry.owner, entry.group);
+        let owner = known.said_owner.as_deref().unwrap_or("root:root");
+        if owner != format!("{}:{}", entry.owner, entry.group) {
+            let said = if known.said_owner.is_some() { owner } else { "root" };
+            let message = format!("{shown}: installed for {said}, package has {}:{}", entry.owner, entry.group);
             error("owner-not-as-installed", printable(&message));
         }
         if matches!(entry.kind, EntryKind::Symlink | EntryKind::Special) {
+            return;
+        }
+        if let Some(said) = known.said_mode {
+            if said != entry.mode {
+                let message = format!("{shown}: {said:04o} by the recipe, package has {:04o}", entry.mode);
+                error("mode-not-as-installed", message);
+            }
             return;
         }
         let is_folder = entry.kind == EntryKind::Folder;
@@ -153,8 +162,8 @@ impl<'a> Comparison<'a> {
             |path: &Vec<u8>| self.is_right_mode(&String::from_utf8_lossy(path), is_folder, staged.mode, entry.mode);
         if !is_right(&staged.path) && !paths.any(is_right) {
             let message = format!(
-                "{shown}: installed {:04o} root:root, package has {:04o} {}:{}: if it must be so, set it in \
-                 [package.scripts] post-install",
+                "{shown}: installed {:04o} root:root, package has {:04o} {}:{}: if it must be so, say it in \
+                 [package.attributes]",
                 staged.mode, entry.mode, entry.owner, entry.group
             );
             error("mode-not-as-installed", printable(&message));

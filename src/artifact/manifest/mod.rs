@@ -75,6 +75,9 @@ pub(crate) struct Assignment {
     pub(crate) shared: Vec<Vec<u8>>,
     /// Files that were not stripped, and how many bytes lie behind their image; none where the recipe names them.
     pub(crate) whole: Vec<(Vec<u8>, Option<u64>)>,
+    /// Modes, and owners as `USER:GROUP`, that the recipe says of files, whatever was installed.
+    pub(crate) modes: Vec<(Vec<u8>, u32)>,
+    pub(crate) owners: Vec<(Vec<u8>, String)>,
 }
 
 /// All that was installed.
@@ -102,6 +105,9 @@ struct Known {
     has_children: bool,
     /// Not stripped; the bytes behind its image, if it was farm who left it alone.
     whole: Option<Option<u64>>,
+    /// What the recipe says, and the package is to have.
+    said_mode: Option<u32>,
+    said_owner: Option<String>,
 }
 
 impl Manifest {
@@ -124,6 +130,8 @@ impl Manifest {
             is_shared: false,
             has_children,
             whole: None,
+            said_mode: None,
+            said_owner: None,
         });
         let mut manifest = Manifest {
             format,
@@ -135,7 +143,7 @@ impl Manifest {
             own: BTreeSet::new(),
         };
         let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
-        let Assignment { within, config, own, shared, whole } = assignment;
+        let Assignment { within, config, own, shared, whole, modes, owners } = assignment;
         for (name, path) in within {
             let package = number(&mut numbers, &mut manifest.packages, name);
             if let Some(index) = manifest.find(&path) {
@@ -159,6 +167,16 @@ impl Manifest {
         for (path, bytes) in whole {
             if let Some(index) = manifest.find(&path) {
                 manifest.staged[index].whole = Some(bytes);
+            }
+        }
+        for (path, mode) in modes {
+            if let Some(index) = manifest.find(&path) {
+                manifest.staged[index].said_mode = Some(mode);
+            }
+        }
+        for (path, owner) in owners {
+            if let Some(index) = manifest.find(&path) {
+                manifest.staged[index].said_owner = Some(owner);
             }
         }
         manifest

@@ -118,8 +118,13 @@ impl ManifestFiles {
             let (Some(kind), Some(package), Some(path)) = (words.next(), words.next(), words.next()) else {
                 return Err(damaged("a line about packages is too short"));
             };
+            if kind == b"mode" {
+                assignment.modes.push((path.to_vec(), number(package, 8)?));
+                continue;
+            }
             let package = printable(&String::from_utf8_lossy(package));
             match kind {
+                b"owner" => assignment.owners.push((path.to_vec(), package)),
                 b"in" => assignment.within.push((package, path.to_vec())),
                 b"config" => assignment.config.push((package, path.to_vec())),
                 b"own" | b"link" => assignment.own.push((package, path.to_vec())),

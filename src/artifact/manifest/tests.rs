@@ -130,6 +130,30 @@ fn each_difference_is_told_with_both_sides() {
     }
 }
 
+/// Whatever was installed, and whatever the format does with other files.
+#[test]
+fn what_the_recipe_says_of_a_file_is_what_the_package_has() {
+    for (mode, owner, expected) in [
+        (0o644, None, ""),
+        (0o640, None, "mode-not-as-installed: /usr/share/hello/x: 0640 by the recipe, package has 0644"),
+        (
+            0o644,
+            Some("root:adm"),
+            "owner-not-as-installed: /usr/share/hello/x: installed for root:adm, package has root:root",
+        ),
+    ] {
+        let x = staged("/usr/share/hello/x", 0o600, content(b"text"));
+        let assignment = Assignment {
+            within: vec![("hello".to_owned(), x.path.clone())],
+            modes: vec![(x.path.clone(), mode)],
+            owners: owner.iter().map(|owner| (x.path.clone(), (*owner).to_owned())).collect(),
+            ..Assignment::default()
+        };
+        let found = compared(Manifest::new(Format::Deb, DEBHELPER, vec![x], assignment), &[DATA]);
+        assert_eq!(found.concat(), expected);
+    }
+}
+
 #[test]
 fn a_file_is_in_the_package_that_the_patterns_say() {
     let one = vec![staged("/usr/share/hello/x", 0o644, content(b"text"))];

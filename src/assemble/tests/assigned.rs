@@ -9,9 +9,14 @@ use super::*;
 
 const PROGRAM: &str =
     concat!(include_str!("../../packaging/scripts/patterns.awk"), include_str!("../../packaging/scripts/assign.awk"));
-const LIBDIR: &str = "/usr/lib64";
+pub(super) const LIBDIR: &str = "/usr/lib64";
 /// What the tools of distributions have for an awk.
-const AWKS: [&[&str]; 5] = [&["awk"], &["mawk"], &["gawk"], &["original-awk"], &["busybox", "awk"]];
+pub(super) const AWKS: [&[&str]; 5] = [&["awk"], &["mawk"], &["gawk"], &["original-awk"], &["busybox", "awk"]];
+
+pub(super) fn is_installed(awk: &[&str]) -> bool {
+    let run = Command::new(awk[0]).args(&awk[1..]).arg("BEGIN { exit 0 }").output();
+    run.is_ok_and(|output| output.status.success())
+}
 
 /// One recipe and tree.
 struct Case {
@@ -378,11 +383,7 @@ fn answer_of_layout(case: &Case, format: Format) -> Answer {
 
 #[test]
 fn both_give_every_file_to_the_package_of_the_table() {
-    let is_installed = |awk: &&&[&str]| {
-        let run = Command::new(awk[0]).args(&awk[1..]).arg("BEGIN { exit 0 }").output();
-        run.is_ok_and(|output| output.status.success())
-    };
-    let (there, missing): (Vec<_>, Vec<_>) = AWKS.iter().partition(is_installed);
+    let (there, missing): (Vec<_>, Vec<_>) = AWKS.iter().partition(|awk| is_installed(awk));
     let names = |awks: &[&&[&str]]| awks.iter().map(|awk| awk.join(" ")).collect::<Vec<_>>().join(", ");
     // Around the harness, which keeps what tests print to itself.
     let _ = writeln!(

@@ -8,20 +8,27 @@
 #   PACKAGE files PATTERN      takes what matches
 #   PACKAGE config PATTERN     configuration files, of which the package must have one
 #   PACKAGE whole PATTERN      files that are not stripped: staged.awk's business
+#   PACKAGE private PATTERN    libraries that are the packages' own; "PACKAGE public": none is: likewise
 #   PACKAGE has PATH           a file that the recipe names elsewhere, which must be in the package
 #   PACKAGE own PATH SOURCE    a file that farm adds to the package, and nobody else installs
 #   PACKAGE link PATH NAME     a link that update-alternatives makes, and nobody installs
+#   PACKAGE attributes MODE OWNER GROUP CAPABILITIES PATTERN
+#                              what files have that match as a whole; "-" for what is as it was installed
+#   PACKAGE ghost MODE OWNER GROUP PATH
+#                              a file of an .rpm that nobody installs
 #   PACKAGE behind NAME PATH   what the alternative leads to when the package is installed: rpm-files.sh's business
 #
 # What no pattern takes belongs to the package NAME, unless that has patterns itself: then it is a mistake. Files below
 # /etc are configuration files in any case, as debhelper has it.
 #
 # deb: PREFIX<package> lists paths relative to the staged tree, for every package but NAME, which keeps the rest;
-#      PREFIX.conffiles.<package> the configuration files outside of /etc, which debhelper has to be told of.
+#      PREFIX.conffiles.<package> the configuration files outside of /etc, which debhelper has to be told of;
+#      PREFIX.attributes.<package> calls of the shell function farm_attribute, for a maintainer script.
 # rpm: PREFIX<package> is a list for %files -f. Modes that the files do not have on the disk are in `modes` (staged.awk).
 #
 # `manifest` gets a line "in PACKAGE PATH" for every file, "config PACKAGE PATH" for configuration files, and "own" and
-# "link" with package and path for what farm adds itself.
+# "link" with package and path for what farm adds itself. "mode MODE PATH" and, of an .rpm, "owner OWNER:GROUP PATH" are what
+# the recipe says of a file.
 #
 # Mistakes go to the standard error: as findings to whoever set FARM_PHASE_TOKEN, as sentences to others.
 
@@ -100,7 +107,32 @@ function is_config(package, path, type) {
     return type == "f" && (path ~ /^\/etc\// || (package, path) in config)
 }
 
-function rpm_line(package, path, type,    attribute, line, n) {
+# The number of what the recipe says of a file, 0 where that is nothing.
+function attributes_of(package, path,    a, found) {
+    found = 0
+    for (a = 1; a <= attributes_count; a++) {
+        if (attributes_owner[a] != package || path !~ attributes_regex[a]) continue
+        attributes_matched[a] = 1
+        if (found) mistake("attributes-twice", path " has attributes by " attributes_pattern[found] " and by " attributes_pattern[a] ": only one of them can be meant")
+        found = a
+    }
+    return found
+}
+
+function quoted(text) {
+    gsub(/'/, "'\\''", text)
+    return "'" text "'"
+}
+
+# What the packages are held against, and what a maintainer script has to do.
+function said(package, path, a) {
+    if (manifest != "" && attributes_mode[a] != "-") print "mode", attributes_mode[a], path > manifest
+    if (manifest != "" && format == "rpm" && attributes_user[a] != "-") print "owner", attributes_user[a] ":" attributes_group[a], path > manifest
+    if (format == "deb" && attributes_user[a] attributes_caps[a] != "--")
+        print "    farm_attribute " (attributes_user[a] == "-" ? "-" : attributes_user[a] ":" attributes_group[a]) " " quoted(attributes_caps[a]) " " quoted(path) > (out ".attributes." package)
+}
+
+function rpm_line(package, path, type,    attribute, line, n, a) {
     attribute = ""
     if (is_config(package, path, type)) attribute = "%config(noreplace) "
     else if (type == "d") attribute = "%dir "
@@ -114,7 +146,10 @@ function rpm_line(package, path, type,    attribute, line, n) {
     }
     if (type != "l") {
         other_count = other_names(path)
-        if (path in mode) attribute = "%attr(" mode[path] ", -, -) " attribute
+        if (a = attributes_of(package, path)) {
+            attribute = "%attr(" (path in mode ? mode[path] : "-") ", " attributes_user[a] ", " attributes_group[a] ") " (attributes_caps[a] == "-" ? "" : "%caps(" attributes_caps[a] ") ") attribute
+            said(package, path, a)
+        } else if (path in mode) attribute = "%attr(" mode[path] ", -, -) " attribute
         else for (n = 1; n <= other_count; n++)
             if (other[n] in mode) { attribute = "%attr(" mode[other[n]] ", -, -) " attribute; break }
     }
@@ -159,6 +194,22 @@ FILENAME == ARGV[1] {
             added_line[++added_count] = word[1] SUBSEP "%ghost " rpm_path(rest)
             added_line[++added_count] = word[1] SUBSEP "%ghost /etc/alternatives/" what
         }
+    } else if (word[2] == "ghost") {
+        split(rest, field, " ")
+        sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", rest)
+        added[rest] = "ghost"
+        if (manifest != "") print "own", word[1], rest > manifest
+        if (format == "rpm") added_line[++added_count] = word[1] SUBSEP "%ghost %attr(" field[1] ", " field[2] ", " field[3] ") " rpm_path(rest)
+    } else if (word[2] == "attributes") {
+        split(rest, field, " ")
+        sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "", rest)
+        a = ++attributes_count
+        attributes_owner[a] = word[1]
+        attributes_mode[a] = field[1]; attributes_user[a] = field[2]; attributes_group[a] = field[3]
+        gsub(/[|]/, " ", field[4])
+        attributes_caps[a] = field[4]
+        attributes_pattern[a] = rest
+        attributes_regex[a] = exact_regex(rest)
     } else if (word[2] == "files") {
         pattern_count++
         if (word[1] == main) strict = 1
@@ -198,7 +249,8 @@ END {
         if (format == "rpm" && path ~ /^\/usr\/(lib|src)$/) continue
         if (type[i] == "d" && path in has_children) continue
         if (path in added) {
-            if (added[path] == "link") mistake("file-at-link", path " was installed, and is the link of an alternative: install the file under another name")
+            if (added[path] == "ghost") mistake("file-at-ghost", path " was installed, and is to be a ghost, which no package holds: leave it out")
+            else if (added[path] == "link") mistake("file-at-link", path " was installed, and is the link of an alternative: install the file under another name")
             else mistake("file-written-twice", path " was installed, and is where farm writes what the recipe declares: leave out one of the two")
             continue
         }
@@ -229,6 +281,10 @@ END {
             if (is_config(package, path, type[i])) print "config", package, path > manifest
         }
         if (format == "deb") {
+            # Folders that lie above files of a package are its own, too.
+            parent = path
+            while (attributes_count && sub(/\/[^\/]*$/, "", parent) && parent != "" && !((package, parent) in directory)) directory[package, parent] = 1
+            if (type[i] != "l" && (a = attributes_of(package, path))) said(package, path, a)
             if (package != main) print "." path > (out package)
             if ((package, path) in config && path !~ /^\/etc\//) print path > (out ".conffiles." package)
             continue
@@ -242,6 +298,10 @@ END {
             if (!is_shared(parent)) directory[package, parent] = 1
         }
     }
+    if (format == "deb")
+        for (i = count; i >= 1 && attributes_count; i--)
+            for (p = 1; p <= package_count; p++)
+                if (((package_name[p], name[i]) in directory) && (a = attributes_of(package_name[p], name[i]))) said(package_name[p], name[i], a)
     # The listing is sorted, and so are the directories in it: the lists do not depend on awk's hash order.
     if (format == "rpm")
         for (i = 1; i <= count; i++)
@@ -267,6 +327,8 @@ END {
         else if (p in config_other) mistake("file-not-installed", what " is no file: links and empty folders cannot be configuration files")
         else mistake("file-not-installed", what " was not installed")
     }
+    for (a = 1; a <= attributes_count; a++)
+        if (!(a in attributes_matched)) mistake("attributes-without-files", "no file of package " attributes_owner[a] " matches " attributes_pattern[a] ", for which the recipe has attributes")
     for (i = 1; i <= wanted_count; i++) {
         split(wanted[i], part, SUBSEP)
         if (!(part[2] in holder)) mistake("file-not-installed", part[2] " of package " part[1] " was not installed")

@@ -27,6 +27,9 @@ LC_ALL=C awk -v format=deb -v main="$main" -v libdir="$libdir" -v out="$lists/" 
 for list in "$lists"/.conffiles.*; do
     [ ! -s "$list" ] || cat "$list" >>"debian/${list##*/.conffiles.}.conffiles"
 done
+for list in "$lists"/.attributes.*; do
+    [ ! -s "$list" ] || cp "$list" "debian/farm_staged/${list##*/.}"
+done
 for list in "$lists"/*; do
     package=${list##*/}
     [ "$package" != "$main" ] && [ -s "$list" ] || continue

@@ -24,7 +24,7 @@ mistake() {
 # What no package can have, in words of our own: the tools would stumble later, each in its own way.
 find "$root" -type f ! -perm -400 -printf '/%P\n' -o -type d ! -perm -500 -printf '/%P\n' -prune | head -n 20 >"$work/closed"
 while IFS= read -r path; do
-    mistake unreadable-file "$path cannot be read by the user that builds: install it with a mode that its owner can read, and set another one in post-install"
+    mistake unreadable-file "$path cannot be read by the user that builds: install it with a mode that its owner can read, and say another one in [package.attributes]"
 done <"$work/closed"
 [ -z "$mistakes" ] || exit 1
 find "$root" -name '*[[:cntrl:]]*' -printf '/%P\0' | tr '\n\0' '?\n' | tr -c '\n -~\200-\377' '?' | head -n 20 >"$work/names"
@@ -38,14 +38,20 @@ done <"$work/links"
 if command -v getcap >/dev/null; then
     getcap -r "$root" 2>/dev/null | head -n 20 >"$work/capabilities"
     while IFS= read -r line; do
-        mistake capabilities-lost "${line#"$root"} was given file capabilities, which neither format takes from a tree: set them in [package.scripts] post-install"
+        mistake capabilities-lost "${line#"$root"} was given file capabilities, which neither format takes from a tree: say them in [package.attributes]"
     done <"$work/capabilities"
 fi
 [ -z "$mistakes" ] || exit 1
 
 find "$root" -printf '%y\0%m\0%U\0%G\0%s\0%D:%i\0%n\0%l\0/%P\0' >"$out.tree"
 (cd "$root" && find . -type f -print0 | sort -z | xargs -0 -r sha256sum) | sed -e 's/^\\//' -e 's/ .*//' >"$out.sums"
-find "$root" ! -type l -printf '%y %m %i /%P\n' | sort -k 4 | awk -v what=modes -f "$awk" >"$work/modes"
+find "$root" ! -type l -printf '%y %m %i /%P\n' | sort -k 4 >"$work/listing"
+awk -v what=modes -f "$awk" "$work/listing" >"$work/modes-installed"
+# What the recipe says of a file comes before what was installed.
+awk -v what=attributes -v libdir="$libdir" -f "$awk" "$packages" "$work/listing" >"$work/modes-said"
+awk '{ path = $0; sub(/^[^ ]* [^ ]* /, "", path) }
+    FILENAME == ARGV[1] { said[path] = 1 }
+    FILENAME == ARGV[1] || !(path in said)' "$work/modes-said" "$work/modes-installed" >"$work/modes"
 
 # make_workable: the tools write in folders and rewrite files that are not for writing. Modes are put right at the end.
 find "$root" -type d \( ! -perm -700 -o -perm /022 \) -print0 | xargs -0 -r chmod u+rwx,go-w --

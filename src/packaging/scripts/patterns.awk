@@ -19,6 +19,12 @@ function pattern_to_regex(glob,    i, c, regex) {
     return regex "(/.*)?$"
 }
 
+# The same for what matches as a whole.
+function exact_regex(glob,    regex) {
+    regex = pattern_to_regex(glob)
+    return substr(regex, 1, length(regex) - 7) "$"
+}
+
 # A pattern or path of a recipe, with the target's library folder in it.
 function in_libdir(text,    at) {
     at = index(text, "${libdir}")

@@ -33,9 +33,30 @@ while IFS= read -r line; do
         mkdir -p "$RPM_BUILD_ROOT${path%/*}"
         ln -s "/etc/alternatives/$what" "$RPM_BUILD_ROOT$path"
         ;;
+    ghost)
+        # MODE OWNER GROUP PATH
+        path=${rest#* } path=${path#* } path=${path#* }
+        mkdir -p "$RPM_BUILD_ROOT${path%/*}"
+        : >"$RPM_BUILD_ROOT$path"
+        ;;
     behind)
         mkdir -p "$RPM_BUILD_ROOT/etc/alternatives"
         ln -s "$what" "$RPM_BUILD_ROOT/etc/alternatives/$path"
         ;;
     esac
 done <"$here/farm-packages"
+
+# Libraries that are the packages' own: regular expressions for rpm's dependency generators, which offer every library to
+# other packages, wherever it lies. Of the names, a character that could mean something in one is any.
+find "$RPM_BUILD_ROOT/etc/ld.so.conf.d" -type f -name '*.conf' -exec awk 1 {} + >farm-staged/searched 2>/dev/null || true
+find "$RPM_BUILD_ROOT" \( -type f -o -type l \) \( -name '*.so' -o -name '*.so.*' -o -name '*.node' -o -name '*.cmxs' \) -printf '/%P\n' \
+    | LC_ALL=C sort >farm-staged/libraries
+LC_ALL=C awk -v what=private -v libdir="$libdir" -f "$here/farm-staged.awk" "$here/farm-packages" farm-staged/searched \
+    farm-staged/libraries >farm-staged/private
+expression() {
+    LC_ALL=C sort -u | LC_ALL=C awk -v end="$1" '
+        { gsub(/[^A-Za-z0-9\/_.+-]+/, "*"); gsub(/[.+]/, "[&]"); gsub(/\*/, ".*"); all = all (NR > 1 ? "|" : "") $0 }
+        END { print NR ? "^(" all ")" end : "^$" }'
+}
+expression '$' <farm-staged/private >farm-staged/private-paths
+sed 's|.*/||' farm-staged/private | expression '([(].*)?$' >farm-staged/private-names

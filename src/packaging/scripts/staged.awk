@@ -1,14 +1,19 @@
 # What is to become of the modes of installed files, and which files no tool may strip.
 #
-# awk -v what=modes|objects|whole -f patterns.awk -f staged.awk FILE...
+# awk -v what=modes|attributes|objects|whole|private -f patterns.awk -f staged.awk FILE...
 #
 # modes:   of lines "TYPE MODE INODE /PATH", sorted by path, those whose mode is not what the distribution's tools or a
 #          plain umask make of it: "kept MODE /PATH" in packages of both formats, "rest MODE /PATH" where modes are what was
 #          installed (rpm). All names of one file have the mode that the first of them gets.
+# attributes: of PACKAGES (its lines "PACKAGE attributes MODE …") and lines as for `modes`: "kept MODE /PATH" where the recipe
+#          says the mode.
 # objects: of a list of paths, and lines "INODE SIZE /PATH" of all files that strip would look at: "SIZE /PATH" of the first.
 # whole:   of PACKAGES (its lines "PACKAGE whole PATTERN"), lines "BYTES /PATH" of files with something behind their
 #          image, the list of paths and the lines of `objects`: "BYTES /PATH" of what is not stripped, "-" for BYTES where
 #          the recipe says so. All names of one file share its fate.
+# private: of PACKAGES (its lines "PACKAGE private PATTERN" and "PACKAGE public"), the lines of files of ld.so.conf.d and a
+#          list of libraries: those that are the packages' own, as the loader does not find them by itself, or as the
+#          recipe says so. assemble/private.rs has the same rule.
 #
 # artifact/manifest/modes.rs has the same rules for modes, and a test that holds the two together.
 
@@ -58,6 +63,18 @@ what == "modes" {
     next
 }
 
+what == "attributes" && FILENAME == ARGV[1] {
+    if ($2 != "attributes" || $3 == "-") next
+    wanted_mode[++pattern_count] = $3
+    regex[pattern_count] = exact_regex(in_libdir(rest_after(6)))
+    next
+}
+what == "attributes" {
+    path = rest_after(3)
+    for (p = 1; p <= pattern_count; p++) if (path ~ regex[p]) { print "kept " wanted_mode[p] " " path; break }
+    next
+}
+
 what == "objects" && FILENAME == ARGV[1] { object[$0] = 1; next }
 what == "objects" { if (rest_after(2) in object) print $2 " " rest_after(2); next }
 
@@ -74,6 +91,31 @@ what == "whole" {
     name[++count] = path
     if (path in behind) reason[$1] = behind[path]
     for (p = 1; p <= pattern_count; p++) if (path ~ regex[p]) reason[$1] = "-"
+}
+
+what == "private" && FILENAME == ARGV[1] {
+    if ($2 == "public") all_are_public = 1
+    if ($2 != "private") next
+    path = in_libdir(rest_after(2))
+    sub(/\/$/, "", path)
+    regex[++pattern_count] = pattern_to_regex(path)
+    next
+}
+what == "private" && FILENAME == ARGV[2] {
+    sub(/[#=].*/, "")
+    sub(/^[ \t]+/, "")
+    sub(/[ \t]+$/, "")
+    sub(/\/+$/, "")
+    if ($0 ~ /^\//) searched[$0] = 1
+    next
+}
+what == "private" {
+    path = $0
+    sub(/\/[^\/]*$/, "", path)
+    is_private = !all_are_public && !(path in searched) \
+        && path !~ /^(\/usr)?\/lib(32|64|x32)?(\/[^\/]+-linux-gnu[^\/]*)?(\/glibc-hwcaps\/[^\/]+)?$/
+    for (p = 1; p <= pattern_count; p++) if ($0 ~ regex[p]) is_private = 1
+    if (is_private) print
 }
 
 END {

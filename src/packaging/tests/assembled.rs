@@ -22,6 +22,7 @@ fn assembled_scripts(distro: &Distro) -> String {
         ]),
         sysusers: BTreeSet::from(["pkg.conf".to_owned()]),
         tmpfiles: BTreeSet::from(["pkg.conf".to_owned()]),
+        attributes: BTreeMap::from([("/opt/pkg/it's.conf".to_owned(), for_the_daemon())]),
     };
     let scripts = match distro.format {
         Format::Deb => maintainer_scripts(package, &files),

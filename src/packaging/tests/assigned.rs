@@ -52,6 +52,44 @@ fn files_are_assigned_by_pattern_and_the_rest_stays() {
     );
 }
 
+/// What a recipe says of files reaches the lists of an .rpm, and the maintainer script of a .deb, from the inside out.
+#[test]
+fn attributes_are_those_of_what_matches_as_a_whole() {
+    let packages = "pkg-dev files /usr/include/**\npkg attributes 0640 - - - /etc/pkg/pkg.conf\n\
+                    pkg attributes - root adm cap_net_raw=ep|cap_chown=i /usr/bin/p*\n\
+                    pkg attributes 0750 pkg pkg - /usr/share/pkg\npkg ghost 0600 pkg root /var/log/pkg.log\n";
+    let (ok, lists, errors) = assign(Format::Rpm, packages, LISTING);
+    assert!(ok, "{errors}");
+    for line in [
+        "%attr(-, -, -) %config(noreplace) /etc/pkg/pkg.conf\n",
+        "%attr(-, root, adm) %caps(cap_net_raw=ep cap_chown=i) /usr/bin/pkg\n",
+        "%attr(-, pkg, pkg) %dir /usr/share/pkg\n",
+        "\n%dir /usr/share/pkg/empty\n",
+        "%ghost %attr(0600, pkg, root) /var/log/pkg.log\n",
+    ] {
+        assert!(lists["pkg"].contains(line), "{line:?} is missing in\n{}", lists["pkg"]);
+    }
+    let (ok, lists, errors) = assign(Format::Deb, packages, LISTING);
+    assert!(ok, "{errors}");
+    assert_eq!(
+        lists[".attributes.pkg"],
+        "    farm_attribute root:adm 'cap_net_raw=ep cap_chown=i' '/usr/bin/pkg'\n    \
+         farm_attribute pkg:pkg '-' '/usr/share/pkg'\n"
+    );
+    for (line, why) in [
+        ("pkg attributes 0640 - - - /usr/bin/none", "no file of package pkg matches /usr/bin/none"),
+        ("pkg attributes 0640 - - - /usr/include/a/b.h", "no file of package pkg matches /usr/include/a/b.h"),
+        ("pkg attributes 0640 - - - /usr/lib64/libpkg.so", "no file of package pkg matches /usr/lib64/libpkg.so"),
+        ("pkg attributes 0640 - - - /usr/bin/*", "/usr/bin/pkg has attributes by /usr/bin/p* and by /usr/bin/*"),
+        ("pkg ghost - - - /usr/bin/pkg", "/usr/bin/pkg was installed, and is to be a ghost"),
+    ] {
+        for format in Format::ALL {
+            let (ok, _, errors) = assign(format, &format!("{packages}{line}\n"), LISTING);
+            assert!(!ok && errors.contains(why), "{format}, {line}: {errors}");
+        }
+    }
+}
+
 /// Files, globs and folders; what is below /etc is configuration in any case; links never are.
 #[test]
 fn configuration_files_are_the_same_in_both_formats() {
