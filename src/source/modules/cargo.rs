@@ -9,7 +9,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::hash::{Hash, HashKind};
-use super::{Form, Module, Place};
+use super::model::{Form, Module, Place};
 use crate::recipe::Ecosystem;
 use crate::types::printable;
 

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 use super::hash::HashKind;
+use super::model::{Module, Place};
+use super::pip;
 use super::registries::CrateSource;
-use super::{Module, Place, pip};
 use crate::recipe::Ecosystem;
 use crate::source::local::blocking;
 use crate::source::tree::refused;
@@ -214,8 +215,8 @@ fn prefix(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Form;
     use super::super::hash::Hash;
+    use super::super::model::Form;
     use super::*;
 
     #[test]

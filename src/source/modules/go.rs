@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::hash::{Hash, HashKind};
-use super::{Form, Module, Place};
+use super::model::{Form, Module, Place};
 use crate::recipe::Ecosystem;
 
 /// The files that a go.sum names.

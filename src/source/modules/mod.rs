@@ -17,6 +17,7 @@ mod cargo;
 mod fetch;
 mod go;
 mod hash;
+mod model;
 mod npm;
 mod pip;
 mod registries;
@@ -33,8 +34,10 @@ use super::prepared::{Kept, Loaded, PreparedSources};
 use super::tree::{FIXED_TIME, TreeWriter, refused};
 use super::{Prepared, SourceError, Sources, add, read_file, unpack};
 use crate::recipe::{Ecosystem, Origin, Source, SourcePlace};
-use crate::types::{Address, Arch, Progress};
+use crate::types::{Arch, Progress};
 use hash::{Hash, HashKind};
+
+use model::{Form, Module};
 pub(crate) use registries::Registries;
 
 /// Part of every key: to be raised when the same lock files give another tree.
@@ -45,47 +48,6 @@ const LARGEST_LOCK: u64 = 64 << 20;
 const MOST_MODULES: usize = 50_000;
 /// What people and bills of materials read.
 pub(crate) const LIST: &str = "modules.json";
-
-/// One file that a lock file pins.
-#[derive(Debug, Clone, PartialEq)]
-struct Module {
-    ecosystem: Ecosystem,
-    name: String,
-    version: String,
-    hash: Hash,
-    place: Place,
-    form: Form,
-    /// Where it belongs in the tree.
-    path: String,
-    /// What the lock file or the module itself says of its licence.
-    license: Option<String>,
-}
-
-/// Where a module is to be had.
-#[derive(Debug, Clone, PartialEq)]
-enum Place {
-    /// A crate of the registry that Cargo.lock names.
-    Crate {
-        registry: String,
-    },
-    /// Below a Go module proxy.
-    GoProxy {
-        below: String,
-    },
-    /// As package-lock.json has it.
-    Npm {
-        resolved: Address,
-    },
-    Urls(Vec<Address>),
-}
-
-/// What becomes of a module in the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    AsItIs,
-    /// Unpacked, with what Cargo wants beside it.
-    Crate,
-}
 
 /// A lock file of the source tree.
 struct LockFile {

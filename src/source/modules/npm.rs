@@ -8,7 +8,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use super::hash::{Hash, HashKind};
-use super::{Form, Module, Place};
+use super::model::{Form, Module, Place};
 use crate::recipe::Ecosystem;
 use crate::types::Address;
 

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use toml::{Table, Value};
 
 use super::hash::{Hash, HashKind};
-use super::{Form, Module, Place};
+use super::model::{Form, Module, Place};
 use crate::recipe::Ecosystem;
 use crate::types::{Address, Arch};
 
