@@ -36,7 +36,6 @@ use super::{Prepared, SourceError, Sources, add, read_file, unpack};
 use crate::recipe::{Ecosystem, Origin, Source, SourcePlace};
 use crate::types::{Arch, Progress};
 use hash::{Hash, HashKind};
-
 use model::{Form, Module};
 pub(crate) use registries::Registries;
 
