@@ -161,7 +161,7 @@ pub(super) fn load(folder: &Path, downloads: &Path, read: bool) -> Loaded {
     let entry: &mut PreparedSources = &mut entry;
     let mut moved = false;
     for (path, kept) in entry.files(folder, downloads) {
-        // Of a download: the folder by which the cache knows it. It is marked last, so it does not go before its sources.
+        // A download is marked after the sources that need it, so that it does not go before them.
         if let Some(parent) = path.parent().filter(|parent| !read && parent.starts_with(downloads)) {
             touch(parent);
         }
