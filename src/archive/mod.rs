@@ -31,6 +31,7 @@ pub(crate) use resolve::{additions, minimal_system};
 #[cfg(test)]
 pub(crate) use {choice::Chosen, index::suites};
 
+use crate::cache::touch;
 use crate::fetch::{FetchError, Fetcher};
 use crate::types::{Address, NoProgress, Progress, printable};
 use release::{IndexEntry, Release};
@@ -113,6 +114,7 @@ impl Reader {
         // Collected first: a closure over references that lives across an await makes callers' futures not `Send`.
         let each = packages.iter().map(|package| async {
             let path = self.pooled(&package.sha256, ".deb");
+            touch(&path);
             let is_cached = verified(&path, &package.sha256).await;
             tracing::debug!(package = package.name, sha256 = package.sha256, is_cached, "package");
             if !is_cached {
@@ -233,6 +235,7 @@ impl Reader {
             reason: format!("it does not list {}", printable(plain)),
         })?;
         let file = IndexFile { path: self.pooled(&content.sha256, ".packages"), sha256: content.sha256.clone() };
+        touch(&file.path);
         if tokio::fs::metadata(&file.path).await.is_ok_and(|metadata| metadata.len() == content.size) {
             // Its hash is taken when it is scanned.
             tracing::debug!(suite = suite.suite, index = plain, sha256 = file.sha256, "the index is in the cache");

@@ -78,7 +78,8 @@ pub(crate) enum Command {
     /// Remove what nothing needs from the store of farm's own engine
     ///
     /// Layers and folders of containers that a killed farm left; every run does this for itself, too. Images go with
-    /// `farm images prune`. Docker and Podman look after their stores themselves.
+    /// `farm images prune`, or with `--keep`, which makes farm take no more than so much of the disk. Docker and Podman look
+    /// after their stores themselves.
     Gc(GcArgs),
     /// Read all packages in dist/ and all prepared sources again, and compare them with what farm made
     ///
@@ -423,6 +424,17 @@ pub(crate) struct GcArgs {
     /// Damaged images are named and removed, and the exit code is 10.
     #[arg(long)]
     pub verify: bool,
+    /// Remove what was not used for the longest time, until what farm keeps takes at most SIZE, as `5G`
+    ///
+    /// Counted are images that farm made in the engine, each with all its layers, and what is in the cache folder: packages,
+    /// indexes, downloads, prepared sources, modules and git mirrors. What a run uses now stays, and so do imported images
+    /// and dist/: targets whose base is still there stay up to date. K, M, G and T are powers of 1000; KiB, MiB, GiB and
+    /// TiB of 1024.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub keep: Option<u64>,
+    /// Only show what `--keep` would remove
+    #[arg(long, requires = "keep", conflicts_with = "verify")]
+    pub dry_run: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
 }
@@ -509,6 +521,26 @@ fn format_parser() -> impl TypedValueParser<Value = Format> {
 fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as channel=stable")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// `5G`, `500 MB`, `2GiB`, `0`: bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err("expected a whole number with a unit, as 5G or 500M".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "expected a whole number with a unit, as 5G or 500M".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is more than any disk has".to_owned())
 }
 
 fn mirror(text: &str) -> Result<(String, String), String> {

@@ -33,6 +33,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     // What is wrong with the command line comes before what is wrong with the engine.
     let selected = project.select(&args.selection.selection(), arch)?;
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
+    context::tell_space(&access.cache).await;
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
     let Connected { engine, info } = connected?;

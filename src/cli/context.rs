@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use super::config::Config;
 use super::failure::Failure;
 use super::output;
+use crate::cache::{Lease, Space};
 use crate::engine::{self, Engine, EngineError, EngineInfo};
 use crate::fetch::Fetcher;
 use crate::project::{Access, Project, Unread};
 use crate::report::{Style, Tone};
-use crate::types::{Arch, FolderError, own_folder, printable};
+use crate::types::{Arch, FolderError, human_bytes, own_folder, printable};
+
+/// What keeps `farm gc` from removing what this process uses.
+static LEASE: OnceLock<Option<Lease>> = OnceLock::new();
 
 /// An engine that answers.
 pub(crate) struct Connected {
@@ -40,6 +45,23 @@ pub(crate) fn tell(notes: &[String]) {
 pub(crate) fn tell_unread(unread: &[Unread], style: &Style) {
     for unread in unread {
         output::err(&format!("{} {}\n", style.paint(Tone::Warning, "note:"), printable(&unread.to_string())));
+    }
+}
+
+/// Before a build: whether the disk of the cache may become full.
+pub(crate) async fn tell_space(cache: &Path) {
+    let cache = cache.to_owned();
+    // A file system that is gone may block; a run goes on without its word.
+    let asked = tokio::task::spawn_blocking(move || Some((Space::of(&cache).ok()?, cache)));
+    let asked = tokio::time::timeout(Duration::from_secs(2), asked).await;
+    if let Ok(Ok(Some((space, cache)))) = asked
+        && space.is_short()
+    {
+        let place = printable(&cache.display().to_string());
+        let free = human_bytes(space.free);
+        output::err(&format!(
+            "warning: {free} free for {place}: `farm gc --keep 5G` removes what was not used for long\n"
+        ));
     }
 }
 
@@ -109,7 +131,10 @@ pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &
     let mut mirrors = config.mirrors.clone();
     mirrors.extend(mirrors_of(std::env::vars()));
     mirrors.extend(flags.iter().cloned());
-    Ok(Access { cache: own_cache()?, fetcher: Fetcher::new()?, mirrors, stale_contents, variables: variables() })
+    let cache = own_cache()?;
+    // As long as this process lives.
+    LEASE.get_or_init(|| Lease::take(&cache));
+    Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents, variables: variables() })
 }
 
 /// The environment, as far as it is text.

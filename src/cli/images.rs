@@ -58,7 +58,7 @@ pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
 }
 
 /// Images of one engine, for listing and removing: nothing is fetched or made.
-fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
+pub(super) fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
     let archives = context::access(&[], false, &Config::default())?.archives([]);
     Ok(Images::new(engine, ImageOptions::new(BaseChoice::Store, archives, "images", Network::Default)))
 }

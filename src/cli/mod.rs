@@ -104,7 +104,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Distros(args) => distros::run(args.command.as_ref(), color),
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,
-        Command::Gc(args) => gc::run(args).await,
+        Command::Gc(args) => gc::run(args, color).await,
         Command::Verify(args) => verify::run(args.clone()).await,
         Command::Doctor(args) => doctor::run(args, color).await,
     }

@@ -63,6 +63,7 @@ pub(super) async fn find_or_make(
         && moved(images, distro, arch, &image).await?.is_none()
     {
         tracing::info!(base = name(distro, arch), key = image.identity(), "the engine has the base image");
+        images.note_used(&image.id);
         return Ok(base(&image));
     }
     tracing::info!(base = name(distro, arch), "the engine has no such base image");

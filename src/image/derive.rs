@@ -51,6 +51,7 @@ pub(super) async fn find_or_make(
     let kind = derivation.kind;
     if let Some(image) = images.keyed(kind, key).await? {
         tracing::info!(kind, key, image = image.id, "the engine has the image");
+        images.note_used(&base.image);
         return Ok(image.id);
     }
     tracing::info!(kind, key, base = base.identity, "the engine has no such image: it is made");
@@ -90,7 +91,12 @@ pub(super) async fn find_or_make(
         made = build_container::make(images, &work, next, sink, cancel).await?;
     }
     match made {
-        BuildResult::Image(image) => Ok(image.id),
+        BuildResult::Image(image) => {
+            images.note_used(&image.id);
+            // After it, so that what was made of a base does not outlast it.
+            images.note_used(&base.image);
+            Ok(image.id)
+        }
         BuildResult::Dirty(reason) => Err(ImageError::NoWay { distro: format!("the {kind} image"), reason }),
         BuildResult::Failed { exit_code: EXIT_NETWORK, oom: false, .. } => Err(ImageError::Unavailable {
             distro: format!("the {kind} image"),

@@ -6,6 +6,7 @@ use super::once_map::OnceMap;
 use super::registries::Registries;
 use super::{BaseChoice, ImageError};
 use crate::archive::Archives;
+use crate::cache::touch_image;
 use crate::engine::{Engine, ImageInfo, Limits, Network, labels};
 
 /// Makes and finds images in one engine. Cheap to clone; callers that want the same image at the same time share one
@@ -81,7 +82,14 @@ impl Images {
         let is_it = |image: &ImageInfo| {
             says(image, labels::KEY, key) && says(image, labels::KIND, kind) && image.tags.contains(&tag)
         };
-        Ok(known.into_iter().find(is_it))
+        let found = known.into_iter().find(is_it);
+        found.iter().for_each(|image| self.note_used(&image.id));
+        Ok(found)
+    }
+
+    /// Writes down that an image is used now, for who makes room on the engine's disk.
+    pub(super) fn note_used(&self, id: &str) {
+        touch_image(&self.archives().reader().cache, id);
     }
 }
 

@@ -21,9 +21,11 @@ mod registries;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::cache::{Entry, Place, image_used};
 use crate::distro::Distro;
 use crate::engine::{EngineError, ImageInfo, OutputSink, labels};
 use crate::stream::ByteStream;
@@ -65,6 +67,7 @@ impl Images {
                     base::identity_of(&newer, distro)
                 }
                 None => {
+                    self.note_used(&image.id);
                     known.made.insert(name.clone(), image.created);
                     image.identity().to_owned()
                 }
@@ -252,6 +255,39 @@ impl Images {
             }
         }
         Ok(removed)
+    }
+
+    /// The images of farm that it can make again, with when this host last used each: those of bases, builders, testers and
+    /// Dockerfiles.
+    pub(crate) async fn entries(&self) -> Result<Vec<Entry>, ImageError> {
+        let mut images = self.list().await?;
+        images.retain(|image| image.labels.get(labels::KIND).is_some_and(|kind| kind != import::KIND));
+        let entry = |image: ImageInfo| Entry {
+            kind: format!("{} image", image.labels.get(labels::KIND).map_or("", String::as_str)),
+            name: if image.tags.is_empty() { image.id.clone() } else { image.tags.join(" ") },
+            bytes: image.size_bytes,
+            used: self.last_used(&image),
+            place: Place::Image { derived: image.labels.contains_key(labels::KEY), id: image.id },
+        };
+        Ok(images.into_iter().map(entry).collect())
+    }
+
+    fn last_used(&self, image: &ImageInfo) -> SystemTime {
+        let made = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(image.created).unwrap_or(0));
+        image_used(&self.archives().reader().cache, &image.id).map_or(made, |used| used.max(made))
+    }
+
+    /// Removes one of [`Images::entries`], unless it has been used since `used` or a container of it is there. Says whether
+    /// it is gone.
+    pub(crate) async fn remove_unused(&self, id: &str, used: SystemTime) -> Result<bool, ImageError> {
+        if image_used(&self.archives().reader().cache, id).is_some_and(|last| last > used) {
+            return Ok(false);
+        }
+        match self.engine.remove_image(id).await {
+            Ok(()) => Ok(true),
+            Err(EngineError::InUse { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

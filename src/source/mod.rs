@@ -39,6 +39,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use crate::cache::touch;
 use crate::fetch::Fetcher;
 use crate::recipe::{Origin, Source};
 use crate::types::{Address, Progress};
@@ -277,6 +278,7 @@ impl Sources {
             return Err(refused(&name, "has no sha256 of 64 hexadecimal digits".to_owned()));
         }
         let path = self.cache.join("downloads").join(&sha256).join(&name);
+        path.parent().map(touch);
         let kept = {
             let path = path.clone();
             blocking(move || Ok(path.is_file().then(|| content(&path).ok()).flatten())).await?

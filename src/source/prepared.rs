@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::{SourceError, content};
+use crate::cache::touch;
 use crate::types::Stamp;
 
 const ENTRY_FILE: &str = "prepared.json";
@@ -150,6 +151,9 @@ fn original_path(folder: &Path, downloads: &Path, name: &str, download: bool, sh
 
 /// What a finished folder of the cache holds. With `read`, every file is read again.
 pub(super) fn load(folder: &Path, downloads: &Path, read: bool) -> Loaded {
+    if !read {
+        touch(folder);
+    }
     let Some(mut entry) = fs::read(folder.join(ENTRY_FILE)).ok().and_then(|text| serde_json::from_slice(&text).ok())
     else {
         return Loaded::Nothing;
@@ -157,6 +161,10 @@ pub(super) fn load(folder: &Path, downloads: &Path, read: bool) -> Loaded {
     let entry: &mut PreparedSources = &mut entry;
     let mut moved = false;
     for (path, kept) in entry.files(folder, downloads) {
+        // A download is marked after the sources that need it, so that it does not go before them.
+        if let Some(parent) = path.parent().filter(|parent| !read && parent.starts_with(downloads)) {
+            touch(parent);
+        }
         let Some(now) = kept.checked(&path, read) else { return Loaded::Damaged };
         moved |= now != *kept;
         *kept = now;

@@ -69,6 +69,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Modules that everybody may import, and that import nothing but each other as given.
 const LEAVES: &[(&str, &[&str])] = &[
     ("types", &[]),
+    ("cache", &[]),
     ("capability", &["types"]),
     ("stream", &[]),
     ("formats", &["types", "stream", "capability"]),

@@ -12,6 +12,7 @@ use super::build::{Source, build};
 use super::{Contents, FORMAT};
 use crate::archive::release::{IndexEntry, Release};
 use crate::archive::{ArchiveError, COMPRESSIONS, Named, Reader, Suite, being_updated, blocking, urls, verified};
+use crate::cache::touch;
 use crate::types::Progress;
 
 /// For what an archive does not list unpacked. Debian sid's has less than 1 GB.
@@ -155,6 +156,7 @@ impl Reader {
 
     async fn load_from(&self, path: &Path, arch: &str) -> Result<Option<Contents>, ArchiveError> {
         let (path, arch) = (path.to_owned(), arch.to_owned());
+        touch(&path);
         blocking(move || Ok(Contents::load(&path, &arch))).await
     }
 

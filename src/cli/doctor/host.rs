@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::check::{Check, Severity};
+use crate::cache::Space;
 use crate::engine::{self, EngineInfo};
 use crate::project;
 use crate::types::{Arch, at_home, human_bytes};
@@ -46,10 +47,7 @@ fn room(name: &str, path: &Path) -> Room {
 fn measure(folder: &Path) -> (u64, Result<u64, String>) {
     use std::os::unix::fs::MetadataExt;
     let device = folder.metadata().map_or(0, |found| found.dev());
-    let free = nix::sys::statvfs::statvfs(folder).map_err(|error| error.to_string());
-    // Narrower types on some systems.
-    #[allow(clippy::useless_conversion)]
-    (device, free.map(|found| u64::from(found.blocks_available()).saturating_mul(u64::from(found.fragment_size()))))
+    (device, Space::of(folder).map(|space| space.free).map_err(|error| error.to_string()))
 }
 
 #[cfg(not(unix))]
@@ -73,7 +71,8 @@ fn disk(rooms: Vec<Room>) -> Vec<Check> {
             if free >= ENOUGH_DISK {
                 return Check::new(NAME, Severity::Ok, found);
             }
-            let mend = "make room: `farm images prune`, `farm gc`; FARM_CACHE, FARM_DATA and -o name other places";
+            let mend =
+                "make room: `farm images prune`, `farm gc --keep 5G`; FARM_CACHE, FARM_DATA and -o name other places";
             Check::new(NAME, Severity::Warning, found).mend(mend)
         }
         Err(why) => Check::new(NAME, Severity::Warning, format!("{}: {why}", room.place)),

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{SourceError, lock_file};
+use crate::cache::touch;
 use crate::types::{printable, redacted_text};
 
 pub(super) use command::Repository;
@@ -63,8 +64,10 @@ pub(super) async fn fetch(
     let from = from.as_str();
     let path = cache.join("git").join(hex::encode(&Sha256::digest(&place)[..16]));
     let io = |source| SourceError::Io { path: path.clone(), source };
-    tokio::fs::create_dir_all(&path).await.map_err(io)?;
     let lock = lock_file(&path.with_extension("lock"), cancel).await?;
+    // It may have been removed, to make room, before it was locked.
+    tokio::fs::create_dir_all(&path).await.map_err(io)?;
+    touch(&path);
 
     let repository = Repository::Bare { path: path.clone(), folder: root.to_owned() };
     if !path.join("HEAD").exists() {

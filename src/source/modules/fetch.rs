@@ -12,6 +12,7 @@ use super::hash::HashKind;
 use super::model::{Module, Place};
 use super::pip;
 use super::registries::CrateSource;
+use crate::cache::touch;
 use crate::recipe::Ecosystem;
 use crate::source::local::blocking;
 use crate::source::tree::refused;
@@ -63,6 +64,7 @@ impl Sources {
         let folder = self.cache.join("modules").join(module.hash.kind.name());
         let path = folder.join(module.hash.hex());
         let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        touch(&path);
         if self.is_there(module, path.clone(), cancel).await? {
             told(size(&path));
             return Ok(path);
