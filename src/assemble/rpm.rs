@@ -235,8 +235,8 @@ fn scripts(
     if package.scriptlets.contains_key("pretrans") {
         builder.requires(Dependency::rpmlib("BuiltinLuaScripts", "4.2.2-1"));
     }
-    for section in ["pre", "post", "preun", "postun"] {
-        let ldconfig = runs_ldconfig && has_libraries && section.starts_with("post");
+    for section in ["pre", "post", "preun", "postun", "posttrans"] {
+        let ldconfig = runs_ldconfig && has_libraries && matches!(section, "post" | "postun");
         let scriptlet = match package.scriptlets.get(section) {
             Some(body) => {
                 let before = if ldconfig { "/sbin/ldconfig\n" } else { "" };
@@ -249,7 +249,8 @@ fn scripts(
             "pre" => builder.pre_install_script(scriptlet),
             "post" => builder.post_install_script(scriptlet),
             "preun" => builder.pre_uninstall_script(scriptlet),
-            _ => builder.post_uninstall_script(scriptlet),
+            "postun" => builder.post_uninstall_script(scriptlet),
+            _ => builder.post_trans_script(scriptlet),
         };
     }
 }

@@ -13,6 +13,7 @@ use crate::packaging::AssembledPackage;
 use crate::recipe::{
     Alternative, AlternativeLink, MaintainerScripts, MultiArch, PackageArch, PrivateLibraries, Service, System,
 };
+use crate::types::testing::have;
 
 /// A tar with entries under exactly these names, which tar's own writer would refuse.
 fn tar_of(entries: &[(&str, EntryType, &str)]) -> Vec<u8> {
@@ -271,6 +272,24 @@ fn an_rpm_holds_what_its_header_says() {
         let script = b"#!/usr/bin/python3 -s\n".to_vec();
         assert_eq!(contents, [("/usr/bin/greet".to_owned(), Vec::new()), ("/usr/bin/hail".to_owned(), script)]);
     }
+}
+
+/// The whole way of an .rpm's scriptlets, in rpm's own words.
+#[test]
+fn rpm_finds_each_scriptlet_where_it_belongs() {
+    if !have(&["rpm"]) {
+        return;
+    }
+    let mut greet = package("greet", &[]);
+    let sections = ["pre", "post", "preun", "postun", "posttrans"];
+    greet.scriptlets = sections.map(|section| (section.to_owned(), format!("echo {section}\n"))).into();
+    let (_folder, files) = made(Format::Rpm, vec![greet]).unwrap();
+    let format = "%{PREIN}%{POSTIN}%{PREUN}%{POSTUN}%{POSTTRANS}%{POSTTRANSPROG}\n";
+    let output = std::process::Command::new("rpm").args(["-qp", "--qf", format]).arg(&files[0]).output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "echo pre\necho post\necho preun\necho postun\necho posttrans\n/bin/sh\n"
+    );
 }
 
 /// Docker keeps the owners of files in what it sends, Podman makes them root's: neither is asked.

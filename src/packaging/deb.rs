@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::distro::Distro;
 use crate::formats::deb822;
-use crate::recipe::{MaintainerScripts, PackageArch, Recipe, Relations, System};
+use crate::recipe::{PackageArch, Recipe, Relations, System};
 use crate::types::{Format, SharedText};
 
-use super::contract::{self, Moment};
+use super::contract;
 use super::maintainer::{template_restart, template_stop};
 use super::members::{Member, assignment, members};
 use super::staged::dh_python;
@@ -404,7 +404,7 @@ fn services(members: &[Member<'_>]) -> String {
                  >>debian/{name}.postinst.debhelper\n"
             ));
         }
-        if member.scripts.post_install.is_some() {
+        if !contract::in_deb(member.scripts, "postinst").is_empty() {
             rules.push_str(&format!("\tcat {SCRIPTS}/{name}.postinst >>debian/{name}.postinst.debhelper\n"));
         }
         for (unit, service) in plain_units(member.system) {
@@ -485,22 +485,26 @@ fn recipe_script(phase: &str, script: Option<&str>) -> String {
 
 /// For debhelper, which adds to them what the files of the package need.
 fn maintainer_scripts(member: &Member<'_>, environment: &str) -> Vec<GuestFile> {
-    let MaintainerScripts { pre_install, post_install, pre_remove, post_remove } = member.scripts;
     let package = &member.name;
+    let at_configure = contract::in_deb(member.scripts, "postinst").into_iter();
+    let at_configure: String =
+        at_configure.map(|(moment, script)| contract::deb(script, moment, environment)).collect();
     // A piece of the script that debhelper makes, at the place that `services` gives it.
     let pieces = [
-        ("postinst", post_install.as_ref().map(|script| contract::deb(script, Moment::PostInstall, environment))),
+        ("postinst", Some(at_configure).filter(|script| !script.is_empty())),
         ("postinst-templates", template_restart(member.system)),
         ("prerm-templates", template_stop(member.system)),
     ];
     let pieces =
         pieces.into_iter().filter_map(|(kind, piece)| Some(file(&format!("{SCRIPTS}/{package}.{kind}"), piece?)));
-    let whole = [(Moment::PreInstall, pre_install), (Moment::PreRemove, pre_remove), (Moment::PostRemove, post_remove)];
-    let whole = whole.into_iter().filter_map(|(moment, script)| {
-        let script = contract::for_debhelper(&format!("{environment}{}", body(script.as_ref()?)));
-        let script = contract::deb(&script, moment, "");
+    let whole = ["preinst", "prerm", "postrm"].into_iter().filter_map(|name| {
+        let parts = contract::in_deb(member.scripts, name).into_iter().map(|(moment, script)| {
+            let script = contract::for_debhelper(&format!("{environment}{}", body(script)));
+            contract::deb(&script, moment, "")
+        });
+        let script = Some(parts.collect::<String>()).filter(|script| !script.is_empty())?;
         let content = format!("#!/bin/sh\nset -e\n\n{script}\n#DEBHELPER#\n");
-        Some(file(&format!("debian/{package}.{}", moment.deb_script()), content))
+        Some(file(&format!("debian/{package}.{name}"), content))
     });
     pieces.chain(whole).collect()
 }

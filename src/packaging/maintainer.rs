@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::recipe::{Attributes, Service, System};
 
 use super::AssembledPackage;
-use super::contract::{self, Moment};
+use super::contract;
 use super::system::{
     ATTRIBUTE_FUNCTION, is_template, restart_instances, service_choices, setcap_package, stop_instances, templates,
 };
@@ -48,10 +48,10 @@ pub(crate) fn maintainer_depends(package: &AssembledPackage) -> impl Iterator<It
 /// The order is that of the .rpm: `post-install` finds users and temporary files made and services not yet started,
 /// `pre-remove` finds all as it was.
 pub(crate) fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles) -> BTreeMap<String, String> {
-    let (own, system) = (&package.maintainer_scripts, &package.system);
+    let system = &package.system;
     let units = units(system, files);
     let mut scripts = [
-        ("preinst", own.pre_install.iter().map(|script| recipe(package, script, Moment::PreInstall)).collect()),
+        ("preinst", recipe(package, "preinst")),
         ("postinst", postinst(package, files, &units)),
         ("prerm", prerm(package, &units)),
         ("postrm", postrm(package, &units)),
@@ -63,8 +63,10 @@ pub(crate) fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles
     whole.map(|(name, parts)| (name.to_owned(), format!("#!/bin/sh\nset -e\n\n{}", parts.concat()))).collect()
 }
 
-fn recipe(package: &AssembledPackage, script: &str, moment: Moment) -> String {
-    contract::deb(script, moment, &package.script_environment)
+/// The recipe's parts of the script of that name.
+fn recipe(package: &AssembledPackage, name: &str) -> Vec<String> {
+    let parts = contract::in_deb(&package.maintainer_scripts, name).into_iter();
+    parts.map(|(moment, script)| contract::deb(script, moment, &package.script_environment)).collect()
 }
 
 fn makes_users(system: &System) -> bool {
@@ -130,8 +132,9 @@ fn postinst(package: &AssembledPackage, files: &SystemFiles, units: &[Unit<'_>])
         let calls: String = calls.collect();
         parts.push(format!("if [ \"$1\" = configure ]; then\n{ATTRIBUTE_FUNCTION}{calls}fi\n"));
     }
-    let at_configure = package.maintainer_scripts.post_install.as_ref();
-    parts.extend(at_configure.map(|script| recipe(package, script, Moment::PostInstall)));
+    let at_configure = recipe(package, "postinst");
+    let recipe_count = at_configure.len();
+    parts.extend(at_configure);
     for (name, alternative) in &system.alternatives {
         let link = &alternative.link;
         let mut line =
@@ -144,8 +147,7 @@ fn postinst(package: &AssembledPackage, files: &SystemFiles, units: &[Unit<'_>])
     parts.extend(units.iter().filter(|unit| unit.is_installable).map(enable));
     parts.extend(units.iter().filter_map(start));
     parts.extend(template_restart(system));
-    let only_the_recipes = at_configure.is_some() && parts.len() == 1;
-    if !parts.is_empty() && !only_the_recipes {
+    if parts.len() > recipe_count {
         // Triggers are nobody's here.
         let when =
             "case \"$1\" in\nconfigure | abort-upgrade | abort-deconfigure | abort-remove) ;;\n*) exit 0 ;;\nesac\n";
@@ -204,8 +206,7 @@ pub(super) fn template_stop(system: &System) -> Option<String> {
 }
 
 fn prerm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
-    let mut parts: Vec<String> =
-        package.maintainer_scripts.pre_remove.iter().map(|script| recipe(package, script, Moment::PreRemove)).collect();
+    let mut parts = recipe(package, "prerm");
     let stopped = quoted(units.iter().filter(|unit| service_choices(unit.service).start));
     if !stopped.is_empty() {
         parts.push(format!(
@@ -224,12 +225,7 @@ fn prerm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
 }
 
 fn postrm(package: &AssembledPackage, units: &[Unit<'_>]) -> Vec<String> {
-    let mut parts: Vec<String> = package
-        .maintainer_scripts
-        .post_remove
-        .iter()
-        .map(|script| recipe(package, script, Moment::PostRemove))
-        .collect();
+    let mut parts = recipe(package, "postrm");
     if !units.is_empty() {
         parts.push(
             "if [ \"$1\" = remove ] && [ -d /run/systemd/system ]; then\n    \

@@ -38,6 +38,7 @@ pub(super) fn runs_ldconfig(distro: &Distro) -> bool {
 /// which is too late for what else the package does when it is installed.
 fn makes_tmpfiles(member: &Member<'_>, distro: &Distro) -> bool {
     let is_early = member.scripts.post_install.is_some()
+        || member.scripts.post_upgrade.is_some()
         || member.system.services.values().any(|service| service.start == Some(true));
     !member.system.tmpfiles.is_empty() && (is_early || !distro.triggers.contains(&Trigger::Tmpfiles))
 }
@@ -45,9 +46,9 @@ fn makes_tmpfiles(member: &Member<'_>, distro: &Distro) -> bool {
 /// Whether users are made by what openSUSE's sysuser-tools writes, of the package's sysusers.d file. rpm puts that behind
 /// what else there is of %pre: not where a script of the recipe's may want the users.
 fn generates_users(member: &Member<'_>, distro: &Distro) -> bool {
-    let has_users =
-        (!member.system.users.is_empty() || !member.system.groups.is_empty()) && member.scripts.pre_install.is_none();
-    has_users && distro.rpm.user_macros.is_some() && !rpm_makes_users(distro)
+    let has_users = !member.system.users.is_empty() || !member.system.groups.is_empty();
+    let is_free = member.scripts.pre_install.is_none() && member.scripts.pre_upgrade.is_none();
+    has_users && is_free && distro.rpm.user_macros.is_some() && !rpm_makes_users(distro)
 }
 
 /// The package with sysuser-tools' macros, when a .spec needs them.
@@ -159,7 +160,7 @@ pub(super) fn scriptlets(spec: &mut String, member: &Member<'_>, distro: &Distro
     let users = !generates_users(member, distro);
     for (section, mut parts) in sections(member, distro, users, Systemd::in_spec(distro)) {
         let name = &member.name;
-        let ldconfig = libraries && runs_ldconfig(distro) && section.starts_with("post");
+        let ldconfig = libraries && runs_ldconfig(distro) && matches!(section, "post" | "postun");
         let generated = section == "pre" && generates_users(member, distro);
         match (&parts[..], ldconfig) {
             ([], false) if generated => spec.push_str(&format!("\n%pre -n {name} -f {name}.pre\n")),
@@ -193,17 +194,26 @@ fn sections<'a>(
     distro: &Distro,
     users: bool,
     systemd: Systemd,
-) -> [(&'static str, Vec<Part<'a>>); 4] {
+) -> [(&'static str, Vec<Part<'a>>); 5] {
     let (system, scripts) = (member.system, member.scripts);
     let users = if rpm_makes_users(distro) || !users { String::new() } else { make_users(system) };
     let install = system.alternatives.iter().map(|(name, value)| install_alternative(name, value)).collect();
     [
-        ("pre", vec![own(users), own(systemd.pre(system)), recipe(&scripts.pre_install, Moment::PreInstall)]),
+        (
+            "pre",
+            vec![
+                own(users),
+                own(systemd.pre(system)),
+                recipe(&scripts.pre_install, Moment::PreInstall),
+                recipe(&scripts.pre_upgrade, Moment::PreUpgrade),
+            ],
+        ),
         (
             "post",
             vec![
                 own(systemd.tmpfiles(member, distro)),
                 recipe(&scripts.post_install, Moment::PostInstall),
+                recipe(&scripts.post_upgrade, Moment::PostUpgrade),
                 own(install),
                 own(systemd.post(system)),
             ],
@@ -227,6 +237,7 @@ fn sections<'a>(
                 own(templates(system, "[ \"$1\" -ge 1 ]", restart_instances)),
             ],
         ),
+        ("posttrans", vec![recipe(&scripts.post_transaction, Moment::PostTransaction)]),
     ]
     .map(|(section, parts)| (section, parts.into_iter().flatten().collect()))
 }

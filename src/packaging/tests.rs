@@ -16,6 +16,7 @@ use crate::types::{Arch, PackageManager};
 mod assembled;
 mod assigned;
 mod guidelines;
+mod moments;
 #[cfg(unix)]
 mod own;
 mod releases;

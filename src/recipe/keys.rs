@@ -93,8 +93,19 @@ pub(crate) static CHANGELOG: Schema = Schema { title: "[package.changelog]", key
 pub(crate) static DATE: Schema = Schema { title: "[package.date]", keys: &["from"] };
 /// In place of a script.
 pub(crate) static SCRIPT_FILE: Schema = Schema { title: "[package.scripts.NAME]", keys: &["file"] };
-pub(crate) static SCRIPTS: Schema =
-    Schema { title: "[package.scripts]", keys: &["pre-install", "post-install", "pre-remove", "post-remove"] };
+pub(crate) static SCRIPTS: Schema = Schema {
+    title: "[package.scripts]",
+    keys: &[
+        "pre-install",
+        "pre-upgrade",
+        "post-install",
+        "post-upgrade",
+        "pre-remove",
+        "post-remove",
+        "purge",
+        "post-transaction",
+    ],
+};
 pub(crate) static SOURCE: Schema = Schema {
     title: "[[sources]]",
     keys: &[
@@ -210,6 +221,7 @@ pub(super) static FOREIGN_NAMES: &[(&str, &str, Option<&Schema>)] = &[
     ("obsoletes", "replaces", None),
     ("postinst", "post-install", None),
     ("postrm", "post-remove", None),
+    ("posttrans", "post-transaction", None),
     ("preinst", "pre-install", None),
     ("prerm", "pre-remove", None),
     ("rev", "commit", None),

@@ -123,9 +123,15 @@ pub(crate) struct Relations {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct MaintainerScripts {
     pub(crate) pre_install: Option<String>,
+    pub(crate) pre_upgrade: Option<String>,
     pub(crate) post_install: Option<String>,
+    pub(crate) post_upgrade: Option<String>,
     pub(crate) pre_remove: Option<String>,
     pub(crate) post_remove: Option<String>,
+    /// In a .deb only.
+    pub(crate) purge: Option<String>,
+    /// In an .rpm only.
+    pub(crate) post_transaction: Option<String>,
 }
 
 /// `[packages.KEY]`

@@ -187,9 +187,13 @@ pub(crate) static DESCRIBED: &[Described] = &[
         meaning: "Shell that the package manager runs on the user's machine.",
         keys: &[
             ("pre-install", TextOr(&SCRIPT_FILE), "Before the files are there."),
+            ("pre-upgrade", TextOr(&SCRIPT_FILE), "The same, at upgrades only."),
             ("post-install", TextOr(&SCRIPT_FILE), "When the files are there."),
+            ("post-upgrade", TextOr(&SCRIPT_FILE), "The same, at upgrades only."),
             ("pre-remove", TextOr(&SCRIPT_FILE), "Before the files are removed."),
             ("post-remove", TextOr(&SCRIPT_FILE), "When the files are gone."),
+            ("purge", TextOr(&SCRIPT_FILE), "When the configuration files are gone, too: deb only."),
+            ("post-transaction", TextOr(&SCRIPT_FILE), "When all packages of a transaction are installed: rpm only."),
         ],
         required: &[],
     },

@@ -12,11 +12,11 @@ use super::keys;
 use super::project;
 use super::reader::{Problems, Section};
 use super::relations::{self, Reader};
-use super::system::read_system;
+use super::system::{read_scripts, read_system};
 use super::values::{self, NameRule};
 use super::{
-    Build, Ecosystem, FromProject, MaintainerScripts, MultiArch, Origin, OwnPackaging, Package, PackageArch, Packaging,
-    Patch, PrivateLibraries, Recipe, RecipeLimits, Series, Source, Strip, SubPackage, Test,
+    Build, Ecosystem, FromProject, MultiArch, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch,
+    PrivateLibraries, Recipe, RecipeLimits, Series, Source, Strip, SubPackage, Test,
 };
 use crate::types::{Address, Arch, Format, nearest};
 
@@ -219,7 +219,7 @@ fn read_package(
         is_empty: section.is_empty_array("files"),
         config_files: section.strings("config-files", values::installed_path),
         system: read_system(section),
-        scripts: read_scripts(section, "[package.scripts]"),
+        scripts: read_scripts(section, "[package.scripts]", relations.format),
         date: if section.is_table("date") { None } else { read_date(section) },
         fallback_date: None,
         changelog: Vec::new(),
@@ -302,16 +302,6 @@ fn read_multi_arch(section: &Section<'_>, architecture: PackageArch, format: Opt
         );
     }
     Some(known)
-}
-
-fn read_scripts(section: &Section<'_>, title: &str) -> MaintainerScripts {
-    let Some(scripts) = section.sub("scripts", &keys::SCRIPTS, title) else { return MaintainerScripts::default() };
-    MaintainerScripts {
-        pre_install: scripts.script("pre-install"),
-        post_install: scripts.script("post-install"),
-        pre_remove: scripts.script("pre-remove"),
-        post_remove: scripts.script("post-remove"),
-    }
 }
 
 fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
@@ -580,7 +570,7 @@ fn read_packages(
             config_files: section.strings("config-files", values::installed_path),
             relations: Reader { for_all: built_for == PackageArch::All, ..relations }.read(&section),
             system: read_system(&section),
-            scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]")),
+            scripts: read_scripts(&section, &format!("[packages.{shown}.scripts]"), relations.format),
         };
         packages.insert(key.to_string(), sub_package);
     }

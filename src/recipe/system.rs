@@ -1,13 +1,15 @@
-//! What a package asks of the system that it is installed on: units, users and groups, temporary files, alternatives.
+//! What a package asks of the system that it is installed on: units, users and groups, temporary files, alternatives, and
+//! to run scripts.
 //! Keys and what single values must look like; how each package format does it is said by `packaging`.
 
 use std::collections::BTreeMap;
 
 use super::document::{Table, Value};
 use super::keys::{self, Schema};
-use super::model::{Alternative, AlternativeLink, Attributes, Service, System, SystemUser};
+use super::model::{Alternative, AlternativeLink, Attributes, MaintainerScripts, Service, System, SystemUser};
 use super::reader::Section;
 use super::values::{self, Check, Complaint};
+use crate::types::Format;
 
 /// The keys of [`System`] in a package's table.
 pub(crate) fn read_system(section: &Section<'_>) -> System {
@@ -29,6 +31,42 @@ pub(crate) fn read_system(section: &Section<'_>) -> System {
             .into_iter()
             .map(|(path, attributes)| (path.trim_end_matches('/').to_owned(), read_attributes(&attributes)))
             .collect(),
+    }
+}
+
+/// `format`: that of the target, if farm writes its packaging.
+pub(crate) fn read_scripts(section: &Section<'_>, title: &str, format: Option<Format>) -> MaintainerScripts {
+    let Some(scripts) = section.sub("scripts", &keys::SCRIPTS, title) else { return MaintainerScripts::default() };
+    let of_one_format = |key: &str, only: Format, instead: &str| {
+        let script = scripts.script(key)?;
+        if let Some(entry) = scripts.table.get(key).filter(|_| format.is_some_and(|format| format != only)) {
+            let table = title.trim_matches(['[', ']']);
+            scripts.problems.add(
+                format!("`{key}` in {title} is for the other package format"),
+                &entry.key_span,
+                format!("only a .{only} has such a script"),
+                Some(format!("write it in [override.{only}.{table}]; {instead}")),
+            );
+        }
+        Some(script)
+    };
+    MaintainerScripts {
+        pre_install: scripts.script("pre-install"),
+        pre_upgrade: scripts.script("pre-upgrade"),
+        post_install: scripts.script("post-install"),
+        post_upgrade: scripts.script("post-upgrade"),
+        pre_remove: scripts.script("pre-remove"),
+        post_remove: scripts.script("post-remove"),
+        purge: of_one_format(
+            "purge",
+            Format::Deb,
+            "rpm purges nothing: what an .rpm is to take away goes into `post-remove`",
+        ),
+        post_transaction: of_one_format(
+            "post-transaction",
+            Format::Rpm,
+            "dpkg has no transactions: the last script of a .deb is `post-install`",
+        ),
     }
 }
 

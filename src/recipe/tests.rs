@@ -94,6 +94,28 @@ fn a_relation_that_a_format_cannot_write_is_told_at_its_line() {
 }
 
 #[test]
+fn a_script_of_one_format_is_not_dropped_in_the_other() {
+    for (key, only, its, other) in [
+        ("purge", "deb", "debian-12/amd64", "fedora-43/amd64"),
+        ("post-transaction", "rpm", "fedora-43/amd64", "debian-12/amd64"),
+    ] {
+        let with = |table: &str| recipe(&MINIMAL.replace("[build]", &format!("[{table}]\n{key} = 'x'\n[build]")));
+        let script =
+            |recipe: &Recipe| recipe.package.scripts.purge.clone().or(recipe.package.scripts.post_transaction.clone());
+        assert_eq!(script(&resolved(&with("package.scripts"), its)).as_deref(), Some("x"));
+        let Err(RecipeError::Invalid { problems, .. }) =
+            with("package.scripts").merged(&selection(other), &BTreeMap::new())
+        else {
+            panic!("{key} is for .{only}")
+        };
+        let help = problems[0].help.clone().unwrap();
+        assert!(help.contains(&format!("[override.{only}.package.scripts]")), "{help}");
+        let apart = with(&format!("override.{only}.package.scripts"));
+        assert_eq!([its, other].map(|target| script(&resolved(&apart, target)).is_some()), [true, false]);
+    }
+}
+
+#[test]
 fn a_package_for_all_architectures_is_installed_once() {
     let text = MINIMAL.replace("[build]", "architecture = 'all'\nmulti-arch = 'same'\n[build]");
     let found = target_problems(&text, "debian-12/amd64");

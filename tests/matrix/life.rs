@@ -91,19 +91,42 @@ fn upgraded(test: &Test, first: &str, second: &str, expected: i32) -> Ran {
 #[test]
 fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
     let test = Test::on("life-upgrade", &native_engine());
+    // Each says in the log that it runs.
+    let tell = |key: &str| format!("{key} = '''echo \"life: {key} $1 $FARM_OLD_VERSION.\"'''\n");
+    let scripts: String =
+        ["pre-install", "pre-upgrade", "post-install", "post-upgrade", "post-remove"].map(tell).concat();
+    let apart = format!(
+        "[override.deb.package.scripts]\n{}[override.rpm.package.scripts]\n{}",
+        tell("purge"),
+        tell("post-transaction")
+    );
     let recipe = |word: &str| {
         format!(
             "config-files = [\"/etc/lively.conf\"]\n\
+             [package.scripts]\n{scripts}\
              [package.alternatives.pond]\nlink = \"/usr/bin/pond\"\npath = \"/usr/bin/lively\"\npriority = 10\n\
              [build]\ninstall = '''\ninstall -d \"$DESTDIR/etc\" \"$DESTDIR/usr/bin\"\necho {word} >\"$DESTDIR/etc/lively.conf\"\n\
              printf '#!/bin/sh\\necho {word}\\n' >\"$DESTDIR/usr/bin/lively\"\nchmod 755 \"$DESTDIR/usr/bin/lively\"\n'''\n\
-             [test]\nscript = 'test \"$(pond)\" = {word}'\n"
+             [test]\nscript = 'test \"$(pond)\" = {word}'\n{apart}"
         )
     };
     upgraded(&test, &recipe("old"), &recipe("new"), 0).says("2 succeeded");
-    for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
+    for (target, old, of_its_own) in
+        [("debian-12-amd64", "1.0-1", "purge purge"), ("rpm-generic-x86_64", "", "post-transaction transaction")]
+    {
         let log = fs::read_to_string(test.dist().join("lively").join(target).join("build.log")).unwrap();
         assert!(log.contains("farm: upgrade from 1.0-1"), "{log}");
+        for call in [
+            "pre-install install ",
+            "post-install upgrade ",
+            &format!("pre-upgrade upgrade {old}"),
+            &format!("post-upgrade upgrade {old}"),
+            "post-remove remove ",
+            &format!("{of_its_own} "),
+        ] {
+            assert!(log.contains(&format!("life: {call}.")), "{call:?} is missing in:\n{log}");
+        }
+        assert!(!log.contains("upgrade install"), "{log}");
     }
 }
 

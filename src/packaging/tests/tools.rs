@@ -18,7 +18,7 @@ fn run(command: &mut Command) -> Output {
 }
 
 #[track_caller]
-fn good(command: &mut Command) -> Vec<u8> {
+pub(super) fn good(command: &mut Command) -> Vec<u8> {
     let output = run(command);
     let (out, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{command:?}\n{out}\n{errors}");
@@ -26,7 +26,7 @@ fn good(command: &mut Command) -> Vec<u8> {
 }
 
 #[track_caller]
-fn text_of(command: &mut Command) -> String {
+pub(super) fn text_of(command: &mut Command) -> String {
     String::from_utf8(good(command)).unwrap()
 }
 
