@@ -24,7 +24,8 @@ use crate::stream::guard::watched;
 use crate::types::{Arch, printable};
 
 /// Fields of other packages, in the order in which dpkg-gencontrol(1) writes them.
-const RELATIONS: [&str; 7] = ["Depends", "Recommends", "Suggests", "Conflicts", "Breaks", "Replaces", "Provides"];
+const RELATIONS: [&str; 9] =
+    ["Pre-Depends", "Depends", "Recommends", "Suggests", "Enhances", "Conflicts", "Breaks", "Replaces", "Provides"];
 
 /// What every Debian package has beside what was installed: its changelog and copyright (Policy 12.5, 12.7).
 pub(super) fn add_documents(tree: &mut Tree, assembly: &Assembly, layout: &mut Layout) -> Result<(), AssembleError> {

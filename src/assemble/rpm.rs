@@ -186,10 +186,15 @@ fn relations(
                 "Requires" => builder.requires(dependency),
                 "Recommends" => builder.recommends(dependency),
                 "Suggests" => builder.suggests(dependency),
+                "Enhances" => builder.enhances(dependency),
+                "Supplements" => builder.supplements(dependency),
                 "Provides" => builder.provides(dependency),
                 "Conflicts" => builder.conflicts(dependency),
                 "Obsoletes" => builder.obsoletes(dependency),
-                "Requires(pre)" => builder.requires(Dependency::script_pre(dependency.name)),
+                "Requires(pre)" => {
+                    let flags = dependency.flags | Dependency::script_pre("").flags;
+                    builder.requires(Dependency { flags, ..dependency })
+                }
                 "Requires(post)" => builder.requires(Dependency::script_post(dependency.name)),
                 "Requires(preun)" => builder.requires(Dependency::script_preun(dependency.name)),
                 _ => builder.requires(Dependency::script_postun(dependency.name)),

@@ -117,7 +117,9 @@ pub(crate) fn has_capabilities(recipe: &Recipe) -> bool {
     let test = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let relations =
         std::iter::once(&recipe.package.relations).chain(recipe.packages.values().map(|sub| &sub.relations));
-    let runtime = relations.flat_map(|relations| [&relations.requires, &relations.recommends, &relations.suggests]);
+    let runtime = relations.flat_map(|relations| {
+        [&relations.pre_requires, &relations.requires, &relations.recommends, &relations.suggests]
+    });
     let mut all = recipe.build.requires.iter().chain(test).chain(runtime.flatten());
     all.any(|written| {
         relation::alternatives(written)
@@ -282,8 +284,14 @@ fn lists<'a>(recipe: &'a Recipe, distro: &Distro) -> Vec<(String, &'a [String], 
     }
     let runtime = Speech { format: distro.format, manager, build: false, installed_here: false };
     let mut of_package = |key: &str, relations: &'a Relations| {
-        let Relations { requires, recommends, suggests, .. } = relations;
-        for (name, list) in [("requires", requires), ("recommends", recommends), ("suggests", suggests)] {
+        let Relations { pre_requires, requires, recommends, suggests, .. } = relations;
+        let all = [
+            ("pre-requires", pre_requires),
+            ("requires", requires),
+            ("recommends", recommends),
+            ("suggests", suggests),
+        ];
+        for (name, list) in all {
             lists.push((format!("{key}.{name}"), list.as_slice(), runtime));
         }
     };
@@ -304,6 +312,7 @@ fn place<'a>(recipe: &'a mut Recipe, key: &str) -> Option<&'a mut Vec<String>> {
         table => &mut recipe.packages.get_mut(table.strip_prefix("packages.")?)?.relations,
     };
     match name {
+        "pre-requires" => Some(&mut relations.pre_requires),
         "requires" => Some(&mut relations.requires),
         "recommends" => Some(&mut relations.recommends),
         _ => Some(&mut relations.suggests),

@@ -189,11 +189,15 @@ pub(super) fn relation_lists(recipe: &Recipe) -> Vec<(String, &[String])> {
     let all = std::iter::once(("[package]".to_owned(), &recipe.package.relations))
         .chain(recipe.packages.iter().map(|(key, sub)| (format!("[packages.{key}]"), &sub.relations)));
     all.flat_map(|(place, relations)| {
-        let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+        let Relations { pre_requires, requires, recommends, suggests, enhances, supplements, .. } = relations;
+        let Relations { provides, conflicts, replaces, .. } = relations;
         [
-            (format!("{place} requires"), requires.as_slice()),
+            (format!("{place} pre-requires"), pre_requires.as_slice()),
+            (format!("{place} requires"), requires),
             (format!("{place} recommends"), recommends),
             (format!("{place} suggests"), suggests),
+            (format!("{place} enhances"), enhances),
+            (format!("{place} supplements"), supplements),
             (format!("{place} provides"), provides),
             (format!("{place} conflicts"), conflicts),
             (format!("{place} replaces"), replaces),

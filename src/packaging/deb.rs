@@ -261,8 +261,9 @@ fn relations(text: &mut String, recipe: &Recipe, member: &Member<'_>) {
 }
 
 /// What a recipe says of other packages, by field, in Debian's syntax. Fields may be empty.
-pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'static str, Vec<String>); 7] {
-    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'static str, Vec<String>); 9] {
+    let Relations { pre_requires, requires, recommends, suggests, enhances, supplements: _, .. } = relations;
+    let Relations { provides, conflicts, replaces, .. } = relations;
     let write = |list: &[String]| -> Vec<String> {
         list.iter().filter_map(|r| relation::write(r, Format::Deb, self_version).ok()).collect()
     };
@@ -274,9 +275,11 @@ pub(super) fn relation_fields(relations: &Relations, self_version: &str) -> [(&'
     let mut conflicts = write(conflicts);
     conflicts.extend(whole);
     [
+        ("Pre-Depends", write(pre_requires)),
         ("Depends", write(requires)),
         ("Recommends", write(recommends)),
         ("Suggests", write(suggests)),
+        ("Enhances", write(enhances)),
         ("Provides", provided),
         ("Conflicts", conflicts),
         ("Breaks", versions),

@@ -336,7 +336,8 @@ fn relations(spec: &mut String, recipe: &Recipe, distro: &Distro, member: &Membe
     let own = own_version(recipe);
     let mut weak = String::new();
     for (name, list) in relation_tags(member.relations, own) {
-        let text = if matches!(name, "Recommends" | "Suggests") { &mut weak } else { &mut *spec };
+        let text =
+            if matches!(name, "Recommends" | "Suggests" | "Enhances" | "Supplements") { &mut weak } else { &mut *spec };
         list.iter().for_each(|relation| tag(text, name, relation));
     }
     spec.push_str(&style::weak(&weak, distro));
@@ -344,8 +345,9 @@ fn relations(spec: &mut String, recipe: &Recipe, distro: &Distro, member: &Membe
 
 /// What a recipe says of other packages, by RPM's tag for it, in its syntax. A package that is replaced whole is
 /// obsoleted. One of which only versions are goes on, and dnf removes what is obsoleted: of that, the versions conflict.
-pub(super) fn relation_tags(relations: &Relations, self_version: &str) -> [(&'static str, Vec<String>); 6] {
-    let Relations { requires, recommends, suggests, provides, conflicts, replaces } = relations;
+pub(super) fn relation_tags(relations: &Relations, self_version: &str) -> [(&'static str, Vec<String>); 9] {
+    let Relations { pre_requires, requires, recommends, suggests, enhances, supplements, .. } = relations;
+    let Relations { provides, conflicts, replaces, .. } = relations;
     let write = |list: &[String]| -> Vec<String> {
         list.iter().filter_map(|r| relation::write(r, Format::Rpm, self_version).ok()).collect()
     };
@@ -353,10 +355,16 @@ pub(super) fn relation_tags(relations: &Relations, self_version: &str) -> [(&'st
         replaces.iter().cloned().partition(|r| relation::has_version(r));
     let mut conflicts = write(conflicts);
     conflicts.extend(write(&versions));
+    // What scripts need alone could be removed once they have run: it is required as well.
+    let before = write(pre_requires);
+    let all = before.iter().cloned().chain(write(requires)).collect();
     [
-        ("Requires", write(requires)),
+        ("Requires(pre)", before),
+        ("Requires", all),
         ("Recommends", write(recommends)),
         ("Suggests", write(suggests)),
+        ("Enhances", write(enhances)),
+        ("Supplements", write(supplements)),
         ("Provides", write(provides)),
         ("Conflicts", conflicts),
         ("Obsoletes", write(&whole)),

@@ -162,13 +162,14 @@ fn requirements(recipe: &Recipe) -> impl Iterator<Item = (NeedKind, String, &str
     let test = recipe.test.as_ref().map(|test| test.requires.as_slice()).unwrap_or_default();
     let build = recipe.build.requires.iter().map(|one| (NeedKind::Build, "build.requires".to_owned(), one.as_str()));
     let test = test.iter().map(|one| (NeedKind::Test, "test.requires".to_owned(), one.as_str()));
-    let main = &recipe.package.relations.requires;
-    let main = main.iter().map(|one| (NeedKind::Run, "package.requires".to_owned(), one.as_str()));
-    let parts = recipe.packages.iter().flat_map(|(name, part)| {
-        let key = format!("packages.{name}.requires");
-        part.relations.requires.iter().map(move |one| (NeedKind::Run, key.clone(), one.as_str()))
+    let parts = recipe.packages.iter().map(|(name, part)| (format!("packages.{name}"), &part.relations));
+    let packages = std::iter::once(("package".to_owned(), &recipe.package.relations)).chain(parts);
+    let run = packages.flat_map(|(table, relations)| {
+        let of = |key: &str, list| (format!("{table}.{key}"), list);
+        [of("requires", &relations.requires), of("pre-requires", &relations.pre_requires)]
     });
-    build.chain(test).chain(main).chain(parts)
+    let run = run.flat_map(|(key, list)| list.iter().map(move |one| (NeedKind::Run, key.clone(), one.as_str())));
+    build.chain(test).chain(run)
 }
 
 /// The recipe as the target's package manager is to see it, if that is another: what only the set can install is no
@@ -199,7 +200,9 @@ pub(crate) fn left_to_archive(recipe: &Recipe, distro: &Distro, needs: &[Need]) 
     if distro.format == Format::Deb {
         let parts = seen.packages.values_mut().map(|part| &mut part.relations);
         for relations in parts.chain(std::iter::once(&mut seen.package.relations)) {
-            relations.requires = rewrite(NeedKind::Run, &relations.requires);
+            for list in [&mut relations.requires, &mut relations.pre_requires] {
+                *list = rewrite(NeedKind::Run, list);
+            }
         }
     }
     (seen != *recipe).then_some(seen)

@@ -110,9 +110,15 @@ impl MultiArch {
 /// `libfoo (>= 1.2)` for deb, `libfoo >= 1.2` for rpm. farm writes either from either.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(crate) struct Relations {
+    /// Required, and there before the scripts of this package run. deb: Pre-Depends; rpm: Requires(pre).
+    pub(crate) pre_requires: Vec<String>,
     pub(crate) requires: Vec<String>,
     pub(crate) recommends: Vec<String>,
     pub(crate) suggests: Vec<String>,
+    /// The other way round: packages that would suggest this one.
+    pub(crate) enhances: Vec<String>,
+    /// Packages that would recommend this one; only rpm has it.
+    pub(crate) supplements: Vec<String>,
     pub(crate) provides: Vec<String>,
     pub(crate) conflicts: Vec<String>,
     /// deb: Replaces + Breaks; rpm: Obsoletes.

@@ -29,9 +29,12 @@ impl Reader {
     pub(super) fn read(self, section: &Section<'_>) -> Relations {
         let relations = |key| self.list(section, key);
         Relations {
+            pre_requires: relations("pre-requires"),
             requires: relations("requires"),
             recommends: relations("recommends"),
             suggests: relations("suggests"),
+            enhances: relations("enhances"),
+            supplements: relations("supplements"),
             provides: relations("provides"),
             conflicts: relations("conflicts"),
             replaces: relations("replaces"),

@@ -17,6 +17,15 @@ maintainer = "farm maintainers <farm@example.org>"
 multi-arch = "foreign"
 requires = ["greeter-libs (= ${self-version})"]
 
+enhances = ["motd"]
+
+[override.deb.package]
+pre-requires = ["passwd (>= 1:4.8)"]
+
+[override.rpm.package]
+pre-requires = ["/bin/sh"]
+supplements = ["(motd and figlet)"]
+
 [package.users.greeter]
 
 [package.attributes."/etc/greeter/*"]
@@ -123,10 +132,20 @@ fn private_libraries_are_offered_to_nobody_and_found_by_their_own_programs() {
             assert!(depends.contains(part), "{part} is missing in {depends}");
         }
         assert_eq!(asked("greeter", &["-f", "Multi-Arch"]).unwrap(), "foreign\n");
+        assert_eq!(asked("greeter", &["-f", "Pre-Depends"]).unwrap(), "passwd (>= 1:4.8)\n");
+        assert_eq!(asked("greeter", &["-f", "Enhances"]).unwrap(), "motd\n");
         assert_eq!(asked("greeter-libs", &["-f", "Multi-Arch"]).unwrap(), "same\n");
 
         for name in ["greeter", "greeter-libs"] {
             let file = rpm(test, name);
+            if name == "greeter" {
+                let format = "[%{REQUIRENAME} %{REQUIREFLAGS:deptype}\n]%{ENHANCENAME} %{SUPPLEMENTNAME}\n";
+                let arguments = ["-qp", "--nosignature", "--qf", format, file.to_str().unwrap()];
+                let Some(run) = tool("rpm", &arguments) else { return };
+                let run = run.exits(0).says("motd (motd and figlet)\n");
+                let before = run.stdout.lines().any(|line| line.starts_with("/bin/sh ") && line.contains("pre"));
+                assert!(before, "{}", run.stdout);
+            }
             let arguments = ["-qp", "--nosignature", "--provides", "--requires", file.to_str().unwrap()];
             let Some(run) = tool("rpm", &arguments) else { return };
             let run = run.exits(0).says("libgreeterpublic.so.1()(64bit)\n");

@@ -12,8 +12,10 @@ use crate::types::{Comparison, Format};
 /// Where a relation stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
-    /// `requires`, `recommends` and `suggests` of packages.
+    /// `requires`, `pre-requires`, `recommends` and `suggests` of packages.
     Needs,
+    Enhances,
+    Supplements,
     Provides,
     Conflicts,
     Replaces,
@@ -23,6 +25,8 @@ impl Field {
     /// By the recipe's key.
     pub(crate) fn of(key: &str) -> Field {
         match key {
+            "enhances" => Field::Enhances,
+            "supplements" => Field::Supplements,
             "provides" => Field::Provides,
             "conflicts" => Field::Conflicts,
             "replaces" => Field::Replaces,
@@ -33,6 +37,8 @@ impl Field {
     fn key(self) -> &'static str {
         match self {
             Field::Needs => "requires",
+            Field::Enhances => "enhances",
+            Field::Supplements => "supplements",
             Field::Provides => "provides",
             Field::Conflicts => "conflicts",
             Field::Replaces => "replaces",
@@ -49,11 +55,14 @@ impl Field {
 pub(crate) fn check(relation: &str, field: Field, format: Format, for_all: bool) -> Result<(), String> {
     let shown = relation.trim();
     match format {
+        Format::Deb if field == Field::Supplements => {
+            return Err(format!("`{shown}`: a .deb cannot say that it is wanted beside another package"));
+        }
         Format::Deb if is_substvar(shown) => return Ok(()),
         Format::Rpm if shown.contains("%{") => return Ok(()),
         Format::Rpm if is_rich(shown) && has_rpm_only_word(shown) => {
             return match field {
-                Field::Needs | Field::Conflicts => rich(shown, field),
+                Field::Needs | Field::Conflicts | Field::Enhances | Field::Supplements => rich(shown, field),
                 Field::Provides | Field::Replaces => {
                     Err(format!("`{shown}`: RPM has no boolean dependencies in `{}`", field.key()))
                 }
@@ -94,7 +103,9 @@ fn deb_term(term: &Term, shown: &str, field: Field, for_all: bool) -> Result<(),
             && qualifier.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         let allowed = match field {
             Field::Needs => is_architecture && qualifier != "native",
-            Field::Conflicts | Field::Replaces => is_architecture && !matches!(qualifier, "any" | "native"),
+            Field::Conflicts | Field::Replaces | Field::Enhances | Field::Supplements => {
+                is_architecture && !matches!(qualifier, "any" | "native")
+            }
             Field::Provides => false,
         };
         if !allowed {

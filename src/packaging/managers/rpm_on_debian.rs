@@ -16,7 +16,7 @@ pub(super) fn shim(recipe: &Recipe) -> String {
     let relations =
         recipe.packages.values().map(|sub| &sub.relations).chain(std::iter::once(&recipe.package.relations));
     let mut wanted: Vec<String> = relations
-        .flat_map(|relations| relations.requires.iter())
+        .flat_map(|relations| relations.requires.iter().chain(&relations.pre_requires))
         .flat_map(|r| relation::names(r))
         .filter(|name| relation::is_deb_name(name))
         .collect();
