@@ -112,7 +112,7 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
     };
     upgraded(&test, &recipe("old"), &recipe("new"), 0).says("2 succeeded");
     for (target, old, of_its_own) in
-        [("debian-12-amd64", "1.0-1", "purge purge"), ("rpm-generic-x86_64", "", "post-transaction transaction")]
+        [("debian-12-amd64", "1.0-1~deb12", "purge purge"), ("rpm-generic-x86_64", "", "post-transaction transaction")]
     {
         let log = fs::read_to_string(test.dist().join("lively").join(target).join("build.log")).unwrap();
         assert!(log.contains("farm: upgrade from 1.0-1"), "{log}");
