@@ -8,7 +8,6 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::hash::HashKind;
 use super::model::{Module, Place};
 use super::pip;
 use super::registries::CrateSource;
@@ -72,10 +71,8 @@ impl Sources {
         let io = |source| SourceError::Io { path: folder.clone(), source };
         tokio::fs::create_dir_all(&folder).await.map_err(io)?;
         let temporary = tempfile::Builder::new().prefix(".new-").tempfile_in(&folder).map_err(io)?.into_temp_path();
-        let sha256 = (module.hash.kind == HashKind::Sha256).then(|| module.hash.hex());
-        let fetched =
-            self.fetcher.to_file_capped(&urls, sha256.as_deref(), LARGEST_MODULE, &temporary, &NoProgress, cancel);
-        fetched.await?;
+        // The lock file's own hash decides, of whatever kind it is.
+        self.fetcher.to_file_capped(&urls, None, LARGEST_MODULE, &temporary, &NoProgress, cancel).await?;
         if !self.is_there(module, temporary.to_path_buf(), cancel).await? {
             let Module { name, version, hash, .. } = module;
             let from = urls.iter().map(|url| Address::from(url.as_str()).to_string()).collect::<Vec<_>>().join(", ");
@@ -217,7 +214,7 @@ fn prefix(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::hash::Hash;
+    use super::super::hash::{Hash, HashKind};
     use super::super::model::Form;
     use super::*;
 
