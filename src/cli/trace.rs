@@ -2,12 +2,15 @@
 //! moving lines, and nowhere else; without any of them nothing listens.
 
 use std::io::{self, Write};
+use std::time::Instant;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::failure::Failure;
@@ -59,8 +62,17 @@ fn subscriber<W>(wanted: Targets, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines = fmt::layer().with_timer(fmt::time::uptime()).with_writer(writer);
+    let lines = fmt::layer().with_timer(Uptime(Instant::now())).with_writer(writer);
     tracing_subscriber::registry().with(wanted).with(lines)
+}
+
+/// Seconds since the begin, with three digits: more says nothing.
+struct Uptime(Instant);
+
+impl FormatTime for Uptime {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        write!(writer, "{:8.3}s", self.0.elapsed().as_secs_f64())
+    }
 }
 
 /// Shows what is written at once as one line that can neither steer a terminal nor tell a password.

@@ -209,7 +209,7 @@ async fn fetch(
     container: &dyn Container,
     setup: &TestSetup,
 ) -> Result<(), JobError> {
-    work.note("fetching what the packages need …").await?;
+    work.doing("fetching what the packages need").await?;
     let mut env = network_env(work, &work.job.distro);
     env.extend(setup.env.clone());
     env.insert(FETCH_ONLY.to_owned(), "yes".to_owned());
@@ -261,7 +261,7 @@ async fn run_script(
     phase: &'static str,
     script: &str,
 ) -> Result<i32, JobError> {
-    work.note(&format!("{phase} …")).await?;
+    work.doing(phase).await?;
     let mut env = setup.env.clone();
     // The packages' own scripts find what they find at the user's.
     env.retain(|name, _| phase == "test" || !name.starts_with("FARM_"));

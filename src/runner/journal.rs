@@ -205,6 +205,12 @@ impl Journal {
         self.checked(result)
     }
 
+    /// What farm does next itself, where a while goes by: in the log, and shown as what goes on.
+    pub(crate) async fn doing(&mut self, what: &str) -> io::Result<()> {
+        self.events.send(JobEvent::Output(format!("{what} …")));
+        self.note(&format!("{what} …")).await
+    }
+
     /// Lines of farm's own in the log, without a prefix.
     pub(crate) async fn text(&mut self, text: String) -> io::Result<()> {
         let result = self.log.own(text).await;

@@ -119,6 +119,10 @@ impl Work<'_> {
         self.journal.note(text).await.map_err(|error| log_failed(&error))
     }
 
+    pub(crate) async fn doing(&mut self, what: &str) -> Result<(), Outcome> {
+        self.journal.doing(what).await.map_err(|error| log_failed(&error))
+    }
+
     pub(crate) async fn warning(&mut self, rule: &str, message: &str) -> Result<(), Outcome> {
         self.journal.warning(rule, message.to_owned()).await.map_err(|error| log_failed(&error))
     }
