@@ -192,6 +192,11 @@ version = \"1.2.3\"
 name = \"openssl-sys\"
 version = \"0.9.1\"
 source = \"registry+https://example.org/index\"
+
+[[package]]
+name = \"clap\"
+version = \"4.5.0\"
+source = \"registry+https://example.org/index\"
 ";
     insta::assert_snapshot!(written(
         "greet",

@@ -102,6 +102,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.install.push(format!("install -m 755 target/release/{name} $DESTDIR$PREFIX/bin/"));
         draft.program(name);
     }
+    // Programs that read their arguments with it know --help.
+    draft.runs_programs = crates(tree).0.iter().any(|name| name == "clap");
     super::common::install_manual_pages(tree, draft);
     if names.is_empty() {
         draft.cannot("no program was found: a crate that is a library only makes no package");

@@ -7,6 +7,15 @@ use crate::init::tree::{Tree, base_name};
 
 pub(super) const FILE: &str = "go.mod";
 
+/// Modules that read a program's arguments: it knows --help then.
+const ARGUMENTS: [&str; 5] = [
+    "github.com/alecthomas/king",
+    "github.com/jessevdk/go-flags",
+    "github.com/spf13/cobra",
+    "github.com/spf13/pflag",
+    "github.com/urfave/cli",
+];
+
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let text = tree.text(FILE).unwrap_or_default();
     let module = text.lines().find_map(|line| line.strip_prefix("module ")).map(str::trim).unwrap_or_default();
@@ -54,6 +63,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.install.push(format!("install -m 755 farm-bin/{name} $DESTDIR$PREFIX/bin/"));
         draft.program(name);
     }
+    draft.runs_programs = ARGUMENTS.iter().any(|module| text.contains(module));
     super::common::install_manual_pages(tree, draft);
     if programs.is_empty() {
         draft.cannot("no main.go was found: a module that is a library only makes no package");
