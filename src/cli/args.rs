@@ -17,7 +17,6 @@ use crate::types::{Arch, Format};
     version,
     about = "Builds native .deb and .rpm packages for a matrix of distributions, one container per target",
     max_term_width = 100,
-    disable_help_subcommand = true,
     after_help = super::docs::exit_codes()
 )]
 pub(crate) struct Arguments {
@@ -305,6 +304,7 @@ pub(crate) struct RenderArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct DistrosArgs {
     #[command(subcommand)]
     pub command: Option<DistrosCommand>,
@@ -322,6 +322,7 @@ pub(crate) enum DistrosCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(disable_help_subcommand = true)]
 pub(crate) struct ImagesArgs {
     #[command(subcommand)]
     pub command: Option<ImagesCommand>,

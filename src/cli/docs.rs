@@ -65,7 +65,8 @@ mod tests {
         let help = command.render_long_help().to_string();
         let help: Vec<&str> = help.lines().map(str::trim_end).collect();
         text.push_str(&format!("\n## `{path}`\n\n```text\n{}\n```\n", help.join("\n").trim_end()));
-        for child in command.get_subcommands_mut() {
+        // `help` says of each what stands here already.
+        for child in command.get_subcommands_mut().filter(|child| child.get_name() != "help") {
             let path = format!("{path} {}", child.get_name());
             section(child, &path, text);
         }

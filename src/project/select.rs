@@ -97,6 +97,14 @@ impl Project {
             chosen.extend(matching.take(if first_only { 1 } else { usize::MAX }));
             all.append(&mut targets);
         }
+        // One pattern that is misspelt must not be lost among others that match.
+        for pattern in &selection.targets {
+            let alone = Selection { targets: vec![pattern.clone()], ..Selection::default() };
+            let filter = Filter { targets: alone.targets.clone(), ..Filter::default() };
+            if !all.iter().any(|target| filter.matches(target)) {
+                return Err(nothing_matched(if selection.targets.len() > 1 { &alone } else { selection }, &all));
+            }
+        }
         match chosen.is_empty() {
             false => Ok(Selected { project: self, arch, distros, targets: chosen }),
             true => Err(nothing_matched(selection, &all)),

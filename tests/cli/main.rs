@@ -42,7 +42,8 @@ fn help_and_version_go_to_stdout_and_fit_in_80_columns() {
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()))
         .collect();
     assert!(names.contains(&"build") && names.contains(&"gc"), "{names:?}");
-    for name in names {
+    for name in names.into_iter().filter(|name| *name != "help") {
+        help(&["help", name]);
         help(&[name, "--help"]);
         help(&[name, "-h"]);
     }
@@ -110,6 +111,9 @@ fn nothing_matched_is_exit_4_with_the_nearest_targets() {
     error: no target matches -t debain-13
       help: did you mean greet@debian-13/amd64?
     ");
+    // A pattern that matches nothing is not lost among others.
+    let arguments = ["build", "-t", "debian-12", "-t", "debain-13"];
+    Test::new().file("farm.toml", RECIPE).run(&arguments).exits(4).says("no target matches -t debain-13");
     let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "-t", "plan9"]);
     insta::assert_snapshot!(ran.redacted(), @"
     exit 4
