@@ -12,8 +12,8 @@ use super::output;
 use crate::cache::{Lease, Space};
 use crate::engine::{self, Engine, EngineError, EngineInfo};
 use crate::fetch::Fetcher;
-use crate::project::{Access, Project, Unread};
-use crate::report::{Style, Tone};
+use crate::project::{Access, Project, Selected, Unread};
+use crate::report::{Style, Tone, count};
 use crate::types::{Arch, FolderError, human_bytes, own_folder, printable};
 
 /// What keeps `farm gc` from removing what this process uses.
@@ -32,6 +32,18 @@ pub(crate) fn project(recipes: &[PathBuf], parameters: &[(String, String)]) -> R
         output::err(&format!("note: {note}\n"));
     }
     Ok(project)
+}
+
+/// That only a part of the matrix is meant, where nobody said so.
+pub(crate) fn tell_left_out(selected: &Selected<'_>) {
+    if selected.left_out() > 0 {
+        let taken = count(selected.targets().len(), "target", "targets");
+        let more = selected.left_out();
+        output::err(&format!(
+            "note: {taken} of {}: --matrix takes all, -t PATTERN others\n",
+            selected.targets().len() + more
+        ));
+    }
 }
 
 /// What was noticed on the way to a plan.

@@ -33,6 +33,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let connected = context::connect(&args.engine.engine, &config).await;
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     let selected = project.select(&args.selection.selection(), arch)?;
+    context::tell_left_out(&selected);
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());

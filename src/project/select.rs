@@ -38,12 +38,18 @@ pub struct Selected<'a> {
     /// Those of [`Selection::distros`], which all recipes of the set are built for, then.
     pub(super) distros: Vec<&'a Arc<Distro>>,
     pub(super) targets: Vec<Target>,
+    left_out: usize,
 }
 
 impl Selected<'_> {
     /// The targets that match the selection.
     pub fn targets(&self) -> &[Target] {
         &self.targets
+    }
+
+    /// How many more targets the default matrices have, where nothing said which are meant.
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 }
 
@@ -70,6 +76,7 @@ impl Project {
         let known_somewhere = |name: &str| self.recipes().iter().any(|recipe| recipe.matrices.contains_key(name));
         let mut all = Vec::new();
         let mut chosen = Vec::new();
+        let mut left_out = 0;
         for recipe in self.recipes() {
             let names: Vec<&str> = match &selection.matrix {
                 // Of several recipes, those without the matrix take no part in it.
@@ -92,9 +99,11 @@ impl Project {
                 let expanded = expanded.map_err(|error| unknown_matrix_or(error, name, self))?;
                 targets.extend(expanded.into_iter().filter(|target| seen.insert(target.clone())));
             }
-            let matching = targets.iter().filter(|target| filter.matches(target)).cloned();
+            let matching = targets.iter().filter(|target| filter.matches(target)).cloned().collect::<Vec<_>>();
             let first_only = selection.matrix.is_none() && selection.targets.is_empty() && distros.is_empty();
-            chosen.extend(matching.take(if first_only { 1 } else { usize::MAX }));
+            let taken = if first_only { matching.len().min(1) } else { matching.len() };
+            left_out += matching.len() - taken;
+            chosen.extend(matching.into_iter().take(taken));
             all.append(&mut targets);
         }
         // One pattern that is misspelt must not be lost among others that match.
@@ -106,7 +115,7 @@ impl Project {
             }
         }
         match chosen.is_empty() {
-            false => Ok(Selected { project: self, arch, distros, targets: chosen }),
+            false => Ok(Selected { project: self, arch, distros, targets: chosen, left_out }),
             true => Err(nothing_matched(selection, &all)),
         }
     }

@@ -165,6 +165,7 @@ fn without_a_matrix_the_first_target_of_each_recipe_is_meant() {
         .exits(0);
     let targets: Vec<&str> = ran.stdout.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(targets, ["greet@debian-12/amd64", "other@debian-12/amd64"], "{ran}");
+    ran.says("note: 2 targets of ").says(": --matrix takes all");
 }
 
 #[test]
