@@ -33,6 +33,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     // What is wrong with the command line comes before what is wrong with the engine.
     let selected = project.select(&args.selection.selection(), arch)?;
     context::tell_left_out(&selected);
+    context::known_mirrors(&args.origin.archive.mirrors, &project)?;
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
     context::tell_space(&access.cache).await;
     let resolved = selected.resolve(&access, args.snapshot).await?;

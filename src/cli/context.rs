@@ -1,6 +1,6 @@
 //! What commands share: the project, the engine and what it says of itself, the cache folder, mirrors, a run's id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -14,7 +14,7 @@ use crate::engine::{self, Engine, EngineError, EngineInfo};
 use crate::fetch::Fetcher;
 use crate::project::{Access, Project, Selected, Unread};
 use crate::report::{Style, Tone, count};
-use crate::types::{Arch, FolderError, human_bytes, own_folder, printable};
+use crate::types::{Arch, FolderError, human_bytes, nearest, own_folder, printable};
 
 /// What keeps `farm gc` from removing what this process uses.
 static LEASE: OnceLock<Option<Lease>> = OnceLock::new();
@@ -44,6 +44,30 @@ pub(crate) fn tell_left_out(selected: &Selected<'_>) {
             selected.targets().len() + more
         ));
     }
+}
+
+/// Refuses mirrors of archives that no distribution has and no source names: what is misspelt would mean nothing.
+pub(crate) fn known_mirrors(flags: &[(String, String)], project: &Project) -> Result<(), Failure> {
+    let bootstraps = project.catalogue().iter().filter_map(|distro| distro.bootstrap.as_ref());
+    let archives: BTreeSet<&str> = bootstraps
+        .flat_map(|bootstrap| {
+            let security = bootstrap.security.as_ref().map(|security| security.archive.as_str());
+            std::iter::once(bootstrap.archive.as_str()).chain(security)
+        })
+        .collect();
+    for (name, _) in flags {
+        let is_named = || project.recipes().iter().any(|recipe| recipe.text.contains(&format!("mirror://{name}/")));
+        if archives.contains(name.as_str()) || is_named() {
+            continue;
+        }
+        let help = match nearest(name, archives.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there are {}", archives.iter().copied().collect::<Vec<_>>().join(", ")),
+        };
+        let message = format!("--mirror {}=…: no distribution has such an archive", printable(name));
+        return Err(Failure::Usage { message, help: Some(help) });
+    }
+    Ok(())
 }
 
 /// What was noticed on the way to a plan.

@@ -15,6 +15,7 @@ pub(crate) async fn run(args: &FetchArgs) -> Result<Exit, Failure> {
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
     context::tell_left_out(&selected);
+    context::known_mirrors(&args.mirrors, &project)?;
     let access = context::access(&args.mirrors, true, &config)?;
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());

@@ -34,6 +34,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     let selected = project.select(&args.selection.selection(), arch)?;
     context::tell_left_out(&selected);
+    context::known_mirrors(&args.origin.archive.mirrors, &project)?;
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());

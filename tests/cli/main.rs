@@ -134,6 +134,19 @@ fn a_matrix_that_no_recipe_has_is_exit_4() {
 }
 
 #[test]
+fn a_mirror_of_an_archive_that_nobody_has_is_exit_2() {
+    let arguments =
+        |name: &str| ["plan".to_owned(), "--mirror".to_owned(), format!("{name}=http://mirror.example.org/")];
+    let plan = |recipe: &str, name: &str| {
+        let arguments = arguments(name);
+        Test::new().file("farm.toml", recipe).run(&arguments.each_ref().map(String::as_str))
+    };
+    plan(RECIPE, "debain").exits(2).says("--mirror debain=…").says("did you mean `debian`?");
+    plan(RECIPE, "debian").exits(0);
+    plan(&format!("# mirror://ours/greet.tar.gz\n{RECIPE}"), "ours").exits(0);
+}
+
+#[test]
 fn no_engine_is_exit_5_and_says_what_was_tried() {
     let ran = Test::new().file("farm.toml", RECIPE).run(&["build"]).exits(5);
     assert!(ran.stderr.contains("no-engine.sock"), "{ran}");
