@@ -98,9 +98,12 @@ async fn execute(
         Err(outcome) => (outcome, None),
     };
     let hints = hints::hints(&mut work, &outcome).await;
-    let told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
+    let mut told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
     let Work { journal, memory_peak_bytes, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
+    if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() && !job.recipe.build.network {
+        told.extend(tail.as_ref().and_then(|tail| outcome::without_network(&tail.lines)));
+    }
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
     let space = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
     let text = summary::end(&job.target, &outcome, &steps, started.elapsed(), space, memory_peak_bytes);

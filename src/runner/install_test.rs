@@ -293,24 +293,11 @@ async fn judge(
         "check" => quoted,
         _ => format!("[test] failed with exit code {code}: {quoted}"),
     };
-    if !setup.network && wants_network(&lines) {
+    if !setup.network && outcome::wants_network(&lines).is_some() {
         message.push_str("; there is no network in the test unless [test] has `network = true`");
     }
     let findings = vec![outcome::finding("", &format!("{phase}-failed"), message)];
     Err(Outcome::Rejected { step: StepKind::Test, findings }.into())
-}
-
-/// What tools say when a name or an address cannot be reached.
-fn wants_network(lines: &[String]) -> bool {
-    const SAID: [&str; 6] = [
-        "Network is unreachable",
-        "Temporary failure in name resolution",
-        "Could not resolve host",
-        "Temporary failure resolving",
-        "Name or service not known",
-        "network is unreachable",
-    ];
-    lines.iter().any(|line| SAID.iter().any(|said| line.contains(said)))
 }
 
 /// The lines that say why: those of farm's own scripts, else what a package manager says of files that another package

@@ -191,6 +191,32 @@ pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
     Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message }
 }
 
+/// The last of these lines that says that a name or an address cannot be reached, in the words of tools.
+pub(crate) fn wants_network(lines: &[String]) -> Option<&String> {
+    const SAID: [&str; 8] = [
+        "Network is unreachable",
+        "Temporary failure in name resolution",
+        "Could not resolve host",
+        "Temporary failure resolving",
+        "Name or service not known",
+        "network is unreachable",
+        "getaddrinfo EAI_AGAIN",
+        "dial tcp: lookup ",
+    ];
+    lines.iter().rev().find(|line| SAID.iter().any(|said| line.contains(said)))
+}
+
+/// What to tell of a step of a build that looked for a network which it does not have.
+pub(crate) fn without_network(lines: &[String]) -> Option<Finding> {
+    let line = wants_network(lines)?;
+    let message = format!(
+        "{}: a build has no network: [modules] fetches what a lock file pins before it, [[sources]] any file by its hash, \
+         and `network = true` in [build] leaves it on",
+        line.trim()
+    );
+    Some(finding("", "no-network", message))
+}
+
 pub(crate) fn warning(rule: &str, message: String) -> Finding {
     Finding { severity: Severity::Warning, ..finding("", rule, message) }
 }
@@ -249,6 +275,15 @@ mod tests {
     fn script(exit_code: i32, unsatisfiable: &[&str], oom: bool) -> ImageError {
         let unsatisfiable = unsatisfiable.iter().map(|name| (*name).to_owned()).collect();
         ImageError::Script { kind: "builder", exit_code, unsatisfiable, oom }
+    }
+
+    #[test]
+    fn a_build_that_looks_for_a_network_is_told_what_to_do() {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let output = "fetching\ncurl: (6) Could not resolve host: example.org\nmake: *** [all] Error 6";
+        let told = without_network(&lines(output)).unwrap().message;
+        assert!(told.starts_with("curl: (6) Could not resolve host: example.org: a build has no network: "), "{told}");
+        assert_eq!(without_network(&lines("cc: error: no input files")), None);
     }
 
     #[test]
