@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256, Sha512};
 
-use crate::support::{Test, native_engine};
+use crate::support::{Test, cache, native_engine};
 
 const RECIPE: &str = r#"
 [package]
@@ -86,6 +86,8 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
     test.write("pond/requirements.txt", &publish_wheel(&test));
     let url = |path: &str| format!("file://{}", test.folder().join(path).display());
     let cargo_home = test.folder().join("registries/cargo").display().to_string();
+    // `farm fetch` has no folder for packages.
+    let mut fetching = Test::at(test.folder().to_owned()).env("XDG_CACHE_HOME", cache().to_str().unwrap());
     for (name, value) in [
         ("CARGO_HOME", cargo_home),
         ("GOPROXY", url("registries/go")),
@@ -93,10 +95,11 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
         ("PIP_INDEX_URL", url("registries/python")),
     ] {
         test = test.env(name, &value);
+        fetching = fetching.env(name, &value);
     }
 
     // What was fetched once is not asked for again.
-    test.run(&["fetch", "--matrix"]).exits(0).says("pond 1.0: 1 source ").says("modules");
+    fetching.run(&["fetch", "--matrix"]).exits(0).says("pond 1.0: 1 source ").says("modules");
     fs::remove_dir_all(test.folder().join("registries")).unwrap();
     test.run(&["build", "--matrix"]).exits(0).says("1 succeeded");
     let list = fs::read_to_string(test.dist().join("pond/debian-12-amd64/modules.json")).unwrap();
