@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::output::{self, Surroundings};
 use crate::distro::Catalogue;
 use crate::init::{self, Request, SourceOf, Tree, Written};
-use crate::recipe::{Origin, Source, SourcePlace};
+use crate::recipe::{Origin, Source};
 use crate::report::{Style, Tone};
 use crate::types::{NoProgress, redacted_text};
 
@@ -93,17 +93,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
             (file.display().to_string(), origin, SourceOf::Path(relative(&full, output)?))
         }
     };
-    let whole = Source {
-        origin,
-        strip: 0,
-        strip_said: true,
-        into: ".".to_owned(),
-        unpack: true,
-        gitignore: true,
-        patches: Vec::new(),
-        fuzz: 0,
-        place: SourcePlace::default(),
-    };
+    let whole = Source::whole(origin);
     let prepared =
         sources.prepare(Path::new("."), "project", "0", &[whole], &NoProgress, &cancel).await.map_err(failed(&name))?;
     let tree = blocking(move || {

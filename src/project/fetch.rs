@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Access, ProjectError, Resolved};
+use super::{Access, Project, ProjectError, Resolved};
 use crate::types::Progress;
 
 /// What has been fetched of a recipe.
@@ -30,6 +30,7 @@ impl Resolved {
     /// The first source that cannot be had.
     pub async fn fetch(
         &self,
+        project: &Project,
         access: &Access,
         progress: &dyn Progress,
         cancel: &CancellationToken,
@@ -37,17 +38,16 @@ impl Resolved {
         let sources = access.sources(self.mirrors.clone());
         let mut all = BTreeSet::new();
         for inputs in &self.targets {
-            let recipe = inputs.recipe.recipe();
-            let failed = |source| ProjectError::Source { recipe: recipe.root.join("farm.toml"), source };
-            let (name, version) = (&recipe.package.name, &recipe.package.version);
-            let tree = sources.prepare(&recipe.root, name, version, &recipe.sources, progress, cancel);
-            let tree = tree.await.map_err(failed)?;
-            let modules = sources.modules(&tree, &recipe.modules, inputs.target.arch, progress, cancel);
-            let modules = modules.await.map_err(failed)?;
+            let (recipe, target) = (inputs.recipe.recipe(), &inputs.target);
+            let fetched = sources.prepare_for(recipe, target.arch, progress, cancel).await;
+            let (tree, modules) = fetched.map_err(|source| match project.recipe(&target.recipe) {
+                Some(file) => ProjectError::source(file, source),
+                None => ProjectError::Source { recipe: recipe.root.clone(), source },
+            })?;
             let length = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
             all.insert(Fetched {
-                recipe: inputs.target.recipe.clone(),
-                version: version.clone(),
+                recipe: target.recipe.clone(),
+                version: recipe.package.version.clone(),
                 sources: recipe.sources.len(),
                 bytes: length(&tree.tree),
                 module_bytes: modules.map(|modules| length(&modules.tree)),

@@ -185,6 +185,23 @@ pub(crate) struct Source {
     pub(crate) place: SourcePlace,
 }
 
+impl Source {
+    /// All of it, as it is, at the top of the tree, and said by no recipe.
+    pub(crate) fn whole(origin: Origin) -> Source {
+        Source {
+            origin,
+            strip: 0,
+            into: ".".to_owned(),
+            strip_said: true,
+            unpack: true,
+            gitignore: true,
+            patches: Vec::new(),
+            fuzz: 0,
+            place: SourcePlace::default(),
+        }
+    }
+}
+
 /// A place in a recipe's text, for what is found wrong with a source later.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct SourcePlace {

@@ -15,7 +15,7 @@ use crate::event::Outcome;
 use crate::image::{Base, DockerfileImage, FileContent, Install};
 use crate::packaging::StepKind;
 use crate::recipe::{Dockerfile, EnvironmentOrigin};
-use crate::source::{self, Context, Prepared, SourceError};
+use crate::source::{self, Context, Prepared};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
 const LEAST_PATIENCE: Duration = Duration::from_secs(45 * 60);
@@ -61,15 +61,8 @@ pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, JobError> {
 
 async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, JobError> {
     let (shared, job) = (work.shared, work.job);
-    let package = &job.recipe.package;
     let progress = work.journal.progress();
-    let fetched = async {
-        let (root, sources) = (&job.recipe.root, &job.recipe.sources);
-        let fetched = shared.sources.prepare(root, &package.name, &package.version, sources, &progress, cancel).await?;
-        let (wanted, arch) = (&job.recipe.modules, job.target.arch);
-        let modules = shared.sources.modules(&fetched, wanted, arch, &progress, cancel).await?;
-        Ok::<_, SourceError>((fetched, modules))
-    };
+    let fetched = shared.sources.prepare_for(&job.recipe, job.target.arch, &progress, cancel);
     let events = work.events.clone();
     let warn = move |message: String| events.send(JobEvent::Warning(message));
     let environment = job.environment.as_deref();

@@ -238,16 +238,7 @@ impl Sources {
         }
         let (root, cancel) = (root.to_owned(), cancel.clone());
         let into = folder.clone();
-        blocking(move || {
-            let entry = build(&root, staging.path(), &parts, &cancel)?;
-            entry.write(staging.path())?;
-            if into.exists() {
-                // Not usable, or it would have been loaded.
-                fs::remove_dir_all(&into).map_err(io(&into))?;
-            }
-            fs::rename(staging.keep(), &into).map_err(io(&into))
-        })
-        .await?;
+        blocking(move || build(&root, staging.path(), &parts, &cancel)?.keep(staging, &into)).await?;
         let Loaded::Whole(mut prepared) = self.load(&folder).await? else {
             return Err(refused(name, "its sources vanished from the cache while they were made".to_owned()));
         };

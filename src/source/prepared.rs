@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use tempfile::TempDir;
 
 use super::{SourceError, content};
 use crate::cache::touch;
@@ -135,7 +136,18 @@ impl PreparedSources {
         files
     }
 
-    pub(super) fn write(&self, folder: &Path) -> Result<(), SourceError> {
+    /// Makes `staging`, where all of it lies, the folder `into` of the cache.
+    pub(super) fn keep(&self, staging: TempDir, into: &Path) -> Result<(), SourceError> {
+        self.write(staging.path())?;
+        let io = |source| SourceError::Io { path: into.to_owned(), source };
+        if into.exists() {
+            // Not usable, or it would have been loaded.
+            fs::remove_dir_all(into).map_err(io)?;
+        }
+        fs::rename(staging.keep(), into).map_err(io)
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), SourceError> {
         let io = |source| SourceError::Io { path: folder.join(ENTRY_FILE), source };
         let text = serde_json::to_vec_pretty(self).map_err(|error| io(error.into()))?;
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(io)?;

@@ -33,7 +33,7 @@ use super::local::{blocking, lock_file};
 use super::prepared::{Kept, Loaded, PreparedSources};
 use super::tree::{FIXED_TIME, TreeWriter, refused};
 use super::{Prepared, SourceError, Sources, add, read_file, unpack};
-use crate::recipe::{Ecosystem, Origin, Source, SourcePlace};
+use crate::recipe::{Ecosystem, Origin, Recipe, Source};
 use crate::types::{Arch, Progress};
 use hash::{Hash, HashKind};
 use model::{Form, Module};
@@ -66,9 +66,24 @@ struct ListedModule<'a> {
 }
 
 impl Sources {
+    /// What a build of a recipe takes from this host: its sources and, where it names lock files, the modules that they pin.
+    pub(crate) async fn prepare_for(
+        &self,
+        recipe: &Recipe,
+        arch: Arch,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<(Prepared, Option<Prepared>), SourceError> {
+        let package = &recipe.package;
+        let prepare = self.prepare(&recipe.root, &package.name, &package.version, &recipe.sources, progress, cancel);
+        let sources = prepare.await?;
+        let modules = self.modules(&sources, &recipe.modules, arch, progress, cancel).await?;
+        Ok((sources, modules))
+    }
+
     /// The modules that lock files in the tree of `prepared` pin; `None` when a recipe names none. Two calls for the same
     /// lock files fetch and pack once, also across processes.
-    pub(crate) async fn modules(
+    async fn modules(
         &self,
         prepared: &Prepared,
         wanted: &BTreeMap<Ecosystem, Vec<String>>,
@@ -221,12 +236,7 @@ fn pack(
         originals: Vec::new(),
         warnings: finished.warnings,
     };
-    entry.write(staging.path())?;
-    if into.exists() {
-        // Not usable, or it would have been loaded.
-        std::fs::remove_dir_all(into).map_err(io(into))?;
-    }
-    std::fs::rename(staging.keep(), into).map_err(io(into))
+    entry.keep(staging, into)
 }
 
 fn add_module(tree: &mut TreeWriter<'_>, module: &mut Module, file: &Path) -> Result<(), SourceError> {
@@ -237,17 +247,8 @@ fn add_module(tree: &mut TreeWriter<'_>, module: &mut Module, file: &Path) -> Re
             unpack::copy_file(tree, file, (&origin, name, false), folder)
         }
         Form::Crate => {
-            let source = Source {
-                origin: Origin::Path { path: String::new() },
-                strip: 1,
-                into: module.path.clone(),
-                strip_said: true,
-                unpack: true,
-                gitignore: false,
-                patches: Vec::new(),
-                fuzz: 0,
-                place: SourcePlace::default(),
-            };
+            let (into, origin_of) = (module.path.clone(), Origin::Path { path: String::new() });
+            let source = Source { strip: 1, into, ..Source::whole(origin_of) };
             unpack::add_file(tree, file, (&origin, "crate", false), &source)?;
             module.license = cargo::license(file);
             text(tree, &format!("{}/.cargo-checksum.json", module.path), &cargo::checksum_file(&module.hash))

@@ -64,13 +64,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Module>, String> {
             // npm leaves it out where it is told to (omit-lockfile-registry-resolved).
             None => tarball(name, version),
         };
-        let hex = hash.hex();
         modules.push(Module {
             ecosystem: Ecosystem::Npm,
             name: name.to_owned(),
             version: version.to_owned(),
-            // <algorithm>/<two digits>/<two digits>/<the others>
-            path: format!("npm/_cacache/content-v2/{}/{}/{}/{}", hash.kind.name(), &hex[..2], &hex[2..4], &hex[4..]),
+            path: in_cache(&format!("content-v2/{}", hash.kind.name()), &hash.hex()),
             hash,
             place: Place::Npm { resolved: Address::from(resolved) },
             form: Form::AsItIs,
@@ -78,6 +76,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Module>, String> {
         });
     }
     Ok(modules)
+}
+
+/// Where the cache has what is known by these hexadecimal digits: two of them, two more, the others.
+fn in_cache(folder: &str, hex: &str) -> String {
+    format!("npm/_cacache/{folder}/{}/{}/{}", &hex[..2], &hex[2..4], &hex[4..])
 }
 
 /// Where the registry has a package.
@@ -153,8 +156,7 @@ fn entry(url: &str, asked: Value, hash: &Hash, size: u64) -> (String, String) {
     })
     .to_string();
     let bucket = hex::encode(Sha256::digest(&key));
-    let path = format!("npm/_cacache/index-v5/{}/{}/{}", &bucket[..2], &bucket[2..4], &bucket[4..]);
-    (path, format!("\n{}\t{entry}", hex::encode(Sha1::digest(&entry))))
+    (in_cache("index-v5", &bucket), format!("\n{}\t{entry}", hex::encode(Sha1::digest(&entry))))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 use super::hash::{Hash, HashKind};
 use super::model::{Form, Module, Place};
 use crate::recipe::Ecosystem;
+use crate::source::make::file_name;
 use crate::types::{Address, Arch};
 
 /// One project in one version.
@@ -34,6 +35,18 @@ pub(super) struct Link {
 }
 
 impl Wanted {
+    /// # Errors
+    /// When there is no file by whose hash it could be verified.
+    fn of(name: &str, version: &str, files: Vec<LockedFile>) -> Result<Wanted, String> {
+        match files.is_empty() {
+            true => Err(format!(
+                "has no sha256 of {name} {version}: `uv export`, `poetry export` and `pip-compile --generate-hashes` \
+                 write requirements with hashes"
+            )),
+            false => Ok(Wanted { name: normalised(name), version: version.to_owned(), files }),
+        }
+    }
+
     /// Whether the lock file leaves it to an index where the files are, or what they are called.
     pub(super) fn needs_index(&self) -> bool {
         self.files.iter().any(|file| file.url.is_none())
@@ -67,6 +80,14 @@ fn text<'a>(table: &'a Table, key: &str) -> Option<&'a str> {
     table.get(key).and_then(Value::as_str)
 }
 
+fn inner<'a>(table: &'a Table, key: &str) -> Option<&'a Table> {
+    table.get(key).and_then(Value::as_table)
+}
+
+fn name_and_version(package: &Table) -> (&str, &str) {
+    (text(package, "name").unwrap_or_default(), text(package, "version").unwrap_or_default())
+}
+
 /// `sha256:…`
 fn sha256(text: &str) -> Option<Hash> {
     Hash::from_hex(HashKind::Sha256, text.strip_prefix("sha256:")?)
@@ -78,13 +99,6 @@ pub(super) fn normalised(name: &str) -> String {
     parts.join("-").to_ascii_lowercase()
 }
 
-fn no_hash(name: &str, version: &str) -> String {
-    format!(
-        "has no sha256 of {name} {version}: `uv export`, `poetry export` and `pip-compile --generate-hashes` write \
-         requirements with hashes"
-    )
-}
-
 fn not_of_an_index(name: &str) -> String {
     format!("takes {name} from a repository or a folder: farm fetches from indexes only")
 }
@@ -92,8 +106,8 @@ fn not_of_an_index(name: &str) -> String {
 fn uv(lock: &Table) -> Result<Vec<Wanted>, String> {
     let mut wanted = Vec::new();
     for package in packages(lock, "package") {
-        let (name, version) = (text(package, "name").unwrap_or_default(), text(package, "version").unwrap_or_default());
-        let source = package.get("source").and_then(Value::as_table);
+        let (name, version) = name_and_version(package);
+        let source = inner(package, "source");
         let is = |kind: &str| source.is_some_and(|source| source.contains_key(kind));
         if ["virtual", "editable", "directory"].iter().any(|kind| is(kind)) {
             continue;
@@ -101,17 +115,14 @@ fn uv(lock: &Table) -> Result<Vec<Wanted>, String> {
         if !is("registry") && !is("url") {
             return Err(not_of_an_index(name));
         }
-        let sdist = package.get("sdist").and_then(Value::as_table);
+        let sdist = inner(package, "sdist");
         let files = packages(package, "wheels").into_iter().chain(sdist);
         let file = |file: &Table| {
             let url = text(file, "url")?;
             Some(LockedFile { name: None, url: Some(Address::from(url)), hash: sha256(text(file, "hash")?)? })
         };
         let files: Vec<LockedFile> = files.filter_map(file).collect();
-        if files.is_empty() {
-            return Err(no_hash(name, version));
-        }
-        wanted.push(Wanted { name: normalised(name), version: version.to_owned(), files });
+        wanted.push(Wanted::of(name, version, files)?);
     }
     Ok(wanted)
 }
@@ -120,18 +131,18 @@ fn uv(lock: &Table) -> Result<Vec<Wanted>, String> {
 fn pylock(lock: &Table) -> Result<Vec<Wanted>, String> {
     let mut wanted = Vec::new();
     for package in packages(lock, "packages") {
-        let (name, version) = (text(package, "name").unwrap_or_default(), text(package, "version").unwrap_or_default());
-        let directory = package.get("directory").and_then(Value::as_table);
+        let (name, version) = name_and_version(package);
+        let directory = inner(package, "directory");
         if directory.is_some_and(|directory| text(directory, "path").is_some_and(|path| path == ".")) {
             continue;
         }
-        let sdist = package.get("sdist").and_then(Value::as_table);
-        let archive = package.get("archive").and_then(Value::as_table);
+        let sdist = inner(package, "sdist");
+        let archive = inner(package, "archive");
         if sdist.is_none() && archive.is_none() && !package.contains_key("wheels") {
             return Err(not_of_an_index(name));
         }
         let file = |file: &Table| {
-            let hashes = file.get("hashes").and_then(Value::as_table)?;
+            let hashes = inner(file, "hashes")?;
             Some(LockedFile {
                 name: text(file, "name").map(str::to_owned),
                 url: text(file, "url").map(Address::from),
@@ -140,10 +151,7 @@ fn pylock(lock: &Table) -> Result<Vec<Wanted>, String> {
         };
         let files = packages(package, "wheels").into_iter().chain(sdist).chain(archive);
         let files: Vec<LockedFile> = files.filter_map(file).collect();
-        if files.is_empty() {
-            return Err(no_hash(name, version));
-        }
-        wanted.push(Wanted { name: normalised(name), version: version.to_owned(), files });
+        wanted.push(Wanted::of(name, version, files)?);
     }
     Ok(wanted)
 }
@@ -151,7 +159,7 @@ fn pylock(lock: &Table) -> Result<Vec<Wanted>, String> {
 fn poetry(lock: &Table) -> Result<Vec<Wanted>, String> {
     let mut wanted = Vec::new();
     for package in packages(lock, "package") {
-        let (name, version) = (text(package, "name").unwrap_or_default(), text(package, "version").unwrap_or_default());
+        let (name, version) = name_and_version(package);
         if package.contains_key("source") && !is_index(package) {
             return Err(not_of_an_index(name));
         }
@@ -160,16 +168,13 @@ fn poetry(lock: &Table) -> Result<Vec<Wanted>, String> {
             Some(LockedFile { name: text(file, "file").map(str::to_owned), url: None, hash })
         };
         let files: Vec<LockedFile> = packages(package, "files").into_iter().filter_map(file).collect();
-        if files.is_empty() {
-            return Err(no_hash(name, version));
-        }
-        wanted.push(Wanted { name: normalised(name), version: version.to_owned(), files });
+        wanted.push(Wanted::of(name, version, files)?);
     }
     Ok(wanted)
 }
 
 fn is_index(package: &Table) -> bool {
-    let kind = package.get("source").and_then(Value::as_table).and_then(|source| text(source, "type"));
+    let kind = inner(package, "source").and_then(|source| text(source, "type"));
     kind.is_some_and(|kind| kind == "legacy")
 }
 
@@ -182,10 +187,7 @@ fn pipfile(text: &str) -> Result<Vec<Wanted>, String> {
         let files: Vec<LockedFile> = hashes
             .filter_map(|hash| Some(LockedFile { name: None, url: None, hash: sha256(hash.as_str()?)? }))
             .collect();
-        if files.is_empty() {
-            return Err(no_hash(name, version));
-        }
-        wanted.push(Wanted { name: normalised(name), version: version.to_owned(), files });
+        wanted.push(Wanted::of(name, version, files)?);
     }
     Ok(wanted)
 }
@@ -218,10 +220,7 @@ fn requirements(text: &str) -> Result<Vec<Wanted>, String> {
         let hashes = line.split_ascii_whitespace().filter_map(|word| word.strip_prefix("--hash="));
         let files: Vec<LockedFile> =
             hashes.filter_map(|hash| Some(LockedFile { name: None, url: None, hash: sha256(hash)? })).collect();
-        if files.is_empty() {
-            return Err(no_hash(name, version));
-        }
-        wanted.push(Wanted { name: normalised(name), version: version.to_owned(), files });
+        wanted.push(Wanted::of(name, version, files)?);
     }
     Ok(wanted)
 }
@@ -264,7 +263,8 @@ pub(super) fn choose(wanted: &Wanted, links: &[Link], arch: Arch) -> Result<Vec<
                 None => continue,
             },
         };
-        let name = file.name.clone().unwrap_or_else(|| file_name(url.secret()));
+        let from_address = || file_name(std::slice::from_ref(&url)).replace("%2B", "+").replace("%2b", "+");
+        let name = file.name.clone().unwrap_or_else(from_address);
         if let Some(rank) = rank(&name, arch) {
             known.push((rank, name, url, file.hash.clone()));
         }
@@ -327,12 +327,6 @@ fn rank(name: &str, arch: Arch) -> Option<Rank> {
         "any" => Some(Rank::ForAll),
         platforms => platforms.split('.').any(fits).then_some(Rank::Fits),
     }
-}
-
-/// The last component of an address's path.
-fn file_name(url: &str) -> String {
-    let path = url.split(['?', '#']).next().unwrap_or_default();
-    path.rsplit('/').next().unwrap_or_default().replace("%2B", "+").replace("%2b", "+")
 }
 
 #[cfg(test)]

@@ -39,17 +39,7 @@ impl Host {
             mirrors: BTreeMap::new(),
             registries: Registries::from_variables(&self.variables),
         };
-        let source = Source {
-            origin: Origin::Path { path: "project".to_owned() },
-            strip: 0,
-            into: ".".to_owned(),
-            strip_said: false,
-            unpack: true,
-            gitignore: true,
-            patches: Vec::new(),
-            fuzz: 0,
-            place: SourcePlace::default(),
-        };
+        let source = Source::whole(Origin::Path { path: "project".to_owned() });
         let cancel = CancellationToken::new();
         let prepared = sources.prepare(self.temp.path(), "pond", "1.0", &[source], &NoProgress, &cancel).await.unwrap();
         let wanted = BTreeMap::from([(ecosystem, vec![path.to_owned()])]);
