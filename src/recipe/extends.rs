@@ -260,9 +260,10 @@ fn rebase_value(value: &mut Value, prefix: &str) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{DEB, RPM, resolved, selection};
     use std::collections::BTreeMap;
 
-    use super::super::{EnvironmentOrigin, Origin, Recipe, RecipeError, RecipeFile, Selection};
+    use super::super::{EnvironmentOrigin, Origin, RecipeError, RecipeFile};
     use super::*;
 
     const BASE: &str = "[package]\nsummary = 'A pond'\nlicense = 'MIT'\nmaintainer = 'T <t@example.org>'\n\
@@ -283,25 +284,6 @@ mod tests {
         RecipeFile::load(&folder.path().join("pond/farm.toml"), &BTreeMap::new())
     }
 
-    fn on(file: &RecipeFile, format: &str) -> Recipe {
-        file.merged(&selection(format), &BTreeMap::new()).unwrap().without_project().unwrap()
-    }
-
-    fn selection(format: &str) -> Selection {
-        let [manager, distro, version] = match format {
-            "deb" => ["apt", "debian", "debian-12"],
-            _ => ["dnf", "fedora", "fedora-44"],
-        };
-        Selection {
-            format: format.to_owned(),
-            manager: manager.to_owned(),
-            distro: distro.to_owned(),
-            distro_version: version.to_owned(),
-            arch: "amd64".to_owned(),
-            variant: None,
-        }
-    }
-
     /// What is wrong: the file, the marked text and the label.
     fn wrong(own: &str, others: &[(&str, &str)]) -> Vec<(String, String, String)> {
         let Err(RecipeError::Invalid { problems, text, .. }) = parsed(own, others) else { panic!("{own}") };
@@ -318,7 +300,7 @@ mod tests {
         let own = "extends = '../common/base.toml'\n[package]\nname = 'pond'\nversion = '1'\nsummary = 'This pond'\n\
                    [build]\nenv = { B = '2' }\n[package.scripts]\npost-install = { file = 'own.sh' }\n";
         let file = parsed(own, &[("common/base.toml", BASE), ("pond/own.sh", "true\n")]).unwrap();
-        let recipe = on(&file, "deb");
+        let recipe = resolved(&file, DEB);
         assert_eq!((recipe.package.summary.as_str(), recipe.package.license.as_str()), ("This pond", "MIT"));
         assert_eq!(recipe.build.env.into_iter().map(|(key, value)| key + &value).collect::<Vec<_>>(), ["A1", "B2"]);
         assert_eq!(recipe.build.install.as_deref(), Some("make install\n"));
@@ -330,7 +312,7 @@ mod tests {
         assert_eq!(patches, ["../common/fix.patch", "../common/../shared.patch"]);
         let place = &recipe.sources[0].place;
         assert_eq!((place.path.ends_with("common/base.toml"), place.line), (true, 11));
-        let (path, line) = file.line_of(&selection("deb"), "build.requires").unwrap();
+        let (path, line) = file.line_of(&selection(DEB), "build.requires").unwrap();
         assert_eq!((path.ends_with("common/base.toml"), line), (true, 7));
     }
 
@@ -342,7 +324,7 @@ mod tests {
         let own = "extends = '../common/middle.toml'\n[package]\nname = 'pond'\nrequires = { add = ['curl', 'adduser'] }\n\
                    [override.rpm.environment]\ndockerfile = 'Dockerfile'\n";
         let file = parsed(own, &[("common/base.toml", BASE), ("common/middle.toml", middle)]).unwrap();
-        let (deb, rpm) = (on(&file, "deb"), on(&file, "rpm"));
+        let (deb, rpm) = (resolved(&file, DEB), resolved(&file, RPM));
         assert_eq!(deb.package.version, "2");
         assert_eq!(deb.package.relations.requires, ["adduser", "curl"]);
         assert_eq!(deb.build.requires, ["gettext", "zlib1g-dev"]);
@@ -351,7 +333,7 @@ mod tests {
             matches!(rpm.environment.unwrap().origin, EnvironmentOrigin::Dockerfile(of) if of.path == "Dockerfile")
         );
         let named = |text: &str| {
-            let span = file.place_of(&selection("rpm"), "build.requires", text)?;
+            let span = file.place_of(&selection(RPM), "build.requires", text)?;
             Some(file.text.place(&span).path.file_name()?.to_str()?.to_owned())
         };
         assert_eq!(named("more").as_deref(), Some("middle.toml"));
@@ -363,7 +345,9 @@ mod tests {
         let base = format!("{BASE}[environment]\ndockerfile = 'docker/Dockerfile'\n");
         let own = "extends = '../common/base.toml'\n[package]\nname = 'pond'\nversion = '1'\n";
         let file = parsed(own, &[("common/base.toml", &base)]).unwrap();
-        let EnvironmentOrigin::Dockerfile(dockerfile) = on(&file, "deb").environment.unwrap().origin else { panic!() };
+        let EnvironmentOrigin::Dockerfile(dockerfile) = resolved(&file, DEB).environment.unwrap().origin else {
+            panic!()
+        };
         assert_eq!(
             (dockerfile.path.as_str(), dockerfile.context.as_str()),
             ("../common/docker/Dockerfile", "../common")
@@ -438,9 +422,9 @@ mod tests {
                    [override.\"debian-*\".package]\nrequires = { remove = ['bb', 'aa'], add = ['cc'] }\n\
                    [override.\"fedora-*\".package]\nrequires = { remove = ['bb'] }\n";
         let file = parsed(own, &[]).unwrap();
-        let deb = on(&file, "deb").package.relations;
+        let deb = resolved(&file, DEB).package.relations;
         assert_eq!((deb.requires, deb.suggests), (vec!["cc".to_owned()], vec!["ss".to_owned()]));
-        let Err(RecipeError::Invalid { problems, .. }) = file.merged(&selection("rpm"), &BTreeMap::new()) else {
+        let Err(RecipeError::Invalid { problems, .. }) = file.merged(&selection(RPM), &BTreeMap::new()) else {
             panic!("nothing adds it there")
         };
         assert_eq!(problems[0].message, "`package.requires` has no `bb` to remove");

@@ -93,10 +93,11 @@ fn parameter_name(value: &str) -> Check {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{DEB, RPM, resolved};
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use super::super::{Recipe, RecipeError, RecipeFile, Selection};
+    use super::super::{RecipeError, RecipeFile};
 
     const HEAD: &str = "[package]\nname = 'pond'\nversion = '{{ param.version }}'\nsummary = 'Pond {{ param.kind }}'\n\
                         license = 'MIT'\nmaintainer = 'T <t@example.org>'\n[build]\ninstall = 'true'\n";
@@ -104,18 +105,6 @@ mod tests {
     fn parsed(rest: &str, given: &[(&str, &str)]) -> Result<RecipeFile, RecipeError> {
         let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         RecipeFile::parse_with(Path::new("farm.toml"), format!("{HEAD}{rest}").as_bytes(), &given)
-    }
-
-    fn on(file: &RecipeFile, format: &str) -> Recipe {
-        let selection = Selection {
-            format: format.to_owned(),
-            manager: if format == "deb" { "apt" } else { "dnf" }.to_owned(),
-            distro: "x".to_owned(),
-            distro_version: "x-1".to_owned(),
-            arch: "amd64".to_owned(),
-            variant: None,
-        };
-        file.merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap()
     }
 
     /// What is wrong, with the marked text.
@@ -129,14 +118,14 @@ mod tests {
         let rest = "[parameters]\nversion = '1.4'\nkind = { required = true }\n\
                     [override.rpm.package]\nversion = '{{ param.version }}+rpm'\nrelease = 2\n";
         let file = parsed(rest, &[("kind", "{{ deep }}"), ("other", "x")]).unwrap();
-        let (deb, rpm) = (on(&file, "deb"), on(&file, "rpm"));
+        let (deb, rpm) = (resolved(&file, DEB), resolved(&file, RPM));
         assert_eq!((deb.package.version.as_str(), rpm.package.version.as_str()), ("1.4", "1.4+rpm"));
         assert_eq!(deb.package.summary, "Pond {{ deep }}", "a value is no template");
         let all = BTreeMap::from([("version", "1.4"), ("kind", "{{ deep }}")]);
         assert_eq!(deb.parameters.iter().map(|(name, value)| (&**name, &**value)).collect::<BTreeMap<_, _>>(), all);
         let file = parsed(rest, &[("kind", ""), ("version", "2")]).unwrap();
-        assert_eq!(on(&file, "deb").package.version, "2");
-        assert_eq!(on(&file, "deb").parameters["kind"], "");
+        assert_eq!(resolved(&file, DEB).package.version, "2");
+        assert_eq!(resolved(&file, DEB).parameters["kind"], "");
     }
 
     #[test]

@@ -116,9 +116,9 @@ fn interpreter(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use super::super::tests::{DEB, RPM, resolved};
 
-    use super::super::{Recipe, RecipeError, RecipeFile, Selection};
+    use super::super::{Recipe, RecipeError, RecipeFile};
 
     const HEAD: &str = "[package]\nname = \"pond\"\nversion = \"1\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
                         maintainer = \"T <t@example.org>\"\n[build]\ninstall = \"true\"\n";
@@ -132,22 +132,6 @@ mod tests {
         }
         let text = format!("{HEAD}{rest}").replace("[build]\ninstall = \"true\"\n[build]", "[build]");
         RecipeFile::parse(&root.join("farm.toml"), text.as_bytes())
-    }
-
-    fn on(file: &RecipeFile, format: &str) -> Recipe {
-        let [manager, distro, version] = match format {
-            "deb" => ["apt", "debian", "debian-12"],
-            _ => ["dnf", "fedora", "fedora-44"],
-        };
-        let selection = Selection {
-            format: format.to_owned(),
-            manager: manager.to_owned(),
-            distro: distro.to_owned(),
-            distro_version: version.to_owned(),
-            arch: "amd64".to_owned(),
-            variant: None,
-        };
-        file.merged(&selection, &BTreeMap::new()).unwrap().without_project().unwrap()
     }
 
     #[test]
@@ -164,7 +148,7 @@ mod tests {
                     [override.rpm.package.scripts]\npost-install = { file = \"rpm.sh\" }\n\
                     [override.deb]\npackages.dev.scripts.pre-remove = \"echo deb\"\n";
         let file = parse(files, rest).unwrap();
-        let (deb, rpm) = (on(&file, "deb"), on(&file, "rpm"));
+        let (deb, rpm) = (resolved(&file, DEB), resolved(&file, RPM));
         assert_eq!(deb.build.build.as_deref(), Some("#! /usr/bin/env dash\nmake\n"));
         assert_eq!(deb.test.as_ref().unwrap().script, "echo rpm\n");
         let of = |recipe: &Recipe| {

@@ -30,7 +30,10 @@ fn problems(text: &str) -> Vec<Problem> {
     }
 }
 
-fn selection(target: &str) -> Selection {
+pub(crate) const DEB: &str = "debian-12/amd64";
+pub(crate) const RPM: &str = "fedora-44/amd64";
+
+pub(crate) fn selection(target: &str) -> Selection {
     let (distro_version, rest) = target.split_once('/').unwrap();
     let (arch, variant) = match rest.split_once('+') {
         Some((arch, variant)) => (arch, Some(variant.to_owned())),
@@ -52,7 +55,7 @@ fn selection(target: &str) -> Selection {
     }
 }
 
-fn resolved(file: &RecipeFile, target: &str) -> Recipe {
+pub(crate) fn resolved(file: &RecipeFile, target: &str) -> Recipe {
     file.merged(&selection(target), &BTreeMap::new()).unwrap().without_project().unwrap()
 }
 
