@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::config;
 use super::report_file::{self, ReportFile};
+use super::values::{format_parser, mirror, parameter, size, source_url};
 use crate::image::BaseChoice;
 use crate::project::Selection;
 use crate::types::{Arch, Format};
@@ -509,52 +508,6 @@ pub(crate) enum NetworkArg {
     Host,
 }
 
-/// An address that a recipe may have, checked before it is fetched.
-fn source_url(text: &str) -> Result<String, String> {
-    crate::recipe::check_source_url(text).map(|()| text.to_owned())
-}
-
-fn format_parser() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(Format::ALL.map(Format::as_str))
-        .map(|name| if name == Format::Deb.as_str() { Format::Deb } else { Format::Rpm })
-}
-
-fn parameter(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE, as channel=stable")?;
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-/// `5G`, `500 MB`, `2GiB`, `0`: bytes.
-fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" => 1_000,
-        "m" | "mb" => 1_000_000,
-        "g" | "gb" => 1_000_000_000,
-        "t" | "tb" => 1_000_000_000_000,
-        "kib" => 1 << 10,
-        "mib" => 1 << 20,
-        "gib" => 1 << 30,
-        "tib" => 1 << 40,
-        _ => return Err("expected a whole number with a unit, as 5G or 500M".to_owned()),
-    };
-    let number: u64 = number.parse().map_err(|_| "expected a whole number with a unit, as 5G or 500M".to_owned())?;
-    number.checked_mul(factor).ok_or_else(|| "that is more than any disk has".to_owned())
-}
-
-fn mirror(text: &str) -> Result<(String, String), String> {
-    let (name, url) = text.split_once('=').ok_or("expected NAME=URL, as debian=http://mirror.example.org/debian")?;
-    if !config::is_archive(name) {
-        return Err(format!("`{name}` is not the name of an archive: letters, digits and `-`"));
-    }
-    if !config::is_mirror(url) {
-        return Err(format!("`{url}` is not an http, https or file URL"));
-    }
-    Ok((name.to_owned(), url.trim_end_matches('/').to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -590,15 +543,5 @@ mod tests {
         assert!(fail_fast("farm build --keep-going --fail-fast"));
         assert!(!fail_fast("farm build --fail-fast --keep-going"));
         assert!(!fail_fast("farm build"));
-    }
-
-    #[test]
-    fn mirrors_are_a_name_and_a_url() {
-        assert_eq!(
-            mirror("debian=http://m.example.org/debian/"),
-            Ok(("debian".into(), "http://m.example.org/debian".into()))
-        );
-        assert!(mirror("http://m.example.org").is_err());
-        assert!(mirror("debian=ftp://m.example.org").is_err());
     }
 }

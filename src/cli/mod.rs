@@ -27,6 +27,7 @@ mod screen;
 mod signals;
 mod terminal;
 mod trace;
+mod values;
 mod verify;
 
 use std::panic::PanicHookInfo;

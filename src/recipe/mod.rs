@@ -58,7 +58,7 @@ pub(crate) use system::is_plain_link;
 pub(crate) use template::literal;
 pub use text::RecipeText;
 pub(crate) use text::decode;
-pub(crate) use values::{git_url_reason, version_reason};
+pub(crate) use values::{SIZES, git_url_reason, version_reason};
 
 /// Whether `[environment] image` takes this name.
 ///

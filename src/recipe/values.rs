@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::capability::{Capability, CapabilityError, CapabilityKind};
 use crate::types::nearest;
 
-pub(crate) use amounts::{duration, show_duration, show_size, size};
+pub(crate) use amounts::{SIZES, duration, show_duration, show_size, size};
 
 /// What is wrong with a value. Reads after the value's name: "`version` must not contain `-`".
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,23 +20,23 @@ fn amounts(value: &str, unit: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     Some(total)
 }
 
+/// Units of sizes, in bytes.
+pub(crate) const SIZES: [(&str, u64); 10] = [
+    ("B", 1),
+    ("kB", 1000),
+    ("KB", 1000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+];
+
 /// Bytes, from `2 GiB`, `500 MB`.
 pub(crate) fn size(value: &str) -> Result<u64, Complaint> {
-    amounts(value, |unit| {
-        Some(match unit {
-            "B" => 1,
-            "kB" | "KB" => 1000,
-            "MB" => 1000 * 1000,
-            "GB" => 1000 * 1000 * 1000,
-            "TB" => 1000 * 1000 * 1000 * 1000,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "TiB" => 1 << 40,
-            _ => return None,
-        })
-    })
-    .ok_or_else(|| {
+    amounts(value, |unit| SIZES.iter().find(|(name, _)| *name == unit).map(|(_, bytes)| *bytes)).ok_or_else(|| {
         Complaint::new("is no size", "expected a whole number and a unit")
             .help("units are B, kB, MB, GB, TB, KiB, MiB, GiB, TiB: \"2 GiB\"; an integer means bytes")
     })
