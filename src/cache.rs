@@ -226,8 +226,7 @@ impl Space {
     #[cfg(unix)]
     pub(crate) fn of(folder: &Path) -> io::Result<Space> {
         let found = nix::sys::statvfs::statvfs(folder)?;
-        // Narrower types on some systems.
-        #[allow(clippy::useless_conversion)]
+        #[allow(clippy::useless_conversion, reason = "these are narrower types on some systems")]
         let [all, unused, available, block] = [
             u64::from(found.blocks()),
             found.blocks_free().into(),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::distro::Distro;
+use crate::distro::{Bootstrap, Distro};
 use crate::formats::deb822;
 use crate::types::Address;
 
@@ -51,11 +51,9 @@ fn choose_from(
             Mirror { url: url.trim_end_matches('/').into(), origin }
         });
     };
-    for bootstrap in distros.iter().filter_map(|distro| distro.bootstrap.as_ref()) {
-        add(&bootstrap.archive, &bootstrap.mirror);
-        if let Some(security) = &bootstrap.security {
-            add(&security.archive, &security.mirror);
-        }
+    for (archive, public) in distros.iter().filter_map(|distro| distro.bootstrap.as_ref()).flat_map(Bootstrap::archives)
+    {
+        add(archive, public);
     }
     // `mirror://NAME/…` in a recipe may name an archive that no selected distribution uses.
     for (archive, url) in configured {

@@ -10,6 +10,7 @@ use super::config::Config;
 use super::failure::Failure;
 use super::output;
 use crate::cache::{Lease, Space};
+use crate::distro::Bootstrap;
 use crate::engine::{self, Engine, EngineError, EngineInfo};
 use crate::fetch::Fetcher;
 use crate::project::{Access, Project, Selected, Unread};
@@ -49,12 +50,7 @@ pub(crate) fn tell_left_out(selected: &Selected<'_>) {
 /// Refuses mirrors of archives that no distribution has and no source names: what is misspelt would mean nothing.
 pub(crate) fn known_mirrors(flags: &[(String, String)], project: &Project) -> Result<(), Failure> {
     let bootstraps = project.catalogue().iter().filter_map(|distro| distro.bootstrap.as_ref());
-    let archives: BTreeSet<&str> = bootstraps
-        .flat_map(|bootstrap| {
-            let security = bootstrap.security.as_ref().map(|security| security.archive.as_str());
-            std::iter::once(bootstrap.archive.as_str()).chain(security)
-        })
-        .collect();
+    let archives: BTreeSet<&str> = bootstraps.flat_map(Bootstrap::archives).map(|(archive, _)| archive).collect();
     for (name, _) in flags {
         let is_named = || project.recipes().iter().any(|recipe| recipe.text.contains(&format!("mirror://{name}/")));
         if archives.contains(name.as_str()) || is_named() {
@@ -165,24 +161,26 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
 /// of the configuration, else as `archive` chooses.
 pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &Config) -> Result<Access, Failure> {
     let mut mirrors = config.mirrors.clone();
-    mirrors.extend(mirrors_of(std::env::vars()));
+    let variables = variables();
+    mirrors.extend(mirrors_of(&variables));
     mirrors.extend(flags.iter().cloned());
     let cache = own_cache()?;
     // As long as this process lives.
     LEASE.get_or_init(|| Lease::take(&cache));
-    Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents, variables: variables() })
+    Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents, variables })
 }
 
 /// The environment, as far as it is text.
-fn variables() -> BTreeMap<String, String> {
+pub(crate) fn variables() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.
-pub(crate) fn mirrors_of(variables: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
+pub(crate) fn mirrors_of(variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     variables
+        .iter()
         .filter_map(|(name, url)| {
             let archive = name.strip_prefix("FARM_MIRROR_")?.to_ascii_lowercase().replace('_', "-");
             (!url.is_empty()).then(|| (archive, url.trim_end_matches('/').to_owned()))
@@ -214,14 +212,11 @@ mod tests {
     #[test]
     fn mirrors_can_be_set_in_the_environment() {
         let set = |name: &str, url: &str| (name.to_owned(), url.to_owned());
-        let found = mirrors_of(
-            [
-                set("FARM_MIRROR_DEBIAN_SECURITY", "http://m.example.org/security/"),
-                set("FARM_MIRROR_UBUNTU", ""),
-                set("PATH", "/bin"),
-            ]
-            .into_iter(),
-        );
+        let found = mirrors_of(&BTreeMap::from([
+            set("FARM_MIRROR_DEBIAN_SECURITY", "http://m.example.org/security/"),
+            set("FARM_MIRROR_UBUNTU", ""),
+            set("PATH", "/bin"),
+        ]));
         assert_eq!(found, BTreeMap::from([set("debian-security", "http://m.example.org/security")]));
     }
 

@@ -239,6 +239,14 @@ pub struct Bootstrap {
     pub(crate) tolerate_expired: bool,
 }
 
+impl Bootstrap {
+    /// The names of its archives, each with the public mirror.
+    pub(crate) fn archives(&self) -> impl Iterator<Item = (&str, &str)> {
+        let security = self.security.iter().map(|security| (security.archive.as_str(), security.mirror.as_str()));
+        std::iter::once((self.archive.as_str(), self.mirror.as_str())).chain(security)
+    }
+}
+
 /// The archive of security updates that goes with a [`Bootstrap`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Security {

@@ -33,7 +33,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use crate::distro::Distro;
+use crate::distro::{Bootstrap, Distro};
 use crate::formats::relation;
 use crate::recipe::Recipe;
 use crate::types::{Arch, Format, SharedText};
@@ -71,11 +71,7 @@ pub fn builder(recipe: &TargetRecipe, distro: &Distro) -> BuilderSetup {
 pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, String> {
     let of_manager = manager(distro.manager).env.iter();
     let mut env: BTreeMap<_, _> = of_manager.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    let bootstrap = distro.bootstrap.as_ref();
-    let archives = bootstrap.into_iter().flat_map(|b| {
-        std::iter::once(b.archive.as_str()).chain(b.security.as_ref().map(|security| security.archive.as_str()))
-    });
-    for archive in archives {
+    for (archive, _) in distro.bootstrap.iter().flat_map(Bootstrap::archives) {
         if let Some(url) = mirrors.get(archive) {
             // What runs there may print it, and whoever made a package that is installed there may read it.
             env.insert(mirror_variable(archive), url.public());
