@@ -260,9 +260,9 @@ fn rebase_value(value: &mut Value, prefix: &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{DEB, RPM, resolved, selection};
     use std::collections::BTreeMap;
 
+    use super::super::tests::{DEB, RPM, resolved, selection};
     use super::super::{EnvironmentOrigin, Origin, RecipeError, RecipeFile};
     use super::*;
 

@@ -93,10 +93,10 @@ fn parameter_name(value: &str) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{DEB, RPM, resolved};
     use std::collections::BTreeMap;
     use std::path::Path;
 
+    use super::super::tests::{DEB, RPM, resolved};
     use super::super::{RecipeError, RecipeFile};
 
     const HEAD: &str = "[package]\nname = 'pond'\nversion = '{{ param.version }}'\nsummary = 'Pond {{ param.kind }}'\n\

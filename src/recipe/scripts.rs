@@ -117,7 +117,6 @@ fn interpreter(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{DEB, RPM, resolved};
-
     use super::super::{Recipe, RecipeError, RecipeFile};
 
     const HEAD: &str = "[package]\nname = \"pond\"\nversion = \"1\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\

@@ -70,8 +70,14 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     draft.maintainer = draft.maintainer.take().or_else(|| author.map(str::to_owned));
 
     draft.need("cargo", FILE);
-    native_libraries(tree, draft);
-    vendoring(tree, draft);
+    let lock = tree.text("Cargo.lock").and_then(|text| text.parse::<Table>().ok());
+    let (crates, from) = crates(tree, lock.as_ref());
+    native_libraries(&crates, from, draft);
+    // Crates come from the tree, or from elsewhere.
+    let configured = [".cargo/config.toml", ".cargo/config"].iter().any(|path| tree.has(path));
+    if !crates.is_empty() && !(tree.has_folder("vendor") && configured) {
+        super::modules::needed(Modules::Cargo, from, tree, draft);
+    }
     if let Some(least) = field("rust-version") {
         draft.want("rust", &least, FILE);
     }
@@ -83,8 +89,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     if newest_edition {
         draft.want("rust", "1.85", "Cargo.toml (edition 2024)");
     }
-    let lock = tree.text("Cargo.lock").and_then(|text| text.parse::<Table>().ok()).unwrap_or_default();
-    if lock.get("version").and_then(Value::as_integer).is_some_and(|version| version >= 4) {
+    let lock_version = lock.as_ref().and_then(|lock| lock.get("version")?.as_integer());
+    if lock_version.is_some_and(|version| version >= 4) {
         draft.want("rust", "1.78", "Cargo.lock (version 4)");
     }
 
@@ -103,7 +109,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.program(name);
     }
     // Programs that read their arguments with it know --help.
-    draft.runs_programs = crates(tree).0.iter().any(|name| name == "clap");
+    draft.runs_programs = crates.iter().any(|name| name == "clap");
     super::common::install_manual_pages(tree, draft);
     if names.is_empty() {
         draft.cannot("no program was found: a crate that is a library only makes no package");
@@ -160,8 +166,7 @@ fn programs(tree: &Tree, member: &Member) -> Vec<String> {
 }
 
 /// The names of the crates that are built, from the lock or, without one, the manifest.
-fn crates(tree: &Tree) -> (Vec<String>, &'static str) {
-    let lock = tree.text("Cargo.lock").and_then(|text| text.parse::<Table>().ok());
+fn crates(tree: &Tree, lock: Option<&Table>) -> (Vec<String>, &'static str) {
     if let Some(lock) = lock {
         let packages = lock.get("package").and_then(Value::as_array).into_iter().flatten();
         let names = packages.filter(|package| package.get("source").is_some());
@@ -173,9 +178,8 @@ fn crates(tree: &Tree) -> (Vec<String>, &'static str) {
     (names.collect(), FILE)
 }
 
-fn native_libraries(tree: &Tree, draft: &mut Draft) {
-    let (crates, from) = crates(tree);
-    for name in &crates {
+fn native_libraries(crates: &[String], from: &str, draft: &mut Draft) {
+    for name in crates {
         if let Some((_, what)) = NATIVE.iter().find(|(known, _)| known == name) {
             draft.need("/usr/bin/pkg-config", format!("{from}: {name}"));
             draft.need(*what, format!("{from}: {name}"));
@@ -188,14 +192,4 @@ fn native_libraries(tree: &Tree, draft: &mut Draft) {
             draft.check(format!("the crate {name} links a library: see whether it needs one of the system, and name it in [build] requires"));
         }
     }
-}
-
-/// Crates come from the tree, or over the network.
-fn vendoring(tree: &Tree, draft: &mut Draft) {
-    let (crates, from) = crates(tree);
-    let configured = [".cargo/config.toml", ".cargo/config"].iter().any(|path| tree.has(path));
-    if crates.is_empty() || (tree.has_folder("vendor") && configured) {
-        return;
-    }
-    super::modules::needed(Modules::Cargo, from, tree, draft);
 }
