@@ -75,7 +75,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     native_libraries(&crates, from, draft);
     // Crates come from the tree, or from elsewhere.
     let configured = [".cargo/config.toml", ".cargo/config"].iter().any(|path| tree.has(path));
-    if !crates.is_empty() && !(tree.has_folder("vendor") && configured) {
+    let vendored = tree.has_folder("vendor") && configured;
+    if !crates.is_empty() && !vendored {
         super::modules::needed(Modules::Cargo, from, tree, draft);
     }
     if let Some(least) = field("rust-version") {
