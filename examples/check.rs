@@ -21,6 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         closed: true,
         upstream_version: None,
         manifest: None,
+        waivers: Vec::new(),
     };
     let inspection = artifact::inspect(&[file], &expectation)?;
     for finding in &inspection.findings {

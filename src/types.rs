@@ -5,6 +5,8 @@ mod address;
 mod check;
 mod comparison;
 mod folder;
+pub(crate) mod pattern;
+mod rules;
 mod shared_text;
 mod stamp;
 #[cfg(test)]
@@ -20,6 +22,7 @@ pub(crate) use address::{redacted_text, starred_text};
 pub(crate) use check::{Check, Severity};
 pub(crate) use comparison::Comparison;
 pub(crate) use folder::{FolderError, at_home, own_folder};
+pub(crate) use rules::WAIVABLE;
 pub use shared_text::SharedText;
 pub(crate) use stamp::Stamp;
 

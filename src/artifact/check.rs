@@ -25,8 +25,12 @@
 //! | `debug-package-content` | error | -dbgsym and its like with anything but debug symbols |
 //! | `changes-mismatch`, `buildinfo-mismatch` | error | .changes or .buildinfo does not list exactly what is beside it |
 //! | `unexpected-file` | error | neither a package nor anything that belongs to one |
+//! | `waiver-unused` | warning | the recipe accepts what nothing does |
+//!
+//! Those that `types::WAIVABLE` names may be waived by a recipe.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::contents::{EntryKind, Facts, PackagedFile};
 use super::debug;
@@ -34,6 +38,7 @@ use super::interpreters::{self, Fault, Wanted};
 use super::layout::Layout;
 use super::libraries;
 use super::manifest::{self, Manifest};
+use super::waivers::Waivers;
 use super::{Expectation, Finding, Severity};
 use crate::formats::elf::{Elf, Looked};
 use crate::formats::folders::{is_shared, why_outside};
@@ -65,37 +70,46 @@ pub(super) struct Package {
 }
 
 /// Findings of one package, bounded: a package may be wrong in a million places.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Findings {
     artifact: String,
     list: Vec<Finding>,
-    counts: BTreeMap<&'static str, usize>,
+    /// Of one rule those that are waived are counted by themselves: they must not hide the others.
+    counts: BTreeMap<(&'static str, bool), usize>,
+    waivers: Arc<Waivers>,
 }
 
 impl Findings {
-    fn add(&mut self, severity: Severity, rule: &'static str, message: String) {
-        let count = self.counts.entry(rule).or_default();
+    fn new(artifact: &str, waivers: &Arc<Waivers>) -> Findings {
+        let waivers = Arc::clone(waivers);
+        Findings { artifact: artifact.to_owned(), list: Vec::new(), counts: BTreeMap::new(), waivers }
+    }
+
+    /// `path`: what it is about, if that is one path of the package.
+    fn add<'a>(&mut self, severity: Severity, rule: &'static str, path: impl Into<Option<&'a str>>, message: String) {
+        let waived = self.waivers.reason(rule, path.into()).map(printable);
+        let count = self.counts.entry((rule, waived.is_some())).or_default();
         *count += 1;
         if *count <= MOST_FINDINGS {
-            self.list.push(finding(severity, &self.artifact, rule, message));
+            let severity = if waived.is_some() { Severity::Waived } else { severity };
+            self.list.push(Finding { waived, ..finding(severity, &self.artifact, rule, message) });
         }
     }
 
-    fn error(&mut self, rule: &'static str, message: String) {
-        self.add(Severity::Error, rule, message);
+    fn error<'a>(&mut self, rule: &'static str, path: impl Into<Option<&'a str>>, message: String) {
+        self.add(Severity::Error, rule, path, message);
     }
 
-    fn warning(&mut self, rule: &'static str, message: String) {
-        self.add(Severity::Warning, rule, message);
+    fn warning<'a>(&mut self, rule: &'static str, path: impl Into<Option<&'a str>>, message: String) {
+        self.add(Severity::Warning, rule, path, message);
     }
 
     fn finish(mut self) -> Vec<Finding> {
-        for (rule, count) in &self.counts {
-            if *count > MOST_FINDINGS {
-                let severity =
-                    self.list.iter().find(|one| one.rule == *rule).map_or(Severity::Error, |one| one.severity);
+        for ((rule, is_waived), count) in &self.counts {
+            let alike = |one: &&Finding| one.rule == *rule && one.waived.is_some() == *is_waived;
+            if let Some(like) = self.list.iter().find(alike).filter(|_| *count > MOST_FINDINGS) {
                 let message = format!("and {} more of this kind", count - MOST_FINDINGS);
-                self.list.push(finding(severity, &self.artifact, rule, message));
+                self.list.push(Finding { message, ..like.clone() });
             }
         }
         self.list
@@ -103,7 +117,8 @@ impl Findings {
 }
 
 pub(super) fn finding(severity: Severity, artifact: &str, rule: &str, message: String) -> Finding {
-    Finding { severity, artifact: artifact.to_owned(), rule: rule.to_owned(), message: printable(&message) }
+    let (artifact, rule, message) = (artifact.to_owned(), rule.to_owned(), printable(&message));
+    Finding { severity, artifact, rule, message, waived: None }
 }
 
 /// Collects what the checks need while a package is read; see [`Collector::visit`].
@@ -126,9 +141,9 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(file_name: &str, facts: &Facts, is_strict: bool) -> Collector {
+    pub(super) fn new(file_name: &str, facts: &Facts, is_strict: bool, waivers: &Arc<Waivers>) -> Collector {
         Collector {
-            entries: Findings { artifact: file_name.to_owned(), ..Findings::default() },
+            entries: Findings::new(file_name, waivers),
             elves: Vec::new(),
             libraries: BTreeSet::new(),
             content: None,
@@ -145,19 +160,19 @@ impl Collector {
     }
 
     /// What somebody else found wrong with an entry.
-    pub(super) fn tell(&mut self, severity: Severity, rule: &'static str, message: String) {
-        self.entries.add(severity, rule, message);
+    pub(super) fn tell(&mut self, severity: Severity, rule: &'static str, path: Option<&str>, message: String) {
+        self.entries.add(severity, rule, path, message);
     }
 
     /// The rules about one entry by itself.
     pub(super) fn visit(&mut self, entry: PackagedFile) {
         let Some(path) = safe_path(&entry.path) else {
             let path = String::from_utf8_lossy(&entry.path).into_owned();
-            self.entries.error("path-not-safe", format!("{path} is not a path that a package may have"));
+            self.entries.error("path-not-safe", None, format!("{path} is not a path that a package may have"));
             return;
         };
         let entries = &mut self.entries;
-        self.layout.add(&entry, &path, &mut |rule, message| entries.error(rule, message));
+        self.layout.add(&entry, &path, &mut |rule, message| entries.error(rule, path.as_str(), message));
         // The files of a source package are not installed anywhere.
         if self.is_source {
             return;
@@ -165,7 +180,7 @@ impl Collector {
         if self.is_debug
             && let Some(why) = debug::why_not(self.format, &self.name, &entry, &path)
         {
-            self.entries.error("debug-package-content", why);
+            self.entries.error("debug-package-content", path.as_str(), why);
         }
         self.check_place(&entry, &path);
         self.check_mode(&entry, &path);
@@ -204,16 +219,16 @@ impl Collector {
             match self.format {
                 Format::Rpm => {
                     let message = format!("owns {path}, which belongs to the system: list only what is below it");
-                    self.entries.error("owns-shared-directory", message);
+                    self.entries.error("owns-shared-directory", path, message);
                 }
                 Format::Deb if !is_folder => {
                     let message = format!("has {path}, which is a directory of the system, as something else");
-                    self.entries.error("shared-directory-changed", message);
+                    self.entries.error("shared-directory-changed", path, message);
                 }
                 Format::Deb if entry.mode != 0o755 || !entry.is_root() => {
                     let owner = if entry.is_root() { "" } else { " and an owner other than root" };
                     let message = format!("gives {path}, a directory of the system, mode {:04o}{owner}", entry.mode);
-                    self.entries.error("shared-directory-changed", message);
+                    self.entries.error("shared-directory-changed", path, message);
                 }
                 Format::Deb => {}
             }
@@ -221,7 +236,7 @@ impl Collector {
         }
         let is_runtime_ghost = entry.is_ghost && (path.starts_with("/run/") || path.starts_with("/var/run/"));
         if let Some(why) = why_outside(path).filter(|_| !is_runtime_ghost) {
-            self.entries.error("file-outside-standard", format!("has {path}, {why}"));
+            self.entries.error("file-outside-standard", path, format!("has {path}, {why}"));
         }
     }
 
@@ -229,20 +244,23 @@ impl Collector {
         let mode = entry.mode;
         match entry.kind {
             EntryKind::Special => {
-                self.entries.error("device-node", format!("{path} is a device, pipe or socket"));
+                self.entries.error("device-node", path, format!("{path} is a device, pipe or socket"));
             }
             EntryKind::Symlink | EntryKind::HardLink => {}
             EntryKind::Folder if mode & 0o1002 == 0o1002 => {
-                self.entries
-                    .warning("world-writable-directory", format!("{path} is writable for all (mode {mode:04o})"));
+                self.entries.warning(
+                    "world-writable-directory",
+                    path,
+                    format!("{path} is writable for all (mode {mode:04o})"),
+                );
             }
             EntryKind::File | EntryKind::Folder if mode & 0o002 != 0 => {
-                self.entries.error("world-writable", format!("{path} is writable for all (mode {mode:04o})"));
+                self.entries.error("world-writable", path, format!("{path} is writable for all (mode {mode:04o})"));
             }
             EntryKind::File | EntryKind::Folder => {}
         }
         if mode & 0o6000 != 0 && matches!(entry.kind, EntryKind::File | EntryKind::Folder) {
-            self.entries.warning("setuid-file", format!("{path} is setuid or setgid (mode {mode:04o})"));
+            self.entries.warning("setuid-file", path, format!("{path} is setuid or setgid (mode {mode:04o})"));
         }
     }
 
@@ -259,17 +277,17 @@ impl Collector {
             Err((fault, rule, message)) => {
                 let is_error = fault == Fault::Broken || (fault == Fault::Command && self.is_strict);
                 let severity = if is_error { Severity::Error } else { Severity::Warning };
-                self.entries.add(severity, rule, message);
+                self.entries.add(severity, rule, path, message);
             }
         }
     }
 
     pub(super) fn finish(self, file_name: String, facts: Facts) -> Package {
         let mut findings = self.entries;
-        self.layout.finish(&mut |rule, message| findings.error(rule, message));
+        self.layout.finish(&mut |rule, message| findings.error(rule, None, message));
         let is_own_folder = |path: &str| !is_shared(path) && !is_of_every_package(&format!("{path}/copyright"));
         for path in &self.damaged {
-            findings.warning("elf-damaged", format!("{path} begins as an ELF file does, and is none"));
+            findings.warning("elf-damaged", path.as_str(), format!("{path} begins as an ELF file does, and is none"));
         }
         Package {
             file_name,
@@ -309,7 +327,11 @@ fn safe_path(path: &[u8]) -> Option<String> {
 }
 
 /// All rules about packages and the set of them; also what has to run their scripts.
-pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (Vec<Finding>, Vec<Wanted>) {
+pub(super) fn check(
+    mut packages: Vec<Package>,
+    expectation: &Expectation,
+    waivers: &Arc<Waivers>,
+) -> (Vec<Finding>, Vec<Wanted>) {
     let mut findings = check_set(&packages, expectation);
     let has_debug_package = packages.iter().any(|package| package.facts.is_debug());
     let providers =
@@ -322,35 +344,36 @@ pub(super) fn check(mut packages: Vec<Package>, expectation: &Expectation) -> (V
     let is_of_recipe = |package: &&Package| !package.facts.is_source && !package.facts.is_debug();
     let has_content = packages.iter().filter(is_of_recipe).any(|package| package.content.is_some());
     if let Some(manifest) = &expectation.manifest {
-        findings.extend(check_installed(&mut packages, manifest));
+        findings.extend(check_installed(&mut packages, manifest, waivers));
     }
     for package in &mut packages {
-        let mut own = std::mem::take(&mut package.findings);
+        let mut own = std::mem::replace(&mut package.findings, Findings::new(&package.file_name, waivers));
         check_identity(package, expectation, &mut own);
         if package.facts.is_debug() {
-            debug::faults(&package.facts).into_iter().for_each(|fault| own.error("debug-package-content", fault));
+            debug::faults(&package.facts).into_iter().for_each(|fault| own.error("debug-package-content", None, fault));
         }
         if !package.facts.is_source {
             check_elves(package, expectation, has_debug_package, &mut own);
             if !package.facts.is_debug() {
                 wanted.extend(check_interpreters(package, &siblings, expectation.closed, &mut own));
-                libraries::check(&package.facts, &package.elves, &providers, |severity, rule, message| {
-                    own.add(severity, rule, message);
+                libraries::check(&package.facts, &package.elves, &providers, |severity, rule, path, message| {
+                    own.add(severity, rule, path, message);
                 });
                 check_content(package, expectation, has_content, &mut own);
             }
         }
         findings.extend(own.finish());
     }
+    findings.extend(waivers.unused());
     (findings, wanted)
 }
 
 /// What was installed and is in no package, or in two.
-fn check_installed(packages: &mut [Package], manifest: &Manifest) -> Vec<Finding> {
+fn check_installed(packages: &mut [Package], manifest: &Manifest, waivers: &Arc<Waivers>) -> Vec<Finding> {
     let take = |package: &mut Package| Some((package.facts.name.clone(), package.installed.take()?));
     let seen: Vec<(String, Vec<usize>)> = packages.iter_mut().filter_map(take).collect();
-    let mut findings = Findings::default();
-    manifest::missing(manifest, &seen, &mut |severity, rule, message| findings.add(severity, rule, message));
+    let mut findings = Findings::new("", waivers);
+    manifest::missing(manifest, &seen, &mut |severity, rule, message| findings.add(severity, rule, None, message));
     findings.finish()
 }
 
@@ -360,11 +383,14 @@ fn check_content(package: &Package, expectation: &Expectation, has_content: bool
     match (&package.content, expected.is_some_and(|expected| expected.is_empty)) {
         (Some(_), false) | (None, true) => return,
         (Some(path), true) => {
-            return findings
-                .error("not-an-empty-package", format!("has {path}, and the recipe says `files = []` of it"));
+            return findings.error(
+                "not-an-empty-package",
+                None,
+                format!("has {path}, and the recipe says `files = []` of it"),
+            );
         }
         (None, false) if !expectation.closed => {
-            return findings.warning("empty-package", "has no files but its own documentation".to_owned());
+            return findings.warning("empty-package", None, "has no files but its own documentation".to_owned());
         }
         // Its other packages took everything.
         (None, false)
@@ -372,13 +398,13 @@ fn check_content(package: &Package, expectation: &Expectation, has_content: bool
         {
             let message = "has no files but its own documentation: all that was installed is in other packages of the \
                            recipe. `files = []` in [package] says that it is meant so";
-            return findings.warning("empty-package", message.to_owned());
+            return findings.warning("empty-package", None, message.to_owned());
         }
         (None, false) => {}
     }
     let message = "has no files but its own documentation: does `install` put them below $DESTDIR? \
                    The recipe says `files = []` of a package that is meant to have none";
-    findings.error("empty-package", message.to_owned());
+    findings.error("empty-package", None, message.to_owned());
 }
 
 /// Returns what has to come from elsewhere to run the scripts of a package.
@@ -398,11 +424,11 @@ fn check_interpreters(
             let message = format!("{path} is run by {interpreter}, which no dependency brings: the package has none");
             let is_error = is_strict && interpreters::is_command(path);
             let severity = if is_error { Severity::Error } else { Severity::Warning };
-            findings.add(severity, "interpreter-not-found", message);
+            findings.add(severity, "interpreter-not-found", path.as_str(), message);
             continue;
         }
         // What a file elsewhere is run by is its program's business.
-        if !interpreters::is_command(path) {
+        if !interpreters::is_command(path) || findings.waivers.reason("interpreter-not-found", Some(path)).is_some() {
             continue;
         }
         wanted.push(Wanted {
@@ -455,19 +481,19 @@ fn check_identity(package: &Package, expectation: &Expectation, findings: &mut F
     let facts = &package.facts;
     if facts.format != expectation.format {
         let message = format!("is a {} package where {} packages were planned", facts.format, expectation.format);
-        findings.error("wrong-name", message);
+        findings.error("wrong-name", None, message);
         return;
     }
     let name = file_name_of(facts);
     if name.as_ref().is_some_and(|name| *name != package.file_name && !is_ddeb(name, &package.file_name)) {
         let message = format!("says of itself that its file name is {}", name.unwrap_or_default());
-        findings.error("wrong-name", message);
+        findings.error("wrong-name", None, message);
     }
     let expected = expectation.packages.iter().find(|expected| expected.name == facts.name);
     if let Some(expected) = expected.filter(|_| !facts.is_source) {
         if facts.version != expected.version {
             let message = format!("has version {}, planned was {}", facts.version, expected.version);
-            findings.error("wrong-version", message);
+            findings.error("wrong-version", None, message);
         }
         if facts.is_arch_independent() != expected.arch_independent {
             let planned = if expected.arch_independent {
@@ -476,25 +502,29 @@ fn check_identity(package: &Package, expectation: &Expectation, findings: &mut F
                 expectation.arch.for_format(facts.format)
             };
             let message = format!("has architecture {}, planned was {planned}", facts.architecture);
-            findings.error("wrong-architecture", message);
+            findings.error("wrong-architecture", None, message);
             return;
         }
     } else if facts.is_debug() {
         // Made beside the planned ones, so at the same version; split by source, not by package, in RPM.
         let same = expectation.packages.iter().any(|expected| expected.version == facts.version);
         if expectation.closed && !same {
-            findings.error("wrong-version", format!("has version {}, which no planned package has", facts.version));
+            findings.error(
+                "wrong-version",
+                None,
+                format!("has version {}, which no planned package has", facts.version),
+            );
         }
     }
     if let Some(upstream) = expectation.upstream_version.as_ref().filter(|upstream| !is_of_upstream(facts, upstream)) {
         let message = format!("has version {}, which is not of upstream version {upstream}", facts.version);
-        findings.error("wrong-version", message);
+        findings.error("wrong-version", None, message);
     }
     // A source RPM carries the architecture of the machine that packed it.
     if !facts.is_source && !facts.is_arch_independent() && facts.architecture.parse() != Ok(expectation.arch) {
         let planned = expectation.arch.for_format(facts.format);
         let message = format!("has architecture {}, planned was {planned}", facts.architecture);
-        findings.error("wrong-architecture", message);
+        findings.error("wrong-architecture", None, message);
     }
 }
 
@@ -531,22 +561,22 @@ fn check_elves(package: &Package, expectation: &Expectation, has_debug_package: 
         let is_foreign = ["/lib/firmware/", "/usr/lib/firmware/"].iter().any(|folder| path.starts_with(folder));
         if package.facts.is_arch_independent() && !is_foreign {
             let message = format!("{path} is a program for one architecture, in a package for all");
-            findings.error("elf-in-noarch", message);
+            findings.error("elf-in-noarch", path.as_str(), message);
         } else if !elf.is_for(arch) && !is_foreign {
             let bits = if elf.is_64 { 64 } else { 32 };
             let message = format!("{path} is not for {arch} (ELF machine {}, {bits} bit)", elf.machine);
-            findings.error("elf-wrong-architecture", message);
+            findings.error("elf-wrong-architecture", path.as_str(), message);
         }
         if package.facts.is_debug() {
             continue;
         }
         for folder in elf.search.iter().filter(|folder| is_bad_search_path(folder)) {
             let shown = if folder.is_empty() { "the working directory" } else { folder };
-            findings.error("build-path-in-rpath", format!("{path} looks for libraries in {shown}"));
+            findings.error("build-path-in-rpath", path.as_str(), format!("{path} looks for libraries in {shown}"));
         }
         if elf.is_loaded && elf.has_symbols && !has_debug_package && !is_whole(path) {
             let message = format!("{path} is not stripped, and there is no debug package for what it carries");
-            findings.warning("unstripped-elf", message);
+            findings.warning("unstripped-elf", path.as_str(), message);
         }
     }
 }

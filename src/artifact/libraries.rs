@@ -56,7 +56,7 @@ pub(super) fn check(
     facts: &Facts,
     elves: &[(String, Elf)],
     providers: &Providers,
-    mut report: impl FnMut(Severity, &'static str, String),
+    mut report: impl FnMut(Severity, &'static str, &str, String),
 ) {
     // Each library once, with the first file that needs it.
     let mut needed: BTreeMap<(&str, bool), &str> = BTreeMap::new();
@@ -97,7 +97,7 @@ pub(super) fn check(
                 );
             }
             let rule = if severity == Severity::Error { "elf-without-dependency" } else { "elf-dependency-unclear" };
-            report(severity, rule, format!("{path} needs {library}, which {why}"));
+            report(severity, rule, path, format!("{path} needs {library}, which {why}"));
         }
     }
 }
@@ -242,7 +242,7 @@ mod tests {
         let providers = Providers::new([("libown".to_owned(), libraries)].into_iter());
         let mut problems = Vec::new();
         let elves = [("/usr/bin/hello".to_owned(), elf)];
-        check(&facts(format, requires), &elves, &providers, |_, rule, message| {
+        check(&facts(format, requires), &elves, &providers, |_, rule, _, message| {
             problems.push(format!("{rule}: {message}"))
         });
         problems

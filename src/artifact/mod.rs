@@ -12,10 +12,12 @@ pub(crate) mod manifest;
 mod metadata;
 mod model;
 mod rpm;
+mod waivers;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use md5::Md5;
 use rayon::prelude::*;
@@ -29,10 +31,11 @@ use contents::Facts;
 use manifest::Comparison;
 use metadata::Sums;
 use model::{malformed, package_format};
+use waivers::Waivers;
 
 pub(crate) use model::RpmHeader;
 pub use model::{
-    Artifact, ArtifactError, ArtifactKind, Expectation, Expected, Finding, Inspection, PackageHead, Severity,
+    Artifact, ArtifactError, ArtifactKind, Expectation, Expected, Finding, Inspection, PackageHead, Severity, Waiver,
 };
 
 pub use interpreters::Wanted;
@@ -45,14 +48,15 @@ pub(crate) use rpm::is_primary_file;
 /// When a file cannot be read, or a package is damaged.
 pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspection, ArtifactError> {
     let guard = Guard::in_force();
+    let waivers = Arc::new(Waivers::new(&expectation.waivers));
     let mut read: Vec<(Artifact, Sums, Option<Package>)> = files
         .par_iter()
-        .map(|path| guard::during(guard.clone(), || examine(path, expectation)))
+        .map(|path| guard::during(guard.clone(), || examine(path, expectation, &waivers)))
         .collect::<Result<_, _>>()?;
     read.sort_by(|(a, _, _), (b, _, _)| a.file_name.cmp(&b.file_name));
     let (artifacts, packages): (Vec<(Artifact, Sums)>, Vec<Option<Package>>) =
         read.into_iter().map(|(artifact, sums, package)| ((artifact, sums), package)).unzip();
-    let (mut findings, wanted) = check::check(packages.into_iter().flatten().collect(), expectation);
+    let (mut findings, wanted) = check::check(packages.into_iter().flatten().collect(), expectation, &waivers);
     let is_told = artifacts.iter().any(|(artifact, _)| artifact.file_name.ends_with(".changes"));
     for (artifact, _) in &artifacts {
         if let Some(message) = why_unexpected(&artifact.file_name, expectation.format, is_told) {
@@ -130,7 +134,11 @@ pub(crate) fn rpm_header(path: &Path) -> Result<RpmHeader, ArtifactError> {
 }
 
 /// Reads one file of a job.
-fn examine(path: &Path, expectation: &Expectation) -> Result<(Artifact, Sums, Option<Package>), ArtifactError> {
+fn examine(
+    path: &Path,
+    expectation: &Expectation,
+    waivers: &Arc<Waivers>,
+) -> Result<(Artifact, Sums, Option<Package>), ArtifactError> {
     let io = |source| ArtifactError::Io { path: path.to_owned(), source };
     let file_name = match path.file_name().and_then(|name| name.to_str()) {
         Some(name) if printable(name) == name => name.to_owned(),
@@ -142,7 +150,7 @@ fn examine(path: &Path, expectation: &Expectation) -> Result<(Artifact, Sums, Op
     }
     let (size_bytes, sha256, sums) = measure_all(path).map_err(io)?;
     let package = match package_format(&file_name) {
-        Some(format) => Some(read_package(path, &file_name, format, expectation)?),
+        Some(format) => Some(read_package(path, &file_name, format, expectation, waivers)?),
         None => None,
     };
     let kind = kind_of(&file_name, package.as_ref().map(|package| &package.facts));
@@ -154,6 +162,7 @@ fn read_package(
     file_name: &str,
     format: Format,
     expectation: &Expectation,
+    waivers: &Arc<Waivers>,
 ) -> Result<Package, ArtifactError> {
     // The rules for contents depend on what the package says of itself, which is little and comes first.
     let described = match format {
@@ -161,13 +170,14 @@ fn read_package(
         Format::Rpm => rpm::describe(path),
     };
     let described = described.map_err(|reason| malformed(path, reason))?;
-    let mut collector = Collector::new(file_name, &described, expectation.closed);
+    let mut collector = Collector::new(file_name, &described, expectation.closed, waivers);
     let is_of_recipe = !described.is_source && !described.is_debug();
     let manifest = expectation.manifest.as_deref().filter(|_| is_of_recipe);
     let mut comparison = manifest.map(|manifest| Comparison::new(manifest, &described.name));
     let mut visit = |entry: contents::PackagedFile| {
         if let Some(comparison) = &mut comparison {
-            comparison.visit(&entry, &mut |severity, rule, message| collector.tell(severity, rule, message));
+            let path = std::str::from_utf8(&entry.path).ok();
+            comparison.visit(&entry, &mut |severity, rule, message| collector.tell(severity, rule, path, message));
         }
         collector.visit(entry);
     };
@@ -176,8 +186,9 @@ fn read_package(
         Format::Rpm => rpm::read(path, &mut visit),
     };
     let facts = facts.map_err(|reason| malformed(path, reason))?;
-    let installed = comparison
-        .map(|comparison| comparison.finish(&mut |severity, rule, message| collector.tell(severity, rule, message)));
+    let installed = comparison.map(|comparison| {
+        comparison.finish(&mut |severity, rule, message| collector.tell(severity, rule, None, message))
+    });
     let mut package = collector.finish(file_name.to_owned(), facts);
     package.installed = installed;
     Ok(package)

@@ -51,6 +51,19 @@ pub struct Expectation {
     pub upstream_version: Option<String>,
     /// What was installed, where that is known: what the packages must hold.
     pub manifest: Option<Arc<Manifest>>,
+    /// Findings that are accepted, at most one for each rule.
+    pub waivers: Vec<Waiver>,
+}
+
+/// Findings of one rule that the recipe's author accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiver {
+    /// The rule's name: `file-outside-standard`.
+    pub rule: String,
+    /// Paths, folders and globs as in `files` of a recipe; none: whatever the rule finds.
+    pub paths: Vec<String>,
+    /// What reports say of it.
+    pub reason: String,
 }
 
 /// A binary package that the results must hold.
@@ -88,12 +101,17 @@ pub struct Finding {
     pub rule: String,
     /// A sentence with the path concerned, printable.
     pub message: String,
+    /// Of an accepted one: the recipe's reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waived: Option<String>,
 }
 
 /// How grave a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
+    /// The recipe waives it; people are told that, and why.
+    Waived,
     /// People are told; the job succeeds all the same.
     Warning,
     /// The job is rejected.

@@ -3,6 +3,7 @@ mod readings;
 mod rules;
 mod tools;
 mod trees;
+mod waived;
 
 use std::process::Command;
 
@@ -27,12 +28,17 @@ fn expectation(format: Format, packages: &[(&str, &str)]) -> Expectation {
         closed: true,
         upstream_version: None,
         manifest: None,
+        waivers: Vec::new(),
     }
 }
 
 /// `severity rule: message` of each finding.
 fn lines(findings: &[Finding]) -> Vec<String> {
-    let severity = |finding: &Finding| if finding.severity == Severity::Error { "error" } else { "warning" };
+    let severity = |finding: &Finding| match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Waived => "waived",
+    };
     findings.iter().map(|finding| format!("{} {}: {}", severity(finding), finding.rule, finding.message)).collect()
 }
 

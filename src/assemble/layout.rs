@@ -13,6 +13,7 @@ use crate::formats::folders;
 use crate::packaging::{AssembledPackage, Assembly};
 use crate::recipe::{AlternativeLink, Attributes};
 use crate::types::Format;
+use crate::types::pattern::{is_meant, takes};
 
 /// A folder that only farm's own files are in.
 pub(super) const NEW_FOLDER: Node = Node { kind: NodeKind::Folder, mode: 0o755, mtime: i64::MAX };
@@ -211,18 +212,6 @@ fn other_names(path: &str) -> Vec<String> {
     source().into_iter().collect()
 }
 
-/// Whether a pattern takes a path: `*` and `?` stay within one component, `**` is any path, and a pattern that names a
-/// folder takes all below it.
-pub(super) fn takes(pattern: &str, path: &str) -> bool {
-    let whole = |end: usize| matches(pattern.as_bytes(), &path.as_bytes()[..end]);
-    whole(path.len()) || path.match_indices('/').any(|(slash, _)| whole(slash))
-}
-
-/// Whether a pattern takes a path itself, not by a folder above it.
-fn is_meant(pattern: &str, path: &str) -> bool {
-    matches(pattern.as_bytes(), path.as_bytes())
-}
-
 /// Gives files the modes that the recipe says. Returns what it says of files, by package and path.
 pub(super) fn set_attributes(
     assembly: &Assembly,
@@ -253,56 +242,6 @@ pub(super) fn set_attributes(
         all.push(said);
     }
     if problems.is_empty() { Ok(all) } else { Err(AssembleError::Refused(problems)) }
-}
-
-/// By a table of which prefixes match which: no pattern takes exponential time.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let mut reach = vec![false; text.len() + 1];
-    reach[0] = true;
-    let mut rest = pattern;
-    while !rest.is_empty() {
-        let mut next = vec![false; text.len() + 1];
-        if let Some(after) = rest.strip_prefix(b"/**/") {
-            // One slash, and any folders behind it.
-            for start in (0..text.len()).filter(|start| reach[*start] && text[*start] == b'/') {
-                next[start + 1] = true;
-                for at in start + 1..text.len() {
-                    next[at + 1] |= text[at] == b'/';
-                }
-            }
-            rest = after;
-        } else if let Some(after) = rest.strip_prefix(b"**") {
-            let first = reach.iter().position(|reached| *reached).unwrap_or(text.len() + 1);
-            next.iter_mut().skip(first).for_each(|reached| *reached = true);
-            rest = after;
-        } else {
-            match rest[0] {
-                b'*' => {
-                    let mut open = false;
-                    for at in 0..=text.len() {
-                        open |= reach[at];
-                        next[at] = open;
-                        open &= text.get(at) != Some(&b'/');
-                    }
-                }
-                // One character, of however many bytes.
-                b'?' => {
-                    for start in (0..text.len()).filter(|at| reach[*at] && text[*at] != b'/') {
-                        let rest = text[start + 1..].iter().take_while(|byte| matches!(byte, 0x80..=0xbf));
-                        next[start + 1 + rest.count()] = true;
-                    }
-                }
-                c => {
-                    for at in (0..text.len()).filter(|at| reach[*at]) {
-                        next[at + 1] = text[at] == c;
-                    }
-                }
-            }
-            rest = &rest[1..];
-        }
-        reach = next;
-    }
-    reach[text.len()]
 }
 
 /// Compresses manual and info pages where they lie; links to them follow (Policy 12.1; rpm's brp-compress).

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::layout::{Layout, ghosts, is_config, links, takes};
+use super::layout::{Layout, ghosts, is_config, links};
 use super::system;
 use super::tree::{NodeKind, Tree};
 use crate::artifact::manifest::{Assignment, Maker, Manifest, Staged, StagedKind};
@@ -11,6 +11,7 @@ use crate::formats::folders;
 use crate::packaging::Assembly;
 use crate::recipe::Attributes;
 use crate::types::Format;
+use crate::types::pattern::takes;
 
 /// The tree as it came out of its container.
 pub(super) fn installed(tree: &Tree) -> Vec<Staged> {

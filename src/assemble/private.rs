@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::Read;
 
 use super::AssembleError;
-use super::layout::{Layout, takes};
+use super::layout::Layout;
 use super::tree::{Node, NodeKind, Tree, elves};
 use crate::formats::folders::is_searched_by_loader;
 use crate::packaging::Assembly;
 use crate::recipe::PrivateLibraries;
+use crate::types::pattern::takes;
 
 /// Real ones have some lines.
 const LONGEST_CONFIGURATION: u64 = 1 << 20;

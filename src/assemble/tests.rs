@@ -174,6 +174,7 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         closed: true,
         upstream_version: None,
         manifest: Some(std::sync::Arc::new(staged.into_manifest())),
+        waivers: Vec::new(),
     };
     let found = artifact::inspect(&files, &expectation).unwrap();
     assert_eq!(found.findings, []);

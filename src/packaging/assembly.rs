@@ -92,13 +92,18 @@ pub(super) fn probe(recipe: &Recipe, format: Format) -> EnvironmentProbe {
     EnvironmentProbe { script, packaging, staging }
 }
 
-/// The environment of a step that depends on the architecture and the machine: no part of the plan's packaging.
-pub(crate) fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
-    let libdir = match format {
+/// The folder of libraries for an architecture, as the format's distributions have it: `${libdir}` of a recipe.
+pub(crate) fn libdir(format: Format, arch: Arch) -> String {
+    match format {
         Format::Deb => format!("/usr/lib/{}", multiarch(arch)),
         Format::Rpm if is_64(arch) => "/usr/lib64".to_owned(),
         Format::Rpm => "/usr/lib".to_owned(),
-    };
+    }
+}
+
+/// The environment of a step that depends on the architecture and the machine: no part of the plan's packaging.
+pub(crate) fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTreeMap<String, String> {
+    let libdir = libdir(format, arch);
     let processes = processes.to_string();
     [
         ("LIBDIR", libdir),

@@ -40,7 +40,7 @@ use crate::types::{Arch, Format, SharedText};
 
 pub use answers::{Answer, Answered, Answers, answered};
 pub(crate) use answers::{Question, Replaced, has_capabilities, questions};
-pub(crate) use assembly::assembly_env;
+pub(crate) use assembly::{assembly_env, libdir};
 use managers::manager;
 use model::{
     LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, changelog_entries, probe, script_variables,

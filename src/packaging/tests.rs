@@ -143,6 +143,7 @@ fn recipe() -> Recipe {
         packaging: OwnPackaging::default(),
         test: Some(Test { script: "pkg --version".to_owned(), requires: strings(&["curl"]), network: false }),
         limits: RecipeLimits { memory_bytes: 1, pids: 1, timeout: Duration::ZERO, stall: Duration::ZERO, log_bytes: 1 },
+        waivers: BTreeMap::new(),
         parameters: BTreeMap::new(),
         variant: BTreeMap::from([("ssl-kind".to_owned(), "open".to_owned())]),
     }

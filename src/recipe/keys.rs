@@ -33,11 +33,23 @@ pub(crate) static FILE: Schema = Schema {
         "override",
         "test",
         "limits",
+        "waivers",
     ],
 };
 pub(crate) static OVERRIDE: Schema = Schema {
     title: "[override.SELECTOR]",
-    keys: &["package", "sources", "modules", "build", "environment", "packages", "packaging", "test", "limits"],
+    keys: &[
+        "package",
+        "sources",
+        "modules",
+        "build",
+        "environment",
+        "packages",
+        "packaging",
+        "test",
+        "limits",
+        "waivers",
+    ],
 };
 /// In place of a parameter's default.
 pub(crate) static PARAMETER: Schema = Schema { title: "[parameters.NAME]", keys: &["required"] };
@@ -175,13 +187,15 @@ pub(crate) static MATRIX: Schema = Schema { title: "[matrix]", keys: &["distros"
 pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires", "network"] };
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
 
+pub(crate) static WAIVER: Schema = Schema { title: "[waivers.RULE]", keys: &["paths", "reason"] };
+
 /// Whether the way to a value begins with these keys; `*` is any name.
 pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
     keys.len() <= path.len() && keys.iter().zip(path).all(|(key, at)| *key == "*" || *key == &**at)
 }
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 16] = [
+pub(crate) static PLACES: [&Schema; 17] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
@@ -198,6 +212,7 @@ pub(crate) static PLACES: [&Schema; 16] = [
     &ALTERNATIVE,
     &ALTERNATIVE_LINK,
     &ATTRIBUTES,
+    &WAIVER,
 ];
 
 /// What other packaging tools call these things, with the table where that is not the one it stands in.

@@ -33,6 +33,7 @@ mod system;
 mod template;
 mod text;
 mod values;
+mod waivers;
 
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
@@ -46,6 +47,7 @@ pub(crate) use model::{
     Alternative, AlternativeLink, Attributes, Build, Dockerfile, Ecosystem, Environment, EnvironmentOrigin,
     MaintainerScripts, MatrixSpec, MultiArch, Origin, OwnVersion, Package, PackageArch, Packaging, PackagingTools,
     Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, SourcePlace, Strip, SubPackage, System, Test,
+    Waiver,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;

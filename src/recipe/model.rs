@@ -26,6 +26,8 @@ pub struct Recipe {
     pub(crate) packaging: Packaging,
     pub(crate) test: Option<Test>,
     pub(crate) limits: RecipeLimits,
+    /// By rule.
+    pub(crate) waivers: BTreeMap<String, Waiver>,
     /// Values of the target's variant, given to scripts as `FARM_VARIANT_<NAME>`; empty without one.
     pub(crate) variant: BTreeMap<String, String>,
     /// Values of `[parameters]`, given to scripts as `FARM_PARAM_<NAME>`.
@@ -445,6 +447,14 @@ pub(crate) struct RecipeLimits {
     /// Time without any output.
     pub(crate) stall: Duration,
     pub(crate) log_bytes: u64,
+}
+
+/// `[waivers.RULE]`: what a rule of the package check finds, and is meant so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Waiver {
+    /// Empty: whatever it finds.
+    pub(crate) paths: Vec<String>,
+    pub(crate) reason: String,
 }
 
 /// `[matrix]` and `[matrix.NAME]`: patterns, not yet matched against the catalogue.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::keys::{
     ALTERNATIVE, ALTERNATIVE_LINK, ATTRIBUTES, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, MODULES,
     OVERRIDE, PACKAGE, PACKAGING, PARAMETER, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER,
-    VERSION,
+    VERSION, WAIVER,
 };
 
 /// What a key holds.
@@ -80,6 +80,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("override", Named(&OVERRIDE), "What differs for the targets that a selector matches."),
             ("test", Table(&TEST), "Tried in a fresh container in which the packages are installed."),
             ("limits", Table(&LIMITS), "What a job may take."),
+            ("waivers", Named(&WAIVER), "Findings of the package check that are accepted, by rule."),
         ],
         required: &["package"],
     },
@@ -97,6 +98,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("packaging", Table(&PACKAGING), "As [packaging], where it differs."),
             ("test", Table(&TEST), "As [test], where it differs."),
             ("limits", Table(&LIMITS), "As [limits], where they differ."),
+            ("waivers", Named(&WAIVER), "As [waivers.RULE], where they differ."),
         ],
         required: &[],
     },
@@ -264,6 +266,16 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("ghost", Boolean, "Of .rpm files: a file that is made later, and that the package owns."),
         ],
         required: &[],
+    },
+    Described {
+        schema: &WAIVER,
+        name: "waiver",
+        meaning: "What a rule of the package check finds, and is meant so.",
+        keys: &[
+            ("paths", Texts, "Paths, folders and globs that it is accepted of; all when there is none."),
+            ("reason", Text, "Why it is meant: one line, which reports tell."),
+        ],
+        required: &["reason"],
     },
     Described {
         schema: &SOURCE,

@@ -14,6 +14,7 @@ use super::reader::{Problems, Section};
 use super::relations::{self, Reader};
 use super::system::{read_scripts, read_system};
 use super::values::{self, NameRule};
+use super::waivers;
 use super::{
     Build, Ecosystem, FromProject, MultiArch, Origin, OwnPackaging, Package, PackageArch, Packaging, Patch,
     PrivateLibraries, Recipe, RecipeLimits, Series, Source, Strip, SubPackage, Test,
@@ -92,6 +93,7 @@ pub(crate) fn read_recipe(
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
+    let waivers = waivers::read(&file);
     let (variant, parameters) = (BTreeMap::new(), BTreeMap::new());
     let modules = modules.unwrap_or_default();
     let recipe = Recipe {
@@ -105,6 +107,7 @@ pub(crate) fn read_recipe(
         packaging,
         test,
         limits,
+        waivers,
         variant,
         parameters,
     };

@@ -98,7 +98,7 @@ pub(crate) fn is_plain_link(target: &str) -> bool {
 }
 
 /// The tables in the table `key`, by name.
-fn named<'a>(
+pub(super) fn named<'a>(
     section: &Section<'a>,
     key: &str,
     example: &str,
@@ -106,27 +106,31 @@ fn named<'a>(
     check: fn(&str) -> Check,
 ) -> Vec<(&'a str, Section<'a>)> {
     let Some(table): Option<&'a Table> = section.plain_table(key) else { return Vec::new() };
-    let inner = section.title.trim_matches(['[', ']']);
+    let of_file = std::ptr::eq(section.schema, &keys::FILE);
+    let place = match section.title.trim_matches(['[', ']']) {
+        _ if of_file => key.to_owned(),
+        inner => format!("{inner}.{key}"),
+    };
     let mut sections = Vec::new();
     for (name, entry) in &table.entries {
         let shown = crate::types::printable(name);
         if let Err(complaint) = check(name) {
-            let message = format!("`{shown}` in [{inner}.{key}] {}", complaint.message);
+            let message = format!("`{shown}` in [{place}] {}", complaint.message);
             section.problems.add(message, &entry.key_span, complaint.label, complaint.help);
             continue;
         }
         let bare = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-        let title = if bare { format!("[{inner}.{key}.{shown}]") } else { format!("[{inner}.{key}.\"{shown}\"]") };
+        let title = if bare { format!("[{place}.{shown}]") } else { format!("[{place}.\"{shown}\"]") };
         match &entry.node.value {
             Value::Table(table) => {
                 let span = entry.node.span.clone();
                 sections.push((&**name, Section::open(schema, title, span, table, section.problems)));
             }
             other => section.problems.add(
-                format!("`{shown}` in [{inner}.{key}] must be a table"),
+                format!("`{shown}` in [{place}] must be a table"),
                 &entry.node.span,
                 format!("this is {}", other.kind()),
-                Some(format!("each has a table of its own: [{inner}.{key}.{example}]")),
+                Some(format!("each has a table of its own: [{place}.{example}]")),
             ),
         }
     }

@@ -359,6 +359,33 @@ fn the_more_specific_override_wins() {
 }
 
 #[test]
+fn waivers_are_by_rule_and_have_a_reason() {
+    let text = format!(
+        "{MINIMAL}\n[waivers.setuid-file]\npaths = ['/usr/bin/su2']\nreason = 'it has to be root'\n\
+         [override.rpm.waivers.setuid-file]\npaths = ['/usr/bin/*']\n[override.rpm.waivers.elf-in-noarch]\nreason = 'b'\n"
+    );
+    let waivers = |target| resolved(&recipe(&text), target).waivers;
+    assert_eq!(waivers("debian-12/amd64").keys().collect::<Vec<_>>(), ["setuid-file"]);
+    let of_rpm = waivers("fedora-43/amd64");
+    assert_eq!(of_rpm.keys().collect::<Vec<_>>(), ["elf-in-noarch", "setuid-file"]);
+    let both = (of_rpm["setuid-file"].paths.as_slice(), of_rpm["setuid-file"].reason.as_str());
+    assert_eq!(both, (&["/usr/bin/*".to_owned()][..], "it has to be root"));
+
+    let wrong =
+        |table: &str| problems(&format!("{MINIMAL}\n{table}\n")).into_iter().map(|one| one.message).collect::<Vec<_>>();
+    assert_eq!(
+        wrong("[waivers.duplicate-path]\nreason = 'a'"),
+        ["`duplicate-path` in [waivers] is no rule that a recipe can waive"]
+    );
+    assert_eq!(wrong("[waivers.setuid-file]"), ["missing key `reason` in [waivers.setuid-file]"]);
+    assert_eq!(
+        wrong("[waivers.setuid-file]\nreason = 'a'\npaths = []"),
+        ["`paths` in [waivers.setuid-file] names none"]
+    );
+    assert_eq!(wrong("[waivers]\nsetuid-file = true"), ["`setuid-file` in [waivers] must be a table"]);
+}
+
+#[test]
 fn of_equal_overrides_the_later_wins() {
     let text = format!(
         "{MINIMAL}\n[override.'debian-1*'.package]\nsummary = 'first'\n[override.'*-12'.package]\nsummary = 'second'\n"

@@ -33,6 +33,7 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
         artifact: "jq_1.7-1~deb12_amd64.deb".into(),
         rule: rule.into(),
         message: message.into(),
+        waived: None,
     };
     vec![
         Outcome::Succeeded,

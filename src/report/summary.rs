@@ -137,11 +137,12 @@ fn failures(reports: &[JobReport]) -> Vec<Vec<&JobReport>> {
     groups.into_iter().map(|(_, alike)| alike).collect()
 }
 
-/// What the package check found and let pass, once for all targets of a recipe that it holds for.
+/// What the package check found and let pass, once for all targets of a recipe that it holds for; what a recipe waives
+/// comes behind.
 fn warnings(reports: &[JobReport], style: &Style) -> String {
     let mut found: Vec<(&JobReport, &Finding, usize)> = Vec::new();
     for report in reports {
-        for finding in &report.warnings {
+        for finding in report.warnings.iter().filter(|finding| finding.waived.is_none()) {
             let same = found.iter_mut().find(|(first, known, _)| {
                 first.target.recipe == report.target.recipe
                     && known.rule == finding.rule
@@ -164,7 +165,38 @@ fn warnings(reports: &[JobReport], style: &Style) -> String {
         let wrapped = style.wrap(&printable(&sentence), "         ");
         text.push_str(&format!("{} {}\n", style.paint(Tone::Warning, "warning:"), wrapped.trim_start()));
     }
-    text
+    text + &waived(reports, style)
+}
+
+/// What recipes waive, a line for each rule and reason: the findings themselves stand in the logs.
+fn waived(reports: &[JobReport], style: &Style) -> String {
+    let mut lines: Vec<((&str, &str, &str), Vec<&JobReport>, usize)> = Vec::new();
+    for report in reports {
+        for finding in &report.warnings {
+            let Some(reason) = finding.waived.as_deref() else { continue };
+            let key = (&*report.target.recipe, &*finding.rule, reason);
+            match lines.iter_mut().find(|(known, ..)| *known == key) {
+                Some((_, of, found)) => {
+                    *found += 1;
+                    if of.last().is_some_and(|last| last.target != report.target) {
+                        of.push(report);
+                    }
+                }
+                None => lines.push((key, vec![report], 1)),
+            }
+        }
+    }
+    let line = |((_, rule, reason), of, found): ((&str, &str, &str), Vec<&JobReport>, usize)| {
+        let others = match of.len() {
+            1 => String::new(),
+            n => format!(" and {}", count(n - 1, "other target", "other targets")),
+        };
+        let found = count(found, "finding", "findings");
+        let sentence = format!("{}{others}: {found} of {rule}: {reason}", of[0].target);
+        let wrapped = style.wrap(&printable(&sentence), "         ");
+        format!("{}  {}\n", style.paint(Tone::Quiet, "waived:"), wrapped.trim_start())
+    };
+    lines.into_iter().map(line).collect()
 }
 
 /// A failure as a page that a tired person can act on: of the first report, and the names of those that failed alike.
@@ -535,7 +567,10 @@ mod tests {
                 artifact: "a_1.0-1_amd64.deb".into(),
                 rule: "embedded-build-path".into(),
                 message: "/usr/bin/a holds the path of the folder that it was built in".into(),
+                waived: None,
             }];
+            let waived = Finding { waived: Some("made by its vendor".into()), ..report.warnings[0].clone() };
+            report.warnings.extend([waived.clone(), waived]);
             report
         };
         let reports = [warned("a@debian-12"), warned("a@debian-13")];
@@ -543,6 +578,8 @@ mod tests {
         warning: a@debian-12/amd64: a_1.0-1_amd64.deb: /usr/bin/a holds the path of the
                  folder that it was built in [embedded-build-path] (and on 1 other
                  target)
+        waived:  a@debian-12/amd64 and 1 other target: 4 findings of
+                 embedded-build-path: made by its vendor
         ");
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::build::Results;
 use super::outcome::{self, log_failed};
 use super::work::{Work, reading};
-use crate::artifact::{self, ArtifactError, Expectation, Expected, Inspection, Severity};
+use crate::artifact::{self, ArtifactError, Expectation, Expected, Inspection, Severity, Waiver};
 use crate::event::Outcome;
-use crate::packaging::StepKind;
+use crate::packaging::{self, StepKind};
 use crate::plan::Job;
+use crate::recipe;
 use crate::types::Format;
 
 /// Checks the results; what is wrong with them rejects the job, what is only noticed comes back as warnings.
@@ -32,10 +33,12 @@ pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Ins
         artifacts.iter().map(|file| format!("{}  {}  {}\n", file.sha256, file.file_name, file.size_bytes)).collect();
     for finding in &findings {
         let severity = match finding.severity {
+            Severity::Waived => "waived",
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        text.push_str(&format!("{severity}: {}: {} [{}]\n", finding.artifact, finding.message, finding.rule));
+        let reason = finding.waived.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        text.push_str(&format!("{severity}: {}: {} [{}]{reason}\n", finding.artifact, finding.message, finding.rule));
     }
     work.journal.text(text).await.map_err(|error| log_failed(&error))?;
     let (errors, warnings): (Vec<_>, Vec<_>) =
@@ -57,6 +60,12 @@ fn expectation(job: &Job) -> Expectation {
         Format::Deb => &job.recipe.packaging.debian,
         Format::Rpm => &job.recipe.packaging.spec,
     };
+    let libdir = packaging::libdir(job.target.format, job.target.arch);
+    let waiver = |(rule, waiver): (&String, &recipe::Waiver)| Waiver {
+        rule: rule.clone(),
+        paths: waiver.paths.iter().map(|path| path.replace("${libdir}", &libdir)).collect(),
+        reason: waiver.reason.clone(),
+    };
     Expectation {
         format: job.target.format,
         arch: job.target.arch,
@@ -73,6 +82,7 @@ fn expectation(job: &Job) -> Expectation {
             .collect(),
         closed: own.is_none(),
         manifest: None,
+        waivers: job.recipe.waivers.iter().map(waiver).collect(),
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
 }

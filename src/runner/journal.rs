@@ -227,12 +227,7 @@ impl Journal {
     /// A warning that stands in the job's report when it has succeeded, and in the log now. Each is told once, however
     /// often an attempt is repeated, and not more than a person can read.
     pub(crate) async fn warning(&mut self, rule: &str, message: String) -> io::Result<()> {
-        let finding = Finding {
-            severity: Severity::Warning,
-            artifact: String::new(),
-            rule: rule.to_owned(),
-            message: message.clone(),
-        };
+        let finding = outcome::warning(rule, message.clone());
         if self.warnings.len() >= MOST_WARNINGS || self.warnings.contains(&finding) {
             return Ok(());
         }
@@ -361,7 +356,7 @@ impl OutputSink for JobSink<'_> {
                 }
                 Piece::Phase(_) => {}
                 Piece::Finding(Severity::Error, rule, message) => self.journal.finding(&rule, &message).await?,
-                Piece::Finding(Severity::Warning, rule, message) => {
+                Piece::Finding(Severity::Warning | Severity::Waived, rule, message) => {
                     self.journal.warning(&printable(&rule), printable(&message)).await?;
                 }
             }

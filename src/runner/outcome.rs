@@ -188,7 +188,7 @@ pub(crate) fn refusal(refusal: Refusal, step: StepKind, log_bytes: u64) -> Outco
 
 /// A finding of the runner's own.
 pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
-    Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message }
+    Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message, waived: None }
 }
 
 /// The last of these lines that says that a name or an address cannot be reached, in the words of tools.

@@ -51,6 +51,7 @@ fn compared(manifest: Manifest, members: &[Member<'_>]) -> Vec<String> {
         closed: true,
         upstream_version: None,
         manifest: Some(Arc::new(manifest)),
+        waivers: Vec::new(),
     };
     let ours =
         ["-as-installed", "missing-from", "not-installed", "in-other", "hard-links", "owner-not", "not-stripped"];

@@ -190,6 +190,7 @@ proptest! {
             closed: true,
             upstream_version: None,
             manifest: Some(std::sync::Arc::new(staged.into_manifest())),
+            waivers: Vec::new(),
         };
         let findings = artifact::inspect(&files, &expectation).unwrap().findings;
         let differences: Vec<_> = findings
