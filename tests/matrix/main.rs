@@ -4,6 +4,8 @@
 // Helpers of tests are no tests to clippy; a skip has to be said.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+// The first by name, which are the first that are run: while there is the most room on the disk.
+mod amounts;
 mod caches;
 mod capabilities;
 mod described;
@@ -20,7 +22,6 @@ mod hints;
 mod init;
 #[cfg(target_os = "linux")]
 mod life;
-mod memory;
 #[cfg(target_os = "linux")]
 mod modules;
 mod native;
