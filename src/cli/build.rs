@@ -61,6 +61,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     let store = Store::open(&args.output)?;
     let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
+    store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
     let terminal = Terminal::new(args.progress, color, &as_typed());

@@ -87,6 +87,9 @@ impl Failure {
             Failure::Store(StoreError::Locked(_)) => {
                 Some("wait for the other run, or write to another folder with -o".to_owned())
             }
+            Failure::Store(StoreError::InTheWay(_)) => {
+                Some("name another folder with -o, or move that away".to_owned())
+            }
             _ => None,
         }
     }

@@ -100,6 +100,21 @@ impl Store {
         }
     }
 
+    /// Whether there can be a folder for each target: before anything is built for it.
+    ///
+    /// # Errors
+    /// [`StoreError::InTheWay`] with what stands there instead, as the program that a project builds into `dist/` does.
+    pub(crate) fn check_folders<'a>(&self, targets: impl Iterator<Item = &'a Target>) -> Result<(), StoreError> {
+        for target in targets {
+            for path in [self.root.join(&*target.recipe), self.folder(target)] {
+                if fs::symlink_metadata(&path).is_ok() && !path.is_dir() {
+                    return Err(StoreError::InTheWay(path));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The last good record of a target whose artifacts are all still what was accepted.
     pub(crate) fn record(&self, target: &Target) -> Option<Record> {
         self.state(target).ok().flatten()
@@ -197,6 +212,9 @@ pub enum StoreError {
     /// Another process holds the lock. Holds the folder of the store.
     #[error("another farm run is writing to {}", .0.display())]
     Locked(PathBuf),
+    /// Something that is no folder stands where packages are to go. Holds its path.
+    #[error("packages cannot be put into {}, which is no folder", .0.display())]
+    InTheWay(PathBuf),
     /// The disk of the store is full. Holds the path that could not be written.
     #[error("no space left on the disk of {}", .0.display())]
     DiskFull(PathBuf),

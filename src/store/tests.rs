@@ -138,6 +138,18 @@ fn a_job_that_never_succeeded_leaves_its_log_and_no_record() {
 }
 
 #[test]
+fn what_is_in_the_way_is_named_before_anything_is_built() {
+    let temp = tempfile::tempdir().unwrap();
+    let store = Store::open(&temp.path().join("dist")).unwrap();
+    let target = target("debian-12");
+    assert!(store.check_folders([&target].into_iter()).is_ok());
+    let program = temp.path().join("dist").join(&*target.recipe);
+    fs::write(&program, "").unwrap();
+    let error = store.check_folders([&target].into_iter()).unwrap_err();
+    assert!(matches!(&error, StoreError::InTheWay(path) if *path == program), "{error}");
+}
+
+#[test]
 fn artifacts_that_are_gone_cut_or_changed_are_noticed() {
     let temp = tempfile::tempdir().unwrap();
     let store = Store::open(temp.path()).unwrap();

@@ -1,0 +1,3 @@
+int one(void);
+
+int main(void) { return one() - 1; }
