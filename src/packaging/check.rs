@@ -249,10 +249,10 @@ fn config_files(recipe: &Recipe, problems: &mut Vec<String>) {
         .chain(recipe.packages.iter().map(|(key, sub)| (format!("packages.{key}"), &sub.config_files)));
     for (place, paths) in all {
         for path in paths {
-            if let Some(problem) = path_problem(path) {
+            if path.contains("${") {
+                problems.push(format!("[{place}] config-files: `{path}` holds a variable"));
+            } else if let Some(problem) = path_problem(path) {
                 problems.push(format!("[{place}] config-files: `{path}` {problem}"));
-            } else if path.contains(['*', '?']) {
-                problems.push(format!("[{place}] config-files: `{path}` is a pattern: name each file"));
             }
         }
     }

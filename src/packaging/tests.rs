@@ -471,7 +471,7 @@ fn what_a_format_cannot_say_is_a_problem() {
     problem(Rpm, arch_part, "noarch");
     problem(Deb, |r| r.sources[0].into = "../up".to_owned(), "into");
     problem(Deb, |r| r.packaging.debian = Some("/debian".to_owned()), "inside the source tree");
-    problem(Deb, |r| r.package.config_files = strings(&["/etc/*"]), "is a pattern");
+    problem(Deb, |r| r.package.config_files = strings(&["/opt/${x}/*"]), "holds a variable");
     problem(Deb, |r| r.package.files = strings(&["/usr/**"]), "[package] files: `/usr/**` takes all of /usr");
     let alternative = |r: &mut Recipe| {
         let link = AlternativeLink { link: "/usr/local/bin/x".to_owned(), path: "/usr/bin/x".to_owned() };

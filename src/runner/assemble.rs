@@ -36,7 +36,7 @@ pub(crate) async fn packages(
     };
 
     let (arch, distro) = (work.job.target.arch, work.job.distro.clone());
-    let libdir = packaging::assembly_env(assembly.format, arch, 1).remove("LIBDIR").unwrap_or_default();
+    let libdir = packaging::libdir(assembly.format, arch);
     let plan = assembly.clone();
     let step = StepKind::Collect;
     let staged = reading(work, step, move || Staged::new(tree, &plan, &libdir)).await?.map_err(stop)?;

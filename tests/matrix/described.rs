@@ -16,6 +16,7 @@ license = "MIT"
 maintainer = "farm maintainers <farm@example.org>"
 multi-arch = "foreign"
 requires = ["greeter-libs (= ${self-version})"]
+config-files = ["/opt/greeter/**/*.conf"]
 
 enhances = ["motd"]
 
@@ -63,6 +64,9 @@ printf '#!/bin/sh\nLD_LIBRARY_PATH=/usr/lib/greeter exec /usr/lib/greeter/greet-
 chmod 0755 $DESTDIR/usr/bin/greet-own
 mkdir -p $DESTDIR/etc/greeter $DESTDIR/var/lib/greeter/words
 echo secret >"$DESTDIR/etc/greeter/it's own"
+install -D -m 0644 greet.c $DESTDIR/opt/greeter/one.conf
+install -D -m 0644 greet.c $DESTDIR/opt/greeter/more/two.conf
+install -D -m 0644 greet.c $DESTDIR/opt/greeter/more/two.c
 install -D -m 4755 greet-own $DESTDIR/nix/greeter/bin/greet
 '''
 private-libraries = ["${libdir}/libgreeternamed.so*"]
@@ -149,6 +153,10 @@ fn private_libraries_are_offered_to_nobody_and_found_by_their_own_programs() {
         assert_eq!(asked("greeter", &["-f", "Pre-Depends"]).unwrap(), "passwd (>= 1:4.8)\n");
         assert_eq!(asked("greeter", &["-f", "Enhances"]).unwrap(), "motd\n");
         assert_eq!(asked("greeter-libs", &["-f", "Multi-Arch"]).unwrap(), "same\n");
+        let mut config: Vec<String> =
+            asked("greeter", &["-I", "conffiles"]).unwrap().lines().map(str::to_owned).collect();
+        config.sort_unstable();
+        assert_eq!(config, ["/etc/greeter/it's own", "/opt/greeter/more/two.conf", "/opt/greeter/one.conf"]);
 
         for name in ["greeter", "greeter-libs"] {
             let file = rpm(test, name);
@@ -189,6 +197,9 @@ fn files_have_the_modes_owners_and_capabilities_that_the_recipe_says() {
         let run = run.exits(0);
         for line in [
             "-rw-r----- root greeter  cn /etc/greeter/it's own\n",
+            "-rw-r--r-- root root  cn /opt/greeter/one.conf\n",
+            "-rw-r--r-- root root  cn /opt/greeter/more/two.conf\n",
+            "-rw-r--r-- root root   /opt/greeter/more/two.c\n",
             "-rwxr-xr-x root root cap_net_bind_service=ep  /usr/bin/greet-named\n",
             "drwxrwx--- greeter greeter   /var/lib/greeter\n",
             "drwxr-xr-x root root   /var/lib/greeter/words\n",
