@@ -24,6 +24,7 @@ pub mod plan;
 pub mod project;
 pub mod recipe;
 pub(crate) mod repo;
+pub(crate) mod repositories;
 pub mod report;
 pub(crate) mod runner;
 pub(crate) mod source;

@@ -22,6 +22,7 @@ pub(crate) mod deb;
 pub(crate) mod deb822;
 pub(crate) mod elf;
 pub(crate) mod folders;
+pub(crate) mod openpgp;
 pub(crate) mod relation;
 pub(crate) mod rpm;
 pub(crate) mod version;

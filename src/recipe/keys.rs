@@ -25,6 +25,7 @@ pub(crate) static FILE: Schema = Schema {
         "package",
         "sources",
         "modules",
+        "repositories",
         "build",
         "environment",
         "packages",
@@ -37,7 +38,18 @@ pub(crate) static FILE: Schema = Schema {
 };
 pub(crate) static OVERRIDE: Schema = Schema {
     title: "[override.SELECTOR]",
-    keys: &["package", "sources", "modules", "build", "environment", "packages", "packaging", "test", "limits"],
+    keys: &[
+        "package",
+        "sources",
+        "modules",
+        "repositories",
+        "build",
+        "environment",
+        "packages",
+        "packaging",
+        "test",
+        "limits",
+    ],
 };
 /// In place of a parameter's default.
 pub(crate) static PARAMETER: Schema = Schema { title: "[parameters.NAME]", keys: &["required"] };
@@ -132,6 +144,10 @@ pub(crate) static SOURCE: Schema = Schema {
     ],
 };
 pub(crate) static MODULES: Schema = Schema { title: "[modules]", keys: &["cargo", "go", "npm", "pip"] };
+pub(crate) static REPOSITORY: Schema = Schema {
+    title: "[[repositories]]",
+    keys: &["url", "suite", "components", "baseurl", "enable", "key", "trusted", "packages", "for"],
+};
 pub(crate) static BUILD: Schema = Schema {
     title: "[build]",
     keys: &["requires", "env", "build", "check", "install", "network", "strip", "private-libraries"],
@@ -181,11 +197,12 @@ pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
 }
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 16] = [
+pub(crate) static PLACES: [&Schema; 17] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
     &MODULES,
+    &REPOSITORY,
     &TEST,
     &LIMITS,
     &MATRIX,

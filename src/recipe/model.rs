@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::repositories::Repository;
 use super::RecipeText;
 use crate::types::Address;
 
@@ -18,6 +19,8 @@ pub struct Recipe {
     pub(crate) sources: Vec<Source>,
     /// Lock files by ecosystem, as paths in the source tree.
     pub(crate) modules: BTreeMap<Ecosystem, Vec<String>>,
+    /// In the order in which they are asked.
+    pub(crate) repositories: Vec<Repository>,
     pub(crate) build: Build,
     /// Where the steps run; none: in the target's own distribution.
     pub(crate) environment: Option<Environment>,

@@ -12,6 +12,7 @@ use super::keys;
 use super::project;
 use super::reader::{Problems, Section};
 use super::relations::{self, Reader};
+use super::repositories;
 use super::system::{read_scripts, read_system};
 use super::values::{self, NameRule};
 use super::{
@@ -81,6 +82,8 @@ pub(crate) fn read_recipe(
         open.series.extend(series.map(|series| (number, series)));
     }
     let modules = file.sub("modules", &keys::MODULES, "[modules]").map(|section| read_modules(&section));
+    let repositories = file.subs("repositories", &keys::REPOSITORY);
+    let repositories = repositories.iter().filter_map(|section| repositories::read(section, &root)).collect();
     let build_section = file.sub("build", &keys::BUILD, "[build]");
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
     let environment =
@@ -99,6 +102,7 @@ pub(crate) fn read_recipe(
         package,
         sources,
         modules,
+        repositories,
         build,
         environment,
         packages,

@@ -57,7 +57,7 @@ fn text(files: &[IndexFile], path: &str) -> String {
 fn repodata_says_what_a_package_says() {
     let folder = tempfile::tempdir().unwrap();
     let package = rpm(folder.path());
-    let files = index(Format::Rpm, std::slice::from_ref(&package)).unwrap();
+    let files = index(Format::Rpm, std::slice::from_ref(&package), ORIGIN).unwrap();
     let size = package.artifact.size_bytes.to_string();
     let shown: String = ["repodata/primary.xml.gz", "repodata/filelists.xml.gz", "repodata/other.xml.gz"]
         .map(|path| text(&files, path).replace(&package.artifact.sha256, "SHA256").replace(&size, "SIZE"))
@@ -78,7 +78,7 @@ fn repodata_says_what_a_package_says() {
         );
         assert!(repomd.contains(&named), "{repomd}");
     }
-    assert_eq!(index(Format::Rpm, &[package]).unwrap(), files, "the same packages give the same bytes");
+    assert_eq!(index(Format::Rpm, &[package], ORIGIN).unwrap(), files, "the same packages give the same bytes");
 }
 
 #[test]

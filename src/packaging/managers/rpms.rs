@@ -3,10 +3,10 @@
 use crate::distro::Distro;
 use crate::packaging::text::quote;
 use crate::packaging::{
-    BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
+    BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
     rpm,
 };
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, RepositoryOrigin, RepositoryUse};
 use crate::types::SharedText;
 
 /// The words of one of them.
@@ -23,22 +23,28 @@ pub(super) struct Words {
 }
 
 impl Words {
-    fn preamble(&self, distro: &Distro) -> SharedText {
+    fn preamble(&self, recipe: &Recipe, distro: &Distro, what_for: RepositoryUse) -> SharedText {
         let repositories = quote(&distro.enable_repositories.join(" "));
+        let enabled = recipe.repositories.iter().filter_map(|one| match &one.origin {
+            RepositoryOrigin::Enable(id) if one.serves(what_for) => Some(id.as_str()),
+            _ => None,
+        });
+        let enabled = quote(&enabled.collect::<Vec<_>>().join(" "));
         let variables = format!(
-            "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_repositories={repositories}\n"
+            "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_extra={EXTRA_REPOSITORY}\n\
+             farm_repositories={repositories}\nfarm_recipe_repositories={enabled}\n"
         );
         SharedText::from(variables).with(self.library)
     }
 
     pub(super) fn builder(&self, recipe: &Recipe, distro: &Distro) -> BuilderSetup {
-        rpm::builder(recipe, distro, self.name, self.preamble(distro))
+        rpm::builder(recipe, distro, self.name, self.preamble(recipe, distro, RepositoryUse::Build))
     }
 
     /// Without network if what is in the base is enough: rpm itself can tell.
     pub(super) fn test(&self, recipe: &Recipe, distro: &Distro) -> TestScripts {
         let variables = format!("farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\nfarm_rpm=rpm\n");
-        let begin = self.preamble(distro).with(variables).with(LIFE);
+        let begin = self.preamble(recipe, distro, RepositoryUse::Test).with(variables).with(LIFE);
         let requires = format!("set -- {}\n", rpm::arguments(&rpm::test_requires(recipe)));
         let resolve = format!("farm_keep=yes\n{}", (self.resolve)(TEST_PACKAGES));
         TestScripts {
