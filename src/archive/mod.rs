@@ -29,7 +29,7 @@ pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
 pub(crate) use packages::{Index, Package, installed};
 pub(crate) use resolve::{additions, minimal_system};
-pub(crate) use supplied::{Supplied, SuppliedPackage, Supplier, supplied};
+pub(crate) use supplied::{SuppliedPackage, Supplier, supplied};
 #[cfg(test)]
 pub(crate) use {choice::Chosen, index::suites};
 
@@ -252,9 +252,7 @@ impl Reader {
                     if *arch == "all" {
                         continue;
                     }
-                    return Err(ArchiveError::Absent {
-                        what: format!("{}/{plain}", suite.address()),
-                    });
+                    return Err(ArchiveError::Absent { what: format!("{}/{plain}", suite.address()) });
                 };
                 let content = release.files.get(&plain);
                 files.push(self.index_file(suite, release, &plain, suffix, entry, content, progress, cancel).await?);

@@ -1,5 +1,5 @@
 //! InRelease files: who signed them, whether they are the suite asked for and still valid, and which index files they
-//! vouch for. The one file that uses debian-packaging, for the OpenPGP side; fetching is the parent module's.
+//! vouch for. The one file that uses debian-packaging; fetching is the parent module's.
 //!
 //! A key is trusted as long as its keyring ships with farm: expiry dates and revocations inside a certificate are not
 //! consulted, since an archive that is past its end of life is signed by keys that are, too.

@@ -153,7 +153,9 @@ mod tests {
             format!("{} {}{mark} of {}", one.package.name, one.package.version, one.supplier)
         };
         let mut all: Vec<String> = packages.iter().map(one).collect();
-        all.extend(held.into_iter().map(|(relation, version, number)| format!("held {relation}: {version} of {number}")));
+        all.extend(
+            held.into_iter().map(|(relation, version, number)| format!("held {relation}: {version} of {number}")),
+        );
         all.join(", ")
     }
 
@@ -184,7 +186,11 @@ mod tests {
             "lake 1 of 0, libpond1 3 of 0, pond-dev 3 of 0",
             "nothing that the distribution has"
         );
-        assert_eq!(told(&distro, &without, &["libpond1 (<< 3) <!nocheck>"]), "lake 1 of 0, libpond1 3 of 0", "by name then");
+        assert_eq!(
+            told(&distro, &without, &["libpond1 (<< 3) <!nocheck>"]),
+            "lake 1 of 0, libpond1 3 of 0",
+            "by name then"
+        );
         assert_eq!(told(&distro, &without, &["libpond1 (<< 3)"]), "libpond1 2 of 0");
         assert_eq!(told(&distro, &without, &["bc (>= 2)"]), "held bc (>= 2): 9 of 0");
         // Named, also where only a package of the distribution leads to it.

@@ -22,7 +22,8 @@ pub(crate) fn fingerprints(keys: &[u8]) -> Result<Vec<String>, String> {
 }
 
 fn read(keys: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
-    let wrong = |error: debian_pgp::errors::Error| format!("it holds no public OpenPGP key: {}", printable(&error.to_string()));
+    let wrong =
+        |error: debian_pgp::errors::Error| format!("it holds no public OpenPGP key: {}", printable(&error.to_string()));
     let (keys, _) = SignedPublicKey::from_reader_many(keys).map_err(wrong)?;
     keys.collect::<Result<_, _>>().map_err(wrong)
 }
@@ -32,7 +33,8 @@ fn read(keys: &[u8]) -> Result<Vec<SignedPublicKey>, String> {
 /// # Errors
 /// In words.
 pub(crate) fn verify_detached(content: &[u8], signature: &[u8], keys: &[u8]) -> Result<(), String> {
-    let wrong = |error: debian_pgp::errors::Error| format!("its signature cannot be read: {}", printable(&error.to_string()));
+    let wrong =
+        |error: debian_pgp::errors::Error| format!("its signature cannot be read: {}", printable(&error.to_string()));
     let (signatures, _) = StandaloneSignature::from_reader_many(signature).map_err(wrong)?;
     let signatures: Vec<StandaloneSignature> = signatures.collect::<Result<_, _>>().map_err(wrong)?;
     let keys = read(keys)?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::repositories::Repository;
 use super::RecipeText;
+use super::repositories::Repository;
 use crate::types::Address;
 
 /// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.

@@ -548,7 +548,11 @@ fn override_help(title: &str, meant: &[(&'static Schema, String)]) -> String {
         .iter()
         .map(|(schema, _)| {
             let table = schema.title.trim_matches(['[', ']']);
-            if std::ptr::eq(*schema, &SOURCE) || std::ptr::eq(*schema, &REPOSITORY) { format!("[[{inner}.{table}]]") } else { format!("[{inner}.{table}]") }
+            if std::ptr::eq(*schema, &SOURCE) || std::ptr::eq(*schema, &REPOSITORY) {
+                format!("[[{inner}.{table}]]")
+            } else {
+                format!("[{inner}.{table}]")
+            }
         })
         .collect();
     if headers.is_empty() {

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::SourcePlace;
 use super::reader::{Section, Text};
 use super::sections::stray;
 use super::values::{self, Check, Complaint};
-use super::SourcePlace;
 use crate::formats::openpgp;
 use crate::types::Address;
 
@@ -80,6 +80,25 @@ impl RepositoryUse {
 impl Repository {
     pub(crate) fn serves(&self, what: RepositoryUse) -> bool {
         self.uses.contains(&what)
+    }
+
+    /// Its name, with what else decides on what is taken from it.
+    pub(crate) fn identity(&self) -> String {
+        let mut words = vec![self.name()];
+        words.extend(self.key.iter().flat_map(|key| key.fingerprints.iter().cloned()));
+        words.extend(self.packages.iter().cloned());
+        words.join(" ")
+    }
+
+    /// As plans and records have it: its name, what it is for, and the fingerprints of its keys.
+    pub(crate) fn described(&self) -> String {
+        let uses: Vec<&str> = self.uses.iter().map(|one| one.as_str()).collect();
+        let trust = match (&self.key, self.trusted) {
+            (Some(key), _) => format!("; key {}", key.fingerprints.join(", ")),
+            (None, true) => "; trusted without a key".to_owned(),
+            (None, false) => String::new(),
+        };
+        format!("{} ({}{trust})", self.name(), uses.join(" and "))
     }
 
     /// As messages name it, without passwords: `http://example.org/debian bookworm main`.
@@ -255,7 +274,9 @@ fn suite(value: &str) -> Check {
     match values::first_wrong(value, allowed) {
         Some((part, c)) => {
             let label = format!("{} is not allowed", values::named(c));
-            Err(Complaint::new("is no suite", label).at(part).help("one suite: further ones get a [[repositories]] each"))
+            Err(Complaint::new("is no suite", label)
+                .at(part)
+                .help("one suite: further ones get a [[repositories]] each"))
         }
         None if is_outside => Err(Complaint::new("is no suite", "must stay below `url`")),
         None => Ok(()),
@@ -287,9 +308,112 @@ fn id(value: &str) -> Check {
 
 fn package_glob(value: &str) -> Check {
     match values::first_wrong(value, |c| c.is_ascii_alphanumeric() || "-._+*?".contains(c)) {
-        Some((part, c)) => Err(Complaint::new("is no pattern of package names", format!("{} is not allowed", values::named(c)))
-            .at(part)
-            .help("names of packages, with `*` and `?` for what may differ; versions belong into `requires`")),
+        Some((part, c)) => {
+            Err(Complaint::new("is no pattern of package names", format!("{} is not allowed", values::named(c)))
+                .at(part)
+                .help("names of packages, with `*` and `?` for what may differ; versions belong into `requires`"))
+        }
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{DEB, resolved};
+    use super::super::{RecipeError, RecipeFile};
+    use super::*;
+
+    const HEAD: &str = "[package]\nname = \"pond\"\nversion = \"1\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
+                        maintainer = \"T <t@example.org>\"\n[build]\ninstall = \"true\"\n";
+
+    /// The key in the reference.
+    fn key() -> String {
+        let reference = include_str!("../../docs/recipe.md");
+        let (begin, end) = ("-----BEGIN PGP PUBLIC KEY BLOCK-----", "-----END PGP PUBLIC KEY BLOCK-----");
+        let at = reference.find(begin).unwrap();
+        reference[at..at + reference[at..].find(end).unwrap() + end.len()].to_owned()
+    }
+
+    fn parse(rest: &str) -> Result<RecipeFile, RecipeError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("recipe")).unwrap();
+        std::fs::write(folder.path().join("company.asc"), key()).unwrap();
+        std::fs::write(folder.path().join("recipe/empty.asc"), "").unwrap();
+        std::fs::write(folder.path().join("recipe/text.asc"), "no key\n").unwrap();
+        RecipeFile::parse(&folder.path().join("recipe/farm.toml"), format!("{HEAD}{rest}").as_bytes())
+    }
+
+    #[test]
+    fn repositories_are_read_with_their_keys() {
+        let file = parse(&format!(
+            "[[repositories]]\nurl = 'https://u:geheim@example.org/debian'\nsuite = '${{codename}}'\nkey = '../company.asc'\n\
+             packages = ['pond-*']\n\
+             [[repositories]]\nsuite = '${{codename}}-backports'\ncomponents = ['main', 'contrib']\nfor = ['test']\n\
+             [[repositories]]\nbaseurl = 'https://example.org/el${{releasever}}'\nkey = '''\n{}\n'''\n\
+             [[repositories]]\nenable = 'crb'\n\
+             [[repositories]]\nurl = 'http://example.org/x'\nsuite = './'\ntrusted = true\n",
+            key()
+        ));
+        let recipe = resolved(&file.unwrap(), DEB);
+        let described: Vec<String> = recipe.repositories.iter().map(Repository::described).collect();
+        let fingerprint = &recipe.repositories[0].key.as_ref().unwrap().fingerprints[0];
+        assert_eq!(fingerprint.len(), 40);
+        assert_eq!(
+            described,
+            [
+                format!("https://example.org/debian ${{codename}} (build and test; key {fingerprint})"),
+                "${codename}-backports main contrib (test)".to_owned(),
+                format!("https://example.org/el${{releasever}} (build and test; key {fingerprint})"),
+                "crb (build and test)".to_owned(),
+                "http://example.org/x ./ (build and test; trusted without a key)".to_owned(),
+            ]
+        );
+        let written = serde_json::to_string(&recipe.repositories).unwrap();
+        assert!(
+            written.contains(fingerprint) && !written.contains("geheim") && !written.contains("BEGIN"),
+            "{written}"
+        );
+        assert_eq!(recipe.repositories[0].place.line, 10);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_at_its_line() {
+        let url = "url = 'https://example.org/debian'\nsuite = 'x'\n";
+        for (rest, marked, label) in [
+            (String::new(), "[[repositories]]", "one of url, suite, components, baseurl, enable is required here"),
+            (url.to_owned(), "[[repositories]]", "`key` is required here"),
+            ("baseurl = 'https://example.org'".to_owned(), "[[repositories]]", "`key` is required here"),
+            (format!("{url}key = 'none.asc'"), "'none.asc'", "there is no such file"),
+            (format!("{url}key = 'empty.asc'"), "'empty.asc'", "it holds no public OpenPGP key"),
+            (format!("{url}key = 'text.asc'"), "'text.asc'", "it holds no public OpenPGP key"),
+            (format!("{url}key = '/etc/key'"), "'/etc/key'", "this is an absolute path"),
+            (format!("{url}key = '../company.asc'\ntrusted = true"), "trusted", "with a key, it is believed what"),
+            ("url = 'https://example.org'\ntrusted = true".to_owned(), "[[repositories]]", "`suite` is required here"),
+            ("url = 'mirror://debian/x'\nsuite = 'x'\ntrusted = true".to_owned(), "mirror", "scheme `mirror` is not"),
+            ("suite = 'a b'".to_owned(), " ", "a space is not allowed"),
+            ("suite = '../x'".to_owned(), "'../x'", "must stay below `url`"),
+            (format!("{url}baseurl = 'https://example.org'\ntrusted = true"), "baseurl", "belongs to another kind of"),
+            ("suite = 'x'\nkey = 'none.asc'".to_owned(), "key", "belongs to another kind of repository"),
+            ("enable = '--x'".to_owned(), "'--x'", "must not begin with `-`"),
+            ("enable = 'crb'\npackages = ['x']".to_owned(), "packages", "belongs to another kind of repository"),
+            ("suite = 'x'\npackages = ['x (>= 1)']".to_owned(), " ", "a space is not allowed"),
+            ("suite = 'x'\nfor = ['tests']".to_owned(), "'tests'", "must be \"build\" or \"test\""),
+            ("suite = 'x'\nfor = []".to_owned(), "[]", "nothing would use it"),
+            (
+                "url = 'http://e.org'\nsuite = './'\ncomponents = ['a']\ntrusted = true".to_owned(),
+                "components",
+                "has no",
+            ),
+            ("suits = 'x'".to_owned(), "suits", "did you mean `suite`?"),
+        ] {
+            for header in ["[[repositories]]", "[[override.deb.repositories]]"] {
+                let Err(RecipeError::Invalid { problems, text, .. }) = parse(&format!("{header}\n{rest}\n")) else {
+                    panic!("{rest}")
+                };
+                let marked = if marked == "[[repositories]]" { header } else { marked };
+                let found: Vec<_> = problems.iter().map(|one| (&text[one.span.clone()], one.label.as_str())).collect();
+                assert!(found.iter().any(|(at, why)| *at == marked && why.starts_with(label)), "{rest}: {found:?}");
+            }
+        }
     }
 }

@@ -1,14 +1,17 @@
 //! apt repositories of a recipe, and further suites and components of a distribution's own archive.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
+use super::Asked;
 use super::error::RepositoryError;
 use super::model::{Extra, ExtraPackage};
-use super::Asked;
-use crate::archive::{self, Archives, Components, Owner, Suite, SuppliedPackage, Supplier};
+use crate::archive::{self, ArchiveIndex, Archives, Choice, Components, Owner, Suite, SuppliedPackage, Supplier};
+use crate::capability::Capability;
 use crate::distro::Distro;
 use crate::recipe::{Repository, RepositoryOrigin, glob_matches};
-use crate::types::{Address, Arch, Progress, printable};
+use crate::types::{Address, Arch, NoProgress, Progress, printable};
 
 /// What stands for the suite of the distribution: `bookworm`.
 const CODENAME: &str = "${codename}";
@@ -17,11 +20,7 @@ const CODENAME: &str = "${codename}";
 ///
 /// # Errors
 /// What the distribution's definition would have to say.
-pub(crate) fn suites(
-    repository: &Repository,
-    distro: &Distro,
-    archives: &Archives,
-) -> Result<Vec<Suite>, RepositoryError> {
+fn suites(repository: &Repository, distro: &Distro, archives: &Archives) -> Result<Vec<Suite>, RepositoryError> {
     let RepositoryOrigin::Apt { url, suite, components } = &repository.origin else { return Ok(Vec::new()) };
     let codename = distro.bootstrap.as_ref().map(|bootstrap| bootstrap.suite.as_str());
     let filled = |text: &str| match (text.contains(CODENAME), codename) {
@@ -66,7 +65,7 @@ pub(crate) fn suites(
 /// A folder of the cache for each address.
 fn digest(address: &Address) -> String {
     use sha2::{Digest, Sha256};
-    hex::encode(&Sha256::digest(address.secret())[..8])
+    hex::encode(&Sha256::digest(address.public())[..8])
 }
 
 pub(super) async fn extra(
@@ -123,6 +122,35 @@ pub(super) async fn extra(
     });
     let notes = held.collect();
     Ok(Extra { packages: found.packages.into_iter().zip(debs).map(one).collect(), notes })
+}
+
+/// See [`super::provider`].
+pub(super) async fn provider(
+    asked: Asked<'_>,
+    capability: &Capability,
+    own: &Arc<ArchiveIndex>,
+    archives: &Archives,
+    cancel: &CancellationToken,
+) -> Result<Option<Choice>, RepositoryError> {
+    for repository in asked.each() {
+        let suites = suites(repository, asked.distro, archives)?;
+        let index = archives.index_of(&suites, asked.arch, &NoProgress, &|_| (), cancel).await;
+        let index = index.map_err(|error| RepositoryError::archive(repository, &error))?;
+        // One without a Contents index cannot tell: its packages are to be named.
+        let Some(index) = index else { continue };
+        let (capability, own, globs) = (capability.clone(), Arc::clone(own), repository.packages.clone());
+        let chosen = archive::blocking(move || {
+            let choice = index.choose(&capability)?;
+            let Choice::Package(chosen) = &choice else { return Ok(None) };
+            let is_named = globs.iter().any(|glob| glob_matches(glob, &chosen.name));
+            let is_taken = is_named || own.package(&chosen.name)?.is_none();
+            Ok(is_taken.then_some(choice))
+        });
+        if let Some(choice) = chosen.await.map_err(|error| RepositoryError::archive(repository, &error))? {
+            return Ok(Some(choice));
+        }
+    }
+    Ok(None)
 }
 
 async fn supplier(

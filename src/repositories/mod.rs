@@ -9,13 +9,15 @@ mod model;
 mod primary;
 mod rpm_md;
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use apt::suites;
 pub(crate) use error::{FailureKind, RepositoryError};
 pub(crate) use model::{Extra, ExtraPackage};
 
-use crate::archive::Archives;
+use crate::archive::{ArchiveIndex, Archives, Choice};
+use crate::capability::Capability;
 use crate::distro::Distro;
 use crate::recipe::{Repository, RepositoryOrigin, RepositoryUse};
 use crate::types::{Arch, Format, Progress};
@@ -24,7 +26,8 @@ use crate::types::{Arch, Format, Progress};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
     pub(crate) repositories: &'a [Repository],
-    pub(crate) what_for: RepositoryUse,
+    /// None: for anything.
+    pub(crate) what_for: Option<RepositoryUse>,
     pub(crate) distro: &'a Distro,
     pub(crate) arch: Arch,
     /// The format of the packages that are wanted: a Debian base may want .rpm files, too.
@@ -35,7 +38,8 @@ impl<'a> Asked<'a> {
     /// The repositories that have packages of the format, for what they are wanted for.
     fn each(&self) -> impl Iterator<Item = &'a Repository> {
         let (what_for, format) = (self.what_for, self.format);
-        self.repositories.iter().filter(move |one| one.serves(what_for) && has(one, format))
+        let serves = move |one: &&Repository| what_for.is_none_or(|what_for| one.serves(what_for));
+        self.repositories.iter().filter(serves).filter(move |one| has(one, format))
     }
 
     pub(crate) fn is_nobody(&self) -> bool {
@@ -50,6 +54,21 @@ pub(crate) fn has(repository: &Repository, format: Format) -> bool {
         RepositoryOrigin::RpmMd { .. } => format == Format::Rpm,
         RepositoryOrigin::Enable(_) => false,
     }
+}
+
+/// The package of one of the repositories that has a capability, where the distribution has none: only such as may be taken
+/// from there. In the order of the repositories; none when no one has it.
+///
+/// # Errors
+/// The repository that cannot be read or believed.
+pub(crate) async fn provider(
+    asked: Asked<'_>,
+    capability: &Capability,
+    own: &Arc<ArchiveIndex>,
+    archives: &Archives,
+    cancel: &CancellationToken,
+) -> Result<Option<Choice>, RepositoryError> {
+    apt::provider(asked, capability, own, archives, cancel).await
 }
 
 /// What the repositories add for `wanted`: relations in the syntax of the format; each of their files just verified.

@@ -100,7 +100,7 @@ async fn read(
         RepositoryOrigin::RpmMd { baseurl } => address(baseurl, distro, arch),
         _ => return Err(RepositoryError::new(repository, "it is none of .rpm packages")),
     };
-    let digest = hex::encode(&Sha256::digest(address.secret())[..8]);
+    let digest = hex::encode(&Sha256::digest(address.public())[..8]);
     let folder = reader.cache.join("archive").join(format!("recipe-{digest}"));
     let repomd = address.join("repodata/repomd.xml");
     let path = folder.join("repomd.xml");
@@ -249,7 +249,8 @@ fn signed(path: &Path, keys: &[u8]) -> Result<(), String> {
     let headers = formats::rpm::read(&mut reader)?;
     let signature = &headers.metadata.signature;
     let tags = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
-    let signatures: Vec<&[u8]> = tags.into_iter().filter_map(|tag| signature.get_entry_data_as_binary(tag).ok()).collect();
+    let signatures: Vec<&[u8]> =
+        tags.into_iter().filter_map(|tag| signature.get_entry_data_as_binary(tag).ok()).collect();
     let Some(last) = signatures.last() else {
         return Err("neither repomd.xml nor this package is signed".to_owned());
     };

@@ -30,7 +30,7 @@ pub(crate) async fn for_image(
     cancel: &CancellationToken,
 ) -> Result<Vec<(String, FileContent)>, JobError> {
     let format = distro.manager.format();
-    let asked = Asked { what_for, format, ..asked(work, distro) };
+    let asked = Asked { what_for: Some(what_for), format, ..asked(work, distro) };
     if asked.is_nobody() {
         return Ok(Vec::new());
     }
@@ -60,7 +60,7 @@ pub(crate) async fn for_test(
 ) -> Result<Vec<(String, SetFile)>, JobError> {
     let distro = work.job.distro.clone();
     let format = work.job.target.format;
-    let asked = Asked { what_for: RepositoryUse::Test, format, ..asked(work, &distro) };
+    let asked = Asked { what_for: Some(RepositoryUse::Test), format, ..asked(work, &distro) };
     if asked.is_nobody() {
         return Ok(Vec::new());
     }
@@ -74,13 +74,13 @@ pub(crate) async fn for_test(
 
 /// Whether anything of them may come into an image of `distro`.
 pub(crate) fn is_possible(work: &Work<'_>, distro: &Distro, what_for: RepositoryUse) -> bool {
-    !Asked { what_for, format: distro.manager.format(), ..asked(work, distro) }.is_nobody()
+    !Asked { what_for: Some(what_for), format: distro.manager.format(), ..asked(work, distro) }.is_nobody()
 }
 
 fn asked<'a>(work: &Work<'a>, distro: &'a Distro) -> Asked<'a> {
     Asked {
         repositories: &work.job.recipe.repositories,
-        what_for: RepositoryUse::Build,
+        what_for: None,
         distro,
         arch: work.job.target.arch,
         format: Format::Deb,
@@ -97,7 +97,7 @@ async fn read(
     let progress = work.journal.progress();
     let extra = repositories::extra(asked, wanted, &archives, &progress, cancel).await.map_err(stop)?;
     if !extra.is_empty() {
-        let what_for = asked.what_for.as_str();
+        let what_for = asked.what_for.map_or("job", RepositoryUse::as_str);
         work.note(&format!("packages of repositories, for the {what_for}: {}", extra.text())).await?;
     }
     for note in &extra.notes {

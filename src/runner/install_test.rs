@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::container::{Content, create, evidence, put, run_watched, small_files};
 use super::derive::{derive, installs, network_env, shipped};
+use super::extra;
 use super::outcome::{self, JobError};
 use super::prepare::Ready;
-use super::extra;
 use super::set::SetFile;
 use super::upgrade::{self, Former};
 use super::work::{Work, reading};
@@ -16,10 +16,10 @@ use crate::artifact::{self, Artifact, ArtifactKind, PackageHead, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
 use crate::image::Base;
-use crate::recipe::RepositoryUse;
 use crate::packaging::{
     BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup,
 };
+use crate::recipe::RepositoryUse;
 
 /// Lines of output that a finding quotes.
 const QUOTED_LINES: usize = 3;

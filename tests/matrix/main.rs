@@ -29,6 +29,7 @@ mod own;
 mod packages;
 mod podman;
 mod printed;
+mod repositories;
 mod secrets;
 mod set;
 mod sources;

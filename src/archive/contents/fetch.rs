@@ -78,8 +78,7 @@ impl Reader {
         let of_suite = |(number, (suite, release))| listed(suite, release, arch, number == 0);
         let mut listed: Vec<Listed<'_>> = suites.iter().zip(releases).enumerate().flat_map(of_suite).collect();
         if listed.is_empty() {
-            let of: Vec<String> =
-                suites.iter().map(|suite| suite.address().to_string()).collect();
+            let of: Vec<String> = suites.iter().map(|suite| suite.address().to_string()).collect();
             return Err(ArchiveError::Absent { what: format!("Contents-{arch} of {}", of.join(", ")) });
         }
         if let Some(contents) = self.load(&listed, arch).await? {

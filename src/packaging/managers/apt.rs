@@ -8,8 +8,8 @@ use crate::types::{Format, SharedText};
 use super::super::relation;
 use super::super::text::{quote, quote_all};
 use super::super::{
-    BUILD_ROOT, BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES, Requirements, SET_REPOSITORY,
-    TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
+    BUILD_ROOT, BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES,
+    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
 };
 use super::descriptor::Manager;
 use super::rpm_on_debian;

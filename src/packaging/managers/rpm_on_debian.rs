@@ -6,7 +6,9 @@ use crate::types::SharedText;
 
 use super::super::relation;
 use super::super::text::quote;
-use super::super::{BuilderSetup, EXTRA_REPOSITORY, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup};
+use super::super::{
+    BuilderSetup, EXTRA_REPOSITORY, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
+};
 
 /// What files prove: `farm_capabilities ROOT`.
 const CAPABILITIES: &str = include_str!("../scripts/rpm-capabilities.sh");
