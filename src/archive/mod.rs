@@ -12,6 +12,7 @@ mod index;
 mod packages;
 mod release;
 mod resolve;
+mod suite;
 mod supplied;
 
 use std::io::Read;
@@ -29,63 +30,20 @@ pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
 pub(crate) use packages::{Index, Package, installed};
 pub(crate) use resolve::{additions, minimal_system};
+pub(crate) use suite::{Owner, Suite};
 pub(crate) use supplied::{SuppliedPackage, Supplier, supplied};
 #[cfg(test)]
 pub(crate) use {choice::Chosen, index::suites};
 
 use crate::cache::touch;
 use crate::fetch::{FetchError, Fetcher};
-use crate::types::{Address, NoProgress, Progress, printable};
+use crate::types::{NoProgress, Progress, printable};
 use release::{IndexEntry, Release};
 
 const CONNECTIONS: usize = 8;
 /// Debian's largest InRelease has 200 kB.
 const LARGEST_RELEASE: u64 = 16 << 20;
 const COMPRESSIONS: [&str; 4] = [".xz", ".zst", ".gz", ""];
-
-/// One suite of an archive, to be read for one architecture.
-#[derive(Debug, Clone)]
-pub(crate) struct Suite {
-    /// The archive's name: `debian`, `debian-security`. A folder of the cache.
-    pub(crate) archive: String,
-    /// Without a trailing slash.
-    pub(crate) mirror: Address,
-    /// `bookworm`, `bookworm-security`
-    pub(crate) suite: String,
-    pub(crate) components: Vec<String>,
-    /// Public keys, each file binary or armored.
-    pub(crate) keyrings: Vec<Vec<u8>>,
-    pub(crate) tolerate_expired: bool,
-    pub(crate) owner: Owner,
-    /// Use Contents indexes that are not those of the signed Release file, when a mirror has only such.
-    pub(crate) tolerate_stale_contents: bool,
-}
-
-/// Whose a suite is, and what that means for what is believed of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Owner {
-    /// The distribution's: signed by one of the keyrings.
-    Distribution,
-    /// Somebody else's, whose key a recipe has.
-    Recipe,
-    /// Somebody else's, and the recipe says that it needs no signature.
-    Unsigned,
-}
-
-impl Suite {
-    /// All packages in one index, in the suite's own folder (sources.list(5), "the exact path form").
-    fn is_flat(&self) -> bool {
-        self.suite.ends_with('/')
-    }
-
-    /// The folder of its InRelease file.
-    fn address(&self) -> Address {
-        match self.is_flat() {
-            true => self.mirror.join(self.suite.trim_start_matches("./").trim_matches('/')),
-            false => self.mirror.join(&format!("dists/{}", self.suite)),
-        }
-    }
-}
 
 /// Where the read side of archives keeps files, and what fetches them.
 #[derive(Debug, Clone)]
@@ -444,23 +402,6 @@ impl Progress for Share<'_> {
 
 #[cfg(test)]
 pub(crate) mod testing;
-#[cfg(test)]
-impl Suite {
-    /// The component main.
-    pub(crate) fn for_test(mirror: &str, suite: &str, keyrings: &[Vec<u8>]) -> Suite {
-        Suite {
-            archive: "debian".to_owned(),
-            mirror: mirror.into(),
-            suite: suite.to_owned(),
-            components: vec!["main".to_owned()],
-            keyrings: keyrings.to_vec(),
-            tolerate_expired: false,
-            owner: Owner::Distribution,
-            tolerate_stale_contents: false,
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use crate::distro::{Bootstrap, Catalogue, Distro};

@@ -13,7 +13,7 @@ use debian_pgp::packet::SignatureType;
 use debian_pgp::types::PublicKeyTrait;
 use debian_pgp::{Deserializable, SignedPublicKey};
 
-use super::{Owner, Suite};
+use super::suite::{Owner, Suite};
 use crate::types::{human_duration, printable};
 
 /// How far ahead of ours an archive's clock may be. A day would let a laptop that slept replay nothing more than an

@@ -541,6 +541,20 @@ impl<'a> Section<'a> {
     }
 }
 
+/// Keys that belong to another kind of what this table describes.
+pub(super) fn stray(section: &Section<'_>, keys: &[&str], beside: &str, kind: &str, help: &str) {
+    for key in keys {
+        if let Some(entry) = section.table.get(key) {
+            section.problems.add(
+                format!("`{key}` has no meaning beside `{beside}`"),
+                &entry.key_span,
+                format!("belongs to another kind of {kind}"),
+                Some(help.to_owned()),
+            );
+        }
+    }
+}
+
 /// Where in an override titled `[override.rpm]` a key belongs: `[override.rpm.build]`.
 fn override_help(title: &str, meant: &[(&'static Schema, String)]) -> String {
     let inner = title.trim_matches(['[', ']']);

@@ -8,8 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::SourcePlace;
-use super::reader::{Section, Text};
-use super::sections::stray;
+use super::reader::{Section, Text, stray};
 use super::values::{self, Check, Complaint};
 use crate::formats::openpgp;
 use crate::types::Address;
@@ -335,7 +334,10 @@ mod tests {
     }
 
     fn parse(rest: &str) -> Result<RecipeFile, RecipeError> {
-        let folder = tempfile::tempdir().unwrap();
+        parse_in(&tempfile::tempdir().unwrap(), rest)
+    }
+
+    fn parse_in(folder: &tempfile::TempDir, rest: &str) -> Result<RecipeFile, RecipeError> {
         std::fs::create_dir(folder.path().join("recipe")).unwrap();
         std::fs::write(folder.path().join("company.asc"), key()).unwrap();
         std::fs::write(folder.path().join("recipe/empty.asc"), "").unwrap();
@@ -345,7 +347,8 @@ mod tests {
 
     #[test]
     fn repositories_are_read_with_their_keys() {
-        let file = parse(&format!(
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
             "[[repositories]]\nurl = 'https://u:geheim@example.org/debian'\nsuite = '${{codename}}'\nkey = '../company.asc'\n\
              packages = ['pond-*']\n\
              [[repositories]]\nsuite = '${{codename}}-backports'\ncomponents = ['main', 'contrib']\nfor = ['test']\n\
@@ -353,8 +356,8 @@ mod tests {
              [[repositories]]\nenable = 'crb'\n\
              [[repositories]]\nurl = 'http://example.org/x'\nsuite = './'\ntrusted = true\n",
             key()
-        ));
-        let recipe = resolved(&file.unwrap(), DEB);
+        );
+        let recipe = resolved(&parse_in(&folder, &text).unwrap(), DEB);
         let described: Vec<String> = recipe.repositories.iter().map(Repository::described).collect();
         let fingerprint = &recipe.repositories[0].key.as_ref().unwrap().fingerprints[0];
         assert_eq!(fingerprint.len(), 40);

@@ -10,7 +10,7 @@ use super::document::{KeyValue, Node, Table, Value};
 use super::environment;
 use super::keys;
 use super::project;
-use super::reader::{Problems, Section};
+use super::reader::{Problems, Section, stray};
 use super::relations::{self, Reader};
 use super::repositories;
 use super::system::{read_scripts, read_system};
@@ -445,20 +445,6 @@ fn read_text(section: &Section<'_>) -> Origin {
         file: section.required_line("file", values::file_name),
         text: section.text("text").map(|text| text.value.to_owned()).unwrap_or_default(),
         executable: mode.is_some_and(|mode| mode.value == "0755"),
-    }
-}
-
-/// Keys that belong to another kind of what this table describes.
-pub(super) fn stray(section: &Section<'_>, keys: &[&str], beside: &str, kind: &str, help: &str) {
-    for key in keys {
-        if let Some(entry) = section.table.get(key) {
-            section.problems.add(
-                format!("`{key}` has no meaning beside `{beside}`"),
-                &entry.key_span,
-                format!("belongs to another kind of {kind}"),
-                Some(help.to_owned()),
-            );
-        }
     }
 }
 

@@ -85,7 +85,7 @@ fn repodata_says_what_a_package_says() {
 fn a_package_that_is_none_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     for (name, format) in [("a_1_all.deb", Format::Deb), ("a-1-1.noarch.rpm", Format::Rpm)] {
-        let error = index(format, &[package(folder.path(), name, b"nothing")]).unwrap_err();
+        let error = index(format, &[package(folder.path(), name, b"nothing")], ORIGIN).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
     }
 }

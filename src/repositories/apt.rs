@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::Asked;
 use super::error::RepositoryError;
-use super::model::{Extra, ExtraPackage};
+use super::model::{Asked, Extra, ExtraPackage};
 use crate::archive::{self, ArchiveIndex, Archives, Choice, Components, Owner, Suite, SuppliedPackage, Supplier};
 use crate::capability::Capability;
 use crate::distro::Distro;

@@ -14,47 +14,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use error::{FailureKind, RepositoryError};
-pub(crate) use model::{Extra, ExtraPackage};
+pub(crate) use model::{Asked, Extra, ExtraPackage};
 
 use crate::archive::{ArchiveIndex, Archives, Choice};
 use crate::capability::Capability;
-use crate::distro::Distro;
-use crate::recipe::{Repository, RepositoryOrigin, RepositoryUse};
-use crate::types::{Arch, Format, Progress};
-
-/// Where packages are looked for, and for which system.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) repositories: &'a [Repository],
-    /// None: for anything.
-    pub(crate) what_for: Option<RepositoryUse>,
-    pub(crate) distro: &'a Distro,
-    pub(crate) arch: Arch,
-    /// The format of the packages that are wanted: a Debian base may want .rpm files, too.
-    pub(crate) format: Format,
-}
-
-impl<'a> Asked<'a> {
-    /// The repositories that have packages of the format, for what they are wanted for.
-    fn each(&self) -> impl Iterator<Item = &'a Repository> {
-        let (what_for, format) = (self.what_for, self.format);
-        let serves = move |one: &&Repository| what_for.is_none_or(|what_for| one.serves(what_for));
-        self.repositories.iter().filter(serves).filter(move |one| has(one, format))
-    }
-
-    pub(crate) fn is_nobody(&self) -> bool {
-        self.each().next().is_none()
-    }
-}
-
-/// Whether a repository has packages of a format. One that images know themselves is their package manager's to read.
-pub(crate) fn has(repository: &Repository, format: Format) -> bool {
-    match repository.origin {
-        RepositoryOrigin::Apt { .. } => format == Format::Deb,
-        RepositoryOrigin::RpmMd { .. } => format == Format::Rpm,
-        RepositoryOrigin::Enable(_) => false,
-    }
-}
+use crate::types::{Format, Progress};
 
 /// The package of one of the repositories that has a capability, where the distribution has none: only such as may be taken
 /// from there. In the order of the repositories; none when no one has it.

@@ -1,6 +1,44 @@
-//! What repositories of a recipe add to a container.
+//! What repositories of a recipe are asked for, and what they add to a container.
 
 use std::path::PathBuf;
+
+use crate::distro::Distro;
+use crate::recipe::{Repository, RepositoryOrigin, RepositoryUse};
+use crate::types::{Arch, Format};
+
+/// Where packages are looked for, and for which system.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) repositories: &'a [Repository],
+    /// None: for anything.
+    pub(crate) what_for: Option<RepositoryUse>,
+    pub(crate) distro: &'a Distro,
+    pub(crate) arch: Arch,
+    /// The format of the packages that are wanted: a Debian base may want .rpm files, too.
+    pub(crate) format: Format,
+}
+
+impl<'a> Asked<'a> {
+    /// The repositories that have packages of the format, for what they are wanted for.
+    pub(super) fn each(&self) -> impl Iterator<Item = &'a Repository> {
+        let (what_for, format) = (self.what_for, self.format);
+        let serves = move |one: &&Repository| what_for.is_none_or(|what_for| one.serves(what_for));
+        self.repositories.iter().filter(serves).filter(move |one| has(one, format))
+    }
+
+    pub(crate) fn is_nobody(&self) -> bool {
+        self.each().next().is_none()
+    }
+}
+
+/// Whether a repository has packages of a format. One that images know themselves is their package manager's to read.
+fn has(repository: &Repository, format: Format) -> bool {
+    match repository.origin {
+        RepositoryOrigin::Apt { .. } => format == Format::Deb,
+        RepositoryOrigin::RpmMd { .. } => format == Format::Rpm,
+        RepositoryOrigin::Enable(_) => false,
+    }
+}
 
 /// Packages for one container, in the order of their names.
 #[derive(Debug, Clone, Default)]

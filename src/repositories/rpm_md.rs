@@ -10,9 +10,8 @@ use ::rpm::{IndexSignatureTag, IndexTag};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::Asked;
 use super::error::RepositoryError;
-use super::model::{Extra, ExtraPackage};
+use super::model::{Asked, Extra, ExtraPackage};
 use super::primary::{self, Entry};
 use crate::archive::{ArchiveError, Reader, blocking};
 use crate::distro::Distro;

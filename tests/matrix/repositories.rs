@@ -126,16 +126,16 @@ fn repositories(folder: &Path) -> String {
     let company = key(folder, "company");
     deb(folder, "willow-dev", "1", "libwillow1 (= 1)", &[("usr/include/willow.h", "int willow;\n")]);
     deb(folder, "libwillow1", "1", "libc6", &[("usr/lib/willow", "1\n")]);
-    deb(folder, "reed", "2", "rush", &[("usr/bin/reed", "#!/bin/sh\nexec rush\n")]);
-    deb(folder, "rush", "2", "", &[("usr/bin/rush", "#!/bin/sh\necho rustle\n")]);
+    deb(folder, "reed", "2", "rustling-stem", &[("usr/bin/reed", "#!/bin/sh\nexec rustling-stem\n")]);
+    deb(folder, "rustling-stem", "2", "", &[("usr/bin/rustling-stem", "#!/bin/sh\necho rustle\n")]);
     deb(folder, "ed", "99", "", &[("usr/share/ed/99", "99\n")]);
     // What every Debian has, and what nobody asks for.
     for name in ["bc", "libc6", "bash", "unwanted"] {
         deb(folder, name, "99", "", &[("usr/bin/99", "99\n")]);
     }
     publish(folder, "");
-    rpm(folder, "reed", "Requires: rush-api >= 1\n", "/usr/bin/reed");
-    rpm(folder, "rush", "Provides: rush-api = 2\n", "/usr/bin/rush");
+    rpm(folder, "reed", "Requires: stem-api >= 1\n", "/usr/bin/reed");
+    rpm(folder, "rustling-stem", "Provides: stem-api = 2\n", "/usr/bin/rustling-stem");
     rpm(folder, "99", "Provides: /bin/sh\n", "/usr/bin/99");
     let rpms = folder.join("rpms/x86_64");
     run(&rpms, "createrepo_c", &["--quiet", "."]);
@@ -168,11 +168,11 @@ fn packages_come_from_there_that_the_distribution_does_not_have_and_no_others() 
     test.write("farm.toml", &recipe);
     test.run(&["plan"]).exits(0).says(&fingerprint).says("/company ${codename}");
     test.run(&["build", "--matrix", "--progress", "plain"]).exits(0);
-    for (target, ending) in [("pond/debian-12-amd64", ".deb"), ("pond/rpm-generic-amd64", ".rpm")] {
+    for (target, ending) in [("pond/debian-12-amd64", ".deb"), ("pond/rpm-generic-x86_64", ".rpm")] {
         assert!(!test.files(target, ending).is_empty(), "{target}");
         let log = fs::read_to_string(test.dist().join(target).join("build.log")).unwrap();
         assert!(log.contains("for the build: ed 99 (") && log.contains("libwillow1 1 ("), "{log}");
-        assert!(log.contains("for the test: reed ") && log.contains("rush "), "{log}");
+        assert!(log.contains("for the test: reed ") && log.contains("rustling-stem "), "{log}");
         assert!(!log.contains("bc 99") && !log.contains("unwanted"), "{log}");
     }
     test.run(&["build", "--matrix"]).exits(0).says("up to date");
