@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::RecipeText;
-use super::repositories::Repository;
+use super::repository::Repository;
 use crate::types::Address;
 
 /// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.

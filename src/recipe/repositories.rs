@@ -5,114 +5,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use serde::Serialize;
-
-use super::SourcePlace;
 use super::reader::{Section, Text, stray};
+use super::repository::{Repository, RepositoryKey, RepositoryOrigin, RepositoryPlace, RepositoryUse};
 use super::values::{self, Check, Complaint};
 use crate::formats::openpgp;
-use crate::types::Address;
 
 /// Keyrings of whole distributions have some hundred kilobytes.
 const LARGEST_KEY: u64 = 4 << 20;
 const ARMOUR: &str = "-----BEGIN PGP";
 const HELP: &str = "a repository is one of: url (with suite and components), for apt; suite or components alone, of the \
                     distribution's own archive; baseurl, for .rpm packages; enable, one that the image knows";
-
-/// `[[repositories]]`
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Repository {
-    #[serde(flatten)]
-    pub(crate) origin: RepositoryOrigin,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) key: Option<RepositoryKey>,
-    /// Whatever it says is believed: it has no key.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) trusted: bool,
-    /// Globs over names of packages that go before the distribution's own.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) packages: Vec<String>,
-    #[serde(rename = "for")]
-    pub(crate) uses: Vec<RepositoryUse>,
-    #[serde(skip)]
-    pub(crate) place: SourcePlace,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum RepositoryOrigin {
-    /// Without an address it is the distribution's own archive. `${codename}` stands for the suite of the distribution.
-    Apt { url: Option<Address>, suite: Option<String>, components: Vec<String> },
-    /// With `repodata`. `${releasever}` and `${basearch}` are those of the target.
-    RpmMd { baseurl: Address },
-    /// One that the images of a distribution know by this name, and have turned off.
-    Enable(String),
-}
-
-/// Public keys, and what they are known by.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct RepositoryKey {
-    #[serde(skip)]
-    pub(crate) content: Vec<u8>,
-    pub(crate) fingerprints: Vec<String>,
-}
-
-/// What a repository is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum RepositoryUse {
-    Build,
-    Test,
-}
-
-impl RepositoryUse {
-    pub(crate) const ALL: [RepositoryUse; 2] = [RepositoryUse::Build, RepositoryUse::Test];
-
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            RepositoryUse::Build => "build",
-            RepositoryUse::Test => "test",
-        }
-    }
-}
-
-impl Repository {
-    pub(crate) fn serves(&self, what: RepositoryUse) -> bool {
-        self.uses.contains(&what)
-    }
-
-    /// Its name, with what else decides on what is taken from it.
-    pub(crate) fn identity(&self) -> String {
-        let mut words = vec![self.name()];
-        words.extend(self.key.iter().flat_map(|key| key.fingerprints.iter().cloned()));
-        words.extend(self.packages.iter().cloned());
-        words.join(" ")
-    }
-
-    /// As plans and records have it: its name, what it is for, and the fingerprints of its keys.
-    pub(crate) fn described(&self) -> String {
-        let uses: Vec<&str> = self.uses.iter().map(|one| one.as_str()).collect();
-        let trust = match (&self.key, self.trusted) {
-            (Some(key), _) => format!("; key {}", key.fingerprints.join(", ")),
-            (None, true) => "; trusted without a key".to_owned(),
-            (None, false) => String::new(),
-        };
-        format!("{} ({}{trust})", self.name(), uses.join(" and "))
-    }
-
-    /// As messages name it, without passwords: `http://example.org/debian bookworm main`.
-    pub(crate) fn name(&self) -> String {
-        match &self.origin {
-            RepositoryOrigin::Apt { url, suite, components } => {
-                let url = url.as_ref().map(Address::to_string);
-                let words = [url.as_deref(), suite.as_deref()].into_iter().flatten();
-                words.chain(components.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
-            }
-            RepositoryOrigin::RpmMd { baseurl } => baseurl.to_string(),
-            RepositoryOrigin::Enable(id) => id.clone(),
-        }
-    }
-}
 
 /// `root` is the folder that paths of keys start from.
 pub(super) fn read(section: &Section<'_>, root: &Path) -> Option<Repository> {
@@ -177,13 +79,14 @@ pub(super) fn read(section: &Section<'_>, root: &Path) -> Option<Repository> {
         section.problems.add("`trusted` has no meaning beside `key`", &entry.key_span, label, None);
     }
     let span = section.table.get(first).map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
+    let place = section.problems.place(span);
     Some(Repository {
         origin,
         key,
         trusted,
         packages: section.strings("packages", package_glob),
         uses: uses(section),
-        place: section.problems.place(span),
+        place: RepositoryPlace { path: place.path, line: place.line },
     })
 }
 

@@ -2,14 +2,14 @@
 
 use crate::archive::ArchiveError;
 use crate::fetch::FetchError;
-use crate::recipe::{Repository, SourcePlace};
+use crate::recipe::{Repository, RepositoryPlace};
 
 /// Always of one repository, with its place in the recipe.
 #[derive(Debug, thiserror::Error)]
 #[error("repository {name}: {reason}")]
 pub(crate) struct RepositoryError {
     pub(crate) name: String,
-    pub(crate) place: SourcePlace,
+    pub(crate) place: RepositoryPlace,
     /// With what to do.
     pub(crate) reason: String,
     pub(crate) kind: FailureKind,
