@@ -52,19 +52,19 @@ impl<T> Readings<T> {
 /// Suites and an architecture: `rpm-generic` has those of the Debian that it is built on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct IndexKey {
-    /// Mirror, suite and components, and by whose keys it is believed.
-    suites: Vec<(Address, String, Vec<String>, Owner, Vec<Vec<u8>>)>,
+    /// Mirror, suite and components.
+    suites: Vec<(Address, String, Vec<String>)>,
+    /// By whose keys each is believed; none where they are a distribution's, which are always the same for one archive.
+    signers: Vec<Option<(Owner, Vec<Vec<u8>>)>>,
     arch: Arch,
 }
 
 impl IndexKey {
     fn new(suites: &[Suite], arch: Arch) -> IndexKey {
-        let of_suite = |suite: &Suite| {
-            // Those of distributions are always the same for one archive.
-            let keys = if suite.owner == Owner::Distribution { Vec::new() } else { suite.keyrings.clone() };
-            (suite.mirror.clone(), suite.suite.clone(), suite.components.clone(), suite.owner, keys)
-        };
-        IndexKey { suites: suites.iter().map(of_suite).collect(), arch }
+        let of_suite = |suite: &Suite| (suite.mirror.clone(), suite.suite.clone(), suite.components.clone());
+        let signer =
+            |suite: &Suite| (suite.owner != Owner::Distribution).then(|| (suite.owner, suite.keyrings.clone()));
+        IndexKey { suites: suites.iter().map(of_suite).collect(), signers: suites.iter().map(signer).collect(), arch }
     }
 }
 

@@ -38,7 +38,7 @@ if grep -rs -e FOLDER /etc/apt /var/lib/apt || ls -d /tmp/farm-*; then exit 4; f
 install = "install -D /usr/include/willow.h $DESTDIR/usr/share/pond/willow.h"
 
 [test]
-script = "test \"$(reed)\" = rustle && ! test -e /usr/bin/99"
+script = "test \"$(reed)\" = rustle && ! test -e /usr/bin/99 && ! test -e /usr/bin/zz"
 
 [matrix]
 distros = ["debian-12", "rpm-generic"]
@@ -136,7 +136,7 @@ fn repositories(folder: &Path) -> String {
     publish(folder, "");
     rpm(folder, "reed", "Requires: stem-api >= 1\n", "/usr/bin/reed");
     rpm(folder, "rustling-stem", "Provides: stem-api = 2\n", "/usr/bin/rustling-stem");
-    rpm(folder, "99", "Provides: /bin/sh\n", "/usr/bin/99");
+    rpm(folder, "zz", "Provides: /bin/sh\n", "/usr/bin/zz");
     let rpms = folder.join("rpms/x86_64");
     run(&rpms, "createrepo_c", &["--quiet", "."]);
     sign_repomd(folder, "company");
