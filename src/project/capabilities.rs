@@ -76,7 +76,7 @@ pub(super) async fn answers(
             }
             Err(source) => {
                 let capabilities = place.capabilities.keys().cloned().collect();
-                unread.push(Unread { place: name.clone(), capabilities, source });
+                unread.push(Unread { place: short(name).to_owned(), capabilities, source });
             }
         }
     }
@@ -103,6 +103,11 @@ pub(super) async fn answers(
     Ok(Answered { answers, unread, notes })
 }
 
+/// A place without its repositories: `debian-12/amd64`.
+fn short(place: &str) -> &str {
+    place.split(' ').next().unwrap_or(place)
+}
+
 /// The targets that ask something. Targets that share recipe and distribution ask the same.
 fn questions(targets: &[TargetInputs]) -> Vec<Asked<'_>> {
     let mut known: HashMap<(RecipeId, &str), Arc<[Question]>> = HashMap::new();
@@ -127,7 +132,7 @@ async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Resul
     };
     let index = archives.index(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
     let warnings = warnings.into_inner().unwrap_or_default();
-    let warnings = warnings.into_iter().map(|warning| format!("{name}: {}", printable(&warning))).collect();
+    let warnings = warnings.into_iter().map(|warning| format!("{}: {}", short(name), printable(&warning))).collect();
     let capabilities = place.capabilities.clone();
     let index = Arc::new(index);
     let own = Arc::clone(&index);
