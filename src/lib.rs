@@ -25,6 +25,7 @@ pub mod project;
 pub mod recipe;
 pub(crate) mod repo;
 pub mod report;
+pub(crate) mod repositories;
 pub(crate) mod runner;
 pub(crate) mod source;
 pub mod store;

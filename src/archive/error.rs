@@ -38,6 +38,12 @@ pub enum ArchiveError {
         /// The solver's explanation, with the packages in conflict.
         reason: String,
     },
+    /// It is a repository of a recipe that gives no answer.
+    #[error("{reason}")]
+    Repository {
+        /// Which repository, where in the recipe it stands, and why.
+        reason: String,
+    },
     /// The cache, or a file in it, cannot be read or written.
     #[error("cannot use {}", .path.display())]
     Io {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::contents::Contents;
 use super::mirror::Mirror;
 use super::packages::{Index, Package};
-use super::{ArchiveError, Reader, Suite};
+use super::{ArchiveError, Owner, Reader, Suite};
 use crate::capability::Capability;
 use crate::distro::{self, Distro};
 use crate::types::{Address, Arch, Progress};
@@ -54,13 +54,17 @@ impl<T> Readings<T> {
 struct IndexKey {
     /// Mirror, suite and components.
     suites: Vec<(Address, String, Vec<String>)>,
+    /// By whose keys each is believed; none where they are a distribution's, which are always the same for one archive.
+    signers: Vec<Option<(Owner, Vec<Vec<u8>>)>>,
     arch: Arch,
 }
 
 impl IndexKey {
     fn new(suites: &[Suite], arch: Arch) -> IndexKey {
         let of_suite = |suite: &Suite| (suite.mirror.clone(), suite.suite.clone(), suite.components.clone());
-        IndexKey { suites: suites.iter().map(of_suite).collect(), arch }
+        let signer =
+            |suite: &Suite| (suite.owner != Owner::Distribution).then(|| (suite.owner, suite.keyrings.clone()));
+        IndexKey { suites: suites.iter().map(of_suite).collect(), signers: suites.iter().map(signer).collect(), arch }
     }
 }
 
@@ -154,6 +158,43 @@ impl Archives {
         self.packages.get(&IndexKey::new(&suites, arch), read).await
     }
 
+    /// The packages of a suite that is not one of a distribution's own.
+    ///
+    /// # Errors
+    /// What went wrong while reading, which is tried anew when asked again.
+    pub(crate) async fn packages_of(
+        &self,
+        suites: &[Suite],
+        arch: Arch,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Index>, ArchiveError> {
+        let read = self.reader.index(suites, arch.deb(), progress, warn, cancel);
+        self.packages.get(&IndexKey::new(suites, arch), read).await
+    }
+
+    /// As [`Archives::index`], of suites that are not a distribution's own. None where they have no Contents indexes.
+    ///
+    /// # Errors
+    /// As [`Archives::packages_of`].
+    pub(crate) async fn index_of(
+        &self,
+        suites: &[Suite],
+        arch: Arch,
+        progress: &dyn Progress,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Option<ArchiveIndex>, ArchiveError> {
+        let packages = self.packages_of(suites, arch, progress, warn, cancel).await?;
+        let place = IndexKey::new(suites, arch);
+        match self.contents.get(&place, self.reader.contents(suites, arch.deb(), progress, &|_| (), cancel)).await {
+            Ok(contents) => Ok(Some(ArchiveIndex { contents, packages })),
+            Err(ArchiveError::Absent { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// # Errors
     /// As [`Archives::index`].
     pub(crate) fn suites(&self, distro: &Distro, components: Components) -> Result<Vec<Suite>, ArchiveError> {
@@ -236,6 +277,7 @@ pub(crate) fn suites(
         components: components.to_vec(),
         keyrings: keyrings.to_vec(),
         tolerate_expired: bootstrap.tolerate_expired,
+        owner: Owner::Distribution,
         tolerate_stale_contents: false,
     };
     let names = std::iter::once(&bootstrap.suite).chain(&bootstrap.updates);

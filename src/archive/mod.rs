@@ -12,6 +12,8 @@ mod index;
 mod packages;
 mod release;
 mod resolve;
+mod suite;
+mod supplied;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -28,35 +30,20 @@ pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
 pub(crate) use packages::{Index, Package, installed};
 pub(crate) use resolve::{additions, minimal_system};
+pub(crate) use suite::{Owner, Suite};
+pub(crate) use supplied::{SuppliedPackage, Supplier, supplied};
 #[cfg(test)]
 pub(crate) use {choice::Chosen, index::suites};
 
 use crate::cache::touch;
 use crate::fetch::{FetchError, Fetcher};
-use crate::types::{Address, NoProgress, Progress, printable};
+use crate::types::{NoProgress, Progress, printable};
 use release::{IndexEntry, Release};
 
 const CONNECTIONS: usize = 8;
 /// Debian's largest InRelease has 200 kB.
 const LARGEST_RELEASE: u64 = 16 << 20;
 const COMPRESSIONS: [&str; 4] = [".xz", ".zst", ".gz", ""];
-
-/// One suite of an archive, to be read for one architecture.
-#[derive(Debug, Clone)]
-pub(crate) struct Suite {
-    /// The archive's name: `debian`, `debian-security`. A folder of the cache.
-    pub(crate) archive: String,
-    /// Without a trailing slash.
-    pub(crate) mirror: Address,
-    /// `bookworm`, `bookworm-security`
-    pub(crate) suite: String,
-    pub(crate) components: Vec<String>,
-    /// Public keys, each file binary or armored.
-    pub(crate) keyrings: Vec<Vec<u8>>,
-    pub(crate) tolerate_expired: bool,
-    /// Use Contents indexes that are not those of the signed Release file, when a mirror has only such.
-    pub(crate) tolerate_stale_contents: bool,
-}
 
 /// Where the read side of archives keeps files, and what fetches them.
 #[derive(Debug, Clone)]
@@ -163,20 +150,26 @@ impl Reader {
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Release, ArchiveError> {
-        let url = suite.mirror.join(&format!("dists/{}/InRelease", suite.suite));
+        let url = suite.address().join("InRelease");
         let path = self.folder().join(&suite.archive).join(suite.suite.replace('/', "-")).join("InRelease");
-        let urls = [url.secret().to_owned()];
+        let mut urls = vec![url.secret().to_owned()];
+        if suite.owner == Owner::Unsigned {
+            urls.push(suite.address().join("Release").secret().to_owned());
+        }
         self.fetcher.to_file_capped(&urls, None, LARGEST_RELEASE, &path, &NoProgress, cancel).await?;
         let told = url.to_string();
-        let keyrings = suite.keyrings.clone();
+        let (keyrings, owner) = (suite.keyrings.clone(), suite.owner);
         let release = blocking(move || {
             let text = std::fs::read(&path).map_err(|source| ArchiveError::Io { path: path.clone(), source })?;
-            release::verify(&text, &keyrings)
-                .map_err(|reason| ArchiveError::Untrusted { what: url.to_string(), reason })
+            let release = match owner {
+                Owner::Unsigned => release::unverified(&text),
+                Owner::Distribution | Owner::Recipe => release::verify(&text, &keyrings),
+            };
+            release.map_err(|reason| ArchiveError::Untrusted { what: url.to_string(), reason })
         })
         .await?;
         let warning = release
-            .check(&suite.suite, suite.tolerate_expired, Utc::now())
+            .check(suite, Utc::now())
             .map_err(|reason| ArchiveError::Untrusted { what: told.clone(), reason })?;
         tracing::info!(url = told, date = release.date.map(tracing::field::display), "read the release file");
         if let Some(warning) = warning {
@@ -195,6 +188,17 @@ impl Reader {
         cancel: &CancellationToken,
     ) -> Result<Vec<IndexFile>, ArchiveError> {
         let mut files = Vec::new();
+        if suite.is_flat() {
+            let found = COMPRESSIONS
+                .iter()
+                .find_map(|suffix| Some((*suffix, release.files.get(&format!("Packages{suffix}"))?)));
+            let Some((suffix, entry)) = found else {
+                return Err(ArchiveError::Absent { what: format!("{}/Packages", suite.address()) });
+            };
+            let content = release.files.get("Packages");
+            files.push(self.index_file(suite, release, "Packages", suffix, entry, content, progress, cancel).await?);
+            return Ok(files);
+        }
         let arches = if release.separate_all { vec![arch, "all"] } else { vec![arch] };
         for component in &suite.components {
             for arch in &arches {
@@ -206,9 +210,7 @@ impl Reader {
                     if *arch == "all" {
                         continue;
                     }
-                    return Err(ArchiveError::Absent {
-                        what: format!("{}/dists/{}/{plain}", suite.mirror, suite.suite),
-                    });
+                    return Err(ArchiveError::Absent { what: format!("{}/{plain}", suite.address()) });
                 };
                 let content = release.files.get(&plain);
                 files.push(self.index_file(suite, release, &plain, suffix, entry, content, progress, cancel).await?);
@@ -231,7 +233,7 @@ impl Reader {
     ) -> Result<IndexFile, ArchiveError> {
         // Every archive of today lists the uncompressed file, too: its hash is what the cache is keyed by.
         let content = content.ok_or_else(|| ArchiveError::Untrusted {
-            what: format!("{}/dists/{}/InRelease", suite.mirror, suite.suite),
+            what: format!("{}/InRelease", suite.address()),
             reason: format!("it does not list {}", printable(plain)),
         })?;
         let file = IndexFile { path: self.pooled(&content.sha256, ".packages"), sha256: content.sha256.clone() };
@@ -266,7 +268,8 @@ impl Reader {
         self.folder().join("pool")
     }
 
-    fn pooled(&self, sha256: &str, suffix: &str) -> PathBuf {
+    /// Where a file lies under its sum, which is 64 hexadecimal digits.
+    pub(crate) fn pooled(&self, sha256: &str, suffix: &str) -> PathBuf {
         self.spool().join(&sha256[..2]).join(format!("{sha256}{suffix}"))
     }
 }
@@ -278,11 +281,11 @@ fn being_updated(error: &ArchiveError) -> bool {
 
 /// Where an index file is: under its hash, if the archive has that, and under its name.
 fn urls(suite: &Suite, release: &Release, plain: &str, suffix: &str, entry: &IndexEntry) -> Vec<String> {
-    let base = format!("{}/dists/{}", suite.mirror.secret(), suite.suite);
-    let mut urls = vec![format!("{base}/{plain}{suffix}")];
+    let base = suite.address();
+    let mut urls = vec![base.join(&format!("{plain}{suffix}")).secret().to_owned()];
     if release.by_hash {
-        let folder = plain.rsplit_once('/').map(|(folder, _)| format!("/{folder}")).unwrap_or_default();
-        urls.insert(0, format!("{base}{folder}/by-hash/SHA256/{}", entry.sha256));
+        let folder = plain.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
+        urls.insert(0, base.join(&format!("{folder}by-hash/SHA256/{}", entry.sha256)).secret().to_owned());
     }
     urls
 }
@@ -447,6 +450,7 @@ pub(crate) mod tests {
             components: vec!["main".to_owned()],
             keyrings: vec![archive.signer.keyring()],
             tolerate_expired: tolerate,
+            owner: Owner::Distribution,
             tolerate_stale_contents: false,
         };
         let reader = Reader { fetcher: Fetcher::new()?, cache: cache.to_owned() };

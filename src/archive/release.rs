@@ -1,5 +1,5 @@
 //! InRelease files: who signed them, whether they are the suite asked for and still valid, and which index files they
-//! vouch for. The one file that uses debian-packaging, for the OpenPGP side; fetching is the parent module's.
+//! vouch for. The one file that uses debian-packaging; fetching is the parent module's.
 //!
 //! A key is trusted as long as its keyring ships with farm: expiry dates and revocations inside a certificate are not
 //! consulted, since an archive that is past its end of life is signed by keys that are, too.
@@ -13,6 +13,7 @@ use debian_pgp::packet::SignatureType;
 use debian_pgp::types::PublicKeyTrait;
 use debian_pgp::{Deserializable, SignedPublicKey};
 
+use super::suite::{Owner, Suite};
 use crate::types::{human_duration, printable};
 
 /// How far ahead of ours an archive's clock may be. A day would let a laptop that slept replay nothing more than an
@@ -79,6 +80,15 @@ pub(super) fn verify(text: &[u8], keyrings: &[Vec<u8>]) -> Result<Release, Strin
     read(&release)
 }
 
+/// Reads an InRelease or Release file of which no signature is wanted. The error is the reason.
+pub(super) fn unverified(text: &[u8]) -> Result<Release, String> {
+    let release = match text.starts_with(b"-----BEGIN PGP SIGNED MESSAGE") {
+        true => ReleaseFile::from_armored_reader(text),
+        false => ReleaseFile::from_reader(text),
+    };
+    read(&release.map_err(|error| printable(&error.to_string()))?)
+}
+
 /// Whether `key` has signed; a signature in its name that does not hold is an error, whatever other keys say.
 fn signed_by(release: &ReleaseFile<'_>, key: &impl PublicKeyTrait) -> Result<bool, String> {
     let Some(signatures) = release.signatures() else { return Ok(false) };
@@ -133,21 +143,21 @@ fn read(release: &ReleaseFile<'_>) -> Result<Release, String> {
 }
 
 impl Release {
-    /// Whether this is `suite`, at `now`. An old one that is tolerated gives a warning to show.
-    pub(super) fn check(
-        &self,
-        suite: &str,
-        tolerate_expired: bool,
-        now: DateTime<Utc>,
-    ) -> Result<Option<String>, String> {
+    /// Whether this is the release of `of`, at `now`. An old one that is tolerated gives a warning to show.
+    pub(super) fn check(&self, of: &Suite, now: DateTime<Utc>) -> Result<Option<String>, String> {
+        let (suite, tolerate_expired) = (of.suite.as_str(), of.tolerate_expired);
         let names = [self.suite.as_deref(), self.codename.as_deref()];
-        if !names.contains(&Some(suite)) {
+        // One without components is known by its place alone.
+        if !names.contains(&Some(suite)) && !of.is_flat() {
             let says = names.into_iter().flatten().map(printable).collect::<Vec<_>>().join(", ");
             return Err(format!("it is of another suite ({says})"));
         }
-        let date = self.date.ok_or("it has no Date field")?;
-        if date > now + CLOCK_SLACK {
-            return Err(format!("it is dated {date}, in the future: check this machine's clock"));
+        match self.date {
+            Some(date) if date > now + CLOCK_SLACK => {
+                return Err(format!("it is dated {date}, in the future: check this machine's clock"));
+            }
+            None if of.owner != Owner::Unsigned => return Err("it has no Date field".to_owned()),
+            _ => {}
         }
         match self.valid_until {
             Some(until) if until < now => {
@@ -157,6 +167,11 @@ impl Release {
                         "the index of {suite} is {age} past its Valid-Until ({until}), which its definition tolerates; \
                          its mirror may be behind"
                     )))
+                } else if of.owner != Owner::Distribution {
+                    Err(format!(
+                        "it is {age} past its Valid-Until ({until}): its owner has to sign it anew, or something on the way \
+                         replays an old one"
+                    ))
                 } else {
                     Err(format!(
                         "it is {age} past its Valid-Until ({until}): the mirror is behind, or something replays an old \
@@ -250,9 +265,32 @@ mod tests {
         }
     }
 
+    struct Checked(Release);
+
+    impl Checked {
+        fn check(&self, suite: &str, tolerate: bool, now: DateTime<Utc>) -> Result<Option<String>, String> {
+            self.0.check(&Suite { tolerate_expired: tolerate, ..Suite::for_test("file:///x", suite, &[]) }, now)
+        }
+    }
+
+    #[test]
+    fn what_a_recipe_names_is_told_of_otherwise() {
+        let late = at("2026-07-21T11:00:00Z");
+        let foreign = Suite { owner: Owner::Recipe, ..Suite::for_test("file:///x", "sid", &[]) };
+        let error = release().check(&foreign, late).unwrap_err();
+        assert!(error.contains("3 days past") && error.contains("its owner has to sign it anew"), "{error}");
+        let flat = Suite { suite: "./".to_owned(), ..foreign };
+        assert_eq!(release().check(&flat, at("2026-07-12T00:00:00Z")), Ok(None), "known by its place");
+        let undated = Release { date: None, ..release() };
+        assert!(undated.check(&flat, at("2026-07-12T00:00:00Z")).is_err());
+        let unsigned = Suite { owner: Owner::Unsigned, ..flat };
+        assert_eq!(undated.check(&unsigned, at("2026-07-12T00:00:00Z")), Ok(None));
+        assert_eq!(unverified(TEXT.as_bytes()).unwrap().codename.as_deref(), Some("bookworm"));
+    }
+
     #[test]
     fn another_suite_the_future_and_the_past_are_refused() {
-        let release = release();
+        let release = Checked(release());
         assert_eq!(release.check("sid", false, at("2026-07-12T00:00:00Z")), Ok(None));
         assert_eq!(release.check("unstable", false, at("2026-07-12T00:00:00Z")), Ok(None));
         assert!(release.check("trixie", false, at("2026-07-12T00:00:00Z")).unwrap_err().contains("sid"));
@@ -262,7 +300,7 @@ mod tests {
         assert!(error.contains("3 days past"), "{error}");
         let warning = release.check("sid", true, at("2026-07-21T11:00:00Z")).unwrap().unwrap();
         assert!(warning.contains("3 days past") && warning.contains("tolerates"), "{warning}");
-        let undated = Release { date: None, ..release };
+        let undated = Checked(Release { date: None, ..release.0 });
         assert!(undated.check("sid", true, at("2026-07-12T00:00:00Z")).is_err());
     }
 }

@@ -79,6 +79,11 @@ impl Failure {
                  `farm doctor` says what each lacks, and `farm plan` needs none"
                     .to_owned(),
             ),
+            Failure::Project(ProjectError::Archive(Unread { source: ArchiveError::Repository { .. }, .. })) => Some(
+                "which package has a capability is looked up in repositories of the recipe, too, where the distribution has \
+                 none"
+                    .to_owned(),
+            ),
             Failure::Project(ProjectError::Archive(_)) => Some(
                 "which package has a capability is looked up in the distribution's archive: choose another mirror with \
                  --mirror NAME=URL, or name packages"

@@ -148,11 +148,32 @@ fn table(plan: &Plan, decided: &[Decided<'_>], explain: bool, style: &Style, ori
             }
         }
     }
+    for (repository, targets) in repositories(plan) {
+        text.push_str(&format!("{} {repository}: {targets}\n", style.paint(Tone::Strong, "repository:")));
+    }
     for warning in &plan.warnings {
         let target = warning.target.as_ref().map(|target| format!("{target}: ")).unwrap_or_default();
         text.push_str(&format!("{} {target}{}\n", style.paint(Tone::Warning, "warning:"), warning.message));
     }
     text
+}
+
+/// Targets that are named for a repository.
+const NAMED_TARGETS: usize = 3;
+
+/// Each repository of a recipe, and the targets that may take packages from it.
+fn repositories(plan: &Plan) -> Vec<(String, String)> {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for job in &plan.jobs {
+        for repository in &job.repositories {
+            users.entry(printable(&repository.described())).or_default().push(job.target.to_string());
+        }
+    }
+    let shown = |targets: Vec<String>| match targets.len() {
+        0..=NAMED_TARGETS => targets.join(", "),
+        many => format!("{} and {} more", targets[..NAMED_TARGETS].join(", "), many - NAMED_TARGETS),
+    };
+    users.into_iter().map(|(repository, targets)| (repository, shown(targets))).collect()
 }
 
 /// As the packages have it, with epoch, release and tag; the recipe's own where the project's packaging says the rest.

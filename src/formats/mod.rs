@@ -13,6 +13,7 @@
 //! | `cpio` | the payload of an .rpm, read and written | cpio's "newc", and rpm's form of it for large files |
 //! | `compression` | how either is compressed, within bounds | deb(5), rpm's payloads |
 //! | `elf` | what an ELF file needs and provides | gABI |
+//! | `openpgp` | public keys and detached signatures | RFC 4880 |
 //! | `folders` | folders of the system, and where packages put nothing | FHS 3.0, Policy 9.1 |
 
 pub(crate) mod ar;
@@ -22,6 +23,7 @@ pub(crate) mod deb;
 pub(crate) mod deb822;
 pub(crate) mod elf;
 pub(crate) mod folders;
+pub(crate) mod openpgp;
 pub(crate) mod relation;
 pub(crate) mod rpm;
 pub(crate) mod version;

@@ -105,6 +105,7 @@ fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
         ArchiveError::Fetch(_)
         | ArchiveError::Absent { .. }
         | ArchiveError::Undescribed { .. }
+        | ArchiveError::Repository { .. }
         | ArchiveError::Unsolvable { .. } => ImageError::NoWay { distro, reason },
     }
 }

@@ -52,8 +52,9 @@ pub(crate) use managers::takes_names_only;
 pub(crate) use members::{FormerLinks, former_links, with_former_links};
 pub(crate) use model::{
     AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE,
-    EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES, GuestFile, Mirrors, PHASE_TOKEN, Requirements,
-    SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout, Step, TestSetup, UpgradeSetup,
+    EXTRA_FIRST, EXTRA_LAST, EXTRA_REPOSITORY, EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES,
+    GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout, Step,
+    TestSetup, UpgradeSetup,
 };
 pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
 pub(crate) use modules::MODULES_ROOT;

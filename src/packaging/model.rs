@@ -22,6 +22,12 @@ pub(crate) const BUILD_ROOT: &str = "/build";
 /// installed, a name and a version per line. Without the folder, scripts leave it out.
 pub(crate) const SET_REPOSITORY: &str = "/tmp/farm-set";
 
+/// Where packages of a recipe's repositories lie, likewise: in `first` those that go before the distribution's own, in `last`
+/// those that it does not have; each with an index, or on a Debian base that has .rpm files, with a list of what they provide.
+pub(crate) const EXTRA_REPOSITORY: &str = "/tmp/farm-extra";
+pub(crate) const EXTRA_FIRST: &str = "first";
+pub(crate) const EXTRA_LAST: &str = "last";
+
 /// Where apt finds packages that were put into a container before it runs, under the names that it gives them: copies of
 /// what was verified against a signed index. apt itself only looks at the name and the size.
 pub const OFFERED_PACKAGES: &str = "/tmp/farm-offered";

@@ -128,6 +128,7 @@ fn recipe() -> Recipe {
             fuzz: 0,
         }],
         modules: BTreeMap::new(),
+        repositories: Vec::new(),
         build: Build {
             requires: strings(&["zlib >= 1.2", "make"]),
             env: BTreeMap::from([("GREETING".to_owned(), "it's 100%".to_owned())]),

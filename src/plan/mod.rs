@@ -18,9 +18,9 @@ use crate::matrix::Target;
 use crate::packaging::{
     self, Answered, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TargetRecipe, TestSetup,
 };
-use crate::recipe::{PackagingTools, Recipe, RecipeId, SharedRecipe};
+use crate::recipe::{PackagingTools, Recipe, RecipeId, Repository, RepositoryOrigin, RepositoryUse, SharedRecipe};
 use crate::source;
-use crate::types::{Arch, Format};
+use crate::types::{Arch, Format, PackageManager};
 
 pub(crate) use environment::JobEnvironment;
 pub(crate) use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
@@ -67,6 +67,9 @@ pub struct Job {
     pub(crate) limits: JobLimits,
     /// The value of SOURCE_DATE_EPOCH when the recipe fixes it.
     pub(crate) source_date_epoch: Option<i64>,
+    /// Those of the recipe that it may take packages from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) repositories: Vec<Repository>,
     /// What it takes from other jobs of its set, all of which are in the plan.
     pub(crate) needs: Vec<Need>,
     /// Nobody asked for it: it is here because others need it.
@@ -189,9 +192,17 @@ impl TargetInputs {
         [Some(&self.distro), self.environment_distro.as_ref()].into_iter().flatten()
     }
 
-    /// The distribution and architecture, as in [`Inputs::answers`]: `debian-12/amd64`
+    /// What is asked for capabilities, as in [`Inputs::answers`]: the archive of `debian-12/amd64`, and the repositories of
+    /// the recipe that it can be asked with.
     pub(crate) fn place(&self) -> String {
-        base_id(&self.distro, self.target.arch)
+        let mut place = base_id(&self.distro, self.target.arch);
+        if self.distro.manager == PackageManager::Apt {
+            let repositories = self.recipe.repositories.iter();
+            for repository in repositories.filter(|one| matches!(one.origin, RepositoryOrigin::Apt { .. })) {
+                place.push_str(&format!(" with {}", repository.identity()));
+            }
+        }
+        place
     }
 }
 
@@ -395,10 +406,29 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
         test: generated.test.clone(),
         limits: limits(inputs, &target.recipe),
         source_date_epoch: target.source_date_epoch,
+        repositories: repositories(target),
         needs: target.set.needs.clone(),
         only_needed: target.only_needed,
         key: Key::new(key_inputs),
     }
+}
+
+/// The repositories of the recipe that a target can take packages from: of the kind that its builder's package manager, or
+/// that of its test, reads.
+fn repositories(target: &TargetInputs) -> Vec<Repository> {
+    let builder = target.environment_distro.as_ref().unwrap_or(&target.distro);
+    let reads = |repository: &&Repository| {
+        let build = repository.serves(RepositoryUse::Build).then_some([builder.manager.format(); 2]);
+        let test =
+            repository.serves(RepositoryUse::Test).then_some([target.distro.manager.format(), target.distro.format]);
+        let mut formats = build.into_iter().chain(test).flatten();
+        match repository.origin {
+            RepositoryOrigin::Apt { .. } => formats.any(|format| format == Format::Deb),
+            RepositoryOrigin::RpmMd { .. } => formats.any(|format| format == Format::Rpm),
+            RepositoryOrigin::Enable(_) => builder.manager.format() == Format::Rpm,
+        }
+    };
+    target.recipe.repositories.iter().filter(reads).cloned().collect()
 }
 
 /// The name of a base image in [`Inputs::bases`]: `debian-12/amd64`, with Debian's name of the architecture.

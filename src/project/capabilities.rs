@@ -13,7 +13,8 @@ use crate::distro::Distro;
 use crate::matrix;
 use crate::packaging::{self, Answer, Answers, Question};
 use crate::plan::TargetInputs;
-use crate::recipe::{Problem, RecipeError, RecipeId};
+use crate::recipe::{Problem, RecipeError, RecipeId, Repository};
+use crate::repositories::{self, RepositoryError};
 use crate::types::{Arch, Comparison, NoProgress, printable};
 
 /// Candidates that are named.
@@ -33,6 +34,8 @@ pub(super) struct Answered {
 struct ArchiveQuestions {
     distro: Arc<Distro>,
     arch: Arch,
+    /// Of the recipe: asked where the archive has no answer.
+    repositories: Vec<Repository>,
     capabilities: BTreeMap<String, Capability>,
 }
 
@@ -52,7 +55,12 @@ pub(super) async fn answers(
     let mut places: BTreeMap<String, ArchiveQuestions> = BTreeMap::new();
     for (inputs, questions) in &asked {
         let TargetInputs { target, distro, .. } = inputs;
-        let new = || ArchiveQuestions { distro: Arc::clone(distro), arch: target.arch, capabilities: BTreeMap::new() };
+        let new = || ArchiveQuestions {
+            distro: Arc::clone(distro),
+            arch: target.arch,
+            repositories: inputs.recipe.repositories.clone(),
+            capabilities: BTreeMap::new(),
+        };
         let place = places.entry(inputs.place()).or_insert_with(new);
         let named = questions.iter().map(|question| (question.capability.to_string(), question.capability.clone()));
         place.capabilities.extend(named);
@@ -68,7 +76,7 @@ pub(super) async fn answers(
             }
             Err(source) => {
                 let capabilities = place.capabilities.keys().cloned().collect();
-                unread.push(Unread { place: name.clone(), capabilities, source });
+                unread.push(Unread { place: short(name).to_owned(), capabilities, source });
             }
         }
     }
@@ -95,6 +103,11 @@ pub(super) async fn answers(
     Ok(Answered { answers, unread, notes })
 }
 
+/// A place without its repositories: `debian-12/amd64`.
+fn short(place: &str) -> &str {
+    place.split(' ').next().unwrap_or(place)
+}
+
 /// The targets that ask something. Targets that share recipe and distribution ask the same.
 fn questions(targets: &[TargetInputs]) -> Vec<Asked<'_>> {
     let mut known: HashMap<(RecipeId, &str), Arc<[Question]>> = HashMap::new();
@@ -119,17 +132,38 @@ async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Resul
     };
     let index = archives.index(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
     let warnings = warnings.into_inner().unwrap_or_default();
-    let warnings = warnings.into_iter().map(|warning| format!("{name}: {}", printable(&warning))).collect();
+    let warnings = warnings.into_iter().map(|warning| format!("{}: {}", short(name), printable(&warning))).collect();
     let capabilities = place.capabilities.clone();
+    let index = Arc::new(index);
+    let own = Arc::clone(&index);
     let chosen = tokio::task::spawn_blocking(move || {
         let each = capabilities.into_iter();
-        each.map(|(text, capability)| Ok((text, index.choose(&capability)?))).collect::<Result<_, ArchiveError>>()
+        each.map(|(text, capability)| Ok((text, own.choose(&capability)?))).collect::<Result<_, ArchiveError>>()
     });
-    match chosen.await {
-        Ok(chosen) => Ok((chosen?, warnings)),
+    let mut chosen: BTreeMap<String, Choice> = match chosen.await {
+        Ok(chosen) => chosen?,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        Err(_) => Err(ArchiveError::Cancelled),
+        Err(_) => return Err(ArchiveError::Cancelled),
+    };
+    let asked = repositories::Asked {
+        repositories: &place.repositories,
+        what_for: None,
+        distro: &place.distro,
+        arch: place.arch,
+        format: place.distro.manager.format(),
+    };
+    for (text, choice) in chosen.iter_mut().filter(|_| !asked.is_nobody()) {
+        if let (Choice::Absent { .. } | Choice::Unfit(_), Some(capability)) = (&*choice, place.capabilities.get(text)) {
+            let found = repositories::provider(asked, capability, &index, archives, &CancellationToken::new()).await;
+            let place =
+                |error: &RepositoryError| format!("{}:{}: {error}", error.place.path.display(), error.place.line);
+            let found = found.map_err(|error| ArchiveError::Repository { reason: place(&error) })?;
+            if let Some(found) = found {
+                *choice = found;
+            }
+        }
     }
+    Ok((chosen, warnings))
 }
 
 /// A question that has no one answer, with the distributions where that is so.

@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::document::{Table, Value};
-use super::reader::Section;
-use super::sections::stray;
+use super::reader::{Section, stray};
 use super::values::{self, Complaint};
 use super::{Dockerfile, Environment, EnvironmentOrigin, PackagingTools};
 use crate::types::nearest;

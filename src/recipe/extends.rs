@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::document::{self, KeyValue, Node, Table, Value};
 use super::reader::Problems;
 use super::text::{self, RecipeText};
-use super::{Problem, environment, lists, scripts, values};
+use super::{Problem, environment, lists, repositories, scripts, values};
 use crate::types::{nearest, printable};
 
 /// A recipe and what it extends, as they are written.
@@ -221,6 +221,20 @@ fn rebase_part(table: &mut Table, prefix: &str) {
             }
         }
         *sources = all.into();
+    }
+    if let Some(KeyValue { node: Node { value: Value::Array(repositories), .. }, .. }) =
+        table.entries.get_mut("repositories")
+    {
+        let mut all = repositories.to_vec();
+        for repository in &mut all {
+            let Value::Table(repository) = &mut repository.value else { continue };
+            if let Some(entry) = Arc::make_mut(repository).entries.get_mut("key")
+                && !matches!(&entry.node.value, Value::String(key) if repositories::is_inline(key))
+            {
+                rebase_value(&mut entry.node.value, prefix);
+            }
+        }
+        *repositories = all.into();
     }
     let Some(KeyValue { node: Node { value: Value::Table(environment), .. }, .. }) =
         table.entries.get_mut("environment")

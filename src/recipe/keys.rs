@@ -25,6 +25,7 @@ pub(crate) static FILE: Schema = Schema {
         "package",
         "sources",
         "modules",
+        "repositories",
         "build",
         "environment",
         "packages",
@@ -42,6 +43,7 @@ pub(crate) static OVERRIDE: Schema = Schema {
         "package",
         "sources",
         "modules",
+        "repositories",
         "build",
         "environment",
         "packages",
@@ -144,6 +146,10 @@ pub(crate) static SOURCE: Schema = Schema {
     ],
 };
 pub(crate) static MODULES: Schema = Schema { title: "[modules]", keys: &["cargo", "go", "npm", "pip"] };
+pub(crate) static REPOSITORY: Schema = Schema {
+    title: "[[repositories]]",
+    keys: &["url", "suite", "components", "baseurl", "enable", "key", "trusted", "packages", "for"],
+};
 pub(crate) static BUILD: Schema = Schema {
     title: "[build]",
     keys: &["requires", "env", "build", "check", "install", "network", "strip", "private-libraries"],
@@ -195,11 +201,12 @@ pub(super) fn begins_with(path: &[Arc<str>], keys: &[&str]) -> bool {
 }
 
 /// Where a misplaced key may belong, most likely first.
-pub(crate) static PLACES: [&Schema; 17] = [
+pub(crate) static PLACES: [&Schema; 18] = [
     &PACKAGE,
     &BUILD,
     &SOURCE,
     &MODULES,
+    &REPOSITORY,
     &TEST,
     &LIMITS,
     &MATRIX,

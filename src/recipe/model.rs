@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::RecipeText;
+use super::repository::Repository;
 use crate::types::Address;
 
 /// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.
@@ -18,6 +19,8 @@ pub struct Recipe {
     pub(crate) sources: Vec<Source>,
     /// Lock files by ecosystem, as paths in the source tree.
     pub(crate) modules: BTreeMap<Ecosystem, Vec<String>>,
+    /// In the order in which they are asked.
+    pub(crate) repositories: Vec<Repository>,
     pub(crate) build: Build,
     /// Where the steps run; none: in the target's own distribution.
     pub(crate) environment: Option<Environment>,

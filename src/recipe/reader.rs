@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
 
 use super::document::{KeyValue, Node, Table, Value};
-use super::keys::{FILE, FOREIGN_NAMES, OVERRIDE, PACKAGE, PLACES, SOURCE, SUB_PACKAGE, Schema};
+use super::keys::{FILE, FOREIGN_NAMES, OVERRIDE, PACKAGE, PLACES, REPOSITORY, SOURCE, SUB_PACKAGE, Schema};
 use super::values::{self, Complaint};
 use super::{Problem, RecipeText, SourcePlace};
 use crate::types::nearest;
@@ -178,7 +178,7 @@ impl<'a> Section<'a> {
                 return None;
             }
             let header = match key {
-                "sources" => "[[sources]]".to_owned(),
+                "sources" | "repositories" => format!("[[{key}]]"),
                 "extends" => "it above the first header".to_owned(),
                 _ => format!("[{shown}]"),
             };
@@ -541,6 +541,20 @@ impl<'a> Section<'a> {
     }
 }
 
+/// Keys that belong to another kind of what this table describes.
+pub(super) fn stray(section: &Section<'_>, keys: &[&str], beside: &str, kind: &str, help: &str) {
+    for key in keys {
+        if let Some(entry) = section.table.get(key) {
+            section.problems.add(
+                format!("`{key}` has no meaning beside `{beside}`"),
+                &entry.key_span,
+                format!("belongs to another kind of {kind}"),
+                Some(help.to_owned()),
+            );
+        }
+    }
+}
+
 /// Where in an override titled `[override.rpm]` a key belongs: `[override.rpm.build]`.
 fn override_help(title: &str, meant: &[(&'static Schema, String)]) -> String {
     let inner = title.trim_matches(['[', ']']);
@@ -548,7 +562,11 @@ fn override_help(title: &str, meant: &[(&'static Schema, String)]) -> String {
         .iter()
         .map(|(schema, _)| {
             let table = schema.title.trim_matches(['[', ']']);
-            if std::ptr::eq(*schema, &SOURCE) { format!("[[{inner}.{table}]]") } else { format!("[{inner}.{table}]") }
+            if std::ptr::eq(*schema, &SOURCE) || std::ptr::eq(*schema, &REPOSITORY) {
+                format!("[[{inner}.{table}]]")
+            } else {
+                format!("[{inner}.{table}]")
+            }
         })
         .collect();
     if headers.is_empty() {

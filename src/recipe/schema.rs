@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::keys::{
     ALTERNATIVE, ALTERNATIVE_LINK, ATTRIBUTES, BUILD, CHANGELOG, DATE, ENVIRONMENT, FILE, LIMITS, MATRIX, MODULES,
-    OVERRIDE, PACKAGE, PACKAGING, PARAMETER, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema, TEST, USER,
-    VERSION, WAIVER,
+    OVERRIDE, PACKAGE, PACKAGING, PARAMETER, REPOSITORY, SCRIPT_FILE, SCRIPTS, SERVICE, SOURCE, SUB_PACKAGE, Schema,
+    TEST, USER, VERSION, WAIVER,
 };
 
 /// What a key holds.
@@ -72,6 +72,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("package", Table(&PACKAGE), "Name, version, metadata and relations of the package."),
             ("sources", Tables(&SOURCE), "What is unpacked, in order, into one source tree."),
             ("modules", Table(&MODULES), "What languages' own tools would fetch, as lock files pin it."),
+            ("repositories", Tables(&REPOSITORY), "Where packages come from that the distribution does not have."),
             ("build", Table(&BUILD), "Requirements and scripts."),
             ("environment", Table(&ENVIRONMENT), "Where the steps run, when not in the target's own distribution."),
             ("packages", Named(&SUB_PACKAGE), "Split packages; what no pattern takes belongs to the main package."),
@@ -92,6 +93,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("package", Table(&PACKAGE), "As [package], where it differs."),
             ("sources", Tables(&SOURCE), "Sources instead of all others."),
             ("modules", Table(&MODULES), "As [modules], where they differ."),
+            ("repositories", Tables(&REPOSITORY), "Repositories instead of all others."),
             ("build", Table(&BUILD), "As [build], where it differs."),
             ("environment", Table(&ENVIRONMENT), "Another environment; an empty one is the target's own distribution."),
             ("packages", Named(&SUB_PACKAGE), "As [packages.KEY], where they differ."),
@@ -299,6 +301,23 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("series", Text, "A quilt series beside the recipe, applied before `patches`."),
             ("patches", Texts, "Patch files beside the recipe, applied in order."),
             ("fuzz", Integer(0, 2), "How many lines of context around a hunk need not match."),
+        ],
+        required: &[],
+    },
+    Described {
+        schema: &REPOSITORY,
+        name: "repository",
+        meaning: "One of: url and suite; suite or components of the distribution's own archive; baseurl; enable.",
+        keys: &[
+            ("url", Text, "Where an apt repository is: https://, http:// or file:///."),
+            ("suite", Text, "The suite below `url`, or of the distribution's own archive: `${codename}-backports`."),
+            ("components", Texts, "Components of the suite: main, contrib, non-free."),
+            ("baseurl", Text, "Where a repository of .rpm packages is, with its `repodata`."),
+            ("enable", Text, "A repository that the distribution's images know and have turned off: crb."),
+            ("key", Text, "A file beside the recipe with the public key that signs it, or the armoured key itself."),
+            ("trusted", Boolean, "`true` believes whatever answers there, in place of a key."),
+            ("packages", Texts, "Packages, by name or glob, that go before the distribution's own."),
+            ("for", Texts, "\"build\", \"test\" or both; both when it is not said."),
         ],
         required: &[],
     },

@@ -10,8 +10,9 @@ use super::document::{KeyValue, Node, Table, Value};
 use super::environment;
 use super::keys;
 use super::project;
-use super::reader::{Problems, Section};
+use super::reader::{Problems, Section, stray};
 use super::relations::{self, Reader};
+use super::repositories;
 use super::system::{read_scripts, read_system};
 use super::values::{self, NameRule};
 use super::waivers;
@@ -82,6 +83,8 @@ pub(crate) fn read_recipe(
         open.series.extend(series.map(|series| (number, series)));
     }
     let modules = file.sub("modules", &keys::MODULES, "[modules]").map(|section| read_modules(&section));
+    let repositories = file.subs("repositories", &keys::REPOSITORY);
+    let repositories = repositories.iter().filter_map(|section| repositories::read(section, &root)).collect();
     let build_section = file.sub("build", &keys::BUILD, "[build]");
     let build = build_section.as_ref().map(read_build).unwrap_or_default();
     let environment =
@@ -101,6 +104,7 @@ pub(crate) fn read_recipe(
         package,
         sources,
         modules,
+        repositories,
         build,
         environment,
         packages,
@@ -444,20 +448,6 @@ fn read_text(section: &Section<'_>) -> Origin {
         file: section.required_line("file", values::file_name),
         text: section.text("text").map(|text| text.value.to_owned()).unwrap_or_default(),
         executable: mode.is_some_and(|mode| mode.value == "0755"),
-    }
-}
-
-/// Keys that belong to another kind of what this table describes.
-pub(super) fn stray(section: &Section<'_>, keys: &[&str], beside: &str, kind: &str, help: &str) {
-    for key in keys {
-        if let Some(entry) = section.table.get(key) {
-            section.problems.add(
-                format!("`{key}` has no meaning beside `{beside}`"),
-                &entry.key_span,
-                format!("belongs to another kind of {kind}"),
-                Some(help.to_owned()),
-            );
-        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{IndexFile, ORIGIN, Package};
+use super::{IndexFile, Package};
 use crate::artifact::{self, ArtifactError};
 use crate::formats::deb822;
 
 /// Fields that an index adds, in lower case: a package cannot say them of itself.
 const OF_THE_INDEX: [&str; 6] = ["filename", "size", "md5sum", "sha1", "sha256", "sha512"];
 
-pub(super) fn index(packages: &[&Package]) -> Result<Vec<IndexFile>, ArtifactError> {
+pub(super) fn index(packages: &[&Package], origin: &str) -> Result<Vec<IndexFile>, ArtifactError> {
     let mut text = String::new();
     for Package { artifact, path } in packages {
         text.push_str(&deb822::without_fields(&artifact::deb_control(path)?, &OF_THE_INDEX));
@@ -20,7 +20,7 @@ pub(super) fn index(packages: &[&Package]) -> Result<Vec<IndexFile>, ArtifactErr
     }
     let packages = text.into_bytes();
     let release = format!(
-        "Origin: {ORIGIN}\nLabel: {ORIGIN}\nSHA256:\n {} {} Packages\n",
+        "Origin: {origin}\nLabel: {origin}\nSHA256:\n {} {} Packages\n",
         hex::encode(Sha256::digest(&packages)),
         packages.len()
     );

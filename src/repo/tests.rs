@@ -57,7 +57,7 @@ fn text(files: &[IndexFile], path: &str) -> String {
 fn repodata_says_what_a_package_says() {
     let folder = tempfile::tempdir().unwrap();
     let package = rpm(folder.path());
-    let files = index(Format::Rpm, std::slice::from_ref(&package)).unwrap();
+    let files = index(Format::Rpm, std::slice::from_ref(&package), ORIGIN).unwrap();
     let size = package.artifact.size_bytes.to_string();
     let shown: String = ["repodata/primary.xml.gz", "repodata/filelists.xml.gz", "repodata/other.xml.gz"]
         .map(|path| text(&files, path).replace(&package.artifact.sha256, "SHA256").replace(&size, "SIZE"))
@@ -78,14 +78,14 @@ fn repodata_says_what_a_package_says() {
         );
         assert!(repomd.contains(&named), "{repomd}");
     }
-    assert_eq!(index(Format::Rpm, &[package]).unwrap(), files, "the same packages give the same bytes");
+    assert_eq!(index(Format::Rpm, &[package], ORIGIN).unwrap(), files, "the same packages give the same bytes");
 }
 
 #[test]
 fn a_package_that_is_none_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     for (name, format) in [("a_1_all.deb", Format::Deb), ("a-1-1.noarch.rpm", Format::Rpm)] {
-        let error = index(format, &[package(folder.path(), name, b"nothing")]).unwrap_err();
+        let error = index(format, &[package(folder.path(), name, b"nothing")], ORIGIN).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn shipped(work: &Work<'_>, set_packages: SetPackages) -> Resul
 }
 
 /// What `setup`'s script installs on an image of `distro`. It can be unpacked before that runs where it is `alone`, without
-/// packages of the set, which go before all others.
+/// packages of the set, or of repositories, which may go before others.
 pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
     let asked = packaging::asked_of_apt(setup, distro, &network_env(work, distro));
     if asked.is_empty() {
@@ -56,7 +56,7 @@ pub(crate) async fn derive(
 ) -> Result<String, JobError> {
     work.alive()?;
     let (shared, job) = (work.shared, work.job);
-    // Packages of the set: made by builds, with scripts of theirs.
+    // Packages of the set, made by builds, and of repositories: with scripts of theirs.
     let fetch_first = (!files.is_empty())
         .then_some(FetchFirst { variable: packaging::FETCH_ONLY, folder: packaging::FETCHED_PACKAGES });
     let mut inputs = vec![distro.digest.clone()];
@@ -106,7 +106,7 @@ pub(crate) async fn derive(
 }
 
 /// A file of the project's own packaging, which says what the build needs; none where the sources have no such file.
-async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Option<Vec<u8>>, JobError> {
+pub(crate) async fn packaging_file(sources: Option<&Prepared>, path: &str) -> Result<Option<Vec<u8>>, JobError> {
     let Some(sources) = sources.cloned() else { return Ok(None) };
     let wanted = path.to_owned();
     let content = blocking(move || source::read_file(&sources, &wanted, LARGEST_PACKAGING_FILE)).await?;

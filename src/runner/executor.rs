@@ -22,6 +22,7 @@ use crate::artifact::{Artifact, Finding, Inspection};
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
+use crate::recipe::Repository;
 use crate::store::{RECORD_SCHEMA, Record, Staging};
 
 /// Repetitions of what failed by no fault of the package.
@@ -132,6 +133,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 schema: RECORD_SCHEMA,
                 target: job.target.to_string(),
                 key: built.key,
+                repositories: job.repositories.iter().map(Repository::described).collect(),
                 artifacts: built.artifacts.clone(),
                 former_links: built.former_links,
                 elapsed_seconds: report.elapsed.as_secs_f64(),

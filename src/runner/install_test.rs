@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 
 use super::container::{Content, create, evidence, put, run_watched, small_files};
 use super::derive::{derive, installs, network_env, shipped};
+use super::extra;
 use super::outcome::{self, JobError};
 use super::prepare::Ready;
-use super::set::{SetFile, SetPackages};
+use super::set::SetFile;
 use super::upgrade::{self, Former};
 use super::work::{Work, reading};
-use crate::artifact::{self, Artifact, ArtifactKind, Wanted};
+use crate::artifact::{self, Artifact, ArtifactKind, PackageHead, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
 use crate::image::Base;
 use crate::packaging::{
     BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup,
 };
+use crate::recipe::RepositoryUse;
 
 /// Lines of output that a finding quotes.
 const QUOTED_LINES: usize = 3;
@@ -68,8 +70,10 @@ async fn tester(
 ) -> Result<String, JobError> {
     let Some(setup) = setup else { return Ok(base.image.clone()) };
     let (distro, sources) = (work.job.distro.clone(), Some(&ready.sources));
-    let install = installs(work, &distro, setup, true);
-    derive(work, &distro, "tester", setup, base, install, sources, Vec::new(), work.cancel).await
+    let what_for = RepositoryUse::Test;
+    let install = installs(work, &distro, setup, !extra::is_possible(work, &distro, what_for));
+    let files = extra::for_image(work, &distro, what_for, &setup.requirements, sources, work.cancel).await?;
+    derive(work, &distro, "tester", setup, base, install, sources, files, work.cancel).await
 }
 
 /// The packages under test and those of the set, for each container that deals with them.
@@ -87,11 +91,14 @@ async fn files(
         })
         .collect();
     let paths: Vec<PathBuf> = tried().map(|artifact| folder.join(&artifact.file_name)).collect();
-    let set_packages = set_packages(work, paths).await?;
+    let heads = heads(work, paths).await?;
+    let set_packages = work.available.for_test(&heads);
     if !set_packages.is_empty() {
         work.note(&format!("packages of the set: {}", set_packages.text())).await?;
     }
-    files.extend(shipped(work, set_packages).await?.into_iter().map(|(path, file)| match file {
+    let mut local = shipped(work, set_packages).await?;
+    local.extend(extra::for_test(work, &heads, work.cancel).await?);
+    files.extend(local.into_iter().map(|(path, file)| match file {
         SetFile::Bytes(bytes) => (path, Content::Bytes(bytes, 0o644)),
         SetFile::Package(package) => (path, Content::File(package.path)),
     }));
@@ -232,16 +239,14 @@ async fn fetch(
     }
 }
 
-/// What of its set a job's packages are tried with.
-async fn set_packages(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<SetPackages, JobError> {
-    if work.job.needs.is_empty() {
-        return Ok(SetPackages::default());
+/// What the packages under test say of themselves, where that decides what else comes into their container.
+async fn heads(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Vec<PackageHead>, JobError> {
+    if work.job.needs.is_empty() && work.job.recipe.repositories.is_empty() {
+        return Ok(Vec::new());
     }
     let heads = move || packages.iter().map(|path| artifact::head(path)).collect::<Result<Vec<_>, _>>();
-    let heads = reading(work, StepKind::Test, heads)
-        .await?
-        .map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
-    Ok(work.available.for_test(&heads))
+    let read = reading(work, StepKind::Test, heads).await?;
+    read.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) }.into())
 }
 
 fn exec(script: &str, env: BTreeMap<String, String>) -> ExecSpec {

@@ -49,6 +49,7 @@ mod dispatcher;
 mod driver;
 mod environment;
 mod executor;
+mod extra;
 mod former_links;
 mod hints;
 mod inspect;

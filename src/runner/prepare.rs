@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::derive::{derive, image_stop, installs, shipped};
 use super::environment;
+use super::extra;
 use super::job_events::JobEvent;
 use super::outcome::{self, JobError};
 use super::set::SetFile;
@@ -14,7 +15,7 @@ use super::work::{Work, blocking};
 use crate::event::Outcome;
 use crate::image::{Base, DockerfileImage, FileContent, Install};
 use crate::packaging::StepKind;
-use crate::recipe::{Dockerfile, EnvironmentOrigin};
+use crate::recipe::{Dockerfile, EnvironmentOrigin, RepositoryUse};
 use crate::source::{self, Context, Prepared};
 
 /// Making images is farm's work, not the package's: a recipe with a short limit must not cut it off for all.
@@ -68,7 +69,10 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let environment = job.environment.as_deref();
     let set_packages = work.available.for_build();
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
-    let mut install = built_on.and_then(|distro| installs(work, distro, &job.builder, set_packages.is_empty()));
+    let mut install = built_on.and_then(|distro| {
+        let alone = set_packages.is_empty() && !extra::is_possible(work, distro, RepositoryUse::Build);
+        installs(work, distro, &job.builder, alone)
+    });
     let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
     let (sources, modules) = sources.map_err(outcome::source)?;
     let of_modules = modules.iter().flat_map(|modules| &modules.warnings);
@@ -99,8 +103,14 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
             (path, FileContent::OnHost { path: package.path, sha256: package.artifact.sha256 })
         }
     });
-    let from_set: Vec<(String, FileContent)> = from_set.collect();
+    let mut from_set: Vec<(String, FileContent)> = from_set.collect();
     let sources_of = Some(&sources);
+    if let Some(distro) = built_on {
+        let requirements = &job.builder.requirements;
+        let of_repositories =
+            extra::for_image(work, distro, RepositoryUse::Build, requirements, sources_of, cancel).await?;
+        from_set.extend(of_repositories);
+    }
     let builder = match (environment, &own, &base) {
         (Some(environment), Some(own), _) => match &environment.distro {
             Some(distro) => {

@@ -221,7 +221,7 @@ impl SetPackages {
         let folder = SET_REPOSITORY.trim_start_matches('/');
         let mut files = Vec::new();
         if indexed {
-            for file in repo::index(format, &packages).map_err(|error| super::outcome::chain(&error))? {
+            for file in repo::index(format, &packages, repo::ORIGIN).map_err(|error| super::outcome::chain(&error))? {
                 files.push((format!("{folder}/{}", file.path), SetFile::Bytes(file.content)));
             }
         }

@@ -161,6 +161,7 @@ impl Bench {
                 log_bytes: 1 << 20,
             },
             source_date_epoch: Some(1_767_312_000),
+            repositories: Vec::new(),
             needs: Vec::new(),
             only_needed: false,
             key: Key { digest: "sha256:key".to_owned(), inputs: BTreeMap::new() },

@@ -84,7 +84,7 @@ pub(crate) async fn former(
         Found::Earlier(version, packages) => (version, packages),
     };
     let format = work.job.target.format;
-    let index = blocking(move || repo::index(format, &binaries)).await?;
+    let index = blocking(move || repo::index(format, &binaries, repo::ORIGIN)).await?;
     let index = index.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
     let mut files: Vec<(String, Content)> = index
         .into_iter()

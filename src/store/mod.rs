@@ -51,6 +51,9 @@ pub(crate) struct Record {
     /// The target's id.
     pub(crate) target: String,
     pub(crate) key: Key,
+    /// Those of the recipe that it may have taken packages from, with the fingerprints of their keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) repositories: Vec<String>,
     pub(crate) artifacts: Vec<Artifact>,
     /// By package, links of earlier versions that it replaces though the recipe does not say so, with what they led to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -27,6 +27,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         })
         .collect();
     Record {
+        repositories: Vec::new(),
         schema: RECORD_SCHEMA,
         target: target.to_string(),
         key: Key { digest: "k".to_owned(), inputs: BTreeMap::new() },

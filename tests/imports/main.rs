@@ -19,6 +19,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("image", &["distro", "archive", "engine"]),
     // Of `recipe` only what kind of package one is.
     ("assemble", &["recipe", "distro", "packaging", "archive", "artifact"]),
+    ("repositories", &["archive", "distro", "recipe"]),
     ("source", &["recipe"]),
     ("init", &["recipe", "distro"]),
     ("matrix", &["recipe", "distro"]),
@@ -35,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "source",
             "artifact",
             "repo",
+            "repositories",
             "event",
             "store",
             "matrix",
@@ -50,6 +52,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         "project",
         &[
             "recipe",
+            "repositories",
             "distro",
             "matrix",
             "packaging",

@@ -30,6 +30,7 @@ mod own;
 mod packages;
 mod podman;
 mod printed;
+mod repositories;
 mod secrets;
 mod set;
 mod sources;

@@ -78,8 +78,7 @@ impl Reader {
         let of_suite = |(number, (suite, release))| listed(suite, release, arch, number == 0);
         let mut listed: Vec<Listed<'_>> = suites.iter().zip(releases).enumerate().flat_map(of_suite).collect();
         if listed.is_empty() {
-            let of: Vec<String> =
-                suites.iter().map(|suite| format!("{}/dists/{}", suite.mirror, suite.suite)).collect();
+            let of: Vec<String> = suites.iter().map(|suite| suite.address().to_string()).collect();
             return Err(ArchiveError::Absent { what: format!("Contents-{arch} of {}", of.join(", ")) });
         }
         if let Some(contents) = self.load(&listed, arch).await? {
@@ -203,7 +202,7 @@ impl Reader {
     ) -> Result<Source, ArchiveError> {
         let Listed { suite, plain, suffix, entry, .. } = listed;
         let path = self.pooled(&entry.sha256, &format!(".stale-contents{suffix}"));
-        let urls = [format!("{}/dists/{}/{plain}{suffix}", suite.mirror.secret(), suite.suite)];
+        let urls = [suite.address().join(&format!("{plain}{suffix}")).secret().to_owned()];
         let progress = Named { progress, name: format!("{} contents", suite.suite) };
         // About as large as the one that is listed.
         self.fetcher.to_file_capped(&urls, None, entry.size.saturating_mul(2), &path, &progress, cancel).await?;
@@ -256,6 +255,7 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::Owner;
     use crate::archive::testing::{Archive, gz, hash, skipped};
     use crate::capability::Capability;
     use crate::fetch::{FetchError, Fetcher};
@@ -269,6 +269,7 @@ mod tests {
             components: components.iter().map(|component| (*component).to_owned()).collect(),
             keyrings: vec![archive.signer.keyring()],
             tolerate_expired: false,
+            owner: Owner::Distribution,
             tolerate_stale_contents: false,
         }
     }

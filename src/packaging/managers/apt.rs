@@ -8,8 +8,8 @@ use crate::types::{Format, SharedText};
 use super::super::relation;
 use super::super::text::{quote, quote_all};
 use super::super::{
-    BUILD_ROOT, BuilderSetup, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES, Requirements, SET_REPOSITORY,
-    TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
+    BUILD_ROOT, BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES,
+    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
 };
 use super::descriptor::Manager;
 use super::rpm_on_debian;
@@ -91,6 +91,7 @@ fn preamble(distro: &Distro) -> SharedText {
     let mut variables: Vec<(&str, String)> =
         vec![("farm_offered", OFFERED_PACKAGES.to_owned()), ("farm_set", SET_REPOSITORY.to_owned())];
     variables.push(("farm_fetched", FETCHED_PACKAGES.to_owned()));
+    variables.push(("farm_extra", EXTRA_REPOSITORY.to_owned()));
     let bootstrap = distro.bootstrap.as_ref();
     let suites = bootstrap.map(|b| {
         let mut suites = vec![b.suite.clone()];

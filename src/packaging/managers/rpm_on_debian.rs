@@ -6,10 +6,15 @@ use crate::types::SharedText;
 
 use super::super::relation;
 use super::super::text::quote;
-use super::super::{BuilderSetup, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup};
+use super::super::{
+    BuilderSetup, EXTRA_REPOSITORY, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup,
+};
 
 /// What files prove: `farm_capabilities ROOT`.
 const CAPABILITIES: &str = include_str!("../scripts/rpm-capabilities.sh");
+
+/// Adds to `"$@"` what these need of a recipe's repositories.
+const EXTRA: &str = include_str!("../scripts/rpm-extra.sh");
 
 /// The end of the tester's setup script, after apt has installed `rpm`.
 pub(super) fn shim(recipe: &Recipe) -> String {
@@ -30,11 +35,11 @@ pub(super) fn shim(recipe: &Recipe) -> String {
 pub(super) fn test(tester: BuilderSetup, upgrader: BuilderSetup) -> TestScripts {
     let variables = format!(
         "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n\
-         farm_rpm='rpm --force-debian'\n"
+         farm_rpm='rpm --force-debian'\nfarm_extra={EXTRA_REPOSITORY}\n"
     );
     let begin = SharedText::from(variables).with(LIFE);
     let install = format!(
-        "set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n\
+        "set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n{EXTRA}\
          rpm --force-debian -Uv --nosignature \"$@\"\n"
     );
     let resolve = format!(

@@ -5,8 +5,8 @@ apt_begin
 printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
 if [ -e "$farm_fetched/Packages" ]; then
     apt_update
-elif [ -e "$farm_set/Packages" ]; then
-    apt_set_update
+elif apt_has_local; then
+    apt_local_update
 fi
 names=$(for package in "$farm_former"/*.deb; do dpkg-deb -f "$package" Package; done)
 apt-get -q install "$farm_former"/*.deb

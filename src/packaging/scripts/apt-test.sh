@@ -7,8 +7,8 @@ apt_begin
 printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
 if [ -n "${FARM_FETCH:-}" ] || [ -e "$farm_fetched/Packages" ]; then
     apt_update
-elif [ -e "$farm_set/Packages" ]; then
-    apt_set_update
+elif apt_has_local; then
+    apt_local_update
 fi
 if [ -e "$farm_set/Packages" ]; then
     while read -r name version; do set -- "$@" "$name=$version"; done <"$farm_set/direct"

@@ -1,6 +1,7 @@
 # Functions for apt that leave nothing behind in the image: lists, packages and configuration live in a folder of
 # their own. Expects the variables farm_archive, farm_suites, farm_components, farm_security_archive,
-# farm_security_suite, farm_tolerate_expired, farm_offered, farm_fetched and farm_set; the mirrors are in the environment.
+# farm_security_suite, farm_tolerate_expired, farm_offered, farm_fetched, farm_set and farm_extra; the mirrors are in the
+# environment.
 
 apt_begin() {
     umask 022
@@ -43,31 +44,44 @@ END
         [ -z "$security" ] || apt_source "$farm_security_archive" "$security" "$farm_security_suite"
         echo "Dir::Etc::sourcelist \"/dev/null\"; Dir::Etc::sourceparts \"$apt_home/sources\";" >>"$apt_home/apt.conf"
     fi
-    [ ! -e "$farm_set/Packages" ] || apt_set
+    ! apt_has_local || apt_local
     export APT_CONFIG="$apt_home/apt.conf"
 }
 
-# Packages of the set in farm_set go before all others, whatever their version.
-apt_set() {
-    mkdir -p "$apt_home/set"
-    echo "deb [trusted=yes] file:$farm_set ./" >"$apt_home/set/farm-set.list"
+# Whether there are packages of the set, or of repositories of the recipe.
+apt_has_local() {
+    [ -e "$farm_set/Packages" ] || [ -e "$farm_extra/first/Packages" ] || [ -e "$farm_extra/last/Packages" ]
+}
+
+# Packages of the set in farm_set go before all others, whatever their version. Of repositories of the recipe, those in
+# farm_extra/first go before the distribution's, but replace nothing that is installed in a later version, and those in
+# farm_extra/last are taken only where there is no other.
+apt_local() {
+    mkdir -p "$apt_home/local"
+    [ ! -f /etc/apt/preferences ] || cat /etc/apt/preferences >"$apt_home/preferences/farm"
+    apt_local_folder farm-set "$farm_set" 1001
+    apt_local_folder farm-first "$farm_extra/first" 990
+    apt_local_folder farm-last "$farm_extra/last" 100
     if [ -z "$mirror" ]; then
         cp -R /etc/apt/sources.list.d/. "$apt_home/sources/" 2>/dev/null || true
         echo "Dir::Etc::sourceparts \"$apt_home/sources\";" >>"$apt_home/apt.conf"
     fi
-    cp "$apt_home/set/farm-set.list" "$apt_home/sources/"
-    {
-        [ ! -f /etc/apt/preferences ] || cat /etc/apt/preferences
-        printf '\nPackage: *\nPin: release o=farm-set\nPin-Priority: 1001\n'
-    } >"$apt_home/preferences/farm-set"
-    echo "Dir::Etc::preferences \"$apt_home/preferences/farm-set\"; APT::Get::allow-downgrades \"true\";" \
-        >>"$apt_home/apt.conf"
+    cp "$apt_home/local/"*.list "$apt_home/sources/"
+    echo "Dir::Etc::preferences \"$apt_home/preferences/farm\";" >>"$apt_home/apt.conf"
+    [ ! -e "$farm_set/Packages" ] || echo 'APT::Get::allow-downgrades "true";' >>"$apt_home/apt.conf"
 }
 
-# The index of the set alone: needs no network.
-apt_set_update() {
-    apt-get -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt_home/set" update \
-        || { echo "farm: apt cannot read the packages of the set" >&2; exit 1; }
+# apt_local_folder ORIGIN FOLDER PRIORITY: packages of this container.
+apt_local_folder() {
+    [ -e "$2/Packages" ] || return 0
+    echo "deb [trusted=yes] file:$2 ./" >"$apt_home/local/$1.list"
+    printf '\nPackage: *\nPin: release o=%s\nPin-Priority: %s\n' "$1" "$3" >>"$apt_home/preferences/farm"
+}
+
+# The indexes of these alone: needs no network.
+apt_local_update() {
+    apt-get -q -o Dir::Etc::sourcelist=/dev/null -o "Dir::Etc::sourceparts=$apt_home/local" update \
+        || { echo "farm: apt cannot read the packages of the set, or of repositories" >&2; exit 1; }
 }
 
 # The mirror of an archive, from FARM_MIRROR_<ARCHIVE>; nothing when the image's own sources are to be used.
@@ -97,7 +111,7 @@ apt_no_man_index() {
 # unpacked packages for them, which are then configured. The network is asked only when apt would have more.
 apt_require() {
     dpkg --force-unsafe-io --force-confdef --force-confold --configure -a
-    if [ $# -gt 0 ] && [ ! -e "$farm_set/Packages" ]; then
+    if [ $# -gt 0 ] && ! apt_has_local; then
         apt_join "$@"
         apt-get -qq -s satisfy "$apt_all" >"$apt_home/plan" 2>/dev/null && ! grep -q '^Inst ' "$apt_home/plan" && return
     fi
@@ -212,7 +226,7 @@ apt_relations() {
 apt_end() {
     rm -rf "$apt_home" "$apt_archives"
     # Images keep nothing of this; what was fetched is yet to be taken, and a test needs both again.
-    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched" "$farm_extra"
 }
 
 # Installs the RPMs of the set where rpm is a Debian package. rpm knows nothing of Debian's packages, so nothing is

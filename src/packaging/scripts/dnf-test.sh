@@ -9,11 +9,14 @@ if [ -n "${FARM_FETCH:-}" ]; then
     dnf_update
     dnf_install "$@"
     # What is under test, and the set, are in the other container already.
-    for package in "$farm_packages"/*.rpm "$farm_set"/*.rpm; do rm -f "$farm_fetched/${package##*/}"; done
+    for package in "$farm_packages"/*.rpm "$farm_set"/*.rpm "$farm_extra"/*/*.rpm; do rm -f "$farm_fetched/${package##*/}"; done
     exit 0
 fi
 offline="--disablerepo=*"
 [ ! -d "$farm_set" ] || offline="$offline --enablerepo=farm-set"
+for folder in first last; do
+    [ ! -d "$farm_extra/$folder" ] || offline="$offline --enablerepo=farm-$folder"
+done
 # shellcheck disable=SC2046,SC2086 # names and options without blanks
 if [ -d "$farm_fetched" ]; then
     dnf_install "$@"

@@ -1,4 +1,5 @@
-# Functions for dnf 4 and dnf 5. Expects the variables farm_fetched, farm_set and farm_repositories.
+# Functions for dnf 4 and dnf 5. Expects the variables farm_fetched, farm_set, farm_extra, farm_repositories and
+# farm_recipe_repositories.
 
 dnf_begin() {
     umask 022
@@ -22,6 +23,10 @@ dnf_begin() {
     *) dnf_options="$dnf_options --disableplugin=local" ;;
     esac
     for repository in $farm_repositories; do dnf_options="$dnf_options --enablerepo=$repository"; done
+    # Those that a recipe turns on come after the others, whose priority is 99.
+    for repository in $farm_recipe_repositories; do
+        dnf_options="$dnf_options --enablerepo=$repository --setopt=$repository.priority=200"
+    done
     if [ -d "$farm_fetched" ]; then
         # Their signatures were checked when they were fetched.
         dnf_options="$dnf_options --disablerepo=* --setopt=localpkg_gpgcheck=False"
@@ -31,6 +36,14 @@ dnf_begin() {
         dnf_options="$dnf_options --repofrompath=farm-set,file://$farm_set --setopt=farm-set.gpgcheck=False"
         dnf_options="$dnf_options --setopt=farm-set.priority=1 --setopt=farm-set.metadata_expire=0"
     fi
+    # Packages of repositories of the recipe: before the distribution's, and where that has none.
+    for folder in first:50 last:200; do
+        priority=${folder#*:} folder=${folder%:*}
+        [ -d "$farm_extra/$folder" ] || continue
+        dnf_options="$dnf_options --repofrompath=farm-$folder,file://$farm_extra/$folder"
+        dnf_options="$dnf_options --setopt=farm-$folder.gpgcheck=False --setopt=farm-$folder.metadata_expire=0"
+        dnf_options="$dnf_options --setopt=farm-$folder.priority=$priority"
+    done
 }
 
 # Downloads what dnf would install for "$@" into farm_fetched, and installs nothing: with FARM_FETCH in the environment, in a
@@ -60,7 +73,7 @@ dnf_run() {
 # they are for.
 dnf_update() {
     [ ! -d "$farm_fetched" ] || return 0
-    if [ ! -d "$farm_set" ] && [ -z "$(dnf -q repolist --enabled 2>/dev/null)" ]; then
+    if [ ! -d "$farm_set" ] && [ ! -d "$farm_extra" ] && [ -z "$(dnf -q repolist --enabled 2>/dev/null)" ]; then
         for requirement; do
             shift
             rpm -q --whatprovides "$requirement" >/dev/null 2>&1 || set -- "$@" "$requirement"
@@ -118,5 +131,5 @@ dnf_explain() {
 
 dnf_end() {
     rm -rf "$dnf_home"
-    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched" "$farm_extra"
 }

@@ -5,6 +5,9 @@ farm_keep=yes
 zypper_begin
 of_set=
 [ ! -d "$farm_set" ] || of_set=$(find "$farm_set" -name '*.rpm')
+# What of them is needed is zypper's to say, without network.
+of_extra=
+[ ! -d "$farm_extra" ] || of_extra=yes
 if [ -n "${FARM_FETCH:-}" ]; then
     zypper_update
     [ $# -eq 0 ] || zypper_install "$@"
@@ -22,7 +25,9 @@ if [ -d "$farm_fetched" ]; then
 elif [ $# -eq 0 ] && rpm -U --test --nosignature $of_set "$farm_packages"/*.rpm >/dev/null 2>&1; then
     # All that they need is there.
     zypper_repositories=$zypper_home/none
-    [ -z "$of_set" ] || zypper_update
+    [ -z "$of_set$of_extra" ] || zypper_update
+elif [ -n "$of_extra" ] && zypper_local_is_enough "$@"; then
+    :
 else
     echo "farm: more packages are needed than there are"
     exit 13

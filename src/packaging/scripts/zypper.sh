@@ -1,4 +1,5 @@
-# Functions for zypper. Expects the variables farm_fetched, farm_set and farm_repositories.
+# Functions for zypper. Expects the variables farm_fetched, farm_set, farm_extra, farm_repositories and
+# farm_recipe_repositories.
 
 zypper_begin() {
     umask 022
@@ -15,6 +16,8 @@ zypper_begin() {
         cp "$repository" "$zypper_repositories/"
     done
     for repository in $farm_repositories; do zypper_run modifyrepo --enable "$repository"; done
+    # Those that a recipe turns on come after the others, whose priority is 99.
+    for repository in $farm_recipe_repositories; do zypper_run modifyrepo --enable --priority 200 "$repository"; done
     if [ -d "$farm_fetched" ]; then
         # What is in the image, and what was fetched: nothing else can be reached.
         for repository in "$zypper_repositories"/*.repo; do
@@ -28,6 +31,14 @@ zypper_begin() {
         [ -d "$farm_set" ] || break
         printf '[farm-set]\nname=farm-set\nbaseurl=dir:%s\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\npriority=1\n' \
             "$farm_set" >"$folder/farm-set.repo"
+    done
+    # Packages of repositories of the recipe: before the distribution's, and where that has none.
+    for part in first:50 last:200; do
+        [ -d "$farm_extra/${part%:*}" ] || continue
+        for folder in "$zypper_repositories" "$zypper_home/none"; do
+            printf '[farm-%s]\nname=farm-%s\nbaseurl=dir:%s\nenabled=1\ngpgcheck=0\nrepo_gpgcheck=0\npriority=%s\n' \
+                "${part%:*}" "${part%:*}" "$farm_extra/${part%:*}" "${part#*:}" >"$folder/farm-${part%:*}.repo"
+        done
     done
 }
 
@@ -44,6 +55,21 @@ zypper_fetch() {
     zypper_run install --download-only --no-recommends "$@" || status=$?
     find "$zypper_home/packages" -name '*.rpm' -exec cp -t "$farm_fetched" {} +
     case $status in 0 | 100 | 101 | 102 | 103) return 0 ;; *) return "$status" ;; esac
+}
+
+# Whether the packages under test, and "$@", can be installed with what is in this container alone; then that is all that
+# is asked from here on.
+zypper_local_is_enough() {
+    zypper_all=$zypper_repositories
+    zypper_repositories=$zypper_home/none
+    # shellcheck disable=SC2046 # names have no blanks
+    if zypper_run refresh >/dev/null 2>&1 && zypper_run --no-refresh install --dry-run --no-recommends \
+        --allow-unsigned-rpm "$@" "$farm_packages"/*.rpm $(zypper_set) >/dev/null 2>&1; then
+        [ $# -eq 0 ] || zypper_install "$@"
+        return 0
+    fi
+    zypper_repositories=$zypper_all
+    return 1
 }
 
 zypper_run() {
@@ -118,7 +144,7 @@ zypper_explain() {
 
 zypper_end() {
     rm -rf "$zypper_home"
-    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched"
+    [ -n "${FARM_FETCH:-}${farm_keep:-}" ] || rm -rf "$farm_set" "$farm_fetched" "$farm_extra"
 }
 
 # Says what the packages under test lack, from zypper's words on them, and exits 11.

@@ -196,7 +196,8 @@ fn shell(folder: &Path, script: &str) -> (i32, String) {
 fn update(library: &str, manager: &str, tool: &str, wanted: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(
-        "set -eu\nfarm_set=/nonexistent farm_repositories= farm_cache= farm_fetched=/nonexistent\n{library}\n\
+        "set -eu\nfarm_set=/nonexistent farm_repositories= farm_recipe_repositories= farm_fetched=/nonexistent\n\
+         farm_extra=/nonexistent\n{library}\n\
          {manager}_home=$PWD dnf_options= zypper_repositories=$PWD zypper_packages=$PWD\n\
          rpm() {{ [ \"$3\" = gcc ]; }}\n{tool}\n{manager}_update {wanted}\necho goes on\n"
     );
