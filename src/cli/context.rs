@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::config::Config;
+use super::config::{Config, variables};
 use super::failure::Failure;
 use super::output;
 use crate::cache::{Lease, Space};
@@ -168,13 +168,6 @@ pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &
     // As long as this process lives.
     LEASE.get_or_init(|| Lease::take(&cache));
     Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents, variables })
-}
-
-/// The environment, as far as it is text.
-pub(crate) fn variables() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.

@@ -29,6 +29,8 @@ mod own;
 mod packages;
 mod podman;
 mod printed;
+#[cfg(target_os = "linux")]
+mod proxy;
 mod secrets;
 mod set;
 mod sources;
