@@ -6,7 +6,6 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::output;
 use crate::engine;
 use crate::network::{self, HostNetwork, NetworkConfig};
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
@@ -24,6 +23,8 @@ pub(crate) struct Config {
     pub mirrors: BTreeMap<String, String>,
     /// Proxies, and authorities beside public ones.
     pub network: NetworkConfig,
+    /// What of it, and of the environment, is of no use here, as sentences to show once.
+    pub notes: Vec<String>,
     /// Where it was read from; none where there is no file.
     pub path: Option<PathBuf>,
 }
@@ -46,11 +47,8 @@ impl Config {
         let config = Config::read()?;
         // All that fetches in this process does so as the file and the environment say.
         let (network, notes) = HostNetwork::read(&variables(), &config.network);
-        for note in notes {
-            output::err(&format!("warning: {}\n", printable(&note)));
-        }
         network.use_here();
-        Ok(config)
+        Ok(Config { notes, ..config })
     }
 
     fn read() -> Result<Config, ConfigError> {
@@ -77,7 +75,7 @@ impl Config {
         let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
         let folder = path.parent().unwrap_or(Path::new("."));
         let (engine, mirrors, network) = (engine(&file), mirrors(&file), network_of(&file, folder));
-        let config = Config { engine, mirrors, network, path: Some(path.to_owned()) };
+        let config = Config { engine, mirrors, network, path: Some(path.to_owned()), ..Config::default() };
         match problems.into_sorted() {
             found if found.is_empty() => Ok(config),
             found => Err(invalid(&text, found)),

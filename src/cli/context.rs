@@ -160,6 +160,7 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
 /// How projects, sources and archives are read: with the mirrors of the command line, else of `FARM_MIRROR_<NAME>`, else
 /// of the configuration, else as `archive` chooses.
 pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &Config) -> Result<Access, Failure> {
+    tell(&config.notes);
     let mut mirrors = config.mirrors.clone();
     let variables = variables();
     mirrors.extend(mirrors_of(&variables));
