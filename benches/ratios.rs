@@ -118,6 +118,7 @@ impl Bench {
                 run: "bench".to_owned(),
                 limits: Limits { memory_bytes: None, pids: None, cpuset: None },
                 network: Network::Host,
+                host: Default::default(),
             },
         )
     }

@@ -3,6 +3,7 @@
 //! two runs from fetching the same file twice: here both would merely write it twice, each whole.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::network::HostNetwork;
 use crate::types::{Address, Progress, redacted_text};
 
 /// No server may fill the disk: more than any source archive of today, less than any disk worth building on.
@@ -113,10 +115,40 @@ pub(crate) fn client(
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let builder = || adjust(reqwest::Client::builder().user_agent(concat!("farm/", env!("CARGO_PKG_VERSION"))));
+    let network = HostNetwork::here();
+    let builder = || {
+        let builder = reqwest::Client::builder().user_agent(concat!("farm/", env!("CARGO_PKG_VERSION")));
+        adjust(as_here(builder, &network))
+    };
     // A machine without CA certificates can still use http and file: only https fails there, when it is used.
     let client = builder().build().or_else(|_| builder().tls_certs_only([]).build());
     client.map_err(|error| FetchError::Client(with_causes(&error)))
+}
+
+/// With the proxies and the authorities of this host. Where it names none, the client finds the system's proxies itself.
+fn as_here(mut builder: reqwest::ClientBuilder, network: &Arc<HostNetwork>) -> reqwest::ClientBuilder {
+    if network.has_proxies() {
+        let network = network.clone();
+        builder = builder.proxy(reqwest::Proxy::custom(move |url| {
+            let proxy = network.proxy_for(url.scheme(), url.host_str()?, url.port_or_known_default());
+            proxy.map(|proxy| proxy.address.secret().to_owned())
+        }));
+    }
+    match network.added_certificates().map(|pem| reqwest::Certificate::from_pem_bundle(pem.as_bytes())) {
+        Some(Ok(certificates)) => builder.tls_certs_merge(certificates),
+        // They were read when the configuration was.
+        _ => builder,
+    }
+}
+
+/// `; by way of the proxy http://proxy.example.org:3128 (https_proxy)`, where a request went through one.
+pub(crate) fn by_proxy(url: Option<&reqwest::Url>) -> String {
+    let network = HostNetwork::here();
+    let host = url.and_then(|url| Some((url.scheme(), url.host_str()?, url.port_or_known_default())));
+    match host.and_then(|(scheme, host, port)| network.proxy_for(scheme, host, port)) {
+        Some(proxy) => format!("; by way of the proxy {} ({})", proxy.address.public(), proxy.said_by),
+        None => String::new(),
+    }
 }
 
 /// What a caller hears when no place had the file. One place that may answer later makes the whole worth a retry; a
@@ -257,7 +289,15 @@ impl Job<'_> {
                 match status.as_u16() {
                     200..=299 => {}
                     404 | 410 => return Err(Failure::Absent),
-                    408 | 425 | 429 | 500..=599 => return Err(Failure::Transient(format!("server answers {status}"))),
+                    407 => {
+                        let reason =
+                            format!("the proxy wants another user or password{}", by_proxy(Some(response.url())));
+                        return Err(bad_url(url, reason));
+                    }
+                    408 | 425 | 429 | 500..=599 => {
+                        let reason = format!("server answers {status}{}", by_proxy(Some(response.url())));
+                        return Err(Failure::Transient(reason));
+                    }
                     code => {
                         return Err(Failure::Definite(FetchError::Refused { url: shown(url), status: code }));
                     }
@@ -369,11 +409,19 @@ fn file_failure(path: &Path, error: std::io::Error) -> Failure {
 }
 
 fn transfer_failure(error: &reqwest::Error) -> Failure {
-    let reason = with_causes(error);
+    let reason = with_causes(error) + &by_proxy(error.url());
     if reason.contains("UnknownIssuer") {
         let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
-        let reason = "its certificate is signed by no authority that this machine knows (package ca-certificates)";
-        Failure::Definite(FetchError::BadUrl { url, reason: reason.to_owned() })
+        let reason = format!(
+            "its certificate is signed by no authority that this machine knows (package ca-certificates; for a company's \
+             own, `ca` in [network] of farm's config.toml){}",
+            by_proxy(error.url())
+        );
+        Failure::Definite(FetchError::BadUrl { url, reason })
+    } else if reason.contains("proxy authorization required") {
+        let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
+        let reason = format!("the proxy wants another user or password{}", by_proxy(error.url()));
+        Failure::Definite(FetchError::BadUrl { url, reason })
     } else if error.is_timeout() {
         Failure::Transient(format!("no answer in time: {reason}"))
     } else if error.is_redirect() || error.is_builder() {

@@ -19,6 +19,7 @@ pub(crate) mod hint;
 pub mod image;
 pub(crate) mod init;
 pub mod matrix;
+pub mod network;
 pub mod packaging;
 pub mod plan;
 pub mod project;

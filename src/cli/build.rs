@@ -52,6 +52,7 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     };
     let base = args.origin.base.into();
     let images = resolved.images(engine.clone(), base, &choices.id, choices.network);
+    context::tell(images.network_notes());
     if base == BaseChoice::Registry {
         images::ask_registries(&images, &resolved.bases()).await?;
     }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine;
+use crate::network::{self, HostNetwork, NetworkConfig};
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
 use crate::types::{nearest, printable};
 
-static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors"] };
+static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors", "network"] };
+static NETWORK: Schema = Schema { title: "[network]", keys: &["proxy", "no-proxy", "ca"] };
 
 /// What the file says. Flags and environment go before all of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub(crate) struct Config {
     pub engine: Option<String>,
     /// As `--mirror`: URLs by the name of the archive.
     pub mirrors: BTreeMap<String, String>,
+    /// Proxies, and authorities beside public ones.
+    pub network: NetworkConfig,
+    /// What of it, and of the environment, is of no use here, as sentences to show once.
+    pub notes: Vec<String>,
     /// Where it was read from; none where there is no file.
     pub path: Option<PathBuf>,
 }
@@ -38,6 +44,14 @@ impl Config {
     /// # Errors
     /// When there is a file and it cannot be read, or is not right.
     pub(crate) fn load() -> Result<Config, ConfigError> {
+        let config = Config::read()?;
+        // All that fetches in this process does so as the file and the environment say.
+        let (network, notes) = HostNetwork::read(&variables(), &config.network);
+        network.use_here();
+        Ok(Config { notes, ..config })
+    }
+
+    fn read() -> Result<Config, ConfigError> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let Some((path, named)) = place(set) else { return Ok(Config::default()) };
         match std::fs::read(&path) {
@@ -59,12 +73,21 @@ impl Config {
         let table = recipe::parse_document(&text).map_err(|problems| invalid(&text, problems))?;
         let problems = Problems::new(&text);
         let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
-        let config = Config { engine: engine(&file), mirrors: mirrors(&file), path: Some(path.to_owned()) };
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let (engine, mirrors, network) = (engine(&file), mirrors(&file), network_of(&file, folder));
+        let config = Config { engine, mirrors, network, path: Some(path.to_owned()), ..Config::default() };
         match problems.into_sorted() {
             found if found.is_empty() => Ok(config),
             found => Err(invalid(&text, found)),
         }
     }
+}
+
+/// The environment, as far as it is text.
+pub(crate) fn variables() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 /// Where the file would be, and whether somebody named it.
@@ -129,6 +152,47 @@ fn mirrors(file: &Section<'_>) -> BTreeMap<String, String> {
     mirrors
 }
 
+/// `folder`: of the file, in which `ca` is looked for.
+fn network_of(file: &Section<'_>, folder: &Path) -> NetworkConfig {
+    let Some(section) = file.sub("network", &NETWORK, NETWORK.title) else { return NetworkConfig::default() };
+    let wrong = |key: &str, span: &std::ops::Range<usize>, reason: String, help: &str| {
+        let message = format!("`{key}` in [network] is of no use: {reason}");
+        file.problems.add(message, span, "this one".to_owned(), Some(help.to_owned()));
+    };
+    let proxy = section.text("proxy").and_then(|text| match network::check_proxy(text.value) {
+        Ok(()) => Some(text.value.into()),
+        Err(reason) => {
+            let help = "write its address: proxy = \"http://proxy.example.org:3128\"";
+            wrong("proxy", text.span, format!("it {reason}"), help);
+            None
+        }
+    });
+    let mut no_proxy = Vec::new();
+    for text in section.lines("no-proxy", |_| Ok(())) {
+        match network::check_no_proxy(text.value) {
+            Ok(()) => no_proxy.push(text.value.to_owned()),
+            Err(reason) => wrong(
+                "no-proxy",
+                text.span,
+                format!("it {reason}"),
+                "hosts that are asked directly: no-proxy = [\".example.org\", \"10.0.0.0/8\"]",
+            ),
+        }
+    }
+    let ca = section.text("ca").and_then(|text| {
+        let path = folder.join(text.value);
+        match network::certificates_of(&path) {
+            Ok(pem) => Some((path, pem)),
+            Err(reason) => {
+                let help = "a file of certificates in PEM; a relative path begins in the folder of this file";
+                wrong("ca", text.span, format!("{}: {reason}", printable(&path.display().to_string())), help);
+                None
+            }
+        }
+    });
+    NetworkConfig { proxy, no_proxy, ca }
+}
+
 /// Whether mirrors are chosen for archives of such a name.
 pub(crate) fn is_archive(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
@@ -187,6 +251,22 @@ mod tests {
             parsed("mirrors = 'x'").unwrap_err(),
             ["`mirrors` in the configuration must be a table: this is a string"]
         );
+    }
+
+    #[test]
+    fn a_proxy_and_its_exceptions_are_checked() {
+        let config =
+            parsed("[network]\nproxy = 'http://ada:geheim@p.example:3128'\nno-proxy = ['.example.org']\n").unwrap();
+        assert_eq!(config.network.proxy.as_ref().unwrap().secret(), "http://ada:geheim@p.example:3128");
+        assert!(!format!("{config:?}").contains("geheim"));
+        let mistakes =
+            parsed("[network]\nproxy = 'socks5://p'\nno-proxy = ['a b']\nca = '/nonexistent/x'\nhttp = 'x'\n");
+        insta::assert_snapshot!(mistakes.unwrap_err().join("\n"), @"
+        `proxy` in [network] is of no use: it is no HTTP proxy but of the kind socks5: farm uses http://HOST:PORT: this one
+        `no-proxy` in [network] is of no use: it is no host: write example.org, .example.org, 10.0.0.0/8 or *: this one
+        `ca` in [network] is of no use: /nonexistent/x: No such file or directory (os error 2): this one
+        unknown key `http` in [network]: not a key here
+        ");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::config::Config;
+use super::config::{Config, variables};
 use super::failure::Failure;
 use super::output;
 use crate::cache::{Lease, Space};
@@ -160,6 +160,7 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
 /// How projects, sources and archives are read: with the mirrors of the command line, else of `FARM_MIRROR_<NAME>`, else
 /// of the configuration, else as `archive` chooses.
 pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &Config) -> Result<Access, Failure> {
+    tell(&config.notes);
     let mut mirrors = config.mirrors.clone();
     let variables = variables();
     mirrors.extend(mirrors_of(&variables));
@@ -168,13 +169,6 @@ pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &
     // As long as this process lives.
     LEASE.get_or_init(|| Lease::take(&cache));
     Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents, variables })
-}
-
-/// The environment, as far as it is text.
-pub(crate) fn variables() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.

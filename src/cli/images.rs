@@ -186,6 +186,7 @@ async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Resu
     let archives = access.archives(all.iter().map(AsRef::as_ref));
     let images =
         Images::new(engine, ImageOptions::new(BaseChoice::Auto, archives, &context::new_run(), Network::Default));
+    context::tell(images.network_notes());
     let arches = asked.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
     let every: Vec<_> = all.iter().flat_map(|distro| arches.iter().map(|arch| (distro.clone(), *arch))).collect();
     let known = images.known_bases(&every).await?.identities;
@@ -256,6 +257,7 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
     let access = context::access(asked.mirrors, false, asked.config)?;
     let archives = access.archives(wanted.iter().map(|distro| distro.as_ref()));
     let images = Images::new(engine, ImageOptions::new(BaseChoice::Bootstrap, archives, &run, Network::Default));
+    context::tell(images.network_notes());
     let cancel = signals::cancel_on_signal()?;
     for distro in wanted {
         let arch = asked.arch.unwrap_or(info.arch);

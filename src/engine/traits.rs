@@ -39,6 +39,12 @@ pub trait Engine: Send + Sync {
         false
     }
 
+    /// Whether containers with [`Network::Default`](super::Network::Default) have this host's own network: what listens on
+    /// its loopback device is there for them.
+    fn shares_network(&self) -> bool {
+        false
+    }
+
     /// Asks the engine who it is. The first call to make: it also negotiates the API version.
     async fn ping(&self) -> Result<EngineInfo, EngineError>;
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::conceal::Concealing;
 use super::guest::{PATH, add_files, say};
 use super::install::{Install, PreinstallError};
 use super::{FetchFirst, FileContent, ImageError, Images};
@@ -14,6 +15,7 @@ use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, ImageInfo, Network, OutputSink,
     OutputStream, labels,
 };
+use crate::network::ContainerNetwork;
 use crate::stream;
 use crate::types::{Arch, Progress, printable};
 
@@ -62,7 +64,7 @@ pub(super) async fn make(
 ) -> Result<BuildResult, ImageError> {
     let Some(fetch) = work.fetch else {
         let container = create(images, work, work.network, cancel).await?;
-        let result = match run(container.as_ref(), images, work, install, None, sink, cancel).await {
+        let result = match run(container.as_ref(), images, work, work.network, install, None, sink, cancel).await {
             Ok(Some(failed)) => Ok(failed),
             Ok(None) => commit(container.as_ref(), work, cancel).await,
             Err(error) => Err(error),
@@ -71,7 +73,8 @@ pub(super) async fn make(
     };
     let fetcher = create(images, work, work.network, cancel).await?;
     let result = async {
-        if let Some(failed) = run(fetcher.as_ref(), images, work, install, Some(fetch.variable), sink, cancel).await? {
+        let (fetching, variable) = (fetcher.as_ref(), Some(fetch.variable));
+        if let Some(failed) = run(fetching, images, work, work.network, install, variable, sink, cancel).await? {
             return Ok(failed);
         }
         // It has no network, and nothing that another container could see.
@@ -89,7 +92,7 @@ pub(super) async fn make(
                 Err(EngineError::NoSuchPath(_)) => {}
                 Err(error) => return Err(error.into()),
             }
-            match run(container.as_ref(), images, work, None, None, sink, cancel).await? {
+            match run(container.as_ref(), images, work, Network::None, None, None, sink, cancel).await? {
                 Some(failed) => Ok(failed),
                 None => commit(container.as_ref(), work, cancel).await,
             }
@@ -144,11 +147,14 @@ async fn commit(
     Ok(BuildResult::Image(container.commit(&work.commit).await?))
 }
 
-/// Uploads the files and runs the scripts, `variable` set in their environment; how they failed, if they did.
+/// Uploads the files and runs the scripts, `variable` set in their environment; how they failed, if they did. Where the
+/// container has a network, they find this host's proxies and certificates.
+#[allow(clippy::too_many_arguments)]
 async fn run(
     container: &dyn Container,
     images: &Images,
     work: &Work<'_>,
+    network: Network,
     install: Option<(&mut Install, &dyn Progress)>,
     variable: Option<&str>,
     sink: &mut dyn OutputSink,
@@ -177,16 +183,29 @@ async fn run(
     if let Some(variable) = variable {
         env.insert(variable.to_owned(), "yes".to_owned());
     }
+    let host = images.container_network();
+    let mut scripts: Vec<&str> = work.scripts.to_vec();
+    let begin = ContainerNetwork::script();
+    if network != Network::None {
+        env.extend(host.env().clone());
+        if let Some((path, bytes)) = host.file() {
+            let files = [(path.to_owned(), FileContent::Bytes(bytes.to_vec()))];
+            container.upload(&GuestPath::new("/"), stream::from_tar(move |tar| add_files(tar, &files))).await?;
+            scripts.insert(0, &begin);
+        }
+    }
     let env: Vec<(String, String)> = env.into_iter().collect();
+    let sink = Concealing::new(sink, host.hidden());
     let mut watcher = Watcher { sink, line: Vec::new(), unsatisfiable: Vec::new() };
-    for script in work.scripts {
+    for script in scripts {
         let exec = ExecSpec {
-            argv: vec!["sh".to_owned(), "-c".to_owned(), (*script).to_owned()],
+            argv: vec!["sh".to_owned(), "-c".to_owned(), script.to_owned()],
             user: "0:0".to_owned(),
             env: env.clone(),
             workdir: GuestPath::new("/"),
         };
         let status = container.exec(&exec, &mut watcher, cancel).await?;
+        watcher.sink.finish().await?;
         // A process killed for memory in the middle of a pipe leaves an exit code of 0.
         let oom = container.stats().await?.oom_kills.is_some_and(|kills| kills > 0);
         if !status.success() || oom {
@@ -206,7 +225,7 @@ fn unique() -> String {
 
 /// Hands output on, and listens for what a script names unsatisfiable.
 struct Watcher<'a> {
-    sink: &'a mut dyn OutputSink,
+    sink: Concealing<'a>,
     /// The line so far, on either stream: scripts write such a line at once.
     line: Vec<u8>,
     unsatisfiable: Vec<String>,
@@ -233,6 +252,7 @@ impl OutputSink for Watcher<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::Hidden;
 
     struct Nowhere;
 
@@ -247,7 +267,9 @@ mod tests {
     async fn unsatisfiable_requirements_are_heard_however_the_output_is_cut() {
         let output = b"Reading\nfarm: unsatisfiable: libfoo-dev (>= 2)\r\nnot farm: unsatisfiable: x\nfarm: unsatisfiable: a\xff\n";
         for size in [1, 7, 1000] {
-            let mut watcher = Watcher { sink: &mut Nowhere, line: Vec::new(), unsatisfiable: Vec::new() };
+            let mut nowhere = Nowhere;
+            let sink = Concealing::new(&mut nowhere, &Hidden::default());
+            let mut watcher = Watcher { sink, line: Vec::new(), unsatisfiable: Vec::new() };
             for chunk in output.chunks(size) {
                 watcher.write(OutputStream::Stdout, Bytes::copy_from_slice(chunk)).await.unwrap();
             }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::base;
+use super::conceal::Concealing;
 use super::images::keyed_tag;
 use super::registries::tells_no_connection;
 use super::{Base, ImageError, Images};
@@ -61,17 +62,24 @@ pub(super) async fn find_or_build(
     }
     tracing::info!(kind = KIND, key, "the engine has no such image: it is built");
     let labels = [(labels::KIND, KIND), (labels::KEY, &key), (labels::REQUIRES, &wanted.description)];
+    // Engines give these to each step without an ARG for them, and keep them in no image (Dockerfile reference,
+    // "Predefined ARGs"). What the recipe says itself goes before.
+    let mut args = images.container_network().proxies();
+    args.extend(wanted.args.clone());
+    let mut sink = Concealing::new(sink, images.container_network().hidden());
     let spec = BuildSpec {
         dockerfile: dockerfile.to_owned(),
         target: wanted.target.clone(),
-        args: wanted.args.clone(),
+        args,
         arch: wanted.arch,
         network: images.options.network,
         limits: images.options.limits.clone(),
         tag: keyed_tag(KIND, &key),
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     };
-    match images.engine.build(&spec, context(), sink, cancel).await {
+    let result = images.engine.build(&spec, context(), &mut sink, cancel).await;
+    sink.finish().await?;
+    match result {
         Ok(image) => Ok(base::base(&image)),
         Err(EngineError::Build { reason }) => {
             let reason = printable(&without_name(&reason, dockerfile));

@@ -100,7 +100,10 @@ pub(super) async fn find_or_make(
         BuildResult::Dirty(reason) => Err(ImageError::NoWay { distro: format!("the {kind} image"), reason }),
         BuildResult::Failed { exit_code: EXIT_NETWORK, oom: false, .. } => Err(ImageError::Unavailable {
             distro: format!("the {kind} image"),
-            reason: "its packages could not be fetched: mirror or network".to_owned(),
+            reason: format!(
+                "its packages could not be fetched: mirror or network{}",
+                images.container_network().by_way_of()
+            ),
         }),
         BuildResult::Failed { exit_code, unsatisfiable, oom } => {
             Err(ImageError::Script { kind, exit_code, unsatisfiable, oom })

@@ -8,6 +8,7 @@ use super::{BaseChoice, ImageError};
 use crate::archive::Archives;
 use crate::cache::touch_image;
 use crate::engine::{Engine, ImageInfo, Limits, Network, labels};
+use crate::network::{ContainerNetwork, HostNetwork};
 
 /// Makes and finds images in one engine. Cheap to clone; callers that want the same image at the same time share one
 /// creation.
@@ -16,6 +17,8 @@ pub struct Images {
     pub(super) engine: Arc<dyn Engine>,
     pub(super) options: Arc<ImageOptions>,
     pub(super) shared: Arc<Shared>,
+    /// What containers with network are given, and what is to be said of it.
+    network: Arc<(ContainerNetwork, Vec<String>)>,
 }
 
 /// What all clones have in common.
@@ -44,20 +47,34 @@ pub struct ImageOptions {
     pub limits: Limits,
     /// What scripts that need the network get: the engine's default, or its host's where that one is broken or slow.
     pub network: Network,
+    /// How this host reaches others, of which such scripts are given what they can use.
+    pub host: Arc<HostNetwork>,
 }
 
 impl ImageOptions {
     /// Without limits.
     pub(crate) fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
         let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
-        ImageOptions { base, archives, run: run.to_owned(), limits, network }
+        ImageOptions { base, archives, run: run.to_owned(), limits, network, host: HostNetwork::here() }
     }
 }
 
 impl Images {
     /// Makes images in `engine`; clones share what is under way.
     pub fn new(engine: Arc<dyn Engine>, options: ImageOptions) -> Images {
-        Images { engine, options: Arc::new(options), shared: Arc::default() }
+        let has_ours = engine.shares_network() || (options.network == Network::Host && !engine.is_remote());
+        let network = Arc::new(options.host.for_containers(has_ours));
+        Images { engine, options: Arc::new(options), shared: Arc::default(), network }
+    }
+
+    /// What of the host's proxies and certificates a container with network is given.
+    pub(crate) fn container_network(&self) -> &ContainerNetwork {
+        &self.network.0
+    }
+
+    /// What of the host's network containers cannot use, as sentences to show once.
+    pub fn network_notes(&self) -> &[String] {
+        &self.network.1
     }
 
     /// The archives that bases are made from.

@@ -5,6 +5,7 @@ mod base;
 mod bootstrap;
 mod build_container;
 mod built;
+mod conceal;
 mod deb;
 mod derive;
 mod error;

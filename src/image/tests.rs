@@ -89,6 +89,7 @@ fn images(engine: &FakeEngine, base: BaseChoice, cache: &std::path::Path, mirror
         run: "test".to_owned(),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::Default,
+        host: Default::default(),
     };
     Images::new(Arc::new(engine.clone()), options)
 }

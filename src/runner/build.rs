@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::container::{Content, create, download, evidence, in_order, put, run_watched, small_files, start};
+use super::container::{
+    Content, create, download, evidence, host_network, in_order, put, run_watched, small_files, start,
+};
 use super::outcome::{self, JobError};
 use super::phases::new_token;
 use super::prepare::Ready;
@@ -36,7 +38,8 @@ pub(crate) async fn build(
     work.enter(StepKind::Unpack).await?;
     let network = if work.job.recipe.build.network { work.shared.network() } else { Network::None };
     let container = create(work, &ready.builder, "build", attempt, network).await?;
-    let result = in_container(work, container.as_ref(), ready, folder).await;
+    let has_network = network != Network::None;
+    let result = in_container(work, container.as_ref(), ready, has_network, folder).await;
     work.shared.remove_later(container);
     // Another attempt starts with an empty folder.
     if let Err(JobError::Transient(_)) = &result {
@@ -50,6 +53,7 @@ async fn in_container(
     work: &mut Work<'_>,
     container: &dyn Container,
     ready: &Ready,
+    has_network: bool,
     folder: &Path,
 ) -> Result<Results, JobError> {
     let started = work.job.environment.clone().filter(|environment| environment.distro.is_none());
@@ -74,7 +78,10 @@ async fn in_container(
         if started.is_none() {
             start(container).await?;
         }
-        let env = packaging::assembly_env(assembly.format, work.job.target.arch, work.job.limits.parallel);
+        let mut env = packaging::assembly_env(assembly.format, work.job.target.arch, work.job.limits.parallel);
+        if has_network {
+            env.extend(host_network(work, container).await?);
+        }
         for step in &staging.steps {
             run_step(work, container, step, &env).await?;
         }
@@ -86,7 +93,10 @@ async fn in_container(
     if started.is_none() {
         start(container).await?;
     }
-    let env = packaging::step_env(work.job.distro.format, work.job.target.arch, work.job.limits.parallel);
+    let mut env = packaging::step_env(work.job.distro.format, work.job.target.arch, work.job.limits.parallel);
+    if has_network {
+        env.extend(host_network(work, container).await?);
+    }
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }

@@ -1,6 +1,7 @@
 //! What the parts of a job do with a container: make one, fill it, run processes in it under the job's limits, take folders
 //! out of it. When and why is theirs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::engine::{
     Container, ContainerSpec, EngineError, ExecSpec, GuestPath, Network, OutputSink, OutputStream, labels,
 };
 use crate::event::Outcome;
+use crate::network::ContainerNetwork;
 use crate::packaging::{BUILD_ROOT, GuestFile, StepKind};
 use crate::stream::{self, ByteStream};
 
@@ -42,6 +44,27 @@ pub(crate) async fn create(
 
 pub(crate) async fn start(container: &dyn Container) -> Result<(), JobError> {
     container.start().await.map_err(|error| outcome::engine(error, StepKind::Unpack))
+}
+
+/// What processes in a started container with network find of this host's proxies; its certificates are put there first.
+pub(crate) async fn host_network(
+    work: &mut Work<'_>,
+    container: &dyn Container,
+) -> Result<BTreeMap<String, String>, JobError> {
+    let network = work.shared.images.container_network().clone();
+    if let Some((path, bytes)) = network.file() {
+        let file = (format!("/{path}"), Content::Bytes(bytes.to_vec(), 0o644));
+        put(work, container, &GuestPath::new("/"), small_files(vec![file], 0, 0)).await?;
+        let (code, _) = run_captured(work, container, &ContainerNetwork::script()).await?;
+        if code != 0 {
+            let reason = format!(
+                "the container cannot be given this host's certificate authorities (exit code {code}): it needs sh, cat, \
+                 mkdir and rm"
+            );
+            return Err(Outcome::Infrastructure { reason }.into());
+        }
+    }
+    Ok(network.env().clone())
 }
 
 /// Uploads one tar stream.

@@ -167,10 +167,11 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
 
 async fn open(shared: &Shared, job: &Job, events: JobEvents) -> Result<(Staging, Journal), Outcome> {
     let (store, target) = (shared.store.clone(), job.target.clone());
-    let limit = job.limits.log_bytes;
+    let (limit, hidden) = (job.limits.log_bytes, shared.images.container_network().hidden().clone());
     blocking(move || {
         let staging = store.stage(&target).map_err(outcome::store)?;
-        let journal = Journal::create(&staging.log_path(), limit, events).map_err(|error| log_failed(&error))?;
+        let mut journal = Journal::create(&staging.log_path(), limit, events).map_err(|error| log_failed(&error))?;
+        journal.hide(&hidden);
         Ok((staging, journal))
     })
     .await?

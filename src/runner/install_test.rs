@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::container::{Content, create, evidence, put, run_watched, small_files};
+use super::container::{Content, create, evidence, host_network, put, run_watched, small_files};
 use super::derive::{derive, installs, network_env, shipped};
 use super::extra;
 use super::outcome::{self, JobError};
@@ -219,12 +219,14 @@ async fn fetch(
     work.doing("fetching what the packages need").await?;
     let mut env = network_env(work, &work.job.distro);
     env.extend(setup.env.clone());
+    env.extend(host_network(work, fetcher).await?);
     env.insert(FETCH_ONLY.to_owned(), "yes".to_owned());
     let code = run_watched(work, fetcher, &exec(&setup.install.whole(), env), None).await?;
     match code {
         0 => {}
         EXIT_NETWORK => {
-            return Err(JobError::Transient("test: the package mirror or the network failed".to_owned()));
+            let by_way_of = work.shared.images.container_network().by_way_of();
+            return Err(JobError::Transient(format!("test: the package mirror or the network failed{by_way_of}")));
         }
         code => return judge(work, fetcher, setup, "install", code).await,
     }
@@ -270,6 +272,9 @@ async fn run_script(
     let mut env = setup.env.clone();
     // The packages' own scripts find what they find at the user's.
     env.retain(|name, _| phase == "test" || !name.starts_with("FARM_"));
+    if phase == "test" && setup.network {
+        env.extend(host_network(work, container).await?);
+    }
     run_watched(work, container, &exec(script, env), None).await
 }
 

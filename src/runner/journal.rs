@@ -19,6 +19,7 @@ use crate::artifact::{Finding, Severity};
 use crate::engine::{OutputSink, OutputStream};
 use crate::event::Tail;
 use crate::hint::Missing;
+use crate::network::Hidden;
 use crate::packaging::StepKind;
 use crate::types::{Progress, printable};
 
@@ -87,6 +88,7 @@ pub(crate) struct Journal {
     printed: bool,
     findings: Vec<Finding>,
     warnings: Vec<Finding>,
+    hidden: Hidden,
 }
 
 impl Journal {
@@ -106,7 +108,13 @@ impl Journal {
             printed: false,
             findings: Vec::new(),
             warnings: Vec::new(),
+            hidden: Hidden::default(),
         })
+    }
+
+    /// What of the output of processes nobody is to read.
+    pub(crate) fn hide(&mut self, hidden: &Hidden) {
+        self.hidden = hidden.clone();
     }
 
     pub(crate) fn heartbeat(&self) -> Arc<Heartbeat> {
@@ -265,7 +273,8 @@ impl Journal {
     /// Where the output of one process goes. With a token, its phase markers are followed.
     pub(crate) fn sink(&mut self, token: Option<&str>) -> JobSink<'_> {
         let scanner = || token.map(PhaseScanner::new);
-        JobSink { stdout: scanner(), stderr: scanner(), phases: 0, journal: self }
+        let held = Default::default();
+        JobSink { stdout: scanner(), stderr: scanner(), held, phases: 0, journal: self }
     }
 
     /// Hears of downloads for this job; what comes too often is dropped.
@@ -322,6 +331,8 @@ pub(crate) struct JobSink<'a> {
     journal: &'a mut Journal,
     stdout: Option<PhaseScanner>,
     stderr: Option<PhaseScanner>,
+    /// What of each output may yet be something to hide.
+    held: [Vec<u8>; 2],
     /// How many were announced.
     phases: usize,
 }
@@ -329,6 +340,11 @@ pub(crate) struct JobSink<'a> {
 impl JobSink<'_> {
     /// Hands on what a scanner held back: the process has ended.
     pub(crate) async fn finish(mut self) -> io::Result<()> {
+        for stream in [OutputStream::Stdout, OutputStream::Stderr] {
+            let held = &mut self.held[usize::from(stream == OutputStream::Stderr)];
+            let rest = self.journal.hidden.rest(held);
+            self.shown(stream, rest.into()).await?;
+        }
         for scanner in [self.stdout.take(), self.stderr.take()] {
             let held = scanner.map(|mut scanner| scanner.finish()).unwrap_or_default();
             if !held.is_empty() {
@@ -342,6 +358,17 @@ impl JobSink<'_> {
 #[async_trait]
 impl OutputSink for JobSink<'_> {
     async fn write(&mut self, stream: OutputStream, chunk: Bytes) -> io::Result<()> {
+        let held = &mut self.held[usize::from(stream == OutputStream::Stderr)];
+        let chunk = self.journal.hidden.pass(held, chunk);
+        self.shown(stream, chunk).await
+    }
+}
+
+impl JobSink<'_> {
+    async fn shown(&mut self, stream: OutputStream, chunk: Bytes) -> io::Result<()> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
         let scanner = match stream {
             OutputStream::Stdout => &mut self.stdout,
             OutputStream::Stderr => &mut self.stderr,

@@ -209,6 +209,7 @@ impl Bench {
             run: run.clone(),
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             network: Network::Default,
+            host: Default::default(),
         };
         let sources = Sources {
             cache: self.folder.path().join("cache"),

@@ -133,6 +133,7 @@ fn images(engine: &Arc<dyn Engine>, mirrors: &BTreeMap<String, Mirror>, base: Ba
         run: format!("test-{}", std::process::id()),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::Default,
+        host: Default::default(),
     };
     Images::new(engine.clone(), options)
 }

@@ -73,6 +73,7 @@ fn images(bench: &Bench) -> Images {
         run: bench.run.clone(),
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         network: Network::None,
+        host: Default::default(),
     };
     Images::new(Arc::clone(&bench.engine), options)
 }

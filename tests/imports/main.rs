@@ -76,7 +76,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("capability", &["types"]),
     ("stream", &[]),
     ("formats", &["types", "stream", "capability"]),
-    ("fetch", &["types"]),
+    ("fetch", &["network", "types"]),
+    ("network", &["types"]),
     ("hint", &["types"]),
 ];
 

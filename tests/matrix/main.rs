@@ -30,6 +30,8 @@ mod own;
 mod packages;
 mod podman;
 mod printed;
+#[cfg(target_os = "linux")]
+mod proxy;
 mod repositories;
 mod secrets;
 mod set;

@@ -9,7 +9,7 @@ use futures_util::future;
 
 use super::check::{A_MOMENT, A_WHILE, Check, Severity, within};
 use crate::archive::mirror::{self, Origin};
-use crate::cli::config::Config;
+use crate::cli::config::{Config, variables};
 use crate::cli::context;
 use crate::distro::{Catalogue, Distro};
 use crate::fetch;
@@ -49,7 +49,7 @@ pub(super) async fn checks(flags: &[(String, String)], config: &Config) -> (Vec<
         let broken = Check::new("mirror", Severity::Warning, "not known: a definition in distros/ is not valid");
         return (vec![broken.mend("`farm distros` shows the place")], clock(Utc::now(), &[]));
     };
-    let variables = context::mirrors_of(&context::variables());
+    let variables = context::mirrors_of(&variables());
     let places = places(&catalogue, flags, &variables, config);
     let client = fetch::client(|builder| builder.connect_timeout(A_MOMENT).timeout(A_WHILE));
     let asked = places.iter().map(|place| async {

@@ -89,6 +89,10 @@ impl Engine for Native {
         &self.shared.endpoint
     }
 
+    fn shares_network(&self) -> bool {
+        true
+    }
+
     async fn ping(&self) -> Result<EngineInfo, EngineError> {
         Ok(self.info.clone())
     }

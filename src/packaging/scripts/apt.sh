@@ -31,6 +31,8 @@ Acquire::https::Timeout "60";
 Dpkg::Use-Pty "0";
 Dpkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; };
 END
+    # apt reads the variables of proxies, and of certificates only the system's.
+    [ ! -s "${SSL_CERT_FILE:-}" ] || echo "Acquire::https::CaInfo \"$SSL_CERT_FILE\";" >>"$apt_home/apt.conf"
     if [ "$farm_tolerate_expired" = yes ]; then
         echo 'Acquire::Check-Valid-Until "false";' >>"$apt_home/apt.conf"
     fi

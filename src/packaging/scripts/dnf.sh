@@ -4,11 +4,14 @@
 dnf_begin() {
     umask 022
     export LC_ALL=C
+    # Of certificates they read only the system's.
+    dnf_authorities=
+    [ ! -s "${SSL_CERT_FILE:-}" ] || dnf_authorities=--setopt=sslcacert=$SSL_CERT_FILE
     if ! command -v dnf >/dev/null; then
         # Minimal images have a smaller relative that can fetch the real one.
         for small in microdnf tdnf yum; do
             command -v "$small" >/dev/null || continue
-            "$small" -y install dnf || { echo "farm: $small cannot install dnf" >&2; exit 12; }
+            "$small" -y ${dnf_authorities:+"$dnf_authorities"} install dnf || { echo "farm: $small cannot install dnf" >&2; exit 12; }
             break
         done
     fi
@@ -22,6 +25,7 @@ dnf_begin() {
     # The plugin would keep every package once more, in a repository of its own that no key is known for.
     *) dnf_options="$dnf_options --disableplugin=local" ;;
     esac
+    [ -z "$dnf_authorities" ] || dnf_options="$dnf_options $dnf_authorities"
     for repository in $farm_repositories; do dnf_options="$dnf_options --enablerepo=$repository"; done
     # Those that a recipe turns on come after the others, whose priority is 99.
     for repository in $farm_recipe_repositories; do

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::SourceError;
 use super::View;
+use crate::network::HostNetwork;
 use crate::types::{printable, redacted_text};
 
 /// What is kept of what git says on failure.
@@ -161,6 +162,9 @@ fn arguments(
         if name.starts_with("GIT_") && name != "GIT_EXEC_PATH" && !stays {
             command.env_remove(name.as_ref());
         }
+    }
+    if configuration == Configuration::User {
+        command.envs(HostNetwork::here().of_configuration());
     }
     if configuration == Configuration::Own {
         command

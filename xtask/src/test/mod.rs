@@ -14,7 +14,7 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 14] = [
     "lintian",
     "rpm",
     "rpmlint",
@@ -27,6 +27,8 @@ const TOOLS: [&str; 12] = [
     "xz-utils",
     "uidmap",
     "busybox-static",
+    "iproute2",
+    "openssl",
 ];
 
 /// How many of the slowest tests the summary names.

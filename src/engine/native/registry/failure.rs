@@ -6,6 +6,7 @@ use std::io;
 use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 
+use crate::fetch::by_proxy;
 use crate::types::printable;
 
 /// More than any registry has to say; the rest is not read.
@@ -30,7 +31,7 @@ pub(super) fn of_transport(error: &reqwest::Error) -> String {
         return format!("no such host {host}: {root}");
     }
     if causes.iter().any(|cause| cause.to_string().contains("tunnel error")) {
-        return format!("proxyconnect: the proxy gives no connection to {host}: {root}");
+        return format!("proxyconnect: the proxy gives no connection to {host}: {root}{}", by_proxy(error.url()));
     }
     let kind = match io.map(io::Error::kind) {
         _ if error.is_redirect() => return format!("{host} leads to where farm does not follow: {root}"),
@@ -43,7 +44,7 @@ pub(super) fn of_transport(error: &reqwest::Error) -> String {
         _ => root,
     };
     match error.is_connect() {
-        true => format!("no connection to {host}: {kind}"),
+        true => format!("no connection to {host}: {kind}{}", by_proxy(error.url())),
         false => format!("the connection to {host} broke: {kind}"),
     }
 }
