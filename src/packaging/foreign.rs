@@ -213,6 +213,10 @@ fn searches(name: &str, constraint: Option<Constraint>) -> Vec<Search> {
         capability(known.kind, &known.name, constraint);
         return searches;
     }
+    // A capability of a kind that no file of Debian's tells of.
+    if name.contains(['(', '%']) {
+        return searches;
+    }
     let mut packages: Vec<String> = Vec::new();
     if let Some(stem) = name.strip_suffix("-devel").or_else(|| name.strip_suffix("-static")) {
         let lower = stem.to_ascii_lowercase();

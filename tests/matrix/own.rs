@@ -114,8 +114,8 @@ fn a_project_with_packaging_of_its_own_is_its_own_source() {
     test.write("farm.toml", &RECIPE.replace("define", "distribution-suffix = true\ndefine"));
     test.run(&["plan", "--matrix"]).exits(0).says("1.4-2~deb12").says("1.4-2~deb13").says("1.4-3");
 
-    let run = test.run(&["plan", "-t", "rpm-generic", "--explain"]).exits(0);
-    run.says("packaging/signpost.spec:11").says("elfutils");
+    let run = test.run(&["requires", "-t", "rpm-generic"]).exits(0);
+    run.says("packaging/signpost.spec:12").says("elfutils");
     test.run(&["build", "-t", "rpm-generic"]).exits(0).says("signpost-1.4-3.noarch.rpm");
     if let Some(run) = tool("rpm", &["-qlp", &rpm(&test, ".src.rpm")]) {
         assert_eq!(run.exits(0).stdout, "signpost.spec\nsignpost.txt\nv1.4.tar.xz\n");
@@ -158,8 +158,8 @@ fn what_packaging_of_the_project_says_is_compared_before_a_build() {
     test.write("packaging/signpost.spec", &SPEC.replace("gcc-c++", "gcc-c++, nowhere-devel >= 2"));
     let run = test.run(&["build", "-t", "rpm-generic"]).exits(3);
     run.says("no Debian package is known for `nowhere-devel >= 2`")
-        .says("line 9 of packaging/signpost.spec requires it");
-    run.says("stand-ins = { \"nowhere-devel\" = \"PACKAGE\" }");
+        .says("line 9 of packaging/signpost.spec requires it")
+        .says("stand-ins = { \"nowhere-devel\" = \"PACKAGE\" }");
     test.write("farm.toml", &RECIPE.replace("define", "stand-ins = { \"nowhere-devel\" = \"\" }\ndefine"));
     test.run(&["plan", "-t", "rpm-generic"]).exits(0);
 }
