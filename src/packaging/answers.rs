@@ -253,7 +253,7 @@ impl Writer<'_> {
         for (required, stand_in) in foreign::stand_ins(recipe, distro) {
             let (becomes, found, unknown) = match stand_in {
                 StandIn::Known(known) => (known, None, false),
-                StandIn::Asked(wish) => match foreign::answer(&wish, self.answers) {
+                StandIn::Asked(wish) => match self.answers.get(&foreign::key(&wish)) {
                     Some(answer) => (vec![answer.relation.clone()], Some(answer.clone()), false),
                     None => (Vec::new(), None, true),
                 },

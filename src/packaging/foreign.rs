@@ -11,7 +11,6 @@
 
 use std::sync::LazyLock;
 
-use super::answers::{Answer, Answers};
 use super::{BUILD_ROOT, GuestFile, relation};
 use crate::capability::{Capability, CapabilityKind, Constraint};
 use crate::distro::Distro;
@@ -142,11 +141,6 @@ pub(super) fn stand_ins<'a>(recipe: &'a Recipe, distro: &Distro) -> Vec<(&'a Own
         return Vec::new();
     }
     recipe.packaging.required.iter().map(|required| (required, stand_in(recipe, required))).collect()
-}
-
-/// The archive's answer to a wish, if it has one.
-pub(super) fn answer<'a>(wish: &SpecWish, answers: &'a Answers) -> Option<&'a Answer> {
-    answers.get(&key(wish))
 }
 
 /// What an archive's answer to a wish goes by.
