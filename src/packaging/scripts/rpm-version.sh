@@ -31,7 +31,7 @@ if [ -n "$replace$suffix" ]; then
         new=$(farm_spec '%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}' "$@") || new=
         echo "farm: ${spec##*/} says $version, the packages have ${new:-$replace}"
         # Changelogs name no distribution.
-        entered=$(farm_spec '%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}' "$@" --define 'dist %{nil}') || entered=$new
+        entered=$(farm_spec '%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}' "$@" -D 'dist %{nil}') || entered=$new
         mv "$spec.before" "$spec"
         before=$(farm_spec '[%{CHANGELOGTIME}\n]' "$@" | sed -n 1p)
         [ "$when" -ge "${before:-0}" ] || when=$before
