@@ -69,6 +69,24 @@ impl ArchiveIndex {
         choose(capability, candidates, self)
     }
 
+    /// The package of a name, in a version that fits; none where there is no such package. Blocks.
+    ///
+    /// # Errors
+    /// An index that cannot be read.
+    pub(crate) fn choose_named(
+        &self,
+        name: &str,
+        constraint: Option<&Constraint>,
+    ) -> Result<Option<Choice>, ArchiveError> {
+        let Some(package) = self.package(name)? else { return Ok(None) };
+        let is_fit = constraint.is_none_or(|constraint| fits(&package.version, constraint));
+        let candidate = Candidate { package: package.clone(), paths: Vec::new() };
+        Ok(Some(match is_fit {
+            true => Choice::Package(chosen(&package, &candidate, constraint)),
+            false => Choice::Unfit(vec![candidate]),
+        }))
+    }
+
     /// Whether CMake finds what these candidates have without being told where it is.
     fn is_found(&self, capability: &Capability, candidate: &Candidate) -> bool {
         capability.kind != CapabilityKind::Cmake

@@ -9,6 +9,7 @@
 //! | `deb822` | paragraphs of control files, read and written | deb822(5), Policy 5.1 |
 //! | `relation` | relations of packages: of recipes, in either format's syntax; `relation::field`: of control files | deb-control(5), Policy 7, rpm's dependency syntax |
 //! | `version` | the order of versions and what is one | deb-version(7), rpm-version(7) |
+//! | `spec` | tags and build requirements of a .spec, as far as they follow from its text | rpm's spec file format |
 //! | `rpm` | lead, signature and header of an .rpm | RPM's format, versions 3 and 4 |
 //! | `cpio` | the payload of an .rpm, read and written | cpio's "newc", and rpm's form of it for large files |
 //! | `compression` | how either is compressed, within bounds | deb(5), rpm's payloads |
@@ -26,4 +27,5 @@ pub(crate) mod folders;
 pub(crate) mod openpgp;
 pub(crate) mod relation;
 pub(crate) mod rpm;
+pub(crate) mod spec;
 pub(crate) mod version;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::foreign::{self, StandIn};
 use super::managers::{manager, takes_names_only};
 use super::relation::{self, Alternative};
 use super::target_recipe::TargetRecipe;
@@ -138,6 +139,18 @@ pub fn answered(recipe: &Arc<Recipe>, distro: &Distro, answers: &Answers) -> Ans
             changed.push((key, new));
         }
     }
+    let own = writer.spec(recipe, distro);
+    if !own.is_empty() {
+        let (_, of_build) =
+            lists(recipe, distro).into_iter().map(|(key, list, _)| (key, list)).next().unwrap_or_default();
+        if !changed.iter().any(|(key, _): &(String, Vec<String>)| key == "build.requires") {
+            changed.push(("build.requires".to_owned(), of_build.to_vec()));
+        }
+        for (_, list) in changed.iter_mut().filter(|(key, _)| key == "build.requires") {
+            list.extend(own.iter().filter(|relation| !of_build.contains(relation)).cloned());
+            list.dedup();
+        }
+    }
     let Writer { replaced, mut stand_ins, .. } = writer;
     stand_ins.sort();
     stand_ins.dedup();
@@ -231,6 +244,27 @@ impl Writer<'_> {
             _ if speech.format == Format::Rpm => vec![format!("({})", texts.join(" or "))],
             _ => vec![texts.join(" | ")],
         }
+    }
+
+    /// What stands in for the requirements of a project's own .spec, as Debian relations.
+    fn spec(&mut self, recipe: &Recipe, distro: &Distro) -> Vec<String> {
+        let mut relations: Vec<String> = Vec::new();
+        let spec = recipe.packaging.spec.as_deref().unwrap_or_default();
+        for (required, stand_in) in foreign::stand_ins(recipe, distro) {
+            let (becomes, found, unknown) = match stand_in {
+                StandIn::Known(known) => (known, None, false),
+                StandIn::Asked(wish) => match self.answers.get(&foreign::key(&wish)) {
+                    Some(answer) => (vec![answer.relation.clone()], Some(answer.clone()), false),
+                    None => (Vec::new(), None, true),
+                },
+            };
+            relations.extend(becomes.iter().cloned());
+            let key = format!("{spec}:{}", required.line);
+            self.replaced.push(Replaced { key, wanted: required.text.clone(), becomes, found, unknown });
+        }
+        relations.sort();
+        relations.dedup();
+        relations
     }
 
     fn note(&mut self, key: &str, wanted: &str, becomes: Vec<String>, found: Option<&Answer>) {

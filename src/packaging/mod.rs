@@ -13,6 +13,7 @@ mod check;
 mod contract;
 mod copyright;
 mod deb;
+mod foreign;
 mod maintainer;
 mod managers;
 mod members;
@@ -47,6 +48,7 @@ use model::{
     source_folder, source_top,
 };
 
+pub(crate) use foreign::{Search, SpecWish, key as wish_key, spec_macros, wishes};
 pub(crate) use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub(crate) use managers::takes_names_only;
 pub(crate) use members::{FormerLinks, former_links, with_former_links};

@@ -14,8 +14,8 @@ use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
-    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, own, relation, script_variables,
-    scriptlets, source_top, staged, style, unpack,
+    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, foreign, own, relation,
+    script_variables, scriptlets, source_top, staged, style, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -47,7 +47,11 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             env.extend(script_variables(recipe, distro));
             let name = path.rsplit('/').next().unwrap_or(path);
             let sources = SourceLayout::Originals { folder: format!("{TOP}/SOURCES"), tree: own::spec_tree(recipe) };
-            (sources, own::files(recipe), name.to_owned(), Vec::new())
+            let mut files = own::files(recipe);
+            if distro.is_foreign() {
+                files.extend(foreign::files());
+            }
+            (sources, files, name.to_owned(), Vec::new())
         }
         None => {
             // With the epoch in the environment, changelog days, which have no time, do not round it.
@@ -114,6 +118,9 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     if (own.is_some() && distro.is_foreign()) || recipe.environment.as_ref().is_some_and(is_taken) {
         script.push_str(" --nodeps");
     }
+    if own.is_some() && distro.is_foreign() {
+        script.push_str(&format!(" --load {BUILD_ROOT}/{}", foreign::MACROS_FILE));
+    }
     let defines = defines(recipe, distro);
     if !defines.iter().any(|(name, _)| name == "_smp_mflags") {
         script.push_str(" \\\n    --define \"_smp_mflags -j${RPM_BUILD_NCPUS:-1}\"");
@@ -154,7 +161,11 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
         defines.push(("_binary_payload", "w6.gzdio".to_owned()));
         defines.push(("_source_payload", "w6.gzdio".to_owned()));
         // Debian's rpm has no policy of its own for what is installed.
-        defines.push(("__os_install_post", "bash %{_rpmconfigdir}/brp-compress".to_owned()));
+        let modules = match recipe.packaging.spec {
+            Some(_) => format!("; sh {BUILD_ROOT}/{} %{{buildroot}}", foreign::BYTECOMPILE_FILE),
+            None => String::new(),
+        };
+        defines.push(("__os_install_post", format!("bash %{{_rpmconfigdir}}/brp-compress{modules}")));
         defines.push(("_debugsource_packages", "1".to_owned()));
         // Hardening as the distributions have it; both hash styles, so that the oldest loaders can read the result.
         defines.push(("optflags", "-O2 -g -fstack-protector-strong -Wp,-D_FORTIFY_SOURCE=2".to_owned()));

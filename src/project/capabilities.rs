@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Project, ProjectError, Unread};
+use super::{Project, ProjectError, Unread, wishes};
 use crate::archive::{ArchiveError, Archives, Candidate, Choice};
 use crate::capability::Capability;
 use crate::distro::Distro;
 use crate::matrix;
-use crate::packaging::{self, Answer, Answers, Question};
+use crate::packaging::{self, Answer, Answers, Question, SpecWish};
 use crate::plan::TargetInputs;
 use crate::recipe::{Problem, RecipeError, RecipeId, Repository};
 use crate::repositories::{self, RepositoryError};
@@ -37,7 +37,12 @@ struct ArchiveQuestions {
     /// Of the recipe: asked where the archive has no answer.
     repositories: Vec<Repository>,
     capabilities: BTreeMap<String, Capability>,
+    /// What a project's own .spec requires, by what the answers go by.
+    wishes: BTreeMap<String, SpecWish>,
 }
+
+/// A target, and what its project's own .spec requires.
+pub(super) type Wished<'a> = (&'a TargetInputs, Vec<SpecWish>);
 
 /// A target, and what is asked for it.
 type Asked<'a> = (&'a TargetInputs, Arc<[Question]>);
@@ -52,18 +57,28 @@ pub(super) async fn answers(
     archives: &Archives,
 ) -> Result<Answered, ProjectError> {
     let asked = questions(targets);
+    let wished = wishes(targets);
     let mut places: BTreeMap<String, ArchiveQuestions> = BTreeMap::new();
-    for (inputs, questions) in &asked {
+    let mut place = |inputs: &TargetInputs, add: &dyn Fn(&mut ArchiveQuestions)| {
         let TargetInputs { target, distro, .. } = inputs;
         let new = || ArchiveQuestions {
             distro: Arc::clone(distro),
             arch: target.arch,
             repositories: inputs.recipe.repositories.clone(),
             capabilities: BTreeMap::new(),
+            wishes: BTreeMap::new(),
         };
-        let place = places.entry(inputs.place()).or_insert_with(new);
-        let named = questions.iter().map(|question| (question.capability.to_string(), question.capability.clone()));
-        place.capabilities.extend(named);
+        add(places.entry(inputs.place()).or_insert_with(new));
+    };
+    for (inputs, questions) in &asked {
+        place(inputs, &|place| {
+            let named = questions.iter().map(|question| (question.capability.to_string(), question.capability.clone()));
+            place.capabilities.extend(named);
+        });
+    }
+    for (inputs, wishes) in &wished {
+        let named = |wish: &SpecWish| (packaging::wish_key(wish), wish.clone());
+        place(inputs, &|place| place.wishes.extend(wishes.iter().map(named)));
     }
     let read = futures_util::future::join_all(places.iter().map(|(name, place)| ask(name, place, archives))).await;
     let mut choices: BTreeMap<&str, BTreeMap<String, Choice>> = BTreeMap::new();
@@ -75,12 +90,14 @@ pub(super) async fn answers(
                 notes.extend(warnings);
             }
             Err(source) => {
-                let capabilities = place.capabilities.keys().cloned().collect();
+                let wished = place.wishes.values().map(|wish| wish.text.clone());
+                let capabilities = place.capabilities.keys().cloned().chain(wished).collect();
                 unread.push(Unread { place: short(name).to_owned(), capabilities, source });
             }
         }
     }
-    let errors = problems(project, &asked, &choices);
+    let mut errors = problems(project, &asked, &choices);
+    errors.extend(wishes::problems(project, &wished, &choices));
     if !errors.is_empty() {
         return Err(ProjectError::Recipes(errors));
     }
@@ -122,6 +139,12 @@ fn questions(targets: &[TargetInputs]) -> Vec<Asked<'_>> {
     asked
 }
 
+/// The targets whose own .spec requires something that is looked for.
+fn wishes(targets: &[TargetInputs]) -> Vec<Wished<'_>> {
+    let each = targets.iter().map(|inputs| (inputs, packaging::wishes(&inputs.recipe, &inputs.distro)));
+    each.filter(|(_, wishes)| !wishes.is_empty()).collect()
+}
+
 /// What an archive chooses for capabilities, and warnings about it.
 type Chosen = (BTreeMap<String, Choice>, Vec<String>);
 
@@ -133,12 +156,13 @@ async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Resul
     let index = archives.index(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
     let warnings = warnings.into_inner().unwrap_or_default();
     let warnings = warnings.into_iter().map(|warning| format!("{}: {}", short(name), printable(&warning))).collect();
-    let capabilities = place.capabilities.clone();
+    let (capabilities, wishes) = (place.capabilities.clone(), place.wishes.clone());
     let index = Arc::new(index);
     let own = Arc::clone(&index);
     let chosen = tokio::task::spawn_blocking(move || {
-        let each = capabilities.into_iter();
-        each.map(|(text, capability)| Ok((text, own.choose(&capability)?))).collect::<Result<_, ArchiveError>>()
+        let each = capabilities.into_iter().map(|(text, capability)| Ok((text, own.choose(&capability)?)));
+        let wished = wishes.into_iter().map(|(key, wish)| Ok((key, wishes::choose(&own, &wish)?)));
+        each.chain(wished).collect::<Result<_, ArchiveError>>()
     });
     let mut chosen: BTreeMap<String, Choice> = match chosen.await {
         Ok(chosen) => chosen?,
@@ -304,7 +328,7 @@ fn listed(names: &[&str]) -> String {
     }
 }
 
-fn shown(candidates: &[Candidate]) -> String {
+pub(super) fn shown(candidates: &[Candidate]) -> String {
     let mut shown: Vec<String> = candidates.iter().take(NAMED).map(Candidate::to_string).collect();
     if candidates.len() > NAMED {
         shown.push(format!("{} more", candidates.len() - NAMED));

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Project, ProjectError};
 use crate::matrix::{self, Target};
+use crate::packaging;
 use crate::recipe::{RecipeError, RecipeIds, SharedRecipe};
 use crate::source::{self, MetadataError};
 
@@ -19,8 +20,9 @@ pub(super) struct Recipes<'a> {
     /// Whether versions are those of the trees as they are now.
     snapshot: bool,
     ids: RecipeIds,
-    /// By the numbers of the file in the set and of the merged recipe in the file.
-    known: HashMap<(usize, usize), Result<SharedRecipe, RecipeError>>,
+    /// By the numbers of the file in the set and of the merged recipe in the file; what a .spec says depends on the
+    /// distribution, too.
+    known: HashMap<(usize, usize, Option<String>), Result<SharedRecipe, RecipeError>>,
 }
 
 impl<'a> Recipes<'a> {
@@ -44,13 +46,15 @@ impl<'a> Recipes<'a> {
             Ok(merged) => merged,
             Err(error) => return Ok(Err(error)),
         };
-        let key = (number, merged.number());
+        let distro = self.project.catalogue().get(&target.distro).filter(|_| merged.packaging().spec.is_some());
+        let macros = distro.map(|distro| packaging::spec_macros(distro)).unwrap_or_default();
+        let key = (number, merged.number(), distro.map(|distro| distro.id.clone()));
         if let Some(known) = self.known.get(&key) {
             return Ok(known.clone());
         }
         // No token to cancel with: git ends when the command that waits for it does.
         let cancel = CancellationToken::new();
-        let recipe = match source::metadata(self.cache, &file.path, &merged, self.snapshot, &cancel).await {
+        let recipe = match source::metadata(self.cache, &file.path, &merged, (self.snapshot, &macros), &cancel).await {
             Ok(metadata) => Ok(self.ids.share(merged.complete(metadata))),
             Err(MetadataError::Problem(problem)) => {
                 Err(RecipeError::Invalid { path: file.path.clone(), text: file.text.clone(), problems: vec![problem] })

@@ -22,6 +22,7 @@ mod plan;
 mod run;
 mod select;
 mod set;
+mod wishes;
 
 pub use error::{Circle, Link, ProjectError, Unread};
 pub use fetch::Fetched;

@@ -312,6 +312,12 @@ impl RecipeFile {
         None
     }
 
+    /// Where a target's recipe has the value of a key.
+    pub(crate) fn place_of_key(&self, selection: &Selection, key: &str) -> Option<Range<usize>> {
+        let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
+        overrides.chain([&self.parsed.base]).find_map(|table| path_of(table, key)).map(|entry| entry.node.span.clone())
+    }
+
     /// The overrides that apply, in the order in which they are merged: by weight, then as they stand in the file.
     fn matching(&self, selection: &Selection) -> Vec<usize> {
         let mut matching: Vec<(u32, usize)> = self

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{FromProject, OwnVersion, Packaging, Patch, Recipe, Source};
+use super::{FromProject, OwnRequirement, OwnVersion, Packaging, Patch, Recipe, Source};
 
 /// A recipe for one target as far as its file says. A file gives the same one to all targets that the same overrides match.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +30,8 @@ pub(crate) struct ProjectMetadata {
     pub(crate) series: Vec<Vec<Patch>>,
     /// See [`super::Packaging::version`].
     pub(crate) packaged: Option<OwnVersion>,
+    /// See [`super::Packaging::required`].
+    pub(crate) required: Vec<OwnRequirement>,
     /// See [`super::Packaging::replaces_version`].
     pub(crate) replaces_packaged: bool,
 }
@@ -88,12 +90,14 @@ impl MergedRecipe {
 
     /// The recipe with what its project says.
     pub(crate) fn complete(&self, metadata: ProjectMetadata) -> Recipe {
-        let ProjectMetadata { version, changelog, date, fallback_date, series, packaged, replaces_packaged } = metadata;
+        let ProjectMetadata { version, changelog, date, fallback_date, series, packaged, required, replaces_packaged } =
+            metadata;
         let mut recipe = self.draft.clone();
         let package = &mut recipe.package;
         (package.version, package.changelog) = (version, changelog);
         (package.date, package.fallback_date) = (date, fallback_date);
         recipe.packaging.version = packaged;
+        recipe.packaging.required = required;
         recipe.packaging.replaces_version = replaces_packaged;
         for (source, patches) in recipe.sources.iter_mut().zip(series) {
             source.patches.splice(0..0, patches);

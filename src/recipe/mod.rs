@@ -47,9 +47,9 @@ pub(crate) use merged::ProjectMetadata;
 pub(crate) use model::SystemUser;
 pub(crate) use model::{
     Alternative, AlternativeLink, Attributes, Build, Dockerfile, Ecosystem, Environment, EnvironmentOrigin,
-    MaintainerScripts, MatrixSpec, MultiArch, Origin, OwnVersion, Package, PackageArch, Packaging, PackagingTools,
-    Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, SourcePlace, Strip, SubPackage, System, Test,
-    Waiver,
+    MaintainerScripts, MatrixSpec, MultiArch, Origin, OwnRequirement, OwnVersion, Package, PackageArch, Packaging,
+    PackagingTools, Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, SourcePlace, Strip, SubPackage,
+    System, Test, Waiver,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;

@@ -416,6 +416,13 @@ pub(crate) struct Packaging {
     pub(crate) distribution_suffix: Option<bool>,
     /// The version that it says of the packages, as far as that is known before it is built.
     pub(crate) version: Option<OwnVersion>,
+    /// Debian packages by the names that the .spec's requirements have, for builds on a Debian base.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) stand_ins: BTreeMap<String, String>,
+    /// What the .spec requires to be built, as far as it is read; for builds on a Debian base. What becomes of it is in
+    /// `[build] requires`.
+    #[serde(skip)]
+    pub(crate) required: Vec<OwnRequirement>,
     /// Whether the recipe's version stands in its place, as that of a tree between two releases does.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) replaces_version: bool,
@@ -428,6 +435,17 @@ pub(crate) struct OwnVersion {
     pub(crate) written: String,
     /// The part of it that is the project's: `2.10`.
     pub(crate) upstream: String,
+}
+
+/// Something that the project's own .spec requires to be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnRequirement {
+    /// Of the .spec, from 1.
+    pub(crate) line: usize,
+    /// `pkgconfig(zlib) >= 1.2`
+    pub(crate) text: String,
+    /// Whether it is surely required, and surely this.
+    pub(crate) is_certain: bool,
 }
 
 /// `[test]`: runs as root in a fresh container in which the built packages are installed.

@@ -415,6 +415,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
                 "Shell that runs in the source tree before its packaging is read; what it leaves is the source.",
             ),
             ("define", TextMap, "Macros for the .spec, as after rpmbuild --define."),
+            ("stand-ins", TextMap, "Debian packages for what the .spec requires, where it is built on a Debian base."),
             ("distribution-suffix", Boolean, "Whether the distribution's tag is put behind the packaging's version."),
         ],
         required: &[],

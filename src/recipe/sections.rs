@@ -162,12 +162,13 @@ fn read_packaging(section: &Section<'_>) -> Packaging {
         }
     };
     beside(&["prepare", "distribution-suffix"], &["debian", "spec"]);
-    beside(&["define"], &["spec"]);
+    beside(&["define", "stand-ins"], &["spec"]);
     Packaging {
         debian: file("debian"),
         spec: file("spec"),
         prepare: section.script("prepare"),
         define: section.string_map("define", values::macro_name),
+        stand_ins: section.string_map("stand-ins", values::required_name),
         distribution_suffix: section.boolean("distribution-suffix"),
         ..Packaging::default()
     }

@@ -538,6 +538,14 @@ pub(crate) fn file_name(value: &str) -> Check {
 }
 
 /// What rpmbuild takes as the name of a macro, from rpm 4.11 on, less those on which farm's own work rests.
+/// A name as a .spec requires it, without a version: `zlib-devel`, `pkgconfig(zlib)`.
+pub(crate) fn required_name(value: &str) -> Check {
+    if value.is_empty() || value.contains(char::is_whitespace) {
+        return Err(Complaint::new("is no name of a requirement", "as it stands in the .spec, without its version"));
+    }
+    Ok(())
+}
+
 pub(crate) fn macro_name(value: &str) -> Check {
     let message = "is no name of a macro";
     if identifier(value).is_err() {

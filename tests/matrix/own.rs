@@ -36,6 +36,11 @@ License: MIT
 Source0: https://example.org/v%{version}.tar.xz
 Source1: signpost.txt
 BuildArch: noarch
+BuildRequires: systemd-rpm-macros, gcc-c++
+BuildRequires: pkgconfig >= 0.2
+%if 0%{?fedora} && 0%{!?suse_version:1}
+BuildRequires: /usr/bin/eu-strip
+%endif
 %description
 Points the way.
 %prep
@@ -45,9 +50,18 @@ sed 's/@direction@/%{direction}/' signpost.in >signpost
 %install
 install -D signpost %{buildroot}/usr/bin/signpost
 install -D -m 644 %{SOURCE1} %{buildroot}/usr/share/signpost/signpost.txt
+install -d %{buildroot}%{_unitdir}
+printf '[Service]\\nType=oneshot\\nExecStart=/usr/bin/signpost\\n' >%{buildroot}%{_unitdir}/signpost.service
+%post
+%systemd_post signpost.service
+%preun
+%systemd_preun signpost.service
+%postun
+%systemd_postun signpost.service
 %files
 /usr/bin/signpost
 /usr/share/signpost
+%{_unitdir}/signpost.service
 %changelog
 * Fri Jan 02 2026 Ada Lovelace <ada@example.org> - 1.4-3
 - First.
@@ -100,6 +114,8 @@ fn a_project_with_packaging_of_its_own_is_its_own_source() {
     test.write("farm.toml", &RECIPE.replace("define", "distribution-suffix = true\ndefine"));
     test.run(&["plan", "--matrix"]).exits(0).says("1.4-2~deb12").says("1.4-2~deb13").says("1.4-3");
 
+    let run = test.run(&["requires", "-t", "rpm-generic"]).exits(0);
+    run.says("packaging/signpost.spec:12").says("elfutils");
     test.run(&["build", "-t", "rpm-generic"]).exits(0).says("signpost-1.4-3.noarch.rpm");
     if let Some(run) = tool("rpm", &["-qlp", &rpm(&test, ".src.rpm")]) {
         assert_eq!(run.exits(0).stdout, "signpost.spec\nsignpost.txt\nv1.4.tar.xz\n");
@@ -138,4 +154,12 @@ fn what_packaging_of_the_project_says_is_compared_before_a_build() {
     test.write("packaging/signpost.spec", &SPEC.replace("Source1:", "Source2: manual.pdf\nSource1:"));
     let run = test.run(&["build", "-t", "rpm-generic"]).exits(10);
     run.says("signpost.spec wants manual.pdf, and no source of the recipe has this name");
+    // What it requires, and no Debian package is known for.
+    test.write("packaging/signpost.spec", &SPEC.replace("gcc-c++", "gcc-c++, nowhere-devel >= 2"));
+    let run = test.run(&["build", "-t", "rpm-generic"]).exits(3);
+    run.says("no Debian package is known for `nowhere-devel >= 2`")
+        .says("line 9 of packaging/signpost.spec requires it")
+        .says("stand-ins = { \"nowhere-devel\" = \"PACKAGE\" }");
+    test.write("farm.toml", &RECIPE.replace("define", "stand-ins = { \"nowhere-devel\" = \"\" }\ndefine"));
+    test.run(&["plan", "-t", "rpm-generic"]).exits(0);
 }

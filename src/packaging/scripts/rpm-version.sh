@@ -30,10 +30,12 @@ if [ -n "$replace$suffix" ]; then
         mv "$spec.farm" "$spec"
         new=$(farm_spec '%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}' "$@") || new=
         echo "farm: ${spec##*/} says $version, the packages have ${new:-$replace}"
+        # Changelogs name no distribution.
+        entered=$(farm_spec '%|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}' "$@" -D 'dist %{nil}') || entered=$new
         mv "$spec.before" "$spec"
         before=$(farm_spec '[%{CHANGELOGTIME}\n]' "$@" | sed -n 1p)
         [ "$when" -ge "${before:-0}" ] || when=$before
-        farm_edit "* $(LC_ALL=C date -u -d "@$when" '+%a %b %d %Y') $who - $new
+        farm_edit "* $(LC_ALL=C date -u -d "@$when" '+%a %b %d %Y') $who - $entered
 - $what"
         mv "$spec.farm" "$spec"
     fi

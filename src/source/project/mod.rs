@@ -8,6 +8,7 @@ mod changelog;
 mod date;
 mod files;
 mod packaged;
+mod pyproject;
 mod version;
 
 use std::fs::{self, File};
@@ -21,9 +22,10 @@ use tokio_util::sync::CancellationToken;
 use super::git::{self, Checkout, Depth, Repository, View};
 use super::tree::EARLIEST;
 use super::{SourceError, series, walk};
+use crate::formats::spec::{Absent, Macros, Spec};
 use crate::recipe::{
-    MergedRecipe, MetadataOrigin, Origin, OwnVersion, Patch, Problem, ProjectMetadata, Source, VersionFrom,
-    version_reason,
+    MergedRecipe, MetadataOrigin, Origin, OwnRequirement, OwnVersion, Patch, Problem, ProjectMetadata, Source,
+    VersionFrom, version_reason,
 };
 use crate::types::printable;
 
@@ -51,16 +53,18 @@ pub(crate) enum MetadataError {
 /// All that a recipe leaves to its project; with `snapshot`, the version and date are those of the tree as it is now,
 /// whatever the recipe says. A recipe of downloads alone has no such tree.
 ///
-/// `cache` is that of [`super::Sources`]; `file` is where the recipe was read.
+/// `cache` is that of [`super::Sources`]; `file` is where the recipe was read; `macros` are those of the target's
+/// distribution.
 pub(crate) async fn metadata(
     cache: &Path,
     file: &Path,
     recipe: &MergedRecipe,
-    snapshot: bool,
+    (snapshot, macros): (bool, &Macros),
     cancel: &CancellationToken,
 ) -> Result<ProjectMetadata, MetadataError> {
     let mut found = ProjectMetadata { date: recipe.date(), series: series_of(recipe)?, ..ProjectMetadata::default() };
-    let packaged = packaged(cache, recipe, snapshot, cancel).await?;
+    let (packaged, requires) = packaged(cache, recipe, (snapshot, macros), cancel).await?;
+    found.required = requires;
     let written = recipe.version().or(packaged.as_ref().map(|packaged| packaged.upstream.as_str()));
     match written {
         Some(version) if !recipe.open().asks_project() && !snapshot => found.version = version.to_owned(),
@@ -86,14 +90,16 @@ pub(crate) async fn metadata(
 }
 
 /// What the project's own packaging for the target says of the version; none where that is not known before it is built.
-/// Of a commit that is not here, it is fetched only when somebody has to say it.
+/// With it, what a .spec requires to be built, where its macros are all known. Of a commit that is not here, it is fetched
+/// only when somebody has to say it.
 async fn packaged(
     cache: &Path,
     recipe: &MergedRecipe,
-    snapshot: bool,
+    (snapshot, macros): (bool, &Macros),
     cancel: &CancellationToken,
-) -> Result<Option<Packaged>, MetadataError> {
-    let Some(own) = &recipe.open().own else { return Ok(None) };
+) -> Result<(Option<Packaged>, Vec<OwnRequirement>), MetadataError> {
+    let Some(own) = &recipe.open().own else { return Ok((None, Vec::new())) };
+    let asks_requirements = matches!(macros.absent, Absent::AllBut(_));
     let is_asked = own.version.is_none();
     let is_patched = recipe.sources().iter().any(|source| !source.patches.is_empty());
     let may_change = recipe.packaging().prepare.is_some() || is_patched || !recipe.open().series.is_empty();
@@ -108,7 +114,7 @@ async fn packaged(
                 read(recipe.root(), path)?
             }
             Origin::Text { file, text, .. } if file == name => Some(text.clone()),
-            Origin::Git { url, commit, .. } if is_asked || snapshot => {
+            Origin::Git { url, commit, .. } if is_asked || snapshot || asks_requirements => {
                 let place = (url.secret(), commit.as_str());
                 let (repository, lock) = git::fetch(cache, recipe.root(), place, Depth::Commit, cancel).await?;
                 Project::Commit(repository, commit.clone(), lock).file(name, cancel).await?
@@ -131,20 +137,33 @@ async fn packaged(
         let help = (!elsewhere.is_empty()).then(|| format!("there is {}", printable(&elsewhere.join(", "))));
         return Err(problem(&own.span, "the sources have no such packaging", label, help.as_deref()));
     }
+    let mut required = Vec::new();
     let read = match &content {
         None => Err(format!("no source with `path` or `git` has {file}")),
         Some(content) if own.file.ends_with("/changelog") => {
             packaged::of_changelog(content).map_err(|reason| format!("{file}: {reason}"))
         }
         Some(content) => {
-            packaged::of_spec(content, &recipe.packaging().define).map_err(|reason| format!("{file}: {reason}"))
+            let mut macros = macros.clone();
+            macros.defined.extend(recipe.packaging().define.clone());
+            let spec = Spec::read(content, &macros);
+            if asks_requirements {
+                let file = match spec.pyproject {
+                    Some(_) => Project::of(cache, recipe, false, cancel).await?.file("pyproject.toml", cancel).await?,
+                    None => None,
+                };
+                required = packaged::required(&spec, file.as_deref());
+            }
+            packaged::of_spec(&spec).map_err(|reason| format!("{file}: {reason}"))
         }
     };
     match read {
         // What a script or a patch may change is known as far as it fits.
-        Ok(packaged) if may_change && recipe.version().is_some_and(|version| !fits(version, &packaged)) => Ok(None),
-        Ok(packaged) => Ok(Some(packaged)),
-        Err(_) if !is_asked => Ok(None),
+        Ok(packaged) if may_change && recipe.version().is_some_and(|version| !fits(version, &packaged)) => {
+            Ok((None, required))
+        }
+        Ok(packaged) => Ok((Some(packaged), required)),
+        Err(_) if !is_asked => Ok((None, required)),
         Err(reason) => {
             let help = "it is read and not run: write version = \"…\" in [package], or the macros of a .spec in \
                         [packaging] define";

@@ -1,16 +1,12 @@
 //! The version that a project's own packaging says: the top entry of a debian/changelog, or the tags of a .spec. Read, never
-//! run: what a .spec computes by a command, in Lua or under a condition is not known.
+//! run: what a .spec computes by a command, in Lua or under a condition that is not known is not known.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::formats::spec::{NotKnown, Required, Spec};
 use crate::formats::version;
+use crate::recipe::OwnRequirement;
 use crate::types::Format;
-
-/// The tags that are read.
-const TAGS: [&str; 4] = ["name", "version", "release", "epoch"];
-/// Macros that one text is expanded through, those within macros included: no honest .spec comes near it.
-const MOST_MACROS: usize = 1_000;
 
 /// A version as packages have it, and the part of it that is the project's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,27 +30,48 @@ pub(super) fn of_changelog(content: &str) -> Result<Packaged, String> {
     Ok(Packaged { whole: version.to_owned(), upstream: version::upstream(version).to_owned() })
 }
 
-/// Of a .spec, with macros from outside.
+/// Of a .spec.
 ///
 /// # Errors
 /// What is wrong with it, as a fragment of a sentence.
-pub(super) fn of_spec(content: &str, defined: &BTreeMap<String, String>) -> Result<Packaged, String> {
-    let Preamble { tags, macros } = Preamble::read(content, defined);
-    let tag = |name: &str| match tags.get(name) {
+pub(super) fn of_spec(spec: &Spec) -> Result<Packaged, String> {
+    let tag = |name: &str| match spec.tag(name) {
         None => Ok(None),
-        Some(None) => Err(format!("its {name} stands under a condition")),
-        Some(Some(text)) => expand(text, &macros, 0, &mut { MOST_MACROS })
-            .map(Some)
-            .map_err(|unknown| format!("its {name} is computed: `{unknown}`")),
+        Some(Ok(text)) => Ok(Some(text.clone())),
+        Some(Err(NotKnown::Condition)) => Err(format!("its {name} stands under a condition")),
+        Some(Err(NotKnown::Undefined(text) | NotKnown::Computed(text))) => {
+            Err(format!("its {name} is computed: `{text}`"))
+        }
     };
     let upstream = tag("version")?.ok_or("it has no Version")?;
+    if version::check(Format::Rpm, &upstream).is_err() || upstream.contains(['-', ':']) {
+        return Err(format!("its version, `{}`, is none to rpm", crate::types::printable(&upstream)));
+    }
     let release = tag("release").ok().flatten();
-    let epoch = tag("epoch").ok().flatten().map(|epoch| format!("{epoch}:"));
-    let whole = match release {
-        Some(release) => format!("{}{upstream}-{release}", epoch.unwrap_or_default()),
-        None => upstream.clone(),
+    // An epoch that is there and not known leaves out the rest of it.
+    let whole = match (release, tag("epoch")) {
+        (Some(release), Ok(epoch)) => {
+            format!("{}{upstream}-{release}", epoch.map(|epoch| format!("{epoch}:")).unwrap_or_default())
+        }
+        _ => upstream.clone(),
     };
     Ok(Packaged { whole, upstream })
+}
+
+/// What a .spec requires to be built, with what its pyproject.toml asks for where it leaves that to the file.
+pub(super) fn required(spec: &Spec, pyproject: Option<&str>) -> Vec<OwnRequirement> {
+    let own = |one: &Required| OwnRequirement { line: one.line, text: one.text.clone(), is_certain: one.is_certain };
+    let mut required: Vec<OwnRequirement> = spec.requires.iter().map(own).collect();
+    if let Some((line, words)) = &spec.pyproject {
+        required.extend(
+            super::pyproject::required(pyproject, words).into_iter().map(|(text, is_certain)| OwnRequirement {
+                line: *line,
+                text,
+                is_certain,
+            }),
+        );
+    }
+    required
 }
 
 /// Where else a project has its packaging, when it has none of this name: a few of the places that are usual.
@@ -84,104 +101,13 @@ pub(super) fn elsewhere(project: &Path, file: &str) -> Vec<String> {
     found
 }
 
-/// What stands before the first section of a .spec.
-struct Preamble<'a> {
-    /// By their names in lower-case letters; none for what stands under a condition.
-    tags: BTreeMap<&'static str, Option<&'a str>>,
-    /// None for what is not known.
-    macros: BTreeMap<&'a str, Option<&'a str>>,
-}
-
-impl<'a> Preamble<'a> {
-    fn read(content: &'a str, defined: &'a BTreeMap<String, String>) -> Preamble<'a> {
-        const SECTIONS: [&str; 4] = ["%description", "%package", "%prep", "%build"];
-        let mut preamble = Preamble { tags: BTreeMap::new(), macros: BTreeMap::new() };
-        preamble.macros.extend(defined.iter().map(|(name, body)| (name.as_str(), Some(body.as_str()))));
-        let mut depth = 0_usize;
-        for line in content.lines().map(str::trim) {
-            if SECTIONS.iter().any(|section| line.starts_with(section)) {
-                break;
-            }
-            let word = line.split_whitespace().next().unwrap_or_default();
-            match word {
-                "%if" | "%ifarch" | "%ifnarch" | "%ifos" | "%ifnos" => depth += 1,
-                "%endif" => depth = depth.saturating_sub(1),
-                "%global" | "%define" | "%undefine" => {
-                    let rest = line[word.len()..].trim_start();
-                    let (name, body) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-                    let name = name.split('(').next().unwrap_or(name);
-                    let known = depth == 0 && word != "%undefine" && !body.ends_with('\\');
-                    preamble.macros.insert(name, known.then_some(body.trim()));
-                }
-                _ => {
-                    let Some((name, value)) = line.split_once(':') else { continue };
-                    let Some(tag) = TAGS.into_iter().find(|tag| name.trim().eq_ignore_ascii_case(tag)) else {
-                        continue;
-                    };
-                    let known = (depth == 0 && !preamble.tags.contains_key(tag)).then_some(value.trim());
-                    preamble.tags.insert(tag, known);
-                    if tag != "epoch" {
-                        preamble.macros.insert(tag, known);
-                    }
-                }
-            }
-        }
-        preamble
-    }
-}
-
-/// A text with its macros in place; `%{?dist}` stays when nobody has defined it. `left` is how many macros may still follow.
-///
-/// # Errors
-/// The macro that is not known.
-fn expand(text: &str, macros: &BTreeMap<&str, Option<&str>>, depth: usize, left: &mut usize) -> Result<String, String> {
-    const DEEPEST: usize = 16;
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('%') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix('%') {
-            out.push('%');
-            rest = after;
-            continue;
-        }
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (written, name) = match rest.strip_prefix('{') {
-            Some(inside) => {
-                let end = inside.find('}').ok_or_else(|| format!("%{rest}"))?;
-                (&rest[..end + 2], &inside[..end])
-            }
-            None => {
-                let begin = rest.len() - rest.trim_start_matches('?').len();
-                let end = rest[begin..].find(|c| !is_word(c)).map_or(rest.len(), |end| begin + end);
-                (&rest[..end], &rest[..end])
-            }
-        };
-        rest = &rest[written.len()..];
-        let unknown = || format!("%{written}");
-        let name = name.strip_prefix('?').unwrap_or(name);
-        if name.is_empty() || !name.chars().all(is_word) || depth > DEEPEST || *left == 0 {
-            return Err(unknown());
-        }
-        *left -= 1;
-        match macros.get(name) {
-            Some(Some(body)) => out.push_str(&expand(body, macros, depth + 1, left)?),
-            None if name == "dist" => out.push_str("%{?dist}"),
-            None if name == "nil" => {}
-            // A distribution may have it, also where it is wanted only if there.
-            None | Some(None) => return Err(unknown()),
-        }
-    }
-    out.push_str(rest);
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::process::Command;
 
     use super::*;
+    use crate::formats::spec::{Absent, Macros};
     use crate::types::testing::have;
 
     fn changelog(version: &str) -> String {
@@ -219,7 +145,8 @@ mod tests {
         let text = format!("Name: a\nSummary: a\nLicense: MIT\n{lines}\n%description\nVersion: 9\n%files\n");
         let defined: BTreeMap<String, String> =
             defined.iter().map(|(name, body)| ((*name).to_owned(), (*body).to_owned())).collect();
-        let found = of_spec(&text, &defined);
+        let macros = Macros { defined: defined.clone(), absent: Absent::These(vec!["fedora".to_owned()]) };
+        let found = of_spec(&Spec::read(&text, &macros));
         let (whole, upstream) = match (found, expected) {
             (Ok(found), Ok(expected)) => {
                 assert_eq!((found.whole.as_str(), found.upstream.as_str()), expected, "{lines}");
@@ -254,19 +181,53 @@ mod tests {
         spec("Version: 1.2\nRelease: 1%{?dist}", &[("dist", ".own")], Ok(("1.2-1.own", "1.2")));
         spec("Version: 1.2\nRelease: %autorelease", &[], Ok(("1.2", "1.2")));
         spec("Release: 1", &[], Err("it has no Version"));
-        spec("Version: %(date +%%Y)\nRelease: 1", &[], Err("its version is computed: `%`"));
-        spec("Version: %{!?x:1}\nRelease: 1", &[], Err("its version is computed: `%{!?x:1}`"));
+        spec("Version: %(date +%%Y)\nRelease: 1", &[], Err("its version is computed: `%(date +%%Y)`"));
         spec("Version: 1%{?extra}\nRelease: 1", &[], Err("its version is computed: `%{?extra}`"));
         spec(
-            "%if 1\nVersion: 1\n%else\nVersion: 2\n%endif\nRelease: 1",
+            "%global commit %(git describe)\nVersion: 1%{commit}\nRelease: 1",
+            &[],
+            Err("its version is computed: `%(git describe)`"),
+        );
+        spec("%if 1\nVersion: 1\n%else\nVersion: 2\n%endif\nRelease: 1", &[], Ok(("1-1", "1")));
+        spec("%if 0%{?fedora}\nVersion: 1\n%else\nVersion: 2\n%endif\nRelease: 1", &[], Ok(("2-1", "2")));
+        spec(
+            "%if 0%{?rhel}\nVersion: 1\n%else\nVersion: 2\n%endif\nRelease: 1",
             &[],
             Err("its version stands under a condition"),
         );
-        spec("%if 0\n%global up 1\n%endif\nVersion: %up\nRelease: 1", &[], Err("its version is computed: `%up`"));
+        spec(
+            "%if 0%{?rhel}\n%global up 1\n%endif\nVersion: %up\nRelease: 1",
+            &[],
+            Err("its version is computed: `%up`"),
+        );
+        spec(
+            "%bcond_with pre\nVersion: 1%{?with_pre:~rc1}\nRelease: %{!?with_pre:2}%{?with_pre:1}",
+            &[],
+            Ok(("1-2", "1")),
+        );
+        spec(
+            "%bcond_with pre\nVersion: 1%{?with_pre:~rc1}\nRelease: %{!?with_pre:2}%{?with_pre:1}",
+            &[("_with_pre", "1")],
+            Ok(("1~rc1-1", "1~rc1")),
+        );
+        spec(
+            "%global major 1\n%define minor 2\n%global major_minor %{major}.%{minor}\nVersion: %{major_minor}.3\nRelease: 1",
+            &[],
+            Ok(("1.2.3-1", "1.2.3")),
+        );
+        spec(
+            "%{!?snap:%global snap 7}\nVersion: 1.%{snap}\nRelease: 1",
+            &[],
+            Err("its version is computed: `%{snap}`"),
+        );
+        spec("Version: 1\nRelease: 1%{?fedora:.f}%{?dist}\nEpoch: %[1 + 1]", &[], Ok(("2:1-1%{?dist}", "1")));
+        spec("Version: v1.0-rc1\nRelease: 1", &[], Err("its version, `v1.0-rc1`, is none to rpm"));
         spec("%global up %up\nVersion: %up\nRelease: 1", &[], Err("its version is computed: `%up`"));
         // Ten macros of ten each: more than anybody waits for.
-        let grown: String = (1..10).map(|n| format!("%global m{n} {}\n", format!("%m{}", n - 1).repeat(10))).collect();
-        let text = format!("%global m0 %nil\n{grown}Version: 1%m9\nRelease: 1");
+        let grown: String = (1..10).map(|n| format!("%define m{n} {}\n", format!("%m{}", n - 1).repeat(10))).collect();
+        let text = format!("%define m0 %nil\n{grown}Version: 1%m9\nRelease: 1");
         spec(&text, &[], Err("its version is computed: `%m0`"));
+        let text = text.replace("%nil", &"x".repeat(99)).replace("%define", "%global");
+        spec(&text, &[], Err("its version is computed: `%m2`"));
     }
 }

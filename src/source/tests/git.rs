@@ -164,7 +164,8 @@ pub(super) fn recipe_at(root: &Path, lines: &str, source: &str) -> MergedRecipe 
 pub(super) async fn settled(place: &Scratch, recipe: &MergedRecipe, snapshot: bool) -> Result<Recipe, MetadataError> {
     let file = place.root().join("farm.toml");
     let cache = place.temp.path().join("cache");
-    Ok(recipe.complete(metadata(&cache, &file, recipe, snapshot, &CancellationToken::new()).await?))
+    Ok(recipe
+        .complete(metadata(&cache, &file, recipe, (snapshot, &Default::default()), &CancellationToken::new()).await?))
 }
 
 async fn version(place: &Scratch, lines: &str, snapshot: bool) -> String {
