@@ -168,35 +168,47 @@ fn warnings(reports: &[JobReport], style: &Style) -> String {
     text + &waived(reports, style)
 }
 
+/// What a recipe waives of one rule, with one reason.
+struct Waived<'a> {
+    finding: &'a Finding,
+    reason: &'a str,
+    /// On which targets.
+    of: Vec<&'a JobReport>,
+    count: usize,
+}
+
 /// What recipes waive, a line for each rule and reason: the findings themselves stand in the logs.
 fn waived(reports: &[JobReport], style: &Style) -> String {
-    let mut lines: Vec<((&str, &str, &str), Vec<&JobReport>, usize)> = Vec::new();
+    let mut all: Vec<Waived<'_>> = Vec::new();
     for report in reports {
         for finding in &report.warnings {
             let Some(reason) = finding.waived.as_deref() else { continue };
-            let key = (&*report.target.recipe, &*finding.rule, reason);
-            match lines.iter_mut().find(|(known, ..)| *known == key) {
-                Some((_, of, found)) => {
-                    *found += 1;
-                    if of.last().is_some_and(|last| last.target != report.target) {
-                        of.push(report);
+            let alike = |one: &&mut Waived<'_>| {
+                let same = (&one.finding.rule, one.reason) == (&finding.rule, reason);
+                same && one.of[0].target.recipe == report.target.recipe
+            };
+            match all.iter_mut().find(alike) {
+                Some(one) => {
+                    one.count += 1;
+                    if one.of.last().is_some_and(|last| last.target != report.target) {
+                        one.of.push(report);
                     }
                 }
-                None => lines.push((key, vec![report], 1)),
+                None => all.push(Waived { finding, reason, of: vec![report], count: 1 }),
             }
         }
     }
-    let line = |((_, rule, reason), of, found): ((&str, &str, &str), Vec<&JobReport>, usize)| {
-        let others = match of.len() {
+    let line = |one: Waived<'_>| {
+        let others = match one.of.len() {
             1 => String::new(),
             n => format!(" and {}", count(n - 1, "other target", "other targets")),
         };
-        let found = count(found, "finding", "findings");
-        let sentence = format!("{}{others}: {found} of {rule}: {reason}", of[0].target);
+        let found = count(one.count, "finding", "findings");
+        let sentence = format!("{}{others}: {found} of {}: {}", one.of[0].target, one.finding.rule, one.reason);
         let wrapped = style.wrap(&printable(&sentence), "         ");
         format!("{}  {}\n", style.paint(Tone::Quiet, "waived:"), wrapped.trim_start())
     };
-    lines.into_iter().map(line).collect()
+    all.into_iter().map(line).collect()
 }
 
 /// A failure as a page that a tired person can act on: of the first report, and the names of those that failed alike.
