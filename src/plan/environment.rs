@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{TargetInputs, date, key};
+use super::key;
+use super::model::{TargetInputs, date};
 use crate::distro::Distro;
 use crate::image::DockerfileImage;
 use crate::packaging::{self, Answered, TargetRecipe};

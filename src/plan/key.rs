@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::{Change, Job, Key, Reason};
+use super::model::{Change, Job, Key, Reason};
 use crate::recipe::Recipe;
 
 /// Inputs made by farm from others. When one of those has changed too, they say nothing of their own: alone, they mean

@@ -4,8 +4,9 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::distro::Catalogue;
+use crate::distro::{Catalogue, Distro};
 use crate::matrix;
+use crate::packaging::FormerLinks;
 use crate::recipe::{ProjectMetadata, Recipe, RecipeFile, RecipeIds, SharedRecipe};
 use crate::types::Arch;
 

@@ -14,6 +14,7 @@ mod document;
 mod environment;
 mod extends;
 mod file;
+mod installed;
 mod keys;
 mod lists;
 mod matrices;
@@ -40,16 +41,16 @@ mod waivers;
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub use file::RecipeFile;
+#[cfg(test)]
+pub(crate) use installed::SystemUser;
+pub(crate) use installed::{Alternative, AlternativeLink, Attributes, Service, System};
 pub(crate) use keys::Schema;
 pub use merged::MergedRecipe;
 pub(crate) use merged::ProjectMetadata;
-#[cfg(test)]
-pub(crate) use model::SystemUser;
 pub(crate) use model::{
-    Alternative, AlternativeLink, Attributes, Build, Dockerfile, Ecosystem, Environment, EnvironmentOrigin,
-    MaintainerScripts, MatrixSpec, MultiArch, Origin, OwnRequirement, OwnVersion, Package, PackageArch, Packaging,
-    PackagingTools, Patch, PrivateLibraries, RecipeLimits, Relations, Service, Source, SourcePlace, Strip, SubPackage,
-    System, Test, Waiver,
+    Build, Dockerfile, Ecosystem, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec, MultiArch, Origin,
+    OwnRequirement, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, PrivateLibraries, RecipeLimits,
+    Relations, Source, SourcePlace, Strip, SubPackage, Test, Waiver,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;

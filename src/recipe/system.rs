@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::document::{Table, Value};
+use super::installed::{Alternative, AlternativeLink, Attributes, Service, System, SystemUser};
 use super::keys::{self, Schema};
-use super::model::{Alternative, AlternativeLink, Attributes, MaintainerScripts, Service, System, SystemUser};
+use super::model::MaintainerScripts;
 use super::reader::Section;
 use super::values::{self, Check, Complaint};
 use crate::types::Format;

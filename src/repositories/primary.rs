@@ -199,6 +199,7 @@ fn is_inner(href: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._+~^/@=,:%".contains(c);
     !href.is_empty()
         && !href.starts_with('/')
+        && !href.ends_with('/')
         && !href.contains("://")
         && href.chars().all(plain)
         && href.split('/').all(|part| part != "..")
