@@ -1,6 +1,6 @@
 //! How this host reaches others: through which proxies, and which certificate authorities beside public ones it trusts.
 //! Read once from the environment and the configuration. farm's own clients take it from here (`fetch::client`), and
-//! containers that have a network are given what of it they can use ([`ContainerNetwork`]), as long as they need it.
+//! containers that have a network are given what of it they can use (`ContainerNetwork`), as long as they need it.
 //!
 //! Nothing of it is an input of a key, and none of it goes into images, packages, logs or records.
 
@@ -89,7 +89,7 @@ impl HostNetwork {
         (HostNetwork { http, https, no_proxy, added, replaced }, notes)
     }
 
-    /// What this process was told by [`HostNetwork::use_here`]; else nothing.
+    /// What this process was told by `HostNetwork::use_here`; else nothing.
     pub fn here() -> Arc<HostNetwork> {
         HERE.get().cloned().unwrap_or_default()
     }

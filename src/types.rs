@@ -100,8 +100,16 @@ pub enum Arch {
     Arm64,
     /// 32-bit ARM with hardware floating point: RPM's `armv7hl`.
     Armhf,
+    /// 32-bit ARM without floating point in hardware: RPM's `armv5tel`.
+    Armel,
     /// 32-bit x86: RPM's `i686`.
     I386,
+    /// 64-bit LoongArch: RPM's `loongarch64`.
+    Loong64,
+    /// 64-bit MIPS, little-endian: RPM's `mips64el`.
+    Mips64el,
+    /// 32-bit MIPS, little-endian: RPM's `mipsel`.
+    Mipsel,
     /// 64-bit POWER, little-endian: RPM's `ppc64le`.
     Ppc64el,
     /// 64-bit RISC-V: RPM's `riscv64`.
@@ -112,8 +120,20 @@ pub enum Arch {
 
 impl Arch {
     /// Every architecture that packages are built for.
-    pub const ALL: [Arch; 7] =
-        [Arch::Amd64, Arch::Arm64, Arch::Armhf, Arch::I386, Arch::Ppc64el, Arch::Riscv64, Arch::S390x];
+    pub const ALL: [Arch; 11] = [
+        Arch::Amd64,
+        Arch::Arm64,
+        // What OCI calls `arm` is the first of two.
+        Arch::Armhf,
+        Arch::Armel,
+        Arch::I386,
+        Arch::Loong64,
+        Arch::Mips64el,
+        Arch::Mipsel,
+        Arch::Ppc64el,
+        Arch::Riscv64,
+        Arch::S390x,
+    ];
 
     /// The architecture that farm itself runs on, if it is one that packages are built for.
     pub fn host() -> Option<Arch> {
@@ -126,6 +146,10 @@ impl Arch {
             Arch::Amd64 => "amd64",
             Arch::Arm64 => "arm64",
             Arch::Armhf => "armhf",
+            Arch::Armel => "armel",
+            Arch::Loong64 => "loong64",
+            Arch::Mips64el => "mips64el",
+            Arch::Mipsel => "mipsel",
             Arch::I386 => "i386",
             Arch::Ppc64el => "ppc64el",
             Arch::Riscv64 => "riscv64",
@@ -139,6 +163,10 @@ impl Arch {
             Arch::Amd64 => "x86_64",
             Arch::Arm64 => "aarch64",
             Arch::Armhf => "armv7hl",
+            Arch::Armel => "armv5tel",
+            Arch::Loong64 => "loongarch64",
+            Arch::Mips64el => "mips64el",
+            Arch::Mipsel => "mipsel",
             Arch::I386 => "i686",
             Arch::Ppc64el => "ppc64le",
             Arch::Riscv64 => "riscv64",
@@ -152,11 +180,27 @@ impl Arch {
             Arch::Amd64 => ("amd64", None),
             Arch::Arm64 => ("arm64", Some("v8")),
             Arch::Armhf => ("arm", Some("v7")),
+            Arch::Armel => ("arm", Some("v5")),
+            Arch::Loong64 => ("loong64", None),
+            Arch::Mips64el => ("mips64le", None),
+            Arch::Mipsel => ("mipsle", None),
             Arch::I386 => ("386", None),
             Arch::Ppc64el => ("ppc64le", None),
             Arch::Riscv64 => ("riscv64", None),
             Arch::S390x => ("s390x", None),
         }
+    }
+
+    /// Whether an image that says of itself that it is for these is one for this. What says nothing of ARM's variant is
+    /// for ARMv7; of others the variant is no other architecture.
+    pub(crate) fn has_images_for(self, architecture: &str, variant: Option<&str>) -> bool {
+        let variant = variant.filter(|variant| !variant.is_empty());
+        let fits = match self {
+            Arch::Armhf => variant.is_none_or(|variant| variant == "v7"),
+            Arch::Armel => variant == Some("v5"),
+            _ => true,
+        };
+        fits && architecture.parse::<Arch>().is_ok_and(|arch| arch.oci().0 == self.oci().0)
     }
 
     /// The name used in target ids: the one that users of the package format expect.
@@ -190,7 +234,7 @@ impl TryFrom<String> for Arch {
 
 /// A name that is no architecture in any of the three vocabularies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown architecture `{0}` (known: amd64, arm64, armhf, i386, ppc64el, riscv64, s390x, or their RPM names)")]
+#[error("unknown architecture `{0}` (known: {known}, or their RPM names)", known = Arch::ALL.map(Arch::deb).join(", "))]
 pub struct UnknownArch(pub String);
 
 impl FromStr for Arch {
@@ -347,7 +391,8 @@ mod tests {
         for arch in Arch::ALL {
             assert_eq!(arch.deb().parse(), Ok(arch));
             assert_eq!(arch.rpm().parse(), Ok(arch));
-            assert_eq!(arch.oci().0.parse(), Ok(arch));
+            let of_oci = if arch == Arch::Armel { Arch::Armhf } else { arch };
+            assert_eq!(arch.oci().0.parse(), Ok(of_oci), "`arm` alone is ARMv7");
         }
         assert!("vax".parse::<Arch>().is_err());
     }

@@ -24,6 +24,9 @@ pub(crate) struct Arguments {
     /// Colour in what farm prints; auto follows the terminal, NO_COLOR and CLICOLOR_FORCE
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
     pub color: ColorChoice,
+    /// Run as if farm had been started in this folder: paths, farm.toml and dist/ are there
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub directory: Option<PathBuf>,
     /// Say on stderr what farm does: requests, images, indexes; -vv for more. FARM_LOG chooses by module
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
@@ -106,6 +109,9 @@ pub(crate) struct SelectionArgs {
     /// Only targets that match: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`; can be repeated
     #[arg(short, long = "target", value_name = "PATTERN")]
     pub targets: Vec<String>,
+    /// Without the targets that match, whatever else says that they are meant; can be repeated
+    #[arg(long = "exclude", value_name = "PATTERN")]
+    pub excluded: Vec<String>,
     /// Only targets of this package format; can be repeated
     #[arg(long = "format", value_name = "FORMAT", value_parser = format_parser())]
     pub formats: Vec<Format>,
@@ -125,6 +131,7 @@ impl SelectionArgs {
             matrix: self.matrix.clone(),
             distros: self.distros.clone(),
             targets: self.targets.clone(),
+            excluded: self.excluded.clone(),
             formats: self.formats.clone(),
             arches: self.arches.clone(),
         }

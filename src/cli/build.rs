@@ -24,7 +24,8 @@ use crate::runner::Request;
 use crate::store::Store;
 use crate::types::{printable, redacted_text};
 
-pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Failure> {
+/// `directory`: where farm was sent to by `-C`.
+pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let places: Vec<Place> = project.recipes().iter().map(Place::of).collect();
@@ -66,8 +67,9 @@ pub(crate) async fn run(args: &BuildArgs, color: ColorChoice) -> Result<Exit, Fa
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
     let terminal = Terminal::new(args.progress, color, &as_typed());
-    let same = args.clone();
-    let mut sinks = terminal.sinks(args.output.clone(), Box::new(move |target| again(&same, &places, target)));
+    let (same, directory) = (args.clone(), directory.map(Path::to_owned));
+    let mut sinks = terminal
+        .sinks(args.output.clone(), Box::new(move |target| again(&same, directory.as_deref(), &places, target)));
     sinks.extend(files);
     let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
     let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, &terminal).await {
@@ -153,8 +155,12 @@ impl Place {
 }
 
 /// The command that builds one target of this run again, without passwords.
-fn again(args: &BuildArgs, places: &[Place], target: &Target) -> String {
-    let mut words = vec!["farm".to_owned(), "build".to_owned()];
+fn again(args: &BuildArgs, directory: Option<&Path>, places: &[Place], target: &Target) -> String {
+    let mut words = vec!["farm".to_owned()];
+    words.extend(
+        directory.into_iter().flat_map(|directory| ["-C".to_owned(), directory.to_string_lossy().into_owned()]),
+    );
+    words.push("build".to_owned());
     let parameters = &args.selection.parameters;
     if !args.selection.recipes.is_empty() {
         // The recipe of the target is enough, unless a parameter is that of another one.
@@ -221,11 +227,17 @@ mod tests {
             path: Path::new("my recipes").join(name).join("farm.toml"),
             parameters: parameters.iter().map(|name| (*name).to_owned()).collect(),
         });
-        let again = |line: &[&str]| match Arguments::try_parse_from(line).unwrap().command {
-            Command::Build(args) => again(&args, &places, &target),
+        let again = |line: &[&str]| match Arguments::try_parse_from(line).unwrap() {
+            Arguments { command: Command::Build(args), directory, .. } => {
+                again(&args, directory.as_deref(), &places, &target)
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(again(&["farm", "build", "--matrix", "-j4", "--force"]), "farm build -t jq@debian-12/amd64");
+        assert_eq!(
+            again(&["farm", "-C", "my project", "build", "--matrix"]),
+            "farm -C 'my project' build -t jq@debian-12/amd64"
+        );
         assert_eq!(
             again(&["farm", "build", "hello", "jq", "-t", "debian-*", "-o", "out", "--no-test", "--snapshot"]),
             "farm build 'my recipes/jq' -o out --snapshot --no-test -t jq@debian-12/amd64"

@@ -31,6 +31,7 @@ mod values;
 mod verify;
 
 use std::panic::PanicHookInfo;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,7 +41,7 @@ use self::args::{Arguments, Command};
 use self::exit::Exit;
 use self::failure::Failure;
 use self::output::Surroundings;
-use crate::types::redacted_text;
+use crate::types::{printable, redacted_text};
 
 /// Set by the panic hook: a panic on any thread is a bug, even when the work went on without it.
 static PANICKED: AtomicBool = AtomicBool::new(false);
@@ -71,12 +72,21 @@ fn run() -> Exit {
         }
     };
     let log = std::env::var_os(trace::VARIABLE).unwrap_or_default();
-    let result = trace::start(arguments.verbose, &log.to_string_lossy()).and_then(|()| run_command(&arguments));
+    let result = trace::start(arguments.verbose, &log.to_string_lossy())
+        .and_then(|()| enter(arguments.directory.as_deref()))
+        .and_then(|()| run_command(&arguments));
     result.unwrap_or_else(|failure| {
         let style = Surroundings::of_this_process().style(arguments.color, true);
         output::err(&failure.render(&style));
         failure.exit()
     })
+}
+
+/// Before anything is read, and while there is one thread.
+fn enter(directory: Option<&Path>) -> Result<(), Failure> {
+    let Some(directory) = directory else { return Ok(()) };
+    let cannot = |error| format!("-C {}: cannot go there: {error}", printable(&directory.display().to_string()));
+    std::env::set_current_dir(directory).map_err(|error| Failure::usage(cannot(error)))
 }
 
 fn run_command(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -95,7 +105,7 @@ fn run_command(arguments: &Arguments) -> Result<Exit, Failure> {
 async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
     let color = arguments.color;
     match &arguments.command {
-        Command::Build(args) => build::run(args, color).await,
+        Command::Build(args) => build::run(args, arguments.directory.as_deref(), color).await,
         Command::Plan(args) => plan::run(args, color).await,
         Command::Requires(args) => requires::run(args, color).await,
         Command::Fetch(args) => fetch::run(args).await,
@@ -119,7 +129,7 @@ fn on_panic(info: &PanicHookInfo<'_>) {
         "\nThis is a bug in farm: {}{place}\n\
          Please report it with the command that you ran; this is farm {}.\n\
          What dist/ held before is still there; `farm reap` removes containers that are left.\n",
-        crate::types::printable(info.payload_as_str().unwrap_or("it panicked")),
+        printable(info.payload_as_str().unwrap_or("it panicked")),
         env!("CARGO_PKG_VERSION"),
     ));
     if std::env::var_os("RUST_BACKTRACE").is_some() {

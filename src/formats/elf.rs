@@ -55,7 +55,10 @@ impl Elf {
         let (machine, is_64, is_little) = match arch {
             Arch::Amd64 => (elf::EM_X86_64, true, true),
             Arch::Arm64 => (elf::EM_AARCH64, true, true),
-            Arch::Armhf => (elf::EM_ARM, false, true),
+            Arch::Armhf | Arch::Armel => (elf::EM_ARM, false, true),
+            Arch::Loong64 => (elf::EM_LOONGARCH, true, true),
+            Arch::Mips64el => (elf::EM_MIPS, true, true),
+            Arch::Mipsel => (elf::EM_MIPS, false, true),
             Arch::I386 => (elf::EM_386, false, true),
             Arch::Ppc64el => (elf::EM_PPC64, true, true),
             Arch::Riscv64 => (elf::EM_RISCV, true, true),

@@ -31,7 +31,9 @@ fn merged_usr(arch: Arch) -> Vec<&'static str> {
         Arch::I386 => &["lib64", "libx32"],
         Arch::Ppc64el => &["lib64"],
         Arch::S390x => &["lib32"],
-        Arch::Arm64 | Arch::Armhf | Arch::Riscv64 => &[],
+        Arch::Loong64 | Arch::Mipsel => &["lib32", "lib64"],
+        Arch::Mips64el => &["lib32", "lib64", "libo32"],
+        Arch::Arm64 | Arch::Armhf | Arch::Armel | Arch::Riscv64 => &[],
     });
     links
 }

@@ -118,7 +118,7 @@ pub(crate) fn assembly_env(format: Format, arch: Arch, processes: usize) -> BTre
 }
 
 fn is_64(arch: Arch) -> bool {
-    !matches!(arch, Arch::Armhf | Arch::I386)
+    !matches!(arch, Arch::Armhf | Arch::Armel | Arch::I386 | Arch::Mipsel)
 }
 
 /// The multiarch triplet (Debian's `dpkg-architecture -q DEB_HOST_MULTIARCH`).
@@ -127,6 +127,10 @@ fn multiarch(arch: Arch) -> &'static str {
         Arch::Amd64 => "x86_64-linux-gnu",
         Arch::Arm64 => "aarch64-linux-gnu",
         Arch::Armhf => "arm-linux-gnueabihf",
+        Arch::Armel => "arm-linux-gnueabi",
+        Arch::Loong64 => "loongarch64-linux-gnu",
+        Arch::Mips64el => "mips64el-linux-gnuabi64",
+        Arch::Mipsel => "mipsel-linux-gnu",
         Arch::I386 => "i386-linux-gnu",
         Arch::Ppc64el => "powerpc64le-linux-gnu",
         Arch::Riscv64 => "riscv64-linux-gnu",

@@ -172,8 +172,9 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         if !member.system.alternatives.is_empty() {
             files.push(file(&format!("debian/{}.alternatives", member.name), alternatives(member)));
         }
-        if !member.system.former_links.is_empty() {
-            files.push(file(&format!("debian/{}.maintscript", member.name), maintscript(member.system)));
+        let maintscript = maintscript(member.system);
+        if !maintscript.is_empty() {
+            files.push(file(&format!("debian/{}.maintscript", member.name), maintscript));
         }
         files.extend(maintainer_scripts(member, &environment));
     }
@@ -462,9 +463,12 @@ fn alternatives(member: &Member<'_>) -> String {
     paragraphs.collect::<Vec<_>>().join("\n")
 }
 
-/// dh_installdeb(1): dpkg would unpack into a folder through the link that was there.
+/// dh_installdeb(1): dpkg would unpack into a folder through the link that was there, and leaves configuration files that
+/// no package has any more.
 fn maintscript(system: &System) -> String {
-    system.former_links.iter().map(|(path, target)| format!("symlink_to_dir {path} {target}\n")).collect()
+    let links = system.former_links.iter().map(|(path, target)| format!("symlink_to_dir {path} {target}\n"));
+    let files = system.former_config_files.iter().map(|path| format!("rm_conffile {path}\n"));
+    links.chain(files).collect()
 }
 
 /// What the recipe's scripts find in their environment, as a file that they read.

@@ -57,7 +57,7 @@ pub(crate) fn maintainer_scripts(package: &AssembledPackage, files: &SystemFiles
         ("postrm", postrm(package, &units)),
     ];
     for (_, parts) in scripts.iter_mut().filter(|(name, _)| *name != "prerm") {
-        parts.splice(0..0, former_links(system));
+        parts.splice(0..0, former(system));
     }
     let whole = scripts.into_iter().filter(|(_, parts): &(_, Vec<String>)| !parts.is_empty());
     whole.map(|(name, parts)| (name.to_owned(), format!("#!/bin/sh\nset -e\n\n{}", parts.concat()))).collect()
@@ -73,10 +73,12 @@ fn makes_users(system: &System) -> bool {
     !system.users.is_empty() || !system.groups.is_empty()
 }
 
-/// What puts a folder where a link was: a part of all scripts but `prerm` (dpkg-maintscript-helper(1)).
-fn former_links(system: &System) -> impl Iterator<Item = String> {
-    let helper = |(path, target)| format!("dpkg-maintscript-helper symlink_to_dir {path} {target} -- \"$@\"\n");
-    system.former_links.iter().map(helper)
+/// What puts a folder where a link was, and takes configuration files away that no package has any more: a part of all
+/// scripts but `prerm` (dpkg-maintscript-helper(1)).
+fn former(system: &System) -> impl Iterator<Item = String> {
+    let links = system.former_links.iter().map(|(path, target)| format!("symlink_to_dir {path} {target}"));
+    let files = system.former_config_files.iter().map(|path| format!("rm_conffile {path}"));
+    links.chain(files).map(|what| format!("dpkg-maintscript-helper {what} -- \"$@\"\n"))
 }
 
 /// A unit that the scripts enable or start.

@@ -103,6 +103,11 @@ pub(crate) fn former_links(recipe: &Recipe, format: Format) -> FormerLinks {
     named.filter(|(_, links)| !links.is_empty()).collect()
 }
 
+/// The configuration files of earlier versions that a recipe names.
+pub(crate) fn former_config_files(recipe: &Recipe, format: Format) -> Vec<String> {
+    members(recipe, format).into_iter().flat_map(|member| member.system.former_config_files.clone()).collect()
+}
+
 /// The RPM group that comes nearest to a Debian section. New distributions ignore groups, old ones and rpmlint ask.
 fn group(section: &str) -> &'static str {
     match section.rsplit('/').next().unwrap_or(section) {

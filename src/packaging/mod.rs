@@ -51,7 +51,7 @@ use model::{
 pub(crate) use foreign::{Search, SpecWish, key as wish_key, spec_macros, wishes};
 pub(crate) use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub(crate) use managers::takes_names_only;
-pub(crate) use members::{FormerLinks, former_links, with_former_links};
+pub(crate) use members::{FormerLinks, former_config_files, former_links, with_former_links};
 pub(crate) use model::{
     AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE,
     EXTRA_FIRST, EXTRA_LAST, EXTRA_REPOSITORY, EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES,

@@ -192,6 +192,7 @@ fn daemon() -> Recipe {
             },
         )]),
         former_links: BTreeMap::new(),
+        former_config_files: strings(&["/etc/pkg/old.conf"]),
         attributes: BTreeMap::from([("/opt/pkg/*.conf".to_owned(), for_the_daemon())]),
     };
     recipe

@@ -1,32 +1,14 @@
 //! Where a job's steps run when the recipe names an environment of its own, and who makes the packages there.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use serde::Serialize;
 
 use super::key;
-use super::model::{TargetInputs, date};
+use super::model::{JobEnvironment, TargetInputs, date};
 use crate::distro::Distro;
 use crate::image::DockerfileImage;
 use crate::packaging::{self, Answered, TargetRecipe};
 use crate::recipe::{Environment, EnvironmentOrigin, PackagingTools};
 use crate::types::{Arch, Format};
-
-/// `[environment]` for one target.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct JobEnvironment {
-    #[serde(flatten)]
-    pub(crate) origin: EnvironmentOrigin,
-    /// That of [`EnvironmentOrigin::Distro`].
-    #[serde(skip)]
-    pub(crate) distro: Option<Arc<Distro>>,
-    /// That of [`EnvironmentOrigin::Dockerfile`]: [`TargetInputs::context_digest`].
-    #[serde(skip)]
-    pub(crate) context_digest: Option<String>,
-    /// Never `Auto` where it can be known without the image.
-    pub(crate) tools: PackagingTools,
-}
 
 impl JobEnvironment {
     /// None when a target is built in its own distribution.

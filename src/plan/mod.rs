@@ -18,10 +18,9 @@ use crate::types::{Arch, Format};
 use clashes::{collisions, duplicates, end_of_life_warnings, name_clashes, own_twins, twins};
 use model::date;
 
-pub(crate) use environment::JobEnvironment;
 pub(crate) use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
 pub use model::{Change, Inputs, Job, Plan, PlanError, Reason, TargetInputs};
-pub(crate) use model::{JobLimits, Key, PlanWarning, base_id};
+pub(crate) use model::{JobEnvironment, JobLimits, Key, PlanWarning, base_id};
 pub use set::Need;
 
 /// Today in UTC, `2026-11-22`: the same day for everybody who plans.

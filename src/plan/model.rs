@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::environment::JobEnvironment;
 use super::set::{self, Need};
 use crate::distro::Distro;
 use crate::matrix::Target;
 use crate::packaging::{
     self, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TargetRecipe, TestSetup,
 };
-use crate::recipe::{Repository, RepositoryOrigin, SharedRecipe};
+use crate::recipe::{EnvironmentOrigin, PackagingTools, Repository, RepositoryOrigin, SharedRecipe};
 use crate::source;
 use crate::types::{Arch, PackageManager};
 
@@ -64,6 +63,21 @@ pub struct Job {
     pub(crate) only_needed: bool,
     /// Without the packages that it takes from others: they are known when those are done. See [`Job::with_set`].
     pub(crate) key: Key,
+}
+
+/// `[environment]` for one target.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct JobEnvironment {
+    #[serde(flatten)]
+    pub(crate) origin: EnvironmentOrigin,
+    /// That of [`EnvironmentOrigin::Distro`].
+    #[serde(skip)]
+    pub(crate) distro: Option<Arc<Distro>>,
+    /// That of [`EnvironmentOrigin::Dockerfile`]: [`TargetInputs::context_digest`].
+    #[serde(skip)]
+    pub(crate) context_digest: Option<String>,
+    /// Never `Auto` where it can be known without the image.
+    pub(crate) tools: PackagingTools,
 }
 
 /// What one job may use, from the recipe's `[limits]` and the engine's machine.

@@ -23,6 +23,8 @@ pub struct Selection {
     pub distros: Vec<String>,
     /// Patterns: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`. One of them has to match.
     pub targets: Vec<String>,
+    /// Patterns of the same kind; what one of them matches is not meant.
+    pub excluded: Vec<String>,
     /// Any of them; empty: all.
     pub formats: Vec<Format>,
     /// Any of them; empty: all.
@@ -60,7 +62,7 @@ impl Project {
     /// # Errors
     /// Patterns that are none, matrices that do not exist or are not valid, and when nothing matches.
     pub fn select(&self, selection: &Selection, arch: Arch) -> Result<Selected<'_>, ProjectError> {
-        for pattern in &selection.targets {
+        for pattern in selection.targets.iter().chain(&selection.excluded) {
             if let Err(reason) = matrix::Pattern::parse(pattern) {
                 let message = format!("`{}` is no target pattern: it {reason}", printable(pattern));
                 return Err(ProjectError::request(message, matrix::PATTERN_HELP));
@@ -73,6 +75,7 @@ impl Project {
             formats: selection.formats.clone(),
             arches: selection.arches.clone(),
         };
+        let excludes = |target: &Target| selection.excluded.iter().any(|pattern| matches(pattern, target));
         let known_somewhere = |name: &str| self.recipes().iter().any(|recipe| recipe.matrices.contains_key(name));
         let mut all = Vec::new();
         let mut chosen = Vec::new();
@@ -99,7 +102,11 @@ impl Project {
                 let expanded = expanded.map_err(|error| unknown_matrix_or(error, name, self))?;
                 targets.extend(expanded.into_iter().filter(|target| seen.insert(target.clone())));
             }
-            let matching = targets.iter().filter(|target| filter.matches(target)).cloned().collect::<Vec<_>>();
+            let matching = targets
+                .iter()
+                .filter(|target| filter.matches(target) && !excludes(target))
+                .cloned()
+                .collect::<Vec<_>>();
             let first_only = selection.matrix.is_none() && selection.targets.is_empty() && distros.is_empty();
             let taken = if first_only { matching.len().min(1) } else { matching.len() };
             left_out += matching.len() - taken;
@@ -107,18 +114,23 @@ impl Project {
             all.append(&mut targets);
         }
         // One pattern that is misspelt must not be lost among others that match.
-        for pattern in &selection.targets {
+        for pattern in selection.targets.iter().filter(|pattern| !all.iter().any(|target| matches(pattern, target))) {
             let alone = Selection { targets: vec![pattern.clone()], ..Selection::default() };
-            let filter = Filter { targets: alone.targets.clone(), ..Filter::default() };
-            if !all.iter().any(|target| filter.matches(target)) {
-                return Err(nothing_matched(if selection.targets.len() > 1 { &alone } else { selection }, &all));
-            }
+            return Err(nothing_matched(if selection.targets.len() > 1 { &alone } else { selection }, &all));
+        }
+        for pattern in selection.excluded.iter().filter(|pattern| !all.iter().any(|target| matches(pattern, target))) {
+            let alone = Selection { excluded: vec![pattern.clone()], ..Selection::default() };
+            return Err(nothing_matched(&alone, &all));
         }
         match chosen.is_empty() {
             false => Ok(Selected { project: self, arch, distros, targets: chosen, left_out }),
             true => Err(nothing_matched(selection, &all)),
         }
     }
+}
+
+fn matches(pattern: &str, target: &Target) -> bool {
+    Filter { targets: vec![pattern.to_owned()], ..Filter::default() }.matches(target)
 }
 
 /// `--matrix hello`, where `hello` is a recipe: says how to write it.
@@ -138,6 +150,7 @@ fn unknown_matrix_or(error: MatrixError, name: &str, project: &Project) -> Proje
 
 fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
     let mut wanted: Vec<String> = asked.targets.iter().map(|pattern| format!("-t {pattern}")).collect();
+    wanted.extend(asked.excluded.iter().map(|pattern| format!("--exclude {pattern}")));
     wanted.extend(asked.distros.iter().map(|distro| format!("--distro {distro}")));
     wanted.extend(asked.formats.iter().map(|format| format!("--format {format}")));
     wanted.extend(asked.arches.iter().map(|arch| format!("--arch {arch}")));
@@ -149,7 +162,8 @@ fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
     } else {
         format!("no target matches {}", wanted.join(" "))
     };
-    let near = suggestions(&asked.targets, all);
+    let patterns = if asked.targets.is_empty() { &asked.excluded } else { &asked.targets };
+    let near = suggestions(patterns, all);
     let help = if !near.is_empty() {
         Some(format!("did you mean {}?", near.join(" or ")))
     } else if !all.is_empty() {

@@ -20,6 +20,9 @@ pub(crate) struct System {
     /// Where earlier versions had links and this one has folders: what each link led to, by its path.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) former_links: BTreeMap<String, String>,
+    /// Configuration files that earlier versions had.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former_config_files: Vec<String>,
     /// What installed files have in the packages, by path or glob.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) attributes: BTreeMap<String, Attributes>,

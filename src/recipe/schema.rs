@@ -147,6 +147,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
             ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
+            ("former-config-files", Texts, "Configuration files that earlier versions had and this one has not."),
             ("attributes", Named(&ATTRIBUTES), "Modes, owners and capabilities of installed files, by path or glob."),
             ("changelog", Table(&CHANGELOG), "What the packages' changelogs say of this version."),
             (
@@ -397,6 +398,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("tmpfiles", Texts, "Lines of tmpfiles.d(5): folders that the program needs, with their owner."),
             ("alternatives", Named(&ALTERNATIVE), "Common names of which several packages may be behind."),
             ("former-links", TextMap, "Links of earlier versions where this one has folders, and where they led."),
+            ("former-config-files", Texts, "Configuration files that earlier versions had and this one has not."),
             ("attributes", Named(&ATTRIBUTES), "Modes, owners and capabilities of installed files, by path or glob."),
             ("scripts", Table(&SCRIPTS), "Shell that the package manager runs on the user's machine."),
         ],

@@ -28,6 +28,7 @@ pub(crate) fn read_system(section: &Section<'_>) -> System {
             .map(|(name, alternative)| (name.to_owned(), read_alternative(&alternative)))
             .collect(),
         former_links: read_former_links(section),
+        former_config_files: section.strings("former-config-files", values::plain_path),
         attributes: named(section, "attributes", "\"/usr/bin/greet\"", &keys::ATTRIBUTES, values::installed_path)
             .into_iter()
             .map(|(path, attributes)| (path.trim_end_matches('/').to_owned(), read_attributes(&attributes)))

@@ -18,7 +18,7 @@ use crate::types::printable;
 pub(super) async fn unsaid(work: &mut Work<'_>, results: &Results) -> Result<FormerLinks, Outcome> {
     let Some(manifest) = &results.manifest else { return Ok(FormerLinks::new()) };
     let said = packaging::former_links(&work.job.recipe, work.job.target.format);
-    check(&said, manifest)?;
+    check(&said, &packaging::former_config_files(&work.job.recipe, work.job.target.format), manifest)?;
     let expected = work.job.packaging.expected.iter();
     let tried: BTreeMap<String, String> = expected.map(|one| (one.name.clone(), one.version.clone())).collect();
     let (store, target, replaced) = (work.shared.store.clone(), work.job.target.clone(), work.former_links.clone());
@@ -43,9 +43,13 @@ pub(super) async fn unsaid(work: &mut Work<'_>, results: &Results) -> Result<For
     Ok(unsaid)
 }
 
-/// What the recipe says must be so: the scripts would take a link away that the package has.
-fn check(said: &FormerLinks, manifest: &Manifest) -> Result<(), Outcome> {
+/// What the recipe says must be so: the scripts would take a link or a file away that the package has.
+fn check(said: &FormerLinks, files: &[String], manifest: &Manifest) -> Result<(), Outcome> {
     let mut findings = Vec::new();
+    for path in files.iter().filter(|path| manifest.has(path)) {
+        let message = format!("`former-config-files` names {}, which is installed: take it out", printable(path));
+        findings.push(outcome::finding("", "former-file-installed", message));
+    }
     for (package, links) in said {
         for path in links.keys().filter(|path| !manifest.holders(path).contains(&package.as_str())) {
             let message = format!(

@@ -126,6 +126,26 @@ fn nothing_matched_is_exit_4_with_the_nearest_targets() {
 }
 
 #[test]
+fn what_is_excluded_is_not_meant() {
+    let test = Test::new().file("farm.toml", RECIPE);
+    let run = test.run(&["plan", "--matrix", "--exclude", "debian-*"]).exits(0).says("greet@rpm-generic/x86_64");
+    assert!(!run.stdout.contains("debian-1"), "{run}");
+    // Of those that are left, the first.
+    test.run(&["plan", "--exclude", "debian-12"]).exits(0).says("greet@debian-13/amd64");
+    test.run(&["plan", "-t", "debian-12", "--exclude", "greet@*"]).exits(4).says("-t debian-12 --exclude greet@*");
+    test.run(&["plan", "--matrix", "--exclude", "debain-12"]).exits(4).says("no target matches --exclude debain-12");
+    test.run(&["plan", "--exclude", "a/b/c"]).exits(2).says("`a/b/c` is no target pattern");
+}
+
+#[test]
+fn farm_goes_where_it_is_sent() {
+    let test = Test::new().file("project/farm.toml", RECIPE);
+    test.run(&["-C", "project", "plan"]).exits(0).says("greet@debian-12/amd64");
+    test.run(&["plan", "-C", "project"]).exits(0).says("greet@debian-12/amd64");
+    test.run(&["-C", "nowhere", "plan"]).exits(2).says("-C nowhere: cannot go there: No such file or directory");
+}
+
+#[test]
 fn a_matrix_that_no_recipe_has_is_exit_4() {
     let ran = Test::new().file("farm.toml", RECIPE).run(&["build", "--matrix", "fulll"]).exits(4);
     assert!(ran.stderr.contains("`fulll`") && ran.stderr.contains("`full`"), "{ran}");

@@ -100,20 +100,27 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
         tell("purge"),
         tell("post-transaction")
     );
+    // What is left of a configuration file that only the first has, and that somebody has changed.
+    let found = "pre-remove = 'echo \"life: of the old: $(cd /etc && echo lively-old*).\"'\n";
     let recipe = |word: &str| {
+        let (former, more) = match word {
+            "old" => ("", "echo x >\"$DESTDIR/etc/lively-old.conf\"\n"),
+            _ => ("former-config-files = [\"/etc/lively-old.conf\"]\n", ""),
+        };
         format!(
-            "config-files = [\"/etc/lively.conf\"]\n\
-             [package.scripts]\n{scripts}\
+            "config-files = [\"/etc/lively.conf\"]\n{former}\
+             [package.scripts]\n{scripts}{found}\
              [package.alternatives.pond]\nlink = \"/usr/bin/pond\"\npath = \"/usr/bin/lively\"\npriority = 10\n\
-             [build]\ninstall = '''\ninstall -d \"$DESTDIR/etc\" \"$DESTDIR/usr/bin\"\necho {word} >\"$DESTDIR/etc/lively.conf\"\n\
+             [build]\ninstall = '''\ninstall -d \"$DESTDIR/etc\" \"$DESTDIR/usr/bin\"\necho {word} >\"$DESTDIR/etc/lively.conf\"\n{more}\
              printf '#!/bin/sh\\necho {word}\\n' >\"$DESTDIR/usr/bin/lively\"\nchmod 755 \"$DESTDIR/usr/bin/lively\"\n'''\n\
              [test]\nscript = 'test \"$(pond)\" = {word}'\n{apart}"
         )
     };
     upgraded(&test, &recipe("old"), &recipe("new"), 0).says("2 succeeded");
-    for (target, old, of_its_own) in
-        [("debian-12-amd64", "1.0-1~deb12", "purge purge"), ("rpm-generic-x86_64", "", "post-transaction transaction")]
-    {
+    for (target, old, of_its_own, kept) in [
+        ("debian-12-amd64", "1.0-1~deb12", "purge purge", "dpkg-bak"),
+        ("rpm-generic-x86_64", "", "post-transaction transaction", "rpmsave"),
+    ] {
         let log = fs::read_to_string(test.dist().join("lively").join(target).join("build.log")).unwrap();
         assert!(log.contains("farm: upgrade from 1.0-1"), "{log}");
         for call in [
@@ -123,6 +130,7 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
             &format!("post-upgrade upgrade {old}"),
             "post-remove remove ",
             &format!("{of_its_own} "),
+            &format!("of the old: lively-old.conf.{kept}"),
         ] {
             assert!(log.contains(&format!("life: {call}.")), "{call:?} is missing in:\n{log}");
         }

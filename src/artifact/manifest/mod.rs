@@ -187,6 +187,11 @@ impl Manifest {
         rules::keys(path).into_iter().find_map(|key| self.by_key.get(&key).copied())
     }
 
+    /// Whether it was installed.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.find(path.as_bytes()).is_some()
+    }
+
     /// The packages that hold an installed folder, or something in it; none of what is no folder.
     pub(crate) fn holders(&self, folder: &str) -> Vec<&str> {
         let path = folder.as_bytes();

@@ -67,11 +67,9 @@ pub(super) async fn build(
         let message = "it ended the build without an image".to_owned();
         return Err(EngineError::Refused { action: ACTION.to_owned(), message });
     };
-    match built.architecture.as_deref().map(str::parse::<Arch>) {
-        Some(Ok(got)) if got != spec.arch => {
-            Err(EngineError::Build { reason: format!("it makes an image for {got}, not for {}", spec.arch) })
-        }
-        _ => Ok(image::info(&built)),
+    match image::other_arch(&built, spec.arch) {
+        Some(got) => Err(EngineError::Build { reason: format!("it makes an image for {got}, not for {}", spec.arch) }),
+        None => Ok(image::info(&built)),
     }
 }
 

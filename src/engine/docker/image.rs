@@ -144,10 +144,18 @@ pub(super) async fn pull(
     let Some(image) = inspect_raw(&engine.client, &engine.endpoint, &full).await? else {
         return Err(failed("the engine ended the pull without an image".to_owned()));
     };
-    match image.architecture.as_deref().map(str::parse::<Arch>) {
-        Some(Ok(got)) if got != arch => Err(failed(format!("the registry has it for {got}, not for {arch}"))),
-        _ => Ok(info(&image)),
+    match other_arch(&image, arch) {
+        Some(got) => Err(failed(format!("the registry has it for {got}, not for {arch}"))),
+        None => Ok(info(&image)),
     }
+}
+
+/// What an image is for when that is another architecture. One that says nothing, or what nobody knows, is for any.
+pub(super) fn other_arch(image: &ImageInspect, arch: Arch) -> Option<String> {
+    let got = image.architecture.as_deref().filter(|got| got.parse::<Arch>().is_ok())?;
+    let variant = image.variant.as_deref().filter(|variant| !variant.is_empty());
+    let name = || variant.map_or_else(|| got.to_owned(), |variant| format!("{got}/{variant}"));
+    (!arch.has_images_for(got, variant)).then(name)
 }
 
 /// The bytes of all layers of a pull.

@@ -228,10 +228,9 @@ struct Platform {
 
 impl Platform {
     fn is_for(&self, arch: Arch) -> bool {
-        let (architecture, variant) = arch.oci();
         self.os == "linux"
-            && self.architecture == architecture
-            && (self.variant.is_none() || self.variant.as_deref() == variant)
+            && arch.has_images_for(&self.architecture, self.variant.as_deref())
+            && (self.variant.is_none() || self.variant.as_deref() == arch.oci().1)
     }
 }
 

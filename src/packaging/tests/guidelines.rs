@@ -257,8 +257,12 @@ fn links_make_room_for_folders() {
                os.remove(path)\nend\n";
     let mut named = daemon();
     named.package.system.former_links = links;
+    let gone = vec!["/etc/pkg/gone.conf".to_owned()];
+    named.package.system.former_config_files.clone_from(&gone);
+    let mut other = daemon();
+    other.package.system.former_config_files = gone;
     let catalogue = Catalogue::load(&[]).unwrap();
-    for recipe in [in_words(&named), with_former_links(&in_words(&daemon()), Format::Deb, &learned)] {
+    for recipe in [in_words(&named), with_former_links(&in_words(&other), Format::Deb, &learned)] {
         for distro in catalogue.iter() {
             let packaging = generate(&recipe, distro, 0);
             let file =
@@ -268,11 +272,13 @@ fn links_make_room_for_folders() {
             if distro.format == Format::Deb {
                 assert_eq!(
                     file("debian/pkg.maintscript").as_deref(),
-                    Some("symlink_to_dir /usr/share/pkg/skins skins-1\n"),
+                    Some("symlink_to_dir /usr/share/pkg/skins skins-1\nrm_conffile /etc/pkg/gone.conf\n"),
                     "{id}"
                 );
                 let helper = "dpkg-maintscript-helper symlink_to_dir /usr/share/pkg/skins skins-1 -- \"$@\"\n";
                 let scripts = maintainer_scripts(&by_farm.packages[0], &SystemFiles::default());
+                let gone = "dpkg-maintscript-helper rm_conffile /etc/pkg/gone.conf -- \"$@\"\n";
+                assert_eq!(scripts.values().filter(|text| text.contains(gone)).count(), 3, "{id}");
                 let with: Vec<&str> =
                     scripts.iter().filter(|(_, text)| text.contains(helper)).map(|(name, _)| &**name).collect();
                 assert_eq!(with, ["postinst", "postrm", "preinst"], "{id}");

@@ -31,6 +31,9 @@ const TOOLS: [&str; 14] = [
     "openssl",
 ];
 
+/// What programs of i386 are made with, which try to leave containers of farm's own engine, too.
+const OF_PROCESSOR: &[&str] = if cfg!(target_arch = "x86_64") { &["gcc-multilib"] } else { &[] };
+
 /// How many of the slowest tests the summary names.
 const SLOWEST: usize = 20;
 
@@ -99,7 +102,7 @@ impl Session {
         command::stop_if_interrupted()?;
         self.phases.begin("tools and engines");
         if apt::can_install() {
-            apt::install(&TOOLS)?;
+            apt::install(&[&TOOLS, OF_PROCESSOR].concat())?;
         }
         let docker = docker::ensure()?;
         let tested = others().and_then(|others| {

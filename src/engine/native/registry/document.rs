@@ -151,11 +151,14 @@ pub(super) fn select(index: &[Descriptor], arch: Arch) -> Result<&Descriptor, St
     Ok(entry)
 }
 
-/// `armhf` is ARMv7: what is built for an older one (`armel`, Raspbian) is another architecture. Of all others, the
-/// customary variant is the one that is meant when there is none; x86-64-v3 and the like may not run here.
+/// `armhf` is ARMv7, and what ARM is without a variant; what is built for an older one is another architecture: `armel` for
+/// ARMv5, Raspbian for ARMv6. Of all others, the customary variant is the one that is meant when there is none; x86-64-v3 and the like may not run here.
 fn fits(arch: Arch, platform: &Platform) -> bool {
     let (architecture, customary) = arch.oci();
-    let baseline = platform.variant().is_none_or(|variant| Some(variant) == customary || variant == "v1");
+    let baseline = match platform.variant() {
+        Some(variant) => Some(variant) == customary || variant == "v1",
+        None => arch != Arch::Armel,
+    };
     platform.architecture == architecture && baseline
 }
 
@@ -191,13 +194,9 @@ pub(super) fn layers(layers: &[Descriptor], config: &[u8], arch: Arch) -> Result
     let config: Config = serde_json::from_slice(config).map_err(|error| unreadable("configuration", &error))?;
     let platform = Platform { os: config.os, architecture: config.architecture, variant: config.variant };
     let other_os = !platform.os.is_empty() && platform.os != "linux";
-    // Only for ARM does the variant make another architecture; `select` has chosen among the others.
-    let variant = if arch == Arch::Armhf { platform.variant() } else { None };
-    let other_arch = match platform.architecture.parse() {
-        _ if platform.architecture.is_empty() => false,
-        Ok(got) => arch != got || variant.is_some_and(|variant| arch.oci().1 != Some(variant)),
-        Err(_) => true,
-    };
+    // Among other variants than ARM's, `select` has chosen.
+    let says_nothing = platform.architecture.is_empty();
+    let other_arch = !says_nothing && !arch.has_images_for(&platform.architecture, platform.variant());
     if other_os || other_arch {
         return Err(format!("the registry has it for {}, not for {arch}", platform.name()));
     }
@@ -308,9 +307,12 @@ mod tests {
     fn armhf_is_no_older_arm() {
         let (manifest, mut config) = manifest(0, 0, "");
         config["architecture"] = json!("arm");
-        for (variant, good) in [("", true), ("v7", true), ("v5", false), ("v6", false)] {
+        for (variant, armhf, armel) in
+            [("", true, false), ("v7", true, false), ("v5", false, true), ("v6", false, false)]
+        {
             config["variant"] = json!(variant);
-            assert_eq!(read(&manifest, &config, Arch::Armhf).is_ok(), good, "{variant}");
+            assert_eq!(read(&manifest, &config, Arch::Armhf).is_ok(), armhf, "{variant}");
+            assert_eq!(read(&manifest, &config, Arch::Armel).is_ok(), armel, "{variant}");
         }
     }
 
@@ -338,6 +340,7 @@ mod tests {
         let chosen = |arch| select(&index, arch).map(|entry| entry.digest.clone());
         assert_eq!(chosen(Arch::Amd64), Ok(digest(3)));
         assert_eq!(chosen(Arch::Armhf), Ok(digest(6)), "the exact one, not the first");
+        assert_eq!(chosen(Arch::Armel), Ok(digest(4)));
         assert_eq!(chosen(Arch::Arm64), Ok(digest(7)), "v8 goes without saying");
         let error = chosen(Arch::S390x).unwrap_err();
         assert!(

@@ -97,7 +97,8 @@ impl Image {
 
     /// Whether it is for an architecture. One that says nothing is for any.
     pub(super) fn is_for(&self, arch: Arch) -> bool {
-        self.config["architecture"].as_str().is_none_or(|said| said == arch.oci().0)
+        let variant = self.config["variant"].as_str();
+        self.config["architecture"].as_str().is_none_or(|said| arch.has_images_for(said, variant))
     }
 }
 
