@@ -114,13 +114,13 @@ impl Project {
             all.append(&mut targets);
         }
         // One pattern that is misspelt must not be lost among others that match.
-        for pattern in selection.targets.iter().filter(|pattern| !all.iter().any(|target| matches(pattern, target))) {
+        let idle = |pattern: &&String| !all.iter().any(|target| matches(pattern, target));
+        if let Some(pattern) = selection.targets.iter().find(idle) {
             let alone = Selection { targets: vec![pattern.clone()], ..Selection::default() };
             return Err(nothing_matched(if selection.targets.len() > 1 { &alone } else { selection }, &all));
         }
-        for pattern in selection.excluded.iter().filter(|pattern| !all.iter().any(|target| matches(pattern, target))) {
-            let alone = Selection { excluded: vec![pattern.clone()], ..Selection::default() };
-            return Err(nothing_matched(&alone, &all));
+        if let Some(pattern) = selection.excluded.iter().find(idle) {
+            return Err(nothing_matched(&Selection { excluded: vec![pattern.clone()], ..Selection::default() }, &all));
         }
         match chosen.is_empty() {
             false => Ok(Selected { project: self, arch, distros, targets: chosen, left_out }),
