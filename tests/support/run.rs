@@ -197,7 +197,7 @@ fn make_room(engine: &str) {
     };
     if engine.starts_with("native:///") && temporary().is_dir() && free().is_some_and(|free| free < ENOUGH) {
         let mut farm = Command::new(env!("CARGO_BIN_EXE_farm"));
-        let farm = farm.args(["gc", "--keep", "4G"]).env("FARM_ENGINE", engine).env("XDG_CACHE_HOME", cache());
+        let farm = farm.args(["gc", "--keep", "6G"]).env("FARM_ENGINE", engine).env("XDG_CACHE_HOME", cache());
         let ran = farm.stdin(Stdio::null()).output().unwrap();
         let _ = writeln!(std::io::stderr().lock(), "          {}", String::from_utf8_lossy(&ran.stdout).trim_end());
     }
