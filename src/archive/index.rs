@@ -153,9 +153,7 @@ impl Archives {
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
     ) -> Result<Arc<Index>, ArchiveError> {
-        let suites = self.suites(distro, components)?;
-        let read = self.reader.index(&suites, arch.deb(), progress, warn, cancel);
-        self.packages.get(&IndexKey::new(&suites, arch), read).await
+        self.packages_of(&self.suites(distro, components)?, arch, progress, warn, cancel).await
     }
 
     /// The packages of a suite that is not one of a distribution's own.

@@ -44,21 +44,17 @@ impl Waivers {
 
     /// A warning for each pattern that nothing was found for: what it was written for is mended, or spelled otherwise.
     pub(super) fn unused(&self) -> impl Iterator<Item = Finding> {
-        let unused = |(waiver, patterns): &(Waiver, Vec<(String, AtomicBool)>)| {
-            let rule = waiver.rule.clone();
-            let mut idle = patterns.iter().filter(|(_, used)| !used.load(Ordering::Relaxed));
-            let rest: Vec<&str> = idle.by_ref().map(|(pattern, _)| pattern.as_str()).collect();
-            rest.into_iter()
-                .map(|pattern| match waiver.paths.is_empty() {
-                    true => format!("the recipe waives `{rule}`, and nothing breaks that rule: take [waivers.{rule}] out"),
-                    false => format!(
-                        "the recipe waives `{rule}` for {pattern}, and nothing there breaks that rule: take the path out \
-                         of [waivers.{rule}]"
-                    ),
-                })
-                .map(|message| super::check::finding(Severity::Warning, "", "waiver-unused", message))
-                .collect::<Vec<_>>()
-        };
-        self.all.iter().flat_map(unused)
+        let each = self.all.iter().flat_map(|(waiver, patterns)| patterns.iter().map(move |pattern| (waiver, pattern)));
+        each.filter(|(_, (_, used))| !used.load(Ordering::Relaxed)).map(|(waiver, (pattern, _))| {
+            let rule = &waiver.rule;
+            let message = match waiver.paths.is_empty() {
+                true => format!("the recipe waives `{rule}`, and nothing breaks that rule: take [waivers.{rule}] out"),
+                false => format!(
+                    "the recipe waives `{rule}` for {pattern}, and nothing there breaks that rule: take the path out of \
+                     [waivers.{rule}]"
+                ),
+            };
+            super::check::finding(Severity::Warning, "", "waiver-unused", message)
+        })
     }
 }

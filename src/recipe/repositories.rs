@@ -1,17 +1,16 @@
 //! `[[repositories]]`: where packages come from that the distribution does not have, for builds and for tests. Only what
 //! is written is read here, the key included; what a repository holds is not this module's business.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use super::reader::{Section, Text, stray};
 use super::repository::{Repository, RepositoryKey, RepositoryOrigin, RepositoryPlace, RepositoryUse};
+use super::text;
 use super::values::{self, Check, Complaint};
 use crate::formats::openpgp;
 
 /// Keyrings of whole distributions have some hundred kilobytes.
-const LARGEST_KEY: u64 = 4 << 20;
+const LARGEST_KEY_MIB: u64 = 4;
 const ARMOUR: &str = "-----BEGIN PGP";
 const HELP: &str = "a repository is one of: url (with suite and components), for apt; suite or components alone, of the \
                     distribution's own archive; baseurl, for .rpm packages; enable, one that the image knows";
@@ -121,7 +120,7 @@ fn read_key(section: &Section<'_>, text: Text<'_>, root: &Path) -> Option<Reposi
             section.problems.complain("`key`", text, complaint);
             return None;
         }
-        match read_file(&root.join(text.value)) {
+        match text::read_named(&root.join(text.value), LARGEST_KEY_MIB, "key") {
             Ok(content) => content,
             Err(label) => {
                 refused(label, Some("a file beside the recipe, or an armoured key between ''' and '''"));
@@ -141,23 +140,6 @@ fn read_key(section: &Section<'_>, text: Text<'_>, root: &Path) -> Option<Reposi
 /// Whether a key stands in the recipe.
 pub(super) fn is_inline(value: &str) -> bool {
     value.trim_start().starts_with(ARMOUR)
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    };
-    let file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err("it is no regular file".to_owned());
-    }
-    let mut content = Vec::new();
-    file.take(LARGEST_KEY + 1).read_to_end(&mut content).map_err(failed)?;
-    if content.len() as u64 > LARGEST_KEY {
-        return Err("it is larger than 4 MiB, which no key is".to_owned());
-    }
-    Ok(content)
 }
 
 fn address(value: &str) -> Check {

@@ -1,19 +1,18 @@
 //! Scripts that stand in files of their own: `post-install = { file = "scripts/postinst" }`. They are read with the recipe,
 //! so that a script is the same to everybody else, wherever it is kept.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::document::{KeyValue, Node, Table, Value};
 use super::keys;
 use super::reader::{Problems, Section};
+use super::text;
 use super::values;
 use crate::types::printable;
 
 /// No script is near this.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_MIB: u64 = 1;
 
 /// Where scripts stand; `*` is any name.
 const PLACES: [&[&str]; 7] = [
@@ -86,19 +85,7 @@ fn script(key: &str, node: &Node, named: &Table, root: &Path, problems: &Problem
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    };
-    let file = File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err("it is no regular file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err("it is larger than 1 MiB, which no script is".to_owned());
-    }
+    let bytes = text::read_named(path, MAX_MIB, "script")?;
     String::from_utf8(bytes).map_err(|error| format!("byte {} is not UTF-8", error.utf8_error().valid_up_to()))
 }
 

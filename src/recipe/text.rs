@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Problem;
 
 /// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
-const MAX_BYTES: u64 = 1 << 20;
+const MAX_MIB: u64 = 1;
 
 /// A recipe's own text with what it extends behind it, in the order in which the files name each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,17 +79,38 @@ impl Place<'_> {
 /// # Errors
 /// The reason, when it is no readable file of a plausible size.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let file = File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => error.to_string(),
-    })?;
+    let file = open(path)?;
     if file.metadata().map_err(|error| error.to_string())?.is_dir() {
         return Err("it is a folder; name the farm.toml in it".to_owned());
     }
+    bounded(file, MAX_MIB, "recipe")
+}
+
+/// What a file holds that a recipe names: a script, a key. None is larger than `mib`.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn read_named(path: &Path, mib: u64, what: &str) -> Result<Vec<u8>, String> {
+    let file = open(path)?;
+    if !file.metadata().map_err(|error| error.to_string())?.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
+    bounded(file, mib, what)
+}
+
+fn open(path: &Path) -> Result<File, String> {
+    File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    })
+}
+
+fn bounded(file: File, mib: u64, what: &str) -> Result<Vec<u8>, String> {
+    let most = mib << 20;
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err("it is larger than 1 MiB, which no recipe is".to_owned());
+    file.take(most + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > most {
+        return Err(format!("it is larger than {mib} MiB, which no {what} is"));
     }
     Ok(bytes)
 }
