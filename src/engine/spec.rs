@@ -31,9 +31,11 @@ pub mod labels {
     pub const DISTRO: &str = "io.farm.distro";
     /// What a builder holds, for people.
     pub const REQUIRES: &str = "io.farm.requires";
+    /// The id of the image that a builder or tester was made of.
+    pub const FROM: &str = "io.farm.from";
     /// All of them.
-    pub const ALL: [&str; 11] =
-        [OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES];
+    pub const ALL: [&str; 12] =
+        [OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES, FROM];
 }
 
 /// An absolute path inside a container. Not a path of this host.

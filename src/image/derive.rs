@@ -39,18 +39,23 @@ fn is_transport(name: &str) -> bool {
     name.ends_with("_proxy") || name.contains("mirror")
 }
 
+#[allow(clippy::too_many_arguments)]
 pub(super) async fn find_or_make(
     images: &Images,
     base: &Base,
     derivation: &Derivation,
     key: &str,
-    mut install: Option<(Install, &dyn Progress)>,
+    mut install: Option<Install>,
     sink: &mut dyn OutputSink,
+    progress: &dyn Progress,
     cancel: &CancellationToken,
 ) -> Result<String, ImageError> {
     let kind = derivation.kind;
     if let Some(image) = images.keyed(kind, key).await? {
         tracing::info!(kind, key, image = image.id, "the engine has the image");
+        if let Some(toolchain) = image.labels.get(labels::FROM).filter(|from| **from != base.image) {
+            images.note_used(toolchain);
+        }
         images.note_used(&base.image);
         return Ok(image.id);
     }
@@ -60,10 +65,18 @@ pub(super) async fn find_or_make(
     if let Some(image) = images.keyed(kind, key).await? {
         return Ok(image.id);
     }
-    let labels = [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description)];
+    let from = match &derivation.toolchain {
+        Some(toolchain) => {
+            let install = install.as_mut().and_then(Install::take_toolchain);
+            Box::pin(images.derive(base, toolchain, install, sink, progress, cancel)).await?
+        }
+        None => base.image.clone(),
+    };
+    let labels =
+        [(labels::KIND, kind), (labels::KEY, key), (labels::REQUIRES, &derivation.description), (labels::FROM, &from)];
     let work = Work {
         name: kind,
-        image: &base.image,
+        image: &from,
         arch: derivation.arch,
         network: images.options.network,
         env: &derivation.env,
@@ -75,18 +88,18 @@ pub(super) async fn find_or_make(
             labels: labels.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         },
     };
-    let next = install.as_mut().map(|(install, progress)| (install, *progress));
+    let next = install.as_mut().map(|install| (install, progress));
     let mut made = build_container::make(images, &work, next, sink, cancel).await?;
-    if install.as_ref().is_some_and(|(install, _)| install.has_begun()) && !matches!(made, BuildResult::Image(_)) {
+    if install.as_ref().is_some_and(Install::has_begun) && !matches!(made, BuildResult::Image(_)) {
         // What is wrong, if anything is, is apt's to say.
         let reason = match made {
             BuildResult::Dirty(reason) => reason,
             _ => "it failed with the packages that farm had unpacked".to_owned(),
         };
         say(sink, &format!("farm: once more, apt unpacks all by itself: {reason}")).await?;
-        let next = install.as_mut().map(|(install, progress)| {
+        let next = install.as_mut().map(|install| {
             install.leave_to_apt();
-            (install, *progress)
+            (install, progress)
         });
         made = build_container::make(images, &work, next, sink, cancel).await?;
     }
@@ -94,6 +107,7 @@ pub(super) async fn find_or_make(
         BuildResult::Image(image) => {
             images.note_used(&image.id);
             // After it, so that what was made of a base does not outlast it.
+            images.note_used(&from);
             images.note_used(&base.image);
             Ok(image.id)
         }
@@ -126,6 +140,7 @@ mod tests {
             fetch_first: None,
             description: "x".to_owned(),
             inputs: vec!["sha256:1".to_owned()],
+            toolchain: None,
         }
     }
 
@@ -151,6 +166,7 @@ mod tests {
         assert!(changed(&|other| other.files[0].1 = on_host(b"y")));
         assert!(changed(&|other| other.inputs.clear()));
         assert!(!changed(&|other| other.description.clear()));
+        assert!(!changed(&|other| other.toolchain = Some(Box::new(derivation()))), "what it is made of is no other");
         assert!(!changed(&|other| drop(other.env.insert("https_proxy".to_owned(), "p".to_owned()))));
         assert!(!changed(&|other| drop(other.env.insert("FARM_MIRROR_DEBIAN".to_owned(), "m".to_owned()))));
         let elsewhere = Base { image: "sha256:other".to_owned(), ..base.clone() };

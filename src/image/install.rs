@@ -40,6 +40,8 @@ pub struct Install {
     ahead: Option<Ahead>,
     /// Whether a system is no longer as it was.
     begun: bool,
+    /// What goes on an image of its own first, of which this one is then made.
+    toolchain: Option<Box<Install>>,
 }
 
 /// What becomes of the packages.
@@ -109,7 +111,17 @@ impl Install {
     /// `offered`: where apt looks for packages before it fetches them.
     pub fn new(distro: Arc<Distro>, arch: Arch, relations: Vec<String>, offered: &'static str) -> Install {
         let wanted = Wanted { distro, arch, relations, offered };
-        Install { wanted, manner: Manner::Lay, ahead: None, begun: false }
+        Install { wanted, manner: Manner::Lay, ahead: None, begun: false, toolchain: None }
+    }
+
+    /// To go with a derivation that has a toolchain: what is to be installed for that.
+    pub(crate) fn upon(mut self, toolchain: Install) -> Install {
+        self.toolchain = Some(Box::new(toolchain));
+        self
+    }
+
+    pub(super) fn take_toolchain(&mut self) -> Option<Install> {
+        self.toolchain.take().map(|toolchain| *toolchain)
     }
 
     /// Nothing is unpacked: apt is to do all, from copies of the packages as far as that can be said.
@@ -130,6 +142,9 @@ impl Install {
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) {
+        if let Some(toolchain) = &mut self.toolchain {
+            Box::pin(toolchain.fetch_ahead(images, installed, progress, cancel)).await;
+        }
         // Who pre-installs the packages meets the same error, and has a place to tell it.
         if let Ok(chosen) = self.wanted.choose(self.manner, images, installed.to_vec(), progress, cancel).await {
             self.ahead = Some(Ahead { installed: versions(installed), chosen, opening: None });
@@ -138,6 +153,10 @@ impl Install {
 
     /// Begins to open what was fetched, on all processors but one: that makes the system.
     pub(super) fn open_ahead(&mut self, images: &Images) {
+        if let Some(toolchain) = &mut self.toolchain {
+            // The rest is chosen once more on the image with that.
+            return toolchain.open_ahead(images);
+        }
         if let Some(ahead) = self.ahead.as_mut().filter(|_| self.manner == Manner::Lay) {
             ahead.opening = Some(open(images, &ahead.chosen));
         }

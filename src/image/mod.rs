@@ -20,6 +20,7 @@ mod once_map;
 mod opening;
 mod registries;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -224,8 +225,8 @@ impl Images {
         cancel: &CancellationToken,
     ) -> Result<String, ImageError> {
         let key = derive::key(base, derivation);
-        let install = install.filter(|_| self.engine_is_near()).map(|install| (install, progress));
-        let making = derive::find_or_make(self, base, derivation, &key, install, sink, cancel);
+        let install = install.filter(|_| self.engine_is_near());
+        let making = derive::find_or_make(self, base, derivation, &key, install, sink, progress, cancel);
         self.shared.once.run(&key, cancel, making).await
     }
 
@@ -262,11 +263,14 @@ impl Images {
     /// Dockerfiles.
     pub(crate) async fn entries(&self) -> Result<Vec<Entry>, ImageError> {
         let mut images = self.list().await?;
+        let sizes: BTreeMap<String, u64> = images.iter().map(|image| (image.id.clone(), image.size_bytes)).collect();
         images.retain(|image| image.labels.get(labels::KIND).is_some_and(|kind| kind != import::KIND));
+        // An image's size is that of all its layers, and those of the image that it was made of are there once.
+        let shared = |image: &ImageInfo| image.labels.get(labels::FROM).and_then(|from| sizes.get(from)).copied();
         let entry = |image: ImageInfo| Entry {
             kind: format!("{} image", image.labels.get(labels::KIND).map_or("", String::as_str)),
             name: if image.tags.is_empty() { image.id.clone() } else { image.tags.join(" ") },
-            bytes: image.size_bytes,
+            bytes: image.size_bytes.saturating_sub(shared(&image).unwrap_or(0)),
             used: self.last_used(&image),
             place: Place::Image { derived: image.labels.contains_key(labels::KEY), id: image.id },
         };

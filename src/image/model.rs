@@ -61,6 +61,9 @@ pub struct Derivation {
     pub description: String,
     /// What the script's result depends on beside the base and the script itself.
     pub inputs: Vec<String>,
+    /// An image that this one is made of in place of the base: the same packages, which many have in common, and so are
+    /// unpacked and kept once. Not an input: the script asks for them, too.
+    pub toolchain: Option<Box<Derivation>>,
 }
 
 /// How a script is told to fetch only, and what it then leaves for the container in which it works.

@@ -356,6 +356,7 @@ fn derivation(script: &str) -> Derivation {
         fetch_first: None,
         description: "gcc".to_owned(),
         inputs: Vec::new(),
+        toolchain: None,
     }
 }
 
@@ -404,6 +405,35 @@ async fn a_derived_image_is_made_once_by_its_key() {
     assert!(matches!(derive(&images, &base, "network").await, Err(ImageError::Unavailable { .. })));
     assert!(matches!(derive(&images, &base, "memory").await, Err(ImageError::Script { oom: true, .. })));
     assert!(engine.containers().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_derivations_have_in_common_is_made_once() {
+    let engine = FakeEngine::new();
+    engine.on_exec(|_| Some(Reply::exit(0)));
+    let image = engine.add_image("farm/base:x", BTreeMap::new());
+    let base = Base { image: image.id.clone(), identity: "sha256:base".to_owned() };
+    let folder = tempfile::tempdir().unwrap();
+    let images = images(&engine, BaseChoice::Auto, folder.path(), BTreeMap::new());
+    let toolchain = || Some(Box::new(derivation("compiler")));
+    let cancel = CancellationToken::new();
+    let make = async |derivation: Derivation| {
+        images.derive(&base, &derivation, None, &mut Nowhere, &NoProgress, &cancel).await.unwrap()
+    };
+    let with_toolchain = |script| Derivation { toolchain: toolchain(), ..derivation(script) };
+    let (one, other) = tokio::join!(make(with_toolchain("one")), make(with_toolchain("other")));
+    let common = make(derivation("compiler")).await;
+    let alone = make(derivation("alone")).await;
+    assert_eq!(make(derivation("one")).await, one, "what it was made of is no part of what it is");
+
+    let made = images.list().await.unwrap();
+    let from = |id: &str| made.iter().find(|image| image.id == id).unwrap().labels[labels::FROM].clone();
+    assert_eq!(
+        [&one, &other, &common, &alone].map(|id| from(id)),
+        [&common, &common, &image.id, &image.id].map(String::clone)
+    );
+    assert_eq!(made.len(), 4);
+    assert_eq!(images.entries().await.unwrap().iter().find(|entry| entry.name.contains("builder")).unwrap().bytes, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

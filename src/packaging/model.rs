@@ -1,6 +1,7 @@
 //! What packaging is made of: steps, scripts and files for containers, and the places that they agree on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -151,6 +152,10 @@ pub struct BuilderSetup {
     /// Exits 11 when a requirement cannot be had, after a line `farm: unsatisfiable: <requirement>` for each,
     /// and 12 when the mirror or network failed.
     pub script: SharedText,
+    /// What an image has that this one can be made of as well as of the base, because all builders of the distribution begin
+    /// with it. No more than the script says already.
+    #[serde(skip)]
+    pub(crate) toolchain: Option<Arc<BuilderSetup>>,
 }
 
 /// Exit codes of farm's own scripts, told apart from those of tools by the line that goes with them.

@@ -493,7 +493,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
             Requirements::FromSource { path: path.clone(), toolchain: listed }
         }
     };
-    BuilderSetup { requirements, script: preamble.with(include_str!("scripts/user.sh")).with(script) }
+    BuilderSetup { requirements, script: preamble.with(include_str!("scripts/user.sh")).with(script), toolchain: None }
 }
 
 /// Requirements as words of a shell script. Where one is written with a macro (`%{_libdir}/libssl.so`), rpm expands it.

@@ -30,15 +30,20 @@ pub(crate) async fn shipped(work: &Work<'_>, set_packages: SetPackages) -> Resul
 /// What `setup`'s script installs on an image of `distro`. It can be unpacked before that runs where it is `alone`, without
 /// packages of the set, or of repositories, which may go before others.
 pub(crate) fn installs(work: &Work<'_>, distro: &Arc<Distro>, setup: &BuilderSetup, alone: bool) -> Option<Install> {
-    let asked = packaging::asked_of_apt(setup, distro, &network_env(work, distro));
-    if asked.is_empty() {
-        return None;
-    }
-    let mut install = Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), packaging::OFFERED_PACKAGES);
+    let env = network_env(work, distro);
+    let install = |setup: &BuilderSetup| {
+        let asked = packaging::asked_of_apt(setup, distro, &env);
+        let install =
+            || Install::new(distro.clone(), work.job.target.arch, asked.to_vec(), packaging::OFFERED_PACKAGES);
+        (!asked.is_empty()).then(install)
+    };
+    let mut install_all = install(setup)?;
     if !alone {
-        install.leave_to_apt();
+        install_all.leave_to_apt();
+    } else if let Some(toolchain) = setup.toolchain.as_deref().and_then(install) {
+        install_all = install_all.upon(toolchain);
     }
-    Some(install)
+    Some(install_all)
 }
 
 /// The image that `setup` makes from a base of `distro`: builder or tester. `files` are uploaded first.
@@ -83,15 +88,33 @@ pub(crate) async fn derive(
             format!("{} {path}", job.recipe.package.name)
         }
     };
+    let env = network_env(work, distro);
+    // Packages of the set and of repositories may go before those that the toolchain has otherwise.
+    let toolchain = setup.toolchain.as_deref().filter(|_| fetch_first.is_none()).map(|toolchain| {
+        let (Requirements::Listed(listed) | Requirements::FromSource { toolchain: listed, .. }) =
+            &toolchain.requirements;
+        Box::new(Derivation {
+            kind,
+            arch: job.target.arch,
+            script: toolchain.script.to_string(),
+            env: env.clone(),
+            files: Vec::new(),
+            fetch_first: None,
+            description: listed.join(" "),
+            inputs: [&distro.digest].into_iter().chain(listed).cloned().collect(),
+            toolchain: None,
+        })
+    });
     let derivation = Derivation {
         kind,
         arch: job.target.arch,
         script: setup.script.to_string(),
-        env: network_env(work, distro),
+        env,
         files,
         fetch_first,
         description,
         inputs,
+        toolchain,
     };
     let result = {
         let progress = work.journal.progress();

@@ -129,6 +129,7 @@ impl Bench {
             builder: Arc::new(BuilderSetup {
                 requirements: Requirements::Listed(vec!["make".to_owned()]),
                 script: "install requirements".into(),
+                toolchain: None,
             }),
             environment: None,
             packaging: Arc::new(Packaging {

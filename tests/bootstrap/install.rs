@@ -97,6 +97,7 @@ async fn compare(id: &str) {
             fetch_first: None,
             description: "a test".to_owned(),
             inputs: Vec::new(),
+            toolchain: None,
         };
         let mut log = Collect::default();
         let made = images.derive(&base, &derivation, install, &mut log, &NoProgress, &cancel).await;

@@ -1,6 +1,8 @@
 //! apt: how a base image gets build requirements, and how built .debs are installed and removed to test them.
 //! Nothing of apt's own (lists, downloaded packages, configuration) stays in the image.
 
+use std::sync::Arc;
+
 use crate::distro::Distro;
 use crate::recipe::Recipe;
 use crate::types::{Format, SharedText};
@@ -36,7 +38,7 @@ pub(super) static MANAGER: Manager = Manager {
 const LIBRARY: &str = include_str!("../scripts/apt.sh");
 const USER: &str = include_str!("../scripts/user.sh");
 
-/// What every generated build needs, whatever the distribution file says.
+/// What every build of this kind needs, whatever else its recipe asks for.
 fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
     let mut packages = distro.build_packages.clone();
     match distro.format {
@@ -44,10 +46,7 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
         Format::Deb if recipe.packaging.debian.is_some() => {
             packages.extend(["build-essential", "fakeroot"].map(str::to_owned));
         }
-        Format::Deb => {
-            packages.extend(["build-essential".to_owned(), deb::debhelper_compat(distro)]);
-            packages.extend(staged::dh_python(recipe).map(str::to_owned));
-        }
+        Format::Deb => packages.extend(["build-essential".to_owned(), deb::debhelper_compat(distro)]),
         // find-debuginfo needs cpio, file and eu-strip, the generator of pkgconfig(…) pkg-config: Debian's rpm does not
         // depend on them.
         Format::Rpm => packages.extend(
@@ -55,22 +54,28 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
                 .map(str::to_owned),
         ),
     }
+    packages.sort();
+    packages.dedup();
     packages
 }
 
 fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
-    let mut listed = toolchain(recipe, distro);
+    let toolchain = toolchain(recipe, distro);
+    let mut listed = toolchain.clone();
+    let control = (distro.format == Format::Deb).then_some(recipe.packaging.debian.as_ref()).flatten();
+    if distro.format == Format::Deb && control.is_none() {
+        listed.extend(staged::dh_python(recipe).map(str::to_owned));
+    }
     listed.extend(recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok()));
     listed.sort();
     listed.dedup();
-    let control = (distro.format == Format::Deb).then_some(recipe.packaging.debian.as_ref()).flatten();
 
-    let mut script = String::new();
-    script.push_str("apt_begin\napt_no_man_index\n");
-    script.push_str(&format!("apt_require {}\n", quote_all(listed.iter().map(String::as_str))));
-    if distro.format == Format::Rpm {
-        script.push_str("apt_set_rpms\n");
-    }
+    let preamble = preamble(distro).with(USER);
+    let mut script = installing(&listed, distro);
+    let toolchain = (control.is_some() || listed != toolchain).then(|| {
+        let script = preamble.clone().with(installing(&toolchain, distro));
+        Arc::new(BuilderSetup { requirements: Requirements::Listed(toolchain), script, toolchain: None })
+    });
     if control.is_some() {
         if recipe.packaging.prepare.is_some() {
             // It may make the file, and then nothing but the recipe can say what is required.
@@ -83,7 +88,13 @@ fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
         Some(folder) => Requirements::FromSource { path: format!("{folder}/control"), toolchain: listed },
         None => Requirements::Listed(listed),
     };
-    BuilderSetup { requirements, script: preamble(distro).with(USER).with(script) }
+    BuilderSetup { requirements, script: preamble.with(script), toolchain }
+}
+
+fn installing(listed: &[String], distro: &Distro) -> String {
+    let set_rpms = if distro.format == Format::Rpm { "apt_set_rpms\n" } else { "" };
+    let listed = quote_all(listed.iter().map(String::as_str));
+    format!("apt_begin\napt_no_man_index\napt_require {listed}\n{set_rpms}")
 }
 
 /// Variables and functions that every script with apt begins with.
@@ -166,5 +177,5 @@ fn tester_rpm(recipe: &Recipe, distro: &Distro, stand_ins: &[String], more: &[&s
         rpm_on_debian::shim(recipe),
     );
     let script = preamble(distro).with(install);
-    BuilderSetup { requirements: Requirements::Listed(wanted), script }
+    BuilderSetup { requirements: Requirements::Listed(wanted), script, toolchain: None }
 }
