@@ -35,7 +35,8 @@ use waivers::Waivers;
 
 pub(crate) use model::RpmHeader;
 pub use model::{
-    Artifact, ArtifactError, ArtifactKind, Expectation, Expected, Finding, Inspection, PackageHead, Severity, Waiver,
+    Artifact, ArtifactError, ArtifactKind, Expectation, Expected, Finding, Inspection, PackageHead, PackageId,
+    Severity, Waiver,
 };
 
 pub use interpreters::Wanted;
@@ -154,7 +155,12 @@ fn examine(
         None => None,
     };
     let kind = kind_of(&file_name, package.as_ref().map(|package| &package.facts));
-    Ok((Artifact { file_name, size_bytes, sha256, kind }, sums, package))
+    let id = package.as_ref().map(|package| PackageId {
+        name: package.facts.name.clone(),
+        version: package.facts.version.clone(),
+        architecture: package.facts.architecture.clone(),
+    });
+    Ok((Artifact { file_name, size_bytes, sha256, kind, package: id }, sums, package))
 }
 
 fn read_package(

@@ -20,6 +20,20 @@ pub struct Artifact {
     pub sha256: String,
     /// What the file is to those who install or rebuild the package.
     pub kind: ArtifactKind,
+    /// What a .deb or .rpm says of itself; none for other files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<PackageId>,
+}
+
+/// What tells a package from all others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageId {
+    /// `Package` of a .deb, NAME of an .rpm.
+    pub name: String,
+    /// As the format writes it: `1:2.10-1`; for RPM `epoch:version-release`, the epoch only when there is one.
+    pub version: String,
+    /// As the format writes it: `amd64`, `all`, `x86_64`, `noarch`.
+    pub architecture: String,
 }
 
 /// The role of a file among a job's results.

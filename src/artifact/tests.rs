@@ -112,6 +112,11 @@ fn a_good_deb_has_no_findings_whatever_compresses_it() {
                 size_bytes: bytes.len() as u64,
                 sha256: hex::encode(Sha256::digest(&bytes)),
                 kind: ArtifactKind::Binary,
+                package: Some(PackageId {
+                    name: "hello".to_owned(),
+                    version: "1:1.0-1".to_owned(),
+                    architecture: "amd64".to_owned(),
+                }),
             }]
         );
         let summary = deb::describe(&path).unwrap();

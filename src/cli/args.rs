@@ -1,9 +1,12 @@
 //! The command line as clap sees it. Help texts are the reference: `docs/cli.md` is made from them.
 
+mod store;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::store::{ListArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};
 use crate::image::BaseChoice;
@@ -82,6 +85,14 @@ pub(crate) enum Command {
     /// `farm images prune`, or with `--keep`, which makes farm take no more than so much of the disk. Docker and Podman look
     /// after their stores themselves.
     Gc(GcArgs),
+    /// List what dist/ holds, and how the last build of each target ended
+    List(ListArgs),
+    /// Make a folder for a release page out of dist/: packages, sums and notes
+    ///
+    /// Packages of users, debug packages and source packages, a SHA256SUMS, and RELEASE.md with a table of what was built for
+    /// which distribution. A release in which targets of one recipe have different versions, or whose last build was not
+    /// good, is refused: build them, or choose with -t and --exclude.
+    Release(ReleaseArgs),
     /// Read all packages in dist/ and all prepared sources again, and compare them with what farm made
     ///
     /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from
@@ -444,13 +455,6 @@ pub(crate) struct GcArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
-}
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
-    /// Folder for packages, logs and records
-    #[arg(short, long, value_name = "DIR", default_value = "dist")]
-    pub output: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

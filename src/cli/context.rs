@@ -35,6 +35,14 @@ pub(crate) fn project(recipes: &[PathBuf], parameters: &[(String, String)]) -> R
     Ok(project)
 }
 
+/// Does work that blocks on a thread for it.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
 /// That only a part of the matrix is meant, where nobody said so.
 pub(crate) fn tell_left_out(selected: &Selected<'_>) {
     if selected.left_out() > 0 {

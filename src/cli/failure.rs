@@ -16,7 +16,7 @@ use crate::matrix::MatrixError;
 use crate::project::{ProjectError, Unread};
 use crate::report::{Style, Tone};
 use crate::source::SourceError;
-use crate::store::StoreError;
+use crate::store::{ReleaseError, StoreError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -36,6 +36,8 @@ pub(crate) enum Failure {
     Image(#[from] ImageError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
@@ -65,7 +67,13 @@ impl Failure {
             Failure::Project(error) => of_project(error),
             Failure::Image(error) => of_image(error),
             Failure::Engine(error) => of_engine(error),
-            Failure::Store(_) | Failure::Fetch(_) | Failure::Write { .. } | Failure::System { .. } => Exit::JobFailed,
+            Failure::Release(ReleaseError::Nothing) => Exit::NothingMatched,
+            Failure::Release(ReleaseError::Exists(_)) => Exit::Usage,
+            Failure::Store(_)
+            | Failure::Release(_)
+            | Failure::Fetch(_)
+            | Failure::Write { .. }
+            | Failure::System { .. } => Exit::JobFailed,
         }
     }
 
@@ -95,6 +103,7 @@ impl Failure {
             Failure::Store(StoreError::InTheWay(_)) => {
                 Some("name another folder with -o, or move that away".to_owned())
             }
+            Failure::Release(error) => release_help(error),
             _ => None,
         }
     }
@@ -128,6 +137,22 @@ impl Failure {
         }
         text
     }
+}
+
+fn release_help(error: &ReleaseError) -> Option<String> {
+    let help = match error {
+        ReleaseError::Nothing => "farm build makes some; -o names another folder than dist",
+        ReleaseError::NotGood(_) | ReleaseError::Mixed { .. } => {
+            "build them, `farm build --matrix`, or leave some out, with -t or --exclude"
+        }
+        ReleaseError::Clash { .. } => {
+            "`distribution-suffix = true` under [packaging] tells packages of distributions apart, and so does a version of its \
+             own for a variant"
+        }
+        ReleaseError::Exists(_) => "name a new folder, or remove that one",
+        ReleaseError::Damaged { .. } | ReleaseError::Store(_) => return None,
+    };
+    Some(help.to_owned())
 }
 
 fn of_project(error: &ProjectError) -> Exit {

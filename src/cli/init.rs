@@ -53,11 +53,11 @@ async fn folder(path: &Path, output: &Path) -> Result<(Tree, Request), Failure> 
             help: Some(format!("of an archive: farm init --from {}", path.display())),
         });
     }
-    let tree = blocking({
+    let tree = context::blocking({
         let full = full.clone();
         move || Tree::of_folder(&full)
     })
-    .await??;
+    .await?;
     let file_name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = SourceOf::Path(relative(&full, output)?);
     Ok((tree, Request { source, strip: None, file_name, distros: Vec::new(), maintainer: None }))
@@ -96,23 +96,17 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let whole = Source::whole(origin);
     let prepared =
         sources.prepare(Path::new("."), "project", "0", &[whole], &NoProgress, &cancel).await.map_err(failed(&name))?;
-    let tree = blocking(move || {
+    let tree = context::blocking(move || {
         let file = std::fs::File::open(&prepared.tree)
             .map_err(|error| init::InitError::Archive { reason: error.to_string() })?;
         Tree::of_tar(std::io::BufReader::with_capacity(128 * 1024, file))
     })
-    .await??;
+    .await?;
     // The default is one folder for addresses, and none for files.
     let folders = u32::from(tree.has_top());
     let default = u32::from(matches!(source, SourceOf::Url { .. }));
     let strip = (folders != default).then_some(folders);
     Ok((tree, Request { source, strip, file_name: name, distros: Vec::new(), maintainer: None }))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Failure::System { action: "read the project", source: std::io::Error::other(error) })
 }
 
 /// `to`, an absolute path without links, as a recipe at `output` names it.

@@ -16,9 +16,11 @@ mod gc;
 mod graph;
 mod images;
 mod init;
+mod list;
 mod memory;
 mod output;
 mod plan;
+mod release;
 mod render;
 mod report_file;
 mod requires;
@@ -116,6 +118,8 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,
         Command::Gc(args) => gc::run(args, color).await,
+        Command::List(args) => list::run(args.clone(), color).await,
+        Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
         Command::Doctor(args) => doctor::run(args, color).await,
     }

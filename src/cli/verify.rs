@@ -22,11 +22,7 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<Exit, Failure> {
         let sources = source::verify_prepared(&cache).map_err(|source| Failure::Source { of: cache, source })?;
         Ok::<_, Failure>((packages, damaged, sources))
     };
-    let done = tokio::task::spawn_blocking(work).await;
-    let (packages, damaged, (sources, damaged_sources)) = match done {
-        Ok(result) => result?,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    };
+    let (packages, damaged, (sources, damaged_sources)) = context::blocking(work).await?;
     for one in &damaged {
         output::out(&printable(&format!("{}: {} {}", one.target, one.path.display(), one.reason)));
         output::out("\n");

@@ -62,20 +62,24 @@ impl Pattern {
     }
 
     pub(crate) fn matches(&self, target: &Target) -> bool {
-        let variant = target.variant.as_deref();
-        let recipe = self.recipe.as_deref().is_none_or(|pattern| {
-            glob_matches(pattern, &target.recipe)
-                || variant.is_some_and(|name| glob_matches(pattern, &format!("{}+{name}", target.recipe)))
+        self.matches_parts(&target.recipe, target.variant.as_deref(), &target.distro, target.arch)
+    }
+
+    /// As [`Pattern::matches`], for what a target's id says.
+    pub(crate) fn matches_parts(&self, recipe: &str, variant: Option<&str>, distro: &str, arch: Arch) -> bool {
+        let is_recipe = self.recipe.as_deref().is_none_or(|pattern| {
+            glob_matches(pattern, recipe)
+                || variant.is_some_and(|name| glob_matches(pattern, &format!("{recipe}+{name}")))
         });
-        let arch = self.arch.as_ref().is_none_or(|pattern| match pattern {
-            ArchPattern::One(arch) => *arch == target.arch,
+        let is_arch = self.arch.as_ref().is_none_or(|pattern| match pattern {
+            ArchPattern::One(one) => *one == arch,
             ArchPattern::Glob(glob) => {
-                [target.arch.deb(), target.arch.rpm(), target.arch.oci().0].iter().any(|name| glob_matches(glob, name))
+                [arch.deb(), arch.rpm(), arch.oci().0].iter().any(|name| glob_matches(glob, name))
             }
         });
-        recipe
-            && arch
-            && self.distro.as_deref().is_none_or(|pattern| glob_matches(pattern, &target.distro))
+        is_recipe
+            && is_arch
+            && self.distro.as_deref().is_none_or(|pattern| glob_matches(pattern, distro))
             && self.variant.as_deref().is_none_or(|pattern| variant.is_some_and(|name| glob_matches(pattern, name)))
     }
 }

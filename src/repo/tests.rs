@@ -15,6 +15,7 @@ fn package(folder: &Path, file_name: &str, content: &[u8]) -> Package {
         size_bytes: content.len() as u64,
         sha256: hex::encode(Sha256::digest(content)),
         kind: ArtifactKind::Binary,
+        package: None,
     };
     Package { artifact, path }
 }

@@ -18,7 +18,7 @@ pub(crate) fn target(id: &str) -> Target {
 }
 
 pub(crate) fn artifact(file_name: &str, size_bytes: u64, kind: ArtifactKind) -> Artifact {
-    Artifact { file_name: file_name.into(), size_bytes, sha256: "0".repeat(64), kind }
+    Artifact { file_name: file_name.into(), size_bytes, sha256: "0".repeat(64), kind, package: None }
 }
 
 pub(crate) fn failed_in_build() -> Outcome {

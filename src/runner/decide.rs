@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::job_events::{JobEvent, JobEvents};
+use super::outcome;
 use super::set::Available;
 use super::work::{Shared, empty_report};
 use crate::event::{JobReport, Outcome};
@@ -37,6 +38,9 @@ pub(crate) fn decide(shared: &Shared, jobs: &[Job], index: usize, events: &JobEv
         && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
     {
+        if let Err(error) = shared.store.note_up_to_date(&job.target) {
+            events.send(JobEvent::Warning(outcome::chain(&error)));
+        }
         return Decision::Kept(Box::new(kept_report(&shared.store, &job, record)));
     }
     Decision::Build(Box::new(job), available)

@@ -23,7 +23,7 @@ use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
 use crate::recipe::Repository;
-use crate::store::{RECORD_SCHEMA, Record, Staging};
+use crate::store::{LastResult, RECORD_SCHEMA, Record, Staging};
 
 /// Repetitions of what failed by no fault of the package.
 const RETRIES: u32 = 2;
@@ -138,6 +138,9 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 former_links: built.former_links,
                 elapsed_seconds: report.elapsed.as_secs_f64(),
                 tested: job.test.is_some(),
+                version: Some(job.recipe.package.version.clone()),
+                release: Some(job.recipe.package.release),
+                made: Some(now()),
             };
             match blocking(move || staging.accept(&record)).await {
                 Ok(Ok(folder)) => {
@@ -153,7 +156,13 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
         _ => {
             // Without files as the recipe says there were no packages to refuse.
             let refused = matches!(report.outcome, Outcome::Rejected { step, .. } if step != StepKind::Package);
-            match blocking(move || staging.reject(refused)).await {
+            let result = LastResult {
+                target: job.target.to_string(),
+                outcome: report.outcome.word().to_owned(),
+                details: serde_json::to_value(&report.outcome).unwrap_or_default(),
+                ended: now(),
+            };
+            match blocking(move || staging.reject(refused, &result)).await {
                 Ok(Ok(log)) => report.log = Some(log),
                 // The job failed already: where its log is lost is worth a word, not another outcome.
                 Ok(Err(error)) => {
@@ -163,6 +172,10 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
             }
         }
     }
+}
+
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 async fn open(shared: &Shared, job: &Job, events: JobEvents) -> Result<(Staging, Journal), Outcome> {

@@ -154,6 +154,7 @@ fn package(extra: ExtraPackage) -> repo::Package {
         size_bytes: extra.size_bytes,
         sha256: extra.sha256,
         kind: ArtifactKind::Binary,
+        package: None,
     };
     repo::Package { artifact, path: extra.path }
 }

@@ -33,6 +33,7 @@ pub(crate) async fn listed(ready: &Ready, folder: &Path) -> Result<Option<Artifa
             size_bytes: list.len() as u64,
             sha256: hex::encode(Sha256::digest(&list)),
             kind: ArtifactKind::Metadata,
+            package: None,
         }))
     })
     .await?

@@ -3,7 +3,9 @@
 //!
 //! ```text
 //! dist/SHA256SUMS                      every accepted artifact, for `sha256sum -c`
-//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, SHA256SUMS; broken/ after a refusal
+//! dist/index.json                      every target, for scripts
+//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, SHA256SUMS; broken/ after a refusal;
+//!                                      last-result.json while the last build was not good
 //! dist/.farm/lock                      held by the run that writes here
 //! dist/.farm/stage/<n>/                folders of running jobs; <n>.lock is held while the job's process lives
 //! ```
@@ -11,6 +13,8 @@
 //! Lock files are locked by the operating system, so they mean nothing once their process is dead: nothing has to be
 //! cleaned up by hand after `kill -9`.
 
+mod index;
+mod release;
 mod staging;
 mod stamps;
 mod swap;
@@ -28,6 +32,8 @@ use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
 
+pub(crate) use index::{Index, IndexedTarget, Packages};
+pub(crate) use release::{Naming, Release, ReleaseError};
 pub(crate) use staging::Staging;
 
 /// The shape of [`Record`] that this version writes, and the only one that it reads: an older record makes its target
@@ -37,6 +43,7 @@ pub(crate) const RECORD_SCHEMA: u32 = 1;
 const RECORD_FILE: &str = "job.json";
 const SUMS_FILE: &str = "SHA256SUMS";
 const LOG_FILE: &str = "build.log";
+const LAST_RESULT_FILE: &str = "last-result.json";
 const BROKEN_FOLDER: &str = "broken";
 const WORK_FOLDER: &str = ".farm";
 
@@ -62,6 +69,33 @@ pub(crate) struct Record {
     pub(crate) elapsed_seconds: f64,
     /// Whether the install test ran.
     pub(crate) tested: bool,
+    /// The version and release that the recipe had; none in records of earlier versions of farm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) release: Option<u32>,
+    /// When the packages were made, as RFC 3339 has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<String>,
+}
+
+/// How a target's last build ended, when it was not good: `last-result.json` beside the last good packages.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LastResult {
+    /// The target's id.
+    pub(crate) target: String,
+    /// The outcome's word: `failed`.
+    pub(crate) outcome: String,
+    /// All that is known of it, as reports have it.
+    pub(crate) details: serde_json::Value,
+    /// When, as RFC 3339 has it.
+    pub(crate) ended: String,
+}
+
+impl LastResult {
+    fn read(folder: &Path) -> Option<LastResult> {
+        read_json(&folder.join(LAST_RESULT_FILE))
+    }
 }
 
 /// The folder `dist/`: the last good packages of each target, and records of how they were made.
@@ -174,6 +208,16 @@ impl Store {
             .collect()
     }
 
+    /// Forgets that an earlier build of a target went wrong: its packages are those of what is asked for now.
+    pub(crate) fn note_up_to_date(&self, target: &Target) -> Result<(), StoreError> {
+        let path = self.folder(target).join(LAST_RESULT_FILE);
+        match fs::remove_file(&path) {
+            Ok(()) => write_lists(&self.root),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(at(&path)(error)),
+        }
+    }
+
     /// A fresh staging folder for a job; left-overs of dead runs are removed on the way.
     pub(crate) fn stage(&self, target: &Target) -> Result<Staging, StoreError> {
         Staging::new(&self.root, &target.folder())
@@ -244,13 +288,17 @@ fn open_lock(path: &Path) -> Result<File, StoreError> {
 }
 
 fn read_record(folder: &Path) -> Option<Record> {
-    let mut text = Vec::new();
-    let file = File::open(folder.join(RECORD_FILE)).ok()?;
-    file.take(LARGEST_RECORD).read_to_end(&mut text).ok()?;
-    let record: Record = serde_json::from_slice(&text).ok()?;
+    let record: Record = read_json(&folder.join(RECORD_FILE))?;
     // A record that names files elsewhere was not written by farm.
     let usable = record.schema == RECORD_SCHEMA && record.artifacts.iter().all(|a| is_plain_name(&a.file_name));
     usable.then_some(record)
+}
+
+/// A file of the store; none where it is not there or is none of ours.
+fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    let mut text = Vec::new();
+    File::open(path).ok()?.take(LARGEST_RECORD).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 fn is_complete(folder: &Path, record: &Record) -> bool {
@@ -300,24 +348,26 @@ fn sums<'a>(prefix: &str, artifacts: impl Iterator<Item = &'a Artifact>) -> Stri
     artifacts.map(|artifact| format!("{}  {prefix}{}\n", artifact.sha256, artifact.file_name)).collect()
 }
 
-/// Writes `dist/SHA256SUMS` over the artifacts of all records, in the format of `sha256sum -c`, by atomic rename.
-fn write_root_sums(root: &Path) -> Result<(), StoreError> {
+/// Writes `dist/SHA256SUMS` over the artifacts of all records, in the format of `sha256sum -c`, and `dist/index.json`, each
+/// by atomic rename.
+fn write_lists(root: &Path) -> Result<(), StoreError> {
     let work = root.join(WORK_FOLDER);
     // Two jobs that finish together must not overwrite the newer list with the older one.
     let lock_path = work.join("sums.lock");
     let lock = open_lock(&lock_path)?;
     lock.lock().map_err(at(&lock_path))?;
-    let store = Store { root: root.to_owned(), reads_all: false };
+    let index = Index::of(root);
     let mut text = String::new();
-    for (folder, record) in store.records() {
-        if let Some(prefix) = folder.strip_prefix(root).ok().and_then(Path::to_str) {
-            text.push_str(&sums(&format!("{prefix}/"), record.artifacts.iter()));
+    for target in &index.targets {
+        if let Some(packages) = &target.packages {
+            text.push_str(&sums(&format!("{}/", target.folder), packages.artifacts.iter()));
         }
     }
     let staged = work.join("SHA256SUMS.new");
     swap::write_synced(&staged, text.as_bytes()).map_err(at(&staged))?;
     let path = root.join(SUMS_FILE);
     fs::rename(&staged, &path).map_err(at(&path))?;
+    index.write(root)?;
     swap::sync_folder(root).map_err(at(root))
 }
 

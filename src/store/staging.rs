@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use super::stamps;
 use super::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 use super::{
-    BROKEN_FOLDER, LOG_FILE, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError, WORK_FOLDER, at, is_complete,
-    is_plain_name, open_lock, sums, write_root_sums,
+    BROKEN_FOLDER, LAST_RESULT_FILE, LOG_FILE, LastResult, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError,
+    WORK_FOLDER, at, is_complete, is_plain_name, open_lock, sums, write_lists,
 };
 
 /// A job's folder while it runs, on the same file system as `dist/`. Dropped without [`Staging::accept`] or
@@ -78,13 +78,13 @@ impl Staging {
         replace_folder(&files, &self.destination, &self.place.join("previous")).map_err(at(&self.destination))?;
         sync_folder(&parent).map_err(at(&parent))?;
         stamps::note(&self.root, &self.destination, record);
-        write_root_sums(&self.root)?;
+        write_lists(&self.root)?;
         Ok(self.destination.clone())
     }
 
     /// Replaces only the target's `build.log`; the last good artifacts stay. Artifacts that were refused are kept in
     /// `broken/` beside the log when `keep_artifacts` is set; those of an earlier failure go. Returns the log's path.
-    pub(crate) fn reject(self, keep_artifacts: bool) -> Result<PathBuf, StoreError> {
+    pub(crate) fn reject(self, keep_artifacts: bool, result: &LastResult) -> Result<PathBuf, StoreError> {
         self.make_parent()?;
         fs::create_dir_all(&self.destination).map_err(at(&self.destination))?;
         let log = self.destination.join(LOG_FILE);
@@ -97,7 +97,14 @@ impl Staging {
         } else if broken.exists() {
             fs::remove_dir_all(&broken).map_err(at(&broken))?;
         }
+        let path = self.place.join(LAST_RESULT_FILE);
+        let json = serde_json::to_vec_pretty(result)
+            .map_err(|error| StoreError::Invalid { path: path.clone(), reason: error.to_string() })?;
+        write_synced(&path, &json).map_err(at(&path))?;
+        let last = self.destination.join(LAST_RESULT_FILE);
+        fs::rename(&path, &last).map_err(at(&last))?;
         sync_folder(&self.destination).map_err(at(&self.destination))?;
+        write_lists(&self.root)?;
         Ok(log)
     }
 
@@ -129,7 +136,9 @@ fn check(files: &Path, record: &Record) -> Result<(), StoreError> {
     }
     for artifact in &record.artifacts {
         let name = &artifact.file_name;
-        if !is_plain_name(name) || [LOG_FILE, RECORD_FILE, SUMS_FILE, BROKEN_FOLDER].contains(&name.as_str()) {
+        if !is_plain_name(name)
+            || [LOG_FILE, RECORD_FILE, SUMS_FILE, BROKEN_FOLDER, LAST_RESULT_FILE].contains(&name.as_str())
+        {
             return invalid(format!("`{}` is not a name for an artifact", crate::types::printable(name)));
         }
         if artifact.sha256.len() != 64 || !artifact.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {

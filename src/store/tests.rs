@@ -1,3 +1,5 @@
+mod release;
+
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
@@ -24,6 +26,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
             size_bytes: content.len() as u64,
             sha256: hex::encode(Sha256::digest(content)),
             kind: ArtifactKind::Binary,
+            package: None,
         })
         .collect();
     Record {
@@ -35,6 +38,9 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         former_links: BTreeMap::new(),
         elapsed_seconds: 1.5,
         tested: true,
+        version: Some("1.0".to_owned()),
+        release: Some(1),
+        made: Some("2026-01-02T03:04:05Z".to_owned()),
     }
 }
 
@@ -45,6 +51,15 @@ fn accept(store: &Store, target: &Target, files: &[(&str, &str)]) -> PathBuf {
         fs::write(staging.artifacts().join(name), content).unwrap();
     }
     staging.accept(&record(target, files)).unwrap()
+}
+
+fn failed(target: &Target) -> LastResult {
+    LastResult {
+        target: target.to_string(),
+        outcome: "failed".to_owned(),
+        details: serde_json::json!({"outcome": "failed", "step": "build", "exit_code": 2}),
+        ended: "2026-01-02T03:04:06Z".to_owned(),
+    }
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -112,7 +127,7 @@ fn a_rejected_job_keeps_the_last_good_artifacts() {
     let staging = store.stage(&target).unwrap();
     fs::write(staging.log_path(), "it failed\n").unwrap();
     fs::write(staging.artifacts().join("a_2.deb"), "bad").unwrap();
-    let log = staging.reject(true).unwrap();
+    let log = staging.reject(true, &failed(&target)).unwrap();
 
     assert_eq!(fs::read_to_string(&log).unwrap(), "it failed\n");
     let folder = store.folder(&target);
@@ -121,8 +136,8 @@ fn a_rejected_job_keeps_the_last_good_artifacts() {
 
     let staging = store.stage(&target).unwrap();
     fs::write(staging.log_path(), "again\n").unwrap();
-    staging.reject(false).unwrap();
-    assert_eq!(names(&folder), ["SHA256SUMS", "a_1.deb", "build.log", "job.json"]);
+    staging.reject(false, &failed(&target)).unwrap();
+    assert_eq!(names(&folder), ["SHA256SUMS", "a_1.deb", "build.log", "job.json", "last-result.json"]);
     assert_eq!(names(&temp.path().join(".farm/stage")), Vec::<String>::new());
 }
 
@@ -133,9 +148,9 @@ fn a_job_that_never_succeeded_leaves_its_log_and_no_record() {
     let target = target("debian-12");
     let staging = store.stage(&target).unwrap();
     fs::write(staging.log_path(), "no\n").unwrap();
-    staging.reject(true).unwrap();
+    staging.reject(true, &failed(&target)).unwrap();
     assert_eq!(store.record(&target), None);
-    assert_eq!(names(&store.folder(&target)), ["broken", "build.log"]);
+    assert_eq!(names(&store.folder(&target)), ["broken", "build.log", "last-result.json"]);
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! `farm list`: what a store holds.
+
+use std::path::Path;
+
+use super::args::{ColorChoice, ListArgs, StoreArgs};
+use super::context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{self, Surroundings};
+use crate::matrix::Pattern;
+use crate::report::Style;
+use crate::report::table::Table;
+use crate::store::{Index, IndexedTarget};
+use crate::types::{human_bytes, printable};
+
+pub(crate) async fn run(args: ListArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let work = move || {
+        let index = chosen(&args.store)?;
+        if args.json {
+            let json = serde_json::to_string_pretty(&index).map_err(|error| {
+                let source = std::io::Error::other(error);
+                Failure::System { action: "write the list as JSON", source }
+            })?;
+            output::out(&format!("{json}\n"));
+        } else {
+            output::out(&table(&index, &Surroundings::of_this_process().style(color, false)));
+        }
+        Ok(Exit::Success)
+    };
+    context::blocking(work).await
+}
+
+/// What the store holds of the chosen targets.
+///
+/// # Errors
+/// When there is no store, or a pattern matches nothing in it.
+pub(super) fn chosen(args: &StoreArgs) -> Result<Index, Failure> {
+    if !args.output.is_dir() {
+        return Err(Failure::NothingMatched {
+            message: format!("there is no folder {}", printable(&args.output.display().to_string())),
+            help: Some("farm build makes it; -o names another".to_owned()),
+        });
+    }
+    let mut index = Index::read(&args.output);
+    let (wanted, unwanted) = (patterns("-t", &args.targets)?, patterns("--exclude", &args.excluded)?);
+    for (option, text, pattern) in wanted.iter().chain(&unwanted) {
+        if !index.targets.iter().any(|target| matches(pattern, target)) {
+            return Err(Failure::NothingMatched {
+                message: format!("{option} {text} matches nothing in {}", args.output.display()),
+                help: Some(known(&index, &args.output)),
+            });
+        }
+    }
+    index.targets.retain(|target| {
+        let any = |patterns: &[(&str, String, Pattern)]| patterns.iter().any(|(.., pattern)| matches(pattern, target));
+        (wanted.is_empty() || any(&wanted)) && !any(&unwanted)
+    });
+    Ok(index)
+}
+
+fn patterns<'a>(option: &'a str, texts: &[String]) -> Result<Vec<(&'a str, String, Pattern)>, Failure> {
+    let parse = |text: &String| match Pattern::parse(text) {
+        Ok(pattern) => Ok((option, printable(text), pattern)),
+        Err(reason) => Err(Failure::usage(format!("{option} {} {reason}", printable(text)))),
+    };
+    texts.iter().map(parse).collect()
+}
+
+fn matches(pattern: &Pattern, target: &IndexedTarget) -> bool {
+    let arch = target.arch.parse().ok();
+    arch.is_some_and(|arch| pattern.matches_parts(&target.recipe, target.variant.as_deref(), &target.distro, arch))
+}
+
+fn known(index: &Index, store: &Path) -> String {
+    match index.targets.len() {
+        0 => format!("{} has no packages yet: farm build makes some", store.display()),
+        _ => "farm list says what is there".to_owned(),
+    }
+}
+
+fn table(index: &Index, style: &Style) -> String {
+    let mut table = Table::new(&["TARGET", "VERSION", "LAST BUILD", "PACKAGES MADE", "FILES", "SIZE"]);
+    for target in &index.targets {
+        let packages = target.packages.as_ref();
+        let none = || "-".to_owned();
+        let version =
+            packages.and_then(|packages| Some(format!("{}-{}", packages.version.as_ref()?, packages.release?)));
+        let bytes = |packages: &crate::store::Packages| packages.artifacts.iter().map(|file| file.size_bytes).sum();
+        table.row(vec![
+            printable(&target.target),
+            version.map_or_else(none, |version| printable(&version)),
+            printable(&target.outcome),
+            packages.and_then(|packages| packages.made.as_deref()).map_or_else(none, printable),
+            packages.map_or_else(none, |packages| packages.artifacts.len().to_string()),
+            packages.map_or_else(none, |packages| human_bytes(bytes(packages))),
+        ]);
+    }
+    table.render(style)
+}

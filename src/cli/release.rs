@@ -1,0 +1,32 @@
+//! `farm release`: a folder for a release page.
+
+use super::args::{NamingChoice, ReleaseArgs};
+use super::context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::list;
+use super::output;
+use crate::report::count;
+use crate::store::{Naming, Release};
+use crate::types::{human_bytes, printable};
+
+pub(crate) async fn run(args: ReleaseArgs) -> Result<Exit, Failure> {
+    let work = move || {
+        let index = list::chosen(&args.store)?;
+        let naming = match args.names {
+            NamingChoice::Portable => Naming::Portable,
+            NamingChoice::Exact => Naming::Exact,
+        };
+        let release = Release::of(&index, naming, !args.no_debug)?;
+        release.write(&args.store.output, &args.folder)?;
+        let (files, bytes) = release.size();
+        let folder = printable(&args.folder.display().to_string());
+        output::out(&format!(
+            "{folder}: {}, {}, SHA256SUMS, RELEASE.md\n",
+            count(files, "package", "packages"),
+            human_bytes(bytes)
+        ));
+        Ok(Exit::Success)
+    };
+    context::blocking(work).await
+}
