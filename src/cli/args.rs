@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::store::{ListArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
+pub(crate) use self::store::{ListArgs, LogsArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};
 use crate::image::BaseChoice;
@@ -87,6 +87,8 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// List what dist/ holds, and how the last build of each target ended
     List(ListArgs),
+    /// Show the log of a target's last build, or of the one that is under way
+    Logs(LogsArgs),
     /// Make a folder for a release page out of dist/: packages, sums and notes
     ///
     /// Packages of users, debug packages and source packages, a SHA256SUMS, and RELEASE.md with a table of what was built for
@@ -145,6 +147,7 @@ impl SelectionArgs {
             excluded: self.excluded.clone(),
             formats: self.formats.clone(),
             arches: self.arches.clone(),
+            only: None,
         }
     }
 }
@@ -189,6 +192,9 @@ pub(crate) struct BuildArgs {
     /// Build again what is up to date
     #[arg(long)]
     pub force: bool,
+    /// Only targets whose last build was not good
+    #[arg(long)]
+    pub failed: bool,
     /// Read all packages of earlier builds again before one is taken for up to date
     #[arg(long)]
     pub verify: bool,

@@ -21,7 +21,7 @@ use crate::project::{Limits, Run, RunChoices, RunEnd};
 use crate::recipe::RecipeFile;
 use crate::report::count;
 use crate::runner::Request;
-use crate::store::Store;
+use crate::store::{Index, Store};
 use crate::types::{printable, redacted_text};
 
 /// `directory`: where farm was sent to by `-C`.
@@ -32,7 +32,16 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let connected = context::connect(&args.engine.engine, &config).await;
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     // What is wrong with the command line comes before what is wrong with the engine.
-    let selected = project.select(&args.selection.selection(), arch)?;
+    let mut selection = args.selection.selection();
+    if args.failed {
+        let failed = Index::read(&args.output).failed();
+        if failed.is_empty() {
+            output::err(&format!("note: no build failed last time, as {} has it\n", args.output.display()));
+            return Ok(Exit::Success);
+        }
+        selection.only = Some(failed);
+    }
+    let selected = project.select(&selection, arch)?;
     context::tell_left_out(&selected);
     context::known_mirrors(&args.origin.archive.mirrors, &project)?;
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;

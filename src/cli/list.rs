@@ -1,6 +1,7 @@
 //! `farm list`: what a store holds.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::args::{ColorChoice, ListArgs, StoreArgs};
 use super::context;
@@ -10,7 +11,7 @@ use super::output::{self, Surroundings};
 use crate::matrix::Pattern;
 use crate::report::Style;
 use crate::report::table::Table;
-use crate::store::{Index, IndexedTarget};
+use crate::store::{self, Index, IndexedTarget};
 use crate::types::{human_bytes, printable};
 
 pub(crate) async fn run(args: ListArgs, color: ColorChoice) -> Result<Exit, Failure> {
@@ -56,6 +57,35 @@ pub(super) fn chosen(args: &StoreArgs) -> Result<Index, Failure> {
         (wanted.is_empty() || any(&wanted)) && !any(&unwanted)
     });
     Ok(index)
+}
+
+/// The folders of targets that match, with that of the job which is under way, where one is.
+///
+/// # Errors
+/// When none matches.
+pub(super) fn folders(store: &Path, text: &str) -> Result<Vec<(String, Option<PathBuf>)>, Failure> {
+    let pattern = Pattern::parse(text)
+        .map_err(|reason| Failure::usage(format!("`{}` is no target pattern: it {reason}", printable(text))))?;
+    let index = Index::read(store);
+    let mut found: BTreeMap<String, Option<PathBuf>> = index
+        .targets
+        .iter()
+        .filter(|target| matches(&pattern, target))
+        .map(|target| (target.folder.clone(), None))
+        .collect();
+    for job in store::under_way(store) {
+        let arch = job.arch.parse().ok();
+        if arch.is_some_and(|arch| pattern.matches_parts(&job.recipe, job.variant.as_deref(), &job.distro, arch)) {
+            found.insert(job.folder, Some(job.stage));
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::NothingMatched {
+            message: format!("`{}` matches nothing in {}", printable(text), printable(&store.display().to_string())),
+            help: Some(known(&index, store)),
+        });
+    }
+    Ok(found.into_iter().collect())
 }
 
 fn patterns<'a>(option: &'a str, texts: &[String]) -> Result<Vec<(&'a str, String, Pattern)>, Failure> {

@@ -17,6 +17,7 @@ mod graph;
 mod images;
 mod init;
 mod list;
+mod logs;
 mod memory;
 mod output;
 mod plan;
@@ -119,6 +120,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Reap(args) => images::reap(args).await,
         Command::Gc(args) => gc::run(args, color).await,
         Command::List(args) => list::run(args.clone(), color).await,
+        Command::Logs(args) => logs::run(args.clone()).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
         Command::Doctor(args) => doctor::run(args, color).await,

@@ -1,6 +1,6 @@
 //! Which targets of a project are meant.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::load::find;
@@ -29,6 +29,8 @@ pub struct Selection {
     pub formats: Vec<Format>,
     /// Any of them; empty: all.
     pub arches: Vec<Arch>,
+    /// Ids of targets: no others are meant. None: all.
+    pub only: Option<BTreeSet<String>>,
 }
 
 /// Targets of a project, at least one, in the order of recipes and matrices.
@@ -76,6 +78,7 @@ impl Project {
             arches: selection.arches.clone(),
         };
         let excludes = |target: &Target| selection.excluded.iter().any(|pattern| matches(pattern, target));
+        let may_be = |target: &Target| selection.only.as_ref().is_none_or(|only| only.contains(&target.to_string()));
         let known_somewhere = |name: &str| self.recipes().iter().any(|recipe| recipe.matrices.contains_key(name));
         let mut all = Vec::new();
         let mut chosen = Vec::new();
@@ -85,7 +88,8 @@ impl Project {
                 // Of several recipes, those without the matrix take no part in it.
                 Some(name) if known_somewhere(name) && !recipe.matrices.contains_key(name) => Vec::new(),
                 Some(name) => vec![name],
-                None if selection.targets.is_empty() || !distros.is_empty() => vec![DEFAULT_MATRIX],
+                None if !distros.is_empty() => vec![DEFAULT_MATRIX],
+                None if selection.targets.is_empty() && selection.only.is_none() => vec![DEFAULT_MATRIX],
                 None => {
                     let default = recipe.matrices.contains_key(DEFAULT_MATRIX).then_some(DEFAULT_MATRIX);
                     let others = recipe.matrices.keys().map(String::as_str).filter(|name| *name != DEFAULT_MATRIX);
@@ -104,10 +108,13 @@ impl Project {
             }
             let matching = targets
                 .iter()
-                .filter(|target| filter.matches(target) && !excludes(target))
+                .filter(|target| filter.matches(target) && !excludes(target) && may_be(target))
                 .cloned()
                 .collect::<Vec<_>>();
-            let first_only = selection.matrix.is_none() && selection.targets.is_empty() && distros.is_empty();
+            let first_only = selection.matrix.is_none()
+                && selection.targets.is_empty()
+                && selection.only.is_none()
+                && distros.is_empty();
             let taken = if first_only { matching.len().min(1) } else { matching.len() };
             left_out += matching.len() - taken;
             chosen.extend(matching.into_iter().take(taken));
@@ -151,6 +158,7 @@ fn unknown_matrix_or(error: MatrixError, name: &str, project: &Project) -> Proje
 fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
     let mut wanted: Vec<String> = asked.targets.iter().map(|pattern| format!("-t {pattern}")).collect();
     wanted.extend(asked.excluded.iter().map(|pattern| format!("--exclude {pattern}")));
+    wanted.extend(asked.only.iter().flatten().cloned());
     wanted.extend(asked.distros.iter().map(|distro| format!("--distro {distro}")));
     wanted.extend(asked.formats.iter().map(|format| format!("--format {format}")));
     wanted.extend(asked.arches.iter().map(|arch| format!("--arch {arch}")));

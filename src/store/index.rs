@@ -1,5 +1,6 @@
 //! `dist/index.json`: all that a store holds, in one file for scripts. Its shape is `docs/index.schema.json`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ pub(super) const INDEX_FILE: &str = "index.json";
 
 /// The shape of [`Index`] that this version writes.
 const INDEX_SCHEMA: u32 = 1;
+
+/// The outcome of a build whose packages are in the store.
+pub(super) const GOOD: &str = "succeeded";
 
 /// What lies in a store.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +74,12 @@ impl Index {
         index.filter(|index| index.schema == INDEX_SCHEMA).unwrap_or_else(|| Index::of(root))
     }
 
+    /// The ids of targets whose last build was not good.
+    pub(crate) fn failed(&self) -> BTreeSet<String> {
+        let is_good = |target: &&IndexedTarget| target.outcome == GOOD;
+        self.targets.iter().filter(|target| !is_good(target)).map(|target| target.target.clone()).collect()
+    }
+
     /// By atomic rename. Called by who holds the lock of the lists.
     pub(super) fn write(&self, root: &Path) -> Result<(), StoreError> {
         let staged = root.join(WORK_FOLDER).join("index.json.new");
@@ -87,28 +97,44 @@ fn indexed(root: &Path, folder: &PathBuf) -> Option<IndexedTarget> {
     let record = read_record(folder);
     let last = LastResult::read(folder);
     let target = last.as_ref().map(|last| &last.target).or(record.as_ref().map(|record| &record.target))?.clone();
-    let (name, place) = target.rsplit_once('@')?;
-    let (distro, arch) = place.split_once('/')?;
-    let (recipe, variant) = match name.split_once('+') {
-        Some((recipe, variant)) => (recipe, Some(variant.to_owned())),
-        None => (name, None),
-    };
+    let TargetParts { recipe, variant, distro, arch } = TargetParts::of_folder(&relative)?;
     let made = record.as_ref().and_then(|record| record.made.clone());
     let (outcome, ended) = match last {
         Some(last) => (last.outcome, Some(last.ended)),
-        None => ("succeeded".to_owned(), made),
+        None => (GOOD.to_owned(), made),
     };
     Some(IndexedTarget {
         folder: relative,
-        recipe: recipe.to_owned(),
+        recipe,
         variant,
-        distro: distro.to_owned(),
-        arch: arch.to_owned(),
+        distro,
+        arch,
         outcome,
         ended,
         packages: record.map(packages),
         target,
     })
+}
+
+/// What a target's folder tells of it: `jq/debian-12-amd64+minimal`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TargetParts {
+    pub(super) recipe: String,
+    pub(super) variant: Option<String>,
+    pub(super) distro: String,
+    pub(super) arch: String,
+}
+
+impl TargetParts {
+    pub(super) fn of_folder(folder: &str) -> Option<TargetParts> {
+        let (recipe, place) = folder.split_once('/')?;
+        let (place, variant) = match place.split_once('+') {
+            Some((place, variant)) => (place, Some(variant.to_owned())),
+            None => (place, None),
+        };
+        let (distro, arch) = place.rsplit_once('-')?;
+        Some(TargetParts { recipe: recipe.to_owned(), variant, distro: distro.to_owned(), arch: arch.to_owned() })
+    }
 }
 
 fn packages(record: Record) -> Packages {

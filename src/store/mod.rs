@@ -34,7 +34,7 @@ use crate::plan::Key;
 
 pub(crate) use index::{Index, IndexedTarget, Packages};
 pub(crate) use release::{Naming, Release, ReleaseError};
-pub(crate) use staging::Staging;
+pub(crate) use staging::{Staging, under_way};
 
 /// The shape of [`Record`] that this version writes, and the only one that it reads: an older record makes its target
 /// build again.

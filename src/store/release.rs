@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::index::{Index, IndexedTarget, Packages};
+use super::index::{GOOD, Index, IndexedTarget, Packages};
 use super::{SUMS_FILE, StoreError, at, is_plain_name, swap};
 use crate::artifact::{Artifact, ArtifactKind};
 
@@ -87,7 +87,7 @@ impl Release {
     pub(crate) fn of(index: &Index, naming: Naming, with_debug: bool) -> Result<Release, ReleaseError> {
         let mut chosen: Vec<&IndexedTarget> = index.targets.iter().collect();
         chosen.sort_by(|a, b| a.target.cmp(&b.target));
-        let is_good = |target: &&IndexedTarget| target.outcome == "succeeded" && target.packages.is_some();
+        let is_good = |target: &&IndexedTarget| target.outcome == GOOD && target.packages.is_some();
         let (good, bad): (Vec<_>, Vec<_>) = chosen.into_iter().partition(is_good);
         if !bad.is_empty() {
             let line = |target: &IndexedTarget| format!("{} {}", target.target, target.outcome);

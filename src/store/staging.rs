@@ -1,8 +1,9 @@
 //! A job's folder while it runs: filled beside `dist/`'s content, then swapped in whole, or thrown away.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::path::{Component, Path, PathBuf};
 
+use super::index::TargetParts;
 use super::stamps;
 use super::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 use super::{
@@ -126,6 +127,35 @@ impl Drop for Staging {
             let _ = fs::remove_file(&self.lock_path);
         }
     }
+}
+
+/// A job that is under way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnderWay {
+    /// The target's folder, relative to the store.
+    pub(crate) folder: String,
+    pub(crate) recipe: String,
+    pub(crate) variant: Option<String>,
+    pub(crate) distro: String,
+    pub(crate) arch: String,
+    /// Where its files are until it ends.
+    pub(crate) stage: PathBuf,
+}
+
+/// Jobs whose process lives and writes to the store at `root`.
+pub(crate) fn under_way(root: &Path) -> Vec<UnderWay> {
+    let stages = fs::read_dir(root.join(WORK_FOLDER).join("stage")).into_iter().flatten().flatten();
+    let job = |entry: fs::DirEntry| {
+        let stage = entry.path();
+        let lock = File::open(stage.with_extension("lock")).ok()?;
+        if !matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)) {
+            return None;
+        }
+        let folder = fs::read_to_string(stage.join("destination")).ok()?;
+        let TargetParts { recipe, variant, distro, arch } = TargetParts::of_folder(&folder)?;
+        Some(UnderWay { folder, recipe, variant, distro, arch, stage })
+    };
+    stages.filter_map(job).collect()
 }
 
 /// Whether the folder holds what the record says.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::packaging::StepKind;
+
 /// What of a store.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct StoreArgs {
@@ -25,6 +27,32 @@ pub(crate) struct ListArgs {
     /// As JSON, in the form of dist/index.json
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LogsArgs {
+    /// The target, or a pattern that only it matches: `hello@debian-12/amd64`, `debian-12`
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// Only what this step printed
+    #[arg(long, value_name = "STEP", value_parser = step)]
+    pub step: Option<StepKind>,
+    /// Go on until the build ends
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Print where the log is, instead
+    #[arg(long)]
+    pub path: bool,
+    /// Folder for packages, logs and records
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+}
+
+fn step(text: &str) -> Result<StepKind, String> {
+    StepKind::ALL.into_iter().find(|step| step.as_str() == text).ok_or_else(|| {
+        let known: Vec<&str> = StepKind::ALL.iter().map(|step| step.as_str()).collect();
+        format!("expected one of {}", known.join(", "))
+    })
 }
 
 #[derive(Debug, Clone, Args)]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::artifact::PackageId;
-use crate::store::{Index, Naming, Release, ReleaseError};
+use crate::store::{Index, Naming, Release, ReleaseError, under_way};
 
 /// A store with `hello` of this version for each distribution, each with a package of its own name.
 fn store_of(distros: &[(&str, &str)]) -> (tempfile::TempDir, Store) {
@@ -52,12 +52,34 @@ fn the_index_says_what_is_there_and_how_the_last_build_ended() {
     assert_eq!((&old["packages"]["version"], &old["packages"]["release"]), (&"1.0".into(), &1.into()));
     assert_eq!((&never["distro"], &never["packages"]), (&"debian-13".into(), &serde_json::Value::Null));
 
+    assert_eq!(
+        Index::read(&store.root).failed().into_iter().collect::<Vec<_>>(),
+        ["hello@debian-12/amd64", "hello@debian-13/amd64"]
+    );
+
     store.note_up_to_date(&target("debian-12")).unwrap();
     assert_eq!(Index::read(&store.root).targets[0].outcome, "succeeded");
     accept(&store, &target("debian-13"), &[("a_1.deb", "one")]);
     assert!(Index::read(&store.root).targets.iter().all(|target| target.outcome == "succeeded"));
     fs::write(store.root.join("index.json"), "[").unwrap();
     assert_eq!(Index::read(&store.root), Index::of(&store.root), "one that cannot be read is made anew");
+}
+
+#[test]
+fn jobs_that_are_under_way_are_known() {
+    let (_temp, store) = store_of(&[("debian-12", "1.0")]);
+    assert_eq!(under_way(&store.root), []);
+    let variant = Target { variant: Some("minimal".to_owned()), ..target("debian-13") };
+    let staging = store.stage(&variant).unwrap();
+    let [job] = &under_way(&store.root)[..] else { panic!("one job is under way") };
+    assert_eq!((job.folder.as_str(), job.recipe.as_str()), ("hello/debian-13-amd64+minimal", "hello"));
+    assert_eq!(
+        (job.variant.as_deref(), job.distro.as_str(), job.arch.as_str()),
+        (Some("minimal"), "debian-13", "amd64")
+    );
+    assert_eq!(job.stage.join("files/build.log"), staging.log_path());
+    drop(staging);
+    assert_eq!(under_way(&store.root), []);
 }
 
 #[test]
