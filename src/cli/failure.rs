@@ -14,7 +14,9 @@ use crate::image::ImageError;
 use crate::init::InitError;
 use crate::matrix::MatrixError;
 use crate::project::{ProjectError, Unread};
+use crate::repo::tree::RepoError;
 use crate::report::{Style, Tone};
+use crate::sign::SignError;
 use crate::source::SourceError;
 use crate::store::StoreError;
 
@@ -40,6 +42,10 @@ pub(crate) enum Failure {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Init(#[from] InitError),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error(transparent)]
+    Repo(#[from] RepoError),
     #[error("{message}")]
     NothingMatched { message: String, help: Option<String> },
     #[error("cannot read {}", .path.display())]
@@ -62,6 +68,7 @@ impl Failure {
             // That a recipe was written which is none is our own mistake.
             Failure::Init(InitError::Invalid(_)) => Exit::Bug,
             Failure::Config(_) | Failure::Distro(_) | Failure::Source { .. } | Failure::Init(_) => Exit::Invalid,
+            Failure::Sign(_) | Failure::Repo(_) => Exit::Repository,
             Failure::Project(error) => of_project(error),
             Failure::Image(error) => of_image(error),
             Failure::Engine(error) => of_engine(error),
@@ -95,6 +102,7 @@ impl Failure {
             Failure::Store(StoreError::InTheWay(_)) => {
                 Some("name another folder with -o, or move that away".to_owned())
             }
+            Failure::Repo(RepoError::Locked(_)) => Some("wait for the other one, and try again".to_owned()),
             _ => None,
         }
     }

@@ -19,11 +19,15 @@ mod init;
 mod memory;
 mod output;
 mod plan;
+mod publish_args;
 mod render;
+mod repo;
 mod report_file;
 mod requires;
 mod schema;
 mod screen;
+mod sign;
+mod sign_config;
 mod signals;
 mod terminal;
 mod trace;
@@ -117,6 +121,9 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Reap(args) => images::reap(args).await,
         Command::Gc(args) => gc::run(args, color).await,
         Command::Verify(args) => verify::run(args.clone()).await,
+        Command::Sign(args) => sign::run(args).await,
+        Command::VerifySignature(args) => sign::verify(args).await,
+        Command::Repo(args) => repo::run(args).await,
         Command::Doctor(args) => doctor::run(args, color).await,
     }
 }

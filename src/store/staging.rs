@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::path::{Component, Path, PathBuf};
 
 use super::stamps;
-use super::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 use super::{
     BROKEN_FOLDER, LOG_FILE, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError, WORK_FOLDER, at, is_complete,
     is_plain_name, open_lock, sums, write_root_sums,
 };
+use crate::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 
 /// A job's folder while it runs, on the same file system as `dist/`. Dropped without [`Staging::accept`] or
 /// [`Staging::reject`], it goes without a trace; so it does, at the next [`super::Store::stage`], when its process dies.

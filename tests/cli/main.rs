@@ -10,6 +10,7 @@ mod examples;
 mod gc;
 mod init;
 mod recipes;
+mod repo;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;
