@@ -13,7 +13,8 @@ pub(crate) struct KeyArgs {
     ///
     /// Never a key or a passphrase itself: others see the arguments of a process. docs/config.md says where a passphrase is
     /// read from, and how a program signs.
-    #[arg(long, value_name = "FILE|FINGERPRINT")]
+    // Who gives a key itself is told not to, without it being shown.
+    #[arg(long, value_name = "FILE|FINGERPRINT", allow_hyphen_values = true)]
     pub sign_key: Option<String>,
 }
 

@@ -214,6 +214,12 @@ fn check(folder: &Path, key: Option<&Path>, unsigned: bool, cache: &Path) -> Res
     let keys = match (key, unsigned) {
         (_, true) => None,
         (Some(path), _) => Some(read_keys(path)?),
+        (None, _) if !own.is_file() => {
+            let message = format!("there is no key.asc in {}", printable(&folder.display().to_string()));
+            let help =
+                "--key names the public key that has to have signed; --unsigned accepts that nobody has".to_owned();
+            return Err(Failure::Usage { message, help: Some(help) });
+        }
         (None, _) => Some(read_keys(&own)?),
     };
     let place = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());

@@ -49,24 +49,23 @@ pub(super) fn open(
     drop(keys);
     let public = SignedPublicKey::from(key.clone());
     let usable = certificate::usable(&public, Utc::now()).map_err(wrong)?;
-    let is_it = |key: &dyn Fn() -> Vec<u8>, wanted: &str| hex::encode_upper(key()) == wanted;
     // Of an exported subkey alone the primary key is a stub that cannot sign.
     let mut problem = "it holds the public part of its signing key alone".to_owned();
     for part in usable {
-        let subkey = key
-            .secret_subkeys
-            .iter()
-            .position(|subkey| is_it(&|| subkey.key.fingerprint().as_bytes().to_vec(), &part.fingerprint));
-        if subkey.is_none() && !is_it(&|| key.primary_key.fingerprint().as_bytes().to_vec(), &part.fingerprint) {
+        let subkey = key.secret_subkeys.iter().position(|subkey| fingerprint(&subkey.key) == part.fingerprint);
+        if subkey.is_none() && fingerprint(&key.primary_key) != part.fingerprint {
             continue;
         }
-        let unlocked = unlock(&mut key, subkey, passphrase)?;
-        match unlocked {
+        match unlock(&mut key, subkey, passphrase)? {
             Ok(()) => return Ok((FileKey { key, subkey }, public, part.warnings)),
             Err(reason) => problem = reason,
         }
     }
     Err(wrong(problem))
+}
+
+fn fingerprint(key: &impl PublicKeyTrait) -> String {
+    hex::encode_upper(key.fingerprint().as_bytes())
 }
 
 fn unlock(

@@ -16,8 +16,9 @@ use crate::formats::deb822;
 use crate::repo::rpm_md::gzip;
 use crate::sign::Signer;
 
-/// Of xz: a third of the time of the best, for a twentieth more bytes.
-const XZ_LEVEL: u32 = 2;
+/// Of xz, for every run that adds a package: a sixth of the time of its usual level, for a third more bytes (measured on 5,000
+/// packages).
+const XZ_LEVEL: u32 = 1;
 /// Where nothing says which architectures a suite is for.
 const USUAL: [&str; 2] = ["amd64", "arm64"];
 

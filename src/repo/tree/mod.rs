@@ -84,7 +84,7 @@ pub(crate) fn add(
         changes.push(repository.publish(&tree, wishes, arches, (added, 0), signer, now)?);
     }
     if is_seen_changed {
-        tree.save_seen(&seen)?;
+        tree.save_seen(seen)?;
     }
     finish(&tree, wishes, signer)?;
     Ok(changes)

@@ -200,8 +200,9 @@ impl Tree {
         load(&self.root.join(".farm/seen.json")).unwrap_or_default()
     }
 
-    pub(super) fn save_seen(&self, seen: &Seen) -> Result<(), RepoError> {
-        self.save(&self.root.join(".farm/seen.json"), seen)
+    pub(super) fn save_seen(&self, mut seen: Seen) -> Result<(), RepoError> {
+        seen.0.retain(|path, _| path.exists());
+        self.save(&self.root.join(".farm/seen.json"), &seen)
     }
 
     /// By rename: whoever reads it finds the old one or the new one.

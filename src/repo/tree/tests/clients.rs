@@ -39,6 +39,10 @@ impl Apt<'_> {
             ("APT::Get::Assume-Yes", "true".to_owned()),
             ("Debug::NoLocking", "true".to_owned()),
             ("Acquire::Languages", "none".to_owned()),
+            // Whatever the configuration of this machine says.
+            ("Acquire::Check-Valid-Until", "true".to_owned()),
+            ("Acquire::Check-Date", "true".to_owned()),
+            ("Acquire::By-Hash", "yes".to_owned()),
         ] {
             apt.arg("-o").arg(format!("{option}={value}"));
         }
