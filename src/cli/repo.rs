@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use chrono::Utc;
 
 use super::args::{RepoArgs, RepoCommand};
-use super::config::Config;
 use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::sign::{blocking, no_key, read_keys, walk};
+use super::sign::{self, blocking, no_key, read_keys, walk};
 use crate::artifact::ArtifactKind;
 use crate::distro::Catalogue;
 use crate::repo::tree::{self, Change, Incoming, Place, Wishes};
@@ -54,7 +53,7 @@ fn signer(flag: Option<&str>, unsigned: bool) -> Result<Option<Signer>, Failure>
     if unsigned {
         return Ok(None);
     }
-    match Config::load()?.sign.signer(flag)? {
+    match sign::signer(flag)? {
         Some(signer) => Ok(Some(signer)),
         None => Err(no_key(true)),
     }

@@ -8,15 +8,14 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
 use crate::report::count;
-use crate::sign::{Kind, Signed, sign_file, verify_file};
+use crate::sign::{Kind, Signed, Signer, sign_file, verify_file};
 use crate::store;
 use crate::types::printable;
 
 pub(crate) async fn run(args: &SignArgs) -> Result<Exit, Failure> {
     let args = args.clone();
     blocking(move || {
-        let config = Config::load()?;
-        let Some(signer) = config.sign.signer(args.key.sign_key.as_deref())? else { return Err(no_key(false)) };
+        let Some(signer) = signer(args.key.sign_key.as_deref())? else { return Err(no_key(false)) };
         let mut files = Vec::new();
         for path in &args.paths {
             collect(path, args.output.as_deref(), &mut files)?;
@@ -48,6 +47,17 @@ pub(crate) async fn run(args: &SignArgs) -> Result<Exit, Failure> {
         Ok(Exit::Success)
     })
     .await
+}
+
+/// What signs, with what is to be said of it told.
+pub(super) fn signer(flag: Option<&str>) -> Result<Option<Signer>, Failure> {
+    let source = Config::load()?.sign.source(flag).map_err(Failure::usage)?;
+    let Some(source) = source else { return Ok(None) };
+    let signer = Signer::open(&source)?;
+    for warning in signer.warnings() {
+        output::err(&format!("warning: key {}: {}\n", signer.fingerprint(), printable(warning)));
+    }
+    Ok(Some(signer))
 }
 
 /// What is to be signed, and where the result goes.

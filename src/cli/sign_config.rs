@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
-use super::output;
 use crate::recipe::{Schema, Section};
-use crate::sign::{KeySource, Passphrase, Signer};
-use crate::types::printable;
+use crate::sign::{KeySource, Passphrase};
 
 static SIGN: Schema =
     Schema { title: "[sign]", keys: &["key", "passphrase-file", "passphrase-env", "gpg", "command", "public-key"] };
@@ -72,24 +69,20 @@ impl SignConfig {
         SignConfig { source, passphrase }
     }
 
-    /// What signs, with what is to be said of it told: what the command line names, else what the configuration does.
-    pub(super) fn signer(&self, flag: Option<&str>) -> Result<Option<Signer>, Failure> {
-        let source = match flag {
+    /// What signs: what the command line names, else what the configuration does.
+    ///
+    /// # Errors
+    /// In words, when the command line names no place but holds a key.
+    pub(super) fn source(&self, flag: Option<&str>) -> Result<Option<KeySource>, &'static str> {
+        Ok(match flag {
             None => self.source.clone(),
+            // It is not repeated: the history of a shell is one place too many.
             Some(text) if text.contains("-----BEGIN") || text.contains('\n') => {
-                // It is not repeated: the history of a shell is one place too many.
-                let message = "--sign-key takes the path of a key file or a fingerprint, never a key itself";
-                return Err(Failure::usage(message));
+                return Err("--sign-key takes the path of a key file or a fingerprint, never a key itself");
             }
             Some(text) if is_fingerprint(text) => Some(KeySource::Gpg { fingerprint: text.to_owned() }),
             Some(text) => Some(KeySource::File { path: PathBuf::from(text), passphrase: self.passphrase.clone() }),
-        };
-        let Some(source) = source else { return Ok(None) };
-        let signer = Signer::open(&source)?;
-        for warning in signer.warnings() {
-            output::err(&format!("warning: key {}: {}\n", signer.fingerprint(), printable(warning)));
-        }
-        Ok(Some(signer))
+        })
     }
 }
 

@@ -79,7 +79,7 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("fetch", &["network", "types"]),
     ("network", &["types"]),
     ("hint", &["types"]),
-    ("swap", &["types"]),
+    ("swap", &[]),
     ("sign", &["formats", "types"]),
 ];
 
