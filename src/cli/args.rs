@@ -1,11 +1,13 @@
 //! The command line as clap sees it. Help texts are the reference: `docs/cli.md` is made from them.
 
+mod publish;
 mod store;
 
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::publish::{RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::store::{ListArgs, LogsArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};
@@ -100,6 +102,26 @@ pub(crate) enum Command {
     /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from
     /// the cache; damaged packages are named, and the next build makes them again. The exit code is 10 when there are any.
     Verify(VerifyArgs),
+    /// Sign packages and lists of sums with OpenPGP
+    ///
+    /// .rpm files in their header, as rpm verifies them; .changes and .dsc around their text; every other file beside itself, in
+    /// FILE.asc. Of a folder with -o: its .rpm, .changes and .dsc. Without: those, too, unless farm has built them there, as
+    /// dist/ stays what was accepted; and SHA256SUMS. A .deb is not signed itself: apt verifies it by the index of its
+    /// repository, see `farm repo`. The key is looked at first: one that has expired, is revoked or too weak for apt and rpm
+    /// signs nothing.
+    Sign(SignArgs),
+    /// Find out whether files are signed by a key
+    ///
+    /// An .rpm by its header and payload, a clear-signed text by itself, every other file by FILE.asc, FILE.sig or FILE.gpg beside
+    /// it. Exit code 12 when one is not.
+    VerifySignature(VerifySignatureArgs),
+    /// Put packages into signed repositories for apt, dnf and zypper
+    ///
+    /// DIR becomes a tree for a web server: dists/ and pool/ for apt, a suite for each distribution; rpm/ with a repository for
+    /// each distribution; setup/ with what users paste, and key.asc. What is there stays, and what was read before is not read
+    /// again. Each repository changes in one step: clients find the last state or the new one, and what the last one names
+    /// stays until there is a state after the new one.
+    Repo(RepoArgs),
     /// Find out whether farm can build here, and what to mend if not
     ///
     /// A line for each check: engines, disk, memory, emulators, mirrors, clock. It changes nothing, and takes ten seconds

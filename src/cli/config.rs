@@ -6,12 +6,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::sign_config::SignConfig;
 use crate::engine;
 use crate::network::{self, HostNetwork, NetworkConfig};
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
 use crate::types::{nearest, printable};
 
-static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors", "network"] };
+static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors", "network", "sign"] };
 static NETWORK: Schema = Schema { title: "[network]", keys: &["proxy", "no-proxy", "ca"] };
 
 /// What the file says. Flags and environment go before all of it.
@@ -23,6 +24,8 @@ pub(crate) struct Config {
     pub mirrors: BTreeMap<String, String>,
     /// Proxies, and authorities beside public ones.
     pub network: NetworkConfig,
+    /// What signs.
+    pub sign: SignConfig,
     /// What of it, and of the environment, is of no use here, as sentences to show once.
     pub notes: Vec<String>,
     /// Where it was read from; none where there is no file.
@@ -75,7 +78,8 @@ impl Config {
         let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
         let folder = path.parent().unwrap_or(Path::new("."));
         let (engine, mirrors, network) = (engine(&file), mirrors(&file), network_of(&file, folder));
-        let config = Config { engine, mirrors, network, path: Some(path.to_owned()), ..Config::default() };
+        let sign = SignConfig::read(&file, folder);
+        let config = Config { engine, mirrors, network, sign, path: Some(path.to_owned()), ..Config::default() };
         match problems.into_sorted() {
             found if found.is_empty() => Ok(config),
             found => Err(invalid(&text, found)),

@@ -14,7 +14,9 @@ use crate::image::ImageError;
 use crate::init::InitError;
 use crate::matrix::MatrixError;
 use crate::project::{ProjectError, Unread};
+use crate::repo::tree::RepoError;
 use crate::report::{Style, Tone};
+use crate::sign::SignError;
 use crate::source::SourceError;
 use crate::store::{ReleaseError, StoreError};
 
@@ -42,6 +44,10 @@ pub(crate) enum Failure {
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Init(#[from] InitError),
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    #[error(transparent)]
+    Repo(#[from] RepoError),
     #[error("{message}")]
     NothingMatched { message: String, help: Option<String> },
     #[error("cannot read {}", .path.display())]
@@ -64,6 +70,7 @@ impl Failure {
             // That a recipe was written which is none is our own mistake.
             Failure::Init(InitError::Invalid(_)) => Exit::Bug,
             Failure::Config(_) | Failure::Distro(_) | Failure::Source { .. } | Failure::Init(_) => Exit::Invalid,
+            Failure::Sign(_) | Failure::Repo(_) => Exit::Repository,
             Failure::Project(error) => of_project(error),
             Failure::Image(error) => of_image(error),
             Failure::Engine(error) => of_engine(error),
@@ -104,6 +111,7 @@ impl Failure {
                 Some("name another folder with -o, or move that away".to_owned())
             }
             Failure::Release(error) => release_help(error),
+            Failure::Repo(RepoError::Locked(_)) => Some("wait for the other one, and try again".to_owned()),
             _ => None,
         }
     }
@@ -150,7 +158,7 @@ fn release_help(error: &ReleaseError) -> Option<String> {
              own for a variant"
         }
         ReleaseError::Exists(_) => "name a new folder, or remove that one",
-        ReleaseError::Damaged { .. } | ReleaseError::Store(_) => return None,
+        ReleaseError::Damaged { .. } | ReleaseError::Store(_) | ReleaseError::Sign(_) => return None,
     };
     Some(help.to_owned())
 }

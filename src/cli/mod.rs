@@ -23,10 +23,13 @@ mod output;
 mod plan;
 mod release;
 mod render;
+mod repo;
 mod report_file;
 mod requires;
 mod schema;
 mod screen;
+mod sign;
+mod sign_config;
 mod signals;
 mod terminal;
 mod trace;
@@ -123,6 +126,9 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Logs(args) => logs::run(args.clone()).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
+        Command::Sign(args) => sign::run(args).await,
+        Command::VerifySignature(args) => sign::verify(args).await,
+        Command::Repo(args) => repo::run(args).await,
         Command::Doctor(args) => doctor::run(args, color).await,
     }
 }

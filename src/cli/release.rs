@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::list;
 use super::output;
+use super::sign;
 use crate::report::count;
 use crate::store::{Naming, Release};
 use crate::types::{human_bytes, printable};
@@ -18,13 +19,15 @@ pub(crate) async fn run(args: ReleaseArgs) -> Result<Exit, Failure> {
             NamingChoice::Exact => Naming::Exact,
         };
         let release = Release::of(&index, naming, !args.no_debug)?;
-        release.write(&args.store.output, &args.folder)?;
+        let signer = sign::signer(args.key.sign_key.as_deref())?;
+        release.write(&args.store.output, &args.folder, signer.as_ref())?;
         let (files, bytes) = release.size();
         let folder = printable(&args.folder.display().to_string());
         output::out(&format!(
-            "{folder}: {}, {}, SHA256SUMS, RELEASE.md\n",
+            "{folder}: {}, {}, SHA256SUMS{}, RELEASE.md\n",
             count(files, "package", "packages"),
-            human_bytes(bytes)
+            human_bytes(bytes),
+            if signer.is_some() { " and its signature" } else { "" }
         ));
         Ok(Exit::Success)
     };

@@ -1,10 +1,10 @@
-//! Indexes of package repositories: what apt, dnf and zypper read to know the packages of a folder. Writing only, and
-//! only the indexes: who puts which packages where, and who signs, is decided elsewhere. The same packages give the same
-//! bytes.
+//! Indexes of package repositories: what apt, dnf and zypper read to know the packages of a folder. [`index`] is for a folder
+//! of a run: the same packages give the same bytes, and nobody signs. [`tree`] is for users.
 
 mod apt;
 mod model;
 mod rpm_md;
+pub(crate) mod tree;
 
 use crate::artifact::ArtifactError;
 use crate::types::Format;

@@ -7,6 +7,7 @@ use std::io::Write;
 use ::rpm::{Dependency, DependencyFlags, FileFlags, FileType, PackageMetadata};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{IndexFile, Package};
@@ -17,49 +18,100 @@ const COMMON: &str = "http://linux.duke.edu/metadata/common";
 const RPM: &str = "http://linux.duke.edu/metadata/rpm";
 
 pub(super) fn index(packages: &[&Package]) -> Result<Vec<IndexFile>, ArtifactError> {
+    let each = packages.iter().map(|package| fragments(package)).collect::<Result<Vec<_>, _>>()?;
+    let newest = each.iter().map(|one| one.build_time).max().unwrap_or_default();
+    let mut files = Vec::new();
+    let mut listed = Vec::new();
+    for (kind, text) in documents(&each) {
+        let packed = gzip(text.as_bytes());
+        let path = format!("repodata/{kind}.xml.gz");
+        listed.push(Listed::new(kind, &path, text.as_bytes(), &packed));
+        files.push(IndexFile { path, content: packed });
+    }
+    let content = repomd(newest, newest, &listed).into_bytes();
+    files.push(IndexFile { path: "repodata/repomd.xml".to_owned(), content });
+    Ok(files)
+}
+
+/// What the three files say of one package.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Fragments {
+    primary: String,
+    filelists: String,
+    other: String,
+    build_time: u64,
+}
+
+/// Reads the header of a package. `file_name` of its artifact is where it lies in the repository.
+pub(super) fn fragments(package: &Package) -> Result<Fragments, ArtifactError> {
+    let header = artifact::rpm_header(&package.path)?;
+    let entry = PackageEntry::new(package, &header).map_err(|error| ArtifactError::Malformed {
+        path: package.path.clone(),
+        reason: format!("its header is damaged: {error}"),
+    })?;
+    let mut fragments = Fragments { build_time: entry.build_time, ..Fragments::default() };
+    entry.primary(&mut fragments.primary);
+    entry.filelists(&mut fragments.filelists);
+    entry.other(&mut fragments.other);
+    Ok(fragments)
+}
+
+/// The three files of these packages, with what each is.
+pub(super) fn documents(packages: &[Fragments]) -> [(&'static str, String); 3] {
     let count = packages.len();
     let mut primary = format!("{HEAD}<metadata xmlns=\"{COMMON}\" xmlns:rpm=\"{RPM}\" packages=\"{count}\">\n");
     let opened = |what: &str| {
         format!("{HEAD}<{what} xmlns=\"http://linux.duke.edu/metadata/{}\" packages=\"{count}\">\n", what_of(what))
     };
     let (mut filelists, mut other) = (opened("filelists"), opened("otherdata"));
-    let mut newest = 0;
     for package in packages {
-        let header = artifact::rpm_header(&package.path)?;
-        let entry = PackageEntry::new(package, &header).map_err(|error| ArtifactError::Malformed {
-            path: package.path.clone(),
-            reason: format!("its header is damaged: {error}"),
-        })?;
-        newest = newest.max(entry.build_time);
-        entry.primary(&mut primary);
-        entry.filelists(&mut filelists);
-        entry.other(&mut other);
+        primary.push_str(&package.primary);
+        filelists.push_str(&package.filelists);
+        other.push_str(&package.other);
     }
     primary.push_str("</metadata>\n");
     filelists.push_str("</filelists>\n");
     other.push_str("</otherdata>\n");
+    [("primary", primary), ("filelists", filelists), ("other", other)]
+}
 
-    let mut files = Vec::new();
-    let mut repomd = format!(
-        "{HEAD}<repomd xmlns=\"http://linux.duke.edu/metadata/repo\" xmlns:rpm=\"{RPM}\">\n  <revision>{newest}</revision>\n"
-    );
-    for (kind, text) in [("primary", primary), ("filelists", filelists), ("other", other)] {
-        let packed = gzip(text.as_bytes());
-        let path = format!("repodata/{kind}.xml.gz");
-        repomd.push_str(&format!(
-            "  <data type=\"{kind}\">\n    <checksum type=\"sha256\">{}</checksum>\n    \
-             <open-checksum type=\"sha256\">{}</open-checksum>\n    <location href=\"{path}\"/>\n    \
-             <timestamp>{newest}</timestamp>\n    <size>{}</size>\n    <open-size>{}</open-size>\n  </data>\n",
-            hex::encode(Sha256::digest(&packed)),
-            hex::encode(Sha256::digest(&text)),
-            packed.len(),
-            text.len()
-        ));
-        files.push(IndexFile { path, content: packed });
+/// A line of `repomd.xml`.
+pub(super) struct Listed {
+    kind: &'static str,
+    path: String,
+    sha256: String,
+    open_sha256: String,
+    size: usize,
+    open_size: usize,
+}
+
+impl Listed {
+    pub(super) fn new(kind: &'static str, path: &str, text: &[u8], packed: &[u8]) -> Listed {
+        Listed {
+            kind,
+            path: path.to_owned(),
+            sha256: hex::encode(Sha256::digest(packed)),
+            open_sha256: hex::encode(Sha256::digest(text)),
+            size: packed.len(),
+            open_size: text.len(),
+        }
     }
-    repomd.push_str("</repomd>\n");
-    files.push(IndexFile { path: "repodata/repomd.xml".to_owned(), content: repomd.into_bytes() });
-    Ok(files)
+}
+
+/// `revision` tells clients which of two states is the newer; `time` is seconds since the epoch.
+pub(super) fn repomd(revision: u64, time: u64, files: &[Listed]) -> String {
+    let mut text = format!(
+        "{HEAD}<repomd xmlns=\"http://linux.duke.edu/metadata/repo\" xmlns:rpm=\"{RPM}\">\n  <revision>{revision}</revision>\n"
+    );
+    for Listed { kind, path, sha256, open_sha256, size, open_size } in files {
+        text.push_str(&format!(
+            "  <data type=\"{kind}\">\n    <checksum type=\"sha256\">{sha256}</checksum>\n    \
+             <open-checksum type=\"sha256\">{open_sha256}</open-checksum>\n    <location href=\"{path}\"/>\n    \
+             <timestamp>{time}</timestamp>\n    <size>{size}</size>\n    <open-size>{open_size}</open-size>\n  </data>\n"
+        ));
+    }
+    text.push_str("</repomd>\n");
+    text
 }
 
 /// The last part of a namespace: `other` for `otherdata`.
@@ -68,7 +120,7 @@ fn what_of(element: &str) -> &str {
 }
 
 /// Writing to memory does not fail.
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     let _ = encoder.write_all(content);
     encoder.finish().unwrap_or_default()

@@ -6,7 +6,6 @@
 mod apt;
 mod error;
 mod model;
-mod primary;
 mod rpm_md;
 
 use std::sync::Arc;

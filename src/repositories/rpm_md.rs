@@ -6,19 +6,18 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use ::rpm::{IndexSignatureTag, IndexTag};
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::error::RepositoryError;
 use super::model::{Asked, Extra, ExtraPackage};
-use super::primary::{self, Entry};
 use crate::archive::{ArchiveError, Reader, blocking};
 use crate::distro::Distro;
 use crate::fetch::FetchError;
 use crate::formats::compression::decompressed;
+use crate::formats::repodata::{self, Entry};
 use crate::formats::version::compare;
-use crate::formats::{self, openpgp};
+use crate::formats::{openpgp, rpm_signature};
 use crate::recipe::{Repository, RepositoryOrigin, glob_matches};
 use crate::types::{Address, Arch, Format, NoProgress, Progress};
 
@@ -57,9 +56,12 @@ pub(super) async fn extra(
         fetch(reader, repository, &url, Some(&entry.sha256), entry.size, &path, progress, cancel).await?;
         if *has_signed_packages && let Some(key) = repository.key.clone() {
             let place = path.clone();
-            let checked = blocking(move || Ok(signed(&place, &key.content))).await;
+            let checked = blocking(move || Ok(rpm_signature::verify(&place, &key.content))).await;
             let checked = checked.map_err(|error| RepositoryError::archive(repository, &error))?;
-            checked.map_err(|reason| RepositoryError::unsigned(repository, &url.to_string(), &reason))?;
+            checked.map_err(|reason| {
+                let reason = format!("repomd.xml is not signed, and of this package: {reason}");
+                RepositoryError::unsigned(repository, &url.to_string(), &reason)
+            })?;
         }
         extra.packages.push(ExtraPackage {
             name: entry.name.clone(),
@@ -124,7 +126,7 @@ async fn read(
         let what = repomd.to_string();
         RepositoryError::archive(repository, &ArchiveError::Untrusted { what, reason })
     };
-    let listed = primary::listed(&text).map_err(bad)?;
+    let listed = repodata::listed(&text).map_err(bad)?;
     let path = reader.pooled(&listed.sha256, ".primary");
     let (url, size) = (address.join(&listed.href), listed.size.unwrap_or(LARGEST_LIST).min(LARGEST_LIST));
     fetch(reader, repository, &url, Some(&listed.sha256), size, &path, progress, cancel).await?;
@@ -168,7 +170,7 @@ async fn load(path: PathBuf) -> Result<Vec<u8>, ArchiveError> {
 fn entries(path: &Path, kind: &str, arch: Arch) -> Result<Vec<Entry>, String> {
     let mut file = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     let reader = decompressed(kind, &mut file)?;
-    primary::packages(BufReader::new(reader.take(LARGEST_LIST)), arch.rpm())
+    repodata::packages(BufReader::new(reader.take(LARGEST_LIST)), Some(arch.rpm()))
 }
 
 impl Known {
@@ -240,33 +242,6 @@ fn capabilities(text: &str) -> Vec<String> {
         after_comparison = is_comparison;
     }
     names
-}
-
-/// Whether one of the keys has signed the package: its header, and by a digest in that its payload.
-fn signed(path: &Path, keys: &[u8]) -> Result<(), String> {
-    let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    let headers = formats::rpm::read(&mut reader)?;
-    let signature = &headers.metadata.signature;
-    let tags = [IndexSignatureTag::RPMSIGTAG_RSA, IndexSignatureTag::RPMSIGTAG_DSA];
-    let signatures: Vec<&[u8]> =
-        tags.into_iter().filter_map(|tag| signature.get_entry_data_as_binary(tag).ok()).collect();
-    let Some(last) = signatures.last() else {
-        return Err("neither repomd.xml nor this package is signed".to_owned());
-    };
-    let good = signatures.iter().find(|one| openpgp::verify_detached(&headers.bytes, one, keys).is_ok());
-    if good.is_none() {
-        openpgp::verify_detached(&headers.bytes, last, keys)?;
-    }
-    let digests = headers.metadata.header.get_entry_data_as_string_array(IndexTag::RPMTAG_PAYLOADSHA256);
-    let [expected] = digests.unwrap_or_default()[..] else {
-        return Err("its signed header has no digest of its payload".to_owned());
-    };
-    let mut hasher = Sha256::new();
-    io::copy(&mut reader, &mut hasher).map_err(|error| error.to_string())?;
-    match hex::encode(hasher.finalize()) == expected {
-        true => Ok(()),
-        false => Err("the digest of its payload is not the one in its signed header".to_owned()),
-    }
 }
 
 #[cfg(test)]

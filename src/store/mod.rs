@@ -17,7 +17,6 @@ mod index;
 mod release;
 mod staging;
 mod stamps;
-mod swap;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
@@ -31,6 +30,7 @@ use sha2::{Digest, Sha256};
 use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
+use crate::swap;
 
 pub(crate) use index::{Index, IndexedTarget, Packages};
 pub(crate) use release::{Naming, Release, ReleaseError};
@@ -273,6 +273,11 @@ pub enum StoreError {
         /// How the record and the folder differ.
         reason: String,
     },
+}
+
+/// Whether a file lies in a folder of a store, beside the record that says what it is.
+pub(crate) fn is_record_beside(path: &Path) -> bool {
+    path.with_file_name(RECORD_FILE).is_file()
 }
 
 /// Turns an I/O error at `path` into ours.

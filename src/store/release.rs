@@ -13,8 +13,11 @@ use sha2::{Digest, Sha256};
 use super::index::{GOOD, Index, IndexedTarget, Packages};
 use super::{SUMS_FILE, StoreError, at, is_plain_name, swap};
 use crate::artifact::{Artifact, ArtifactKind};
+use crate::sign::{Content, SignError, Signer};
 
 const NOTES_FILE: &str = "RELEASE.md";
+const SIGNATURE_FILE: &str = "SHA256SUMS.asc";
+const KEY_FILE: &str = "signing-key.asc";
 
 /// What files are called on a release page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +72,8 @@ pub(crate) enum ReleaseError {
     Damaged { path: PathBuf, reason: String },
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Sign(#[from] SignError),
 }
 
 fn count(targets: usize) -> String {
@@ -147,12 +152,13 @@ impl Release {
         (self.files.len(), self.files.values().map(|file| file.size_bytes).sum())
     }
 
-    /// Copies the files from the store at `root` to the new folder `page`, reading each against its sum. Blocks.
+    /// Copies the files from the store at `root` to the new folder `page`, reading each against its sum. The sums are signed,
+    /// where there is somebody to do it. Blocks.
     ///
     /// # Errors
     /// When there is something at `page`, when a file is not what was accepted, or when files cannot be read or written;
     /// then nothing is at `page`.
-    pub(crate) fn write(&self, root: &Path, page: &Path) -> Result<(), ReleaseError> {
+    pub(crate) fn write(&self, root: &Path, page: &Path, signer: Option<&Signer>) -> Result<(), ReleaseError> {
         let is_there = match fs::read_dir(page) {
             Ok(mut entries) => entries.next().is_some(),
             Err(_) => fs::symlink_metadata(page).is_ok(),
@@ -170,7 +176,13 @@ impl Release {
             .par_iter()
             .try_for_each(|(name, file)| copy(&root.join(&file.path), &staged.path().join(name), file))?;
         let sums: String = self.files.iter().map(|(name, file)| format!("{}  {name}\n", file.sha256)).collect();
-        for (name, text) in [(SUMS_FILE, sums), (NOTES_FILE, self.notes())] {
+        let mut texts = vec![(NOTES_FILE, self.notes(signer))];
+        if let Some(signer) = signer {
+            texts.push((SIGNATURE_FILE, signer.armoured(SUMS_FILE, Content::Bytes(sums.as_bytes()))?));
+            texts.push((KEY_FILE, signer.certificate().to_owned()));
+        }
+        texts.push((SUMS_FILE, sums));
+        for (name, text) in texts {
             let path = staged.path().join(name);
             swap::write_synced(&path, text.as_bytes()).map_err(at(&path))?;
         }
@@ -183,7 +195,7 @@ impl Release {
     }
 
     /// What to write on the page, in Markdown.
-    fn notes(&self) -> String {
+    fn notes(&self, signer: Option<&Signer>) -> String {
         let mut text = format!("# {}\n\n| Built for | Files |\n|---|---|\n", self.versions.join(", "));
         for (target, names) in &self.targets {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -192,6 +204,12 @@ impl Release {
         text.push_str(&format!(
             "\n`sha256sum -c {SUMS_FILE}`, where the files are, says whether they are what was built.\n"
         ));
+        if let Some(signer) = signer {
+            text.push_str(&format!(
+                "The sums are signed by the key {}: `gpg --import {KEY_FILE}`, then `gpg --verify {SIGNATURE_FILE} {SUMS_FILE}`.\n",
+                signer.fingerprint()
+            ));
+        }
         let renamed: Vec<_> = self.files.iter().filter(|(name, file)| **name != file.name).collect();
         if !renamed.is_empty() {
             text.push_str(

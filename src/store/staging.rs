@@ -5,11 +5,11 @@ use std::path::{Component, Path, PathBuf};
 
 use super::index::TargetParts;
 use super::stamps;
-use super::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 use super::{
     BROKEN_FOLDER, LAST_RESULT_FILE, LOG_FILE, LastResult, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError,
     WORK_FOLDER, at, is_complete, is_plain_name, open_lock, sums, write_lists,
 };
+use crate::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 
 /// A job's folder while it runs, on the same file system as `dist/`. Dropped without [`Staging::accept`] or
 /// [`Staging::reject`], it goes without a trace; so it does, at the next [`super::Store::stage`], when its process dies.

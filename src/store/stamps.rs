@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Record, WORK_FOLDER, sha256_of, swap};
+use super::{Record, WORK_FOLDER, sha256_of};
+use crate::swap;
 use crate::types::Stamp;
 
 /// By file name: what must be in it, and what the file system said when that was so.

@@ -10,6 +10,7 @@ mod examples;
 mod gc;
 mod init;
 mod recipes;
+mod repo;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

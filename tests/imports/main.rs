@@ -79,6 +79,8 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("fetch", &["network", "types"]),
     ("network", &["types"]),
     ("hint", &["types"]),
+    ("swap", &[]),
+    ("sign", &["formats", "types"]),
 ];
 
 /// May import everything: it wires the rest.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::publish::KeyArgs;
 use crate::packaging::StepKind;
 
 /// What of a store.
@@ -68,6 +69,8 @@ pub(crate) struct ReleaseArgs {
     /// Without debug packages
     #[arg(long)]
     pub no_debug: bool,
+    #[command(flatten)]
+    pub key: KeyArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -114,7 +114,7 @@ fn same_names(value: &serde_json::Value, schema: &serde_json::Value) {
 fn the_sums_of_a_release_hold_on_a_page_that_changes_names() {
     let (temp, store) = store_of(&[("debian-12", "1.0"), ("debian-13", "1.0")]);
     let page = temp.path().join("new/page");
-    release(&store, Naming::Portable).unwrap().write(&store.root, &page).unwrap();
+    release(&store, Naming::Portable).unwrap().write(&store.root, &page, None).unwrap();
     let files = ["RELEASE.md", "SHA256SUMS", "hello_1.0.debian-12_amd64.deb", "hello_1.0.debian-13_amd64.deb"];
     assert_eq!(names(&page), files);
     assert_eq!(names(page.parent().unwrap()), ["page"]);
@@ -127,11 +127,20 @@ fn the_sums_of_a_release_hold_on_a_page_that_changes_names() {
         assert!(checked.unwrap().success());
     }
 
+    let signed = temp.path().join("signed");
+    let signer = crate::sign::testing::signer();
+    release(&store, Naming::Portable).unwrap().write(&store.root, &signed, Some(&signer)).unwrap();
+    let key = fs::read(signed.join("signing-key.asc")).unwrap();
+    crate::sign::verify_file(&signed.join("SHA256SUMS"), &key).unwrap();
+    assert!(fs::read_to_string(signed.join("RELEASE.md")).unwrap().contains(signer.fingerprint()));
+    fs::write(signed.join("SHA256SUMS"), "other").unwrap();
+    crate::sign::verify_file(&signed.join("SHA256SUMS"), &key).unwrap_err();
+
     let exact = temp.path().join("exact");
-    release(&store, Naming::Exact).unwrap().write(&store.root, &exact).unwrap();
+    release(&store, Naming::Exact).unwrap().write(&store.root, &exact, None).unwrap();
     assert!(exact.join("hello_1.0~debian-12_amd64.deb").exists());
     assert!(!fs::read_to_string(exact.join("RELEASE.md")).unwrap().contains("Some release pages"));
-    let error = release(&store, Naming::Exact).unwrap().write(&store.root, &exact).unwrap_err();
+    let error = release(&store, Naming::Exact).unwrap().write(&store.root, &exact, None).unwrap_err();
     assert!(matches!(error, ReleaseError::Exists(_)), "{error}");
 }
 
@@ -175,10 +184,10 @@ fn a_damaged_package_is_not_released() {
     let path = store.root.join("hello/debian-12-amd64/hello_1.0~debian-12_amd64.deb");
     fs::write(&path, "debian-21").unwrap();
     let page = temp.path().join("page");
-    let error = release(&store, Naming::Portable).unwrap().write(&store.root, &page).unwrap_err();
+    let error = release(&store, Naming::Portable).unwrap().write(&store.root, &page, None).unwrap_err();
     assert!(matches!(error, ReleaseError::Damaged { .. }), "{error}");
     assert_eq!(names(temp.path()), ["dist"], "nothing is left of it");
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", &path).unwrap();
-    assert!(release(&store, Naming::Portable).unwrap().write(&store.root, &page).is_err());
+    assert!(release(&store, Naming::Portable).unwrap().write(&store.root, &page, None).is_err());
 }

@@ -14,11 +14,12 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 14] = [
+const TOOLS: [&str; 15] = [
     "lintian",
     "rpm",
     "rpmlint",
     "createrepo-c",
+    "dnf",
     "mmdebstrap",
     "gpg",
     "gpgv",

@@ -1,4 +1,5 @@
-//! Changing folders so that a crash at any moment leaves the old one or the new one, each complete.
+//! Changing folders so that a crash at any moment leaves the old one or the new one, each complete. It knows nothing of what
+//! they hold.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,8 +10,8 @@ use std::path::Path;
 ///
 /// Linux: one `renameat2(RENAME_EXCHANGE)`, so `destination` exists at every moment. Elsewhere, and on file systems
 /// without it: two renames. A crash between them leaves nothing at `destination` and the old folder whole at `aside`,
-/// from where the next run puts it back ([`super::Staging`] does so on creation).
-pub(super) fn replace_folder(new: &Path, destination: &Path, aside: &Path) -> io::Result<()> {
+/// from where the next run puts it back (a `Staging` of the store does so on creation).
+pub(crate) fn replace_folder(new: &Path, destination: &Path, aside: &Path) -> io::Result<()> {
     match exchange(new, destination) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(new, destination),
         Err(error) if is_unsupported(&error) => replace_by_renames(new, destination, aside),
@@ -43,19 +44,19 @@ fn is_unsupported(error: &io::Error) -> bool {
 }
 
 /// Writes a file and waits until it is on disk.
-pub(super) fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn write_synced(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
     file.write_all(content)?;
     file.sync_all()
 }
 
 /// Waits until the names in a folder are on disk.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
 /// Waits until all that is below a folder is on disk.
-pub(super) fn sync_tree(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_tree(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let kind = entry.file_type()?;

@@ -10,27 +10,27 @@ const LONGEST_PIECE: u64 = 4 << 20;
 
 /// Where the list of packages is, as `repomd.xml` says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     /// Relative to the repository.
-    pub(super) href: String,
-    pub(super) sha256: String,
+    pub(crate) href: String,
+    pub(crate) sha256: String,
     /// As it is served.
-    pub(super) size: Option<u64>,
+    pub(crate) size: Option<u64>,
 }
 
 /// A package of a repository, as its `primary.xml` says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) arch: String,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) arch: String,
     /// `1:2.10-1`; the epoch only where there is one.
-    pub(super) version: String,
-    pub(super) sha256: String,
-    pub(super) size: u64,
-    pub(super) href: String,
-    pub(super) requires: Vec<String>,
+    pub(crate) version: String,
+    pub(crate) sha256: String,
+    pub(crate) size: u64,
+    pub(crate) href: String,
+    pub(crate) requires: Vec<String>,
     /// Beside its name; files that others may require by their paths among them.
-    pub(super) provides: Vec<String>,
+    pub(crate) provides: Vec<String>,
 }
 
 /// A piece of XML.
@@ -147,31 +147,44 @@ fn value<'a>(attributes: &'a [(String, String)], name: &str) -> &'a str {
 ///
 /// # Errors
 /// In words.
-pub(super) fn listed(repomd: &[u8]) -> Result<Listed, String> {
+pub(crate) fn listed(repomd: &[u8]) -> Result<Listed, String> {
+    let primary = read(repomd)?.into_iter().find(|(kind, _)| kind == "primary");
+    let (kind, found) = primary.ok_or_else(|| "it lists no packages (primary)".to_owned())?;
+    found.checked(&kind)
+}
+
+/// All files that `repomd.xml` names, with what each is: `primary`, `filelists`.
+///
+/// # Errors
+/// In words.
+pub(crate) fn files(repomd: &[u8]) -> Result<Vec<(String, Listed)>, String> {
+    let checked = |(kind, found): (String, Listed)| found.checked(&kind).map(|found| (kind, found));
+    read(repomd)?.into_iter().map(checked).collect()
+}
+
+fn read(repomd: &[u8]) -> Result<Vec<(String, Listed)>, String> {
     let mut pieces = Pieces::new(repomd);
-    let mut found: Option<Listed> = None;
-    let (mut is_primary, mut element, mut kind) = (false, String::new(), String::new());
+    let mut found: Vec<(String, Listed)> = Vec::new();
+    let (mut is_inside, mut element, mut kind) = (false, String::new(), String::new());
     while let Some(piece) = pieces.next()? {
         match piece {
             Piece::Start(name, attributes) => {
                 if name == "data" {
-                    is_primary = value(&attributes, "type") == "primary";
-                    if is_primary {
-                        found = Some(Listed::default());
-                    }
+                    is_inside = true;
+                    found.push((value(&attributes, "type").to_owned(), Listed::default()));
                 }
-                if let Some(found) = found.as_mut().filter(|_| is_primary && name == "location") {
+                if let Some((_, found)) = found.last_mut().filter(|_| is_inside && name == "location") {
                     found.href = value(&attributes, "href").to_owned();
                 }
                 kind = value(&attributes, "type").to_owned();
                 element = name;
             }
             Piece::End(name) => {
-                is_primary &= name != "data";
+                is_inside &= name != "data";
                 element.clear();
             }
             Piece::Text(text) => {
-                let Some(found) = found.as_mut().filter(|_| is_primary) else { continue };
+                let Some((_, found)) = found.last_mut().filter(|_| is_inside) else { continue };
                 match element.as_str() {
                     "checksum" if kind == "sha256" => found.sha256 = text,
                     "size" => found.size = text.parse().ok(),
@@ -180,14 +193,21 @@ pub(super) fn listed(repomd: &[u8]) -> Result<Listed, String> {
             }
         }
     }
-    let found = found.ok_or("it lists no packages (primary)")?;
-    if !is_sha256(&found.sha256) {
-        return Err("it has no SHA-256 sum of the list of packages".to_owned());
-    }
-    if !is_inner(&found.href) {
-        return Err(format!("its list of packages is at `{}`", printable(&found.href)));
-    }
     Ok(found)
+}
+
+impl Listed {
+    fn checked(self, kind: &str) -> Result<Listed, String> {
+        let what =
+            if kind == "primary" { "list of packages".to_owned() } else { format!("file of {}", printable(kind)) };
+        if !is_sha256(&self.sha256) {
+            return Err(format!("it has no SHA-256 sum of the {what}"));
+        }
+        if !is_inner(&self.href) {
+            return Err(format!("its {what} is at `{}`", printable(&self.href)));
+        }
+        Ok(self)
+    }
 }
 
 fn is_sha256(text: &str) -> bool {
@@ -205,11 +225,11 @@ fn is_inner(href: &str) -> bool {
         && href.split('/').all(|part| part != "..")
 }
 
-/// The packages for one architecture (RPM's name), or for all of them.
+/// The packages that `arch` (RPM's name) may install, or, where that is none, all of them.
 ///
 /// # Errors
 /// In words.
-pub(super) fn packages(primary: impl BufRead, arch: &str) -> Result<Vec<Entry>, String> {
+pub(crate) fn packages(primary: impl BufRead, arch: Option<&str>) -> Result<Vec<Entry>, String> {
     let mut pieces = Pieces::new(primary);
     let mut packages = Vec::new();
     let mut entry: Option<Entry> = None;
@@ -244,7 +264,7 @@ pub(super) fn packages(primary: impl BufRead, arch: &str) -> Result<Vec<Entry>, 
                 match name.as_str() {
                     "package" => {
                         let Some(entry) = entry.take() else { continue };
-                        if entry.arch == arch || entry.arch == "noarch" {
+                        if arch.is_none_or(|arch| entry.arch == arch || entry.arch == "noarch") {
                             packages.push(checked(entry)?);
                         }
                     }
@@ -310,7 +330,7 @@ mod tests {
     fn repodata_is_read() {
         let listed = listed(REPOMD.replace("SUM", &sum()).as_bytes()).unwrap();
         assert_eq!(listed, Listed { href: "repodata/p.xml.gz".to_owned(), sha256: sum(), size: Some(12) });
-        let packages = packages(PRIMARY.replace("SUM", &sum()).as_bytes(), "x86_64").unwrap();
+        let packages = packages(PRIMARY.replace("SUM", &sum()).as_bytes(), Some("x86_64")).unwrap();
         let text = |text: &str| text.to_owned();
         let pond = Entry {
             name: text("pond"),
@@ -347,10 +367,10 @@ mod tests {
             ("&amp;", "&x;"),
             ("epoch=\"1\"", "epoch=1"),
         ] {
-            assert!(packages(good.replacen(from, to, 1).as_bytes(), "x86_64").is_err(), "{to}");
+            assert!(packages(good.replacen(from, to, 1).as_bytes(), Some("x86_64")).is_err(), "{to}");
         }
         for end in 0..good.len() {
-            let _ = packages(&good.as_bytes()[..end], "x86_64");
+            let _ = packages(&good.as_bytes()[..end], Some("x86_64"));
         }
     }
 }

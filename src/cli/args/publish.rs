@@ -1,0 +1,160 @@
+//! Arguments of the commands that sign and publish.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::values::format_parser;
+use crate::types::Format;
+
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct KeyArgs {
+    /// What signs: a file with a secret key, or the fingerprint of a key of GnuPG [default: [sign] in the configuration]
+    ///
+    /// Never a key or a passphrase itself: others see the arguments of a process. docs/config.md says where a passphrase is
+    /// read from, and how a program signs.
+    // Who gives a key itself is told not to, without it being shown.
+    #[arg(long, value_name = "FILE|FINGERPRINT", allow_hyphen_values = true)]
+    pub sign_key: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SignArgs {
+    /// Files, and folders with files to sign
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Write what is signed into this folder, and leave the files as they are; paths in folders stay
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct VerifySignatureArgs {
+    /// Files that are to be signed
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The public keys, of which one has to have signed: armoured or binary
+    #[arg(long, value_name = "FILE", required = true)]
+    pub key: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct RepoArgs {
+    #[command(subcommand)]
+    pub command: Option<RepoCommand>,
+    /// The folder of the repositories, made if it is not there
+    #[arg(value_name = "DIR", required = true)]
+    pub folder: Option<PathBuf>,
+    /// Folders that farm built into, folders of packages, or packages [default: dist]
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Only packages for apt, which are .deb
+    #[arg(long)]
+    pub apt: bool,
+    /// Only packages for dnf and zypper, which are .rpm
+    #[arg(long)]
+    pub rpm: bool,
+    /// The repository that packages go to [default: of what farm built, by its distribution: `bookworm`, `fedora-44`]
+    #[arg(long, value_name = "NAME")]
+    pub suite: Option<String>,
+    /// Who the packages are from, for those who prefer one repository to others [default: as before, else farm]
+    #[arg(long, value_name = "TEXT")]
+    pub origin: Option<String>,
+    /// What the repository is called [default: as before, else farm]
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Where users will find DIR, for setup/ [default: as before, else DIR as a file URL]
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Make apt refuse the indexes after so many days; a run after half of them signs anew [default: as before, else 0, never]
+    #[arg(long, value_name = "DAYS")]
+    pub valid_days: Option<u32>,
+    /// Compress the indexes of .rpm packages with zstd, or with gzip, which every dnf and zypper reads [default: as before,
+    /// else gzip]
+    #[arg(long, value_name = "KIND", value_parser = ["gzip", "zstd"])]
+    pub compression: Option<String>,
+    /// Remove all but the newest so many versions of each package
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    /// Sign nothing: clients will have to be told that they are to trust everybody
+    #[arg(long, conflicts_with = "sign_key")]
+    pub unsigned: bool,
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+impl RepoArgs {
+    /// Whether packages of a format are meant.
+    pub(crate) fn takes(&self, format: Format) -> bool {
+        match format {
+            Format::Deb => self.apt || !self.rpm,
+            Format::Rpm => self.rpm || !self.apt,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum RepoCommand {
+    /// Read everything again, as apt and dnf would: signatures, dates, every index, every package
+    ///
+    /// Exit code 12 when something would be refused. A state that is older than one that was checked here before is a replay,
+    /// and found, too.
+    Check {
+        /// The folder of the repositories
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// The public keys, of which one has to have signed [default: key.asc in DIR, which proves nothing of who wrote it]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// Accept that nothing is signed
+        #[arg(long, conflicts_with = "key")]
+        unsigned: bool,
+    },
+    /// Remove packages
+    ///
+    /// Their files stay until there is another state, for those who have just read the index.
+    Remove {
+        /// The folder of the repositories
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// Names of packages, or NAME=VERSION
+        #[arg(value_name = "PACKAGE", required = true)]
+        packages: Vec<String>,
+        /// Only from this repository: `bookworm`, `fedora-44`
+        #[arg(long, value_name = "NAME")]
+        suite: Option<String>,
+        /// Only packages of this format
+        #[arg(long = "format", value_name = "FORMAT", value_parser = format_parser())]
+        format: Option<Format>,
+        /// Sign nothing
+        #[arg(long, conflicts_with = "sign_key")]
+        unsigned: bool,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+    /// Put packages of one repository into another, as they are
+    ///
+    /// Nothing is built again: the same files are in both, and the other one is made if it is not there.
+    Promote {
+        /// The folder of the repositories
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// The repository that they are in: `testing`
+        #[arg(value_name = "FROM")]
+        from: String,
+        /// The repository that they are to be in, too: `stable`
+        #[arg(value_name = "TO")]
+        to: String,
+        /// Names of packages, or NAME=VERSION
+        #[arg(value_name = "PACKAGE", required = true)]
+        packages: Vec<String>,
+        /// Sign nothing
+        #[arg(long, conflicts_with = "sign_key")]
+        unsigned: bool,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
+}

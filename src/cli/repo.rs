@@ -1,0 +1,252 @@
+//! `farm repo`: which packages go to which repository is decided here; the rest is `repo::tree`'s.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+
+use super::args::{RepoArgs, RepoCommand};
+use super::context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output;
+use super::sign::{self, no_key, read_keys, walk};
+use crate::artifact::ArtifactKind;
+use crate::distro::Catalogue;
+use crate::repo::tree::{self, Change, Incoming, Place, Wishes};
+use crate::report::count;
+use crate::sign::Signer;
+use crate::store::Store;
+use crate::types::{Arch, Format, printable};
+
+/// Newest dates of repositories that were checked, by the folder of the tree.
+const KNOWN: &str = "known-repositories.json";
+
+pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
+    let args = args.clone();
+    let cache = context::cache_folder();
+    context::blocking(move || match &args.command {
+        None => add(&args),
+        Some(RepoCommand::Check { folder, key, unsigned }) => check(folder, key.as_deref(), *unsigned, &cache?),
+        Some(RepoCommand::Remove { folder, packages, suite, format, unsigned, key }) => {
+            let signer = signer(key.sign_key.as_deref(), *unsigned)?;
+            let from = (suite.as_deref(), *format);
+            let changes = tree::remove(folder, from, packages, signer.as_ref(), Utc::now())?;
+            tell(&changes);
+            Ok(Exit::Success)
+        }
+        Some(RepoCommand::Promote { folder, from, to, packages, unsigned, key }) => {
+            if !is_name(to) {
+                return Err(not_a_name("TO", to));
+            }
+            let signer = signer(key.sign_key.as_deref(), *unsigned)?;
+            let changes = tree::promote(folder, (from, to), packages, signer.as_ref(), Utc::now())?;
+            tell(&changes);
+            tell_setup(folder, &changes);
+            Ok(Exit::Success)
+        }
+    })
+    .await
+}
+
+fn signer(flag: Option<&str>, unsigned: bool) -> Result<Option<Signer>, Failure> {
+    if unsigned {
+        return Ok(None);
+    }
+    match sign::signer(flag)? {
+        Some(signer) => Ok(Some(signer)),
+        None => Err(no_key(true)),
+    }
+}
+
+fn add(args: &RepoArgs) -> Result<Exit, Failure> {
+    let folder = args.folder.as_deref().unwrap_or(Path::new("."));
+    if let Some(name) = args.suite.as_deref().filter(|name| !is_name(name)) {
+        return Err(not_a_name("--suite", name));
+    }
+    // Before anything is read: a key that is of no use is known early.
+    let signer = signer(args.key.sign_key.as_deref(), args.unsigned)?;
+    let default = [PathBuf::from("dist")];
+    let is_known = folder.join("dists").is_dir() || folder.join("rpm").is_dir();
+    let paths = match &args.paths[..] {
+        // Nothing new is to come: only what is said of the repositories, or how many versions stay.
+        [] if is_known && !default[0].is_dir() => &[],
+        [] => &default[..],
+        paths => paths,
+    };
+    let catalogue = Catalogue::around([Path::new(".")])?;
+    let mut incoming = Vec::new();
+    for path in paths {
+        collect(path, args, &catalogue, &mut incoming)?;
+    }
+    if incoming.is_empty() && !is_known {
+        let message = "there are no packages to put into repositories".to_owned();
+        return Err(Failure::NothingMatched { message, help: Some("farm build makes some in dist/".to_owned()) });
+    }
+    let wishes = Wishes {
+        origin: line("--origin", args.origin.as_ref())?,
+        label: line("--label", args.label.as_ref())?,
+        valid_days: args.valid_days,
+        url: line("--url", args.url.as_ref())?,
+        zstd: args.compression.as_ref().map(|kind| kind == "zstd"),
+    };
+    let changes = tree::add(folder, &incoming, &wishes, signer.as_ref(), Utc::now())?;
+    tell(&changes);
+    if let Some(versions) = args.keep {
+        let removed = tree::keep(folder, versions as usize, signer.as_ref(), Utc::now())?;
+        tell(&removed.into_iter().filter(|change| change.is_written).collect::<Vec<_>>());
+    }
+    tell_setup(folder, &changes);
+    Ok(Exit::Success)
+}
+
+/// A value that becomes a line of a file.
+fn line(option: &str, value: Option<&String>) -> Result<Option<String>, Failure> {
+    match value {
+        Some(text) if text.trim().is_empty() || text.chars().any(char::is_control) => {
+            Err(Failure::usage(format!("{option} has to be a line of text")))
+        }
+        value => Ok(value.cloned()),
+    }
+}
+
+fn not_a_name(what: &str, name: &str) -> Failure {
+    Failure::usage(format!("{what} {}: a name has letters, digits, `-`, `.` and `_`", printable(name)))
+}
+
+fn is_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(['.', '-'])
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+}
+
+/// The packages at a path: of a folder that farm built into by its records, else by their names.
+fn collect(path: &Path, args: &RepoArgs, catalogue: &Catalogue, found: &mut Vec<Incoming>) -> Result<(), Failure> {
+    if path.join(".farm/stage").is_dir() {
+        return of_store(path, args, catalogue, found);
+    }
+    let is_folder = std::fs::metadata(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?.is_dir();
+    let files = if is_folder { walk(path) } else { vec![path.to_owned()] };
+    for file in files {
+        let Some(format) = format_of(&file) else {
+            if is_folder {
+                continue;
+            }
+            let message = format!("{} is neither a .deb nor an .rpm", printable(&file.display().to_string()));
+            return Err(Failure::usage(message));
+        };
+        if !args.takes(format) {
+            continue;
+        }
+        let Some(name) = &args.suite else {
+            let message = format!("nothing says which repository {} is for", printable(&file.display().to_string()));
+            let help = "name it: --suite bookworm; of packages in dist/ farm knows their distribution".to_owned();
+            return Err(Failure::Usage { message, help: Some(help) });
+        };
+        found.push(Incoming { path: file, place: Place { format, name: name.clone() }, sha256: None, arch: None });
+    }
+    Ok(())
+}
+
+fn of_store(path: &Path, args: &RepoArgs, catalogue: &Catalogue, found: &mut Vec<Incoming>) -> Result<(), Failure> {
+    for (folder, record) in Store::open(path)?.records() {
+        // `jq+minimal@fedora-44/x86_64`
+        let parts = record.target.split_once('@').and_then(|(_, rest)| rest.split_once('/'));
+        let Some((distro, arch)) = parts else { continue };
+        let suite =
+            catalogue.get(distro).and_then(|distro| distro.bootstrap.as_ref()).map(|bootstrap| &bootstrap.suite);
+        for artifact in record.artifacts {
+            let is_package = artifact.kind != ArtifactKind::Metadata;
+            let file = folder.join(&artifact.file_name);
+            let Some(format) = format_of(&file).filter(|format| is_package && args.takes(*format)) else { continue };
+            let own = match format {
+                Format::Deb => suite.map_or(distro, String::as_str),
+                Format::Rpm => distro,
+            };
+            let name = args.suite.clone().unwrap_or_else(|| own.to_owned());
+            let arch = arch.parse::<Arch>().ok().map(|arch| arch.deb().to_owned());
+            let place = Place { format, name };
+            found.push(Incoming { path: file, place, sha256: Some(artifact.sha256), arch });
+        }
+    }
+    Ok(())
+}
+
+fn format_of(path: &Path) -> Option<Format> {
+    match path.extension()?.to_str()? {
+        "deb" | "ddeb" | "dsc" => Some(Format::Deb),
+        "rpm" if !path.to_string_lossy().ends_with(".src.rpm") => Some(Format::Rpm),
+        _ => None,
+    }
+}
+
+fn tell(changes: &[Change]) {
+    for change in changes {
+        let mut text = format!("{}: {}", change.place, count(change.packages, "package", "packages"));
+        match (change.added, change.removed) {
+            (0, 0) if !change.is_written => text.push_str(", nothing new"),
+            (0, 0) => text.push_str(", signed anew"),
+            (added, 0) => text.push_str(&format!(", {added} added")),
+            (_, removed) => text.push_str(&format!(", {removed} removed")),
+        }
+        output::out(&format!("{text}\n"));
+    }
+}
+
+/// What users paste, for those repositories that changed.
+fn tell_setup(folder: &Path, changes: &[Change]) {
+    for change in changes.iter().filter(|change| change.is_written) {
+        let name = &change.place.name;
+        let folder = printable(&folder.display().to_string());
+        let (ending, to) = match change.place.format {
+            Format::Deb => ("sources", "/etc/apt/sources.list.d/"),
+            Format::Rpm => ("repo", "/etc/yum.repos.d/, or /etc/zypp/repos.d/"),
+        };
+        output::err(&format!("users put {folder}/setup/{name}.{ending} into {to}\n"));
+    }
+}
+
+type Known = BTreeMap<PathBuf, BTreeMap<String, i64>>;
+
+fn check(folder: &Path, key: Option<&Path>, unsigned: bool, cache: &Path) -> Result<Exit, Failure> {
+    let own = folder.join("key.asc");
+    let keys = match (key, unsigned) {
+        (_, true) => None,
+        (Some(path), _) => Some(read_keys(path)?),
+        (None, _) if !own.is_file() => {
+            let message = format!("there is no key.asc in {}", printable(&folder.display().to_string()));
+            let help =
+                "--key names the public key that has to have signed; --unsigned accepts that nobody has".to_owned();
+            return Err(Failure::Usage { message, help: Some(help) });
+        }
+        (None, _) => Some(read_keys(&own)?),
+    };
+    let place = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let path = cache.join(KNOWN);
+    let mut known: Known =
+        std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+    let before = known.get(&place).cloned().unwrap_or_default();
+    let checked = tree::check(folder, keys.as_deref(), &before, Utc::now())?;
+    for (path, reason) in &checked.problems {
+        output::out(&printable(&format!("{}: {reason}", path.display())));
+        output::out("\n");
+    }
+    let what = format!(
+        "{} with {} checked",
+        count(checked.repositories, "repository", "repositories"),
+        count(checked.packages, "package", "packages")
+    );
+    if !checked.problems.is_empty() {
+        output::out(&format!("{what}, {} found\n", count(checked.problems.len(), "problem", "problems")));
+        return Ok(Exit::Repository);
+    }
+    // Only of a good state: a forged date must not make the good ones old.
+    known.insert(place, checked.dates);
+    let write = |source| Failure::Write { path: path.clone(), source };
+    std::fs::create_dir_all(cache).map_err(write)?;
+    let mut file = tempfile::NamedTempFile::new_in(cache).map_err(write)?;
+    serde_json::to_writer(&mut file, &known).map_err(|error| write(error.into()))?;
+    file.persist(&path).map_err(|error| write(error.error))?;
+    output::out(&format!("{what}, all as clients want it\n"));
+    Ok(Exit::Success)
+}

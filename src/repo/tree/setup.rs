@@ -1,0 +1,71 @@
+//! What users paste: the public key, and for each repository the file that tells apt, dnf or zypper of it.
+
+use std::fs;
+
+use super::model::{Place, RepoError, writing};
+use super::state::Tree;
+use crate::sign::Signer;
+use crate::types::Format;
+
+const KEY: &str = "key.asc";
+
+/// Writes `key.asc` and `setup/` of a tree, where they would be other than they are.
+pub(super) fn write(tree: &Tree, url: Option<&str>, signer: Option<&Signer>) -> Result<(), RepoError> {
+    if let Some(signer) = signer {
+        put(tree, KEY, signer.certificate())?;
+    }
+    let kept = tree.root.join(".farm/url");
+    if let Some(url) = url {
+        tree.write(&kept, url.as_bytes())?;
+    }
+    // Without an address it is where it is.
+    let here = fs::canonicalize(&tree.root).unwrap_or_else(|_| tree.root.clone());
+    let url = fs::read_to_string(&kept).unwrap_or_else(|_| format!("file://{}", here.display()));
+    let url = url.trim_end_matches('/');
+    for place in tree.places() {
+        let (ending, text) = match place.format {
+            Format::Deb => ("sources", sources(&place, url, signer)),
+            Format::Rpm => ("repo", repo(&place, url, signer.is_some())),
+        };
+        put(tree, &format!("setup/{}.{ending}", place.name), &text)?;
+    }
+    Ok(())
+}
+
+/// deb822(5) sources with the key inside, so that there is one file to install (sources.list(5), Signed-By).
+fn sources(place: &Place, url: &str, signer: Option<&Signer>) -> String {
+    let mut text = format!("Types: deb\nURIs: {url}\nSuites: {}\nComponents: main\n", place.name);
+    match signer {
+        Some(signer) => {
+            text.push_str("Signed-By:\n");
+            for line in signer.certificate().lines() {
+                // An empty line would end the paragraph.
+                text.push_str(&format!(" {}\n", if line.is_empty() { "." } else { line }));
+            }
+        }
+        None => text.push_str("Trusted: yes\n"),
+    }
+    text
+}
+
+/// dnf.conf(5), and zypper's the same.
+fn repo(place: &Place, url: &str, is_signed: bool) -> String {
+    let name = &place.name;
+    let mut text = format!("[farm-{name}]\nname=farm: {name}\nbaseurl={url}/rpm/{name}\nenabled=1\n");
+    match is_signed {
+        true => text.push_str(&format!("gpgcheck=1\nrepo_gpgcheck=1\ngpgkey={url}/{KEY}\n")),
+        false => text.push_str("gpgcheck=0\nrepo_gpgcheck=0\n"),
+    }
+    text
+}
+
+fn put(tree: &Tree, path: &str, text: &str) -> Result<(), RepoError> {
+    let path = tree.root.join(path);
+    if fs::read(&path).is_ok_and(|found| found == text.as_bytes()) {
+        return Ok(());
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(writing(folder))?;
+    }
+    tree.write(&path, text.as_bytes())
+}

@@ -1,0 +1,324 @@
+//! What farm keeps beside the repositories of a tree, in `.farm/`: nothing that a client reads.
+//!
+//! ```text
+//! .farm/lock              held by the one that writes
+//! .farm/states/SUM.json   the packages of a repository, by the SHA-256 sum of its Release or repomd.xml: the one that is
+//!                         published names its state, so that index and state change in one step
+//! .farm/packages/SUM      what the indexes say of a package
+//! .farm/seen.json         files that were given, and what they were, as long as nobody has written to them
+//! .farm/new/, .farm/aside/  what is being written, and what was replaced
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::model::{Entry, Place, RepoError, Settings, reading, writing};
+use crate::swap;
+use crate::types::{Format, Stamp};
+
+/// The shape of [`State`].
+const SCHEMA: u32 = 1;
+
+/// One state of one repository.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct State {
+    schema: u32,
+    format: Format,
+    name: String,
+    /// The sum of the state before it.
+    pub(super) previous: Option<String>,
+    pub(super) settings: Settings,
+    /// When it was signed, seconds since the epoch.
+    pub(super) date: i64,
+    /// Index files of this state, relative to the folder: the next one keeps them for those who have just read this one.
+    pub(super) files: Vec<String>,
+    /// In the order of the index.
+    pub(super) packages: Vec<Entry>,
+}
+
+impl State {
+    pub(super) fn new(
+        place: &Place,
+        previous: Option<String>,
+        settings: Settings,
+        date: i64,
+        files: Vec<String>,
+        packages: Vec<Entry>,
+    ) -> State {
+        let (format, name) = (place.format, place.name.clone());
+        State { schema: SCHEMA, format, name, previous, settings, date, files, packages }
+    }
+
+    fn place(&self) -> Place {
+        Place { format: self.format, name: self.name.clone() }
+    }
+}
+
+/// Files that were given, with the sums that they had.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Seen(BTreeMap<PathBuf, (Stamp, String)>);
+
+impl Seen {
+    pub(super) fn sum(&self, path: &Path) -> Option<&str> {
+        let (stamp, sum) = self.0.get(path)?;
+        (Stamp::of(path).ok()? == *stamp).then_some(sum)
+    }
+
+    pub(super) fn note(&mut self, path: &Path, stamp: Stamp, sum: String) {
+        self.0.insert(path.to_owned(), (stamp, sum));
+    }
+}
+
+/// A tree that this process alone writes to.
+#[derive(Debug)]
+pub(super) struct Tree {
+    pub(super) root: PathBuf,
+    _lock: File,
+}
+
+impl Tree {
+    /// Takes the lock, and clears away what a killed run has left.
+    pub(super) fn lock(root: &Path) -> Result<Tree, RepoError> {
+        let work = root.join(".farm");
+        for folder in ["states", "packages", "aside"] {
+            let folder = work.join(folder);
+            fs::create_dir_all(&folder).map_err(writing(&folder))?;
+        }
+        let path = work.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(writing(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(RepoError::Locked(root.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(writing(&path)(error)),
+        }
+        let tree = Tree { root: root.to_owned(), _lock: file };
+        let new = tree.new_folder();
+        match fs::remove_dir_all(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(writing(&new)(error)),
+            _ => fs::create_dir_all(&new).map_err(writing(&new))?,
+        }
+        // Where two folders cannot be exchanged in one step, a kill in between has left the old one here.
+        for place in tree.places_aside() {
+            let (aside, live) = (tree.aside(&place), tree.root.join(place.folder()));
+            if !live.exists() {
+                fs::rename(&aside, &live).map_err(writing(&live))?;
+            } else {
+                fs::remove_dir_all(&aside).map_err(writing(&aside))?;
+            }
+        }
+        Ok(tree)
+    }
+
+    pub(super) fn new_folder(&self) -> PathBuf {
+        self.root.join(".farm/new")
+    }
+
+    fn aside(&self, place: &Place) -> PathBuf {
+        self.root.join(".farm/aside").join(format!("{}-{}", place.format, place.name))
+    }
+
+    fn places_aside(&self) -> Vec<Place> {
+        let names = names(&self.root.join(".farm/aside"));
+        let split = |name: String| {
+            let (format, name) = name.split_once('-')?;
+            let format = Format::ALL.into_iter().find(|one| one.as_str() == format)?;
+            Some(Place { format, name: name.to_owned() })
+        };
+        names.into_iter().filter_map(split).collect()
+    }
+
+    /// Replaces the folder of a repository by what lies at `new`, once all of it is on disk.
+    pub(super) fn publish(&self, place: &Place, new: &Path) -> Result<(), RepoError> {
+        let live = self.root.join(place.folder());
+        let parent = live.parent().unwrap_or(&self.root);
+        fs::create_dir_all(parent).map_err(writing(parent))?;
+        self.sync().map_err(writing(&self.root))?;
+        let aside = self.aside(place);
+        swap::replace_folder(new, &live, &aside).map_err(writing(&live))?;
+        swap::sync_folder(parent).map_err(writing(parent))?;
+        for old in [new, &aside] {
+            if old.exists() {
+                fs::remove_dir_all(old).map_err(writing(old))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of the file system at once: a tree has thousands of files that are new.
+    #[cfg(target_os = "linux")]
+    fn sync(&self) -> io::Result<()> {
+        nix::unistd::syncfs(File::open(&self.root)?).map_err(io::Error::from)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn sync(&self) -> io::Result<()> {
+        swap::sync_tree(&self.root)
+    }
+
+    /// The sum that names the published state of a repository; none where nothing is published.
+    pub(super) fn current(&self, place: &Place) -> Result<Option<String>, RepoError> {
+        let path = self.root.join(place.folder()).join(place.anchor());
+        match fs::read(&path) {
+            Ok(content) => Ok(Some(sum(&content))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(reading(&path)(error)),
+        }
+    }
+
+    pub(super) fn state(&self, sum: &str) -> Option<State> {
+        let state: State = load(&self.state_path(sum))?;
+        (state.schema == SCHEMA).then_some(state)
+    }
+
+    fn state_path(&self, sum: &str) -> PathBuf {
+        self.root.join(".farm/states").join(format!("{sum}.json"))
+    }
+
+    pub(super) fn save_state(&self, sum: &str, state: &State) -> Result<(), RepoError> {
+        self.save(&self.state_path(sum), state)
+    }
+
+    pub(super) fn record<T: DeserializeOwned>(&self, sha256: &str) -> Option<T> {
+        load(&self.record_path(sha256))
+    }
+
+    pub(super) fn save_record<T: Serialize>(&self, sha256: &str, record: &T) -> Result<(), RepoError> {
+        self.save(&self.record_path(sha256), record)
+    }
+
+    fn record_path(&self, sha256: &str) -> PathBuf {
+        self.root.join(".farm/packages").join(sha256)
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        load(&self.root.join(".farm/seen.json")).unwrap_or_default()
+    }
+
+    pub(super) fn save_seen(&self, mut seen: Seen) -> Result<(), RepoError> {
+        seen.0.retain(|path, _| path.exists());
+        self.save(&self.root.join(".farm/seen.json"), &seen)
+    }
+
+    /// By rename: whoever reads it finds the old one or the new one.
+    fn save<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), RepoError> {
+        let content = serde_json::to_vec(value).map_err(|error| writing(path)(error.into()))?;
+        self.write(path, &content)
+    }
+
+    /// Writes a file below the tree by rename.
+    pub(super) fn write(&self, path: &Path, content: &[u8]) -> Result<(), RepoError> {
+        let mut file = tempfile::NamedTempFile::new_in(self.new_folder()).map_err(writing(path))?;
+        io::Write::write_all(&mut file, content).map_err(writing(path))?;
+        readable(file.as_file()).map_err(writing(path))?;
+        file.persist(path).map_err(|error| writing(path)(error.error))?;
+        Ok(())
+    }
+
+    /// The repositories that are published.
+    pub(super) fn places(&self) -> Vec<Place> {
+        places(&self.root)
+    }
+
+    /// Removes states that neither the published ones nor those just before them are, and packages that only they have.
+    pub(super) fn collect(&self) -> Result<(), RepoError> {
+        let mut kept: BTreeSet<String> = BTreeSet::new();
+        let mut used: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut records: BTreeSet<String> = BTreeSet::new();
+        for place in self.places() {
+            let Some(current) = self.current(&place)? else { continue };
+            // What farm does not know it leaves.
+            let Some(state) = self.state(&current) else { return Ok(()) };
+            let before = state.previous.clone();
+            let previous = before.as_ref().and_then(|sum| self.state(sum));
+            for entry in state.packages.iter().chain(previous.iter().flat_map(|state| &state.packages)) {
+                used.extend(files(&self.root, &place, entry));
+                records.insert(entry.sha256.clone());
+            }
+            kept.extend([current].into_iter().chain(before));
+        }
+        for name in names(&self.root.join(".farm/states")) {
+            let Some(sum) = name.strip_suffix(".json") else { continue };
+            if kept.contains(sum) {
+                continue;
+            }
+            if let Some(state) = self.state(sum) {
+                for entry in &state.packages {
+                    for path in files(&self.root, &state.place(), entry) {
+                        if used.contains(&path) {
+                            continue;
+                        }
+                        match fs::remove_file(&path) {
+                            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(writing(&path)(error)),
+                            _ => {}
+                        }
+                    }
+                    if !records.contains(&entry.sha256) {
+                        let _ = fs::remove_file(self.record_path(&entry.sha256));
+                    }
+                }
+            }
+            let path = self.state_path(sum);
+            fs::remove_file(&path).map_err(writing(&path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a package lies on this host.
+pub(super) fn pooled(root: &Path, place: &Place, entry: &Entry) -> PathBuf {
+    match place.format {
+        Format::Deb => root.join(&entry.path),
+        Format::Rpm => root.join("rpm").join(&place.name).join(&entry.path),
+    }
+}
+
+/// The same, and what belongs to it.
+pub(super) fn files(root: &Path, place: &Place, entry: &Entry) -> Vec<PathBuf> {
+    let path = pooled(root, place, entry);
+    let beside = entry.beside.iter().map(|name| path.with_file_name(name));
+    beside.chain([path.clone()]).collect()
+}
+
+/// The repositories of a tree, by what is published.
+pub(super) fn places(root: &Path) -> Vec<Place> {
+    let mut found = Vec::new();
+    for (format, folder) in [(Format::Deb, "dists"), (Format::Rpm, "rpm")] {
+        found.extend(names(&root.join(folder)).into_iter().map(|name| Place { format, name }));
+    }
+    found.retain(|place| root.join(place.folder()).is_dir());
+    found.sort();
+    found
+}
+
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    names
+}
+
+pub(super) fn sum(content: &[u8]) -> String {
+    hex::encode(Sha256::digest(content))
+}
+
+/// Files of a tree are for everybody: web servers run as somebody else.
+pub(super) fn readable(file: &File) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    let _ = file;
+    Ok(())
+}
+
+fn load<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&fs::read(path).ok()?).ok()
+}

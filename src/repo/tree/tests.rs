@@ -1,0 +1,388 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::check::Checked;
+use super::*;
+use crate::formats::deb::write;
+use crate::sign::Signer;
+use crate::sign::testing::signer;
+use crate::types::Format;
+use crate::types::testing::have;
+
+mod clients;
+mod killed;
+
+/// A .deb with one file.
+fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathBuf {
+    let mut bytes = Cursor::new(Vec::new());
+    let control = format!(
+        "Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: A <a@example.org>\nSection: utils\n\
+         Description: a test\n It is {name}.\n"
+    );
+    let control = BTreeMap::from([("control".to_owned(), (control, 0o644))]);
+    write::write(&mut bytes, 1, &control, |tar| {
+        for folder in ["/usr", "/usr/share", &format!("/usr/share/{name}")] {
+            tar.folder(folder, 0o755, 1)?;
+        }
+        tar.file(&format!("/usr/share/{name}/{version}"), 0o644, 1, 2, &b"x\n"[..])
+    })
+    .unwrap();
+    let path = folder.join(format!("{name}_{version}_{arch}.deb"));
+    fs::write(&path, bytes.into_inner()).unwrap();
+    path
+}
+
+fn rpm(folder: &Path, name: &str, version: &str) -> PathBuf {
+    let built = ::rpm::PackageBuilder::new(name, version, "MIT", "noarch", "A test")
+        .using_config(::rpm::BuildConfig::v4())
+        .release("1")
+        .with_file_contents("x", ::rpm::FileOptions::new(format!("/usr/share/{name}/{version}")))
+        .unwrap()
+        .build()
+        .unwrap();
+    let path = folder.join(format!("{name}-{version}-1.noarch.rpm"));
+    built.write_file(&path).unwrap();
+    path
+}
+
+fn incoming(path: &Path) -> Incoming {
+    let format = if path.extension().unwrap() == "rpm" { Format::Rpm } else { Format::Deb };
+    let name = if format == Format::Rpm { "fedora-44" } else { "bookworm" };
+    Incoming { path: path.to_owned(), place: Place { format, name: name.to_owned() }, sha256: None, arch: None }
+}
+
+fn now() -> DateTime<Utc> {
+    chrono::SubsecRound::trunc_subsecs(Utc::now(), 0)
+}
+
+/// Packages in a folder, and a tree that has two of them.
+struct World {
+    temp: tempfile::TempDir,
+    signer: Signer,
+}
+
+impl World {
+    fn new() -> World {
+        let world = World { temp: tempfile::tempdir().unwrap(), signer: signer() };
+        world.add(&[world.deb("hello", "1.0"), world.rpm("hello", "1.0")]);
+        world
+    }
+
+    fn deb(&self, name: &str, version: &str) -> PathBuf {
+        deb(self.temp.path(), name, version, "all")
+    }
+
+    fn rpm(&self, name: &str, version: &str) -> PathBuf {
+        rpm(self.temp.path(), name, version)
+    }
+
+    fn root(&self) -> PathBuf {
+        self.temp.path().join("tree")
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        self.root().join(path)
+    }
+
+    fn add(&self, paths: &[PathBuf]) -> Vec<Change> {
+        self.add_with(paths, &Wishes::default(), now())
+    }
+
+    fn add_with(&self, paths: &[PathBuf], wishes: &Wishes, now: DateTime<Utc>) -> Vec<Change> {
+        let incoming: Vec<Incoming> = paths.iter().map(|path| incoming(path)).collect();
+        add(&self.root(), &incoming, wishes, Some(&self.signer), now).unwrap()
+    }
+
+    fn check(&self) -> Checked {
+        self.check_at(now(), &BTreeMap::new())
+    }
+
+    fn check_at(&self, now: DateTime<Utc>, known: &BTreeMap<String, i64>) -> Checked {
+        check(&self.root(), Some(self.signer.certificate().as_bytes()), known, now).unwrap()
+    }
+
+    /// The path of the one file below `folder` whose name ends so.
+    fn find(&self, folder: &str, ending: &str) -> PathBuf {
+        let mut found: Vec<PathBuf> =
+            fs::read_dir(self.at(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        found.retain(|path| path.to_string_lossy().ends_with(ending));
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+}
+
+fn flip(path: &Path) {
+    let mut content = fs::read(path).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn packages_are_added_to_what_is_there() {
+    let world = World::new();
+    let checked = world.check();
+    assert_eq!((checked.repositories, checked.packages, &checked.problems[..]), (2, 2, &[][..]));
+
+    let before = fs::read(world.at("dists/bookworm/InRelease")).unwrap();
+    let again =
+        world.add(&[world.temp.path().join("hello_1.0_all.deb"), world.temp.path().join("hello-1.0-1.noarch.rpm")]);
+    assert!(again.iter().all(|change| !change.is_written && change.added == 0), "{again:?}");
+    assert_eq!(fs::read(world.at("dists/bookworm/InRelease")).unwrap(), before);
+
+    let changes = world.add(&[world.deb("world", "2:1.0"), world.deb("hello", "1.1")]);
+    assert_eq!((changes[0].added, changes[0].packages, changes[1].is_written), (2, 3, false));
+    assert!(world.at("pool/bookworm/main/w/world/world_1.0_all.deb").exists());
+    assert_eq!(world.check().problems, []);
+    let release = fs::read_to_string(world.at("dists/bookworm/Release")).unwrap();
+    for line in ["Origin: farm\n", "Codename: bookworm\n", "Acquire-By-Hash: yes\n", "Architectures: amd64 arm64\n"] {
+        assert!(release.contains(line), "{release}");
+    }
+    assert!(!release.contains("Valid-Until"));
+}
+
+#[test]
+fn what_the_last_state_names_stays_until_the_one_after_the_next() {
+    let world = World::new();
+    let listed = || {
+        let release = fs::read_to_string(world.at("dists/bookworm/Release")).unwrap();
+        let line = release.lines().find(|line| line.ends_with(" main/binary-amd64/Packages.gz")).unwrap().to_owned();
+        let sum = line.split_whitespace().next().unwrap().to_owned();
+        world.at("dists/bookworm/main/binary-amd64/by-hash/SHA256").join(sum)
+    };
+    let (first, primary) = (listed(), world.find("rpm/fedora-44/repodata", "-primary.xml.gz"));
+    world.add(&[world.deb("world", "1.0"), world.rpm("world", "1.0")]);
+    assert!(first.exists() && primary.exists());
+    let package = world.at("pool/bookworm/main/h/hello/hello_1.0_all.deb");
+    let gone =
+        remove(&world.root(), (Some("bookworm"), None), &["hello".to_owned()], Some(&world.signer), now()).unwrap();
+    assert_eq!(gone.iter().map(|change| change.removed).collect::<Vec<_>>(), [1, 0]);
+    assert!(!first.exists() && package.exists());
+    assert_eq!(world.check().problems, []);
+    world.add(&[world.deb("other", "1.0")]);
+    assert!(!package.exists());
+    assert_eq!(world.check().problems, []);
+    let missing = remove(&world.root(), (None, None), &["nothing".to_owned()], Some(&world.signer), now());
+    assert!(matches!(missing, Err(RepoError::NoSuch(_))), "{missing:?}");
+}
+
+#[test]
+fn only_the_newest_versions_are_kept() {
+    let world = World::new();
+    world.add(&[world.deb("hello", "1.10"), world.deb("hello", "1.9"), world.deb("hello", "1.9~rc1")]);
+    let changes = keep(&world.root(), 2, Some(&world.signer), now()).unwrap();
+    assert_eq!(changes.iter().map(|change| (change.packages, change.removed)).collect::<Vec<_>>(), [(2, 2), (1, 0)]);
+    let packages = fs::read(world.at("dists/bookworm/main/binary-amd64/Packages.gz")).unwrap();
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packages[..]), &mut text).unwrap();
+    let versions: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("Version: ")).collect();
+    assert_eq!(versions, ["1.9", "1.10"]);
+}
+
+#[test]
+fn packages_are_promoted_as_they_are() {
+    let world = World::new();
+    world.add(&[world.deb("world", "1.0")]);
+    let names = ["hello".to_owned()];
+    let promoted = |from: &str, to: &str| promote(&world.root(), (from, to), &names, Some(&world.signer), now());
+    let changes = promoted("bookworm", "stable").unwrap();
+    assert_eq!(changes.iter().map(|change| (change.added, change.packages)).collect::<Vec<_>>(), [(1, 1)]);
+    promoted("fedora-44", "stable").unwrap();
+    let checked = world.check();
+    assert_eq!((checked.repositories, checked.packages, &checked.problems[..]), (4, 5, &[][..]));
+    assert!(!promoted("bookworm", "stable").unwrap()[0].is_written);
+    // What is removed here stays there.
+    remove(&world.root(), (Some("bookworm"), None), &names, Some(&world.signer), now()).unwrap();
+    world.add(&[world.deb("other", "1.0")]);
+    assert_eq!(world.check().problems, []);
+    assert!(matches!(promoted("bookworm", "stable"), Err(RepoError::NoSuch(_))));
+}
+
+#[test]
+fn a_version_has_one_content() {
+    let world = World::new();
+    let other = world.temp.path().join("other");
+    fs::create_dir(&other).unwrap();
+    let path = deb(&other, "hello", "1.0", "all");
+    fs::write(&path, {
+        let mut bytes = fs::read(world.deb("world", "1.0")).unwrap();
+        // The same package, packed at another time.
+        bytes.truncate(0);
+        bytes.extend_from_slice(&repacked(&path));
+        bytes
+    })
+    .unwrap();
+    let refused = add(&world.root(), &[incoming(&path)], &Wishes::default(), Some(&world.signer), now());
+    let text = refused.unwrap_err().to_string();
+    assert!(text.contains("hello 1.0 is there with another content"), "{text}");
+    assert_eq!(world.check().problems, []);
+
+    let given = Incoming { sha256: Some("00".to_owned()), ..incoming(&world.deb("new", "1.0")) };
+    let refused = add(&world.root(), &[given], &Wishes::default(), Some(&world.signer), now());
+    assert!(refused.unwrap_err().to_string().contains("is not what was accepted"));
+}
+
+/// The bytes of a .deb whose members have another time.
+fn repacked(path: &Path) -> Vec<u8> {
+    let mut bytes = fs::read(path).unwrap();
+    let time = bytes.windows(12).position(|window| window == b"1           ").unwrap();
+    bytes[time] = b'2';
+    bytes
+}
+
+#[test]
+fn names_that_would_leave_the_tree_are_refused() {
+    let world = World::new();
+    for name in ["../../x", "a/b", ".x"] {
+        let mut bytes = Cursor::new(Vec::new());
+        let control = format!("Package: {name}\nVersion: 1\nArchitecture: all\nDescription: x\n");
+        let control = BTreeMap::from([("control".to_owned(), (control, 0o644))]);
+        write::write(&mut bytes, 1, &control, |_| Ok(())).unwrap();
+        let path = world.temp.path().join("bad.deb");
+        fs::write(&path, bytes.into_inner()).unwrap();
+        let refused = add(&world.root(), &[incoming(&path)], &Wishes::default(), Some(&world.signer), now());
+        assert!(refused.unwrap_err().to_string().contains("which no file can be named after"), "{name}");
+    }
+}
+
+#[test]
+fn indexes_are_signed_anew_before_they_are_no_longer_valid() {
+    let world = World::new();
+    let wishes = Wishes { valid_days: Some(10), ..Wishes::default() };
+    let start = now();
+    world.add_with(&[], &wishes, start);
+    assert_eq!(world.check().problems, []);
+    let late = world.check_at(start + Duration::days(11), &BTreeMap::new());
+    assert!(late.problems[0].1.contains("it was valid until"), "{:?}", late.problems);
+    let quiet = world.add_with(&[], &Wishes::default(), start + Duration::days(4));
+    assert!(quiet.iter().all(|change| !change.is_written));
+    let renewed = world.add_with(&[], &Wishes::default(), start + Duration::days(6));
+    assert!(renewed.iter().all(|change| change.is_written && change.added == 0), "{renewed:?}");
+    assert_eq!(world.check_at(start + Duration::days(11), &BTreeMap::new()).problems, []);
+}
+
+#[test]
+fn an_older_state_in_place_of_a_newer_is_found() {
+    let world = World::new();
+    let (old, known) = (world.temp.path().join("old"), world.check().dates);
+    let copied = Command::new("cp").arg("-a").arg(world.root()).arg(&old).status().unwrap();
+    assert!(copied.success());
+    world.add_with(
+        &[world.deb("world", "1.0"), world.rpm("world", "1.0")],
+        &Wishes::default(),
+        now() + Duration::days(1),
+    );
+    let newer = world.check_at(now() + Duration::days(1), &known).dates;
+    let keys = world.signer.certificate().as_bytes();
+    assert_eq!(check(&old, Some(keys), &known, now()).unwrap().problems, []);
+    let replayed = check(&old, Some(keys), &newer, now()).unwrap().problems;
+    assert_eq!(replayed.iter().filter(|(_, reason)| reason.contains("an older one is replayed")).count(), 2);
+}
+
+#[test]
+fn one_writes_at_a_time_and_what_others_wrote_is_left() {
+    let world = World::new();
+    let lock = Tree::lock(&world.root()).unwrap();
+    let second = add(&world.root(), &[], &Wishes::default(), Some(&world.signer), now());
+    assert!(matches!(second, Err(RepoError::Locked(_))), "{second:?}");
+    drop(lock);
+    fs::write(world.at("dists/bookworm/Release"), "Origin: another\n").unwrap();
+    let foreign = add(&world.root(), &[], &Wishes::default(), Some(&world.signer), now());
+    assert!(matches!(foreign, Err(RepoError::Foreign { .. })), "{foreign:?}");
+}
+
+#[test]
+fn what_is_kept_of_packages_may_be_lost() {
+    let world = World::new();
+    fs::remove_dir_all(world.at(".farm/packages")).unwrap();
+    fs::remove_file(world.at(".farm/seen.json")).unwrap();
+    let changes = world.add(&[world.deb("world", "1.0"), world.temp.path().join("hello-1.0-1.noarch.rpm")]);
+    assert_eq!(changes.iter().map(|change| (change.added, change.packages)).collect::<Vec<_>>(), [(1, 2), (0, 1)]);
+    assert_eq!(world.check().problems, []);
+}
+
+#[test]
+fn source_packages_come_with_what_they_list() {
+    let world = World::new();
+    let given = world.temp.path().join("hello_1.0.tar.xz");
+    fs::write(&given, "a tarball").unwrap();
+    let write = |version: &str, sum: &str| {
+        let path = world.temp.path().join(format!("hello_{version}.dsc"));
+        let text = format!(
+            "Format: 3.0 (native)\nSource: hello\nBinary: hello\nVersion: {version}\nChecksums-Sha256:\n {sum} 9 hello_1.0.tar.xz\n\
+             Files:\n {} 9 hello_1.0.tar.xz\n",
+            "0".repeat(32)
+        );
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let sum = state::sum(b"a tarball");
+    // The second version has the same tarball.
+    world.add(&[write("1.0", &sum), write("1.1", &sum)]);
+    assert_eq!(world.check().problems, []);
+    assert_eq!(world.check().packages, 5);
+    let pooled = world.at("pool/bookworm/main/h/hello/hello_1.0.tar.xz");
+    flip(&pooled);
+    assert!(world.check().problems[0].1.contains("another SHA256 sum"));
+    flip(&pooled);
+    let wrong = add(
+        &world.root(),
+        &[incoming(&write("1.2", &state::sum(b"x")))],
+        &Wishes::default(),
+        Some(&world.signer),
+        now(),
+    );
+    assert!(wrong.unwrap_err().to_string().contains("hello_1.0.tar.xz"));
+    for name in ["hello=1.0", "hello=1.1"] {
+        remove(&world.root(), (None, None), &[name.to_owned()], Some(&world.signer), now()).unwrap();
+        world.add(&[world.deb("other", &name.replace("hello=", ""))]);
+        assert_eq!((world.check().problems, pooled.exists()), (vec![], name == "hello=1.0"));
+    }
+}
+
+/// Every file of the tree that a client reads, damaged in one bit, cut, or gone.
+#[test]
+fn damage_of_every_kind_of_file_is_found() {
+    let world = World::new();
+    let files = [
+        world.at("dists/bookworm/InRelease"),
+        world.at("dists/bookworm/Release"),
+        world.at("dists/bookworm/Release.gpg"),
+        world.at("dists/bookworm/main/binary-amd64/Packages.gz"),
+        world.at("dists/bookworm/main/binary-arm64/Packages.xz"),
+        world.at("dists/bookworm/main/Contents-amd64.gz"),
+        world.at("pool/bookworm/main/h/hello/hello_1.0_all.deb"),
+        world.at("rpm/fedora-44/repodata/repomd.xml"),
+        world.at("rpm/fedora-44/repodata/repomd.xml.asc"),
+        world.find("rpm/fedora-44/repodata", "-primary.xml.gz"),
+        world.find("rpm/fedora-44/repodata", "-filelists.xml.gz"),
+        world.find("rpm/fedora-44/repodata", "-other.xml.gz"),
+        world.at("rpm/fedora-44/Packages/h/hello-1.0-1.noarch.rpm"),
+    ];
+    assert_eq!(world.check().problems, []);
+    for path in files {
+        let good = fs::read(&path).unwrap();
+        flip(&path);
+        assert!(!world.check().problems.is_empty(), "{} with another bit", path.display());
+        fs::write(&path, &good[..good.len() - 1]).unwrap();
+        // The last line's end is no part of what is signed.
+        let is_text = path.ends_with("InRelease") || path.ends_with("Release.gpg") || path.ends_with("repomd.xml.asc");
+        assert!(is_text || !world.check().problems.is_empty(), "{} cut", path.display());
+        // An index has two names, and is one file.
+        let aside = world.temp.path().join("aside");
+        fs::rename(&path, &aside).unwrap();
+        assert!(!world.check().problems.is_empty(), "without {}", path.display());
+        fs::rename(&aside, &path).unwrap();
+        fs::write(&path, good).unwrap();
+        assert_eq!(world.check().problems, []);
+    }
+    let stranger = signer();
+    let problems =
+        check(&world.root(), Some(stranger.certificate().as_bytes()), &BTreeMap::new(), now()).unwrap().problems;
+    assert!(problems[0].1.contains("none of the given keys has signed it"), "{problems:?}");
+}
