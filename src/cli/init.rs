@@ -16,6 +16,7 @@ use crate::distro::{Catalogue, Distro};
 use crate::init::{self, Request, SourceOf, Tree, Written};
 use crate::recipe::{Origin, Source};
 use crate::report::{Style, Tone};
+use crate::source::tracked_files;
 use crate::types::{NoProgress, redacted_text};
 
 pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Failure> {
@@ -58,7 +59,7 @@ async fn folder(path: &Path, output: &Path) -> Result<(Tree, Request), Failure> 
     }
     let tree = blocking({
         let full = full.clone();
-        move || Tree::of_folder(&full)
+        move || Tree::of_folder(&full, &tracked_files(&full))
     })
     .await??;
     let file_name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
