@@ -18,7 +18,7 @@ use crate::formats::deb::write::{ControlFiles, Tarball};
 use crate::formats::deb::{self, shlibs};
 use crate::formats::version::without_epoch;
 use crate::formats::{deb822, relation};
-use crate::packaging::{AssembledPackage, Assembly, maintainer_depends, maintainer_scripts};
+use crate::packaging::{AssembledPackage, Assembly, common_licence, maintainer_depends, maintainer_scripts};
 use crate::recipe::PackageArch;
 use crate::stream::guard::watched;
 use crate::types::{Arch, printable};
@@ -52,11 +52,16 @@ fn copyright(tree: &Tree, assembly: &Assembly) -> Result<String, AssembleError> 
         return Ok(text);
     }
     for (name, content) in &tree.licences {
-        text.push_str(&format!(" .\n {} says:\n .\n", printable(name)));
         let bytes = tree.text(*content)?;
         // Control files are UTF-8 (Policy 5.1); what is not was Latin-1 when such files were written.
         let licence = String::from_utf8(bytes)
             .unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect());
+        if let Some(common) = common_licence(&licence) {
+            let name = printable(name);
+            text.push_str(&format!(" .\n {name} is on Debian systems in /usr/share/common-licenses/{common}.\n"));
+            continue;
+        }
+        text.push_str(&format!(" .\n {} says:\n .\n", printable(name)));
         for line in licence.lines() {
             let line = line.replace(['\u{c}', '\r'], "");
             let line = line.trim_end();

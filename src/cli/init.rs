@@ -12,10 +12,11 @@ use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
-use crate::distro::Catalogue;
+use crate::distro::{Catalogue, Distro};
 use crate::init::{self, Request, SourceOf, Tree, Written};
 use crate::recipe::{Origin, Source};
 use crate::report::{Style, Tone};
+use crate::source::tracked_files;
 use crate::types::{NoProgress, redacted_text};
 
 pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Failure> {
@@ -35,6 +36,9 @@ pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Fai
     request.maintainer = maintainer().await;
     let catalogue = Catalogue::around([output.parent().unwrap_or(Path::new("."))])?;
     request.distros = init::offered(&catalogue, chrono::Utc::now().date_naive());
+    let today = chrono::Utc::now().date_naive().to_string();
+    let lasts = |distro: &&std::sync::Arc<Distro>| distro.end_of_life.as_ref().is_none_or(|end| *end > today);
+    request.known = catalogue.iter().filter(lasts).map(std::sync::Arc::clone).collect();
     let mut written = init::recipe(&tree, &request)?;
     if matches!(&request.source, SourceOf::Path(path) if path == ".") && !tree.ignores("dist") {
         written.checks.push("dist/ is not in .gitignore: what was built would be part of the sources".to_owned());
@@ -55,12 +59,12 @@ async fn folder(path: &Path, output: &Path) -> Result<(Tree, Request), Failure> 
     }
     let tree = context::blocking({
         let full = full.clone();
-        move || Tree::of_folder(&full)
+        move || Tree::of_folder(&full, &tracked_files(&full))
     })
     .await?;
     let file_name = full.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let source = SourceOf::Path(relative(&full, output)?);
-    Ok((tree, Request { source, strip: None, file_name, distros: Vec::new(), maintainer: None }))
+    Ok((tree, Request { source, strip: None, file_name, distros: Vec::new(), known: Vec::new(), maintainer: None }))
 }
 
 enum ArchiveAt<'a> {
@@ -106,7 +110,7 @@ async fn archive(at: ArchiveAt<'_>, output: &Path, args: &InitArgs) -> Result<(T
     let folders = u32::from(tree.has_top());
     let default = u32::from(matches!(source, SourceOf::Url { .. }));
     let strip = (folders != default).then_some(folders);
-    Ok((tree, Request { source, strip, file_name: name, distros: Vec::new(), maintainer: None }))
+    Ok((tree, Request { source, strip, file_name: name, distros: Vec::new(), known: Vec::new(), maintainer: None }))
 }
 
 /// `to`, an absolute path without links, as a recipe at `output` names it.

@@ -24,6 +24,8 @@ pub(super) struct Draft {
     pub(super) section: Option<&'static str>,
     /// Licences that the project's own metadata declares, as written, with the file that does.
     pub(super) declared_licenses: Vec<(String, String)>,
+    /// The licence that the project's own packaging names, as an SPDX expression, with the file.
+    pub(super) packaged_license: Option<(String, String)>,
     pub(super) arch_independent: bool,
     pub(super) build_requires: Vec<Requirement>,
     pub(super) requires: Vec<Requirement>,

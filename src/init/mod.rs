@@ -45,7 +45,7 @@ pub(crate) fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitErro
     if !licence.certain {
         draft.check(format!("the licence is not certain: {}", licence.comment));
     }
-    let choice = toolchains::choose(&mut draft, &request.distros);
+    let choice = toolchains::choose(&mut draft, &request.distros, &request.known);
     let text = write::recipe(&draft, &licence, &choice, request);
     RecipeFile::parse(Path::new("farm.toml"), text.as_bytes()).map_err(InitError::Invalid)?;
 

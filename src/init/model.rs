@@ -16,6 +16,8 @@ pub(crate) struct Request {
     pub file_name: String,
     /// The distributions that it may be for: [`super::offered`].
     pub distros: Vec<Arc<Distro>>,
+    /// All that are known: `farm build --distro` may name any of them.
+    pub known: Vec<Arc<Distro>>,
     /// Who makes the package, if that is known: `Name <address>`.
     pub maintainer: Option<String>,
 }

@@ -1,6 +1,7 @@
 //! Small projects of each kind, with the recipes that are written for them; and what no project may do.
 
 mod facts;
+mod kinds;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ fn request(file_name: &str) -> Request {
         strip: None,
         file_name: file_name.to_owned(),
         distros: distros(),
+        known: Vec::new(),
         maintainer: Some("Ada Lovelace <ada@example.org>".to_owned()),
     }
 }

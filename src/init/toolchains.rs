@@ -45,8 +45,9 @@ pub(super) struct Choice {
     pub(super) paths: Vec<String>,
 }
 
-/// Chooses among `offered`, and has newer packages required where these are needed.
-pub(super) fn choose(draft: &mut Draft, offered: &[Arc<Distro>]) -> Choice {
+/// Chooses among `offered`, and has newer packages required where these are needed; in those of `known`, too, that the
+/// recipe is not written for: somebody may build it for them.
+pub(super) fn choose(draft: &mut Draft, offered: &[Arc<Distro>], known: &[Arc<Distro>]) -> Choice {
     let mut choice = Choice::default();
     let mut replaced: Vec<(&str, &str, &Newer)> = Vec::new();
     for distro in offered {
@@ -77,6 +78,17 @@ pub(super) fn choose(draft: &mut Draft, offered: &[Arc<Distro>]) -> Choice {
         draft.check("no distribution has the versions that it asks for: all that are offered are in [matrix]");
         choice.distros = offered.iter().map(|distro| distro.id.clone()).collect();
     }
+    for (distro, wanted) in known.iter().flat_map(|distro| draft.toolchains.iter().map(move |wanted| (distro, wanted)))
+    {
+        let (id, toolchain) = (distro.id.as_str(), wanted.toolchain);
+        let seen = offered.iter().any(|offered| offered.id == id);
+        let has = distro.toolchains.versions.get(toolchain).filter(|has| !seen && !is_enough(has, &wanted.least));
+        let newer = has.and_then(|_| distro.toolchains.newer.get(toolchain));
+        if let Some(newer) = newer.filter(|newer| is_enough(&newer.version, &wanted.least) && word(toolchain).is_some())
+        {
+            replaced.push((id, toolchain, newer));
+        }
+    }
     for (toolchain, usual) in WORDS {
         let of: Vec<(&str, &Newer)> = replaced
             .iter()
@@ -100,7 +112,8 @@ pub(super) fn choose(draft: &mut Draft, offered: &[Arc<Distro>]) -> Choice {
 /// One package for some distributions and the usual one for all others.
 fn replace(requirement: &mut Requirement, newer: &[(&str, &Newer)]) {
     let mut packages: Vec<&str> = newer.iter().map(|(_, newer)| newer.package.as_str()).collect();
-    packages.dedup();
+    let mut seen = std::collections::BTreeSet::new();
+    packages.retain(|package| seen.insert(*package));
     let mut template = String::new();
     for package in packages {
         let distros: Vec<String> = newer

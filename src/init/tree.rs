@@ -41,11 +41,12 @@ struct File {
 }
 
 impl Tree {
-    /// The files of a folder that a recipe with `path` would take: `.gitignore` is honoured, links are not followed.
+    /// The files of a folder that a recipe with `path` would take: `.gitignore` is honoured but for what git tracks, which are
+    /// paths from there; links are not followed.
     ///
     /// # Errors
     /// When the folder or a file in it cannot be read, or there are too many.
-    pub(crate) fn of_folder(folder: &Path) -> Result<Tree, InitError> {
+    pub(crate) fn of_folder(folder: &Path, tracked: &[String]) -> Result<Tree, InitError> {
         let failed = |reason: String| InitError::Read { path: folder.to_owned(), reason };
         let mut tree = Tree::default();
         let walk = ignore::WalkBuilder::new(folder)
@@ -69,6 +70,24 @@ impl Tree {
             };
             let executable = entry.metadata().is_ok_and(|metadata| is_executable(&metadata));
             tree.add(name, (executable, kind.is_symlink()), read).map_err(|error| failed(error.to_string()))?;
+        }
+        for name in tracked {
+            let path = folder.join(name);
+            let plain = Path::new(name).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            let Ok(metadata) = path.symlink_metadata() else { continue };
+            // Nor through a folder that is a link.
+            let real = |path: &Path| path.canonicalize().ok();
+            let inside = path.parent().and_then(real).zip(real(folder)).is_some_and(|(at, top)| at.starts_with(top));
+            if !plain || !inside || tree.files.contains_key(name) || !(metadata.is_file() || metadata.is_symlink()) {
+                continue;
+            }
+            let read = |most: u64| {
+                let mut bytes = Vec::new();
+                std::fs::File::open(&path)?.take(most).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            };
+            let about = (is_executable(&metadata), metadata.is_symlink());
+            tree.add(name.clone(), about, read).map_err(|error| failed(error.to_string()))?;
         }
         tree.tags = tags(folder);
         tree.shallow = folder.join(".git/shallow").exists();
@@ -414,7 +433,7 @@ mod tests {
         for path in ["Makefile", "a/Vendor/b/Makefile"] {
             std::fs::write(folder.path().join(path), "all:").unwrap();
         }
-        let tree = Tree::of_folder(folder.path()).unwrap();
+        let tree = Tree::of_folder(folder.path(), &[]).unwrap();
         assert_eq!(tree.tags(), ["v1.0", "v1.1"]);
         assert_eq!(tree.texts(|_| true), [("Makefile", "all:")]);
         assert!(
@@ -424,6 +443,21 @@ mod tests {
                 && is_own("v1.2.3/a.c")
                 && !is_own("deps/a/b.c")
         );
+    }
+
+    #[test]
+    fn what_git_tracks_is_there_whatever_is_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("vendor")).unwrap();
+        for (path, text) in
+            [(".gitignore", "vendor/\n*.ac\n"), ("configure.ac", "x"), ("vendor/a.gem", ""), ("other.ac", "")]
+        {
+            std::fs::write(folder.path().join(path), text).unwrap();
+        }
+        let tracked = ["configure.ac", "vendor/a.gem", "../etc/passwd", "gone"].map(str::to_owned);
+        let tree = Tree::of_folder(folder.path(), &tracked).unwrap();
+        assert_eq!(tree.names().collect::<Vec<_>>(), [".gitignore", "configure.ac", "vendor/a.gem"]);
+        assert_eq!(tree.text("configure.ac"), Some("x"));
     }
 
     #[test]
@@ -441,7 +475,7 @@ mod tests {
         std::fs::write(folder.path().join("a.c"), vec![b'x'; 64 << 10]).unwrap();
         #[cfg(unix)]
         std::os::unix::fs::symlink("/etc/passwd", folder.path().join("README")).unwrap();
-        let tree = Tree::of_folder(folder.path()).unwrap();
+        let tree = Tree::of_folder(folder.path(), &[]).unwrap();
         assert_eq!(tree.text("Makefile").unwrap().len() as u64, MAX_FILE);
         assert_eq!(tree.text("a.c").unwrap().len() as u64, MAX_HEAD);
         #[cfg(unix)]

@@ -193,8 +193,9 @@ fn split(draft: &Draft) -> Split {
         let versions = if library.versioned { ".so.*" } else { ".so*" };
         format!("${{libdir}}/lib{}{versions}", library.name)
     };
+    let package = library_package(first);
     let libraries = (!alone).then(|| Part {
-        deb: library_package(first),
+        deb: if package == name { format!("{name}-libs") } else { package },
         rpm: format!("{rpm_name}-libs"),
         summary: format!("Shared library of {name}"),
         files: draft.libraries.iter().map(file).collect(),

@@ -149,6 +149,7 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
     }
     if !licence.complete {
         files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh")));
+        files.push(file(&format!("{SCRIPTS}/common-licence.awk"), super::licences::SCRIPT));
     }
     files.push(file(&format!("{SCRIPTS}/packages"), assignment(recipe, members, Format::Deb)));
     files.push(file(&format!("{SCRIPTS}/assign.awk"), staged::ASSIGN));
@@ -350,6 +351,10 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
          override_dh_auto_build:\n\t{SCRIPTS}/build\n\n\
          override_dh_auto_test:\n"
     );
+    // Once is enough, and what the recipe does before it has to come before it.
+    if recipe.build.build.as_deref().is_some_and(|script| script.contains("autoreconf")) {
+        rules = rules.replace("override_dh_auto_configure ", "override_dh_autoreconf override_dh_auto_configure ");
+    }
     if recipe.build.check.is_some() {
         rules.push_str(&format!("ifeq (,$(filter nocheck,$(DEB_BUILD_OPTIONS)))\n\t{SCRIPTS}/check\nendif\n"));
     }

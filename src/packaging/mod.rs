@@ -14,6 +14,7 @@ mod contract;
 mod copyright;
 mod deb;
 mod foreign;
+mod licences;
 mod maintainer;
 mod managers;
 mod members;
@@ -49,6 +50,7 @@ use model::{
 };
 
 pub(crate) use foreign::{Search, SpecWish, key as wish_key, spec_macros, wishes};
+pub(crate) use licences::common_licence;
 pub(crate) use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub(crate) use managers::takes_names_only;
 pub(crate) use members::{FormerLinks, former_config_files, former_links, with_former_links};

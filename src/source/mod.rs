@@ -47,6 +47,7 @@ use crate::types::{Address, Progress};
 pub(crate) use context::Context;
 pub(crate) use error::SourceError;
 use error::problem_at;
+pub(crate) use git::tracked_files;
 use local::{blocking, content, lock_file};
 use make::{Original, Part, build, file_name, top_name};
 pub(crate) use modules::{LIST as MODULES_LIST, Registries};

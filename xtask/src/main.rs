@@ -33,7 +33,7 @@ cargo xtask COMMAND
   test --fast           format, lints and what needs no engine
   test -- ARGS...       cargo test ARGS... with the engines at hand: test -- --test matrix
   macos                 type-checks farm for macOS
-  corpus [--farm PROGRAM] [NAME...]
+  corpus [--farm PROGRAM] [--distro LIST] [NAME...]
                         real packages: `farm init`, a few edits, a build and a test for Debian 12, lintian; as a table
   bench [NAME...]       benchmarks, as ratios against peers run beside: build, native, bootstrap, cold, no-op, planner
 ";

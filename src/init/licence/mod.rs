@@ -1,7 +1,8 @@
 //! Which licence a project has, as far as its files say so without doubt: what its metadata declares, tags and notices in
-//! its source files, and the texts of its licence files. What is not certain becomes a `LicenseRef-…` with a comment that
+//! its source files, the texts of its licence files, and else what its own packaging names. What is not certain becomes a `LicenseRef-…` with a comment that
 //! says what was seen and what is to be decided; no guess is written as a fact.
 
+pub(super) mod packaged;
 mod texts;
 
 use super::draft::Draft;
@@ -25,6 +26,17 @@ const MOST_OTHER_WORDS: usize = 120;
 const MOST_SOURCES: usize = 2000;
 
 pub(super) fn find(tree: &Tree, draft: &Draft) -> Licence {
+    let licence = of_project(tree, draft);
+    match &draft.packaged_license {
+        // Whoever packaged it has read what only a person can tell.
+        Some((expression, from)) if !licence.certain => {
+            certain(expression.clone(), format!("as {from} has it; {}", licence.comment))
+        }
+        _ => licence,
+    }
+}
+
+fn of_project(tree: &Tree, draft: &Draft) -> Licence {
     if let Some((expression, from)) = declared(draft) {
         return certain(expression, format!("declared in {from}"));
     }
@@ -42,10 +54,14 @@ pub(super) fn find(tree: &Tree, draft: &Draft) -> Licence {
             format!("{} is {}, and {} have the tag {tag}", texts.comment, texts.expression, files_of(*count)),
         ),
         // Some files may come from elsewhere; many are a part with a licence of its own.
-        (None, Some(texts)) if texts.certain && tags.others(&texts.expression) * 10 > tags.sources => doubt(
-            "LicenseRef-several",
-            format!("{} is {}, and source files have the tags {}", texts.comment, texts.expression, tags.names()),
-        ),
+        (None, Some(texts)) if texts.certain && tags.others(&texts.expression) * 10 > tags.sources => {
+            let comment =
+                format!("{} is {}, and source files have the tags {}", texts.comment, texts.expression, tags.names());
+            match tags.joined_with(&texts.expression) {
+                Some(expression) => certain(expression, comment),
+                None => doubt("LicenseRef-several", comment),
+            }
+        }
         (_, Some(texts)) => texts,
         (None, None) if tags.found.is_empty() => from_readme(tree),
         (None, None) => {
@@ -155,6 +171,14 @@ impl Tags {
     /// How many files have a tag that says something else.
     fn others(&self, expression: &str) -> usize {
         self.found.iter().filter(|(tag, _)| tag != expression).map(|(_, count)| count).sum()
+    }
+
+    /// Both what the whole has and what the tags of some files say, as long as these are plain licences.
+    fn joined_with(&self, whole: &str) -> Option<String> {
+        let others: Vec<&str> = self.found.iter().map(|(tag, _)| tag.as_str()).filter(|tag| *tag != whole).collect();
+        let plain = !whole.contains(' ') && others.iter().all(|tag| !tag.contains(' '));
+        let some = others.len() <= 2 && self.others(whole) < self.sources;
+        (plain && some).then(|| [&[whole], &others[..]].concat().join(" AND "))
     }
 
     fn names(&self) -> String {

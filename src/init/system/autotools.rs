@@ -53,12 +53,12 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.need("cc", file(tree).unwrap_or_default());
     }
     draft.need("make", file(tree).unwrap_or_default());
+    makefiles(tree, draft);
     if let Some(path) = &source
         && let Some(text) = tree.text(path)
     {
         configure(tree, path, text, !shipped, draft);
     }
-    makefiles(tree, draft);
 
     let mut build = Vec::new();
     if !shipped {
@@ -67,6 +67,14 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let own = ["autogen.sh", "bootstrap", "bootstrap.sh"].into_iter().find(|script| tree.has(script));
         if let Some(script) = own {
             draft.check(format!("there is no configure: autoreconf makes it; the project's own {script} was not used"));
+        }
+        // Without `foreign`, automake wants the files of a package of GNU; projects make empty ones in a script.
+        let foreign = tree.texts(|path| SOURCES.contains(&path) || path == "Makefile.am");
+        let foreign = foreign.iter().any(|(_, text)| text.contains("foreign"));
+        let missing: Vec<&str> =
+            ["NEWS", "README", "AUTHORS", "ChangeLog"].into_iter().filter(|file| !tree.has(file)).collect();
+        if tree.has("Makefile.am") && !foreign && !missing.is_empty() {
+            build.push(format!("touch {}", missing.join(" ")));
         }
         build.push("autoreconf -fi".to_owned());
     }
@@ -264,7 +272,7 @@ fn arguments(text: &str) -> Vec<String> {
 
 /// Programs, libraries and development files of all Makefile.am.
 fn makefiles(tree: &Tree, draft: &mut Draft) {
-    for (_, text) in tree.texts(|path| base_name(path) == "Makefile.am") {
+    for (_, text) in tree.texts(|path| base_name(path) == "Makefile.am" && is_reached(tree, path)) {
         for (name, value) in assignments(&unconditional(text)) {
             match name.as_str() {
                 "bin_PROGRAMS" | "sbin_PROGRAMS" | "bin_SCRIPTS" | "dist_bin_SCRIPTS" => {
@@ -294,6 +302,28 @@ fn makefiles(tree: &Tree, draft: &mut Draft) {
             }
         }
     }
+}
+
+/// Whether make gets to the folder of a Makefile.am: the one above it names it in SUBDIRS, or includes it, or leaves
+/// that to a variable.
+fn is_reached(tree: &Tree, path: &str) -> bool {
+    let folder = path.strip_suffix("Makefile.am").unwrap_or_default().trim_end_matches('/');
+    let above = folder.rsplit_once('/').map_or("", |(above, _)| above);
+    let parents = std::iter::successors(Some(above), |folder| {
+        (!folder.is_empty()).then(|| folder.rsplit_once('/').map_or("", |(above, _)| above))
+    });
+    let parent = parents
+        .filter(|_| !folder.is_empty())
+        .find_map(|above| Some((above, tree.text(format!("{above}/Makefile.am").trim_start_matches('/'))?)));
+    let Some((above, text)) = parent else { return true };
+    let inner = folder.strip_prefix(above).unwrap_or(folder).trim_start_matches('/');
+    let lists = assignments(text).into_iter().filter(|(name, _)| name == "SUBDIRS").map(|(_, value)| value);
+    let words: Vec<String> =
+        lists.flat_map(|list| list.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).collect();
+    let named = words
+        .iter()
+        .any(|word| word.contains(['$', '@']) || word.trim_start_matches("./").trim_end_matches('/') == inner);
+    words.is_empty() || named || text.lines().any(|line| line.starts_with("include") && line.contains(inner))
 }
 
 /// What a Makefile.am says outside of its `if … endif`.
@@ -328,13 +358,14 @@ pub(super) fn assignments(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The soname's version of each library, from `-version-info current:revision:age`: current - age.
+/// The soname's version of each library, from `-version-info current:revision:age`: current - age. Without any, libtool
+/// takes 0:0:0.
 fn sonames(tree: &Tree, variables: &BTreeMap<String, String>, draft: &mut Draft) {
     let expand = |word: &str| -> Option<i64> {
         let name = word.trim_matches(['@', '$', '(', ')', '{', '}']);
         word.parse().ok().or_else(|| variables.get(name)?.parse().ok())
     };
-    for (_, text) in tree.texts(|path| base_name(path) == "Makefile.am") {
+    for (_, text) in tree.texts(|path| base_name(path) == "Makefile.am" && is_reached(tree, path)) {
         for (name, value) in assignments(text) {
             let Some(library) = name.strip_prefix("lib").and_then(|name| name.strip_suffix("_la_LDFLAGS")) else {
                 continue;
@@ -355,5 +386,17 @@ fn sonames(tree: &Tree, variables: &BTreeMap<String, String>, draft: &mut Draft)
                 }
             }
         }
+    }
+    let makefiles = tree.texts(|path| base_name(path) == "Makefile.am");
+    let plain = |library: &str| {
+        let flags = format!("lib{}_la_LDFLAGS", library.replace(['-', '.', '+'], "_"));
+        let all = makefiles.iter().flat_map(|(_, text)| assignments(text));
+        let flags = all.filter(|(name, _)| *name == flags || name == "AM_LDFLAGS").map(|(_, value)| value);
+        flags
+            .into_iter()
+            .all(|value| !value.contains(['$', '@']) && !value.contains("-version") && !value.contains("-release"))
+    };
+    for library in draft.libraries.iter_mut().filter(|library| library.versioned && library.soversion.is_none()) {
+        library.soversion = plain(&library.name).then(|| "0".to_owned());
     }
 }

@@ -53,7 +53,14 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let programs = members.iter().find(|member| !programs(tree, member).is_empty());
         programs.or(members.first()).and_then(|member| member.manifest.get("package")?.as_table().cloned())
     });
-    let main = main.unwrap_or_default();
+    let mut main = main.unwrap_or_default();
+    // A crate `greet-cli` that makes the program `greet` beside a crate of that name.
+    let crate_name = main.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let bare = ["-cli", "-bin"].iter().find_map(|ending| crate_name.strip_suffix(ending));
+    let makes = |name: &str| members.iter().any(|member| programs(tree, member).iter().any(|program| program == name));
+    if let Some(bare) = bare.filter(|bare| makes(bare) && !makes(&crate_name)) {
+        main.insert("name".to_owned(), Value::String(bare.to_owned()));
+    }
     let field = |name: &str| -> Option<String> {
         let value = main.get(name)?;
         let value = if value.is_table() { inherited.get(name)? } else { value };
@@ -134,6 +141,8 @@ fn members(tree: &Tree, manifest: &Table) -> Vec<Member> {
     for (path, text) in tree.texts(|path| base_name(path) == FILE) {
         let Some(folder) = path.strip_suffix("/Cargo.toml") else { continue };
         let named = patterns.iter().any(|pattern| crate::recipe::glob_matches(pattern, folder));
+        // `xtask` is what developers call their own scripts in Rust.
+        let named = named && base_name(folder) != "xtask";
         if let Some(manifest) = text.parse::<Table>().ok().filter(|_| named) {
             members.push(Member { folder: format!("{folder}/"), manifest });
         }

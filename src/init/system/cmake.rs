@@ -130,6 +130,13 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.check = vec!["cd build-farm && ctest --output-on-failure".to_owned()];
     }
     draft.install = vec!["DESTDIR=$DESTDIR cmake --install build-farm".to_owned()];
+    if project.below_prefix {
+        // Configuration is below /etc; it was asked for below the prefix.
+        let etc = "$DESTDIR$PREFIX/etc";
+        draft.install.push(format!(
+            "test ! -d {etc} || {{ mkdir -p $DESTDIR/etc && cp -R {etc}/. $DESTDIR/etc/ && rm -r {etc}; }}"
+        ));
+    }
     if !installs(tree) {
         draft.cannot("CMakeLists.txt installs nothing: say in [build] install what goes where");
     }
@@ -146,6 +153,8 @@ struct Project {
     /// Targets, and whether they are programs.
     targets: BTreeMap<String, Target>,
     installed: Vec<String>,
+    /// Whether a destination is `etc`, which is below the prefix.
+    below_prefix: bool,
     /// On how many choices the current command depends, and the installation of targets at least.
     doubts: usize,
     least_doubts: Option<usize>,
@@ -334,6 +343,7 @@ impl Project {
                     _ => after("DESTINATION").and_then(|place| self.place(place)),
                 };
                 let Some(place) = place else { return };
+                self.below_prefix |= place == "/usr/etc" || place.starts_with("/usr/etc/");
                 let development = ["/usr/include", "/cmake", "/pkgconfig", "/man3"];
                 let header = words.get(1).map(|path| base_name(path));
                 let header =

@@ -3,6 +3,7 @@
 use crate::formats::deb822::{self, field};
 use crate::formats::version::upstream;
 use crate::init::draft::Draft;
+use crate::init::licence::packaged::of_copyright;
 use crate::init::text::{is_version, one_line};
 use crate::init::tree::Tree;
 
@@ -16,6 +17,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     if tree.has(&format!("{folder}/rules")) && tree.has(&format!("{folder}/changelog")) {
         draft.debian = Some((*folder).to_owned());
     }
+    let copyright = format!("{folder}/copyright");
+    let license = tree.text(&copyright).and_then(of_copyright);
+    draft.packaged_license = license.map(|license| (license, copyright));
     let control = deb822::without_comments(control);
     let mut paragraphs = deb822::paragraphs(&control);
     let source = paragraphs.next().unwrap_or_default();

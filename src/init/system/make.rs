@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::autotools::assignments;
 use crate::init::draft::Draft;
-use crate::init::text::{capability, is_plain_word};
+use crate::init::text::{capability, is_plain_path, is_plain_word};
 use crate::init::tree::{COMPILED, Tree, ending};
 
 pub(super) const FILES: [&str; 3] = ["GNUmakefile", "Makefile", "makefile"];
@@ -45,6 +45,17 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
             folders.push_str(&format!(" {name}={value}"));
         }
     }
+    // Configuration is below /etc, wherever the rest is.
+    for (name, own) in &variables {
+        let rest = ["$(PREFIX)/etc", "${PREFIX}/etc", "$(prefix)/etc", "${prefix}/etc"];
+        let rest = rest.iter().find_map(|below| own.strip_prefix(below)).filter(|rest| {
+            rest.is_empty() || rest.strip_prefix('/').is_some_and(|rest| is_plain_path(rest.trim_end_matches('/')))
+        });
+        let known = FOLDERS.iter().any(|(names, _)| names.contains(&name.as_str()));
+        if let Some(rest) = rest.filter(|_| !known && is_plain_word(name)) {
+            folders.push_str(&format!(" {name}=/etc{rest}"));
+        }
+    }
     let flags = flags(text, &variables, compiled, cxx);
     if has_target(text, "all") || compiled {
         draft.build = vec![format!("make{folders}{flags}")];
@@ -74,6 +85,11 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
             .replace("=/etc", "=$DESTDIR/etc");
         vec![make_folders(&moved), format!("make install{moved}{flags}")]
     };
+}
+
+/// Whether the Makefile has a target for it; one without is often there for developers, beside what builds the project.
+pub(super) fn installs(tree: &Tree) -> bool {
+    FILES.iter().find_map(|file| tree.text(file)).is_some_and(|text| has_target(text, "install"))
 }
 
 /// Makefiles that know no DESTDIR often expect the folders to be there.

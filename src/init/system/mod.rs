@@ -44,12 +44,12 @@ const SYSTEMS: [System; 13] = [
     System { name: "autotools", file: autotools::file, read: autotools::read, installs: |_| true },
     System { name: "CMake", file: |tree| top(tree, &[cmake::FILE]), read: cmake::read, installs: cmake::installs },
     System { name: "Cargo", file: |tree| top(tree, &[cargo::FILE]), read: cargo::read, installs: |_| true },
-    System { name: "Go", file: |tree| top(tree, &[go::FILE]), read: go::read, installs: |_| true },
+    System { name: "Go", file: go::file, read: go::read, installs: |_| true },
     System { name: "Python", file: python::file, read: python::read, installs: |_| true },
     System { name: "Ruby", file: ruby::file, read: ruby::read, installs: |_| true },
     System { name: "Maven", file: |tree| top(tree, &[java::POM]), read: java::read_maven, installs: |_| true },
     System { name: "Gradle", file: |tree| top(tree, &java::GRADLE), read: java::read_gradle, installs: |_| true },
-    System { name: "Make", file: |tree| top(tree, &make::FILES), read: make::read, installs: |_| true },
+    System { name: "Make", file: |tree| top(tree, &make::FILES), read: make::read, installs: make::installs },
     System { name: "Node", file: |tree| top(tree, &[node::FILE]), read: node::read, installs: |_| true },
 ];
 

@@ -26,7 +26,9 @@ impl Modules {
             Modules::Npm => {
                 ("modules of npm", "a package-lock.json (`npm install --package-lock-only`) makes it offline")
             }
-            Modules::Gem => ("gems", "`bundle package`, and its folder as a second source, make it offline"),
+            Modules::Gem => {
+                ("gems", "`bundle package`, with whose vendor/cache `farm init` is run again, makes it offline")
+            }
             Modules::Maven => ("artifacts of Maven", "a repository of them as a second source makes it offline"),
         }
     }

@@ -100,6 +100,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     if dependencies {
         draft.install.push(format!("cp -R node_modules {place}/"));
+        // What its authors' tools look at, and nobody else.
+        draft.install.push(format!("find {place} -type f \\( -name .npmignore -o -name .gitignore -o -name .gitattributes -o -name .gitmodules \\"));
+        draft.install.push("  -o -name .jshintrc -o -name .jscsrc -o -name .nycrc -o -name '.eslint*' -o -name .travis.yml -o -name .editorconfig \\) -delete".to_owned());
     }
     let mut linked = false;
     for (name, path) in &programs {
@@ -109,8 +112,16 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
                 draft.install.push("mkdir -p $DESTDIR$PREFIX/bin".to_owned());
                 linked = true;
             }
-            draft.install.push(format!("chmod 755 {place}/{path}"));
-            draft.install.push(format!("ln -s ../{share}/nodejs/{folder}/{path} $DESTDIR$PREFIX/bin/{name}"));
+            // Packages of Debian have no programs called *.js: one of them is called by another.
+            if path.ends_with(".js") {
+                draft.install.push(format!(
+                    "printf '#!/bin/sh\\nexec node %s \"$@\"\\n' $PREFIX/{share}/nodejs/{folder}/{path} >$DESTDIR$PREFIX/bin/{name}"
+                ));
+                draft.install.push(format!("chmod 755 $DESTDIR$PREFIX/bin/{name}"));
+            } else {
+                draft.install.push(format!("chmod 755 {place}/{path}"));
+                draft.install.push(format!("ln -s ../{share}/nodejs/{folder}/{path} $DESTDIR$PREFIX/bin/{name}"));
+            }
             draft.program(name);
         }
     }

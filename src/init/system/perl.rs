@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::init::draft::Draft;
 use crate::init::text::{calls, capability, is_plain_word, is_version, literals, one_line, split_arguments};
-use crate::init::tree::{Tree, ending};
+use crate::init::tree::{Tree, base_name, ending};
 
 const MAKEFILE: &str = "Makefile.PL";
 const BUILD: &str = "Build.PL";
@@ -30,23 +30,39 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.need("perl(ExtUtils::MakeMaker)", file);
         draft.need("make", file);
     }
-    let compiled = tree.names().any(|path| matches!(ending(path), "xs" | "c") && !path.starts_with("inc/"));
+    // What tests read is no part of it.
+    let aside = ["inc", "t", "xt", "examples", "eg"];
+    let compiled = tree.names().any(|path| {
+        matches!(ending(path), "xs" | "c") && !path.split('/').next().is_some_and(|folder| aside.contains(&folder))
+    });
     draft.arch_independent = !compiled;
     if compiled {
         draft.need("cc", file);
         draft.need("perl(ExtUtils::ParseXS)", file);
     }
+    let programs = programs(tree, tree.text(file).unwrap_or_default());
+    programs.iter().for_each(|program| draft.program(program));
     let module = draft.name.take().map(|name| name.replace('-', "::"));
+    // A program has its own name; what a distribution of modules is called is a rule.
+    let program = module.as_deref().and_then(|module| {
+        let name = module.strip_prefix("App::").unwrap_or(module);
+        let main = programs.iter().find(|program| program.eq_ignore_ascii_case(name))?;
+        (module != name || !has_module(tree, module)).then(|| main.clone())
+    });
     let named = module.as_deref().filter(|module| capability("perl", module, None).is_some());
     if let Some(module) = named {
         let dashed = module.replace("::", "-");
         draft.name = Some(format!("lib{}-perl", dashed.to_ascii_lowercase().replace('_', "-")));
         draft.rpm_name = Some(format!("perl-{dashed}"));
-        draft.test = Some(format!("perl -M{module} -e 1"));
+        if has_module(tree, module) || program.is_none() {
+            draft.test = Some(format!("perl -M{module} -e 1"));
+        }
     }
     draft.section = Some("perl");
-    for path in tree.names().filter(|path| path.starts_with("bin/") || path.starts_with("script/")) {
-        draft.program(crate::init::tree::base_name(path));
+    if let Some(program) = program {
+        draft.name = Some(program);
+        draft.rpm_name = None;
+        draft.section = Some("utils");
     }
     if with_build {
         draft.build = vec!["perl Build.PL --installdirs vendor --create_packlist 0".to_owned(), "./Build".to_owned()];
@@ -66,6 +82,32 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     // Older tools write one whatever they are told, and it names the build's folder.
     draft.install.push("find $DESTDIR \\( -name .packlist -o -name perllocal.pod \\) -delete".to_owned());
     draft.install.push("find $DESTDIR -type d -empty -delete".to_owned());
+}
+
+/// The programs that it installs: `EXE_FILES` of `WriteMakefile`, or the folders that are usual for them.
+fn programs(tree: &Tree, makefile: &str) -> Vec<String> {
+    let list = makefile.split_once("EXE_FILES").and_then(|(_, rest)| rest.split_once('[')?.1.split_once(']'));
+    let listed = list.map(|(list, _)| literals(list)).unwrap_or_default();
+    let words = list
+        .and_then(|(list, _)| list.split_once("qw"))
+        .map(|(_, words)| words.trim_matches([' ', '(', ')', '/', '{', '}']));
+    let mut found: Vec<String> = listed
+        .iter()
+        .map(String::as_str)
+        .chain(words.iter().flat_map(|words| words.split_whitespace()))
+        .filter(|path| tree.has(path))
+        .map(|path| base_name(path).to_owned())
+        .collect();
+    if found.is_empty() {
+        let folders = tree.names().filter(|path| path.starts_with("bin/") || path.starts_with("script/"));
+        found = folders.map(|path| base_name(path).to_owned()).collect();
+    }
+    found
+}
+
+fn has_module(tree: &Tree, module: &str) -> bool {
+    let path = format!("{}.pm", module.replace("::", "/"));
+    tree.has(&path) || tree.has(&format!("lib/{path}")) || tree.has(base_name(&path))
 }
 
 /// META.json, <https://metacpan.org/pod/CPAN::Meta::Spec>.

@@ -6,6 +6,9 @@ use crate::init::text::{capability, is_plain_word, is_version, literals};
 use crate::init::toolchains::least;
 use crate::init::tree::{Tree, base_name};
 
+/// Where Bundler keeps the gems of a project, with the project.
+const BUNDLED: &str = "vendor/cache";
+
 pub(super) fn file(tree: &Tree) -> Option<String> {
     tree.names().find(|name| !name.contains('/') && name.ends_with(".gemspec")).map(str::to_owned)
 }
@@ -84,7 +87,9 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let options = "--no-document --no-user-install";
     if is_program && is_plain_word(&gem) {
         // A program has its gems to itself: what the distribution has may be of other versions.
-        let remote = !needed.is_empty();
+        // `bundle package` leaves them here.
+        let bundled = tree.names().any(|name| name.starts_with(BUNDLED) && name.ends_with(".gem"));
+        let remote = !needed.is_empty() && !bundled;
         if remote {
             super::modules::needed(Modules::Gem, &path, tree, draft);
         }
@@ -97,10 +102,14 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let share = if draft.arch_independent { "share" } else { "lib" };
         let local = if remote { "" } else { " --local" };
         let programs: Vec<&str> = programs.iter().map(String::as_str).filter(|name| is_plain_word(name)).collect();
+        // Without the network, gems are looked for in the folder that one is in.
+        let (before, file) =
+            if bundled { (format!("cd {BUNDLED}"), "../../farm.gem") } else { (String::new(), "farm.gem") };
         draft.install = vec![
             format!("gems=$DESTDIR$PREFIX/{share}/{gem}"),
             "mkdir -p $gems $DESTDIR$PREFIX/bin".to_owned(),
-            format!("gem install{local} {options} --install-dir $gems --bindir $gems/bin farm.gem"),
+            before,
+            format!("gem install{local} {options} --install-dir $gems --bindir $gems/bin {file}"),
             "rm -rf $gems/bin $gems/cache $gems/doc $gems/build_info".to_owned(),
             "find $gems -type d -empty -delete".to_owned(),
             format!("for program in {}; do", programs.join(" ")),
@@ -112,6 +121,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
             "chmod 755 $DESTDIR$PREFIX/bin/$program".to_owned(),
             "done".to_owned(),
         ];
+        draft.install.retain(|line| !line.is_empty());
         draft.runs_programs = true;
     } else {
         needed.into_iter().for_each(|(what, from)| draft.runtime(what, from));

@@ -1,6 +1,7 @@
 //! A .spec file that the project brings: its preamble, and that it is there.
 
 use crate::init::draft::Draft;
+use crate::init::licence::packaged::of_spec;
 use crate::init::text::{is_plain_path, is_version, one_line};
 use crate::init::tree::{Tree, ending};
 
@@ -28,6 +29,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.prepare = Some(format!("sed \"s/@VERSION@/$FARM_VERSION/g\" {template} >{spec}"));
         draft.spec = Some(spec.to_owned());
     }
+    let license = tag("License").and_then(|license| of_spec(&license)).map(|license| (license, one_line(path)));
+    draft.packaged_license = draft.packaged_license.take().or(license);
     draft.summary = draft.summary.take().or_else(|| tag("Summary"));
     draft.homepage = draft.homepage.take().or_else(|| tag("URL"));
     draft.version = draft.version.take().or_else(|| tag("Version").filter(|version| is_version(version)));

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 use super::super::SourceError;
 use super::{Checkout, Repository, View};
@@ -51,6 +52,14 @@ pub(in crate::source) fn tracked(checkout: &Checkout) -> Result<Vec<Tracked>, So
     let listed =
         Repository::list(&View::of(checkout.clone())?, &["ls-files", "--stage", "-z", "--full-name"], LONGEST_LIST)?;
     Ok(listed.split(|byte| *byte == 0).filter_map(listed_entry).collect())
+}
+
+/// The files that git tracks in a work tree, as paths from its top, whatever `.gitignore` says of them. None where the folder
+/// is no top of a work tree, or git's files cannot be read: who asks has looked at the files themselves.
+pub(crate) fn tracked_files(top: &Path) -> Vec<String> {
+    let entries = Checkout::at(top).ok().flatten().and_then(|checkout| tracked(&checkout).ok()).unwrap_or_default();
+    let files = entries.into_iter().filter(|entry| !entry.is_submodule());
+    files.filter_map(|entry| String::from_utf8(entry.name).ok()).collect()
 }
 
 /// `100644 <id> <stage>\t<name>`

@@ -19,6 +19,7 @@ use crate::types::{printable, redacted_text};
 
 pub(super) use command::Repository;
 pub(super) use index::tracked;
+pub(crate) use index::tracked_files;
 pub(super) use view::{Checkout, View};
 pub(super) use worktree::is_dirty;
 

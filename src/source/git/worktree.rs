@@ -22,12 +22,19 @@ pub(in crate::source) async fn is_dirty(
     dirty(view, folder, 0, cancel).await
 }
 
+/// Whether nothing differs but that a recipe is there: one that was just written changes nothing of the project.
+fn only_a_new_recipe(list: &[u8]) -> bool {
+    let mut lines = list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .all(|line| line.strip_prefix(b"?? ").is_some_and(|path| path == b"farm.toml" || path.ends_with(b"/farm.toml")))
+}
+
 async fn dirty(view: &Arc<View>, folder: &Path, depth: usize, cancel: &CancellationToken) -> Result<bool, SourceError> {
     let repository = Repository::WorkTree { view: Arc::clone(view), folder: folder.to_owned() };
     let status = ["status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=all", "--", "."];
     // Only whether there is anything counts, however long the list is.
     match repository.bytes(&status, cancel).await {
-        Ok(list) if list.is_empty() => {}
+        Ok(list) if only_a_new_recipe(&list) => {}
         Ok(_) => return Ok(true),
         Err(SourceError::Git(reason)) if reason.contains("printed more than") => return Ok(true),
         Err(error) => return Err(error),

@@ -193,8 +193,11 @@ async fn version_changelog_and_date_come_from_the_project() {
     assert_eq!(version(&place, from_git, false).await, after);
     assert_eq!(version(&place, "version = '1.4.1'", true).await, after, "the tag is the last release");
 
+    place.write("project/farm.toml", b"# a recipe that `farm init` wrote");
+    assert_eq!(version(&place, from_git, false).await, after, "the project is what it was");
     place.write("project/new file", b"x");
     assert_eq!(version(&place, from_git, false).await, format!("{after}.dirty"));
+    std::fs::remove_file(project.join("farm.toml")).unwrap();
     place.write("project/.gitignore", b"new file\n");
     commit(&project, "Ignore");
     assert!(!version(&place, from_git, false).await.contains("dirty"));

@@ -15,7 +15,33 @@ pub(super) struct Manifest {
     pub(super) package: Vec<Entry>,
 }
 
-/// An upstream archive, as Debian has it.
+/// What a project is to be when it was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Outcome {
+    /// Built, tested, installed, its programs run, lintian finds no errors, and licence and version are right.
+    Right,
+    /// The same, with the edits that stand here.
+    WithEdits,
+    /// See the note.
+    NotRight,
+    /// Nobody has looked since outcomes are written down.
+    NotTried,
+}
+
+#[cfg(test)]
+impl Outcome {
+    fn words(self) -> &'static str {
+        match self {
+            Outcome::Right => "right, unedited",
+            Outcome::WithEdits => "right with edits",
+            Outcome::NotRight => "**not right**",
+            Outcome::NotTried => "not tried again",
+        }
+    }
+}
+
+/// An upstream archive, as Debian has it, or a public repository.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
@@ -23,8 +49,22 @@ pub(super) struct Entry {
     pub(super) name: String,
     /// What it is in the list for: `CMake, library`.
     pub(super) kind: String,
+    #[serde(default)]
     pub(super) url: String,
+    #[serde(default)]
     pub(super) sha256: String,
+    /// In place of an archive: what git clones, and the tag that is taken of it.
+    #[serde(default)]
+    pub(super) repository: String,
+    #[serde(default)]
+    pub(super) tag: String,
+    pub(super) outcome: Outcome,
+    /// The distributions on which the outcome was seen.
+    #[serde(default)]
+    pub(super) on: Vec<String>,
+    /// What is wrong, or what else was needed: a sentence.
+    #[serde(default)]
+    pub(super) note: String,
     /// Hunks, with a blank line between: lines that begin with a blank are there and stay, with `-` are there and go,
     /// with `+` are new.
     #[serde(default)]
@@ -90,6 +130,24 @@ impl Entry {
         if self.hunks().any(|hunk| hunk.iter().all(|line| line.starts_with('+'))) {
             return Err("a hunk does not say where it goes".to_owned());
         }
+        if (self.outcome == Outcome::NotRight) && self.note.is_empty() {
+            return Err("its note does not say what is not right".to_owned());
+        }
+        if self.outcome == Outcome::Right && !self.edits.is_empty() {
+            return Err("it has edits, and is not right without".to_owned());
+        }
+        if matches!(self.outcome, Outcome::Right | Outcome::WithEdits) && self.on.is_empty() {
+            return Err("`on` does not say where it was seen".to_owned());
+        }
+        if !self.repository.is_empty() {
+            let address = self.repository.starts_with("https://github.com/") && !self.tag.is_empty();
+            let plain = !self.tag.starts_with('-') && self.url.is_empty();
+            return if address && plain {
+                Ok(())
+            } else {
+                Err("its repository has no tag, or an archive, too".to_owned())
+            };
+        }
         let archive = self.url.starts_with("mirror://debian/pool/main/") && self.url.contains(".orig.tar.");
         if !archive {
             return Err(format!("{} is no upstream archive of Debian's main", self.url));
@@ -100,6 +158,33 @@ impl Entry {
 }
 
 impl Manifest {
+    /// The list for people: what is tried, and what was seen.
+    #[cfg(test)]
+    fn page(&self) -> String {
+        let count = |outcome: Outcome| self.package.iter().filter(|entry| entry.outcome == outcome).count();
+        let mut text = format!(
+            "{PAGE}\n{} projects: {} right unedited, {} right with edits, {} not right, {} not tried since outcomes are written \
+             down.\n\n| project | kind | outcome | on | note |\n|---|---|---|---|---|\n",
+            self.package.len(),
+            count(Outcome::Right),
+            count(Outcome::WithEdits),
+            count(Outcome::NotRight),
+            count(Outcome::NotTried),
+        );
+        for entry in &self.package {
+            let version = if entry.tag.is_empty() { String::new() } else { format!(" {}", entry.tag) };
+            text.push_str(&format!(
+                "| {}{version} | {} | {} | {} | {} |\n",
+                entry.name,
+                entry.kind,
+                entry.outcome.words(),
+                entry.on.join(", "),
+                entry.note
+            ));
+        }
+        text
+    }
+
     /// The entries of these names, or all.
     pub(super) fn choose(self, names: &[String]) -> Result<Vec<Entry>, Failure> {
         let known: BTreeSet<&str> = self.package.iter().map(|entry| entry.name.as_str()).collect();
@@ -112,6 +197,20 @@ impl Manifest {
 }
 
 #[cfg(test)]
+const PAGE: &str = "# The corpus
+
+Real projects, to see how far `farm init` takes a person: `manifest.toml` has them, with the edits that were needed, and
+this page is made of it (`FARM_UPDATE_DOCS=1 cargo test -p xtask corpus`). Tried on 2026-11-27 with farm's own engine.
+
+*Right* means: `farm init && farm build --distro …` built it, ran its tests, installed it in a fresh system and ran there the
+test that `farm init` writes, which starts its programs where their options are known; lintian finds no errors; licence and
+version are what the project says, by a look at both. rpmlint was run on the packages of rpm-generic: what it calls errors
+there are rules of the distribution that it comes from (signatures, names of library packages) and `#!/usr/bin/env node` of
+Node projects. `cargo xtask corpus [--distro LIST] [NAME…]` does all but the last two again, for Debian 12 when no list says
+more, and fails where the list does not say *not right* and it is.
+";
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -121,6 +220,11 @@ mod tests {
             kind: String::new(),
             url: "mirror://debian/pool/main/x/x/x_1.orig.tar.gz".into(),
             sha256: "0".repeat(64),
+            repository: String::new(),
+            tag: String::new(),
+            outcome: Outcome::WithEdits,
+            on: vec!["debian-12".into()],
+            note: String::new(),
             edits: edits.to_owned(),
         }
     }
@@ -131,6 +235,17 @@ mod tests {
         assert!(manifest.package.len() >= 20, "only {} packages", manifest.package.len());
         let names: BTreeSet<&str> = manifest.package.iter().map(|entry| entry.name.as_str()).collect();
         assert_eq!(names.len(), manifest.package.len(), "a package is listed twice");
+    }
+
+    #[test]
+    fn the_page_is_what_the_manifest_says() {
+        let path = command::root().join("benches/corpus/README.md");
+        let page = load().unwrap().page();
+        if std::env::var_os("FARM_UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &page).unwrap();
+        }
+        let hint = "FARM_UPDATE_DOCS=1 cargo test -p xtask corpus";
+        assert!(std::fs::read_to_string(&path).unwrap_or_default() == page, "out of date: {hint}");
     }
 
     #[test]
@@ -148,6 +263,18 @@ mod tests {
         assert!(entry("-a\n+1\n+2\n+3\n+4\n+5\n+6\n").check().is_err());
         assert!(entry("a\n").check().is_err());
         assert!(entry("+a\n").check().is_err());
+        assert!(Entry { outcome: Outcome::Right, ..entry("-a\n") }.check().is_err());
+        assert!(Entry { outcome: Outcome::NotRight, ..entry("") }.check().is_err());
+        assert!(Entry { on: Vec::new(), ..entry("") }.check().is_err());
+        let of_git = |repository: &str, tag: &str| Entry {
+            url: String::new(),
+            repository: repository.into(),
+            tag: tag.into(),
+            ..entry("")
+        };
+        assert!(of_git("https://github.com/a/b", "v1").check().is_ok());
+        assert!(of_git("https://github.com/a/b", "-v1").check().is_err());
+        assert!(of_git("/a/b", "v1").check().is_err());
         assert!(Entry { url: "https://example.org/x.tar.gz".into(), ..entry("") }.check().is_err());
     }
 }

@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::apt;
 use crate::command::{self, Failure};
-use manifest::{Entry, MOST_EDITS};
+use manifest::{Entry, MOST_EDITS, Outcome};
 
 const TARGET: &str = "debian-12";
 
@@ -26,14 +26,24 @@ struct Row {
     note: String,
 }
 
-/// `--farm PROGRAM` takes one that is built already; then the names of packages, or none for all.
+/// `--farm PROGRAM` takes one that is built already, `--distro LIST` other distributions than Debian 12; then the names of
+/// packages, or none for all.
 pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
-    let (program, names) = match arguments {
-        // It is run in other folders.
-        [flag, program, names @ ..] if flag == "--farm" => {
-            (std::path::absolute(program).map_err(|error| Failure::new(format!("{program}: {error}")))?, names)
+    let (mut program, mut distros, mut names) = (None, TARGET, arguments);
+    loop {
+        match names {
+            // It is run in other folders.
+            [flag, path, rest @ ..] if flag == "--farm" => {
+                let path = std::path::absolute(path).map_err(|error| Failure::new(format!("{path}: {error}")))?;
+                (program, names) = (Some(path), rest);
+            }
+            [flag, list, rest @ ..] if flag == "--distro" => (distros, names) = (list, rest),
+            _ => break,
         }
-        names => (command::build_farm()?, names),
+    }
+    let program = match program {
+        Some(program) => program,
+        None => command::build_farm()?,
     };
     let entries = manifest::load()?.choose(names)?;
     if apt::can_install() {
@@ -50,13 +60,14 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
             Err(failure) => Row { note: failure.to_string(), ..Row::default() },
         });
     }
-    lab.build(&entries, &mut rows)?;
+    lab.build(&entries, &mut rows, distros)?;
     for (entry, row) in entries.iter().zip(&mut rows).filter(|(_, row)| row.built) {
         row.lintian_errors = Some(lab.lintian(entry, row)?);
     }
     print!("{}", table(&entries, &rows));
-    let good = rows.iter().filter(|row| row.is_good()).count();
-    Ok(if good == rows.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // What the list says to be wrong may be; what it says to be right has to be.
+    let wrong = entries.iter().zip(&rows).filter(|(entry, row)| entry.outcome != Outcome::NotRight && !row.is_good());
+    Ok(if wrong.count() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 impl Row {
@@ -94,6 +105,9 @@ impl Lab {
     /// Writes the recipe and makes its edits.
     fn init(&self, entry: &Entry) -> Result<(), Failure> {
         let recipe = self.recipe(entry);
+        if !entry.repository.is_empty() {
+            return self.init_clone(entry, &recipe);
+        }
         command::output(self.farm().args(["init", "--force", "--url", &entry.url, "-o"]).arg(&recipe))?;
         let written = std::fs::read_to_string(&recipe).map_err(|error| Failure::io("read", &recipe, &error))?;
         if !written.contains(&entry.sha256) {
@@ -103,15 +117,33 @@ impl Lab {
         std::fs::write(&recipe, edited).map_err(|error| Failure::io("write", &recipe, &error))
     }
 
+    /// A project with a recipe of its own in it, as a user has it. What git has for other places of repositories
+    /// (`url.….insteadOf`) holds.
+    fn init_clone(&self, entry: &Entry, recipe: &Path) -> Result<(), Failure> {
+        let project = recipe.parent().unwrap_or(&self.folder);
+        if project.exists() {
+            std::fs::remove_dir_all(project).map_err(|error| Failure::io("remove", project, &error))?;
+        }
+        let mut git = Command::new("git");
+        git.args(["clone", "--quiet", "--depth", "1", "--branch", &entry.tag, "--", &entry.repository]).arg(project);
+        command::output(git.env("GIT_TERMINAL_PROMPT", "0"))?;
+        command::output(self.farm().args(["init", "--force"]).arg(project).arg("-o").arg(recipe))?;
+        let written = std::fs::read_to_string(recipe).map_err(|error| Failure::io("read", recipe, &error))?;
+        std::fs::write(recipe, entry.apply(&written)?).map_err(|error| Failure::io("write", recipe, &error))
+    }
+
     /// Builds all that have a recipe, in one run; its events say how each ended.
-    fn build(&self, entries: &[Entry], rows: &mut [Row]) -> Result<(), Failure> {
+    fn build(&self, entries: &[Entry], rows: &mut [Row], distros: &str) -> Result<(), Failure> {
         let recipes = entries.iter().zip(&*rows).filter(|(_, row)| row.init).map(|(entry, _)| self.recipe(entry));
         let recipes: Vec<PathBuf> = recipes.collect();
         if recipes.is_empty() {
             return Ok(());
         }
         let mut farm = self.farm();
-        farm.arg("build").args(&recipes).args(["-t", TARGET, "--force", "--progress", "json", "-o"]).arg(self.dist());
+        farm.arg("build")
+            .args(&recipes)
+            .args(["--distro", distros, "--force", "--progress", "json", "-o"])
+            .arg(self.dist());
         let cannot = |error: std::io::Error| Failure::new(format!("farm cannot be run: {error}"));
         let mut child = farm.stdout(Stdio::piped()).spawn().map_err(cannot)?;
         let stdout = child.stdout.take().ok_or_else(|| Failure::new("farm has no output"))?;
@@ -122,18 +154,21 @@ impl Lab {
                 continue;
             }
             finished += 1;
+            let (of, number) = (recipes.len() * distros.split(',').count(), finished);
             // Results lie in the folder of their recipe's name, which need not be that of the archive.
             let folder = event["folder"].as_str().unwrap_or_default();
             let outcome = event["outcome"]["outcome"].as_str().unwrap_or_default();
             let step = event["outcome"]["step"].as_str().unwrap_or_default();
-            eprintln!("  {finished} of {}: {folder}: {outcome} {step}", recipes.len());
+            eprintln!("  {number} of {of}: {folder}: {outcome} {step}");
             let named = |entry: &Entry| {
                 self.name(entry).is_some_and(|name| Path::new(folder).ends_with(format!("{name}/{}", last(folder))))
             };
             let Some((_, row)) = entries.iter().zip(&mut *rows).find(|(entry, _)| named(entry)) else { continue };
-            row.tested = matches!(outcome, "succeeded" | "up-to-date");
-            row.built = row.tested || outcome == "rejected" || step == "test";
-            if !row.tested {
+            // Each of its targets counts.
+            let tested = matches!(outcome, "succeeded" | "up-to-date");
+            row.tested = tested && row.note.is_empty();
+            row.built |= tested || outcome == "rejected" || step == "test";
+            if !tested {
                 let log = event["log"].as_str().unwrap_or("no log");
                 row.note = format!("{outcome} {step}: {log}");
             }

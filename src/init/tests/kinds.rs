@@ -1,0 +1,153 @@
+//! What projects of a kind have in common: each rule here was missing when real ones were tried (`benches/corpus`).
+
+use super::*;
+
+#[test]
+fn other_distributions_than_those_offered_get_newer_toolchains_too() {
+    let catalogue = crate::distro::Catalogue::load(&[]).unwrap();
+    let known = catalogue.iter().map(std::sync::Arc::clone).collect();
+    let manifest = "[package]\nname = \"greet\"\nversion = \"1.0\"\nrust-version = \"1.78\"\n";
+    let tree = Tree::of_texts(&[("Cargo.toml", manifest), ("src/main.rs", "")]);
+    let text = recipe(&tree, &Request { known, ..request("greet") }).unwrap().text;
+    assert!(text.contains("{% if distro in ['debian-12', 'debian-11', 'rpm-generic'] %}cargo-web{% elif"), "{text}");
+    assert_eq!(text.matches("cargo-web").count(), 1, "{text}");
+    assert!(!text.contains("\"rpm-generic\""), "{text}");
+}
+
+#[test]
+fn makefiles_that_automake_does_not_get_to_install_nothing() {
+    let files = [
+        ("configure.ac", "AC_INIT([greet], [1.0])\nAM_INIT_AUTOMAKE\nLT_INIT\nAC_OUTPUT\n"),
+        ("Makefile.am", "SUBDIRS = src doc\n"),
+        ("src/Makefile.am", "bin_PROGRAMS = greet\nlib_LTLIBRARIES = libgreet.la\ninclude_HEADERS = greet.h\n"),
+        ("copy/Makefile.am", "lib_LTLIBRARIES = libother.la\nlibother_la_LDFLAGS = -version-info 2:0:0\n"),
+        ("README", "greet - says hello\n"),
+    ];
+    let text = written("greet-1.0", &files);
+    assert!(!text.contains("other"), "{text}");
+    // libtool's own default, where nothing is said.
+    assert!(text.contains("name = \"libgreet0\""), "{text}");
+    // automake wants these, unless it is told otherwise.
+    assert!(text.contains("touch NEWS AUTHORS ChangeLog\nautoreconf -fi"), "{text}");
+    let included = [files[0], ("Makefile.am", "SUBDIRS = .\ninclude $(top_srcdir)/src/Makefile.am\n"), files[2]];
+    assert!(written("greet-1.0", &included).contains("libgreet0"));
+    let foreign = ("configure.ac", "AC_INIT([greet], [1.0])\nAM_INIT_AUTOMAKE([foreign])\nAC_OUTPUT\n");
+    assert!(!written("greet-1.0", &[foreign, files[1], files[2]]).contains("touch"));
+}
+
+#[test]
+fn a_library_that_is_called_like_its_project_has_a_package_of_its_own() {
+    let makefile = "bin_PROGRAMS = greeter\nlib_LTLIBRARIES = libgreet.la\nlibgreet_la_LDFLAGS = -release $(V)\n";
+    let text = written(
+        "libgreet-1.0",
+        &[("configure.ac", "AC_INIT([libgreet], [1.0])\n"), ("configure", "GNU Autoconf"), ("Makefile.am", makefile)],
+    );
+    assert!(text.contains("[packages.libs]\nname = \"libgreet-libs\""), "{text}");
+}
+
+#[test]
+fn own_packaging_says_what_the_licence_files_do_not() {
+    let gpl = "GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n\nEND OF TERMS AND CONDITIONS\n";
+    let spec = "Name: greet\nVersion: 1.0\nSummary: Says hello\nLicense: GPLv2+\n\n%install\nmake install\n";
+    let with = |more: &[(&str, &str)]| {
+        let files = [&[("Makefile", "install:\n\tcp greet $(DESTDIR)\n"), ("COPYING", gpl), ("greet.c", "")], more];
+        written("greet-1.0", &files.concat())
+    };
+    assert!(with(&[]).contains("license = \"LicenseRef-GPL-2.0\""));
+    assert!(with(&[("greet.spec", spec)]).contains("license = \"GPL-2.0-or-later\""));
+    assert!(with(&[("greet.spec", &spec.replace("GPLv2+", "GPL"))]).contains("LicenseRef"), "a vague tag says nothing");
+    let copyright =
+        "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\nFiles: *\nLicense: GPL-2\n";
+    let debian = [("debian/control", "Source: greet\n\nPackage: greet\n"), ("debian/copyright", copyright)];
+    assert!(with(&debian).contains("license = \"GPL-2.0-only\""));
+    // What the project itself says goes first.
+    let tagged = "// SPDX-License-Identifier: GPL-2.0-or-later\n";
+    assert!(with(&[&debian[..], &[("a.c", tagged), ("b.c", tagged)]].concat()).contains("GPL-2.0-or-later"));
+}
+
+#[test]
+fn a_perl_program_has_its_own_name_and_what_tests_compile_is_no_part_of_it() {
+    let makefile =
+        "WriteMakefile(NAME => 'greet', VERSION => '1.0', LICENSE => 'artistic_2', EXE_FILES => [ 'greet' ]);";
+    let text = written("greet-1.0", &[("Makefile.PL", makefile), ("greet", "#!perl\n"), ("t/samples/a.c", "int a;")]);
+    for expected in ["name = \"greet\"", "architecture = \"all\"", "command -v greet", "section = \"utils\""] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(!text.contains("-Mgreet") && !text.contains("\"cc\"") && !text.contains("perl-greet"), "{text}");
+    let makefile = "WriteMakefile(NAME => 'App::Greet', VERSION => '1.0');";
+    let files = [("Makefile.PL", makefile), ("bin/greet", "#!perl\n"), ("lib/App/Greet.pm", "package App::Greet;")];
+    let text = written("App-Greet-1.0", &files);
+    assert!(text.contains("name = \"greet\"") && text.contains("perl -MApp::Greet -e 1"), "{text}");
+    let makefile = "WriteMakefile(NAME => 'Greet::Politely', VERSION => '1.0', EXE_FILES => [ 'bin/greet' ]);";
+    let text = written("x", &[("Makefile.PL", makefile), ("bin/greet", "#!perl\n")]);
+    assert!(text.contains("name = \"libgreet-politely-perl\"") && text.contains("command -v greet"), "{text}");
+}
+
+#[test]
+fn go_programs_without_a_module_or_a_main_go_are_built() {
+    let source = "package main\n\nimport (\n\t\"fmt\"\n\t\"net/http\"\n)\n\nfunc main() {}\n";
+    let text = written("greet-1.0.tar.gz", &[("hello.go", source), ("other.go", "package main\n")]);
+    assert!(text.contains("test -f go.mod || go mod init "), "{text}");
+    // Others need modules that nothing pins.
+    let foreign = source.replace("net/http", "github.com/a/b");
+    assert!(written("greet-1.0.tar.gz", &[("hello.go", &foreign)]).contains("no build system was found"));
+    let module = written("greet", &[("go.mod", "module example.org/greet\n\ngo 1.19\n"), ("hello.go", source)]);
+    assert!(module.contains("-o farm-bin/greet .") && !module.contains("go mod init"), "{module}");
+    let library = written("greet", &[("go.mod", "module example.org/greet\n"), ("hello.go", "package greet\n")]);
+    assert!(library.contains("no main.go was found"), "{library}");
+}
+
+#[test]
+fn configuration_is_below_etc_wherever_the_prefix_is() {
+    let makefile = "PREFIX := /usr/local\nCFG_DIR := $(PREFIX)/etc/greet\nODD := $(PREFIX)/etc;id\ninstall:\n\tcp greetrc $(DESTDIR)$(CFG_DIR)\n";
+    let text = written("greet-1.0", &[("Makefile", makefile), ("greet", "#!/bin/sh\n")]);
+    assert!(text.contains("PREFIX=$PREFIX CFG_DIR=/etc/greet'") && !text.contains("ODD"), "{text}");
+    let lists = "project(greet C)\nadd_executable(greet greet.c)\ninstall(TARGETS greet DESTINATION bin)\n";
+    let moved = "cp -R $DESTDIR$PREFIX/etc/. $DESTDIR/etc/";
+    assert!(!written("greet-1.0", &[("CMakeLists.txt", lists)]).contains(moved));
+    let lists = format!("{lists}install(FILES greetrc DESTINATION etc)\n");
+    assert!(written("greet-1.0", &[("CMakeLists.txt", &lists)]).contains(moved));
+}
+
+#[test]
+fn a_makefile_for_developers_is_not_what_builds_the_project() {
+    let package = r#"{"name": "greet", "version": "1.0", "bin": "greet.js"}"#;
+    let files = [("Makefile", "test:\n\tnode test.js\n"), ("package.json", package), ("greet.js", "")];
+    let text = written("greet", &files);
+    assert!(text.contains("built with Node") && text.contains("npm pack"), "{text}");
+}
+
+#[test]
+fn gems_that_lie_with_the_project_are_installed_without_a_network() {
+    let gemspec = "s.name = 'greet'\ns.version = '1.0'\ns.executables = ['greet']\ns.add_dependency 'thor', '~> 1.2'\n";
+    let text = written("greet", &[("greet.gemspec", gemspec), ("vendor/cache/thor-1.2.1.gem", "")]);
+    let expected = "cd vendor/cache\ngem install --local --no-document";
+    assert!(text.contains(expected) && text.contains("../../farm.gem") && !text.contains("network"), "{text}");
+}
+
+#[test]
+fn helpers_of_a_cargo_workspace_are_not_installed_and_do_not_name_it() {
+    let crate_of = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"1.0.0\"\n");
+    let (cli, xtask) =
+        (format!("{}[[bin]]\nname = \"greet\"\npath = \"src/main.rs\"\n", crate_of("greet-cli")), crate_of("xtask"));
+    let files = [
+        ("Cargo.toml", "[workspace]\nmembers = [\"greet-cli\", \"xtask\"]\n"),
+        ("greet-cli/Cargo.toml", &cli),
+        ("greet-cli/src/main.rs", ""),
+        ("xtask/Cargo.toml", &xtask),
+        ("xtask/src/main.rs", ""),
+    ];
+    let text = written("project", &files);
+    assert!(text.contains("name = \"greet\"\n") && !text.contains("release/xtask"), "{text}");
+}
+
+#[test]
+fn files_with_tags_of_their_own_join_the_licence_of_the_whole() {
+    let mit = "Permission is hereby granted, free of charge";
+    let gpl = "GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n\nEND OF TERMS AND CONDITIONS\n";
+    let notice = "/* GNU General Public License as published by the Free Software Foundation; either version 2 of the License, or (at your option) any later version. */";
+    let tag = "/* SPDX-License-Identifier: BSD-2-Clause */";
+    let files = [("Makefile", "install:\n\ttrue\n"), ("COPYING", gpl), ("a.c", notice), ("b.c", tag), ("c.h", mit)];
+    let text = written("greet-1.0", &files);
+    assert!(text.contains("license = \"GPL-2.0-or-later AND BSD-2-Clause\""), "{text}");
+}
