@@ -196,6 +196,11 @@ pub(crate) struct BuildArgs {
     /// Do not install and try the packages in a fresh container
     #[arg(long)]
     pub no_test: bool,
+    /// Compile everything, as if no build had been before, and leave the caches that recipes name as they are
+    ///
+    /// The packages are the same with them, byte by byte: with --force this compares.
+    #[arg(long)]
+    pub no_build_cache: bool,
     #[command(flatten)]
     pub origin: OriginArgs,
     #[command(flatten)]

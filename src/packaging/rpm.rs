@@ -14,7 +14,7 @@ use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
-    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, foreign, own, relation,
+    SourceLayout, Step, StepKind, TEST_PACKAGES, User, caches, changelog_entries, contract, foreign, own, relation,
     script_variables, scriptlets, source_top, staged, style, unpack,
 };
 
@@ -459,6 +459,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     if !unpack::patches(recipe).is_empty() {
         listed.push("patch".to_owned());
     }
+    listed.extend(caches::packages(recipe));
     listed.extend(write(&recipe.build.requires));
     if recipe.packaging.spec.is_none() {
         let members = members(recipe, Format::Rpm);

@@ -7,9 +7,10 @@
 //! that a recipe is made of, and `lists` edits what tables hold; `syntax` says what is wrong with text that is no TOML;
 //! `keys` lists what they may hold; `reader` takes them apart key by key and collects problems; `values` checks single
 //! values; `sections` and `system` know the keys, and `schema` what they hold, for editors; `overrides` the selectors;
-//! `parameters` what is given from outside; `project` what is left to the project itself; `template` fills in strings
+//! `parameters` what is given from outside; `caches` what builds take over from each other; `project` what is left to the project itself; `template` fills in strings
 //! for a target; `file` puts them together; `model` is what comes of it. The reference for people is `docs/recipe.md`.
 
+mod caches;
 mod document;
 mod environment;
 mod extends;
@@ -38,6 +39,7 @@ mod text;
 mod values;
 mod waivers;
 
+pub(crate) use caches::BuildCache;
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub use file::RecipeFile;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::RecipeText;
+use super::caches::BuildCache;
 use super::installed::System;
 use super::repository::Repository;
 use crate::types::Address;
@@ -304,6 +305,8 @@ pub(crate) struct Build {
     pub(crate) strip: Strip,
     #[serde(skip_serializing_if = "PrivateLibraries::is_usual")]
     pub(crate) private_libraries: PrivateLibraries,
+    /// Sorted, each once.
+    pub(crate) cache: Vec<BuildCache>,
 }
 
 /// Which shared libraries are the packages' own: others neither link to them nor depend on them.

@@ -96,6 +96,11 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push('\n');
         text.push_str(&warnings);
     }
+    let caches = caches(reports, style);
+    if !caches.is_empty() {
+        text.push('\n');
+        text.push_str(&caches);
+    }
     // Lines of finished jobs stand above, here or already on the screen.
     if !text.is_empty() || !run.options.table {
         text.push('\n');
@@ -209,6 +214,17 @@ fn waived(reports: &[JobReport], style: &Style) -> String {
         format!("{}  {}\n", style.paint(Tone::Quiet, "waived:"), wrapped.trim_start())
     };
     all.into_iter().map(line).collect()
+}
+
+/// What builds had of caches, where their tools count it.
+fn caches(reports: &[JobReport], style: &Style) -> String {
+    let counted = |report: &JobReport| {
+        let of_job = report.caches.iter().filter(|used| used.hits.is_some()).map(ToString::to_string);
+        let of_job = of_job.collect::<Vec<_>>().join(", ");
+        let label = style.paint(Tone::Quiet, "cache:");
+        (!of_job.is_empty()).then(|| format!("{label} {} {}\n", report.target, printable(&of_job)))
+    };
+    reports.iter().filter_map(counted).collect()
 }
 
 /// A failure as a page that a tired person can act on: of the first report, and the names of those that failed alike.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::adviser::Adviser;
+use super::caches::JobCaches;
 use super::context::RunOptions;
 use super::job_events::JobEvents;
 use super::journal::Journal;
@@ -81,6 +82,7 @@ pub(crate) struct Work<'a> {
     pub(crate) warnings: Vec<Finding>,
     /// What the packages replace beyond what the recipe says.
     pub(crate) former_links: FormerLinks,
+    pub(crate) caches: JobCaches,
 }
 
 impl Work<'_> {
@@ -171,6 +173,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         tail: None,
         hints: Vec::new(),
         told: Vec::new(),
+        caches: Vec::new(),
         memory_peak_bytes: None,
     }
 }

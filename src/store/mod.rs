@@ -27,6 +27,7 @@ use sha2::{Digest, Sha256};
 use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
+use crate::types::CacheUse;
 
 pub(crate) use staging::Staging;
 
@@ -58,6 +59,9 @@ pub(crate) struct Record {
     /// By package, links of earlier versions that it replaces though the recipe does not say so, with what they led to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) former_links: BTreeMap<String, BTreeMap<String, String>>,
+    /// What its build had of caches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) caches: Vec<CacheUse>,
     /// Seconds the job took.
     pub(crate) elapsed_seconds: f64,
     /// Whether the install test ran.

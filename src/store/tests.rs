@@ -33,6 +33,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         key: Key { digest: "k".to_owned(), inputs: BTreeMap::new() },
         artifacts,
         former_links: BTreeMap::new(),
+        caches: Vec::new(),
         elapsed_seconds: 1.5,
         tested: true,
     }

@@ -9,7 +9,7 @@ use super::super::relation;
 use super::super::text::{quote, quote_all};
 use super::super::{
     BUILD_ROOT, BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES,
-    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
+    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, caches, deb, staged,
 };
 use super::descriptor::Manager;
 use super::rpm_on_debian;
@@ -60,6 +60,7 @@ fn toolchain(recipe: &Recipe, distro: &Distro) -> Vec<String> {
 
 fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
     let mut listed = toolchain(recipe, distro);
+    listed.extend(caches::packages(recipe));
     listed.extend(recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok()));
     listed.sort();
     listed.dedup();
