@@ -314,7 +314,13 @@ mod tests {
     #[test]
     fn a_cache_is_listed_and_what_was_used_meanwhile_stays() {
         let cache = tempfile::tempdir().unwrap();
-        for file in ["sources/k/tree.tar", "downloads/h/x.tar", "modules/sha256/m", "archive/pool/ab/abcd.deb", "build-caches/b"] {
+        for file in [
+            "sources/k/tree.tar",
+            "downloads/h/x.tar",
+            "modules/sha256/m",
+            "archive/pool/ab/abcd.deb",
+            "build-caches/b",
+        ] {
             let path = cache.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, [1; 5000]).unwrap();
@@ -322,7 +328,10 @@ mod tests {
         fs::write(cache.path().join("sources/k.lock"), "").unwrap();
         let mut found = entries(cache.path());
         found.sort_by(|a, b| a.name.cmp(&b.name));
-        assert_eq!(names(&found), ["archive/pool/ab/abcd.deb", "build-caches/b", "downloads/h", "modules/sha256/m", "sources/k"]);
+        assert_eq!(
+            names(&found),
+            ["archive/pool/ab/abcd.deb", "build-caches/b", "downloads/h", "modules/sha256/m", "sources/k"]
+        );
         assert!(found.iter().all(|entry| entry.bytes >= 5000));
 
         let source = cache.path().join("sources/k");

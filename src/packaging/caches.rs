@@ -49,13 +49,7 @@ const KINDS: [Kind; 2] = [
         begin: include_str!("scripts/ccache.sh"),
         count: Some(Count { script: "ccache --print-stats", read: ccache_counts }),
     },
-    Kind {
-        cache: BuildCache::Go,
-        program: None,
-        env: &[("GOCACHE", "/build/caches/go")],
-        begin: "",
-        count: None,
-    },
+    Kind { cache: BuildCache::Go, program: None, env: &[("GOCACHE", "/build/caches/go")], begin: "", count: None },
 ];
 
 fn kinds(recipe: &Recipe) -> impl Iterator<Item = &'static Kind> {
@@ -170,7 +164,8 @@ mod tests {
 
     #[test]
     fn of_what_ccache_says_only_numbers_count() {
-        let answer = "stats_zeroed_timestamp\t1700000000\ndirect_cache_hit\t3\npreprocessed_cache_hit\t38\ncache_miss\t1\n";
+        let answer =
+            "stats_zeroed_timestamp\t1700000000\ndirect_cache_hit\t3\npreprocessed_cache_hit\t38\ncache_miss\t1\n";
         let used = cache_use(BuildCache::Ccache, answer);
         assert_eq!(used.to_string(), "ccache 41 of 42 hits");
         for hostile in ["", "cache_miss", "cache_miss\t-1\n", "cache_miss\tx\u{1b}[31m\n", "\0\0\t1"] {

@@ -46,7 +46,7 @@ pub(crate) use assembly::{assembly_env, libdir};
 pub(crate) use caches::{CACHES_ROOT, CacheQuestion, cache_questions, cache_use};
 use managers::manager;
 use model::{
-    LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, changelog_entries, probe, script_variables,
+    LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, build_top, changelog_entries, probe, script_variables,
     source_folder, source_top,
 };
 

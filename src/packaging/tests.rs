@@ -432,7 +432,11 @@ fn problem(format: Format, change: impl FnOnce(&mut Recipe), expect: &str) {
     let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
     let distro = distro(format, manager);
     let mut recipe = recipe();
-    assert_eq!(check(&in_words(&recipe), &distro, Some(&distro)), Vec::<String>::new(), "the recipe is wrong without the change, too");
+    assert_eq!(
+        check(&in_words(&recipe), &distro, Some(&distro)),
+        Vec::<String>::new(),
+        "the recipe is wrong without the change, too"
+    );
     change(&mut recipe);
     let problems = check(&in_words(&recipe), &distro, Some(&distro));
     assert!(problems.iter().any(|problem| problem.contains(expect)), "{problems:?} lacks {expect:?}");

@@ -35,10 +35,7 @@ const UNSOUND: [(&[&str], &str); 2] = [
         &["cargo", "target", "rust"],
         "Cargo goes by times of files, and sources of a build all have the same: it would take what it compiled of older ones",
     ),
-    (
-        &["sccache"],
-        "sccache does not see files that macros of Rust read, and for C and C++ \"ccache\" does the same",
-    ),
+    (&["sccache"], "sccache does not see files that macros of Rust read, and for C and C++ \"ccache\" does the same"),
 ];
 
 fn known(word: &str) -> Check {
@@ -48,7 +45,9 @@ fn known(word: &str) -> Check {
     let unsound = UNSOUND.iter().find(|(words, _)| words.contains(&word));
     let names = BuildCache::ALL.map(|cache| format!("`{}`", cache.key())).join(" and ");
     Err(match unsound {
-        Some((_, reason)) => Complaint::new("names a cache that farm does not keep", "this one is left out").help(*reason),
+        Some((_, reason)) => {
+            Complaint::new("names a cache that farm does not keep", "this one is left out").help(*reason)
+        }
         None => Complaint::new("names no cache that farm keeps", format!("there are {names}")),
     })
 }

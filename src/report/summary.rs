@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::caches;
 use super::outcome;
 use super::progress::finished_line;
 use super::sink::Sink;
@@ -96,7 +97,7 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push('\n');
         text.push_str(&warnings);
     }
-    let caches = caches(reports, style);
+    let caches = caches::lines(reports, style);
     if !caches.is_empty() {
         text.push('\n');
         text.push_str(&caches);
@@ -214,17 +215,6 @@ fn waived(reports: &[JobReport], style: &Style) -> String {
         format!("{}  {}\n", style.paint(Tone::Quiet, "waived:"), wrapped.trim_start())
     };
     all.into_iter().map(line).collect()
-}
-
-/// What builds had of caches, where their tools count it.
-fn caches(reports: &[JobReport], style: &Style) -> String {
-    let counted = |report: &JobReport| {
-        let of_job = report.caches.iter().filter(|used| used.hits.is_some()).map(ToString::to_string);
-        let of_job = of_job.collect::<Vec<_>>().join(", ");
-        let label = style.paint(Tone::Quiet, "cache:");
-        (!of_job.is_empty()).then(|| format!("{label} {} {}\n", report.target, printable(&of_job)))
-    };
-    reports.iter().filter_map(counted).collect()
 }
 
 /// A failure as a page that a tired person can act on: of the first report, and the names of those that failed alike.

@@ -49,7 +49,9 @@ pub(crate) async fn upload(work: &mut Work<'_>, container: &dyn Container, ready
         Kept::Nothing => work.note("no cache of an earlier build").await?,
         Kept::Outdated => work.note("the cache of earlier builds is of another base, and starts anew").await?,
         Kept::Damaged(reason) => {
-            let message = format!("the cache of earlier builds is damaged and removed, and the build goes on without it: {reason}");
+            let message = format!(
+                "the cache of earlier builds is damaged and removed, and the build goes on without it: {reason}"
+            );
             work.warning(RULE, &message).await?;
         }
         Kept::Whole(packed) => {

@@ -2,7 +2,7 @@
 //! replaced as a whole, by a rename; of two runs the one that ends last wins.
 //!
 //! ```text
-//! <cache>/build-caches/<key>      a line that says what follows, and a tar, compressed
+//! <cache>/build-caches/pond@debian-12-amd64-<key>      a line that says what follows, and a tar, compressed
 //! ```
 //!
 //! What comes out of a container is hostile, and goes into another one: of it only regular files and folders below the
@@ -103,7 +103,8 @@ impl Place {
         }
         Place {
             folder: caches.to_owned(),
-            path: caches.join(hex::encode(key.finalize())),
+            // For people, who see it in what is to be removed.
+            path: caches.join(format!("{}-{}", target.replace('/', "-"), &hex::encode(key.finalize())[..32])),
             environment: hex::encode(Sha256::digest(environment)),
         }
     }

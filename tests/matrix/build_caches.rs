@@ -47,8 +47,7 @@ const CONTROL: &str = "Source: own-pond\nSection: utils\nPriority: optional\n\
 const RULES: &str = "#!/usr/bin/make -f\n%:\n\tdh $@\noverride_dh_auto_build:\n\tdh_auto_build -- NAME=own-pond\n\
     override_dh_auto_install:\n\tdh_auto_install -- NAME=own-pond\n";
 
-const CHANGELOG: &str =
-    "own-pond (1.0-1) unstable; urgency=medium\n\n  * First.\n\n -- Farm Tests <tests@example.org>  Fri, 02 Jan 2026 00:00:00 +0000\n";
+const CHANGELOG: &str = "own-pond (1.0-1) unstable; urgency=medium\n\n  * First.\n\n -- Farm Tests <tests@example.org>  Fri, 02 Jan 2026 00:00:00 +0000\n";
 
 const COPYRIGHT: &str = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n\
     Files: *\nCopyright: 2026 Farm Tests\nLicense: MIT\n";
@@ -81,7 +80,10 @@ make install DESTDIR=%{buildroot} NAME=own-pond
 "#;
 
 fn file(name: &str) -> String {
-    format!("#include \"depth.h\"\n#include <stdio.h>\nint {name}(int n) {{ printf(\"%d\\n\", n); return n + {}; }}\n", name.len())
+    format!(
+        "#include \"depth.h\"\n#include <stdio.h>\nint {name}(int n) {{ printf(\"%d\\n\", n); return n + {}; }}\n",
+        name.len()
+    )
 }
 
 #[test]
@@ -112,7 +114,8 @@ fn a_second_build_compiles_what_has_changed_and_packages_the_same_bytes() {
         let text = if name == "depth" { text } else { text.replace("#include \"depth.h\"\n", "") };
         test = test.file(&format!("src/{name}.c"), &text);
     }
-    let targets = ["pond", "own-pond"].map(|name| [format!("{name}@debian-12/amd64"), format!("{name}@rpm-generic/x86_64")]);
+    let targets =
+        ["pond", "own-pond"].map(|name| [format!("{name}@debian-12/amd64"), format!("{name}@rpm-generic/x86_64")]);
     let targets = targets.concat();
     let build = ["build", "--matrix", "-j", "2", "--no-test"];
     let ran = test.run(&build).exits(0);
@@ -124,6 +127,9 @@ fn a_second_build_compiles_what_has_changed_and_packages_the_same_bytes() {
     // One file is another, and one header is found before the one that was there: two more are to be compiled.
     test.write("src/reed.c", &file("reed").replace("n + 4", "n + 5").replace("#include \"depth.h\"\n", ""));
     test.write("src/near/depth.h", "#define DEPTH 4\n");
+    // A new version is built in the folder of the old one.
+    let recipe = format!("[package]\nname = \"pond\"{PACKAGE}{GENERATED}");
+    test.write("recipes/pond/farm.toml", &recipe.replace("version = \"1.0\"", "version = \"1.1\""));
     hits(test.run(&build).exits(0), "2 of 5");
     let record = fs::read_to_string(test.dist().join("pond/debian-12-amd64/job.json")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&record).unwrap();
@@ -134,7 +140,8 @@ fn a_second_build_compiles_what_has_changed_and_packages_the_same_bytes() {
     fs::create_dir(warm.folder()).unwrap();
     fs::rename(test.dist(), warm.dist()).unwrap();
     hits(test.run(&[&build[..], &["--no-build-cache"]].concat()).exits(0), "0 of 5");
-    for target in ["pond/debian-12-amd64", "pond/rpm-generic-x86_64", "own-pond/debian-12-amd64", "own-pond/rpm-generic-x86_64"]
+    for target in
+        ["pond/debian-12-amd64", "pond/rpm-generic-x86_64", "own-pond/debian-12-amd64", "own-pond/rpm-generic-x86_64"]
     {
         test.has_the_packages_of(&warm, target);
     }

@@ -14,7 +14,8 @@ fn caching(bench: &mut Bench) -> Job {
     bench.on("ccache --print-stats", |guest| {
         assert_eq!(guest.exec.user, "2000:2000");
         let hits = usize::from(guest.files.contains_key("/build/found"));
-        Reply::exit(0).stdout(format!("direct_cache_hit\t0\npreprocessed_cache_hit\t{hits}\ncache_miss\t{}\n", 1 - hits))
+        Reply::exit(0)
+            .stdout(format!("direct_cache_hit\t0\npreprocessed_cache_hit\t{hits}\ncache_miss\t{}\n", 1 - hits))
     });
     job
 }
