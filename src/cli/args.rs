@@ -439,9 +439,9 @@ pub(crate) struct GcArgs {
     /// Remove what was not used for the longest time, until what farm keeps takes at most SIZE, as `5G`
     ///
     /// Counted are images that farm made in the engine, each with all its layers, and what is in the cache folder: packages,
-    /// indexes, downloads, prepared sources, modules, build caches and git mirrors. What a run uses now stays, and so do imported images
-    /// and dist/: targets whose base is still there stay up to date. K, M, G and T are powers of 1000; KiB, MiB, GiB and
-    /// TiB of 1024.
+    /// indexes, downloads, prepared sources, modules, build caches and git mirrors. What a run uses now stays, and so do
+    /// imported images and dist/: targets whose base is still there stay up to date. K, M, G and T are powers of 1000;
+    /// KiB, MiB, GiB and TiB of 1024.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub keep: Option<u64>,
     /// Only show what `--keep` would remove

@@ -1,33 +1,8 @@
 //! `[build] cache`: what a build may take over from the last good one of the same recipe and target.
 
-use serde::Serialize;
-
+use super::model::BuildCache;
 use super::reader::Section;
 use super::values::{Check, Complaint};
-
-/// The cache of a tool, which farm keeps from one build to the next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum BuildCache {
-    Ccache,
-    Go,
-}
-
-impl BuildCache {
-    pub(crate) const ALL: [BuildCache; 2] = [BuildCache::Ccache, BuildCache::Go];
-
-    /// As recipes write it.
-    pub(crate) fn key(self) -> &'static str {
-        match self {
-            BuildCache::Ccache => "ccache",
-            BuildCache::Go => "go",
-        }
-    }
-
-    fn find(word: &str) -> Option<BuildCache> {
-        BuildCache::ALL.into_iter().find(|cache| cache.key() == word)
-    }
-}
 
 /// What else people look for, and why it is not there.
 const UNSOUND: [(&[&str], &str); 2] = [
@@ -39,7 +14,7 @@ const UNSOUND: [(&[&str], &str); 2] = [
 ];
 
 fn known(word: &str) -> Check {
-    if BuildCache::find(word).is_some() {
+    if BuildCache::ALL.into_iter().any(|cache| cache.key() == word) {
         return Ok(());
     }
     let unsound = UNSOUND.iter().find(|(words, _)| words.contains(&word));

@@ -39,7 +39,6 @@ mod text;
 mod values;
 mod waivers;
 
-pub(crate) use caches::BuildCache;
 // The user's configuration is read with the same strictness and in the same words.
 pub(crate) use document::{Value, parse as parse_document};
 pub use file::RecipeFile;
@@ -50,9 +49,9 @@ pub(crate) use keys::Schema;
 pub use merged::MergedRecipe;
 pub(crate) use merged::ProjectMetadata;
 pub(crate) use model::{
-    Build, Dockerfile, Ecosystem, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec, MultiArch, Origin,
-    OwnRequirement, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, PrivateLibraries, RecipeLimits,
-    Relations, Source, SourcePlace, Strip, SubPackage, Test, Waiver,
+    Build, BuildCache, Dockerfile, Ecosystem, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec, MultiArch,
+    Origin, OwnRequirement, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, PrivateLibraries,
+    RecipeLimits, Relations, Source, SourcePlace, Strip, SubPackage, Test, Waiver,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;

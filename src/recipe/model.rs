@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::RecipeText;
-use super::caches::BuildCache;
 use super::installed::System;
 use super::repository::Repository;
 use crate::types::Address;
@@ -307,6 +306,26 @@ pub(crate) struct Build {
     pub(crate) private_libraries: PrivateLibraries,
     /// Sorted, each once.
     pub(crate) cache: Vec<BuildCache>,
+}
+
+/// The cache of a tool, which farm keeps from one build to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BuildCache {
+    Ccache,
+    Go,
+}
+
+impl BuildCache {
+    pub(crate) const ALL: [BuildCache; 2] = [BuildCache::Ccache, BuildCache::Go];
+
+    /// As recipes write it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            BuildCache::Ccache => "ccache",
+            BuildCache::Go => "go",
+        }
+    }
 }
 
 /// Which shared libraries are the packages' own: others neither link to them nor depend on them.

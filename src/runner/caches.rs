@@ -6,24 +6,15 @@ use std::path::Path;
 
 use super::container::{Captured, download, put};
 use super::outcome::{self, JobError};
-use super::packed::{Kept, PackError, Pending, Place, Room};
+use super::packed::{JobCaches, Kept, PackError, Place, Room};
 use super::prepare::Ready;
 use super::work::{Work, blocking};
 use crate::engine::{Container, ExecSpec, GuestPath};
 use crate::event::Outcome;
 use crate::packaging::{self, BUILD_UID, CACHES_ROOT, StepKind};
-use crate::types::CacheUse;
 
 /// What a warning about a cache is called.
 const RULE: &str = "build-cache";
-
-/// What a job has of caches.
-#[derive(Debug, Default)]
-pub(crate) struct JobCaches {
-    /// To be kept if the packages are accepted.
-    pending: Option<Pending>,
-    pub(crate) uses: Vec<CacheUse>,
-}
 
 /// Where the cache of the job lies; none where it has none, or has to do without.
 async fn place(work: &Work<'_>, ready: &Ready) -> Result<Option<Place>, Outcome> {

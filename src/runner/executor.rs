@@ -10,15 +10,15 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::caches::{self, JobCaches};
 use super::decide::{Decision, decide};
 use super::job_events::{JobEvent, JobEvents};
 use super::journal::Journal;
 use super::outcome::{self, JobError, internal_error, log_failed};
+use super::packed::JobCaches;
 use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
-use super::{build, former_links, hints, inspect, install_test, modules, prepare, results, summary};
+use super::{build, caches, former_links, hints, inspect, install_test, modules, prepare, results, summary};
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};

@@ -20,6 +20,7 @@ use super::outcome::is_disk_full;
 use crate::cache::touch;
 use crate::packaging::{BUILD_UID, CACHES_ROOT};
 use crate::stream::{self, Bounded, ByteStream, Hashing};
+use crate::types::CacheUse;
 
 /// To be raised when what lies there has another shape, or another place in the container.
 const FORMAT: &str = "farm build cache 1";
@@ -73,6 +74,14 @@ pub(crate) struct Packed(File);
 pub(crate) struct Pending {
     file: NamedTempFile,
     path: PathBuf,
+}
+
+/// What a job has of caches.
+#[derive(Debug, Default)]
+pub(crate) struct JobCaches {
+    /// To be kept if the packages are accepted.
+    pub(crate) pending: Option<Pending>,
+    pub(crate) uses: Vec<CacheUse>,
 }
 
 #[derive(Debug, thiserror::Error)]

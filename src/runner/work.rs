@@ -8,11 +8,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::adviser::Adviser;
-use super::caches::JobCaches;
 use super::context::RunOptions;
 use super::job_events::JobEvents;
 use super::journal::Journal;
 use super::outcome::log_failed;
+use super::packed::JobCaches;
 use super::set::{Available, SetInputs};
 use super::watch::Timeouts;
 use crate::artifact::Finding;
