@@ -95,7 +95,7 @@ async fn what_is_not_accepted_leaves_nothing() {
         }
         let ran = bench.run(vec![job]).await;
         assert!(!ran.outcome().is_good(), "{:?}", ran.outcome());
-        assert_eq!(bench.kept(), [PathBuf::new(); 0], "{:?}", ran.outcome());
+        assert!(bench.kept().is_empty(), "{:?}", ran.outcome());
         assert!(ran.reports[0].caches.is_empty());
     }
 }
@@ -127,5 +127,5 @@ async fn a_cache_that_cannot_be_taken_out_is_a_warning() {
     assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
     let [warning] = &ran.reports[0].warnings[..] else { panic!("{:?}", ran.reports[0].warnings) };
     assert!(warning.message.contains("is not kept: the build has removed /build/caches"), "{warning:?}");
-    assert_eq!(bench.kept(), [PathBuf::new(); 0]);
+    assert!(bench.kept().is_empty());
 }
