@@ -60,6 +60,10 @@ fn measure() {
     if chosen("planner") {
         planner();
     }
+    #[cfg(target_os = "linux")]
+    if chosen("cache") {
+        cache();
+    }
     if !["bootstrap", "build", "native", "cold", "no-op"].into_iter().any(chosen) {
         return;
     }
@@ -320,6 +324,61 @@ impl Bench {
             .collect();
         println!("no-op run over the whole matrix: {:.0} ms (aim: under 100 ms)", milliseconds(median(&mut times)));
     }
+}
+
+/// The second build of a C++ project in which one file of 8 has changed, with what the first one left to ccache, against a
+/// recipe that says nothing of a cache. Whole processes, with farm's own engine, whose builders are there.
+#[cfg(target_os = "linux")]
+fn cache() {
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let folder = |name: &str| place.path().join(name);
+    let recipe = TRIVIAL.replace(
+        "[build]\ninstall",
+        "[[sources]]\npath = \"src\"\n\n[build]\nKEY\nbuild = \"make -j$FARM_PARALLEL\"\ninstall",
+    );
+    for (name, key) in [("with", "cache = [\"ccache\"]"), ("without", "")] {
+        std::fs::create_dir_all(folder(name).join("src")).unwrap();
+        std::fs::write(folder(name).join("farm.toml"), recipe.replace("KEY", key)).unwrap();
+        let objects: String = (0..8).map(|n| format!(" part{n}.o")).collect();
+        std::fs::write(folder(name).join("src/Makefile"), format!("all:{objects}\n")).unwrap();
+    }
+    let write = |name: &str, part: usize, round: usize| {
+        let text = format!(
+            "#include <iostream>\n#include <map>\n#include <regex>\n#include <string>\n\
+             int part{part}(const std::string& line) {{\n    std::map<std::string, int> words;\n    \
+             std::regex word(\"[a-z]+{part}\");\n    std::smatch found;\n    \
+             if (std::regex_search(line, found, word)) words[found.str()] += {round};\n    \
+             std::cout << words.size();\n    return words[\"pond\"];\n}}\n"
+        );
+        std::fs::write(folder(name).join(format!("src/part{part}.cpp")), text).unwrap();
+    };
+    let build = |name: &str| {
+        let start = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_farm"))
+            .args(["build", "--engine", "native", "--no-test", "-o", "dist"])
+            .current_dir(folder(name))
+            .env("FARM_DATA", place.path().join("data"))
+            .env("FARM_CACHE", place.path().join("cache"))
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{text}");
+        (start.elapsed(), text)
+    };
+    for name in ["with", "without"] {
+        (0..8).for_each(|part| write(name, part, 0));
+        build(name);
+    }
+    let mut pairs = Pairs::default();
+    for round in 1..=3 {
+        for name in ["with", "without"] {
+            write(name, round, round);
+        }
+        let (ours, text) = build("with");
+        assert!(text.contains("ccache 7 of 8 hits"), "{text}");
+        pairs.push(ours, build("without").0);
+    }
+    pairs.print("second build of a C++ project, one of 8 files changed, with ccache", "the same without");
 }
 
 /// Plans 10,000 targets: one recipe of this repository under many names, over the whole catalogue.

@@ -39,7 +39,13 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
     let access = Access::new(folder.join("cache"))?;
     let resolved = project.select(&selection, info.arch)?.resolve(&access, false).await?.complete()?;
 
-    let choices = RunChoices { id: "example".to_owned(), fail_fast: true, force: false, network: Network::Default };
+    let choices = RunChoices {
+        id: "example".to_owned(),
+        fail_fast: true,
+        force: false,
+        build_cache: true,
+        network: Network::Default,
+    };
     let images = resolved.images(engine.clone(), BaseChoice::Auto, &choices.id, choices.network);
     let planned = resolved.plan(Some((&images, &info)), Limits::default()).await?;
     let store = Store::open(&folder.join("dist"))?;

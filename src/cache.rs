@@ -133,6 +133,7 @@ pub(crate) fn entries(cache: &Path) -> Vec<Entry> {
     let mut add = |kind: &str, folder: &Path| entries.extend(entries_in(kind, cache, folder));
     add("prepared source", &cache.join("sources"));
     add("download", &cache.join("downloads"));
+    add("build cache", &cache.join("build-caches"));
     add("git mirror", &cache.join("git"));
     for folder in folders(&cache.join("modules")) {
         add("module", &folder);
@@ -313,7 +314,13 @@ mod tests {
     #[test]
     fn a_cache_is_listed_and_what_was_used_meanwhile_stays() {
         let cache = tempfile::tempdir().unwrap();
-        for file in ["sources/k/tree.tar", "downloads/h/x.tar", "modules/sha256/m", "archive/pool/ab/abcd.deb"] {
+        for file in [
+            "sources/k/tree.tar",
+            "downloads/h/x.tar",
+            "modules/sha256/m",
+            "archive/pool/ab/abcd.deb",
+            "build-caches/b",
+        ] {
             let path = cache.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, [1; 5000]).unwrap();
@@ -321,7 +328,10 @@ mod tests {
         fs::write(cache.path().join("sources/k.lock"), "").unwrap();
         let mut found = entries(cache.path());
         found.sort_by(|a, b| a.name.cmp(&b.name));
-        assert_eq!(names(&found), ["archive/pool/ab/abcd.deb", "downloads/h", "modules/sha256/m", "sources/k"]);
+        assert_eq!(
+            names(&found),
+            ["archive/pool/ab/abcd.deb", "build-caches/b", "downloads/h", "modules/sha256/m", "sources/k"]
+        );
         assert!(found.iter().all(|entry| entry.bytes >= 5000));
 
         let source = cache.path().join("sources/k");
@@ -335,7 +345,7 @@ mod tests {
         assert!(!remove(&source, used).unwrap(), "somebody makes it");
         drop(held);
         assert!(remove(&source, used).unwrap());
-        assert!(!source.exists() && entries(cache.path()).len() == 3);
+        assert!(!source.exists() && entries(cache.path()).len() == 4);
         assert!(!touch(&source));
     }
 

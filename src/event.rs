@@ -12,6 +12,7 @@ use crate::artifact::{Artifact, Finding};
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::packaging::StepKind;
+use crate::types::CacheUse;
 
 /// One thing that happened in a run. In JSON its kind is the value of `event`.
 #[derive(Debug, Clone, Serialize)]
@@ -113,6 +114,10 @@ pub struct JobReport {
     /// What farm's scripts in a failing step found, by what was printed: for people. A build can print the like, so it
     /// never decides how the job ended.
     pub told: Vec<Finding>,
+    /// What it had of caches that it took over from the last good build, of each that the recipe names. Only of packages
+    /// that were built in this run and accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub caches: Vec<CacheUse>,
     /// The most memory that its containers used at a time, in bytes, where the engine tells.
     pub memory_peak_bytes: Option<u64>,
 }

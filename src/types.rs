@@ -2,6 +2,7 @@
 //! It imports nothing of farm and decides nothing.
 
 mod address;
+mod cache_use;
 mod check;
 mod comparison;
 mod folder;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 pub use address::Address;
 pub(crate) use address::{redacted_text, starred_text};
+pub use cache_use::CacheUse;
 pub(crate) use check::{Check, Severity};
 pub(crate) use comparison::Comparison;
 pub(crate) use folder::{FolderError, at_home, own_folder};

@@ -235,6 +235,11 @@ pub(crate) struct BuildArgs {
     /// Do not install and try the packages in a fresh container
     #[arg(long)]
     pub no_test: bool,
+    /// Compile everything, as if no build had been before, and leave the caches that recipes name as they are
+    ///
+    /// The packages are the same with them, byte by byte: with --force this compares.
+    #[arg(long)]
+    pub no_build_cache: bool,
     #[command(flatten)]
     pub origin: OriginArgs,
     #[command(flatten)]
@@ -473,9 +478,9 @@ pub(crate) struct GcArgs {
     /// Remove what was not used for the longest time, until what farm keeps takes at most SIZE, as `5G`
     ///
     /// Counted are images that farm made in the engine, each with all its layers, and what is in the cache folder: packages,
-    /// indexes, downloads, prepared sources, modules and git mirrors. What a run uses now stays, and so do imported images
-    /// and dist/: targets whose base is still there stay up to date. K, M, G and T are powers of 1000; KiB, MiB, GiB and
-    /// TiB of 1024.
+    /// indexes, downloads, prepared sources, modules, build caches and git mirrors. What a run uses now stays, and so do
+    /// imported images and dist/: targets whose base is still there stay up to date. K, M, G and T are powers of 1000;
+    /// KiB, MiB, GiB and TiB of 1024.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub keep: Option<u64>,
     /// Only show what `--keep` would remove

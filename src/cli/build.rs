@@ -55,6 +55,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         id: context::new_run(),
         fail_fast: args.fail_fast,
         force: args.force,
+        build_cache: !args.no_build_cache,
         network: match args.network {
             NetworkArg::Default => Network::Default,
             NetworkArg::Host => Network::Host,
@@ -196,6 +197,7 @@ fn again(args: &BuildArgs, directory: Option<&Path>, places: &[Place], target: &
         (args.origin.archive.stale_contents, "--stale-contents"),
         (args.snapshot, "--snapshot"),
         (args.no_test, "--no-test"),
+        (args.no_build_cache, "--no-build-cache"),
     ];
     for (given, flag) in flags {
         if given {

@@ -78,6 +78,7 @@ fn show(distro: &Distro, today: &str, style: &Style) -> String {
         ("image", distro.image.clone().unwrap_or_else(|| "none: it is always bootstrapped".to_owned())),
         ("repositories", or_none(&distro.enable_repositories.join(" "))),
         ("build packages", or_none(&distro.build_packages.join(" "))),
+        ("build caches", or_none(&distro.build_caches.join(" "))),
     ];
     match distro.format {
         Format::Deb => {

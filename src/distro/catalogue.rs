@@ -242,6 +242,7 @@ impl Layer {
             end_of_life: self.end_of_life.or(base.end_of_life),
             enable_repositories: self.enable_repositories.or(base.enable_repositories),
             build_packages: self.build_packages.or(base.build_packages),
+            build_caches: self.build_caches.or(base.build_caches),
             triggers: self.triggers.or(base.triggers),
             macros,
             setup: self.setup.or(base.setup),
@@ -351,6 +352,7 @@ fn finish(id: &str, name: String, layer: Layer, file: &File) -> Result<Distro, D
         end_of_life: layer.end_of_life.map(|said| said.value),
         enable_repositories: or_empty(layer.enable_repositories),
         build_packages: or_empty(layer.build_packages),
+        build_caches: or_empty(layer.build_caches),
         triggers: layer.triggers.map(|said| said.value).unwrap_or_default(),
         deb: DebFacts {
             debhelper: need(file, layer.deb.debhelper, "deb.debhelper", "13")?,

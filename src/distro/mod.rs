@@ -187,6 +187,9 @@ pub struct Distro {
     pub enable_repositories: Vec<String>,
     /// Packages that every build on it needs: `build-essential debhelper`, `rpm-build gcc make`.
     pub build_packages: Vec<String>,
+    /// Compiler caches that it has, in packages of the same names. Not written out: a build that asks for one is another.
+    #[serde(skip)]
+    pub build_caches: Vec<String>,
     /// What its rpm does by itself, so that scriptlets leave it out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,

@@ -61,6 +61,7 @@ pub(super) struct Layer {
     pub(crate) end_of_life: Option<Said<String>>,
     pub(crate) enable_repositories: Option<Said<Vec<String>>>,
     pub(crate) build_packages: Option<Said<Vec<String>>>,
+    pub(crate) build_caches: Option<Said<Vec<String>>>,
     pub(crate) triggers: Option<Said<Vec<Trigger>>>,
     pub(crate) macros: BTreeMap<String, String>,
     pub(crate) setup: Option<Said<String>>,
@@ -116,7 +117,7 @@ pub(super) struct SecurityLayer {
     pub(crate) suite: Option<Said<String>>,
 }
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "extends",
     "name",
     "family",
@@ -130,6 +131,7 @@ const KEYS: [&str; 20] = [
     "end-of-life",
     "enable-repositories",
     "build-packages",
+    "build-caches",
     "triggers",
     "macros",
     "setup",
@@ -177,6 +179,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
             }
             "enable-repositories" => layer.enable_repositories = Some(reader.words(key, value)?),
             "build-packages" => layer.build_packages = Some(reader.list(key, value, Reader::line)?),
+            "build-caches" => layer.build_caches = Some(reader.words(key, value)?),
             "triggers" => layer.triggers = Some(reader.triggers(key, value)?),
             "macros" => {
                 for (name, body) in reader.table(key, value)? {

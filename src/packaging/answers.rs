@@ -422,7 +422,7 @@ mod tests {
         let distro = distro(id);
         let answered = answered(&recipe_of(CAPABLE, &distro), &distro, &of_ubuntu());
         let recipe = &answered.recipe;
-        assert_eq!(check(recipe, &distro), Vec::<String>::new());
+        assert_eq!(check(recipe, &distro, Some(&distro)), Vec::<String>::new());
         let Packaging { files, .. } = generate(recipe, &distro, 0);
         let control = files.iter().find(|GuestFile { path, .. }| path.ends_with("control") || path.ends_with(".spec"));
         let mut in_field = false;

@@ -9,6 +9,7 @@
 
 mod answers;
 mod assembly;
+mod caches;
 mod check;
 mod contract;
 mod copyright;
@@ -43,9 +44,10 @@ use crate::types::{Arch, Format, SharedText};
 pub use answers::{Answer, Answered, Answers, answered};
 pub(crate) use answers::{Question, Replaced, has_capabilities, questions};
 pub(crate) use assembly::{assembly_env, libdir};
+pub(crate) use caches::{CACHES_ROOT, CacheQuestion, cache_questions, cache_use};
 use managers::manager;
 use model::{
-    LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, changelog_entries, probe, script_variables,
+    LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, build_top, changelog_entries, probe, script_variables,
     source_folder, source_top,
 };
 
@@ -114,7 +116,7 @@ pub(crate) fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
         Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
     };
-    modules::with_modules(packaging, recipe)
+    modules::with_modules(caches::with_caches(packaging, recipe), recipe)
 }
 
 /// The version of the packages as their format writes it: `1:2.10-1~deb12`, `1:2.10-1.el9`. None where the project's own
@@ -138,7 +140,8 @@ pub(crate) fn is_own(recipe: &Recipe, format: Format) -> bool {
 /// As [`generate`], where farm makes the packages itself: steps that leave an installed tree, for an image with nothing
 /// but a shell.
 pub(crate) fn staging(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
-    modules::with_modules(assembly::packaging(recipe, distro, source_date_epoch), recipe)
+    let packaging = assembly::packaging(recipe, distro, source_date_epoch);
+    modules::with_modules(caches::with_caches(packaging, recipe), recipe)
 }
 
 pub(crate) fn environment_probe(recipe: &TargetRecipe, format: Format) -> EnvironmentProbe {
@@ -196,8 +199,11 @@ pub(crate) fn replaced_whole(recipe: &Recipe) -> Vec<(String, &str)> {
 }
 
 /// What cannot be written in a target's format, or is unsafe in it, as sentences; empty when all is well.
-pub(crate) fn check(recipe: &TargetRecipe, distro: &Distro) -> Vec<String> {
-    check::check(recipe, distro)
+/// `builder`: the distribution that it is built on; none where that is an image that is taken as it is.
+pub(crate) fn check(recipe: &TargetRecipe, distro: &Distro, builder: Option<&Distro>) -> Vec<String> {
+    let mut problems = check::check(recipe, distro);
+    problems.extend(caches::check(recipe, builder));
+    problems
 }
 
 #[cfg(test)]

@@ -305,9 +305,18 @@ pub(super) fn changelog_entries(recipe: &Recipe, distro: &Distro) -> Vec<String>
     }
 }
 
-/// `/build/<name>-<version>`
+/// `/build/<name>-<version>`, or as [`build_top`] says.
 pub(super) fn source_folder(recipe: &Recipe) -> String {
-    format!("{BUILD_ROOT}/{}", source_top(recipe))
+    format!("{BUILD_ROOT}/{}", build_top(recipe))
+}
+
+/// What the folder is called that sources are built in. The same for all versions where caches are kept: compilers write
+/// where they work, so that in another folder nothing of a cache would be found.
+pub(super) fn build_top(recipe: &Recipe) -> String {
+    match recipe.build.cache.is_empty() || recipe.packaging.debian.is_some() {
+        true => source_top(recipe),
+        false => format!("{}-source", recipe.package.name),
+    }
 }
 
 /// `<name>-<version>`

@@ -14,8 +14,8 @@ use super::system::own_files;
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
-    SourceLayout, Step, StepKind, TEST_PACKAGES, User, changelog_entries, contract, foreign, own, relation,
-    script_variables, scriptlets, source_top, staged, style, unpack,
+    SourceLayout, Step, StepKind, TEST_PACKAGES, User, build_top, caches, changelog_entries, contract, foreign, own,
+    relation, script_variables, scriptlets, source_top, staged, style, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -57,8 +57,8 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             // With the epoch in the environment, changelog days, which have no time, do not round it.
             env.insert("SOURCE_DATE_EPOCH".to_owned(), source_date_epoch.to_string());
             env.insert(staged::MANIFEST_VARIABLE.to_owned(), staged::manifest());
-            let top = source_top(recipe);
-            let sources = SourceLayout::Tarball { path: format!("{TOP}/SOURCES/{top}.tar"), top };
+            let path = format!("{TOP}/SOURCES/{}.tar", source_top(recipe));
+            let sources = SourceLayout::Tarball { path, top: build_top(recipe) };
             let name = format!("{}.spec", recipe.package.name);
             let expected = members
                 .iter()
@@ -271,7 +271,11 @@ fn spec_file(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_da
         );
     }
     // Patches are applied by a function of farm's own.
-    spec.push_str(if patches.is_empty() { "\n%prep\n%autosetup\n" } else { "\n%prep\n%autosetup -N\n" });
+    spec.push_str("\n%prep\n%autosetup");
+    if build_top(recipe) != source_top(recipe) {
+        spec.push_str(&format!(" -n {}", build_top(recipe)));
+    }
+    spec.push_str(if patches.is_empty() { "\n" } else { " -N\n" });
     if !patches.is_empty() {
         spec.push_str(&spec::script(unpack::PATCH_FUNCTION));
     }
@@ -459,6 +463,7 @@ pub(super) fn builder(recipe: &Recipe, distro: &Distro, manager: &str, preamble:
     if !unpack::patches(recipe).is_empty() {
         listed.push("patch".to_owned());
     }
+    listed.extend(caches::packages(recipe));
     listed.extend(write(&recipe.build.requires));
     if recipe.packaging.spec.is_none() {
         let members = members(recipe, Format::Rpm);

@@ -15,6 +15,7 @@ use crate::types::{Arch, PackageManager};
 
 mod assembled;
 mod assigned;
+mod caches;
 mod guidelines;
 mod moments;
 #[cfg(unix)]
@@ -45,6 +46,7 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
         end_of_life: None,
         enable_repositories: vec![],
         build_packages: vec!["make".to_owned()],
+        build_caches: facts.build_caches.clone(),
         triggers: Vec::new(),
         deb: facts.deb.clone(),
         rpm: RpmFacts { payload: Payload::Gzip, ..facts.rpm.clone() },
@@ -138,6 +140,7 @@ fn recipe() -> Recipe {
             network: false,
             strip: Strip::All,
             private_libraries: PrivateLibraries::And(strings(&["${libdir}/libpkgown.so.1"])),
+            cache: Vec::new(),
         },
         environment: None,
         packages: BTreeMap::from([("dev".to_owned(), sub)]),
@@ -429,9 +432,13 @@ fn problem(format: Format, change: impl FnOnce(&mut Recipe), expect: &str) {
     let manager = if format == Format::Deb { PackageManager::Apt } else { PackageManager::Dnf };
     let distro = distro(format, manager);
     let mut recipe = recipe();
-    assert_eq!(check(&in_words(&recipe), &distro), Vec::<String>::new(), "the recipe is wrong without the change, too");
+    assert_eq!(
+        check(&in_words(&recipe), &distro, Some(&distro)),
+        Vec::<String>::new(),
+        "the recipe is wrong without the change, too"
+    );
     change(&mut recipe);
-    let problems = check(&in_words(&recipe), &distro);
+    let problems = check(&in_words(&recipe), &distro, Some(&distro));
     assert!(problems.iter().any(|problem| problem.contains(expect)), "{problems:?} lacks {expect:?}");
 }
 
@@ -499,7 +506,7 @@ fn what_a_format_cannot_say_is_a_problem() {
 fn an_architecture_independent_main_package_has_only_such_parts_in_rpm() {
     let mut recipe = recipe();
     recipe.package.architecture = PackageArch::All;
-    assert_eq!(check(&in_words(&recipe), &distro(Format::Rpm, PackageManager::Dnf)), Vec::<String>::new());
+    assert_eq!(check(&in_words(&recipe), &distro(Format::Rpm, PackageManager::Dnf), None), Vec::<String>::new());
 }
 
 /// Every script must at least be a shell script, and say nothing about hosts.

@@ -144,11 +144,12 @@ impl Generated {
     ) -> Result<Generated, Vec<String>> {
         let (recipe, distro) = (&answered.recipe, &*target.distro);
         let environment = JobEnvironment::of(target, answered).map_err(|problem| vec![problem])?.map(Arc::new);
-        let problems = packaging::check(recipe, distro);
+        let builder_distro = target.environment_distro.as_deref().unwrap_or(distro);
+        let has_builder = environment.as_ref().is_none_or(|environment| environment.has_builder());
+        let problems = packaging::check(recipe, distro, has_builder.then_some(builder_distro));
         if !problems.is_empty() {
             return Err(problems);
         }
-        let builder_distro = target.environment_distro.as_deref().unwrap_or(distro);
         let builder = packaging::builder(recipe, builder_distro);
         let packaging = packaging::generate(recipe, distro, date(target));
         let test = with_test.then(|| packaging::test(recipe, distro, &answered.stand_ins));
@@ -158,7 +159,7 @@ impl Generated {
             key_inputs.retain(|name, _| !key::is_of_test(name));
         }
         key_inputs.insert("distro".to_owned(), distro.digest.clone());
-        if environment.as_ref().is_none_or(|environment| environment.has_builder()) {
+        if has_builder {
             key_inputs.insert("builder".to_owned(), key::digest(&builder));
         }
         if environment.as_ref().is_none_or(|environment| environment.tools != PackagingTools::Farm) {

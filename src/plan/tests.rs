@@ -437,6 +437,35 @@ fn with_environment(environment: &str) -> Vec<Job> {
 }
 
 #[test]
+fn the_caches_of_a_recipe_are_an_input_and_what_lies_in_them_is_none() {
+    let with = RECIPE.replace("[build]", "[build]\ncache = [\"ccache\"]");
+    let (before, after) = (planned(&inputs(RECIPE)), planned(&inputs(&with)));
+    for (before, after) in before.iter().zip(&after) {
+        let Reason::Changed { inputs } = reason(after, Some(&before.key)) else { panic!() };
+        assert_eq!(inputs.iter().map(|change| change.input.as_str()).collect::<Vec<_>>(), ["recipe.build.cache"]);
+        assert_eq!(after.key.inputs["recipe.build.cache"], "[\"ccache\"]");
+    }
+}
+
+#[test]
+fn a_plan_says_where_a_cache_cannot_be_had() {
+    let text = RECIPE.replace("[build]", "[build]\ncache = [\"ccache\", \"go\"]").replace("ubuntu-24.04", "rocky-9");
+    let told = plan(&inputs(&text)).unwrap_err().problems;
+    let of_go: Vec<_> = told.iter().filter(|(_, problem)| problem.contains("CGO_ENABLED")).collect();
+    assert_eq!(of_go.len(), 3, "{told:?}");
+    let others: Vec<_> = told.iter().filter(|(_, problem)| !problem.contains("CGO_ENABLED")).collect();
+    let [(target, problem)] = others[..] else { panic!("{others:?}") };
+    assert_eq!(target.distro, "rocky-9");
+    assert!(problem.contains("Rocky Linux 9 has no package ccache"), "{problem}");
+    // As the sentences say.
+    let env = text.replace("A = \"1\"", "CGO_ENABLED = \"0\"").replace("A = \"3\"", "CGO_ENABLED = \"0\"");
+    let named = env.replace("[\"gettext\"]", "[\"gettext\", \"ccache\"]");
+    assert_eq!(plan(&inputs(&named)).unwrap().jobs.len(), 3);
+    let without = format!("{env}\n[override.rocky.build]\ncache = [\"go\"]\n");
+    assert_eq!(plan(&inputs(&without)).unwrap().jobs.len(), 3);
+}
+
+#[test]
 fn an_environment_and_its_image_are_inputs() {
     let jobs = with_environment("image = \"debian:12\"");
     let inputs = &jobs[0].key.inputs;

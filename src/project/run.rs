@@ -25,6 +25,8 @@ pub struct RunChoices {
     pub fail_fast: bool,
     /// Build even what is up to date.
     pub force: bool,
+    /// Whether builds take over what the last good ones left in the caches that recipes name, and leave theirs.
+    pub build_cache: bool,
     /// Network of containers that may have one.
     pub network: Network,
 }
@@ -77,6 +79,7 @@ impl Planned {
                 jobs: slots,
                 fail_fast: choices.fail_fast,
                 force: choices.force,
+                build_caches: choices.build_cache.then(|| access.cache.join("build-caches")),
                 host_network: choices.network == Network::Host,
                 network_env,
             },

@@ -153,7 +153,7 @@ pub(crate) static REPOSITORY: Schema = Schema {
 };
 pub(crate) static BUILD: Schema = Schema {
     title: "[build]",
-    keys: &["requires", "env", "build", "check", "install", "network", "strip", "private-libraries"],
+    keys: &["requires", "env", "build", "check", "install", "network", "strip", "private-libraries", "cache"],
 };
 pub(crate) static ENVIRONMENT: Schema =
     Schema { title: "[environment]", keys: &["image", "distro", "dockerfile", "context", "target", "args", "tools"] };

@@ -7,9 +7,10 @@
 //! that a recipe is made of, and `lists` edits what tables hold; `syntax` says what is wrong with text that is no TOML;
 //! `keys` lists what they may hold; `reader` takes them apart key by key and collects problems; `values` checks single
 //! values; `sections` and `system` know the keys, and `schema` what they hold, for editors; `overrides` the selectors;
-//! `parameters` what is given from outside; `project` what is left to the project itself; `template` fills in strings
+//! `parameters` what is given from outside; `caches` what builds take over from each other; `project` what is left to the project itself; `template` fills in strings
 //! for a target; `file` puts them together; `model` is what comes of it. The reference for people is `docs/recipe.md`.
 
+mod caches;
 mod document;
 mod environment;
 mod extends;
@@ -48,9 +49,9 @@ pub(crate) use keys::Schema;
 pub use merged::MergedRecipe;
 pub(crate) use merged::ProjectMetadata;
 pub(crate) use model::{
-    Build, Dockerfile, Ecosystem, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec, MultiArch, Origin,
-    OwnRequirement, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, PrivateLibraries, RecipeLimits,
-    Relations, Source, SourcePlace, Strip, SubPackage, Test, Waiver,
+    Build, BuildCache, Dockerfile, Ecosystem, Environment, EnvironmentOrigin, MaintainerScripts, MatrixSpec, MultiArch,
+    Origin, OwnRequirement, OwnVersion, Package, PackageArch, Packaging, PackagingTools, Patch, PrivateLibraries,
+    RecipeLimits, Relations, Source, SourcePlace, Strip, SubPackage, Test, Waiver,
 };
 pub use model::{Problem, Recipe, RecipeError, Selection};
 pub(crate) use overrides::glob_matches;

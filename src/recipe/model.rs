@@ -304,6 +304,28 @@ pub(crate) struct Build {
     pub(crate) strip: Strip,
     #[serde(skip_serializing_if = "PrivateLibraries::is_usual")]
     pub(crate) private_libraries: PrivateLibraries,
+    /// Sorted, each once.
+    pub(crate) cache: Vec<BuildCache>,
+}
+
+/// The cache of a tool, which farm keeps from one build to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BuildCache {
+    Ccache,
+    Go,
+}
+
+impl BuildCache {
+    pub(crate) const ALL: [BuildCache; 2] = [BuildCache::Ccache, BuildCache::Go];
+
+    /// As recipes write it.
+    pub(crate) fn key(self) -> &'static str {
+        match self {
+            BuildCache::Ccache => "ccache",
+            BuildCache::Go => "go",
+        }
+    }
 }
 
 /// Which shared libraries are the packages' own: others neither link to them nor depend on them.

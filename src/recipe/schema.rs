@@ -339,6 +339,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
                 BooleanOrTexts,
                 "Whether libraries that the loader does not find by itself are the packages' own; patterns name others that are.",
             ),
+            ("cache", Texts, "Caches that builds of the target take over from the last good one: \"ccache\", \"go\"."),
         ],
         required: &[],
     },

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::caches;
 use super::document::{KeyValue, Node, Table, Value};
 use super::environment;
 use super::keys;
@@ -483,6 +484,7 @@ fn read_build(section: &Section<'_>) -> Build {
             Some(Choice::No) => PrivateLibraries::None,
             None => PrivateLibraries::Unsearched,
         },
+        cache: caches::read(section),
     }
 }
 

@@ -3,6 +3,7 @@
 //! do next. They write to what they are given: where it goes, and what the exit code is, `cli` decides. None of them knows
 //! the runner. Those that a file can hold stand in [`FORMATS`].
 
+mod caches;
 mod json;
 pub(crate) mod outcome;
 mod plain;

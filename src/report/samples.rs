@@ -112,6 +112,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         tail,
         hints: hints.into_iter().collect(),
         told: Vec::new(),
+        caches: Vec::new(),
         memory_peak_bytes: None,
         outcome,
     }

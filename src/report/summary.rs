@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::caches;
 use super::outcome;
 use super::progress::finished_line;
 use super::sink::Sink;
@@ -95,6 +96,11 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     if !warnings.is_empty() {
         text.push('\n');
         text.push_str(&warnings);
+    }
+    let caches = caches::lines(reports, style);
+    if !caches.is_empty() {
+        text.push('\n');
+        text.push_str(&caches);
     }
     // Lines of finished jobs stand above, here or already on the screen.
     if !text.is_empty() || !run.options.table {

@@ -12,7 +12,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, environment};
+use super::{assemble, caches, environment};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
@@ -40,7 +40,12 @@ pub(crate) async fn build(
     let container = create(work, &ready.builder, "build", attempt, network).await?;
     let has_network = network != Network::None;
     let result = in_container(work, container.as_ref(), ready, has_network, folder).await;
+    let kept = match &result {
+        Ok(_) => caches::collect(work, container.as_ref(), ready).await,
+        Err(_) => Ok(()),
+    };
     work.shared.remove_later(container);
+    kept?;
     // Another attempt starts with an empty folder.
     if let Err(JobError::Transient(_)) = &result {
         let folder = folder.to_owned();
@@ -134,6 +139,7 @@ async fn upload(
     if !files.is_empty() {
         put(work, container, &root, small_files(files, BUILD_UID, ready.sources.newest)).await?;
     }
+    caches::upload(work, container, ready).await?;
     work.alive()?;
     Ok(())
 }

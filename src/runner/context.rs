@@ -1,6 +1,7 @@
 //! What a run is given by its caller: what it needs beside its plan, and what is asked of it while it goes on.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::adviser::Adviser;
@@ -36,6 +37,8 @@ pub(crate) struct RunOptions {
     pub fail_fast: bool,
     /// Build even what is up to date.
     pub force: bool,
+    /// Where caches of builds are kept; none: nothing is taken over from another build, or left for one.
+    pub build_caches: Option<PathBuf>,
     /// Network of containers that may have one.
     pub host_network: bool,
     /// The environment of scripts with network (`packaging::network_env`: where the mirrors are), by distribution id.

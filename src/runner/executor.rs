@@ -14,16 +14,18 @@ use super::decide::{Decision, decide};
 use super::job_events::{JobEvent, JobEvents};
 use super::journal::Journal;
 use super::outcome::{self, JobError, internal_error, log_failed};
+use super::packed::JobCaches;
 use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
-use super::{build, former_links, hints, inspect, install_test, modules, prepare, results, summary};
+use super::{build, caches, former_links, hints, inspect, install_test, modules, prepare, results, summary};
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
 use crate::recipe::Repository;
 use crate::store::{LastResult, RECORD_SCHEMA, Record, Staging};
+use crate::types::CacheUse;
 
 /// Repetitions of what failed by no fault of the package.
 const RETRIES: u32 = 2;
@@ -35,6 +37,7 @@ struct Built {
     warnings: Vec<Finding>,
     key: Key,
     former_links: FormerLinks,
+    caches: Vec<CacheUse>,
 }
 
 /// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
@@ -87,6 +90,7 @@ async fn execute(
         memory_peak_bytes: None,
         warnings: Vec::new(),
         former_links: FormerLinks::new(),
+        caches: JobCaches::default(),
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
@@ -136,6 +140,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 repositories: job.repositories.iter().map(Repository::described).collect(),
                 artifacts: built.artifacts.clone(),
                 former_links: built.former_links,
+                caches: built.caches.clone(),
                 elapsed_seconds: report.elapsed.as_secs_f64(),
                 tested: job.test.is_some(),
                 version: Some(job.recipe.package.version.clone()),
@@ -148,6 +153,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                     report.folder = folder;
                     report.artifacts = built.artifacts;
                     report.warnings = built.warnings;
+                    report.caches = built.caches;
                 }
                 Ok(Err(error)) => report.outcome = outcome::store(error),
                 Err(panic) => report.outcome = panic,
@@ -229,6 +235,8 @@ impl Work<'_> {
             }
         }
         self.alive()?;
+        caches::keep(self).await?;
+        warnings.extend(self.journal.take_warnings());
         let warnings = std::mem::take(&mut self.warnings).into_iter().chain(warnings).collect();
         let mut key = self.job.key.clone();
         for (input, image) in [("base", &ready.base), ("environment", &ready.environment)] {
@@ -236,7 +244,8 @@ impl Work<'_> {
                 key = key.with(input, &image.identity);
             }
         }
-        Ok(Built { artifacts, warnings, key, former_links: std::mem::take(&mut self.former_links) })
+        let former_links = std::mem::take(&mut self.former_links);
+        Ok(Built { artifacts, warnings, key, former_links, caches: std::mem::take(&mut self.caches.uses) })
     }
 
     /// `first`: the number of the first attempt, which containers have in their names.

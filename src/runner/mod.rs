@@ -10,6 +10,7 @@
 //! executor       the job from its first event to its report; retries
 //!   prepare      sources and images
 //!   build        the job's container: upload, steps, results
+//!     caches       what it takes over from the last good build, and leaves for the next
 //!     environment  what an image of the recipe's own can do
 //!     assemble     packages of an installed tree, where the image makes none
 //!   former_links what the packages have to replace beyond the recipe
@@ -30,6 +31,7 @@
 //! derive         images that containers are made of
 //! container      a container: made, filled, watched, emptied
 //! watch          one process under its limits: time, silence, size of the log
+//! packed         what lies in farm's own cache of that, and how it gets there
 //! results        the tar that a build leaves, unpacked safely
 //! set            what a job takes from others of its set
 //! outcome        what an error or an end means
@@ -41,6 +43,7 @@
 mod adviser;
 mod assemble;
 mod build;
+mod caches;
 mod container;
 mod context;
 mod decide;
@@ -59,6 +62,7 @@ mod journal;
 mod log;
 mod modules;
 mod outcome;
+mod packed;
 mod phases;
 mod prepare;
 mod results;

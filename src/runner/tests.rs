@@ -31,6 +31,7 @@ use crate::source::{Registries, Sources};
 use crate::store::Store;
 use crate::types::{Arch, Format, Progress};
 
+mod caches;
 mod dockerfile;
 mod ended;
 mod life;

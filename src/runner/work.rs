@@ -12,6 +12,7 @@ use super::context::RunOptions;
 use super::job_events::JobEvents;
 use super::journal::Journal;
 use super::outcome::log_failed;
+use super::packed::JobCaches;
 use super::set::{Available, SetInputs};
 use super::watch::Timeouts;
 use crate::artifact::Finding;
@@ -81,6 +82,7 @@ pub(crate) struct Work<'a> {
     pub(crate) warnings: Vec<Finding>,
     /// What the packages replace beyond what the recipe says.
     pub(crate) former_links: FormerLinks,
+    pub(crate) caches: JobCaches,
 }
 
 impl Work<'_> {
@@ -171,6 +173,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         tail: None,
         hints: Vec::new(),
         told: Vec::new(),
+        caches: Vec::new(),
         memory_peak_bytes: None,
     }
 }

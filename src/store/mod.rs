@@ -31,6 +31,7 @@ use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
 use crate::swap;
+use crate::types::CacheUse;
 
 pub(crate) use index::{Index, IndexedTarget, Packages};
 pub(crate) use release::{Naming, Release, ReleaseError};
@@ -65,6 +66,9 @@ pub(crate) struct Record {
     /// By package, links of earlier versions that it replaces though the recipe does not say so, with what they led to.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) former_links: BTreeMap<String, BTreeMap<String, String>>,
+    /// What its build had of caches.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) caches: Vec<CacheUse>,
     /// Seconds the job took.
     pub(crate) elapsed_seconds: f64,
     /// Whether the install test ran.

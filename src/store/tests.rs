@@ -36,6 +36,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         key: Key { digest: "k".to_owned(), inputs: BTreeMap::new() },
         artifacts,
         former_links: BTreeMap::new(),
+        caches: Vec::new(),
         elapsed_seconds: 1.5,
         tested: true,
         version: Some("1.0".to_owned()),

@@ -6,6 +6,7 @@
 
 // The first by name, which are the first that are run: while there is the most room on the disk.
 mod amounts;
+mod build_caches;
 mod caches;
 mod capabilities;
 mod described;

@@ -134,6 +134,7 @@ const WRONG: &[(&str, &str)] = &[
         "environment_of_an_image_with_a_context",
         "[build]\ninstall = 'x'\n[environment]\nimage = 'debian:12'\ncontext = '.'\ntarget = 'build'\n[override.rpm.environment]\ndistro = 'debian-12'\nargs = { A = '1' }\n[override.deb.environment]\ncontext = '.'\n[override.ubuntu.environment]\nimage = 'debian:12'\ndockerfile = 'Dockerfile'\n",
     ),
+    ("caches_that_are_not_kept", "[build]\ncache = ['cargo', 'sccache', 'ccahe']\ninstall = 'x'\n"),
     ("environment_misspelt", "[build]\ninstall = 'x'\n[environment]\nimages = 'debian:12'\n[enviroment]\nx = 1\n"),
     ("syntax", "[build]\ninstall = make install\n"),
     ("syntax_unclosed_string", "[build]\ninstall = 'make install\n[test]\nscript = 'x'\n"),

@@ -11,7 +11,7 @@ use super::super::relation;
 use super::super::text::{quote, quote_all};
 use super::super::{
     BUILD_ROOT, BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES,
-    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, deb, staged,
+    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, caches, deb, staged,
 };
 use super::descriptor::Manager;
 use super::rpm_on_debian;
@@ -66,6 +66,7 @@ fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
     if distro.format == Format::Deb && control.is_none() {
         listed.extend(staged::dh_python(recipe).map(str::to_owned));
     }
+    listed.extend(caches::packages(recipe));
     listed.extend(recipe.build.requires.iter().filter_map(|r| relation::write(r, Format::Deb, "").ok()));
     listed.sort();
     listed.dedup();

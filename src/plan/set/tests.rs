@@ -172,7 +172,7 @@ fn apt_is_asked_for_the_package_and_not_for_what_is_in_it() {
     let seen = left_to_archive(&heron, &debian, &needs).unwrap();
     assert_eq!(seen.package.relations.requires, ["libpond-dev", "bash", "pond-cmake"]);
     assert!(
-        packaging::check(&TargetRecipe::unchanged(self::recipe("pond-cmake", "debian-12", words).1), &debian)
+        packaging::check(&TargetRecipe::unchanged(self::recipe("pond-cmake", "debian-12", words).1), &debian, None)
             .is_empty()
     );
     // What another distribution's manager can ask for is left to it.
