@@ -1,7 +1,7 @@
 //! `dist/index.json`: all that a store holds, in one file for scripts. Its shape is `docs/index.schema.json`.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +92,7 @@ impl Index {
     }
 }
 
-fn indexed(root: &Path, folder: &PathBuf) -> Option<IndexedTarget> {
+fn indexed(root: &Path, folder: &Path) -> Option<IndexedTarget> {
     let relative = folder.strip_prefix(root).ok()?.to_str()?.to_owned();
     let record = read_record(folder);
     let last = LastResult::read(folder);
