@@ -1,8 +1,11 @@
 //! Reports in files, beside what the terminal shows.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use super::failure::Failure;
 use crate::report::{FORMATS, ReportFormat, Sink};
@@ -31,11 +34,22 @@ impl ReportFile {
         Ok(ReportFile { format: *format, path: path.into() })
     }
 
-    /// Begins the file anew.
+    /// Begins the file anew; one that is written at the end of the run takes the place of what is there now only then.
     pub(crate) fn sink(&self) -> Result<Box<dyn Sink>, Failure> {
         let failed = |source| Failure::Write { path: self.path.clone(), source };
-        let file = File::create(&self.path).map_err(failed)?;
-        Ok((self.format.sink)(Box::new(NamedFile { path: self.path.clone(), file })))
+        let is_file = std::fs::metadata(&self.path).map_or(true, |found| found.is_file());
+        let (path, file) = match self.format.is_whole && is_file {
+            true => {
+                let folder =
+                    self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                let mut builder = tempfile::Builder::new();
+                // For all who may read other files of this user.
+                let builder = builder.prefix(".farm-report-").permissions(Permissions::from_mode(0o666));
+                (self.path.clone(), OpenFile::Aside(Some(builder.tempfile_in(folder).map_err(failed)?)))
+            }
+            false => (self.path.clone(), OpenFile::There(File::create(&self.path).map_err(failed)?)),
+        };
+        Ok((self.format.sink)(Box::new(NamedFile { path, file })))
     }
 }
 
@@ -48,7 +62,13 @@ pub(crate) fn help() -> String {
 /// A file whose errors name it.
 struct NamedFile {
     path: PathBuf,
-    file: File,
+    file: OpenFile,
+}
+
+enum OpenFile {
+    There(File),
+    /// Beside its place, until it is whole.
+    Aside(Option<NamedTempFile>),
 }
 
 impl NamedFile {
@@ -59,11 +79,23 @@ impl NamedFile {
 
 impl Write for NamedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).map_err(|error| self.named(error))
+        let written = match &mut self.file {
+            OpenFile::There(file) => file.write(bytes),
+            OpenFile::Aside(Some(file)) => file.write(bytes),
+            OpenFile::Aside(None) => Err(io::Error::other("it is written already")),
+        };
+        written.map_err(|error| self.named(error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush().map_err(|error| self.named(error))
+        let flushed = match &mut self.file {
+            OpenFile::There(file) => file.flush(),
+            OpenFile::Aside(file) => match file.take() {
+                Some(file) => file.persist(&self.path).map(drop).map_err(|error| error.error),
+                None => Ok(()),
+            },
+        };
+        flushed.map_err(|error| self.named(error))
     }
 }
 
@@ -77,10 +109,30 @@ mod tests {
         let formats = [FORMATS.as_slice(), &[toy::FORMAT]].concat();
         let error = |text: &str| ReportFile::of(text, &formats).unwrap_err();
         assert_eq!(ReportFile::of("toy=a=b", &formats).unwrap().path, PathBuf::from("a=b"));
-        assert_eq!(error("toys=x"), "`toys` is no report (known: json, plain, toy)");
+        assert_eq!(
+            error("toys=x"),
+            "`toys` is no report (known: json, plain, junit, sarif, markdown, github, prometheus, toy)"
+        );
         assert_eq!(error("toy"), "expected FORMAT=FILE, as json=report.json");
         assert_eq!(error("toy="), error("toy"));
         assert!(FORMATS.iter().all(|format| help().contains(format.name)));
+    }
+
+    #[test]
+    fn a_whole_report_takes_its_place_at_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.xml");
+        std::fs::write(&path, "of the last run").unwrap();
+        let report = ReportFile::parse(&format!("junit={}", path.display())).unwrap();
+        let events = crate::report::samples::run_with_every_outcome();
+        let (last, others) = events.split_last().unwrap();
+        drop(report.sink().unwrap());
+        let mut sink = report.sink().unwrap();
+        others.iter().for_each(|event| sink.event(event).unwrap());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "of the last run");
+        sink.event(last).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with("</testsuites>\n"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
     }
 
     #[cfg(target_os = "linux")]

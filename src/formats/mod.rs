@@ -33,3 +33,4 @@ pub(crate) mod rpm;
 pub(crate) mod rpm_signature;
 pub(crate) mod spec;
 pub(crate) mod version;
+pub(crate) mod xml;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{IndexFile, Package};
 use crate::artifact::{self, ArtifactError, RpmHeader};
+use crate::formats::xml::escape;
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 const COMMON: &str = "http://linux.duke.edu/metadata/common";
@@ -302,23 +303,6 @@ fn attributes(dependency: &Dependency) -> String {
     };
     let release = release.map(|release| format!(" rel=\"{}\"", escape(release))).unwrap_or_default();
     format!(" flags=\"{flags}\" epoch=\"{}\" ver=\"{}\"{release}", escape(epoch), escape(version))
-}
-
-/// For text and for attributes. Control characters, which no XML may hold, go.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

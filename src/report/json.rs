@@ -5,8 +5,12 @@ use std::io::{self, Write};
 use super::sink::{ReportFormat, Sink};
 use crate::event::Event;
 
-pub(super) const FORMAT: ReportFormat =
-    ReportFormat { name: "json", holds: "every event as a line of JSON", sink: |out| Box::new(Json::new(out)) };
+pub(super) const FORMAT: ReportFormat = ReportFormat {
+    name: "json",
+    holds: "every event as a line of JSON",
+    is_whole: false,
+    sink: |out| Box::new(Json::new(out)),
+};
 
 /// Writes each event as it comes, so that others can read along.
 #[derive(Debug)]

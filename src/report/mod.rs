@@ -1,17 +1,23 @@
 //! Reports: folds over the event stream. `progress` keeps what a terminal shows while a run goes on, `plain` writes one line
-//! per event that matters, `json` the events themselves; `summary` says at the end what was made, what is wrong and what to
+//! per event that matters, `json` the events themselves, `junit`, `sarif`, `markdown`, `github` and `prometheus` what other programs read; `summary` says at the end what was made, what is wrong and what to
 //! do next. They write to what they are given: where it goes, and what the exit code is, `cli` decides. None of them knows
 //! the runner. Those that a file can hold stand in [`FORMATS`].
 
 mod caches;
+mod github;
 mod json;
+mod junit;
+mod markdown;
 pub(crate) mod outcome;
 mod plain;
 pub(crate) mod progress;
+mod prometheus;
+mod sarif;
 mod sink;
 pub(crate) mod style;
 pub(crate) mod summary;
 pub(crate) mod table;
+mod whole;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -27,4 +33,5 @@ pub(crate) use plain::Plain;
 pub(crate) use style::{Style, Tone, count};
 
 /// The reports that can be written into files.
-pub const FORMATS: [ReportFormat; 2] = [json::FORMAT, plain::FORMAT];
+pub const FORMATS: [ReportFormat; 7] =
+    [json::FORMAT, plain::FORMAT, junit::FORMAT, sarif::FORMAT, markdown::FORMAT, github::FORMAT, prometheus::FORMAT];

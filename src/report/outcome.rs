@@ -111,7 +111,8 @@ fn and_more(count: usize) -> String {
     if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() }
 }
 
-fn finding(finding: &Finding) -> String {
+/// `jq_1.7-1_amd64.deb: owns /usr [owns-shared-directory]`
+pub(super) fn finding(finding: &Finding) -> String {
     let severity = if finding.severity == Severity::Error { "" } else { "warning: " };
     let artifact = if finding.artifact.is_empty() { String::new() } else { format!("{}: ", safe(&finding.artifact)) };
     format!("{severity}{artifact}{} [{}]", safe(&finding.message), safe(&finding.rule))
@@ -183,12 +184,30 @@ pub(crate) fn help(report: &JobReport) -> Vec<(String, Option<String>)> {
     hinted.chain(usual_help(report).map(|help| (help, None))).collect()
 }
 
+/// All that is to be said of a job that was not good, for who has not seen it: cause, help, and the end of its log.
+pub(super) fn page(report: &JobReport) -> Vec<String> {
+    let mut lines = cause(report);
+    lines.extend(help(report).into_iter().map(|(help, place)| match place {
+        Some(place) => format!("help: {help} ({place})"),
+        None => format!("help: {help}"),
+    }));
+    if let Some(log) = &report.log {
+        let line = report.tail.as_ref().map(|tail| format!(":{}", tail.first_line)).unwrap_or_default();
+        lines.push(safe(&format!("log: {}{line}", log.display())));
+    }
+    if let Some(tail) = &report.tail {
+        lines.push(String::new());
+        lines.extend(tail.lines.iter().map(|line| safe(line)));
+    }
+    lines
+}
+
 fn place(place: &RecipePlace) -> String {
     safe(&format!("{}:{}", place.path.display(), place.line))
 }
 
 /// `add "pkgconfig(oniguruma)" to [build] requires; here that is libonig-dev 6.9.8-1`
-fn advice(report: &JobReport, hint: &Hint) -> String {
+pub(super) fn advice(report: &JobReport, hint: &Hint) -> String {
     let (requirement, to, distro) = (safe(&hint.requirement), safe(&hint.to), safe(&report.target.distro));
     let versions = |packages: &[HintPackage]| -> String {
         packages

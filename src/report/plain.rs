@@ -12,6 +12,7 @@ use crate::types::printable;
 pub(super) const FORMAT: ReportFormat = ReportFormat {
     name: "plain",
     holds: "a line per event that matters",
+    is_whole: false,
     sink: |out| Box::new(Plain::new(out, Style::PLAIN)),
 };
 

@@ -23,6 +23,8 @@ pub struct ReportFormat {
     pub name: &'static str,
     /// What it holds, for the help: `every event as a line of JSON`
     pub holds: &'static str,
-    /// Makes the sink that writes to `out`.
+    /// Whether it is written at the end of the run, all at once: then the file is replaced by one rename.
+    pub is_whole: bool,
+    /// Makes the sink that writes to `out`, and flushes it when it has written all that there is for now.
     pub sink: fn(out: Box<dyn Write + Send>) -> Box<dyn Sink>,
 }

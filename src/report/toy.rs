@@ -5,8 +5,12 @@ use std::io::{self, Write};
 use super::sink::{ReportFormat, Sink};
 use crate::event::Event;
 
-pub(crate) const FORMAT: ReportFormat =
-    ReportFormat { name: "toy", holds: "how many jobs have ended", sink: |out| Box::new(Toy { out, ended: 0 }) };
+pub(crate) const FORMAT: ReportFormat = ReportFormat {
+    name: "toy",
+    holds: "how many jobs have ended",
+    is_whole: false,
+    sink: |out| Box::new(Toy { out, ended: 0 }),
+};
 
 struct Toy {
     out: Box<dyn Write + Send>,

@@ -1,0 +1,76 @@
+//! Reports that are written when the run has ended, because what stands first in them depends on all of it.
+
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use super::sink::Sink;
+use crate::event::{Event, JobReport, RunReport};
+use crate::matrix::Target;
+
+/// A run from its end.
+#[derive(Debug)]
+pub(super) struct EndedRun {
+    /// `docker 20.10.24`
+    pub(super) engine: String,
+    /// In the order of the plan.
+    pub(super) jobs: Vec<JobReport>,
+    /// What concerns no job in particular, or came before one had ended.
+    pub(super) warnings: Vec<(Option<Target>, String)>,
+    pub(super) run: RunReport,
+    pub(super) ended: SystemTime,
+}
+
+/// Keeps what a run tells, and writes it at its end.
+pub(super) struct Whole<W> {
+    out: W,
+    text: fn(&EndedRun) -> String,
+    engine: String,
+    targets: Vec<Target>,
+    jobs: Vec<JobReport>,
+    warnings: Vec<(Option<Target>, String)>,
+}
+
+impl<W: Write + Send> Whole<W> {
+    pub(super) fn new(out: W, text: fn(&EndedRun) -> String) -> Whole<W> {
+        Whole { out, text, engine: String::new(), targets: Vec::new(), jobs: Vec::new(), warnings: Vec::new() }
+    }
+
+    fn ended(&mut self, run: &RunReport, ended: SystemTime) -> EndedRun {
+        let mut jobs = std::mem::take(&mut self.jobs);
+        let place = |report: &JobReport| self.targets.iter().position(|target| *target == report.target);
+        jobs.sort_by_cached_key(place);
+        let (engine, warnings) = (std::mem::take(&mut self.engine), std::mem::take(&mut self.warnings));
+        EndedRun { engine, jobs, warnings, run: run.clone(), ended }
+    }
+}
+
+impl<W: Write + Send> Sink for Whole<W> {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunStarted { engine, targets, .. } => {
+                self.engine.clone_from(engine);
+                self.targets.clone_from(targets);
+            }
+            Event::Warning { target, message } => self.warnings.push((target.clone(), message.clone())),
+            Event::JobFinished(report) => self.jobs.push((**report).clone()),
+            Event::RunFinished(run) => {
+                let run = self.ended(run, SystemTime::now());
+                self.out.write_all((self.text)(&run).as_bytes())?;
+                self.out.flush()?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// The run of `samples`, ended at a time of its own.
+#[cfg(test)]
+pub(super) fn sample() -> EndedRun {
+    let mut whole = Whole::new(Vec::new(), |_| String::new());
+    let events = super::samples::run_with_every_outcome();
+    let (last, others) = events.split_last().unwrap();
+    others.iter().for_each(|event| whole.event(event).unwrap());
+    let Event::RunFinished(run) = last else { panic!("a run ends") };
+    whole.ended(run, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000))
+}
