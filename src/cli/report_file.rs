@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(ReportFile::of("toy=a=b", &formats).unwrap().path, PathBuf::from("a=b"));
         assert_eq!(
             error("toys=x"),
-            "`toys` is no report (known: json, plain, junit, sarif, markdown, github, prometheus, toy)"
+            "`toys` is no report (known: json, plain, html, junit, sarif, markdown, github, prometheus, toy)"
         );
         assert_eq!(error("toy"), "expected FORMAT=FILE, as json=report.json");
         assert_eq!(error("toy="), error("toy"));

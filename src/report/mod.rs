@@ -1,10 +1,12 @@
 //! Reports: folds over the event stream. `progress` keeps what a terminal shows while a run goes on, `plain` writes one line
-//! per event that matters, `json` the events themselves, `junit`, `sarif`, `markdown`, `github` and `prometheus` what other programs read; `summary` says at the end what was made, what is wrong and what to
-//! do next. They write to what they are given: where it goes, and what the exit code is, `cli` decides. None of them knows
-//! the runner. Those that a file can hold stand in [`FORMATS`].
+//! per event that matters, `json` the events themselves; `html` is a page for people, and `junit`, `sarif`, `markdown`, `github`
+//! and `prometheus` are for other programs; `summary` says at the end what was made, what is wrong and what to do next. They
+//! write to what they are given: where it goes, and what the exit code is, `cli` decides. None of them knows the runner. Those
+//! that a file can hold stand in [`FORMATS`].
 
 mod caches;
 mod github;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -33,5 +35,13 @@ pub(crate) use plain::Plain;
 pub(crate) use style::{Style, Tone, count};
 
 /// The reports that can be written into files.
-pub const FORMATS: [ReportFormat; 7] =
-    [json::FORMAT, plain::FORMAT, junit::FORMAT, sarif::FORMAT, markdown::FORMAT, github::FORMAT, prometheus::FORMAT];
+pub const FORMATS: [ReportFormat; 8] = [
+    json::FORMAT,
+    plain::FORMAT,
+    html::FORMAT,
+    junit::FORMAT,
+    sarif::FORMAT,
+    markdown::FORMAT,
+    github::FORMAT,
+    prometheus::FORMAT,
+];

@@ -1,7 +1,8 @@
 //! Reports that are written when the run has ended, because what stands first in them depends on all of it.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use super::sink::Sink;
 use crate::event::{Event, JobReport, RunReport};
@@ -18,6 +19,8 @@ pub(super) struct EndedRun {
     pub(super) warnings: Vec<(Option<Target>, String)>,
     pub(super) run: RunReport,
     pub(super) ended: SystemTime,
+    /// How long after the beginning of the run each job began that did.
+    pub(super) began: HashMap<Target, Duration>,
 }
 
 /// Keeps what a run tells, and writes it at its end.
@@ -28,11 +31,22 @@ pub(super) struct Whole<W> {
     targets: Vec<Target>,
     jobs: Vec<JobReport>,
     warnings: Vec<(Option<Target>, String)>,
+    beginning: Instant,
+    began: HashMap<Target, Duration>,
 }
 
 impl<W: Write + Send> Whole<W> {
     pub(super) fn new(out: W, text: fn(&EndedRun) -> String) -> Whole<W> {
-        Whole { out, text, engine: String::new(), targets: Vec::new(), jobs: Vec::new(), warnings: Vec::new() }
+        Whole {
+            out,
+            text,
+            engine: String::new(),
+            targets: Vec::new(),
+            jobs: Vec::new(),
+            warnings: Vec::new(),
+            beginning: Instant::now(),
+            began: HashMap::new(),
+        }
     }
 
     fn ended(&mut self, run: &RunReport, ended: SystemTime) -> EndedRun {
@@ -40,7 +54,7 @@ impl<W: Write + Send> Whole<W> {
         let place = |report: &JobReport| self.targets.iter().position(|target| *target == report.target);
         jobs.sort_by_cached_key(place);
         let (engine, warnings) = (std::mem::take(&mut self.engine), std::mem::take(&mut self.warnings));
-        EndedRun { engine, jobs, warnings, run: run.clone(), ended }
+        EndedRun { engine, jobs, warnings, run: run.clone(), ended, began: std::mem::take(&mut self.began) }
     }
 }
 
@@ -50,7 +64,9 @@ impl<W: Write + Send> Sink for Whole<W> {
             Event::RunStarted { engine, targets, .. } => {
                 self.engine.clone_from(engine);
                 self.targets.clone_from(targets);
+                self.beginning = Instant::now();
             }
+            Event::JobStarted { target } => drop(self.began.insert(target.clone(), self.beginning.elapsed())),
             Event::Warning { target, message } => self.warnings.push((target.clone(), message.clone())),
             Event::JobFinished(report) => self.jobs.push((**report).clone()),
             Event::RunFinished(run) => {
@@ -72,5 +88,5 @@ pub(super) fn sample() -> EndedRun {
     let (last, others) = events.split_last().unwrap();
     others.iter().for_each(|event| whole.event(event).unwrap());
     let Event::RunFinished(run) = last else { panic!("a run ends") };
-    whole.ended(run, SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000))
+    whole.ended(run, SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000))
 }
