@@ -9,6 +9,9 @@ use crate::formats::deb822;
 /// Fields that an index adds, in lower case: a package cannot say them of itself.
 const OF_THE_INDEX: [&str; 6] = ["filename", "size", "md5sum", "sha1", "sha256", "sha512"];
 
+/// apt warns of a Release without one; the same packages are to give the same bytes.
+const DATE: &str = "Mon, 01 Jan 1990 00:00:00 UTC";
+
 pub(super) fn index(packages: &[&Package], origin: &str) -> Result<Vec<IndexFile>, ArtifactError> {
     let mut text = String::new();
     for Package { artifact, path } in packages {
@@ -20,7 +23,7 @@ pub(super) fn index(packages: &[&Package], origin: &str) -> Result<Vec<IndexFile
     }
     let packages = text.into_bytes();
     let release = format!(
-        "Origin: {origin}\nLabel: {origin}\nSHA256:\n {} {} Packages\n",
+        "Origin: {origin}\nLabel: {origin}\nDate: {DATE}\nSHA256:\n {} {} Packages\n",
         hex::encode(Sha256::digest(&packages)),
         packages.len()
     );

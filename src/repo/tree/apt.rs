@@ -27,6 +27,8 @@ struct Index {
     path: String,
     sha256: String,
     size: usize,
+    /// Where it lies by its sum, if it does.
+    by_hash: Option<String>,
 }
 
 /// Writes the folder of a suite to `new`. Returns the Release and the files that it lists.
@@ -52,8 +54,7 @@ pub(super) fn write(
         let detached = signer.armoured(&what, crate::sign::Content::Bytes(release.as_bytes()))?;
         put(&new.join("Release.gpg"), detached.as_bytes())?;
     }
-    let files = listed.into_iter().filter(|index| new.join(&index.path).exists()).map(|index| index.path);
-    Ok((release, files.collect()))
+    Ok((release, listed.into_iter().filter_map(|index| index.by_hash).collect()))
 }
 
 fn arches(settings: &Settings, packages: &[(&Entry, &Record)]) -> Vec<String> {
@@ -95,6 +96,7 @@ fn write_arch(new: &Path, arch: &str, packages: &[(&Entry, &Record)]) -> Result<
         path: path.to_owned(),
         sha256: sum(content.as_bytes()),
         size: content.len(),
+        by_hash: None,
     };
     // apt wants to know what is inside of the compressed ones, and not to fetch it.
     Ok(vec![
@@ -117,7 +119,8 @@ fn write_sources(new: &Path, packages: &[(&Entry, &Record)]) -> Result<Vec<Index
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let plain = Index { path: "main/source/Sources".to_owned(), sha256: sum(text.as_bytes()), size: text.len() };
+    let plain =
+        Index { path: "main/source/Sources".to_owned(), sha256: sum(text.as_bytes()), size: text.len(), by_hash: None };
     Ok(vec![
         plain,
         by_hash(new, "main/source", "Sources.gz", &gzip(text.as_bytes()))?,
@@ -136,15 +139,16 @@ fn by_hash(new: &Path, folder: &str, name: &str, content: &[u8]) -> Result<Index
     let sha256 = sum(content);
     let named = new.join(folder).join(name);
     put(&named, content)?;
-    let hashes = new.join(folder).join("by-hash/SHA256");
-    fs::create_dir_all(&hashes).map_err(writing(&hashes))?;
-    let hashed = hashes.join(&sha256);
+    let hashes = format!("{folder}/by-hash/SHA256");
+    fs::create_dir_all(new.join(&hashes)).map_err(writing(new))?;
+    let by_hash = format!("{hashes}/{sha256}");
+    let hashed = new.join(&by_hash);
     match fs::hard_link(&named, &hashed) {
         // Two architectures may have the same packages: what is of this sum is this content.
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(writing(&hashed)(error)),
         _ => {}
     }
-    Ok(Index { path: format!("{folder}/{name}"), sha256, size: content.len() })
+    Ok(Index { path: format!("{folder}/{name}"), sha256, size: content.len(), by_hash: Some(by_hash) })
 }
 
 fn put(path: &Path, content: &[u8]) -> Result<(), RepoError> {
@@ -169,25 +173,8 @@ fn release(place: &Place, settings: &Settings, arches: &[String], listed: &[Inde
     deb822::push(&mut text, "Architectures", &arches.join(" "));
     deb822::push(&mut text, "Components", "main");
     text.push_str("SHA256:\n");
-    for Index { path, sha256, size } in listed {
+    for Index { path, sha256, size, .. } in listed {
         text.push_str(&format!(" {sha256} {size} {path}\n"));
     }
     text
-}
-
-/// Gives those who have read the state before this one what that names.
-pub(super) fn keep_previous(live: &Path, new: &Path, files: &[String]) -> Result<(), RepoError> {
-    for file in files {
-        let Ok(content) = fs::read(live.join(file)) else { continue };
-        let folder = Path::new(file).parent().unwrap_or(Path::new("")).join("by-hash/SHA256").join(sum(&content));
-        let (old, kept) = (live.join(&folder), new.join(&folder));
-        if kept.exists() || !old.exists() {
-            continue;
-        }
-        if let Some(folder) = kept.parent() {
-            fs::create_dir_all(folder).map_err(writing(folder))?;
-        }
-        fs::hard_link(&old, &kept).map_err(writing(&kept))?;
-    }
-    Ok(())
 }

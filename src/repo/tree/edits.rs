@@ -39,7 +39,7 @@ fn edit(
         let removed = edit(&place, &mut repository.packages);
         changes.push(repository.publish(&tree, wishes, BTreeSet::new(), (0, removed), signer, now)?);
     }
-    finish(&tree, wishes, signer)?;
+    finish(&tree, wishes, signer, now)?;
     Ok(changes)
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn promote(
     if changes.is_empty() {
         return Err(RepoError::NoSuch(format!("{from} has no package called {}", names.join(" or "))));
     }
-    finish(&tree, &Wishes::default(), signer)?;
+    finish(&tree, &Wishes::default(), signer, now)?;
     Ok(changes)
 }
 

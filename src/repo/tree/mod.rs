@@ -1,7 +1,7 @@
 //! A tree of repositories for users: `dists/` and `pool/` for apt, `rpm/NAME/` for dnf and zypper. Packages are added to what
 //! is there; of packages that were read before nothing is read again. Each repository changes in one step, by exchanging a
-//! folder: a reader finds the last state or the new one, whenever the writer ends, and what the last state names stays until
-//! there is a state after the new one.
+//! folder: a reader finds the last state or the new one, whenever the writer ends, and what a state names stays until
+//! nobody can be reading it any more.
 //!
 //! Where packages come from, and which repository is for which distribution, is decided elsewhere.
 
@@ -86,7 +86,7 @@ pub(crate) fn add(
     if is_seen_changed {
         tree.save_seen(seen)?;
     }
-    finish(&tree, wishes, signer)?;
+    finish(&tree, wishes, signer, now)?;
     Ok(changes)
 }
 

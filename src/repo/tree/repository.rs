@@ -15,9 +15,14 @@ use crate::sign::Signer;
 use crate::types::Format;
 
 /// What follows every change: what users paste, and what nobody needs any more goes.
-pub(super) fn finish(tree: &Tree, wishes: &Wishes, signer: Option<&Signer>) -> Result<(), RepoError> {
+pub(super) fn finish(
+    tree: &Tree,
+    wishes: &Wishes,
+    signer: Option<&Signer>,
+    now: DateTime<Utc>,
+) -> Result<(), RepoError> {
     setup::write(tree, wishes.url.as_deref(), signer)?;
-    tree.collect()
+    tree.collect(now)
 }
 
 /// One repository while it is changed.
@@ -94,23 +99,20 @@ impl<'a> Repository<'a> {
             .as_ref()
             .map_or(now, |(_, state)| now.max(DateTime::from_timestamp(state.date + 1, 0).unwrap_or(now)));
         let new = tree.new_folder().join("index");
-        let live = tree.root.join(self.place.folder());
-        let old_files = self.before.as_ref().map(|(_, state)| state.files.as_slice()).unwrap_or_default();
         let (anchor, files) = match self.place.format {
             Format::Deb => {
                 let pairs: Vec<(&Entry, &Record)> = self.packages.iter().zip(&records).collect();
-                let written = apt::write(&new, self.place, &settings, &pairs, signer, now)?;
-                apt::keep_previous(&live, &new, old_files)?;
-                written
+                apt::write(&new, self.place, &settings, &pairs, signer, now)?
             }
             Format::Rpm => {
                 let records: Vec<&Record> = records.iter().collect();
-                let written = rpm::write(&new, self.place, &settings, &records, signer, now)?;
-                rpm::keep_previous(&live, &new, old_files)?;
-                written
+                rpm::write(&new, self.place, &settings, &records, signer, now)?
             }
         };
-        let previous = self.before.map(|(name, _)| name);
+        let previous = self.before.as_ref().map(|(name, _)| name.clone());
+        if let Some((name, state)) = self.before {
+            tree.keep_read(self.place, &new, &tree.still_read(name, state, 1, now))?;
+        }
         let state = State::new(self.place, previous, settings, now.timestamp(), files, self.packages);
         tree.save_state(&sum(anchor.as_bytes()), &state)?;
         tree.publish(self.place, &new)?;

@@ -68,14 +68,3 @@ fn zstd(content: &[u8]) -> std::io::Result<Vec<u8>> {
 fn put(path: &Path, content: &[u8]) -> Result<(), RepoError> {
     fs::write(path, content).map_err(writing(path))
 }
-
-/// Gives those who have read the state before this one what that names.
-pub(super) fn keep_previous(live: &Path, new: &Path, files: &[String]) -> Result<(), RepoError> {
-    for file in files {
-        let (old, kept) = (live.join(file), new.join(file));
-        if old.exists() && !kept.exists() {
-            fs::hard_link(&old, &kept).map_err(writing(&kept))?;
-        }
-    }
-    Ok(())
-}

@@ -14,6 +14,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -24,6 +25,10 @@ use crate::types::{Format, Stamp};
 
 /// The shape of [`State`].
 const SCHEMA: u32 = 1;
+/// How long what a state names stays after it was replaced, in seconds: who has read it may take so long for the rest.
+const GRACE: i64 = 60 * 60;
+/// No more states have it, however fast they follow each other.
+const MOST_READ: usize = 32;
 
 /// One state of one repository.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +41,7 @@ pub(super) struct State {
     pub(super) settings: Settings,
     /// When it was signed, seconds since the epoch.
     pub(super) date: i64,
-    /// Index files of this state, relative to the folder: the next one keeps them for those who have just read this one.
+    /// Index files of this state by their sums, relative to the folder: later ones keep them for those who have read this one.
     pub(super) files: Vec<String>,
     /// In the order of the index.
     pub(super) packages: Vec<Entry>,
@@ -176,6 +181,44 @@ impl Tree {
         (state.schema == SCHEMA).then_some(state)
     }
 
+    /// The state of this name, and those before it that somebody may still be reading: `always` of them, and what was
+    /// replaced a short while ago.
+    pub(super) fn still_read(
+        &self,
+        name: String,
+        state: State,
+        always: usize,
+        now: DateTime<Utc>,
+    ) -> Vec<(String, State)> {
+        let mut read = vec![(name, state)];
+        while let Some((_, last)) = read.last()
+            && read.len() < MOST_READ
+            // Each was replaced when the one after it was signed.
+            && (read.len() < always || now.timestamp() - last.date < GRACE)
+            && let Some(before) = last.previous.clone()
+            && let Some(state) = self.state(&before)
+        {
+            read.push((before, state));
+        }
+        read
+    }
+
+    /// Gives those who have read earlier states what these name.
+    pub(super) fn keep_read(&self, place: &Place, new: &Path, read: &[(String, State)]) -> Result<(), RepoError> {
+        let live = self.root.join(place.folder());
+        for file in read.iter().flat_map(|(_, state)| &state.files) {
+            let (old, kept) = (live.join(file), new.join(file));
+            if kept.exists() || !old.exists() {
+                continue;
+            }
+            if let Some(folder) = kept.parent() {
+                fs::create_dir_all(folder).map_err(writing(folder))?;
+            }
+            fs::hard_link(&old, &kept).map_err(writing(&kept))?;
+        }
+        Ok(())
+    }
+
     fn state_path(&self, sum: &str) -> PathBuf {
         self.root.join(".farm/states").join(format!("{sum}.json"))
     }
@@ -225,8 +268,8 @@ impl Tree {
         places(&self.root)
     }
 
-    /// Removes states that neither the published ones nor those just before them are, and packages that only they have.
-    pub(super) fn collect(&self) -> Result<(), RepoError> {
+    /// Removes states that nobody reads any more, and packages that only they have.
+    pub(super) fn collect(&self, now: DateTime<Utc>) -> Result<(), RepoError> {
         let mut kept: BTreeSet<String> = BTreeSet::new();
         let mut used: BTreeSet<PathBuf> = BTreeSet::new();
         let mut records: BTreeSet<String> = BTreeSet::new();
@@ -234,13 +277,13 @@ impl Tree {
             let Some(current) = self.current(&place)? else { continue };
             // What farm does not know it leaves.
             let Some(state) = self.state(&current) else { return Ok(()) };
-            let before = state.previous.clone();
-            let previous = before.as_ref().and_then(|sum| self.state(sum));
-            for entry in state.packages.iter().chain(previous.iter().flat_map(|state| &state.packages)) {
-                used.extend(files(&self.root, &place, entry));
-                records.insert(entry.sha256.clone());
+            for (name, state) in self.still_read(current, state, 2, now) {
+                for entry in &state.packages {
+                    used.extend(files(&self.root, &place, entry));
+                    records.insert(entry.sha256.clone());
+                }
+                kept.insert(name);
             }
-            kept.extend([current].into_iter().chain(before));
         }
         for name in names(&self.root.join(".farm/states")) {
             let Some(sum) = name.strip_suffix(".json") else { continue };

@@ -147,8 +147,9 @@ fn packages_are_added_to_what_is_there() {
 }
 
 #[test]
-fn what_the_last_state_names_stays_until_the_one_after_the_next() {
+fn what_a_state_names_stays_for_an_hour_and_until_the_one_after_the_next() {
     let world = World::new();
+    let later = |hours: i64| now() + chrono::Duration::hours(hours);
     let listed = || {
         let release = fs::read_to_string(world.at("dists/bookworm/Release")).unwrap();
         let line = release.lines().find(|line| line.ends_with(" main/binary-amd64/Packages.gz")).unwrap().to_owned();
@@ -156,17 +157,28 @@ fn what_the_last_state_names_stays_until_the_one_after_the_next() {
         world.at("dists/bookworm/main/binary-amd64/by-hash/SHA256").join(sum)
     };
     let (first, primary) = (listed(), world.find("rpm/fedora-44/repodata", "-primary.xml.gz"));
-    world.add(&[world.deb("world", "1.0"), world.rpm("world", "1.0")]);
-    assert!(first.exists() && primary.exists());
+    let add =
+        |name: &str, now| world.add_with(&[world.deb(name, "1.0"), world.rpm(name, "1.0")], &Wishes::default(), now);
+    add("one", now());
+    add("two", now());
+    assert!(first.exists() && primary.exists(), "they were replaced just now");
+    let second = listed();
+    add("three", later(2));
+    assert!(!first.exists() && !primary.exists() && second.exists(), "only the last one is still read");
     let package = world.at("pool/bookworm/main/h/hello/hello_1.0_all.deb");
-    let gone =
-        remove(&world.root(), (Some("bookworm"), None), &["hello".to_owned()], Some(&world.signer), now()).unwrap();
+    let hello = ["hello".to_owned()];
+    let gone = remove(&world.root(), (Some("bookworm"), None), &hello, Some(&world.signer), later(4)).unwrap();
     assert_eq!(gone.iter().map(|change| change.removed).collect::<Vec<_>>(), [1, 0]);
-    assert!(!first.exists() && package.exists());
-    assert_eq!(world.check().problems, []);
-    world.add(&[world.deb("other", "1.0")]);
+    add("four", later(4));
+    assert!(package.exists(), "it was in a state that was replaced just now");
+    add("five", later(6));
     assert!(!package.exists());
-    assert_eq!(world.check().problems, []);
+    assert_eq!(world.check_at(later(6), &BTreeMap::new()).problems, []);
+    for number in 0..40 {
+        add(&format!("more{number}"), later(6));
+    }
+    let states = fs::read_dir(world.at(".farm/states")).unwrap().count();
+    assert!((32..=2 * 32).contains(&states), "{states} states of two repositories");
     let missing = remove(&world.root(), (None, None), &["nothing".to_owned()], Some(&world.signer), now());
     assert!(matches!(missing, Err(RepoError::NoSuch(_))), "{missing:?}");
 }
@@ -338,10 +350,13 @@ fn source_packages_come_with_what_they_list() {
         now(),
     );
     assert!(wrong.unwrap_err().to_string().contains("hello_1.0.tar.xz"));
-    for name in ["hello=1.0", "hello=1.1"] {
-        remove(&world.root(), (None, None), &[name.to_owned()], Some(&world.signer), now()).unwrap();
-        world.add(&[world.deb("other", &name.replace("hello=", ""))]);
-        assert_eq!((world.check().problems, pooled.exists()), (vec![], name == "hello=1.0"));
+    for (name, hours) in [("hello=1.0", 2), ("hello=1.1", 6)] {
+        let at = |hours| now() + chrono::Duration::hours(hours);
+        remove(&world.root(), (None, None), &[name.to_owned()], Some(&world.signer), at(hours)).unwrap();
+        let other = world.deb("other", &name.replace("hello=", ""));
+        world.add_with(&[other], &Wishes::default(), at(hours + 2));
+        let problems = world.check_at(at(hours + 2), &BTreeMap::new()).problems;
+        assert_eq!((problems, pooled.exists()), (vec![], name == "hello=1.0"));
     }
 }
 
