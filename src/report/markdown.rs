@@ -101,7 +101,7 @@ mod tests {
         let line = "```` <script>";
         run.jobs[2].tail.as_mut().unwrap().lines = vec![line.to_owned()];
         let told = details(&run.jobs[2]);
-        assert!(told.contains(&format!("`````\n")) && told.trim_end().ends_with("</details>"), "{told}");
+        assert!(told.contains("`````\n") && told.trim_end().ends_with("</details>"), "{told}");
         assert_eq!(escape("a|b *c* @d\n<e>"), "a\\|b \\*c\\* &#64;d\\\\x0a&lt;e&gt;");
     }
 }
