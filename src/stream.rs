@@ -145,6 +145,30 @@ impl<R> std::fmt::Debug for Hashing<R> {
     }
 }
 
+/// A writer that hashes what it takes.
+pub(crate) struct Summing<W> {
+    pub(crate) inner: W,
+    pub(crate) hasher: Sha256,
+}
+
+impl<W: Write> Summing<W> {
+    pub(crate) fn new(inner: W) -> Summing<W> {
+        Summing { inner, hasher: Sha256::new() }
+    }
+}
+
+impl<W: Write> Write for Summing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..n]);
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
 /// A reader that fails once it has given as many bytes as the [`Allowance`] says. A tar reader keeps long names and
 /// extended headers whole in memory, however long an archive says they are: an allowance set before each step to the
 /// next entry bounds that.

@@ -11,7 +11,17 @@ use crate::types::{human_bytes, human_duration, printable};
 
 /// One column, in colour: what went well, what was not done, what is the package's fault, what is not.
 pub(crate) fn mark(outcome: &Outcome, style: &Style) -> String {
-    let (unicode, ascii, tone) = match outcome {
+    let (unicode, ascii, tone) = signs(outcome);
+    style.paint(tone, if style.unicode { unicode } else { ascii })
+}
+
+/// The colour of its mark.
+pub(super) fn tone(outcome: &Outcome) -> Tone {
+    signs(outcome).2
+}
+
+fn signs(outcome: &Outcome) -> (&'static str, &'static str, Tone) {
+    match outcome {
         Outcome::Succeeded => ("\u{2713}", "+", Tone::Good),
         Outcome::UpToDate => ("=", "=", Tone::Quiet),
         Outcome::Skipped { .. } | Outcome::Cancelled => ("-", "-", Tone::Quiet),
@@ -25,8 +35,7 @@ pub(crate) fn mark(outcome: &Outcome, style: &Style) -> String {
         | Outcome::DiskFull { .. }
         | Outcome::Rejected { .. }
         | Outcome::DockerfileFailed { .. } => ("\u{2717}", "x", Tone::Bad),
-    };
-    style.paint(tone, if style.unicode { unicode } else { ascii })
+    }
 }
 
 /// What the time column says.

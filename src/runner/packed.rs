@@ -19,7 +19,7 @@ use tempfile::NamedTempFile;
 use super::outcome::is_disk_full;
 use crate::cache::touch;
 use crate::packaging::{BUILD_UID, CACHES_ROOT};
-use crate::stream::{self, Bounded, ByteStream, Hashing};
+use crate::stream::{self, Bounded, ByteStream, Hashing, Summing};
 use crate::types::CacheUse;
 
 /// To be raised when what lies there has another shape, or another place in the container.
@@ -159,7 +159,7 @@ impl Place {
         fs::create_dir_all(&self.folder).map_err(failed)?;
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(&self.folder).map_err(failed)?;
         file.write_all(&[b' '; HEAD]).map_err(failed)?;
-        let sum = Summing { inner: BufWriter::with_capacity(1 << 20, file.as_file_mut()), hasher: Sha256::new() };
+        let sum = Summing::new(BufWriter::with_capacity(1 << 20, file.as_file_mut()));
         let packed = zstd::Encoder::new(sum, LEVEL).map_err(failed)?;
         let Summing { mut inner, hasher } = select(tar, packed, room, failed)?.finish().map_err(failed)?;
         inner.flush().map_err(failed)?;
@@ -267,24 +267,6 @@ fn header(is_folder: bool, size: u64, mode: u32, time: u64) -> tar::Header {
     // Tools drop first what they have not used for long.
     header.set_mtime(u32::try_from(time).unwrap_or(0).into());
     header
-}
-
-/// A writer that hashes what it takes.
-struct Summing<W> {
-    inner: W,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Summing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
 }
 
 /// A reader that leaves a note of its own errors.

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::SourceError;
+use crate::stream::Summing;
 use crate::types::printable;
 
 /// Bytes of all files together. The largest source trees of distributions (chromium, texlive) stay below a tenth of it.
@@ -57,7 +58,7 @@ enum EntryKind {
 /// A tree being written.
 pub(super) struct TreeWriter<'a> {
     path: PathBuf,
-    tar: tar::Builder<Hashing<BufWriter<File>>>,
+    tar: tar::Builder<Summing<BufWriter<File>>>,
     /// By the first half of the name's sha256: names themselves could be gigabytes. With the number of the source
     /// that it came from.
     seen: HashMap<[u8; 16], (EntryKind, u32)>,
@@ -77,7 +78,7 @@ pub(super) struct TreeWriter<'a> {
 impl<'a> TreeWriter<'a> {
     pub(super) fn create(path: &Path, cancel: &'a CancellationToken) -> Result<TreeWriter<'a>, SourceError> {
         let file = File::create(path).map_err(|source| SourceError::Io { path: path.to_owned(), source })?;
-        let hashing = Hashing { inner: BufWriter::with_capacity(128 * 1024, file), hasher: Sha256::new() };
+        let hashing = Summing::new(BufWriter::with_capacity(128 * 1024, file));
         let mut tar = tar::Builder::new(hashing);
         tar.follow_symlinks(false);
         Ok(TreeWriter {
@@ -351,23 +352,6 @@ pub(super) fn os_path(name: &[u8]) -> PathBuf {
 #[cfg(not(unix))]
 pub(super) fn os_path(name: &[u8]) -> PathBuf {
     String::from_utf8_lossy(name).into_owned().into()
-}
-
-struct Hashing<W> {
-    inner: W,
-    hasher: Sha256,
-}
-
-impl<W: Write> Write for Hashing<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.inner.write(bytes)?;
-        self.hasher.update(&bytes[..n]);
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
 }
 
 struct Counting<'a, R> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::outcome;
 use super::sink::ReportFormat;
-use super::style::{Style, count};
+use super::style::{Style, Tone, count};
 use super::whole::{EndedRun, Whole};
 use crate::artifact::ArtifactKind;
 use crate::event::{JobReport, Outcome};
@@ -33,10 +33,10 @@ fn kind(outcome: &Outcome) -> &'static str {
 }
 
 fn tone(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded => "good",
-        Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::Cancelled => "quiet",
-        Outcome::Infrastructure { .. } | Outcome::SourceUnavailable { .. } => "other",
+    match outcome::tone(outcome) {
+        Tone::Good => "good",
+        Tone::Quiet => "quiet",
+        Tone::Warning => "other",
         _ => "bad",
     }
 }

@@ -32,7 +32,7 @@ fn good() -> Vec<u8> {
 }
 
 fn place(folder: &Path) -> Place {
-    Place::new(folder, Path::new("/work/pond"), "pond@debian-12/amd64", "sha256:base")
+    Place::new(folder, Path::new("/projects/pond"), "pond@debian-12/amd64", "sha256:base")
 }
 
 fn unpacked(place: &Place) -> Vec<(String, u32, u64)> {
@@ -159,9 +159,9 @@ fn each_recipe_and_target_has_one_of_its_own_for_one_environment() {
     let place = place(folder.path());
     place.pack(good().as_slice(), ROOM).unwrap().keep().unwrap();
     let other = |recipe: &str, target: &str| Place::new(folder.path(), Path::new(recipe), target, "sha256:base");
-    assert!(matches!(other("/work/fork", "pond@debian-12/amd64").open(), Kept::Nothing));
-    assert!(matches!(other("/work/pond", "pond@debian-12/arm64").open(), Kept::Nothing));
-    let newer = Place::new(folder.path(), Path::new("/work/pond"), "pond@debian-12/amd64", "sha256:newer");
+    assert!(matches!(other("/projects/fork", "pond@debian-12/amd64").open(), Kept::Nothing));
+    assert!(matches!(other("/projects/pond", "pond@debian-12/arm64").open(), Kept::Nothing));
+    let newer = Place::new(folder.path(), Path::new("/projects/pond"), "pond@debian-12/amd64", "sha256:newer");
     assert!(matches!(newer.open(), Kept::Outdated));
     // Its next good build takes the place.
     newer.pack(good().as_slice(), ROOM).unwrap().keep().unwrap();
