@@ -135,7 +135,7 @@ impl Store {
         let path = self.root.join(WORK_FOLDER).join("lock");
         let file = open_lock(&path)?;
         match file.try_lock() {
-            Ok(()) => Ok(StoreLock { _file: file }),
+            Ok(()) => Ok(StoreLock { file }),
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked(self.root.clone())),
             Err(TryLockError::Error(error)) => Err(at(&path)(error)),
         }
@@ -246,7 +246,14 @@ pub(crate) struct Damaged {
 /// The right to write to the store; it ends when this is dropped.
 #[derive(Debug)]
 pub struct StoreLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for StoreLock {
+    /// A child of this process that is just being started has the file open, too, and would hold the lock for longer.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// Why the store cannot be read or changed.

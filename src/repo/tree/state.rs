@@ -84,7 +84,14 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct Tree {
     pub(super) root: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Tree {
+    /// A child of this process that is just being started has the file open, too, and would hold the lock for longer.
+    fn drop(&mut self) {
+        let _ = self.lock.unlock();
+    }
 }
 
 impl Tree {
@@ -102,7 +109,7 @@ impl Tree {
             Err(TryLockError::WouldBlock) => return Err(RepoError::Locked(root.to_owned())),
             Err(TryLockError::Error(error)) => return Err(writing(&path)(error)),
         }
-        let tree = Tree { root: root.to_owned(), _lock: file };
+        let tree = Tree { root: root.to_owned(), lock: file };
         let new = tree.new_folder();
         match fs::remove_dir_all(&new) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(writing(&new)(error)),

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Descriptor, INDEX, Index, MANIFEST, REFERENCE, Store, is_full};
+use super::{Descriptor, Exclusive, INDEX, Index, MANIFEST, REFERENCE, Store, is_full};
 
 /// Somebody may write it without room for a second file, in place: it is whole again at once.
 const READS: u32 = 20;
@@ -39,7 +39,7 @@ impl Store {
         }
     }
 
-    pub(super) fn write_index(&self, index: &Index) -> io::Result<()> {
+    pub(super) fn write_index(&self, held: &Exclusive, index: &Index) -> io::Result<()> {
         let path = self.root.join("images/index.json");
         let mut tags = BTreeMap::new();
         for entry in index.manifests.iter().filter(|entry| entry.annotations.contains_key(REFERENCE)) {
@@ -48,13 +48,13 @@ impl Store {
         }
         let there = self.tag_files()?;
         for (name, content) in tags.iter().filter(|(name, _)| !there.contains(*name)) {
-            match self.write(&self.root.join("images/tags").join(name), content) {
+            match self.write(held, &self.root.join("images/tags").join(name), content) {
                 Err(error) if is_full(&error) => {}
                 result => result?,
             }
         }
         let content = serde_json::to_vec_pretty(index)?;
-        match self.write(&path, &content) {
+        match self.write(held, &path, &content) {
             // It only ever gets shorter where room is to be made.
             Err(error) if is_full(&error) => overwrite(&path, content)?,
             result => result?,
@@ -76,18 +76,18 @@ impl Store {
         if self.fault_of_index()?.is_none() {
             // A store of an earlier farm has no files for tags.
             if self.tag_files()?.is_empty() && !self.index()?.manifests.is_empty() {
-                let _lock = self.exclusive()?;
-                self.write_index(&self.index()?)?;
+                let held = self.exclusive()?;
+                self.write_index(&held, &self.index()?)?;
             }
             return Ok(None);
         }
-        let _lock = self.exclusive()?;
+        let held = self.exclusive()?;
         let Some(fault) = self.fault_of_index()? else { return Ok(None) };
         let path = self.root.join("images/index.json");
         let kept = path.with_extension("json.damaged");
         let is_kept = fs::copy(&path, &kept).is_ok();
         let index = self.index_from_beside()?;
-        self.write_index(&index)?;
+        self.write_index(&held, &index)?;
         let (count, word) = (index.manifests.len(), if index.manifests.len() == 1 { "image" } else { "images" });
         let whereto = if is_kept { format!("; the damaged one is kept as {}", kept.display()) } else { String::new() };
         Ok(Some(format!("{fault}: it was made anew from what lies beside it, with {count} {word}{whereto}")))

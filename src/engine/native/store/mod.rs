@@ -145,6 +145,12 @@ pub(super) struct Rubbish {
     pub(super) lock: File,
 }
 
+/// That nobody else changes or counts on anything: whatever writes into a store asks to be shown it.
+#[derive(Debug)]
+pub(super) struct Exclusive {
+    _lock: File,
+}
+
 /// Written beside a container's files: what outlives the process that made it needs to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct ContainerRecord {
@@ -177,7 +183,7 @@ impl Store {
         let store = Store { root: root.to_owned(), range };
         let layout = store.root.join("images/oci-layout");
         if !layout.exists() {
-            store.write(&layout, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+            store.write(&store.exclusive()?, &layout, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         }
         store.settle_owners()?;
         Ok(store)
@@ -199,18 +205,18 @@ impl Store {
     }
 
     /// While it is held, nobody else changes or counts on anything.
-    fn exclusive(&self) -> io::Result<File> {
+    fn exclusive(&self) -> io::Result<Exclusive> {
         let lock = self.lock_file()?;
         lock.lock()?;
-        Ok(lock)
+        Ok(Exclusive { _lock: lock })
     }
 
     fn lock_file(&self) -> io::Result<File> {
         File::options().create(true).truncate(false).write(true).open(self.root.join("lock"))
     }
 
-    /// All at once or not at all.
-    fn write(&self, path: &Path, content: &[u8]) -> io::Result<()> {
+    /// All at once or not at all. Without the lock a sweep of another process would take the half of it away.
+    fn write(&self, _held: &Exclusive, path: &Path, content: &[u8]) -> io::Result<()> {
         let folder = path.parent().unwrap_or(&self.root);
         let mut file = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;
         file.write_all(content)?;
@@ -231,11 +237,11 @@ impl Store {
         fs::read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
-    fn add_blob(&self, content: &[u8]) -> io::Result<String> {
+    fn add_blob(&self, held: &Exclusive, content: &[u8]) -> io::Result<String> {
         let digest = format!("sha256:{}", hex::encode(Sha256::digest(content)));
         let path = self.blob_path(&digest)?;
         if !path.exists() {
-            self.write(&path, content)?;
+            self.write(held, &path, content)?;
         }
         Ok(digest)
     }
@@ -354,7 +360,7 @@ impl Store {
         config: &[u8],
         layers: Vec<(PathBuf, String)>,
     ) -> io::Result<ImageInfo> {
-        let _lock = self.exclusive()?;
+        let held = self.exclusive()?;
         for (made, diff_id) in layers {
             let place = self.layers().join(layer_name(&diff_id));
             if !self.has_layer(&diff_id) {
@@ -371,8 +377,8 @@ impl Store {
         if let Some(gone) = diff_ids.into_iter().find(|diff_id| !self.has_layer(diff_id)) {
             return Err(io::Error::other(format!("layer {gone} was removed meanwhile: try again")));
         }
-        let config = self.add_blob(config)?;
-        let digest = self.add_blob(manifest)?;
+        let config = self.add_blob(&held, config)?;
+        let digest = self.add_blob(&held, manifest)?;
         let mut annotations = BTreeMap::from([(REFERENCE.to_owned(), tag.to_owned())]);
         annotations.extend(repo_digest.map(|digest| (REPO_DIGEST.to_owned(), digest.to_owned())));
         let mut index = self.index()?;
@@ -388,7 +394,7 @@ impl Store {
             size: manifest.len() as u64,
             annotations,
         });
-        self.write_index(&index)?;
+        self.write_index(&held, &index)?;
         let image = self.images()?.into_iter().find(|image| image.info.id == config);
         image.map(|image| image.info).ok_or_else(|| io::Error::other("the image is not there after it was added"))
     }
@@ -400,7 +406,7 @@ impl Store {
 
     /// Takes a tag away, or, with an id, all tags of an image. What nothing needs then is [`Store::sweep`]'s.
     pub(super) fn remove_image(&self, reference: &str) -> io::Result<()> {
-        let _lock = self.exclusive()?;
+        let held = self.exclusive()?;
         let Some(image) = self.find(reference)? else { return Ok(()) };
         let wanted = short(reference);
         let mut index = self.index()?;
@@ -408,7 +414,7 @@ impl Store {
             let tag = entry.annotations.get(REFERENCE).map(|tag| short(tag));
             entry.digest != image.manifest || (image.info.id != reference && tag.as_ref() != Some(&wanted))
         });
-        self.write_index(&index)
+        self.write_index(&held, &index)
     }
 
     // ---- trees that grow
@@ -421,10 +427,10 @@ impl Store {
         Ok(Staging { folder, lock })
     }
 
-    /// Out of reach, into a folder that is ours: what is taken may be anybody's. Under [`Store::exclusive`].
+    /// Out of reach, into a folder that is ours: what is taken may be anybody's.
     ///
     /// On a disk without room for a folder it only gets another name, and its lock is itself.
-    fn take_away(&self, path: &Path) -> io::Result<Rubbish> {
+    fn take_away(&self, _held: &Exclusive, path: &Path) -> io::Result<Rubbish> {
         let folder = self.root.join("staging").join(unique());
         match make_locked(&folder) {
             Ok(lock) => {

@@ -29,7 +29,7 @@ impl Store {
         if said().unwrap_or(NONE) == wanted {
             return Ok(());
         }
-        let _lock = self.exclusive()?;
+        let held = self.exclusive()?;
         let now = said().unwrap_or(NONE);
         if now == wanted {
             return Ok(());
@@ -47,7 +47,7 @@ impl Store {
                 fs::rename(&layer, self.root.join("staging").join(super::unique()))?;
             }
         }
-        match self.write(&place, format!("{} {}", wanted.first, wanted.count).as_bytes()) {
+        match self.write(&held, &place, format!("{} {}", wanted.first, wanted.count).as_bytes()) {
             // It is asked again the next time.
             Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
             result => result,

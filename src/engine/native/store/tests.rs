@@ -215,7 +215,7 @@ fn no_image_gives_itself_a_tag() {
     let found = store.find(&image.id).unwrap().unwrap();
     let mut manifest: Value = serde_json::from_slice(&store.blob(&found.manifest).unwrap()).unwrap();
     manifest["annotations"] = json!({ REFERENCE: "farm/base:debian-12-amd64" });
-    store.add_blob(&serde_json::to_vec(&manifest).unwrap()).unwrap();
+    store.add_blob(&store.exclusive().unwrap(), &serde_json::to_vec(&manifest).unwrap()).unwrap();
     fs::write(folder.path().join("images/index.json"), "x").unwrap();
     store.mend_index().unwrap().unwrap();
     assert_eq!(store.find("farm/base:debian-12-amd64").unwrap(), None);
@@ -330,4 +330,19 @@ fn a_store_that_others_can_write_to_is_refused() {
     fs::rename(root.join("layers"), folder.path().join("elsewhere")).unwrap();
     std::os::unix::fs::symlink(folder.path().join("elsewhere"), root.join("layers")).unwrap();
     assert!(Store::open(&root, None).unwrap_err().to_string().contains("layers is a symbolic link"));
+}
+
+#[test]
+fn many_may_open_a_store_that_is_not_there_yet() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let root = folder.path().join(format!("store-{round}"));
+        let opened = || Store::open(&root, None).and_then(|store| store.sweep());
+        std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(opened)).collect();
+            for one in all {
+                one.join().unwrap().unwrap();
+            }
+        });
+    }
 }

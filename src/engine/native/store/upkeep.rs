@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{Descriptor, GONE, OF_BUILD, REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, is_full, read_record};
+use super::{
+    Descriptor, Exclusive, GONE, OF_BUILD, REFERENCE, Rubbish, SEAL, Store, TREE, abandoned, is_full, read_record,
+};
 
 /// What a sweep found.
 #[derive(Debug)]
@@ -37,7 +39,7 @@ pub(in crate::engine::native) struct Verdict {
 impl Store {
     /// Moves everything that no image, container or process needs out of reach, and says where it is.
     pub(in crate::engine::native) fn sweep(&self) -> io::Result<Swept> {
-        let _lock = self.exclusive()?;
+        let held = self.exclusive()?;
         let (mut rubbish, mut cgroups, mut bytes, mut left) = (Vec::new(), Vec::new(), 0, false);
         for folder in ["staging", "containers"] {
             for entry in fs::read_dir(self.root.join(folder))? {
@@ -51,7 +53,7 @@ impl Store {
         // Package caches that containers of an earlier farm shared, and could write to.
         let caches = self.root.join("caches");
         if fs::symlink_metadata(&caches).is_ok() {
-            rubbish.push(self.take_away(&caches)?);
+            rubbish.push(self.take_away(&held, &caches)?);
         }
         for entry in fs::read_dir(self.root.join("images"))? {
             let entry = entry?;
@@ -60,7 +62,7 @@ impl Store {
                 fs::remove_file(entry.path())?;
             }
         }
-        self.forget_stages(&rubbish)?;
+        self.forget_stages(&held, &rubbish)?;
         let images = self.images()?;
         // What an image needs that cannot be read nobody knows: as long as there is one, no layer goes.
         let damaged = self.index()?.manifests.iter().filter(|entry| self.read_image(&entry.digest).is_err()).count();
@@ -75,7 +77,7 @@ impl Store {
             if name.to_string_lossy().starts_with(GONE) {
                 rubbish.extend(abandoned(&path).map(|lock| Rubbish { folder: path, lock }));
             } else if !name.to_str().is_some_and(|name| layers.contains(name)) {
-                match self.take_away(&path) {
+                match self.take_away(&held, &path) {
                     Ok(one) => rubbish.push(one),
                     // What else was found makes room.
                     Err(error) if is_full(&error) => left = true,
@@ -98,8 +100,8 @@ impl Store {
         Ok(Swept { rubbish, cgroups, bytes, left, damaged: 0 })
     }
 
-    /// Takes away what builds kept for themselves that are over. Under [`Store::exclusive`].
-    fn forget_stages(&self, rubbish: &[Rubbish]) -> io::Result<()> {
+    /// Takes away what builds kept for themselves that are over.
+    fn forget_stages(&self, held: &Exclusive, rubbish: &[Rubbish]) -> io::Result<()> {
         let is_over = |entry: &Descriptor| {
             let tag = entry.annotations.get(REFERENCE).and_then(|tag| tag.strip_prefix(OF_BUILD));
             let build = tag.and_then(|tag| tag.split_once('.')).map(|(build, _)| self.root.join("staging").join(build));
@@ -108,7 +110,7 @@ impl Store {
         let mut index = self.index()?;
         let before = index.manifests.len();
         index.manifests.retain(|entry| !is_over(entry));
-        if index.manifests.len() < before { self.write_index(&index) } else { Ok(()) }
+        if index.manifests.len() < before { self.write_index(held, &index) } else { Ok(()) }
     }
 
     /// What is wrong with the store. `seal` digests a layer's tree, which takes long: it runs for several at a time, and
@@ -183,7 +185,7 @@ impl Store {
     /// Takes the tags of images away that [`Store::verify`] complains of: containers of theirs could not be made, or
     /// would not be what they should.
     pub(in crate::engine::native) fn forget_damaged(&self, verdict: &Verdict) -> io::Result<()> {
-        let _lock = self.exclusive()?;
+        let held = self.exclusive()?;
         let mut index = self.index()?;
         let mut kept = Vec::new();
         for entry in std::mem::take(&mut index.manifests) {
@@ -192,7 +194,7 @@ impl Store {
             }
         }
         index.manifests = kept;
-        self.write_index(&index)
+        self.write_index(&held, &index)
     }
 
     /// Fails when the disk does: then nothing is known.
