@@ -1,5 +1,5 @@
 //! Benchmarks, as ratios against peers that do the same work in the same run: machines are shared and noisy, so no
-//! absolute time means anything. What is measured stands in `benches/ratios.rs`; here its peers are made ready.
+//! absolute time means anything. What is measured stands in `benches/ratios`; here its peers are made ready.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker};
 
 /// What farm is compared with: Debian packages.
-const PEERS: [&str; 2] = ["mmdebstrap", "docker.io"];
+const PEERS: [&str; 5] = ["mmdebstrap", "docker.io", "apt-utils", "reprepro", "createrepo-c"];
 
 /// `names`: which benchmarks; none means all.
 pub(crate) fn run(names: &[String]) -> Result<ExitCode, Failure> {

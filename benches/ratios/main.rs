@@ -4,6 +4,9 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+#[cfg(target_os = "linux")]
+mod repositories;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -63,6 +66,10 @@ fn measure() {
     #[cfg(target_os = "linux")]
     if chosen("cache") {
         cache();
+    }
+    #[cfg(target_os = "linux")]
+    if chosen("repositories") {
+        repositories::measure();
     }
     if !["bootstrap", "build", "native", "cold", "no-op"].into_iter().any(chosen) {
         return;
