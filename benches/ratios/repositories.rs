@@ -53,7 +53,8 @@ pub(super) fn measure() {
     fs::write(at("reprepro/conf/distributions"), signs).unwrap();
     fs::write(at("apt/apt.conf"), CONFIGURATION).unwrap();
     let ftparchive = "cd apt; apt-ftparchive generate apt.conf >/dev/null 2>&1; apt-ftparchive release . >Release.new";
-    let reprepro = |folder: &str| format!("cd reprepro; reprepro --silent includedeb test ../{folder}/*.deb >/dev/null 2>&1");
+    let reprepro =
+        |folder: &str| format!("cd reprepro; reprepro --silent includedeb test ../{folder}/*.deb >/dev/null 2>&1");
 
     let ours = farm("apt-farm", "debs");
     compare("apt, all packages", &ours, "apt-ftparchive", &script(ftparchive));
@@ -121,7 +122,9 @@ fn stanzas(count: usize) -> Vec<String> {
             .collect();
         assert!(!stanza.is_empty(), "apt knows fewer packages than {count}: run `apt-get update`");
         let of_the_index = |line: &&String| {
-            !["Filename:", "Size:", "MD5sum:", "SHA256:", "Description-md5:"].iter().any(|field| line.starts_with(field))
+            !["Filename:", "Size:", "MD5sum:", "SHA256:", "Description-md5:"]
+                .iter()
+                .any(|field| line.starts_with(field))
         };
         let name = field(&stanza.join("\n"), "Package").to_owned();
         if names.insert(name) {
@@ -179,8 +182,7 @@ fn tarball(files: impl Iterator<Item = (String, String)>) -> Vec<u8> {
 
 fn rpm(folder: &Path, number: usize, stanza: &str) {
     let name = field(stanza, "Package");
-    let version: String =
-        field(stanza, "Version").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+    let version: String = field(stanza, "Version").chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
     let summary = field(stanza, "Description");
     let mut package = rpm::PackageBuilder::new(name, &version, "MIT", "x86_64", summary);
     package.using_config(rpm::BuildConfig::v4().compression(rpm::CompressionType::None)).release("1");

@@ -45,6 +45,13 @@ pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
             tell_setup(folder, &changes);
             Ok(Exit::Success)
         }
+        Some(RepoCommand::Snapshot { folder, name, remove }) => snapshot(folder, name.as_deref(), *remove),
+        Some(RepoCommand::Rollback { folder, snapshot, unsigned, key }) => {
+            let signer = signer(key.sign_key.as_deref(), *unsigned)?;
+            let changes = tree::rollback(folder, snapshot.as_deref(), signer.as_ref(), Utc::now())?;
+            tell(&changes);
+            Ok(Exit::Success)
+        }
     })
     .await
 }
@@ -57,6 +64,31 @@ fn signer(flag: Option<&str>, unsigned: bool) -> Result<Option<Signer>, Failure>
         Some(signer) => Ok(Some(signer)),
         None => Err(no_key(true)),
     }
+}
+
+fn snapshot(folder: &Path, name: Option<&str>, remove: bool) -> Result<Exit, Failure> {
+    match name {
+        None => {
+            for kept in tree::list(folder)? {
+                let date = kept.date.map(|date| date.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+                output::out(&format!(
+                    "{}  {date}  {}\n",
+                    kept.name,
+                    count(kept.repositories, "repository", "repositories")
+                ));
+            }
+        }
+        Some(name) if !is_name(name) => return Err(not_a_name("NAME", name)),
+        Some(name) if remove => {
+            tree::forget(folder, name)?;
+            output::out(&format!("{name} is forgotten\n"));
+        }
+        Some(name) => {
+            let repositories = tree::make(folder, name, Utc::now())?;
+            output::out(&format!("{name} has {}\n", count(repositories, "repository", "repositories")));
+        }
+    }
+    Ok(Exit::Success)
 }
 
 fn add(args: &RepoArgs) -> Result<Exit, Failure> {
@@ -187,7 +219,8 @@ fn tell(changes: &[Change]) {
             (0, 0) if !change.is_written => text.push_str(", nothing new"),
             (0, 0) => text.push_str(", signed anew"),
             (added, 0) => text.push_str(&format!(", {added} added")),
-            (_, removed) => text.push_str(&format!(", {removed} removed")),
+            (0, removed) => text.push_str(&format!(", {removed} removed")),
+            (added, removed) => text.push_str(&format!(", {added} added, {removed} removed")),
         }
         output::out(&format!("{text}\n"));
     }

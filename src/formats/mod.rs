@@ -34,3 +34,4 @@ pub(crate) mod rpm_signature;
 pub(crate) mod spec;
 pub(crate) mod version;
 pub(crate) mod xml;
+pub(crate) mod xz;

@@ -8,8 +8,8 @@ use ::rpm::{Dependency, DependencyFlags, FileFlags, FileType, PackageMetadata};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::model::Summed;
 use super::{IndexFile, Package};
 use crate::artifact::{self, ArtifactError, RpmHeader};
 use crate::formats::xml::escape;
@@ -23,10 +23,14 @@ pub(super) fn index(packages: &[&Package]) -> Result<Vec<IndexFile>, ArtifactErr
     let newest = each.iter().map(|one| one.build_time).max().unwrap_or_default();
     let mut files = Vec::new();
     let mut listed = Vec::new();
-    for (kind, text) in documents(&each) {
+    for document in DOCUMENTS {
+        let mut text = document.head(each.len());
+        text.extend(each.iter().map(|one| document.of(one)));
+        text.push_str(&document.foot());
         let packed = gzip(text.as_bytes());
-        let path = format!("repodata/{kind}.xml.gz");
-        listed.push(Listed::new(kind, &path, text.as_bytes(), &packed));
+        let path = format!("repodata/{}.xml.gz", document.kind);
+        let (open, sum) = (Summed::of(text.as_bytes()), Summed::of(&packed));
+        listed.push(Listed { kind: document.kind, path: path.clone(), packed: sum, open });
         files.push(IndexFile { path, content: packed });
     }
     let content = repomd(newest, newest, &listed).into_bytes();
@@ -45,8 +49,12 @@ pub(super) struct Fragments {
 
 /// Reads the header of a package. `file_name` of its artifact is where it lies in the repository.
 pub(super) fn fragments(package: &Package) -> Result<Fragments, ArtifactError> {
-    let header = artifact::rpm_header(&package.path)?;
-    let entry = PackageEntry::new(package, &header).map_err(|error| ArtifactError::Malformed {
+    fragments_of(package, &artifact::rpm_header(&package.path)?)
+}
+
+/// The same of a header that was read.
+pub(super) fn fragments_of(package: &Package, header: &RpmHeader) -> Result<Fragments, ArtifactError> {
+    let entry = PackageEntry::new(package, header).map_err(|error| ArtifactError::Malformed {
         path: package.path.clone(),
         reason: format!("its header is damaged: {error}"),
     })?;
@@ -57,46 +65,48 @@ pub(super) fn fragments(package: &Package) -> Result<Fragments, ArtifactError> {
     Ok(fragments)
 }
 
-/// The three files of these packages, with what each is.
-pub(super) fn documents(packages: &[Fragments]) -> [(&'static str, String); 3] {
-    let count = packages.len();
-    let mut primary = format!("{HEAD}<metadata xmlns=\"{COMMON}\" xmlns:rpm=\"{RPM}\" packages=\"{count}\">\n");
-    let opened = |what: &str| {
-        format!("{HEAD}<{what} xmlns=\"http://linux.duke.edu/metadata/{}\" packages=\"{count}\">\n", what_of(what))
-    };
-    let (mut filelists, mut other) = (opened("filelists"), opened("otherdata"));
-    for package in packages {
-        primary.push_str(&package.primary);
-        filelists.push_str(&package.filelists);
-        other.push_str(&package.other);
+/// The three files, in the order in which `repomd.xml` names them.
+pub(super) const DOCUMENTS: [Document; 3] = [
+    Document { kind: "primary", element: "metadata", namespace: COMMON },
+    Document { kind: "filelists", element: "filelists", namespace: "http://linux.duke.edu/metadata/filelists" },
+    Document { kind: "other", element: "otherdata", namespace: "http://linux.duke.edu/metadata/other" },
+];
+
+/// One of the three files: a head, what it says of each package, and a foot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Document {
+    pub(super) kind: &'static str,
+    element: &'static str,
+    namespace: &'static str,
+}
+
+impl Document {
+    pub(super) fn head(self, packages: usize) -> String {
+        let Document { kind, element, namespace } = self;
+        let rpm = if kind == "primary" { format!(" xmlns:rpm=\"{RPM}\"") } else { String::new() };
+        format!("{HEAD}<{element} xmlns=\"{namespace}\"{rpm} packages=\"{packages}\">\n")
     }
-    primary.push_str("</metadata>\n");
-    filelists.push_str("</filelists>\n");
-    other.push_str("</otherdata>\n");
-    [("primary", primary), ("filelists", filelists), ("other", other)]
+
+    pub(super) fn of(self, package: &Fragments) -> &str {
+        match self.kind {
+            "primary" => &package.primary,
+            "filelists" => &package.filelists,
+            _ => &package.other,
+        }
+    }
+
+    pub(super) fn foot(self) -> String {
+        format!("</{}>\n", self.element)
+    }
 }
 
 /// A line of `repomd.xml`.
 pub(super) struct Listed {
-    kind: &'static str,
-    path: String,
-    sha256: String,
-    open_sha256: String,
-    size: usize,
-    open_size: usize,
-}
-
-impl Listed {
-    pub(super) fn new(kind: &'static str, path: &str, text: &[u8], packed: &[u8]) -> Listed {
-        Listed {
-            kind,
-            path: path.to_owned(),
-            sha256: hex::encode(Sha256::digest(packed)),
-            open_sha256: hex::encode(Sha256::digest(text)),
-            size: packed.len(),
-            open_size: text.len(),
-        }
-    }
+    pub(super) kind: &'static str,
+    pub(super) path: String,
+    pub(super) packed: Summed,
+    /// What is packed.
+    pub(super) open: Summed,
 }
 
 /// `revision` tells clients which of two states is the newer; `time` is seconds since the epoch.
@@ -104,7 +114,8 @@ pub(super) fn repomd(revision: u64, time: u64, files: &[Listed]) -> String {
     let mut text = format!(
         "{HEAD}<repomd xmlns=\"http://linux.duke.edu/metadata/repo\" xmlns:rpm=\"{RPM}\">\n  <revision>{revision}</revision>\n"
     );
-    for Listed { kind, path, sha256, open_sha256, size, open_size } in files {
+    for Listed { kind, path, packed, open } in files {
+        let (Summed { sha256, size }, Summed { sha256: open_sha256, size: open_size }) = (packed, open);
         text.push_str(&format!(
             "  <data type=\"{kind}\">\n    <checksum type=\"sha256\">{sha256}</checksum>\n    \
              <open-checksum type=\"sha256\">{open_sha256}</open-checksum>\n    <location href=\"{path}\"/>\n    \
@@ -113,11 +124,6 @@ pub(super) fn repomd(revision: u64, time: u64, files: &[Listed]) -> String {
     }
     text.push_str("</repomd>\n");
     text
-}
-
-/// The last part of a namespace: `other` for `otherdata`.
-fn what_of(element: &str) -> &str {
-    element.strip_suffix("data").unwrap_or(element)
 }
 
 /// Writing to memory does not fail.

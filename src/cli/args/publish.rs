@@ -157,4 +157,35 @@ pub(crate) enum RepoCommand {
         #[command(flatten)]
         key: KeyArgs,
     },
+    /// Keep what all repositories have now under a name, to come back to it
+    ///
+    /// It takes no room: packages stay as long as a snapshot has them. Without NAME the snapshots are listed.
+    Snapshot {
+        /// The folder of the repositories
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// What it is called: `2026-11`, `before-5.0`
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// Forget this snapshot
+        #[arg(long, requires = "name")]
+        remove: bool,
+    },
+    /// Give all repositories the packages again that they had before
+    ///
+    /// It is a new state, so that clients which have seen the last one take it; they do not downgrade what is installed by
+    /// themselves. Repositories that the snapshot does not know stay as they are.
+    Rollback {
+        /// The folder of the repositories
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        /// The snapshot to come back to [default: what each repository had before its last change]
+        #[arg(value_name = "SNAPSHOT")]
+        snapshot: Option<String>,
+        /// Sign nothing
+        #[arg(long, conflicts_with = "sign_key")]
+        unsigned: bool,
+        #[command(flatten)]
+        key: KeyArgs,
+    },
 }

@@ -1,50 +1,92 @@
 //! The indexes of a suite, as apt reads them: Packages and Contents of each architecture, named by a Release that is signed,
 //! and found by their sums (`Acquire-By-Hash`), so that who has read the Release before finds what it names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Duration, Utc};
-use rayon::prelude::*;
 
+use super::contents::Contents;
 use super::model::{Entry, Place, RepoError, Settings, writing};
-use super::pool::Record;
-use super::state::sum;
+use super::packed::{Form, IndexWriter, Pieces, Written};
+use super::pool::{self, Record};
+use super::state::Tree;
 use crate::formats::deb822;
-use crate::repo::rpm_md::gzip;
+use crate::repo::model::Summed;
 use crate::sign::Signer;
 
-/// Of xz, for every run that adds a package: a sixth of the time of its usual level, for a third more bytes (measured on 5,000
-/// packages).
-const XZ_LEVEL: u32 = 1;
 /// Where nothing says which architectures a suite is for.
 const USUAL: [&str; 2] = ["amd64", "arm64"];
+/// What apt looks for first, and what every tool reads.
+const FORMS: [Form; 2] = [Form::Xz, Form::Gzip];
 
 /// One file that the Release lists.
 struct Index {
     path: String,
-    sha256: String,
-    size: usize,
+    sum: Summed,
     /// Where it lies by its sum, if it does.
     by_hash: Option<String>,
 }
 
 /// Writes the folder of a suite to `new`. Returns the Release and the files that it lists.
 pub(super) fn write(
+    (tree, pieces): (&Tree, &Pieces<'_>),
     new: &Path,
     place: &Place,
     settings: &Settings,
-    packages: &[(&Entry, &Record)],
+    packages: &[Entry],
     signer: Option<&Signer>,
     now: DateTime<Utc>,
 ) -> Result<(String, Vec<String>), RepoError> {
     let arches = arches(settings, packages);
-    let written: Vec<Vec<Index>> =
-        arches.par_iter().map(|arch| write_arch(new, arch, packages)).collect::<Result<_, _>>()?;
-    let mut listed: Vec<Index> = written.into_iter().flatten().collect();
-    listed.extend(write_sources(new, packages)?);
+    let folder = |arch: &str| format!("main/binary-{arch}");
+    let open = |path: &str| IndexWriter::create(pieces, &new.join(path), &FORMS);
+    let mut binaries = arches
+        .iter()
+        .map(|arch| open(&format!("{}/Packages", folder(arch))))
+        .collect::<Result<Vec<IndexWriter<'_>>, _>>()?;
+    let mut contents = Contents::new(&arches);
+    // Where there is no source package there is no such file.
+    let mut sources = None;
+    pool::each_record(tree, place, packages, |entry, record| {
+        match record {
+            Record::Deb { control, qualified, files } => {
+                let mut text = control;
+                deb822::push(&mut text, "Filename", &entry.path);
+                deb822::push(&mut text, "Size", &entry.size.to_string());
+                deb822::push(&mut text, "SHA256", &entry.sha256);
+                text.push('\n');
+                contents.add(&entry.arch, &qualified, &files);
+                for (_, writer) in arches.iter().zip(&mut binaries).filter(|(arch, _)| is_for(entry, arch)) {
+                    writer.push(&text)?;
+                }
+            }
+            Record::Dsc(source) => {
+                let writer = match &mut sources {
+                    Some(writer) => writer,
+                    none => none.insert(open("main/source/Sources")?),
+                };
+                writer.push(&source.paragraph(&entry.path))?;
+            }
+            Record::Rpm(_) => {}
+        }
+        Ok(())
+    })?;
+    let mut listed = Vec::new();
+    for (arch, writer) in arches.iter().zip(binaries) {
+        listed.extend(list(new, &folder(arch), "Packages", writer.finish()?)?);
+    }
+    if let Some(writer) = sources {
+        listed.extend(list(new, "main/source", "Sources", writer.finish()?)?);
+    }
+    contents.sort();
+    for arch in &arches {
+        let name = format!("Contents-{arch}");
+        let mut writer = IndexWriter::create(pieces, &new.join("main").join(&name), &[Form::Gzip])?;
+        contents.each_line(arch, |line| writer.push(line))?;
+        listed.extend(list(new, "main", &name, writer.finish()?)?);
+    }
     listed.sort_by(|a, b| a.path.cmp(&b.path));
     let release = release(place, settings, &arches, &listed, now);
     put(&new.join("Release"), release.as_bytes())?;
@@ -57,8 +99,8 @@ pub(super) fn write(
     Ok((release, listed.into_iter().filter_map(|index| index.by_hash).collect()))
 }
 
-fn arches(settings: &Settings, packages: &[(&Entry, &Record)]) -> Vec<String> {
-    let own = packages.iter().map(|(entry, _)| entry.arch.as_str()).filter(|arch| !["all", "source"].contains(arch));
+fn arches(settings: &Settings, packages: &[Entry]) -> Vec<String> {
+    let own = packages.iter().map(|entry| entry.arch.as_str()).filter(|arch| !["all", "source"].contains(arch));
     let arches: BTreeSet<&str> = own.chain(settings.arches.iter().map(String::as_str)).collect();
     match arches.is_empty() {
         true => USUAL.map(str::to_owned).to_vec(),
@@ -66,89 +108,28 @@ fn arches(settings: &Settings, packages: &[(&Entry, &Record)]) -> Vec<String> {
     }
 }
 
-fn write_arch(new: &Path, arch: &str, packages: &[(&Entry, &Record)]) -> Result<Vec<Index>, RepoError> {
-    let mut text = String::new();
-    let mut contents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (entry, record) in packages.iter().filter(|(entry, _)| entry.arch == arch || entry.arch == "all") {
-        let Record::Deb { control, qualified, files } = record else { continue };
-        text.push_str(control);
-        deb822::push(&mut text, "Filename", &entry.path);
-        deb822::push(&mut text, "Size", &entry.size.to_string());
-        deb822::push(&mut text, "SHA256", &entry.sha256);
-        text.push('\n');
-        for file in files {
-            contents.entry(file).or_default().push(qualified);
-        }
-    }
-    let mut lines = String::new();
-    for (file, mut owners) in contents {
-        owners.sort_unstable();
-        owners.dedup();
-        lines.push_str(file);
-        lines.push_str("   ");
-        lines.push_str(&owners.join(","));
-        lines.push('\n');
-    }
-    let folder = format!("main/binary-{arch}");
-    let (gz, (xz, contents)) =
-        rayon::join(|| gzip(text.as_bytes()), || rayon::join(|| xz(text.as_bytes()), || gzip(lines.as_bytes())));
-    let plain = |path: &str, content: &str| Index {
-        path: path.to_owned(),
-        sha256: sum(content.as_bytes()),
-        size: content.len(),
-        by_hash: None,
-    };
-    // apt wants to know what is inside of the compressed ones, and not to fetch it.
-    Ok(vec![
-        plain(&format!("{folder}/Packages"), &text),
-        by_hash(new, &folder, "Packages.gz", &gz)?,
-        by_hash(new, &folder, "Packages.xz", &xz.map_err(writing(new))?)?,
-        plain(&format!("main/Contents-{arch}"), &lines),
-        by_hash(new, "main", &format!("Contents-{arch}.gz"), &contents)?,
-    ])
+fn is_for(entry: &Entry, arch: &str) -> bool {
+    entry.arch == arch || entry.arch == "all"
 }
 
-/// Nothing where there is no source package.
-fn write_sources(new: &Path, packages: &[(&Entry, &Record)]) -> Result<Vec<Index>, RepoError> {
-    let mut text = String::new();
-    for (entry, record) in packages {
-        if let Record::Dsc(source) = record {
-            text.push_str(&source.paragraph(&entry.path));
-        }
-    }
-    if text.is_empty() {
-        return Ok(Vec::new());
-    }
-    let plain =
-        Index { path: "main/source/Sources".to_owned(), sha256: sum(text.as_bytes()), size: text.len(), by_hash: None };
-    Ok(vec![
-        plain,
-        by_hash(new, "main/source", "Sources.gz", &gzip(text.as_bytes()))?,
-        by_hash(new, "main/source", "Sources.xz", &xz(text.as_bytes()).map_err(writing(new))?)?,
-    ])
-}
-
-fn xz(content: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = xz2::write::XzEncoder::new(Vec::new(), XZ_LEVEL);
-    encoder.write_all(content)?;
-    encoder.finish()
-}
-
-/// Writes an index under its name, and under its sum.
-fn by_hash(new: &Path, folder: &str, name: &str, content: &[u8]) -> Result<Index, RepoError> {
-    let sha256 = sum(content);
-    let named = new.join(folder).join(name);
-    put(&named, content)?;
+/// Gives each form of an index its second name, by its sum, and lists all of it: apt wants to know what is inside of the
+/// compressed ones, and not to fetch it.
+fn list(new: &Path, folder: &str, name: &str, written: Written) -> Result<Vec<Index>, RepoError> {
     let hashes = format!("{folder}/by-hash/SHA256");
     fs::create_dir_all(new.join(&hashes)).map_err(writing(new))?;
-    let by_hash = format!("{hashes}/{sha256}");
-    let hashed = new.join(&by_hash);
-    match fs::hard_link(&named, &hashed) {
-        // Two architectures may have the same packages: what is of this sum is this content.
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(writing(&hashed)(error)),
-        _ => {}
+    let mut listed = vec![Index { path: format!("{folder}/{name}"), sum: written.plain, by_hash: None }];
+    for (named, sum) in written.files {
+        let by_hash = format!("{hashes}/{}", sum.sha256);
+        let hashed = new.join(&by_hash);
+        match fs::hard_link(&named, &hashed) {
+            // Two architectures may have the same packages: what is of this sum is this content.
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(writing(&hashed)(error)),
+            _ => {}
+        }
+        let ending = named.extension().unwrap_or_default().display().to_string();
+        listed.push(Index { path: format!("{folder}/{name}.{ending}"), sum, by_hash: Some(by_hash) });
     }
-    Ok(Index { path: format!("{folder}/{name}"), sha256, size: content.len(), by_hash: Some(by_hash) })
+    Ok(listed)
 }
 
 fn put(path: &Path, content: &[u8]) -> Result<(), RepoError> {
@@ -173,7 +154,8 @@ fn release(place: &Place, settings: &Settings, arches: &[String], listed: &[Inde
     deb822::push(&mut text, "Architectures", &arches.join(" "));
     deb822::push(&mut text, "Components", "main");
     text.push_str("SHA256:\n");
-    for Index { path, sha256, size, .. } in listed {
+    for Index { path, sum, .. } in listed {
+        let Summed { sha256, size } = sum;
         text.push_str(&format!(" {sha256} {size} {path}\n"));
     }
     text

@@ -7,12 +7,15 @@
 
 mod apt;
 mod check;
+mod contents;
 mod edits;
 mod model;
+mod packed;
 mod pool;
 mod repository;
 mod rpm;
 mod setup;
+mod snapshots;
 mod source;
 mod state;
 
@@ -31,6 +34,7 @@ use state::Tree;
 pub(crate) use check::check;
 pub(crate) use edits::{keep, promote, remove};
 pub(crate) use model::{Change, Incoming, Place, RepoError, Wishes};
+pub(crate) use snapshots::{forget, list, make, rollback};
 
 /// Adds packages to the repositories of a tree, which is made if need be. What is there already stays, and nothing is
 /// written where nothing changes. Reads packages on all processors: call it from a blocking thread.

@@ -7,6 +7,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::TempPath;
@@ -26,6 +27,9 @@ use crate::types::{Format, Stamp, printable};
 
 /// Fields that an index adds, in lower case: a package cannot say them of itself.
 const OF_THE_INDEX: [&str; 6] = ["filename", "size", "md5sum", "sha1", "sha256", "sha512"];
+
+/// As many records as are read side by side.
+const RECORDS: usize = 128;
 
 /// What the indexes say of a package, beside where it lies.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -84,15 +88,20 @@ pub(super) fn take(
     if let Some(entry) = known.get(source.as_str()) {
         return Ok(Taken { entry: (*entry).clone(), stamp, copy: copy.into_temp_path() });
     }
+    let mut is_as_given = true;
     if let (Format::Rpm, Some(signer)) = (one.place.format, signer)
         && rpm_signature::verify(copy.path(), signer.certificate().as_bytes()).is_err()
     {
         let mut signed = tempfile::NamedTempFile::new_in(tree.new_folder()).map_err(writing(&tree.root))?;
         sign_rpm(signer, copy.path(), signed.as_file_mut()).map_err(|error| refused(error.to_string()))?;
         copy = signed;
+        is_as_given = false;
     }
     readable(copy.as_file()).map_err(writing(copy.path()))?;
-    let (sha256, size) = sum_of(copy.path())?;
+    let (sha256, size) = match is_as_given {
+        true => (source.clone(), copy.as_file().metadata().map_err(reading(copy.path()))?.len()),
+        false => sum_of(copy.path())?,
+    };
     let is_source = one.path.extension().is_some_and(|extension| extension == "dsc");
     let (entry, record) = match one.place.format {
         Format::Deb if is_source => {
@@ -144,7 +153,7 @@ pub(super) fn take(
             let epoch = metadata.get_epoch().ok().filter(|epoch| *epoch > 0).map(|epoch| format!("{epoch}:"));
             let version = format!("{}{version}-{release}", epoch.unwrap_or_default());
             let entry = Entry { name, version, arch, path, size, sha256, source, beside: Vec::new() };
-            let record = Record::Rpm(fragments(&entry, copy.path())?);
+            let record = Record::Rpm(rpm_md::fragments_of(&listed(&entry, copy.path()), &header)?);
             (entry, record)
         }
     };
@@ -152,8 +161,23 @@ pub(super) fn take(
     Ok(Taken { entry, stamp, copy: copy.into_temp_path() })
 }
 
-/// What the indexes say of a package of the tree: kept, or read again.
-pub(super) fn record(tree: &Tree, place: &Place, entry: &Entry) -> Result<Record, RepoError> {
+/// What the indexes say of each package, in their order. Few of them are in memory at a time.
+pub(super) fn each_record(
+    tree: &Tree,
+    place: &Place,
+    packages: &[Entry],
+    mut take: impl FnMut(&Entry, Record) -> Result<(), RepoError>,
+) -> Result<(), RepoError> {
+    for some in packages.chunks(RECORDS) {
+        let records: Vec<Record> =
+            some.par_iter().map(|entry| record(tree, place, entry)).collect::<Result<_, RepoError>>()?;
+        some.iter().zip(records).try_for_each(|(entry, record)| take(entry, record))?;
+    }
+    Ok(())
+}
+
+/// Of one package: kept, or read again.
+fn record(tree: &Tree, place: &Place, entry: &Entry) -> Result<Record, RepoError> {
     if let Some(record) = tree.record(&entry.sha256) {
         return Ok(record);
     }
@@ -164,7 +188,7 @@ pub(super) fn record(tree: &Tree, place: &Place, entry: &Entry) -> Result<Record
         return Err(refused("it is not what was taken in".to_owned()));
     }
     let record = match place.format {
-        Format::Rpm => Record::Rpm(fragments(entry, &path)?),
+        Format::Rpm => Record::Rpm(rpm_md::fragments(&listed(entry, &path))?),
         Format::Deb if entry.arch == "source" => {
             let file_name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             Record::Dsc(source::read(&path, file_name).map_err(refused)?)
@@ -180,7 +204,8 @@ pub(super) fn record(tree: &Tree, place: &Place, entry: &Entry) -> Result<Record
     Ok(record)
 }
 
-fn fragments(entry: &Entry, path: &Path) -> Result<Fragments, RepoError> {
+/// A package as an index names it.
+fn listed(entry: &Entry, path: &Path) -> Package {
     let artifact = Artifact {
         file_name: entry.path.clone(),
         size_bytes: entry.size,
@@ -188,7 +213,7 @@ fn fragments(entry: &Entry, path: &Path) -> Result<Fragments, RepoError> {
         kind: ArtifactKind::Binary,
         package: None,
     };
-    Ok(rpm_md::fragments(&Package { artifact, path: path.to_owned() })?)
+    Package { artifact, path: path.to_owned() }
 }
 
 /// Hex sum of what was copied.

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use rayon::prelude::*;
 
 use super::model::{Change, Entry, Place, RepoError, Settings, Wishes};
-use super::pool::Record;
+use super::packed::Pieces;
 use super::state::{State, Tree, sum};
-use super::{apt, pool, rpm, setup};
+use super::{apt, rpm, setup};
 use crate::formats::version;
 use crate::sign::Signer;
 use crate::types::Format;
@@ -91,23 +90,17 @@ impl<'a> Repository<'a> {
             let versions = || version::compare(self.place.format, &a.version, &b.version);
             a.name.cmp(&b.name).then_with(versions).then_with(|| a.path.cmp(&b.path))
         });
-        let records: Vec<Record> =
-            self.packages.par_iter().map(|entry| pool::record(tree, self.place, entry)).collect::<Result<_, _>>()?;
         // A clock that went back must not make a state that clients take for an older one.
         let now = self
             .before
             .as_ref()
             .map_or(now, |(_, state)| now.max(DateTime::from_timestamp(state.date + 1, 0).unwrap_or(now)));
         let new = tree.new_folder().join("index");
+        let pieces = Pieces::open(tree, self.place)?;
+        let by = (tree, &pieces);
         let (anchor, files) = match self.place.format {
-            Format::Deb => {
-                let pairs: Vec<(&Entry, &Record)> = self.packages.iter().zip(&records).collect();
-                apt::write(&new, self.place, &settings, &pairs, signer, now)?
-            }
-            Format::Rpm => {
-                let records: Vec<&Record> = records.iter().collect();
-                rpm::write(&new, self.place, &settings, &records, signer, now)?
-            }
+            Format::Deb => apt::write(by, &new, self.place, &settings, &self.packages, signer, now)?,
+            Format::Rpm => rpm::write(by, &new, self.place, &settings, &self.packages, signer, now)?,
         };
         let previous = self.before.as_ref().map(|(name, _)| name.clone());
         if let Some((name, state)) = self.before {
@@ -116,6 +109,7 @@ impl<'a> Repository<'a> {
         let state = State::new(self.place, previous, settings, now.timestamp(), files, self.packages);
         tree.save_state(&sum(anchor.as_bytes()), &state)?;
         tree.publish(self.place, &new)?;
+        pieces.collect()?;
         change.is_written = true;
         Ok(change)
     }

@@ -2,51 +2,52 @@
 //! before finds what it names.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use rayon::prelude::*;
 
-use super::model::{Place, RepoError, Settings, writing};
-use super::pool::Record;
-use super::state::sum;
-use crate::repo::rpm_md::{self, Fragments, Listed, gzip};
+use super::model::{Entry, Place, RepoError, Settings, writing};
+use super::packed::{Form, IndexWriter, Pieces};
+use super::pool::{self, Record};
+use super::state::Tree;
+use crate::repo::rpm_md::{self, DOCUMENTS, Document, Listed};
 use crate::sign::{Content, Signer};
-
-/// createrepo_c's.
-const ZSTD_LEVEL: i32 = 10;
 
 /// Writes the folder `repodata` to `new`. Returns `repomd.xml` and the files that it lists.
 pub(super) fn write(
+    (tree, pieces): (&Tree, &Pieces<'_>),
     new: &Path,
     place: &Place,
     settings: &Settings,
-    packages: &[&Record],
+    packages: &[Entry],
     signer: Option<&Signer>,
     now: DateTime<Utc>,
 ) -> Result<(String, Vec<String>), RepoError> {
-    fs::create_dir_all(new).map_err(writing(new))?;
-    let each: Vec<Fragments> = packages
-        .iter()
-        .filter_map(|record| match record {
-            Record::Rpm(fragments) => Some((*fragments).clone()),
-            Record::Deb { .. } | Record::Dsc(_) => None,
-        })
-        .collect();
-    let written: Vec<(Listed, String)> = rpm_md::documents(&each)
-        .par_iter()
-        .map(|(kind, text)| {
-            let (ending, packed) = match settings.zstd {
-                true => ("zst", zstd(text.as_bytes()).map_err(writing(new))?),
-                false => ("gz", gzip(text.as_bytes())),
-            };
-            let name = format!("{}-{kind}.xml.{ending}", sum(&packed));
-            put(&new.join(&name), &packed)?;
-            Ok((Listed::new(kind, &format!("repodata/{name}"), text.as_bytes(), &packed), name))
-        })
-        .collect::<Result<_, RepoError>>()?;
-    let (listed, names): (Vec<Listed>, Vec<String>) = written.into_iter().unzip();
+    let form = if settings.zstd { Form::Zstd } else { Form::Gzip };
+    let open = |document: Document| {
+        let mut writer = IndexWriter::create(pieces, &new.join(format!("{}.xml", document.kind)), &[form])?;
+        writer.push(&document.head(packages.len()))?;
+        // Another number of packages changes this one alone.
+        writer.end_piece()?;
+        Ok((document, writer))
+    };
+    let mut writers = DOCUMENTS.into_iter().map(open).collect::<Result<Vec<_>, RepoError>>()?;
+    pool::each_record(tree, place, packages, |_, record| {
+        let Record::Rpm(fragments) = record else { return Ok(()) };
+        writers.iter_mut().try_for_each(|(document, writer)| writer.push(document.of(&fragments)))
+    })?;
+    let (mut listed, mut names) = (Vec::new(), Vec::new());
+    for (document, mut writer) in writers {
+        writer.push(&document.foot())?;
+        let written = writer.finish()?;
+        for (path, packed) in written.files {
+            let name = format!("{}-{}.xml.{}", packed.sha256, document.kind, form.ending());
+            fs::rename(&path, new.join(&name)).map_err(writing(&path))?;
+            let (path, open) = (format!("repodata/{name}"), written.plain.clone());
+            listed.push(Listed { kind: document.kind, path, packed, open });
+            names.push(name);
+        }
+    }
     let seconds = now.timestamp().unsigned_abs();
     let repomd = rpm_md::repomd(seconds, seconds, &listed);
     put(&new.join("repomd.xml"), repomd.as_bytes())?;
@@ -57,12 +58,6 @@ pub(super) fn write(
         put(&new.join("repomd.xml.key"), signer.certificate().as_bytes())?;
     }
     Ok((repomd, names))
-}
-
-fn zstd(content: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
-    encoder.write_all(content)?;
-    encoder.finish()
 }
 
 fn put(path: &Path, content: &[u8]) -> Result<(), RepoError> {

@@ -5,6 +5,8 @@
 //! .farm/states/SUM.json   the packages of a repository, by the SHA-256 sum of its Release or repomd.xml: the one that is
 //!                         published names its state, so that index and state change in one step
 //! .farm/packages/SUM      what the indexes say of a package
+//! .farm/pieces/PLACE/     parts of indexes that were compressed before
+//! .farm/snapshots/NAME.json  states to come back to
 //! .farm/seen.json         files that were given, and what they were, as long as nobody has written to them
 //! .farm/new/, .farm/aside/  what is being written, and what was replaced
 //! ```
@@ -63,6 +65,15 @@ impl State {
     fn place(&self) -> Place {
         Place { format: self.format, name: self.name.clone() }
     }
+}
+
+/// The states of a tree's repositories at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Snapshot {
+    /// When it was made, seconds since the epoch.
+    pub(super) date: i64,
+    /// By the repository's folder, the name of its state.
+    pub(super) states: BTreeMap<String, String>,
 }
 
 /// Files that were given, with the sums that they had.
@@ -133,6 +144,10 @@ impl Tree {
 
     fn aside(&self, place: &Place) -> PathBuf {
         self.root.join(".farm/aside").join(format!("{}-{}", place.format, place.name))
+    }
+
+    pub(super) fn pieces_folder(&self, place: &Place) -> PathBuf {
+        self.root.join(".farm/pieces").join(format!("{}-{}", place.format, place.name))
     }
 
     fn places_aside(&self) -> Vec<Place> {
@@ -256,7 +271,7 @@ impl Tree {
     }
 
     /// By rename: whoever reads it finds the old one or the new one.
-    fn save<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), RepoError> {
+    pub(super) fn save<T: Serialize>(&self, path: &Path, value: &T) -> Result<(), RepoError> {
         let content = serde_json::to_vec(value).map_err(|error| writing(path)(error.into()))?;
         self.write(path, &content)
     }
@@ -280,17 +295,23 @@ impl Tree {
         let mut kept: BTreeSet<String> = BTreeSet::new();
         let mut used: BTreeSet<PathBuf> = BTreeSet::new();
         let mut records: BTreeSet<String> = BTreeSet::new();
+        let mut states: Vec<(String, State)> = Vec::new();
         for place in self.places() {
             let Some(current) = self.current(&place)? else { continue };
             // What farm does not know it leaves.
             let Some(state) = self.state(&current) else { return Ok(()) };
-            for (name, state) in self.still_read(current, state, 2, now) {
-                for entry in &state.packages {
-                    used.extend(files(&self.root, &place, entry));
-                    records.insert(entry.sha256.clone());
-                }
-                kept.insert(name);
+            states.extend(self.still_read(current, state, 2, now));
+        }
+        for name in snapshots(&self.root)?.into_values().flat_map(|snapshot| snapshot.states.into_values()) {
+            let Some(state) = self.state(&name) else { continue };
+            states.push((name, state));
+        }
+        for (name, state) in states {
+            for entry in &state.packages {
+                used.extend(files(&self.root, &state.place(), entry));
+                records.insert(entry.sha256.clone());
             }
+            kept.insert(name);
         }
         for name in names(&self.root.join(".farm/states")) {
             let Some(sum) = name.strip_suffix(".json") else { continue };
@@ -318,6 +339,29 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+pub(super) fn snapshots_folder(root: &Path) -> PathBuf {
+    root.join(".farm/snapshots")
+}
+
+pub(super) fn snapshot_path(root: &Path, name: &str) -> PathBuf {
+    snapshots_folder(root).join(format!("{name}.json"))
+}
+
+/// All snapshots of a tree, by name.
+pub(super) fn snapshots(root: &Path) -> Result<BTreeMap<String, Snapshot>, RepoError> {
+    let mut found = BTreeMap::new();
+    for file in names(&snapshots_folder(root)) {
+        let Some(name) = file.strip_suffix(".json") else { continue };
+        // What it holds nobody knows then: nothing may be taken away.
+        let snapshot = load(&snapshot_path(root, name)).ok_or_else(|| RepoError::Foreign {
+            path: snapshot_path(root, name),
+            reason: "it is no snapshot: restore the file, or remove it".to_owned(),
+        })?;
+        found.insert(name.to_owned(), snapshot);
+    }
+    Ok(found)
 }
 
 /// Where a package lies on this host.

@@ -19,10 +19,14 @@ mod killed;
 
 /// A .deb with one file.
 fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathBuf {
+    deb_saying(folder, name, version, arch, "")
+}
+
+fn deb_saying(folder: &Path, name: &str, version: &str, arch: &str, more: &str) -> PathBuf {
     let mut bytes = Cursor::new(Vec::new());
     let control = format!(
         "Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: A <a@example.org>\nSection: utils\n\
-         Description: a test\n It is {name}.\n"
+         Description: a test\n It is {name}.\n{more}"
     );
     let control = BTreeMap::from([("control".to_owned(), (control, 0o644))]);
     write::write(&mut bytes, 1, &control, |tar| {
@@ -400,4 +404,45 @@ fn damage_of_every_kind_of_file_is_found() {
     let problems =
         check(&world.root(), Some(stranger.certificate().as_bytes()), &BTreeMap::new(), now()).unwrap().problems;
     assert!(problems[0].1.contains("none of the given keys has signed it"), "{problems:?}");
+}
+
+#[test]
+fn a_snapshot_keeps_what_it_has_and_is_come_back_to() {
+    let world = World::new();
+    let (root, signer) = (world.root(), Some(&world.signer));
+    assert_eq!(make(&root, "first", now()).unwrap(), 2);
+    assert!(make(&root, "first", now()).unwrap_err().to_string().contains("a snapshot has this name"));
+    let day = |days| now() + Duration::days(days);
+    world.add_with(&[world.deb("hello", "2.0"), world.rpm("hello", "2.0")], &Wishes::default(), day(1));
+    remove(&root, (None, None), &["hello=1.0".to_owned(), "hello=1.0-1".to_owned()], signer, day(2)).unwrap();
+    for later in 3..6 {
+        world.add_with(&[world.deb("world", &later.to_string())], &Wishes::default(), day(later));
+    }
+    let old = world.at("pool/bookworm/main/h/hello/hello_1.0_all.deb");
+    assert!(old.exists(), "the snapshot has it");
+
+    let unknown = rollback(&root, Some("frist"), signer, day(6)).unwrap_err().to_string();
+    assert!(unknown.contains("it has first"), "{unknown}");
+    let changes = rollback(&root, Some("first"), signer, day(6)).unwrap();
+    assert_eq!(
+        changes.iter().map(|one| (one.added, one.removed, one.packages)).collect::<Vec<_>>(),
+        [(1, 4, 1), (1, 1, 1)]
+    );
+    let checked = world.check_at(day(6), &BTreeMap::new());
+    assert_eq!((checked.packages, &checked.problems[..]), (2, &[][..]));
+
+    // Without a name: to what was there before.
+    let changes = rollback(&root, None, signer, day(7)).unwrap();
+    assert_eq!(changes.iter().map(|one| one.packages).collect::<Vec<_>>(), [4, 1]);
+    assert_eq!(world.check_at(day(7), &BTreeMap::new()).problems, []);
+
+    let kept = list(&root).unwrap();
+    assert_eq!((kept.len(), kept[0].name.as_str(), kept[0].repositories), (1, "first", 2));
+    forget(&root, "first").unwrap();
+    assert!(forget(&root, "first").is_err());
+    for later in 8..11 {
+        world.add_with(&[world.deb("world", &later.to_string())], &Wishes::default(), day(later));
+    }
+    assert!(!old.exists(), "nothing has it any more");
+    assert_eq!(world.check_at(day(11), &BTreeMap::new()).problems, []);
 }

@@ -104,6 +104,21 @@ fn apt_reads_verifies_and_downloads() {
     assert_eq!(apt.update(), Ok(()));
     assert_eq!(apt.download("world"), Ok(()));
 
+    // Indexes of several pieces.
+    let paragraph: String =
+        (0..200).map(|line| format!(" Line {line} of a long description, which says little.\n")).collect();
+    let many: Vec<PathBuf> =
+        (0..60).map(|n| deb_saying(world.temp.path(), &format!("many-{n}"), "1", "all", &paragraph)).collect();
+    world.add(&many);
+    let pieces = fs::read_dir(world.at(".farm/pieces/deb-bookworm")).unwrap().count();
+    for package in ["hello", "many-7", "world"] {
+        assert_eq!(apt.update().and_then(|()| apt.download(package)), Ok(()), "{package}");
+    }
+    world.add(&[deb(world.temp.path(), "many-7a", "1", "all")]);
+    assert_eq!(apt.update().and_then(|()| apt.download("many-7a")), Ok(()));
+    let kept = fs::read_dir(world.at(".farm/pieces/deb-bookworm")).unwrap().count();
+    assert!(pieces > 8 && kept.abs_diff(pieces) < 4, "{pieces}, {kept}");
+
     for (path, why) in [
         ("dists/bookworm/InRelease", ""),
         ("dists/bookworm/main/binary-amd64/by-hash", ""),
