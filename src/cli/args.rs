@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::publish::{RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
-pub(crate) use self::store::{ListArgs, LogsArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
+pub(crate) use self::store::{ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};
 use crate::image::BaseChoice;
@@ -91,6 +91,12 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Show the log of a target's last build, or of the one that is under way
     Logs(LogsArgs),
+    /// Put what several machines have built into one dist/
+    ///
+    /// Every package is read against the record beside it. Packages of a target that dist/ has are replaced; where two of the
+    /// folders have the same target they have to agree. With `farm plan --ci`, a CI builds each target in a job of its own,
+    /// and this makes of it what one run would have made.
+    Merge(MergeArgs),
     /// Make a folder for a release page out of dist/: packages, sums and notes
     ///
     /// Packages of users, debug packages and source packages, a SHA256SUMS, and RELEASE.md with a table of what was built for
@@ -272,6 +278,9 @@ pub(crate) struct PlanArgs {
     /// The order of building: what needs what, as text or for Graphviz
     #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true, conflicts_with_all = ["json", "explain"])]
     pub graph: Option<GraphChoice>,
+    /// What has to be built as the jobs of a CI, for `farm merge`: docs/ci.md has the whole of it
+    #[arg(long, value_name = "CI", value_enum, conflicts_with_all = ["json", "explain", "graph"])]
+    pub ci: Option<CiChoice>,
     /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
     #[arg(long)]
     pub snapshot: bool,
@@ -504,6 +513,16 @@ pub(crate) enum GraphChoice {
     Text,
     /// A graph for Graphviz
     Dot,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CiChoice {
+    /// A matrix of GitHub and Forgejo Actions, in one line
+    Github,
+    /// A child pipeline
+    Gitlab,
+    /// A list, for `readJSON`
+    Jenkins,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -17,6 +17,7 @@ use super::{images, output, signals};
 use crate::engine::Network;
 use crate::image::BaseChoice;
 use crate::matrix::Target;
+use crate::packaging::quote;
 use crate::project::{Limits, Run, RunChoices, RunEnd};
 use crate::recipe::RecipeFile;
 use crate::report::count;
@@ -140,7 +141,7 @@ fn cancelling(running: usize) -> String {
 /// The command line as it was typed, for the header; passwords in addresses are left out.
 fn as_typed() -> String {
     let mut words = vec!["farm".to_owned()];
-    words.extend(std::env::args_os().skip(1).map(|word| quoted(&redacted_text(&word.to_string_lossy()))));
+    words.extend(std::env::args_os().skip(1).map(|word| quote(&redacted_text(&word.to_string_lossy()))));
     words.join(" ")
 }
 
@@ -205,17 +206,7 @@ fn again(args: &BuildArgs, directory: Option<&Path>, places: &[Place], target: &
         }
     }
     words.extend(["-t".to_owned(), target.to_string()]);
-    words.iter().map(|word| quoted(&redacted_text(word))).collect::<Vec<_>>().join(" ")
-}
-
-/// A word as a shell needs it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
+    words.iter().map(|word| quote(&redacted_text(word))).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

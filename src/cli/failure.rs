@@ -18,7 +18,7 @@ use crate::repo::tree::RepoError;
 use crate::report::{Style, Tone};
 use crate::sign::SignError;
 use crate::source::SourceError;
-use crate::store::{ReleaseError, StoreError};
+use crate::store::{MergeError, ReleaseError, StoreError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -40,6 +40,8 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    #[error(transparent)]
+    Merge(#[from] MergeError),
     #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
@@ -74,10 +76,11 @@ impl Failure {
             Failure::Project(error) => of_project(error),
             Failure::Image(error) => of_image(error),
             Failure::Engine(error) => of_engine(error),
-            Failure::Release(ReleaseError::Nothing) => Exit::NothingMatched,
-            Failure::Release(ReleaseError::Exists(_)) => Exit::Usage,
+            Failure::Release(ReleaseError::Nothing) | Failure::Merge(MergeError::Nothing(_)) => Exit::NothingMatched,
+            Failure::Release(ReleaseError::Exists(_)) | Failure::Merge(MergeError::Itself(_)) => Exit::Usage,
             Failure::Store(_)
             | Failure::Release(_)
+            | Failure::Merge(_)
             | Failure::Fetch(_)
             | Failure::Write { .. }
             | Failure::System { .. } => Exit::JobFailed,
@@ -111,6 +114,7 @@ impl Failure {
                 Some("name another folder with -o, or move that away".to_owned())
             }
             Failure::Release(error) => release_help(error),
+            Failure::Merge(error) => merge_help(error),
             Failure::Repo(RepoError::Locked(_)) => Some("wait for the other one, and try again".to_owned()),
             _ => None,
         }
@@ -159,6 +163,18 @@ fn release_help(error: &ReleaseError) -> Option<String> {
         }
         ReleaseError::Exists(_) => "name a new folder, or remove that one",
         ReleaseError::Damaged { .. } | ReleaseError::Store(_) | ReleaseError::Sign(_) => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn merge_help(error: &MergeError) -> Option<String> {
+    let help = match error {
+        MergeError::Nothing(_) => "name the folders that `farm build -o` wrote to, as dist/",
+        MergeError::Itself(_) => "name the folder that takes all of it with -o, and the others without",
+        MergeError::Disagree { .. } => "they are of two runs: merge those of one run, or remove one of the two folders",
+        MergeError::Misplaced { .. } => "copy whole folders, with their names",
+        MergeError::Damaged(_) => "copy it again from where it was built: it has changed on the way",
+        MergeError::Store(_) => return None,
     };
     Some(help.to_owned())
 }

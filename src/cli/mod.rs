@@ -3,6 +3,7 @@
 
 mod args;
 mod build;
+mod ci;
 mod config;
 mod context;
 mod diagnostics;
@@ -19,6 +20,7 @@ mod init;
 mod list;
 mod logs;
 mod memory;
+mod merge;
 mod output;
 mod plan;
 mod release;
@@ -124,6 +126,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Gc(args) => gc::run(args, color).await,
         Command::List(args) => list::run(args.clone(), color).await,
         Command::Logs(args) => logs::run(args.clone()).await,
+        Command::Merge(args) => merge::run(args.clone()).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
         Command::Sign(args) => sign::run(args).await,

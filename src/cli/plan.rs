@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::args::{ColorChoice, GraphChoice, PlanArgs};
+use super::ci;
 use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
@@ -63,11 +64,12 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let store = if args.output.is_dir() { Some(Store::open(&args.output)?) } else { None };
     let decided = planned.decide(store.as_ref());
     let origin = |job: &Job, input: &str| project.set_by(&job.target, input.strip_prefix("recipe.")?);
-    let text = match args.graph {
+    let text = match (args.graph, args.ci) {
         _ if args.json => json(&planned.plan, &decided),
-        Some(GraphChoice::Text) => graph::text(&decided, &style),
-        Some(GraphChoice::Dot) => graph::dot(&decided),
-        None => table(&planned.plan, &decided, args.explain, &style, &origin),
+        (_, Some(choice)) => ci::text(&decided, choice),
+        (Some(GraphChoice::Text), _) => graph::text(&decided, &style),
+        (Some(GraphChoice::Dot), _) => graph::dot(&decided),
+        (None, None) => table(&planned.plan, &decided, args.explain, &style, &origin),
     };
     output::out(&text);
     Ok(Exit::Success)

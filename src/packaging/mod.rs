@@ -67,6 +67,7 @@ pub(crate) use modules::MODULES_ROOT;
 pub(crate) use offers::{Offer, Wish, names_in, offers};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub use target_recipe::TargetRecipe;
+pub(crate) use text::quote;
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.

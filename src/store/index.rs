@@ -135,6 +135,12 @@ impl TargetParts {
         let (distro, arch) = place.rsplit_once('-')?;
         Some(TargetParts { recipe: recipe.to_owned(), variant, distro: distro.to_owned(), arch: arch.to_owned() })
     }
+
+    /// The target's id.
+    pub(super) fn id(&self) -> String {
+        let variant = self.variant.as_ref().map(|variant| format!("+{variant}")).unwrap_or_default();
+        format!("{}{variant}@{}/{}", self.recipe, self.distro, self.arch)
+    }
 }
 
 fn packages(record: Record) -> Packages {

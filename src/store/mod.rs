@@ -14,6 +14,7 @@
 //! cleaned up by hand after `kill -9`.
 
 mod index;
+mod merge;
 mod release;
 mod staging;
 mod stamps;
@@ -34,6 +35,7 @@ use crate::swap;
 use crate::types::CacheUse;
 
 pub(crate) use index::{Index, IndexedTarget, Packages};
+pub(crate) use merge::MergeError;
 pub(crate) use release::{Naming, Release, ReleaseError};
 pub(crate) use staging::{Staging, under_way};
 

@@ -1,3 +1,4 @@
+mod merge;
 mod release;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,8 @@ mod amounts;
 mod build_caches;
 mod caches;
 mod capabilities;
+#[cfg(target_os = "linux")]
+mod ci;
 mod described;
 mod docker;
 #[cfg(target_os = "linux")]

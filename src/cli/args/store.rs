@@ -57,6 +57,16 @@ fn step(text: &str) -> Result<StepKind, String> {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct MergeArgs {
+    /// Folders that farm built into
+    #[arg(value_name = "DIR", required = true)]
+    pub stores: Vec<PathBuf>,
+    /// Folder that takes all of it, made if it is not there
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ReleaseArgs {
     /// The folder to make; there must be nothing in it
     #[arg(value_name = "FOLDER")]
