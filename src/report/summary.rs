@@ -450,7 +450,6 @@ mod tests {
             cc -O2 -c -o src/main.o src/main.c
             src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
             compilation terminated.
-            make: *** [Makefile:980: src/jv_unicode.o] Error 1
 
           the build step ended with exit code 2; by its output it lacks the header
           oniguruma.h
@@ -539,6 +538,12 @@ mod tests {
         1 cancelled · 1 dockerfile-failed · 1 source-unavailable · 1 infrastructure
         3m 12s, 2 slots 97 % busy
         dist/: 5 packages, 245 kB, SHA256SUMS
+          failed: jq2@debian-12/amd64, jq3@debian-12/amd64, jq4@debian-12/amd64,
+                jq5@debian-12/amd64, jq6@debian-12/amd64, jq7@debian-12/amd64,
+                jq8@debian-12/amd64, jq9@debian-12/amd64, jq12@debian-12/amd64,
+                jq13@debian-12/amd64, jq14@debian-12/amd64
+          log:  dist/jq2/debian-12-amd64/build.log
+          try:  farm build --failed
         "#);
     }
 
