@@ -12,7 +12,7 @@ use crate::artifact::{Artifact, Finding};
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::packaging::StepKind;
-use crate::types::CacheUse;
+use crate::types::{CacheUse, printable};
 
 /// One thing that happened in a run. In JSON its kind is the value of `event`.
 #[derive(Debug, Clone, Serialize)]
@@ -120,6 +120,32 @@ pub struct JobReport {
     pub caches: Vec<CacheUse>,
     /// The most memory that its containers used at a time, in bytes, where the engine tells.
     pub memory_peak_bytes: Option<u64>,
+    /// The command of the recipe's script that the failing step ended with, by what that script left: for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed_command: Option<FailedCommand>,
+}
+
+/// A command of one of the recipe's scripts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedCommand {
+    /// The script: `build`, `check`, `install` or `test`.
+    pub script: &'static str,
+    /// The line of the script at which the command begins, from 1 on.
+    pub line: usize,
+    /// That line as the recipe has it, without the values of its variables.
+    pub text: String,
+    /// What the command ended with; none where the shell could not read this line, and ran nothing of the script.
+    pub exit_code: Option<i32>,
+    /// Where that line stands.
+    pub place: Option<RecipePlace>,
+}
+
+impl FailedCommand {
+    /// The command as it stands in running text, with its place: `make check` (farm.toml:31). Printable.
+    pub(crate) fn shown(&self) -> String {
+        let place = self.place.as_ref().map(|at| format!(" ({}:{})", at.path.display(), at.line)).unwrap_or_default();
+        printable(&format!("`{}`{place}", self.text))
+    }
 }
 
 /// The last lines of a failing step.

@@ -3,11 +3,16 @@
 //! here decides how a job ended. Which package has the missing thing is said elsewhere.
 //!
 //! Inside: `patterns` is the table of what tools print; `context` follows the few tools that say it over several lines
-//! (CMake, configure scripts, Meson); `names` knows which requirement a missing thing is asked for by.
+//! (CMake, configure scripts, Meson); `names` knows which requirement a missing thing is asked for by. `mistakes` are those
+//! of a recipe where nothing is missing, `install` says why a package manager gave up, and `noise` knows the lines that
+//! tell nothing.
 
 mod context;
+mod install;
 mod missing;
+mod mistakes;
 mod names;
+mod noise;
 mod patterns;
 
 use std::borrow::Cow;
@@ -17,7 +22,10 @@ use crate::types::printable;
 use context::Context;
 use missing::{Named, Strength};
 
+pub(crate) use install::{said_last, why};
 pub(crate) use missing::{Missing, MissingKind};
+pub(crate) use mistakes::{becomes_root, file_not_found, mistake};
+pub(crate) use noise::repeats;
 
 /// Things of one strength that are remembered; of more, the latest.
 const KEPT: usize = 8;

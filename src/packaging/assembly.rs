@@ -14,7 +14,7 @@ use super::text::{body, paragraphs, quote};
 use super::{
     AssembledPackage, Assembly, BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, STAGED_LICENCES, STAGED_ROOT,
     SourceLayout, Step, StepKind, User, contract, copyright, deb, rpm, script_variables, scriptlets, source_folder,
-    staged, style, unpack,
+    staged, style, traced, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -61,12 +61,13 @@ fn script(recipe: &Recipe, folder: &str) -> String {
     let build = &recipe.build;
     for (phase, text) in [("build", &build.build), ("check", &build.check)] {
         if let Some(text) = text {
-            script.push_str(&format!("phase {phase}\n(\nset -eu\n{})\n", body(text)));
+            script.push_str(&format!("phase {phase}\n(\nset -eu\n{}{})\n", traced::instead(phase), body(text)));
         }
     }
     script.push_str(&format!(
         "phase package\nrm -rf {STAGED}\nmkdir -p {STAGED}/{STAGED_ROOT} {STAGED}/{STAGED_LICENCES}\n\
-         (\nset -eu\nexport DESTDIR={STAGED}/{STAGED_ROOT} MAKEFLAGS=\n{})\n",
+         (\nset -eu\nexport DESTDIR={STAGED}/{STAGED_ROOT} MAKEFLAGS=\n{}{})\n",
+        build.install.as_ref().map(|_| traced::instead("install")).unwrap_or_default(),
         body(build.install.as_deref().unwrap_or_default())
     ));
     script.push_str(&staged::staged_script(STAGED, &recipe.build.strip.left_alone()));

@@ -18,7 +18,7 @@ use super::system::{
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
-    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, unpack,
+    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, traced, unpack,
 };
 
 /// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
@@ -141,11 +141,11 @@ fn files(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], source_date_e
         executable("debian/rules", rules(recipe, distro, members, licence.complete)),
         file("debian/source/format", "3.0 (quilt)\n"),
         file(&format!("{SCRIPTS}/env"), environment(recipe, distro)),
-        executable(&format!("{SCRIPTS}/build"), recipe_script("build", recipe.build.build.as_deref())),
-        executable(&format!("{SCRIPTS}/install"), recipe_script("package", recipe.build.install.as_deref())),
+        executable(&format!("{SCRIPTS}/build"), recipe_script("build", "build", recipe.build.build.as_deref())),
+        executable(&format!("{SCRIPTS}/install"), recipe_script("install", "package", recipe.build.install.as_deref())),
     ];
     if let Some(check) = &recipe.build.check {
-        files.push(executable(&format!("{SCRIPTS}/check"), recipe_script("check", Some(check))));
+        files.push(executable(&format!("{SCRIPTS}/check"), recipe_script("check", "check", Some(check))));
     }
     if !licence.complete {
         files.push(executable(&format!("{SCRIPTS}/licence"), include_str!("scripts/deb-licence.sh")));
@@ -485,12 +485,13 @@ fn environment(recipe: &Recipe, distro: &Distro) -> String {
     text
 }
 
-fn recipe_script(phase: &str, script: Option<&str>) -> String {
+fn recipe_script(name: &str, phase: &str, script: Option<&str>) -> String {
     // Parallel `make install` is what many makefiles were never tried with; debhelper does not do it either.
     let serial = if phase == "package" { "export MAKEFLAGS=\n" } else { "" };
     format!(
         "#!/bin/sh\nset -eu\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n\
-         . \"${{0%/*}}/env\"\n{serial}\n{}",
+         . \"${{0%/*}}/env\"\n{serial}{}\n{}",
+        script.map(|_| traced::instead(name)).unwrap_or_default(),
         body(script.unwrap_or_default())
     )
 }

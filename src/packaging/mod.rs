@@ -31,6 +31,7 @@ mod style;
 mod system;
 mod target_recipe;
 mod text;
+pub(crate) mod traced;
 mod unpack;
 mod words;
 
@@ -68,6 +69,7 @@ pub(crate) use offers::{Offer, Wish, names_in, offers};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub use target_recipe::TargetRecipe;
 pub(crate) use text::quote;
+pub(crate) use traced::{TRACED_FOLDER, TracedScript};
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.

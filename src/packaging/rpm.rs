@@ -15,7 +15,7 @@ use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
     SourceLayout, Step, StepKind, TEST_PACKAGES, User, build_top, caches, changelog_entries, contract, foreign, own,
-    relation, script_variables, scriptlets, source_top, staged, style, unpack,
+    relation, script_variables, scriptlets, source_top, staged, style, traced, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -415,7 +415,8 @@ fn environment(recipe: &Recipe, distro: &Distro) -> String {
 /// One script in a subshell: its `exit`, `cd` and `set -u` do not touch what rpm adds around it.
 fn script_section(spec: &mut String, section: &str, phase: &str, environment: &str, script: Option<&str>) {
     spec.push_str(&format!(
-        "\n%{section}\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n{environment}(\nset -eu\n{})\n",
+        "\n%{section}\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n{environment}(\nset -eu\n{}{})\n",
+        script.map(|_| traced::instead(section)).unwrap_or_default(),
         spec::script(&body(script.unwrap_or_default()))
     ));
 }

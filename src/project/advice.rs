@@ -44,4 +44,10 @@ impl runner::Adviser for Adviser {
         let (path, line) = recipe.line_of(&matrix::selection(target, self.project.catalogue()), key)?;
         Some(RecipePlace { path, line })
     }
+
+    fn script_place(&self, target: &Target, key: &str, line: usize) -> Option<RecipePlace> {
+        let recipe = self.project.recipe(&target.recipe)?;
+        let (path, line) = recipe.line_of_script(&matrix::selection(target, self.project.catalogue()), key, line)?;
+        Some(RecipePlace { path, line })
+    }
 }

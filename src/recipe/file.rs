@@ -16,6 +16,7 @@ use super::matrices;
 use super::overrides::{self, Override, Term};
 use super::parameters;
 use super::reader::{Problems, Section};
+use super::scripts;
 use super::sections;
 use super::template::{self, Variables};
 use super::text::{self, RecipeText};
@@ -291,6 +292,17 @@ impl RecipeFile {
         })?;
         let place = self.text.place(&entry.key_span);
         Some((place.path.to_owned(), place.line()))
+    }
+
+    /// The file and the line (1-based) in which a target's script `key`, such as `build.install`, has its line `line`.
+    pub(crate) fn line_of_script(&self, selection: &Selection, key: &str, line: usize) -> Option<(PathBuf, usize)> {
+        let span = self.place_of_key(selection, key)?;
+        let place = self.text.place(&span);
+        let written = place.text.get(place.span.clone())?;
+        match scripts::named_file(written) {
+            Some(file) => Some((place.path.parent().unwrap_or(Path::new("")).join(file), line)),
+            None => Some((place.path.to_owned(), place.line() + scripts::line_within(written, line))),
+        }
     }
 
     /// Where the array that gives a target its value of `key`, such as `build.requires`, holds a string, or what edits it.

@@ -59,6 +59,43 @@ pub(crate) fn is_script(path: &[Arc<str>]) -> bool {
     PLACES.iter().any(|place| place.len() == path.len() && keys::begins_with(path, place))
 }
 
+/// The file that a script's value names, as it is written: `{ file = "postinst" }`.
+pub(super) fn named_file(written: &str) -> Option<&str> {
+    let (_, after) = written.strip_prefix('{')?.split_once('=')?;
+    let after = after.trim_start();
+    let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+    after[1..].split(quote).next()
+}
+
+/// How many lines below the beginning of a string's own text (TOML 1.0, "String") the script in it has its line `line`,
+/// from 1 on. A line break right behind the opening quotes is none of the script's, and in a basic string a backslash at
+/// the end of a line takes the break away, with the empty lines that follow.
+pub(super) fn line_within(written: &str, line: usize) -> usize {
+    let basic = written.starts_with("\"\"\"");
+    if !basic && !written.starts_with("'''") {
+        return 0;
+    }
+    let mut lines = written[3..].lines().enumerate();
+    // The number of the script's line that goes on here.
+    let mut number = 1;
+    let mut joins = false;
+    if written[3..].starts_with(['\n', '\r']) {
+        lines.next();
+    }
+    for (below, text) in lines {
+        if number == line && !(joins && text.trim().is_empty()) {
+            return below;
+        }
+        let text = text.trim_end();
+        joins = match text.is_empty() {
+            true => joins,
+            false => basic && (text.len() - text.trim_end_matches('\\').len()) % 2 == 1,
+        };
+        number += usize::from(!joins);
+    }
+    0
+}
+
 fn script(key: &str, node: &Node, named: &Table, root: &Path, problems: &Problems<'_>) -> Option<String> {
     let title = format!("the script `{key}`");
     let section = Section::open(&keys::SCRIPT_FILE, title, node.span.clone(), named, problems);
@@ -103,7 +140,7 @@ fn interpreter(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{DEB, RPM, resolved};
+    use super::super::tests::{DEB, RPM, resolved, selection};
     use super::super::{Recipe, RecipeError, RecipeFile};
 
     const HEAD: &str = "[package]\nname = \"pond\"\nversion = \"1\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
@@ -143,6 +180,30 @@ mod tests {
         };
         assert_eq!(of(&deb), ("#!/bin/sh -e\necho {{ not a template }}\n".to_owned(), "echo deb".to_owned()));
         assert_eq!(of(&rpm), ("echo rpm\n".to_owned(), "echo rpm\n".to_owned()));
+    }
+
+    #[test]
+    fn a_line_of_a_script_is_found_in_the_recipe() {
+        let rest = "[build]\ninstall = \"\"\"\nline 1\nline 2 \\\\\n  goes on\nline 4\n\"\"\"\n\
+                    build = '''line 1\nline 2\n'''\ncheck = { file = \"folder/check\" }\n\
+                    [override.rpm.build]\ninstall = \"\"\"\\\n  line 1 \\\n\n  still 1\nline 2\"\"\"\nbuild = \"one\"\n";
+        let file = parse(&[("folder/check", b"one\ntwo\n")], rest).unwrap();
+        let lines = |target: &str, key: &str, count: usize| -> Vec<usize> {
+            (1..=count).map(|line| file.line_of_script(&selection(target), key, line).unwrap().1).collect()
+        };
+        let text: Vec<&str> = file.text.lines().collect();
+        for (line, at) in lines(DEB, "build.install", 4).into_iter().enumerate() {
+            let written = text[at - 1].trim();
+            assert!(written.starts_with(&format!("line {}", line + 1)) || written == "goes on", "{line}: {written}");
+        }
+        let at = |target, key: &str, line| text[lines(target, key, line)[line - 1] - 1].to_owned();
+        assert_eq!(at(DEB, "build.build", 1), "build = '''line 1");
+        assert_eq!(at(DEB, "build.build", 2), "line 2");
+        assert_eq!(at(RPM, "build.install", 1), "install = \"\"\"\\");
+        assert_eq!(at(RPM, "build.install", 2), "line 2\"\"\"");
+        assert_eq!(at(RPM, "build.build", 1), "build = \"one\"");
+        let (path, line) = file.line_of_script(&selection(DEB), "build.check", 2).unwrap();
+        assert!(path.ends_with("recipe/folder/check") && line == 2, "{}", path.display());
     }
 
     #[test]

@@ -46,7 +46,7 @@ fn of_job(report: &JobReport) -> String {
             Outcome::SourceUnavailable { place: Some(place), .. } => Some(place),
             _ => report.hints.iter().find_map(|hint| hint.place.as_ref()),
         };
-        let title = format!("{target} {}", outcome::headline(&report.outcome));
+        let title = format!("{target} {}", outcome::headline(report));
         text.push_str(&command("error", &title, place, &outcome::page(report).join("\n")));
     }
     for finding in &report.warnings {

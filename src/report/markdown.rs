@@ -32,7 +32,7 @@ fn text(run: &EndedRun) -> String {
         text.push_str(&format!(
             "| {} | {} | {} | {} |\n",
             escape(&job.target.to_string()),
-            escape(&outcome::headline(&job.outcome)),
+            escape(&outcome::headline(job)),
             outcome::time(job),
             escape(&result)
         ));
@@ -61,7 +61,7 @@ fn details(job: &JobReport) -> String {
     if page.is_empty() {
         return String::new();
     }
-    let title = format!("{} {}", escape(&job.target.to_string()), escape(&outcome::headline(&job.outcome)));
+    let title = format!("{} {}", escape(&job.target.to_string()), escape(&outcome::headline(job)));
     // No line of the text ends the block before its time.
     let longest = page.iter().map(|line| line.chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::style::{Style, Tone, count};
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
-use crate::event::{Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
+use crate::event::{FailedCommand, Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
+use crate::hint::repeats;
 use crate::packaging::{BUILD_ROOT, StepKind};
 use crate::types::{human_bytes, human_duration, printable};
 
@@ -55,15 +56,20 @@ pub(crate) fn detail(report: &JobReport) -> String {
             format!("up to date: {}, nothing changed", count(made, "package", "packages"))
         }
         _ => match gist(report) {
-            Some(gist) => format!("{}: {gist}", headline(&report.outcome)),
-            None => headline(&report.outcome),
+            Some(gist) => format!("{}: {gist}", headline(report)),
+            None => headline(report),
         },
     }
 }
 
-/// `failed in build`, `timed out in check`: reads after the target.
-pub(crate) fn headline(outcome: &Outcome) -> String {
-    match outcome {
+/// `failed in build`, `timed out in check`: reads after the target. What a script of the recipe did is told by its name.
+pub(crate) fn headline(report: &JobReport) -> String {
+    match &report.outcome {
+        Outcome::Failed { step: StepKind::Package, .. }
+            if report.failed_command.as_ref().is_some_and(|command| command.script == "install") =>
+        {
+            "failed in install".to_owned()
+        }
         Outcome::Succeeded => "succeeded".to_owned(),
         Outcome::UpToDate => "is up to date".to_owned(),
         Outcome::Failed { step, .. } => format!("failed in {step}"),
@@ -94,8 +100,16 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
                 return Some(format!("{}{}", safe(told), and_more(report.told.len())));
             }
             let hinted = report.hints.first().map(|hint| hint.missing.text.as_str());
-            let telling = hinted.or_else(|| report.tail.as_ref().and_then(telling_line));
-            let line = telling.map(|line| below_source_tree(line.trim()).to_owned());
+            let speaking = || report.tail.as_ref().and_then(|tail| Some(tail.lines[speaking_index(tail)?].as_str()));
+            if let Some(line) = hinted.or_else(speaking) {
+                return Some(below_source_tree(line.trim()).to_owned());
+            }
+            if let Some(FailedCommand { exit_code: Some(code), .. }) = &report.failed_command {
+                let command = report.failed_command.as_ref().map(FailedCommand::shown).unwrap_or_default();
+                return Some(format!("{command} ended with exit code {code}"));
+            }
+            let last = report.tail.as_ref().and_then(telling_line);
+            let line = last.map(|line| below_source_tree(line.trim()).to_owned());
             Some(line.unwrap_or_else(|| format!("exit code {exit_code}")))
         }
         Outcome::DepWait { requirements } => Some(safe(&requirements.join(", "))),
@@ -145,6 +159,9 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::Failed { step: StepKind::Prepare, exit_code } => {
             vec![format!("making the build environment ended with exit code {exit_code}")]
         }
+        Outcome::Failed { .. } if report.failed_command.is_some() => {
+            report.failed_command.iter().map(in_script).collect()
+        }
         Outcome::Failed { step, exit_code } => vec![format!("the {step} step ended with exit code {exit_code}")],
         Outcome::DepWait { requirements } => {
             let mut lines = vec!["the distribution has no package for these build requirements:".to_owned()];
@@ -184,6 +201,17 @@ fn evidence(report: &JobReport) -> Vec<String> {
             lines
         }
         Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => Vec::new(),
+    }
+}
+
+/// `make check` of the `check` script ended with exit code 2: farm.toml:31
+fn in_script(command: &FailedCommand) -> String {
+    let place = command.place.as_ref().map_or_else(|| format!("line {}", command.line), place);
+    match command.exit_code {
+        Some(code) => {
+            format!("`{}` of the `{}` script ended with exit code {code}: {place}", safe(&command.text), command.script)
+        }
+        None => format!("the shell cannot read the `{}` script, so nothing was run: {place}", command.script),
     }
 }
 
@@ -319,24 +347,23 @@ fn telling_line(tail: &Tail) -> Option<&str> {
 
 /// Where in the tail that line stands.
 pub(crate) fn telling_index(tail: &Tail) -> Option<usize> {
-    let repeats = |line: &str| {
-        ["make", "gmake", "ninja:", "dpkg-buildpackage:", "dh_", "dh:", "RPM build errors", "    Bad exit status"]
-            .iter()
-            .any(|driver| line.starts_with(driver))
-    };
+    let written = || tail.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let last = || written().rfind(|(_, line)| !repeats(line)).map(|(index, _)| index);
+    speaking_index(tail).or_else(last).or_else(|| written().next_back().map(|(index, _)| index))
+}
+
+/// Where in the tail a line speaks of an error, or of something that is missing or failed.
+fn speaking_index(tail: &Tail) -> Option<usize> {
     let speaks = |line: &str, words: &[&str]| {
         let line = line.to_ascii_lowercase();
         words.iter().any(|word| line.contains(word))
     };
-    let written = || tail.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let lines = || written().filter(|(_, line)| !repeats(line));
+    let lines = || tail.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty() && !repeats(line));
     lines()
         .find(|(_, line)| speaks(line, &["error:", "error[", "fatal:", "undefined reference", "traceback"]))
         .or_else(|| {
             lines().rfind(|(_, line)| speaks(line, &["not found", "not set", "fail", "error", "denied", "cannot "]))
         })
-        .or_else(|| lines().next_back())
-        .or_else(|| written().next_back())
         .map(|(index, _)| index)
 }
 
@@ -452,6 +479,28 @@ mod tests {
         add a line to packaging/Dockerfile that installs the header oniguruma.h
         "#
         );
+    }
+
+    #[test]
+    fn a_silent_command_is_named_with_its_line() {
+        let mut report = samples::report("jq@debian-12", Outcome::Failed { step: StepKind::Package, exit_code: 2 });
+        report.hints.clear();
+        report.tail =
+            Some(Tail { first_line: 1, lines: vec!["one".to_owned(), "make[1]: *** [x] Error 1".to_owned()] });
+        let place = RecipePlace { path: "farm.toml".into(), line: 31 };
+        let text = "test -e \"$DESTDIR/usr\"".to_owned();
+        let command = FailedCommand { script: "install", line: 3, text, exit_code: Some(1), place: Some(place) };
+        report.failed_command = Some(command);
+        let page = |report: &JobReport| format!("{}\n{}", detail(report), cause(report).join("\n"));
+        insta::assert_snapshot!(page(&report), @r#"
+        failed in install: `test -e "$DESTDIR/usr"` (farm.toml:31) ended with exit code 1
+        `test -e "$DESTDIR/usr"` of the `install` script ended with exit code 1: farm.toml:31
+        "#);
+        // What a tool says of it tells more.
+        report.tail = Some(Tail { first_line: 1, lines: vec!["a.c:1:2: error: x".to_owned()] });
+        assert_eq!(detail(&report), "failed in install: a.c:1:2: error: x");
+        report.failed_command.as_mut().unwrap().exit_code = None;
+        assert_eq!(cause(&report)[0], "the shell cannot read the `install` script, so nothing was run: farm.toml:31");
     }
 
     #[test]

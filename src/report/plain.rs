@@ -58,14 +58,14 @@ fn lines(event: &Event, style: &Style) -> String {
             let text = match &report.outcome {
                 Outcome::Succeeded => format!("succeeded in {}: {}", outcome::time(report), outcome::detail(report)),
                 Outcome::UpToDate => outcome::detail(report),
-                bad => {
+                _ => {
                     let after = if report.elapsed.is_zero() {
                         String::new()
                     } else {
                         format!(" after {}", outcome::time(report))
                     };
                     let gist = outcome::gist(report).map(|gist| format!(": {gist}")).unwrap_or_default();
-                    format!("{}{after}{gist}", outcome::headline(bad))
+                    format!("{}{after}{gist}", outcome::headline(report))
                 }
             };
             format!("{}: {mark} {text}\n", report.target)

@@ -114,6 +114,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         told: Vec::new(),
         caches: Vec::new(),
         memory_peak_bytes: None,
+        failed_command: None,
         outcome,
     }
 }

@@ -11,7 +11,7 @@ use super::sink::Sink;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::{ArtifactKind, Finding};
 use crate::event::{Event, JobReport, Outcome, RunReport, Tail};
-use crate::hint::Missing;
+use crate::hint::{Missing, repeats};
 use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
 
@@ -107,7 +107,33 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push('\n');
     }
     text.push_str(&totals(reports, run, style));
+    text.push_str(&what_next(reports, run, style));
     text
+}
+
+/// Of a run with several jobs, below everything else: which failed, the first log, and the command to go on with. Pages of
+/// failures are far above by then.
+fn what_next(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
+    let failed: Vec<&JobReport> = reports.iter().filter(|report| needs_page(report)).collect();
+    let ([first, others @ ..], true) = (failed.as_slice(), reports.len() > 1) else { return String::new() };
+    let names: Vec<String> = failed.iter().map(|report| report.target.to_string()).collect();
+    let mut text = hanging("failed:", &names.join(", "), style);
+    if let Some(log) = failed.iter().find_map(|report| report.log.as_ref()) {
+        let log = printable(&log.display().to_string());
+        text.push_str(&format!("  {} {log}\n", style.paint(Tone::Quiet, "log: ")));
+    }
+    let again = (run.options.again)(&first.target);
+    let again = match others {
+        [] => again,
+        _ => again.replacen(&format!("-t {}", first.target), "--failed", 1),
+    };
+    text.push_str(&format!("  {} {again}\n", style.paint(Tone::Quiet, "try: ")));
+    text
+}
+
+/// Whether a job failed, and not because it never ran.
+fn needs_page(report: &JobReport) -> bool {
+    !report.outcome.is_good() && !matches!(report.outcome, Outcome::Cancelled | Outcome::Skipped { .. })
 }
 
 /// What a run of one target made, file by file.
@@ -127,14 +153,18 @@ fn files(report: &JobReport, style: &Style) -> String {
     text
 }
 
-/// The reports that need a page, those that failed alike together: one recipe often fails in one way on many targets.
+/// The reports that need a page, those that failed alike together: one recipe often fails in one way on many targets, and a
+/// network in one way for many recipes.
 fn failures(reports: &[JobReport]) -> Vec<Vec<&JobReport>> {
     let mut groups: Vec<(_, Vec<&JobReport>)> = Vec::new();
     for report in reports {
-        if report.outcome.is_good() || matches!(report.outcome, Outcome::Cancelled | Outcome::Skipped { .. }) {
+        if !needs_page(report) {
             continue;
         }
-        let how = (&report.target.recipe, outcome::headline(&report.outcome), outcome::gist(report));
+        // A mirror that is not there is the same failure for all recipes.
+        let of_recipe = !matches!(report.outcome, Outcome::Infrastructure { .. } | Outcome::SourceUnavailable { .. });
+        let recipe = Some(&report.target.recipe).filter(|_| of_recipe);
+        let how = (recipe, outcome::headline(report), outcome::gist(report));
         match groups.iter_mut().find(|(known, _)| *known == how) {
             Some((_, alike)) => alike.push(report),
             None => groups.push((how, vec![report])),
@@ -224,7 +254,7 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
         "\n{} {} {}",
         outcome::mark(&report.outcome, style),
         style.paint(Tone::Strong, &report.target.to_string()),
-        outcome::headline(&report.outcome)
+        outcome::headline(report)
     );
     if !report.elapsed.is_zero() {
         text.push_str(&format!(", {} after it started", human_duration(report.elapsed)));
@@ -272,7 +302,10 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
 /// The last lines of a step, or the line that tells most and what follows it, when that stands further up: where
 /// something is missing, the line that says so. With the number in the log of the first.
 fn excerpt(tail: &Tail, missing: Option<&Missing>) -> (u64, Vec<String>) {
-    let lines: Vec<String> = tail.lines.iter().map(|line| printable(line)).collect();
+    let mut lines: Vec<String> = tail.lines.iter().map(|line| printable(line)).collect();
+    // What only says again that something failed hides what did.
+    let told = lines.iter().rposition(|line| !line.trim().is_empty() && !repeats(line));
+    lines.truncate(told.map_or(lines.len(), |last| last + 1));
     if let Some(missing) = missing.filter(|missing| missing.line < tail.first_line) {
         let rest = lines.len().saturating_sub(TAIL_LINES - 2);
         let shown = [printable(&missing.text), "[...]".to_owned()].into_iter().chain(lines[rest..].iter().cloned());
@@ -417,7 +450,6 @@ mod tests {
             cc -O2 -c -o src/main.o src/main.c
             src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
             compilation terminated.
-            make: *** [Makefile:980: src/jv_unicode.o] Error 1
 
           the build step ended with exit code 2; by its output it lacks the header
           oniguruma.h
@@ -506,6 +538,12 @@ mod tests {
         1 cancelled · 1 dockerfile-failed · 1 source-unavailable · 1 infrastructure
         3m 12s, 2 slots 97 % busy
         dist/: 5 packages, 245 kB, SHA256SUMS
+          failed: jq2@debian-12/amd64, jq3@debian-12/amd64, jq4@debian-12/amd64,
+                jq5@debian-12/amd64, jq6@debian-12/amd64, jq7@debian-12/amd64,
+                jq8@debian-12/amd64, jq9@debian-12/amd64, jq12@debian-12/amd64,
+                jq13@debian-12/amd64, jq14@debian-12/amd64
+          log:  dist/jq2/debian-12-amd64/build.log
+          try:  farm build --failed
         "#);
     }
 

@@ -25,4 +25,7 @@ pub(crate) trait Adviser: fmt::Debug + Send + Sync {
 
     /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;
+
+    /// Where the script that is the value of `key` (`build.install`) has its line `line`, from 1 on.
+    fn script_place(&self, target: &Target, key: &str, line: usize) -> Option<RecipePlace>;
 }

@@ -12,11 +12,13 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment};
+use super::{assemble, caches, environment, traced};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
-use crate::packaging::{self, BUILD_ROOT, BUILD_UID, PHASE_TOKEN, Packaging, SourceLayout, Step, StepKind, User};
+use crate::packaging::{
+    self, BUILD_ROOT, BUILD_UID, PHASE_TOKEN, Packaging, SourceLayout, Step, StepKind, TracedScript, User,
+};
 use crate::recipe::PackagingTools;
 use crate::source::{self, Upload};
 
@@ -125,7 +127,7 @@ async fn upload(
             (Upload::Originals { folder: folder.clone(), tree: tree.clone() }, folder.clone())
         }
     };
-    let files: Vec<(String, Content)> =
+    let mut files: Vec<(String, Content)> =
         packaging.files.iter().map(|file| (format!("{BUILD_ROOT}/{}", file.path), Content::of(file))).collect();
     put(work, container, &root, source::upload(&ready.sources, what, BUILD_UID)).await?;
     if let Some(modules) = &ready.modules {
@@ -136,6 +138,7 @@ async fn upload(
         let patches = source::upload(&ready.sources, Upload::Patches { folder: patches }, BUILD_UID);
         put(work, container, &root, patches).await?;
     }
+    files.extend(traced::files(&scripts(work)));
     if !files.is_empty() {
         put(work, container, &root, small_files(files, BUILD_UID, ready.sources.newest)).await?;
     }
@@ -156,19 +159,37 @@ async fn run_step(
     let mut all = env.clone();
     all.extend(step.env.clone());
     all.insert(PHASE_TOKEN.to_owned(), token.clone());
+    let scripts = scripts(work);
+    let mut script = step.script.clone();
+    if !scripts.is_empty() {
+        all.extend([traced::env()]);
+        script.insert_str(0, &packaging::traced::read_first());
+    }
     let env = all.into_iter().collect();
     let user = match step.user {
         User::Root => "0:0".to_owned(),
         User::Builder => format!("{BUILD_UID}:{BUILD_UID}"),
     };
-    let spec = ExecSpec { argv: in_order(&step.script), user, env, workdir: GuestPath::new(BUILD_ROOT) };
+    let spec = ExecSpec { argv: in_order(&script), user, env, workdir: GuestPath::new(BUILD_ROOT) };
     let code = run_watched(work, container, &spec, Some(&token)).await?;
     if code == 0 {
         // What was told of a step that ended well was of no consequence.
         work.journal.take_findings();
         return Ok(());
     }
+    if !scripts.is_empty() {
+        traced::note_failed(work, container, &scripts, &packaging::traced::ask()).await;
+    }
     Err(evidence(work, container, code).await)
+}
+
+/// The recipe's scripts that the steps run; none with a project's own packaging.
+fn scripts(work: &Work<'_>) -> Vec<TracedScript> {
+    let recipe = &work.job.recipe;
+    match packaging::is_own(recipe, work.job.target.format) {
+        true => Vec::new(),
+        false => packaging::traced::build_scripts(recipe),
+    }
 }
 
 async fn collect(

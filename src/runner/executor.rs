@@ -91,6 +91,7 @@ async fn execute(
         warnings: Vec::new(),
         former_links: FormerLinks::new(),
         caches: JobCaches::default(),
+        failed_command: None,
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
@@ -104,10 +105,10 @@ async fn execute(
     };
     let hints = hints::hints(&mut work, &outcome).await;
     let mut told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
-    let Work { journal, memory_peak_bytes, .. } = work;
+    let Work { journal, memory_peak_bytes, failed_command, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
-    if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() && !job.recipe.build.network {
-        told.extend(tail.as_ref().and_then(|tail| outcome::without_network(&tail.lines)));
+    if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() {
+        told.extend(tail.as_ref().and_then(|tail| outcome::mistake(job, &tail.lines)));
     }
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
     let space = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
@@ -123,6 +124,8 @@ async fn execute(
     report.hints = hints;
     report.told = told;
     report.memory_peak_bytes = memory_peak_bytes;
+    let by_script = matches!(report.outcome, Outcome::Failed { .. } | Outcome::Rejected { step: StepKind::Test, .. });
+    report.failed_command = failed_command.filter(|_| by_script);
     keep(&events, job, staging, built, &mut report).await;
     report.elapsed = started.elapsed();
     report

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 
 use super::work::Work;
 use crate::event::{Hint, Outcome};
+use crate::hint::{self, MissingKind};
 use crate::packaging::StepKind;
 use crate::plan::Job;
 use crate::recipe::EnvironmentOrigin;
@@ -25,7 +26,8 @@ pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
         Outcome::Rejected { step: step @ StepKind::Test, .. } => *step,
         _ => return Vec::new(),
     };
-    let missing = work.journal.missing();
+    let mut missing = work.journal.missing();
+    missing.retain(|missing| missing.kind != MissingKind::Command || !hint::becomes_root(&missing.name));
     if missing.is_empty() {
         return Vec::new();
     }

@@ -15,14 +15,13 @@ use super::work::{Work, reading};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
+use crate::hint;
 use crate::image::Base;
 use crate::packaging::{
-    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup,
+    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup, TracedScript,
+    traced,
 };
 use crate::recipe::RepositoryUse;
-
-/// Lines of output that a finding quotes.
-const QUOTED_LINES: usize = 3;
 
 pub(crate) async fn test(
     work: &mut Work<'_>,
@@ -159,8 +158,10 @@ impl<'a> Trial<'a> {
     async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), JobError> {
         self.install(work).await?;
         self.phase(work, "check", &self.setup.check.whole()).await?;
-        if let Some(script) = &self.setup.test {
-            self.phase(work, "test", script).await?;
+        match (&self.setup.test, traced::test_script(&work.job.recipe)) {
+            (Some(_), Some(script)) => self.test(work, script).await?,
+            (Some(script), None) => self.phase(work, "test", script).await?,
+            (None, _) => {}
         }
         self.phase(work, "remove", &self.setup.remove.whole()).await?;
         match former {
@@ -200,6 +201,16 @@ impl<'a> Trial<'a> {
         }
         self.phase(work, "upgrade", &self.setup.upgrade.upgrade.whole()).await?;
         self.phase(work, "remove", &self.setup.remove.whole()).await
+    }
+
+    /// The recipe's own test.
+    async fn test(&mut self, work: &mut Work<'_>, script: TracedScript) -> Result<(), JobError> {
+        let (text, ask) = script.of_test();
+        let code = run_script(work, self.container.as_ref(), self.setup, "test", &text).await?;
+        if code != 0 {
+            super::traced::note_failed(work, self.container.as_ref(), &[script], &ask).await;
+        }
+        judge(work, self.container.as_ref(), self.setup, "test", code).await
     }
 
     async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), JobError> {
@@ -295,59 +306,25 @@ async fn judge(
         stop => return Err(stop),
     }
     let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
-    let quoted = quote(&lines);
+    let quoted = match phase {
+        "install" | "upgrade" | "remove" => hint::why(&lines),
+        _ => hint::said_last(&lines),
+    };
+    let quoted = quoted.join(" / ");
+    let command = work.failed_command.as_ref().filter(|_| phase == "test");
     let mut message = match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
         "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
         "check" => quoted,
-        _ => format!("[test] failed with exit code {code}: {quoted}"),
+        _ => match command {
+            Some(command) => format!("{} of [test] ended with exit code {code}: {quoted}", command.shown()),
+            None => format!("[test] failed with exit code {code}: {quoted}"),
+        },
     };
     if !setup.network && outcome::wants_network(&lines).is_some() {
         message.push_str("; there is no network in the test unless [test] has `network = true`");
     }
     let findings = vec![outcome::finding("", &format!("{phase}-failed"), message)];
     Err(Outcome::Rejected { step: StepKind::Test, findings }.into())
-}
-
-/// The lines that say why: those of farm's own scripts, else what a package manager says of files that another package
-/// has, else the last.
-fn quote(lines: &[String]) -> String {
-    const CONFLICTS: [&str; 2] = ["trying to overwrite", "conflicts with file from package"];
-    let is_conflict = |line: &&str| CONFLICTS.iter().any(|said| line.contains(said));
-    let conflicts: Vec<&str> = lines.iter().map(|line| line.trim()).filter(is_conflict).collect();
-    if !conflicts.is_empty() {
-        return conflicts[..conflicts.len().min(QUOTED_LINES)].join(" / ");
-    }
-    let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).collect();
-    let said: Vec<&str> = match own.is_empty() {
-        true => lines.iter().map(String::as_str).filter(|line| !line.trim().is_empty()).collect(),
-        false => own,
-    };
-    said[said.len().saturating_sub(QUOTED_LINES)..].join(" / ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_quoted_says_why() {
-        for (lines, quoted) in [
-            (
-                "dpkg: error processing archive /x/a.deb (--unpack):\n trying to overwrite '/usr/bin/env', which is also in \
-                 package coreutils 9.1-1\nErrors were encountered while processing:\n /x/a.deb\nE: Sub-process failed",
-                "trying to overwrite '/usr/bin/env', which is also in package coreutils 9.1-1",
-            ),
-            (
-                "Verifying packages...\n\tfile /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1\n\n",
-                "file /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1",
-            ),
-            ("a\nfarm: /usr/bin/x is run by y\nb\nfarm: two\nc", "/usr/bin/x is run by y / two"),
-            ("one\n\ntwo\nthree\nfour\n", "two / three / four"),
-        ] {
-            let lines: Vec<String> = lines.lines().map(str::to_owned).collect();
-            assert_eq!(quote(&lines), quoted);
-        }
-    }
 }

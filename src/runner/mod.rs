@@ -69,6 +69,7 @@ mod results;
 mod set;
 mod summary;
 mod tail;
+mod traced;
 mod upgrade;
 mod watch;
 mod work;

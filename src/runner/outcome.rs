@@ -10,8 +10,11 @@ use crate::artifact::{Finding, Severity};
 use crate::engine::EngineError;
 use crate::event::{Outcome, RecipePlace};
 use crate::fetch::FetchError;
+use crate::hint;
 use crate::image::ImageError;
 use crate::packaging::{EXIT_NETWORK, EXIT_UNSATISFIABLE, StepKind};
+use crate::plan::Job;
+use crate::recipe::{Origin, Recipe};
 use crate::source::SourceError;
 use crate::store::StoreError;
 
@@ -215,6 +218,32 @@ pub(crate) fn without_network(lines: &[String]) -> Option<Finding> {
         line.trim()
     );
     Some(finding("", "no-network", message))
+}
+
+/// What the last lines of a failed step of a build show to be wrong with the recipe.
+pub(crate) fn mistake(job: &Job, lines: &[String]) -> Option<Finding> {
+    let network = || without_network(lines).filter(|_| !job.recipe.build.network);
+    let mistake = || hint::mistake(lines).map(|mistake| finding("", mistake.rule, mistake.message));
+    network().or_else(mistake).or_else(|| ignored(&job.recipe, lines))
+}
+
+/// A file that the build did not find, and that lies in a source on this host: git leaves it out of the sources.
+fn ignored(recipe: &Recipe, lines: &[String]) -> Option<Finding> {
+    let folders = recipe.sources.iter().filter(|source| source.gitignore).filter_map(|source| match &source.origin {
+        Origin::Path { path } => Some((path, recipe.root.join(path))),
+        _ => None,
+    });
+    let folders: Vec<_> = folders.collect();
+    let named = lines.iter().rev().filter_map(|line| hint::file_not_found(line));
+    let (file, path) = named
+        .flat_map(|file| folders.iter().map(move |(path, folder)| (file, *path, folder)))
+        .find(|(file, _, folder)| folder.join(file).symlink_metadata().is_ok())
+        .map(|(file, path, _)| (file, path))?;
+    let message = format!(
+        "{file} is in {path} on this host, and no part of the sources, as .gitignore names it: add it to git, make it in \
+         `build`, or say `gitignore = false` in [[sources]]"
+    );
+    Some(finding("", "ignored-by-git", message))
 }
 
 pub(crate) fn warning(rule: &str, message: String) -> Finding {

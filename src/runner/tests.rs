@@ -67,6 +67,10 @@ struct Knowing;
 
 #[async_trait::async_trait]
 impl Adviser for Knowing {
+    fn script_place(&self, _: &Target, _: &str, line: usize) -> Option<RecipePlace> {
+        Some(RecipePlace { path: "farm.toml".into(), line: 20 + line })
+    }
+
     async fn advise(
         &self,
         _: &Job,
@@ -172,8 +176,11 @@ impl Bench {
 
     /// Scripts what the exec with this script does.
     fn on(&self, script: &'static str, reply: impl Fn(&mut Guest<'_>) -> Reply + Send + Sync + 'static) -> &Bench {
-        self.engine
-            .on_exec(move |guest| (guest.exec.argv[2].trim_start_matches(ONE_STREAM) == script).then(|| reply(guest)));
+        let read_first = crate::packaging::traced::read_first();
+        self.engine.on_exec(move |guest| {
+            (guest.exec.argv[2].trim_start_matches(ONE_STREAM).trim_start_matches(&read_first) == script)
+                .then(|| reply(guest))
+        });
         self
     }
 

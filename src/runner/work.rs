@@ -17,7 +17,7 @@ use super::set::{Available, SetInputs};
 use super::watch::Timeouts;
 use crate::artifact::Finding;
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
-use crate::event::{JobReport, Outcome};
+use crate::event::{FailedCommand, JobReport, Outcome};
 use crate::image::Images;
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::Job;
@@ -83,6 +83,8 @@ pub(crate) struct Work<'a> {
     /// What the packages replace beyond what the recipe says.
     pub(crate) former_links: FormerLinks,
     pub(crate) caches: JobCaches,
+    /// Of the step that failed.
+    pub(crate) failed_command: Option<FailedCommand>,
 }
 
 impl Work<'_> {
@@ -175,6 +177,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         told: Vec::new(),
         caches: Vec::new(),
         memory_peak_bytes: None,
+        failed_command: None,
     }
 }
 

@@ -111,7 +111,7 @@ fn matrix(run: &EndedRun, page: &mut String) {
                     "<td class=\"cell\"><a class=\"{}\" data-of=\"t{index}\" href=\"#t{index}\" title=\"{}\" \
                      aria-label=\"{0}\">{}</a></td>",
                     tone(&job.outcome),
-                    shown(&format!("{} {}", job.target, outcome::headline(&job.outcome))),
+                    shown(&format!("{} {}", job.target, outcome::headline(job))),
                     mark(&job.outcome)
                 )),
             }
@@ -133,7 +133,7 @@ fn mark(outcome: &Outcome) -> String {
 
 fn target(index: usize, job: &JobReport, page: &mut String) {
     let id = job.target.to_string();
-    let headline = outcome::headline(&job.outcome);
+    let headline = outcome::headline(job);
     let words = format!("{id} {headline} {}", job.outcome.word()).to_lowercase();
     let open = if kind(&job.outcome) == "failed" { " open" } else { "" };
     page.push_str(&format!(

@@ -18,6 +18,12 @@ fn a_script_that_fails_is_shown_with_its_last_words() {
     job.kept();
     // The log of the failure is there, errors where they happened, beside the good packages.
     assert!(job.log().contains("compiling\nerror: no such thing\nmake"), "{}", job.log());
+    // One that says nothing is named itself, and so is where it was wrong to write.
+    job.recipe("[build]\nbuild = \"\"\"\ntrue\necho two; false\n\"\"\"\ninstall = \"true\"\n");
+    job.build(&[]).exits(10).says("`echo two; false` of the `build` script ended with exit code 1:");
+    job.recipe("[build]\ninstall = \"install -D /etc/passwd /usr/share/good/file\"\n");
+    job.build(&[]).exits(10).says("failed in install").says("/usr/share/good").says("[outside-destdir]");
+    job.kept();
     // The mistake mended, the same command goes on.
     job.mend();
     job.build(&["--force"]).exits(0).says("1 succeeded");

@@ -1,0 +1,168 @@
+//! Why packages could not be installed, upgraded or removed, by what package managers print: the script of a package that
+//! failed, what a package needs and nobody has, files that another package has. Their closing lines say none of it.
+
+use super::noise::repeats;
+
+/// Lines that are quoted.
+const QUOTED: usize = 3;
+
+/// What dpkg and rpm call a script, and what a recipe does.
+const SCRIPTS: [(&str, &str); 10] = [
+    ("pre-installation", "pre-install"),
+    ("post-installation", "post-install"),
+    ("pre-removal", "pre-remove"),
+    ("post-removal", "post-remove"),
+    ("%prein", "pre-install"),
+    ("%pre", "pre-install"),
+    ("%post", "post-install"),
+    ("%preun", "pre-remove"),
+    ("%postun", "post-remove"),
+    ("%posttrans", "post-transaction"),
+];
+
+/// The lines that say why; those that tell least are left out.
+pub(crate) fn why(lines: &[String]) -> Vec<String> {
+    if let Some((index, script)) = lines.iter().enumerate().find_map(|(index, line)| Some((index, script(line)?))) {
+        let said: Vec<&str> = lines[..index].iter().map(|line| line.trim()).filter(|line| tells(line)).collect();
+        let last = said.last().map(|line| (*line).to_owned());
+        return [script].into_iter().chain(last).collect();
+    }
+    const SAID: [&str; 8] = [
+        "trying to overwrite",
+        "conflicts with file from package",
+        "but it is not installable",
+        "but it is not going to be installed",
+        " is to be installed",
+        "nothing provides ",
+        " is needed by ",
+        " requires ",
+    ];
+    let said = |line: &&str| {
+        SAID.iter().any(|words| line.contains(words)) || line.contains(" Depends: ") || line.contains(" Breaks: ")
+    };
+    let mut telling: Vec<String> = Vec::new();
+    for line in lines.iter().map(|line| line.trim()).filter(said) {
+        if !telling.iter().any(|known| known == line) && telling.len() < QUOTED {
+            telling.push(line.to_owned());
+        }
+    }
+    if !telling.is_empty() {
+        return telling;
+    }
+    said_last(lines)
+}
+
+/// The last lines that tell something; those of farm's own scripts before all others.
+pub(crate) fn said_last(lines: &[String]) -> Vec<String> {
+    let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).collect();
+    let any: Vec<&str> = match own.is_empty() {
+        true => lines.iter().map(|line| line.trim()).filter(|line| tells(line)).collect(),
+        false => own,
+    };
+    let all: Vec<&str> = lines.iter().map(|line| line.trim()).filter(|line| !line.is_empty()).collect();
+    let quoted = if any.is_empty() { all } else { any };
+    quoted[quoted.len().saturating_sub(QUOTED)..].iter().map(|line| (*line).to_owned()).collect()
+}
+
+fn tells(line: &str) -> bool {
+    const PROGRESS: [&str; 14] = [
+        "Setting up ",
+        "Preparing to unpack ",
+        "Unpacking ",
+        "Selecting previously ",
+        "Processing triggers ",
+        "(Reading database",
+        "Removing ",
+        "Get:",
+        "Fetched ",
+        "Preparing...",
+        "Updating / installing",
+        "Verifying...",
+        "Reading package lists",
+        "Building dependency tree",
+    ];
+    !line.is_empty() && !repeats(line) && !PROGRESS.iter().any(|words| line.starts_with(words))
+}
+
+/// `the post-install script of hello ended with exit code 3`, of the line that says so.
+fn script(line: &str) -> Option<String> {
+    // dpkg: ` installed hello package post-installation script subprocess returned error exit status 3`
+    if let Some((before, code)) = line.split_once(" script subprocess returned error exit status ") {
+        let (package, name) = before.trim().rsplit_once(" package ")?;
+        let package = package.rsplit(' ').next()?;
+        return Some(told(name, package, code));
+    }
+    // rpm: `error: %prein(hello-1.0-1.x86_64) scriptlet failed, exit status 3`, with `warning:` where it goes on
+    let (before, code) = line.split_once(" scriptlet failed, exit status ")?;
+    let (name, package) = before.split_once('%')?.1.split_once('(')?;
+    Some(told(&format!("%{name}"), package.trim_end_matches(')'), code))
+}
+
+fn told(name: &str, package: &str, code: &str) -> String {
+    let name = SCRIPTS.iter().find(|(known, _)| *known == name).map_or(name, |(_, of_recipe)| *of_recipe);
+    format!("the {name} script of {package} ended with exit code {}", code.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn why_of(text: &str) -> String {
+        why(&text.lines().map(str::to_owned).collect::<Vec<_>>()).join(" / ")
+    }
+
+    /// The output of apt, dpkg, rpm and dnf as they print it.
+    #[test]
+    fn package_managers_say_why_and_not_only_that() {
+        for (text, said) in [
+            (
+                "dpkg: error processing archive /x/a.deb (--unpack):\n trying to overwrite '/usr/bin/env', which is also in \
+                 package coreutils 9.1-1\nErrors were encountered while processing:\n /x/a.deb\nE: Sub-process failed",
+                "trying to overwrite '/usr/bin/env', which is also in package coreutils 9.1-1",
+            ),
+            (
+                "Verifying packages...\n\tfile /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1\n\n",
+                "file /usr/bin/ls from install of a-1-1 conflicts with file from package coreutils-9-1",
+            ),
+            (
+                "Setting up tiny (1.0-1) ...\ncp: cannot stat '/etc/nosuch': No such file or directory\ndpkg: error processing \
+                 package tiny (--configure):\n installed tiny package post-installation script subprocess returned error \
+                 exit status 3\nErrors were encountered while processing:\n tiny\nE: Sub-process /usr/bin/dpkg returned an \
+                 error code (1)\n",
+                "the post-install script of tiny ended with exit code 3 / cp: cannot stat '/etc/nosuch': No such file or directory",
+            ),
+            (
+                "dpkg: error processing archive /tmp/farm-packages/tiny.deb (--unpack):\n new tiny package pre-installation \
+                 script subprocess returned error exit status 1\n",
+                "the pre-install script of tiny ended with exit code 1",
+            ),
+            (
+                "Preparing packages...\ntiny-1.0-1.x86_64\nno such user\nerror: %prein(tiny-1.0-1.x86_64) scriptlet failed, exit \
+                 status 4\nerror: tiny-1.0-1.x86_64: install failed\n",
+                "the pre-install script of tiny-1.0-1.x86_64 ended with exit code 4 / no such user",
+            ),
+            (
+                "Some packages could not be installed. This may mean that you have\nrequested an impossible situation\n\nThe \
+                 following packages have unmet dependencies:\n tiny : Depends: nosuch-library but it is not installable\nE: \
+                 Unable to correct problems, you have held broken packages.\n",
+                "tiny : Depends: nosuch-library but it is not installable",
+            ),
+            (
+                "error: Failed dependencies:\n\tnosuch-library is needed by tiny-1.0-1.x86_64\n",
+                "nosuch-library is needed by tiny-1.0-1.x86_64",
+            ),
+            (
+                "Error: \n Problem: conflicting requests\n  - nothing provides nosuch-library needed by tiny-1.0-1.fc43.x86_64\n",
+                "- nothing provides nosuch-library needed by tiny-1.0-1.fc43.x86_64",
+            ),
+            ("a\nfarm: /usr/bin/x is run by y\nb\nfarm: two\nc", "/usr/bin/x is run by y / two"),
+            ("one\n\ntwo\nthree\nfour\n", "two / three / four"),
+            (
+                "E: Sub-process /usr/bin/dpkg returned an error code (1)",
+                "E: Sub-process /usr/bin/dpkg returned an error code (1)",
+            ),
+        ] {
+            assert_eq!(why_of(text), said);
+        }
+    }
+}
