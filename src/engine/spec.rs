@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::types::Arch;
@@ -241,6 +242,24 @@ pub struct ExecSpec {
     pub env: Vec<(String, String)>,
     /// The folder that it starts in, which exists.
     pub workdir: GuestPath,
+}
+
+/// The size of a terminal in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// What comes from the person at a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TerminalInput {
+    /// What was typed, as bytes.
+    Typed(Bytes),
+    /// The terminal has another size now.
+    Resized(TerminalSize),
 }
 
 /// How a process ended: its exit code, or 128 + the signal's number, as shells say it. 126 and 127: it never ran.

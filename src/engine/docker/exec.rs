@@ -1,5 +1,6 @@
 //! One process in a container: its output as it comes, its exit code, and its certain end when nobody wants it any more.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
@@ -10,6 +11,7 @@ use bollard::query_parameters::KillContainerOptions;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use tokio::io::AsyncWrite;
 use tokio_util::sync::CancellationToken;
 
 use super::container::DockerContainer;
@@ -65,14 +67,7 @@ pub(super) async fn exec(
             return Err(EngineError::Sink(error));
         }
     }
-    let never_ran = matches!(process.pid, Pid::Absent);
-    let status = process.exit_status().await?;
-    // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
-    if (status.code == 137 || never_ran) && has_ended(container, never_ran).await {
-        let reason = "its init process is gone: something removed the container or killed it".to_owned();
-        return Err(EngineError::Ended { id: container.short_id(), reason });
-    }
-    Ok(status)
+    process.end().await
 }
 
 /// Whether the container is no longer running. An engine may refuse an exec in a container whose init process is gone
@@ -125,12 +120,29 @@ pub(super) async fn try_script(
     Ok((code, output))
 }
 
+/// What the engine is asked to run, in the wrapper.
+fn config(spec: &ExecSpec, wrap: &str) -> ExecConfig {
+    let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), wrap.to_owned(), "farm".to_owned()];
+    argv.extend(spec.argv.iter().cloned());
+    ExecConfig {
+        cmd: Some(argv),
+        user: Some(spec.user.clone()),
+        env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        working_dir: Some(spec.workdir.as_str().to_owned()),
+        ..ExecConfig::default()
+    }
+}
+
 /// A running exec.
-struct Process<'a> {
+pub(super) struct Process<'a> {
     container: &'a DockerContainer,
-    id: String,
+    pub(super) id: String,
     output: BoxStream<'static, Result<LogOutput, Error>>,
+    /// What is written there is the process's input, where it has one.
+    pub(super) input: Pin<Box<dyn AsyncWrite + Send>>,
     pid: Pid,
+    /// What the wrapper says behind its process id.
+    mark: u8,
     /// Output that was held back while looking for the process id.
     pending: Option<Bytes>,
 }
@@ -147,16 +159,18 @@ enum Pid {
 
 impl<'a> Process<'a> {
     async fn start(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
-        let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), pid1::WRAP.to_owned(), "farm".to_owned()];
-        argv.extend(spec.argv.iter().cloned());
-        let config = ExecConfig {
-            cmd: Some(argv),
-            user: Some(spec.user.clone()),
-            env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
-            working_dir: Some(spec.workdir.as_str().to_owned()),
-            ..ExecConfig::default()
-        };
-        Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await
+        Process::start_as_is(container, config(spec, pid1::WRAP), Pid::Awaited(Vec::new())).await
+    }
+
+    /// A terminal writes a newline in a way of its own: the wrapper says its process id with another mark behind it.
+    pub(super) async fn start_at_terminal(
+        container: &'a DockerContainer,
+        spec: &ExecSpec,
+    ) -> Result<Process<'a>, EngineError> {
+        let wrap = pid1::WRAP.replacen("echo $$\n", "printf '%s;' $$\n", 1);
+        let config = ExecConfig { tty: Some(true), attach_stdin: Some(true), ..config(spec, &wrap) };
+        let process = Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await?;
+        Ok(Process { mark: b';', ..process })
     }
 
     async fn start_as_is(
@@ -165,11 +179,14 @@ impl<'a> Process<'a> {
         pid: Pid,
     ) -> Result<Process<'a>, EngineError> {
         let action = "start a process in a container";
-        let config = ExecConfig { attach_stdout: Some(true), attach_stderr: Some(true), tty: Some(false), ..config };
+        let tty = config.tty.unwrap_or(false);
+        let config = ExecConfig { attach_stdout: Some(true), attach_stderr: Some(true), tty: Some(tty), ..config };
         let client = &container.client;
         let id = client.create_exec(&container.id, config).await.map_err(|error| container.error(action, error))?.id;
-        match client.start_exec(&id, None::<StartExecOptions>).await {
-            Ok(StartExecResults::Attached { output, .. }) => Ok(Process { container, id, output, pid, pending: None }),
+        match client.start_exec(&id, Some(StartExecOptions { tty, ..StartExecOptions::default() })).await {
+            Ok(StartExecResults::Attached { output, input }) => {
+                Ok(Process { container, id, output, input, pid, mark: b'\n', pending: None })
+            }
             Ok(StartExecResults::Detached) => Err(EngineError::Lost {
                 action: action.to_owned(),
                 reason: "the process was started detached".to_owned(),
@@ -180,7 +197,7 @@ impl<'a> Process<'a> {
 
     /// The next chunk of output; `None` when the process has ended and all its output was seen. Can be dropped and
     /// called again.
-    async fn next(&mut self) -> Result<Option<(OutputStream, Bytes)>, EngineError> {
+    pub(super) async fn next(&mut self) -> Result<Option<(OutputStream, Bytes)>, EngineError> {
         let mut ended = false;
         loop {
             if let Some(held_back) = self.pending.take() {
@@ -232,7 +249,7 @@ impl<'a> Process<'a> {
         }
         let number = std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok());
         match (end, number) {
-            (Some(end), Some(number)) if chunk[end] == b'\n' => {
+            (Some(end), Some(number)) if chunk[end] == self.mark => {
                 self.pid = Pid::Known(number);
                 Some(chunk.slice(end + 1..))
             }
@@ -249,6 +266,18 @@ impl<'a> Process<'a> {
         let inspected = self.container.client.inspect_exec(&self.id).await;
         let inspected = inspected.map_err(|error| self.container.error("say how a process ended", error))?;
         Ok((inspected.running.unwrap_or(false), inspected.exit_code))
+    }
+
+    /// How it ended, once all its output was seen.
+    pub(super) async fn end(self) -> Result<ExitStatus, EngineError> {
+        let (container, never_ran) = (self.container, matches!(self.pid, Pid::Absent));
+        let status = self.exit_status().await?;
+        // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
+        if (status.code == 137 || never_ran) && has_ended(container, never_ran).await {
+            let reason = "its init process is gone: something removed the container or killed it".to_owned();
+            return Err(EngineError::Ended { id: container.short_id(), reason });
+        }
+        Ok(status)
     }
 
     async fn exit_status(mut self) -> Result<ExitStatus, EngineError> {
@@ -271,7 +300,7 @@ impl<'a> Process<'a> {
 
     /// Kills the process with all of its session, and where that cannot be made sure of, the container: nothing that
     /// was cancelled goes on running.
-    async fn kill(&mut self) {
+    pub(super) async fn kill(&mut self) {
         if !matches!(tokio::time::timeout(KILL_TIMEOUT, self.kill_session()).await, Ok(Ok(()))) {
             // It is gone, or about to be removed by whoever cancelled: then this has nothing left to do.
             let _ = self.container.client.kill_container(&self.container.id, None::<KillContainerOptions>).await;

@@ -18,6 +18,7 @@ mod image;
 mod labels;
 mod pid1;
 mod probe;
+mod terminal;
 
 use std::collections::HashMap;
 use std::sync::Arc;
