@@ -16,7 +16,7 @@ pub mod labels {
     pub const RUN: &str = "io.farm.run";
     /// The target that a container works for.
     pub const TARGET: &str = "io.farm.target";
-    /// `base`, `environment`, `builder`, `tester` or `imported`.
+    /// `base`, `environment`, `builder`, `tester`, `imported` or `kept`.
     pub const KIND: &str = "io.farm.kind";
     /// The content key of a builder or tester image.
     pub const KEY: &str = "io.farm.key";
@@ -34,9 +34,17 @@ pub mod labels {
     pub const REQUIRES: &str = "io.farm.requires";
     /// The id of the image that a builder or tester was made of.
     pub const FROM: &str = "io.farm.from";
+    /// The step that failed in what a kept image holds.
+    pub const STEP: &str = "io.farm.step";
+    /// A digest of where the recipe of a kept image lies.
+    pub const PROJECT: &str = "io.farm.project";
+    /// The network that the build of a kept image had.
+    pub const NETWORK: &str = "io.farm.network";
     /// All of them.
-    pub const ALL: [&str; 12] =
-        [OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES, FROM];
+    pub const ALL: [&str; 15] = [
+        OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES, FROM, STEP, PROJECT,
+        NETWORK,
+    ];
 }
 
 /// An absolute path inside a container. Not a path of this host.

@@ -24,10 +24,18 @@ const TELLING_LINES: usize = 4;
 pub(crate) struct SummaryOptions {
     /// The store's folder, as it is shown to people.
     pub dist: PathBuf,
-    /// The command that builds one target again.
-    pub again: Box<dyn Fn(&Target) -> String + Send>,
+    /// What to do about one target.
+    pub commands: Box<dyn Fn(&Target) -> Commands + Send>,
     /// Whether to list every job: not where its line stands above already.
     pub table: bool,
+}
+
+/// The commands for a target that was not built.
+pub(crate) struct Commands {
+    /// Builds it again.
+    pub again: String,
+    /// Opens a shell where it failed.
+    pub into: String,
 }
 
 /// Keeps how jobs ended, and writes the summary when the run has.
@@ -265,7 +273,14 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
             printable(&log.display().to_string())
         ));
     }
-    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.options.again)(&report.target)));
+    let Commands { again, into } = (run.options.commands)(&report.target);
+    text.push_str(&format!("  {} {again}\n", style.paint(Tone::Quiet, "try: ")));
+    if outcome::is_in_build(&report.outcome) {
+        text.push_str(&format!("  {} {into}\n", style.paint(Tone::Quiet, "into:")));
+    }
+    if let Some(step) = report.kept.map(outcome::step_to_go_on) {
+        text.push_str(&format!("  {} {again} --from {step}\n", style.paint(Tone::Quiet, "on:  ")));
+    }
     text
 }
 
@@ -373,8 +388,11 @@ mod tests {
 
     /// What is written of a run whose jobs end in another order than the plan's.
     fn summary_of(reports: &[JobReport], table: bool, interrupted: bool) -> String {
-        let again = Box::new(|target: &Target| format!("farm build -t {target}"));
-        let options = SummaryOptions { dist: "dist".into(), again, table };
+        let commands = Box::new(|target: &Target| Commands {
+            again: format!("farm build -t {target}"),
+            into: format!("farm shell {target}"),
+        });
+        let options = SummaryOptions { dist: "dist".into(), commands, table };
         let mut summary = Summary::new(Vec::new(), Style::PLAIN, options);
         let targets = reports.iter().map(|report| report.target.clone()).collect();
         let started = Event::RunStarted { run: "r".into(), engine: "e".into(), slots: 2, targets };

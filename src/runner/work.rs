@@ -83,6 +83,8 @@ pub(crate) struct Work<'a> {
     /// What the packages replace beyond what the recipe says.
     pub(crate) former_links: FormerLinks,
     pub(crate) caches: JobCaches,
+    /// The step that failed in the container that was kept.
+    pub(crate) kept: Option<StepKind>,
 }
 
 impl Work<'_> {
@@ -175,6 +177,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         told: Vec::new(),
         caches: Vec::new(),
         memory_peak_bytes: None,
+        kept: None,
     }
 }
 
