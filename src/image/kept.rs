@@ -149,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn one_is_kept_of_each_build_and_not_too_many() {
         let fake = FakeEngine::new();
-        fake.add_image("farm/builder:1", [], []);
+        fake.add_image("farm/builder:1", std::collections::BTreeMap::new());
         let engine: Arc<dyn Engine> = Arc::new(fake);
         let keep = async |target: &str, step: &str| {
             let spec = ContainerSpec {

@@ -9,7 +9,7 @@ use super::text::quote;
 use super::{build_top, generate, is_own, staging};
 
 /// Where a tree waits that rpm is about to make room for.
-const WAITING: &str = "/build/farm-kept-tree";
+const WAITING: &str = "/build/.farm-kept-tree";
 /// In place of the script of a step that is done; with the word, debhelper does not do it by itself, either.
 const DONE: &str = ": done before, autoreconf too";
 
