@@ -24,16 +24,13 @@ use crate::report::count;
 use crate::types::{Arch, printable};
 
 pub(crate) async fn run(args: &ShellArgs, directory: Option<&Path>, color: ColorChoice) -> Result<Exit, Failure> {
-    let Some(keyboard) = Keyboard::new().filter(|_| io::stdout().is_terminal() || args.remove) else {
-        if args.remove {
-            return remove(&args.inside).await;
-        }
-        let help = "farm exec TARGET -- COMMAND runs a command without one".to_owned();
-        return Err(Failure::Usage { message: "a shell needs a terminal".to_owned(), help: Some(help) });
-    };
     if args.remove {
         return remove(&args.inside).await;
     }
+    let Some(keyboard) = Keyboard::new().filter(|_| io::stdout().is_terminal()) else {
+        let help = "farm exec TARGET -- COMMAND runs a command without one".to_owned();
+        return Err(Failure::Usage { message: "a shell needs a terminal".to_owned(), help: Some(help) });
+    };
     let Some(opened) = open(&args.inside, directory, color).await? else { return Ok(Exit::JobFailed) };
     output::err(&format!(
         "{} as it was when it failed in {}; `exit` leaves\n",

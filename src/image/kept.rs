@@ -120,15 +120,19 @@ pub(crate) async fn drop_all(engine: &Arc<dyn Engine>) -> Result<usize, EngineEr
 
 /// Removes those that are too old or too many. Returns how many there were.
 pub(crate) async fn reap(engine: &Arc<dyn Engine>) -> Result<usize, EngineError> {
-    let oldest = chrono::Utc::now().timestamp() - i64::try_from(LONGEST.as_secs()).unwrap_or(i64::MAX);
     let all = all(engine).await?;
-    let go = all.iter().enumerate().filter(|(index, kept)| *index >= MOST || kept.image.created < oldest);
-    let mut count = 0;
-    for (_, kept) in go {
-        remove(engine, &kept.id.tag()).await?;
-        count += 1;
+    let created: Vec<i64> = all.iter().map(|kept| kept.image.created).collect();
+    let go = too_old_or_many(&created, chrono::Utc::now().timestamp());
+    for index in &go {
+        remove(engine, &all[*index].id.tag()).await?;
     }
-    Ok(count)
+    Ok(go.len())
+}
+
+/// Which of images go, by when they were made, the newest first.
+fn too_old_or_many(created: &[i64], now: i64) -> Vec<usize> {
+    let oldest = now - i64::try_from(LONGEST.as_secs()).unwrap_or(i64::MAX);
+    (0..created.len()).filter(|index| *index >= MOST || created[*index] < oldest).collect()
 }
 
 /// Somebody may be in a container of it: then it goes next time.
@@ -142,43 +146,39 @@ async fn remove(engine: &Arc<dyn Engine>, tag: &str) -> Result<(), EngineError> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::fake::FakeEngine;
-    use crate::engine::{ContainerSpec, Limits};
-    use crate::types::Arch;
 
-    #[tokio::test]
-    async fn one_is_kept_of_each_build_and_not_too_many() {
-        let fake = FakeEngine::new();
-        fake.add_image("farm/builder:1", std::collections::BTreeMap::new());
-        let engine: Arc<dyn Engine> = Arc::new(fake);
-        let keep = async |target: &str, step: &str| {
-            let spec = ContainerSpec {
-                image: "farm/builder:1".to_owned(),
-                arch: Arch::Amd64,
-                name: "one".to_owned(),
-                network: Network::None,
-                limits: Limits { memory_bytes: None, pids: None, cpuset: None },
-                labels: Default::default(),
-            };
-            let container = engine.create(&spec).await.unwrap();
-            let id = KeptId::new(Path::new("/p/farm.toml"), target);
-            super::keep(&engine, &*container, &id, step, Network::Default).await.unwrap();
-            container.remove().await.unwrap();
-            id
-        };
-        let id = keep("a@debian-12/amd64", "build").await;
-        assert_eq!(keep("a@debian-12/amd64", "check").await, id);
-        let kept = find(&engine, &id).await.unwrap().unwrap();
-        assert_eq!((kept.target(), kept.step.as_str(), kept.network), ("a@debian-12/amd64", "check", Network::Default));
-        let other = KeptId::new(Path::new("/q/farm.toml"), "a@debian-12/amd64");
-        assert_eq!(find(&engine, &other).await.unwrap(), None);
-        for n in 0..MOST + 3 {
-            keep(&format!("b{n}@debian-12/amd64"), "build").await;
+    fn image(labels: &[(&str, &str)], tag: &str) -> ImageInfo {
+        ImageInfo {
+            id: "sha256:1".to_owned(),
+            tags: vec![tag.to_owned()],
+            repo_digests: Vec::new(),
+            labels: labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            size_bytes: 1,
+            created: 1,
         }
-        assert!(all(&engine).await.unwrap().len() <= MOST);
-        let last = KeptId::new(Path::new("/p/farm.toml"), "b9@debian-12/amd64");
-        drop_kept(&engine, &last).await.unwrap();
-        drop_kept(&engine, &last).await.unwrap();
-        assert_eq!(find(&engine, &last).await.unwrap(), None);
+    }
+
+    #[test]
+    fn not_too_many_are_kept_and_not_for_too_long() {
+        let day = 24 * 60 * 60;
+        assert_eq!(too_old_or_many(&[9 * day, 5 * day, 2 * day, day], 10 * day), [3]);
+        assert_eq!(too_old_or_many(&[0; 10], 0), [8, 9]);
+    }
+
+    #[test]
+    fn an_image_is_of_a_kept_container_by_its_labels_and_its_name() {
+        let id = KeptId::new(Path::new("/nowhere/a"), "a@debian-12/amd64");
+        assert_ne!(id.tag(), KeptId::new(Path::new("/nowhere/b"), "a@debian-12/amd64").tag());
+        let labels = [
+            (labels::KIND, KIND),
+            (labels::PROJECT, id.project.as_str()),
+            (labels::TARGET, "a@debian-12/amd64"),
+            (labels::STEP, "check"),
+            (labels::NETWORK, "default"),
+        ];
+        let kept = Kept::of(image(&labels, &id.tag())).unwrap();
+        assert_eq!((&kept.id, kept.step.as_str(), kept.network), (&id, "check", Network::Default));
+        assert_eq!(Kept::of(image(&labels, "somebody/else:1")), None);
+        assert_eq!(Kept::of(image(&labels[1..], &id.tag())), None);
     }
 }
