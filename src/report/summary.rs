@@ -444,6 +444,7 @@ mod tests {
                 recipes/jq/farm.toml:24
           log:  dist/jq2/debian-12-amd64/build.log, line 812
           try:  farm build -t jq2@debian-12/amd64
+          into: farm shell jq2@debian-12/amd64
 
         ✗ jq3@debian-12/amd64 waits for requirements
 
@@ -459,6 +460,7 @@ mod tests {
           help: raise `timeout` in [limits] if the step needs longer
           log:  dist/jq4/debian-12-amd64/build.log
           try:  farm build -t jq4@debian-12/amd64
+          into: farm shell jq4@debian-12/amd64
 
         ✗ jq5@debian-12/amd64 stalled in check, 31.0s after it started
 
@@ -466,6 +468,7 @@ mod tests {
           help: raise `stall` in [limits] if the step is silent for long
           log:  dist/jq5/debian-12-amd64/build.log
           try:  farm build -t jq5@debian-12/amd64
+          into: farm shell jq5@debian-12/amd64
 
         ✗ jq6@debian-12/amd64 printed too much in build, 31.0s after it started
 
@@ -473,6 +476,7 @@ mod tests {
           help: raise `log` in [limits] if all of it is wanted
           log:  dist/jq6/debian-12-amd64/build.log
           try:  farm build -t jq6@debian-12/amd64
+          into: farm shell jq6@debian-12/amd64
 
         ✗ jq7@debian-12/amd64 ran out of memory in build, 31.0s after it started
 
@@ -480,6 +484,7 @@ mod tests {
           help: raise `memory` in [limits], or run fewer jobs at a time with -j
           log:  dist/jq7/debian-12-amd64/build.log
           try:  farm build -t jq7@debian-12/amd64
+          into: farm shell jq7@debian-12/amd64
 
         ✗ jq8@debian-12/amd64 found the disk full in unpack, 31.0s after it started
 
