@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Docker;
 use super::labels::{OURS, encoded};
-use super::{errors, exec, image, pid1, terminal};
+use super::{errors, exec, image, pid1};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
     Stats, TerminalInput, TerminalSize, common, labels,
@@ -267,7 +267,7 @@ impl Container for DockerContainer {
         sink: &mut dyn OutputSink,
         cancel: &CancellationToken,
     ) -> Result<ExitStatus, EngineError> {
-        terminal::exec(self, spec, size, input, sink, cancel).await
+        exec::exec_at_terminal(self, spec, size, input, sink, cancel).await
     }
 
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {

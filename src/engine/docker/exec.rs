@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::exec::{ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use bollard::query_parameters::KillContainerOptions;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::container::DockerContainer;
 use super::pid1;
-use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream};
+use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, TerminalInput, TerminalSize};
 
 /// With no output for so long, the engine is asked whether the process still runs: a daemon that inherited its
 /// output keeps the stream open after its end.
@@ -35,6 +36,10 @@ const END_POLL: Duration = Duration::from_millis(100);
 
 /// How long killing may take before the whole container is killed instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An engine that was asked to start a process may say for a moment that there is none.
+const RESIZE_ATTEMPTS: u32 = 20;
+const RESIZE_POLL: Duration = Duration::from_millis(50);
 
 /// More output than this from a script of farm's own means that something else answered.
 const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
@@ -68,6 +73,65 @@ pub(super) async fn exec(
         }
     }
     process.end().await
+}
+
+/// At a terminal: what is typed goes in, what is shown comes out, until it ends.
+pub(super) async fn exec_at_terminal(
+    container: &DockerContainer,
+    spec: &ExecSpec,
+    size: TerminalSize,
+    input: &mut mpsc::Receiver<TerminalInput>,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<ExitStatus, EngineError> {
+    if cancel.is_cancelled() {
+        return Err(EngineError::Cancelled);
+    }
+    let mut process = Process::start_at_terminal(container, spec).await?;
+    let mut keyboard = std::mem::replace(&mut process.input, Box::pin(tokio::io::sink()));
+    let (mut has_input, mut typed) = (true, Bytes::new());
+    resize(container, &process.id, size, RESIZE_ATTEMPTS).await;
+    loop {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                process.kill().await;
+                return Err(EngineError::Cancelled);
+            }
+            next = process.next() => {
+                let Some((stream, chunk)) = next? else { break };
+                if let Err(error) = sink.write(stream, chunk).await {
+                    process.kill().await;
+                    return Err(EngineError::Sink(error));
+                }
+            }
+            // One that takes nothing any more has taken all: its end is seen by its output.
+            written = keyboard.write(&typed), if !typed.is_empty() => {
+                typed.advance(written.ok().filter(|length| *length > 0).unwrap_or(typed.len()));
+                let _ = keyboard.flush().await;
+            }
+            next = input.recv(), if has_input && typed.is_empty() => match next {
+                Some(TerminalInput::Typed(bytes)) => typed = bytes,
+                Some(TerminalInput::Resized(size)) => resize(container, &process.id, size, 1).await,
+                None => {
+                    has_input = false;
+                    process.kill().await;
+                }
+            },
+        }
+    }
+    process.end().await
+}
+
+/// A size that cannot be told is a terminal that looks odd, and no more.
+async fn resize(container: &DockerContainer, id: &str, size: TerminalSize, attempts: u32) {
+    let options = ResizeExecOptions { height: size.rows, width: size.columns };
+    for _ in 0..attempts {
+        if container.client.resize_exec(id, options).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(RESIZE_POLL).await;
+    }
 }
 
 /// Whether the container is no longer running. An engine may refuse an exec in a container whose init process is gone
@@ -134,12 +198,12 @@ fn config(spec: &ExecSpec, wrap: &str) -> ExecConfig {
 }
 
 /// A running exec.
-pub(super) struct Process<'a> {
+struct Process<'a> {
     container: &'a DockerContainer,
-    pub(super) id: String,
+    id: String,
     output: BoxStream<'static, Result<LogOutput, Error>>,
     /// What is written there is the process's input, where it has one.
-    pub(super) input: Pin<Box<dyn AsyncWrite + Send>>,
+    input: Pin<Box<dyn AsyncWrite + Send>>,
     pid: Pid,
     /// What the wrapper says behind its process id.
     mark: u8,
@@ -163,10 +227,7 @@ impl<'a> Process<'a> {
     }
 
     /// A terminal writes a newline in a way of its own: the wrapper says its process id with another mark behind it.
-    pub(super) async fn start_at_terminal(
-        container: &'a DockerContainer,
-        spec: &ExecSpec,
-    ) -> Result<Process<'a>, EngineError> {
+    async fn start_at_terminal(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
         let wrap = pid1::WRAP.replacen("echo $$\n", "printf '%s;' $$\n", 1);
         let config = ExecConfig { tty: Some(true), attach_stdin: Some(true), ..config(spec, &wrap) };
         let process = Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await?;
@@ -197,7 +258,7 @@ impl<'a> Process<'a> {
 
     /// The next chunk of output; `None` when the process has ended and all its output was seen. Can be dropped and
     /// called again.
-    pub(super) async fn next(&mut self) -> Result<Option<(OutputStream, Bytes)>, EngineError> {
+    async fn next(&mut self) -> Result<Option<(OutputStream, Bytes)>, EngineError> {
         let mut ended = false;
         loop {
             if let Some(held_back) = self.pending.take() {
@@ -269,7 +330,7 @@ impl<'a> Process<'a> {
     }
 
     /// How it ended, once all its output was seen.
-    pub(super) async fn end(self) -> Result<ExitStatus, EngineError> {
+    async fn end(self) -> Result<ExitStatus, EngineError> {
         let (container, never_ran) = (self.container, matches!(self.pid, Pid::Absent));
         let status = self.exit_status().await?;
         // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
@@ -300,7 +361,7 @@ impl<'a> Process<'a> {
 
     /// Kills the process with all of its session, and where that cannot be made sure of, the container: nothing that
     /// was cancelled goes on running.
-    pub(super) async fn kill(&mut self) {
+    async fn kill(&mut self) {
         if !matches!(tokio::time::timeout(KILL_TIMEOUT, self.kill_session()).await, Ok(Ok(()))) {
             // It is gone, or about to be removed by whoever cancelled: then this has nothing left to do.
             let _ = self.container.client.kill_container(&self.container.id, None::<KillContainerOptions>).await;

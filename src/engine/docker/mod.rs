@@ -18,7 +18,6 @@ mod image;
 mod labels;
 mod pid1;
 mod probe;
-mod terminal;
 
 use std::collections::HashMap;
 use std::sync::Arc;
