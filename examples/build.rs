@@ -43,6 +43,8 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         id: "example".to_owned(),
         fail_fast: true,
         force: false,
+        keep_failed: false,
+        go_on: None,
         build_cache: true,
         network: Network::Default,
     };

@@ -118,6 +118,9 @@ pub struct JobReport {
     /// that were built in this run and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caches: Vec<CacheUse>,
+    /// The step that failed in the container that was kept of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept: Option<StepKind>,
     /// The most memory that its containers used at a time, in bytes, where the engine tells.
     pub memory_peak_bytes: Option<u64>,
     /// The command of the recipe's script that the failing step ended with, by what that script left: for people.

@@ -1,6 +1,7 @@
 //! The command line as clap sees it. Help texts are the reference: `docs/cli.md` is made from them.
 
 mod publish;
+mod shell;
 mod store;
 
 use std::path::PathBuf;
@@ -8,10 +9,12 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::publish::{RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
+pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::store::{ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};
 use crate::image::BaseChoice;
+use crate::packaging::StepKind;
 use crate::project::Selection;
 use crate::types::{Arch, Format};
 
@@ -97,6 +100,17 @@ pub(crate) enum Command {
     /// folders have the same target they have to agree. With `farm plan --ci`, a CI builds each target in a job of its own,
     /// and this makes of it what one run would have made.
     Merge(MergeArgs),
+    /// Open a shell in the container of a build that failed
+    ///
+    /// In the folder and with the environment of the step that failed, with the sources and all that was built. Where nothing
+    /// was kept (`farm build --keep-failed`), the target is built again until it fails. What is changed stays for the next
+    /// shell, and for `farm build -t TARGET --from STEP`. At most eight containers are kept, for a week, as images: `farm list
+    /// --kept`.
+    Shell(ShellArgs),
+    /// Run a command in the container of a build that failed
+    ///
+    /// As `farm shell`, without a terminal; the exit code is the command's.
+    Exec(ExecArgs),
     /// Make a folder for a release page out of dist/: packages, sums and notes
     ///
     /// Packages of users, debug packages and source packages, a SHA256SUMS, and RELEASE.md with a table of what was built for
@@ -238,6 +252,16 @@ pub(crate) struct BuildArgs {
     /// Build all that can be built, whatever fails; the default
     #[arg(long, overrides_with = "fail_fast", action = ArgAction::SetTrue)]
     pub keep_going: bool,
+    /// Keep the containers of builds that fail: `farm shell` opens them, `--from` goes on in them
+    #[arg(long)]
+    pub keep_failed: bool,
+    /// Go on in the container that was kept of one target, with this step: build, check or package
+    ///
+    /// The scripts of the steps before it are not run again, the others as the recipe has them now, on the files that are in the
+    /// container. The packages are checked and tested, and lie in broken/: they are not accepted, as what was changed by hand
+    /// is in no recipe. When all went well, the container goes; otherwise it is kept as it is then.
+    #[arg(long, value_name = "STEP", value_parser = store::step_to_go_on, requires = "targets")]
+    pub from: Option<StepKind>,
     /// Do not install and try the packages in a fresh container
     #[arg(long)]
     pub no_test: bool,
@@ -458,6 +482,9 @@ pub(crate) enum ImagesCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReapArgs {
+    /// Remove all containers that were kept of failed builds, too, not only those that are older than a week
+    #[arg(long)]
+    pub kept: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
 }

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::report_file::ReportFile;
 use super::terminal::{FRAME, Terminal};
-use super::{images, output, signals};
+use super::{images, output, shell, signals};
 use crate::engine::Network;
 use crate::image::BaseChoice;
 use crate::matrix::Target;
@@ -21,6 +21,7 @@ use crate::packaging::quote;
 use crate::project::{Limits, Run, RunChoices, RunEnd};
 use crate::recipe::RecipeFile;
 use crate::report::count;
+use crate::report::summary::Commands;
 use crate::runner::Request;
 use crate::store::{Index, Store};
 use crate::types::{printable, redacted_text};
@@ -52,10 +53,12 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let Connected { engine, info } = connected?;
     let resolved = resolved.complete()?;
 
-    let choices = RunChoices {
+    let mut choices = RunChoices {
         id: context::new_run(),
         fail_fast: args.fail_fast,
-        force: args.force,
+        force: args.force || args.from.is_some(),
+        keep_failed: args.keep_failed,
+        go_on: None,
         build_cache: !args.no_build_cache,
         network: match args.network {
             NetworkArg::Default => Network::Default,
@@ -71,6 +74,10 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let limits = Limits { jobs: args.jobs.map(usize::from), test: !args.no_test };
     let planned = resolved.plan(Some((&images, &info)), limits).await?;
 
+    if let Some(from) = args.from {
+        choices.go_on = Some(shell::go_on(&engine, &planned.plan, from).await?);
+    }
+
     let store = Store::open(&args.output)?;
     let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
@@ -79,8 +86,11 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
     let terminal = Terminal::new(args.progress, color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
-    let mut sinks = terminal
-        .sinks(args.output.clone(), Box::new(move |target| again(&same, directory.as_deref(), &places, target)));
+    let commands = Box::new(move |target: &Target| Commands {
+        again: command(&same, directory.as_deref(), &places, Act::Build, target),
+        into: command(&same, directory.as_deref(), &places, Act::Shell, target),
+    });
+    let mut sinks = terminal.sinks(args.output.clone(), commands);
     sinks.extend(files);
     let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
     let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, &terminal).await {
@@ -165,17 +175,30 @@ impl Place {
     }
 }
 
-/// The command that builds one target of this run again, without passwords.
-fn again(args: &BuildArgs, directory: Option<&Path>, places: &[Place], target: &Target) -> String {
+/// What a command is to do with a target of this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// Build it again.
+    Build,
+    /// Look into its build.
+    Shell,
+}
+
+/// The command for one target of this run, without passwords.
+fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Act, target: &Target) -> String {
     let mut words = vec!["farm".to_owned()];
     words.extend(
         directory.into_iter().flat_map(|directory| ["-C".to_owned(), directory.to_string_lossy().into_owned()]),
     );
-    words.push("build".to_owned());
+    words.push(if act == Act::Build { "build" } else { "shell" }.to_owned());
     let parameters = &args.selection.parameters;
     if !args.selection.recipes.is_empty() {
         // The recipe of the target is enough, unless a parameter is that of another one.
-        let takes_all = |place: &Place| parameters.iter().all(|(name, _)| place.parameters.contains(name));
+        let takes_all =
+            |place: &Place| act == Act::Shell || parameters.iter().all(|(name, _)| place.parameters.contains(name));
+        if act == Act::Shell {
+            words.push("--recipe".to_owned());
+        }
         match places.iter().find(|place| place.name == target.recipe) {
             Some(place) if takes_all(place) => words.push(place.word()),
             _ => words.extend(places.iter().map(Place::word)),
@@ -188,6 +211,11 @@ fn again(args: &BuildArgs, directory: Option<&Path>, places: &[Place], target: &
     if args.output != Path::new("dist") {
         option("-o", &args.output.to_string_lossy());
     }
+    if act == Act::Shell {
+        words.push(target.to_string());
+        return words.iter().map(|word| quote(&redacted_text(word))).collect::<Vec<_>>().join(" ");
+    }
+    let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
     for (name, value) in parameters {
         option("--param", &format!("{name}={value}"));
     }
@@ -231,7 +259,7 @@ mod tests {
         });
         let again = |line: &[&str]| match Arguments::try_parse_from(line).unwrap() {
             Arguments { command: Command::Build(args), directory, .. } => {
-                again(&args, directory.as_deref(), &places, &target)
+                command(&args, directory.as_deref(), &places, Act::Build, &target)
             }
             other => panic!("{other:?}"),
         };

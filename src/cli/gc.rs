@@ -13,7 +13,7 @@ use super::images;
 use super::output::{self, Surroundings};
 use crate::cache::{self, Entry, Place, bytes_of};
 use crate::engine::Engine;
-use crate::image::Images;
+use crate::image::{Images, kept};
 use crate::report::table::Table;
 use crate::report::{Style, count};
 use crate::types::{human_bytes, printable};
@@ -30,6 +30,7 @@ pub(crate) async fn run(args: &GcArgs, color: ColorChoice) -> Result<Exit, Failu
             keep(engine, limit, args.dry_run.then(|| Surroundings::of_this_process().style(color, false))).await?;
         return Ok(if is_whole { kept } else { Exit::JobFailed });
     }
+    kept::reap(&engine).await?;
     let Some(freed) = engine.collect_garbage().await? else {
         output::out(&not_ours(&info.name));
         return Ok(Exit::Success);

@@ -15,6 +15,7 @@ use super::output::{self, Steps, Surroundings};
 use super::{distros, signals};
 use crate::distro::{Catalogue, Distro};
 use crate::engine::{Engine, ImageInfo, Network, OutputSink, OutputStream, labels};
+use crate::image::kept;
 use crate::image::{BaseChoice, ImageError, ImageOptions, Images, LeftOut};
 use crate::report::table::Table;
 use crate::report::{Style, Tone, count};
@@ -50,10 +51,15 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
 pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
     let Connected { engine, .. } = context::connect(&args.engine.engine, &Config::load()?).await?;
     let removed = engine.reap(None).await?;
-    output::out(&match removed {
+    let kept = if args.kept { kept::drop_all(&engine).await? } else { kept::reap(&engine).await? };
+    let mut text = match removed {
         0 => "no container was left behind\n".to_owned(),
         some => format!("removed {}\n", count(some, "container", "containers")),
-    });
+    };
+    if args.kept || kept > 0 {
+        text.push_str(&format!("removed {} of failed builds\n", count(kept, "kept container", "kept containers")));
+    }
+    output::out(&text);
     Ok(Exit::Success)
 }
 
@@ -77,7 +83,12 @@ fn list(images: &[ImageInfo], style: &Style) -> String {
             .map(|made| made.format("%Y-%m-%d %H:%M").to_string())
             .unwrap_or_default();
         // A base is known by its distribution, what is made from one by the packages added to it.
-        let holds = [label(image, labels::DISTRO), label(image, labels::REQUIRES), printable(&image.tags.join(" "))];
+        let holds = [
+            label(image, labels::DISTRO),
+            label(image, labels::REQUIRES),
+            label(image, labels::TARGET),
+            printable(&image.tags.join(" ")),
+        ];
         table.row(vec![
             label(image, labels::KIND),
             human_bytes(image.size_bytes),

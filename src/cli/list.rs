@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{ColorChoice, ListArgs, StoreArgs};
-use super::context;
+use super::config::Config;
+use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
+use crate::image::kept::{self, Kept};
 use crate::matrix::Pattern;
 use crate::report::Style;
 use crate::report::table::Table;
@@ -15,6 +17,9 @@ use crate::store::{self, Index, IndexedTarget};
 use crate::types::{human_bytes, printable};
 
 pub(crate) async fn run(args: ListArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    if args.kept {
+        return kept_containers(&args, color).await;
+    }
     let work = move || {
         let index = chosen(&args.store)?;
         if args.json {
@@ -29,6 +34,40 @@ pub(crate) async fn run(args: ListArgs, color: ColorChoice) -> Result<Exit, Fail
         Ok(Exit::Success)
     };
     context::blocking(work).await
+}
+
+/// What the engine keeps of builds that failed.
+async fn kept_containers(args: &ListArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let Connected { engine, .. } = context::connect(&args.engine.engine, &Config::load()?).await?;
+    let all = kept::all(&engine).await?;
+    if args.json {
+        let all: Vec<serde_json::Value> = all
+            .iter()
+            .map(|kept| {
+                let (made, bytes) = (made(kept, "%Y-%m-%dT%H:%M:%SZ"), kept.image.size_bytes);
+                serde_json::json!({ "target": kept.target(), "step": kept.step, "made": made, "size_bytes": bytes })
+            })
+            .collect();
+        output::out(&format!("{:#}\n", serde_json::Value::from(all)));
+        return Ok(Exit::Success);
+    }
+    if all.is_empty() {
+        output::out("no container of a failed build is kept in this engine: `farm build --keep-failed` keeps some\n");
+        return Ok(Exit::Success);
+    }
+    let mut table = Table::new(&["TARGET", "FAILED IN", "KEPT", "SIZE"]);
+    for kept in &all {
+        let size = human_bytes(kept.image.size_bytes);
+        table.row(vec![printable(kept.target()), printable(&kept.step), made(kept, "%Y-%m-%d %H:%M"), size]);
+    }
+    let style = Surroundings::of_this_process().style(color, false);
+    output::out(&format!("{}times are UTC; sizes count what is shared with other images\n", table.render(&style)));
+    Ok(Exit::Success)
+}
+
+fn made(kept: &Kept, format: &str) -> String {
+    let made = chrono::DateTime::from_timestamp(kept.image.created, 0);
+    made.map(|made| made.format(format).to_string()).unwrap_or_default()
 }
 
 /// What the store holds of the chosen targets.

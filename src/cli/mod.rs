@@ -17,6 +17,7 @@ mod gc;
 mod graph;
 mod images;
 mod init;
+mod keyboard;
 mod list;
 mod logs;
 mod memory;
@@ -30,6 +31,7 @@ mod report_file;
 mod requires;
 mod schema;
 mod screen;
+mod shell;
 mod sign;
 mod sign_config;
 mod signals;
@@ -127,6 +129,8 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::List(args) => list::run(args.clone(), color).await,
         Command::Logs(args) => logs::run(args.clone()).await,
         Command::Merge(args) => merge::run(args.clone()).await,
+        Command::Shell(args) => shell::run(args, arguments.directory.as_deref(), color).await,
+        Command::Exec(args) => shell::exec(args, arguments.directory.as_deref(), color).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
         Command::Sign(args) => sign::run(args).await,

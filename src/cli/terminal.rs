@@ -12,7 +12,7 @@ use super::output::{self, Stdout, Surroundings};
 use super::screen::Screen;
 use crate::event::Event;
 use crate::report::progress::Progress;
-use crate::report::summary::{Summary, SummaryOptions};
+use crate::report::summary::{Commands, Summary, SummaryOptions};
 use crate::report::{Json, Plain, Sink, Style, Tone};
 
 /// How often moving lines are drawn.
@@ -60,7 +60,7 @@ impl Terminal {
     pub(crate) fn sinks(
         &self,
         dist: std::path::PathBuf,
-        again: Box<dyn Fn(&crate::matrix::Target) -> String + Send>,
+        commands: Box<dyn Fn(&crate::matrix::Target) -> Commands + Send>,
     ) -> Vec<Box<dyn Sink>> {
         let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(self.clone())];
         match self.choice {
@@ -72,7 +72,7 @@ impl Terminal {
             ProgressChoice::Bar | ProgressChoice::None => {}
         }
         // With moving lines, every finished job has its line on the screen already.
-        let options = SummaryOptions { dist, again, table: self.moving.is_none() };
+        let options = SummaryOptions { dist, commands, table: self.moving.is_none() };
         sinks.push(Box::new(Summary::new(Stdout, self.style, options)));
         sinks
     }

@@ -11,11 +11,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     BuildSpec, CommitSpec, Container, ContainerSpec, Engine, EngineError, EngineInfo, ExecSpec, ExitStatus, GuestPath,
-    ImageInfo, ImportSpec, OutputSink, OutputStream, Stats, labels,
+    ImageInfo, ImportSpec, OutputSink, OutputStream, Stats, TerminalInput, TerminalSize, labels,
 };
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};
@@ -441,6 +442,17 @@ impl Container for FakeContainer {
                 Err(EngineError::Cancelled)
             }
         }
+    }
+
+    async fn exec_at_terminal(
+        &self,
+        spec: &ExecSpec,
+        _size: TerminalSize,
+        _input: &mut mpsc::Receiver<TerminalInput>,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, EngineError> {
+        self.exec(spec, sink, cancel).await
     }
 
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {

@@ -29,6 +29,6 @@ pub use error::EngineError;
 pub use native::{NativeOptions, connect_native, run_helper};
 pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
-    Network, Stats, common, labels,
+    Network, Stats, TerminalInput, TerminalSize, common, labels,
 };
 pub use traits::{Container, Engine, OutputSink, OutputStream};

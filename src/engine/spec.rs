@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::types::Arch;
@@ -15,7 +16,7 @@ pub mod labels {
     pub const RUN: &str = "io.farm.run";
     /// The target that a container works for.
     pub const TARGET: &str = "io.farm.target";
-    /// `base`, `environment`, `builder`, `tester` or `imported`.
+    /// `base`, `environment`, `builder`, `tester`, `imported` or `kept`.
     pub const KIND: &str = "io.farm.kind";
     /// The content key of a builder or tester image.
     pub const KEY: &str = "io.farm.key";
@@ -33,9 +34,17 @@ pub mod labels {
     pub const REQUIRES: &str = "io.farm.requires";
     /// The id of the image that a builder or tester was made of.
     pub const FROM: &str = "io.farm.from";
+    /// The step that failed in what a kept image holds.
+    pub const STEP: &str = "io.farm.step";
+    /// A digest of where the recipe of a kept image lies.
+    pub const PROJECT: &str = "io.farm.project";
+    /// The network that the build of a kept image had.
+    pub const NETWORK: &str = "io.farm.network";
     /// All of them.
-    pub const ALL: [&str; 12] =
-        [OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES, FROM];
+    pub const ALL: [&str; 15] = [
+        OWNED, RUN, TARGET, KIND, KEY, DIGEST, DEFINITION, GENERATION, ORIGIN, DISTRO, REQUIRES, FROM, STEP, PROJECT,
+        NETWORK,
+    ];
 }
 
 /// An absolute path inside a container. Not a path of this host.
@@ -241,6 +250,24 @@ pub struct ExecSpec {
     pub env: Vec<(String, String)>,
     /// The folder that it starts in, which exists.
     pub workdir: GuestPath,
+}
+
+/// The size of a terminal in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// What comes from the person at a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TerminalInput {
+    /// What was typed, as bytes.
+    Typed(Bytes),
+    /// The terminal has another size now.
+    Resized(TerminalSize),
 }
 
 /// How a process ended: its exit code, or 128 + the signal's number, as shells say it. 126 and 127: it never ran.

@@ -2,11 +2,13 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::error::EngineError;
 use super::spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Stats,
+    TerminalInput, TerminalSize,
 };
 use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
@@ -136,6 +138,18 @@ pub trait Container: Send + Sync {
     async fn exec(
         &self,
         spec: &ExecSpec,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, EngineError>;
+
+    /// As [`Container::exec`], at a terminal of the container's own, which is the process's controlling one: all that is
+    /// printed comes to `sink` as [`OutputStream::Stdout`], as the terminal shows it. When `input` ends, nobody is at the
+    /// terminal any more, and the process is killed.
+    async fn exec_at_terminal(
+        &self,
+        spec: &ExecSpec,
+        size: TerminalSize,
+        input: &mut mpsc::Receiver<TerminalInput>,
         sink: &mut dyn OutputSink,
         cancel: &CancellationToken,
     ) -> Result<ExitStatus, EngineError>;

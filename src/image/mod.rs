@@ -8,11 +8,13 @@ mod built;
 mod conceal;
 mod deb;
 mod derive;
+mod enter;
 mod error;
 mod guest;
 mod images;
 mod import;
 mod install;
+pub(crate) mod kept;
 mod layer;
 mod model;
 mod once;
@@ -39,11 +41,12 @@ pub use images::{ImageOptions, Images};
 pub use import::Imported;
 pub(crate) use import::LeftOut;
 pub use install::Install;
+pub use kept::KeptId;
 pub(crate) use model::KnownBases;
 pub use model::{Base, BaseChoice, Derivation, FetchFirst, FileContent};
 
 /// What [`labels::KIND`] says of an image that farm makes.
-const KINDS: [&str; 5] = ["base", "builder", "tester", built::KIND, import::KIND];
+const KINDS: [&str; 6] = ["base", "builder", "tester", built::KIND, import::KIND, kept::KIND];
 
 impl Images {
     /// The base images that the engine has already, and those that it would make of an image it has under a tag that has

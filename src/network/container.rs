@@ -64,6 +64,13 @@ impl ContainerNetwork {
         ContainerNetwork { env, certificates, hidden }
     }
 
+    /// The names of all variables that a container may be given.
+    pub(crate) fn variables() -> Vec<String> {
+        let proxies = ["http_proxy", "https_proxy", "no_proxy"];
+        let proxies = proxies.iter().flat_map(|name| [(*name).to_owned(), name.to_ascii_uppercase()]);
+        proxies.chain(CA_VARIABLES.map(str::to_owned)).collect()
+    }
+
     /// For the environment of each process that is to reach others.
     pub(crate) fn env(&self) -> &BTreeMap<String, String> {
         &self.env

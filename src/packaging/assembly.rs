@@ -14,7 +14,7 @@ use super::text::{body, paragraphs, quote};
 use super::{
     AssembledPackage, Assembly, BUILD_ROOT, EnvironmentProbe, ExpectedPackage, Packaging, STAGED_LICENCES, STAGED_ROOT,
     SourceLayout, Step, StepKind, User, contract, copyright, deb, rpm, script_variables, scriptlets, source_folder,
-    staged, style, traced, unpack,
+    staged, step_environment, style, traced, unpack,
 };
 
 /// Where the recipe installs, and where what else is wanted of the sources lies beside it.
@@ -52,7 +52,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
 
 /// One exec for everything: unpack, build, check, install.
 fn script(recipe: &Recipe, folder: &str) -> String {
-    let mut script = format!("set -eu\numask 022\n{}cd {}\n", super::PHASE_FUNCTION, quote(folder));
+    let mut script = format!("set -eu\numask 022\n{}cd {}\n", step_environment::phase_function(), quote(folder));
     script.push_str(&unpack::apply_patches(recipe));
     // Those of the image, if it has any: scripts may name them in any case.
     script.push_str(

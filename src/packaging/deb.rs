@@ -18,7 +18,8 @@ use super::system::{
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
-    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, traced, unpack,
+    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, step_environment, traced,
+    unpack,
 };
 
 /// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
@@ -94,7 +95,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
 
 /// One exec for everything: unpack, build, check, package.
 fn script(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64) -> String {
-    let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
+    let mut script = format!("set -eu\numask 022\n{}", step_environment::phase_function());
     script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
     script.push_str(&format!("cd {}\n", quote(folder)));
     script.push_str(&unpack::apply_patches(recipe));
@@ -490,7 +491,8 @@ fn recipe_script(name: &str, phase: &str, script: Option<&str>) -> String {
     let serial = if phase == "package" { "export MAKEFLAGS=\n" } else { "" };
     format!(
         "#!/bin/sh\nset -eu\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n\
-         . \"${{0%/*}}/env\"\n{serial}{}\n{}",
+         . \"${{0%/*}}/env\"\n{serial}{}{}\n{}",
+        step_environment::record(),
         script.map(|_| traced::instead(name)).unwrap_or_default(),
         body(script.unwrap_or_default())
     )

@@ -15,6 +15,7 @@ mod contract;
 mod copyright;
 mod deb;
 mod foreign;
+mod kept;
 mod licences;
 mod maintainer;
 mod managers;
@@ -27,6 +28,7 @@ mod rpm;
 mod scriptlets;
 mod spec;
 mod staged;
+mod step_environment;
 mod style;
 mod system;
 mod target_recipe;
@@ -48,11 +50,12 @@ pub(crate) use assembly::{assembly_env, libdir};
 pub(crate) use caches::{CACHES_ROOT, CacheQuestion, cache_questions, cache_use};
 use managers::manager;
 use model::{
-    LIFE, PHASE_FUNCTION, RESULTS, TEST_PACKAGES, TestScripts, build_top, changelog_entries, probe, script_variables,
-    source_folder, source_top,
+    LIFE, RESULTS, TEST_PACKAGES, TestScripts, build_top, changelog_entries, probe, script_variables, source_folder,
+    source_top,
 };
 
 pub(crate) use foreign::{Search, SpecWish, key as wish_key, spec_macros, wishes};
+pub(crate) use kept::{can_go_on, going_on};
 pub(crate) use licences::common_licence;
 pub(crate) use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintainer_scripts};
 pub(crate) use managers::takes_names_only;
@@ -67,6 +70,7 @@ pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, Step
 pub(crate) use modules::MODULES_ROOT;
 pub(crate) use offers::{Offer, Wish, names_in, offers};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
+pub(crate) use step_environment::enter;
 pub use target_recipe::TargetRecipe;
 pub(crate) use text::quote;
 pub(crate) use traced::{TRACED_FOLDER, TracedScript};

@@ -324,10 +324,6 @@ pub(super) fn source_top(recipe: &Recipe) -> String {
     format!("{}-{}", recipe.package.name, recipe.package.version)
 }
 
-/// Shell: `phase NAME` announces a phase to whoever set the token.
-pub(super) const PHASE_FUNCTION: &str =
-    "phase() { [ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN $1\"; }\n";
-
 /// Shell: says which tools are missing before the first of them is needed; `package` usually has them.
 pub(super) fn probe(tools: &[&str], package: &str) -> String {
     format!(

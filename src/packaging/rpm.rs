@@ -15,7 +15,7 @@ use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, BuilderSetup, ExpectedPackage, GuestFile, LIFE, PHASE_TOKEN, Packaging, RESULTS, Requirements,
     SourceLayout, Step, StepKind, TEST_PACKAGES, User, build_top, caches, changelog_entries, contract, foreign, own,
-    relation, script_variables, scriptlets, source_top, staged, style, traced, unpack,
+    relation, script_variables, scriptlets, source_top, staged, step_environment, style, traced, unpack,
 };
 
 const TOP: &str = "/build/rpmbuild";
@@ -85,7 +85,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
 /// One exec for everything; the scriptlets of the .spec announce the phases.
 fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) -> String {
     let own = recipe.packaging.spec.as_deref();
-    let mut script = format!("set -eu\numask 022\n{}", super::PHASE_FUNCTION);
+    let mut script = format!("set -eu\numask 022\n{}", step_environment::phase_function());
     script.push_str(&super::probe(&["rpmbuild", "tar", "gzip", "awk", "find"], "rpm-build"));
     script.push_str(&format!("cd {BUILD_ROOT}\nmkdir -p {TOP}/SOURCES {TOP}/SPECS {RESULTS}\n"));
     if own.is_none() {
@@ -415,7 +415,8 @@ fn environment(recipe: &Recipe, distro: &Distro) -> String {
 /// One script in a subshell: its `exit`, `cd` and `set -u` do not touch what rpm adds around it.
 fn script_section(spec: &mut String, section: &str, phase: &str, environment: &str, script: Option<&str>) {
     spec.push_str(&format!(
-        "\n%{section}\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n{environment}(\nset -eu\n{}{})\n",
+        "\n%{section}\n[ -z \"${{{PHASE_TOKEN}:-}}\" ] || echo \"${PHASE_TOKEN} {phase}\"\n{environment}{}(\nset -eu\n{}{})\n",
+        step_environment::record(),
         script.map(|_| traced::instead(section)).unwrap_or_default(),
         spec::script(&body(script.unwrap_or_default()))
     ));

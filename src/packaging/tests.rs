@@ -16,6 +16,7 @@ use crate::types::{Arch, PackageManager};
 mod assembled;
 mod assigned;
 mod caches;
+mod going_on;
 mod guidelines;
 mod moments;
 #[cfg(unix)]

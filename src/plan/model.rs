@@ -10,7 +10,7 @@ use super::set::{self, Need};
 use crate::distro::Distro;
 use crate::matrix::Target;
 use crate::packaging::{
-    self, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, TargetRecipe, TestSetup,
+    self, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, StepKind, TargetRecipe, TestSetup,
 };
 use crate::recipe::{EnvironmentOrigin, PackagingTools, Repository, RepositoryOrigin, SharedRecipe};
 use crate::source;
@@ -165,6 +165,11 @@ impl Job {
             Some(_) if former_links.is_empty() => Arc::clone(&self.packaging),
             _ => Arc::new(packaging::generate(&self.with(former_links), &self.distro, self.date(newest))),
         }
+    }
+
+    /// The packaging for a container in which the steps before `from` are done.
+    pub(crate) fn going_on(&self, newest: i64, former_links: &FormerLinks, from: StepKind, by_farm: bool) -> Packaging {
+        packaging::going_on(&self.with(former_links), &self.distro, self.date(newest), from, by_farm)
     }
 
     fn with(&self, former_links: &FormerLinks) -> Cow<'_, TargetRecipe> {

@@ -31,3 +31,5 @@ pub use load::Project;
 pub use plan::{Decided, Limits, Planned, default_slots};
 pub use run::{Run, RunChoices, RunEnd};
 pub use select::{Selected, Selection};
+
+pub use crate::runner::GoOn;

@@ -13,7 +13,7 @@ use crate::event::{Event, JobReport, RunReport};
 use crate::image::Images;
 use crate::packaging;
 use crate::report::Sink;
-use crate::runner::{self, Request, RunOptions};
+use crate::runner::{self, GoOn, Request, RunOptions};
 use crate::store::Store;
 
 /// What a run is to do beside its plan.
@@ -27,6 +27,10 @@ pub struct RunChoices {
     pub force: bool,
     /// Whether builds take over what the last good ones left in the caches that recipes name, and leave theirs.
     pub build_cache: bool,
+    /// Keep the containers of builds that fail, for who looks into them.
+    pub keep_failed: bool,
+    /// Build one target in the container that was kept of it. Its packages are not accepted.
+    pub go_on: Option<GoOn>,
     /// Network of containers that may have one.
     pub network: Network,
 }
@@ -79,6 +83,8 @@ impl Planned {
                 jobs: slots,
                 fail_fast: choices.fail_fast,
                 force: choices.force,
+                keep_failed: choices.keep_failed,
+                go_on: choices.go_on,
                 build_caches: choices.build_cache.then(|| access.cache.join("build-caches")),
                 host_network: choices.network == Network::Host,
                 network_env,

@@ -215,6 +215,28 @@ fn in_script(command: &FailedCommand) -> String {
     }
 }
 
+/// Whether it was a step in the build's own container that failed: what a shell can be opened in.
+pub(super) fn is_in_build(outcome: &Outcome) -> bool {
+    let (Outcome::Failed { step, .. }
+    | Outcome::TimedOut { step, .. }
+    | Outcome::Stalled { step, .. }
+    | Outcome::LogLimit { step, .. }
+    | Outcome::OutOfMemory { step, .. }) = outcome
+    else {
+        return false;
+    };
+    matches!(step, StepKind::Unpack | StepKind::Build | StepKind::Check | StepKind::Package)
+}
+
+/// Where to go on with a build that failed in `step`.
+pub(super) fn step_to_go_on(step: StepKind) -> StepKind {
+    match step {
+        StepKind::Check | StepKind::Package => step,
+        StepKind::Collect => StepKind::Package,
+        _ => StepKind::Build,
+    }
+}
+
 /// What a person may try first, and the line of the recipe that it is about.
 pub(crate) fn help(report: &JobReport) -> Vec<(String, Option<String>)> {
     let hinted = report.hints.iter().map(|hint| (advice(report, hint), hint.place.as_ref().map(place)));

@@ -102,6 +102,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
     });
     let ran = !matches!(outcome, Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::DepWait { .. });
     JobReport {
+        kept: None,
         log: ran.then(|| folder.join("build.log")),
         target,
         elapsed: if ran { Duration::from_millis(31_040) } else { Duration::ZERO },

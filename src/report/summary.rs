@@ -24,10 +24,18 @@ const TELLING_LINES: usize = 4;
 pub(crate) struct SummaryOptions {
     /// The store's folder, as it is shown to people.
     pub dist: PathBuf,
-    /// The command that builds one target again.
-    pub again: Box<dyn Fn(&Target) -> String + Send>,
+    /// What to do about one target.
+    pub commands: Box<dyn Fn(&Target) -> Commands + Send>,
     /// Whether to list every job: not where its line stands above already.
     pub table: bool,
+}
+
+/// The commands for a target that was not built.
+pub(crate) struct Commands {
+    /// Builds it again.
+    pub again: String,
+    /// Opens a shell where it failed.
+    pub into: String,
 }
 
 /// Keeps how jobs ended, and writes the summary when the run has.
@@ -122,7 +130,7 @@ fn what_next(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         let log = printable(&log.display().to_string());
         text.push_str(&format!("  {} {log}\n", style.paint(Tone::Quiet, "log: ")));
     }
-    let again = (run.options.again)(&first.target);
+    let again = (run.options.commands)(&first.target).again;
     let again = match others {
         [] => again,
         _ => again.replacen(&format!("-t {}", first.target), "--failed", 1),
@@ -295,7 +303,14 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
             printable(&log.display().to_string())
         ));
     }
-    text.push_str(&format!("  {} {}\n", style.paint(Tone::Quiet, "try: "), (run.options.again)(&report.target)));
+    let Commands { again, into } = (run.options.commands)(&report.target);
+    text.push_str(&format!("  {} {again}\n", style.paint(Tone::Quiet, "try: ")));
+    if outcome::is_in_build(&report.outcome) {
+        text.push_str(&format!("  {} {into}\n", style.paint(Tone::Quiet, "into:")));
+    }
+    if let Some(step) = report.kept.map(outcome::step_to_go_on) {
+        text.push_str(&format!("  {} {again} --from {step}\n", style.paint(Tone::Quiet, "on:  ")));
+    }
     text
 }
 
@@ -406,8 +421,11 @@ mod tests {
 
     /// What is written of a run whose jobs end in another order than the plan's.
     fn summary_of(reports: &[JobReport], table: bool, interrupted: bool) -> String {
-        let again = Box::new(|target: &Target| format!("farm build -t {target}"));
-        let options = SummaryOptions { dist: "dist".into(), again, table };
+        let commands = Box::new(|target: &Target| Commands {
+            again: format!("farm build -t {target}"),
+            into: format!("farm shell {target}"),
+        });
+        let options = SummaryOptions { dist: "dist".into(), commands, table };
         let mut summary = Summary::new(Vec::new(), Style::PLAIN, options);
         let targets = reports.iter().map(|report| report.target.clone()).collect();
         let started = Event::RunStarted { run: "r".into(), engine: "e".into(), slots: 2, targets };
@@ -458,6 +476,7 @@ mod tests {
                 recipes/jq/farm.toml:24
           log:  dist/jq2/debian-12-amd64/build.log, line 812
           try:  farm build -t jq2@debian-12/amd64
+          into: farm shell jq2@debian-12/amd64
 
         ✗ jq3@debian-12/amd64 waits for requirements
 
@@ -473,6 +492,7 @@ mod tests {
           help: raise `timeout` in [limits] if the step needs longer
           log:  dist/jq4/debian-12-amd64/build.log
           try:  farm build -t jq4@debian-12/amd64
+          into: farm shell jq4@debian-12/amd64
 
         ✗ jq5@debian-12/amd64 stalled in check, 31.0s after it started
 
@@ -480,6 +500,7 @@ mod tests {
           help: raise `stall` in [limits] if the step is silent for long
           log:  dist/jq5/debian-12-amd64/build.log
           try:  farm build -t jq5@debian-12/amd64
+          into: farm shell jq5@debian-12/amd64
 
         ✗ jq6@debian-12/amd64 printed too much in build, 31.0s after it started
 
@@ -487,6 +508,7 @@ mod tests {
           help: raise `log` in [limits] if all of it is wanted
           log:  dist/jq6/debian-12-amd64/build.log
           try:  farm build -t jq6@debian-12/amd64
+          into: farm shell jq6@debian-12/amd64
 
         ✗ jq7@debian-12/amd64 ran out of memory in build, 31.0s after it started
 
@@ -494,6 +516,7 @@ mod tests {
           help: raise `memory` in [limits], or run fewer jobs at a time with -j
           log:  dist/jq7/debian-12-amd64/build.log
           try:  farm build -t jq7@debian-12/amd64
+          into: farm shell jq7@debian-12/amd64
 
         ✗ jq8@debian-12/amd64 found the disk full in unpack, 31.0s after it started
 

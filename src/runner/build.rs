@@ -12,7 +12,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, traced};
+use super::{assemble, caches, environment, kept, traced};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
@@ -39,15 +39,20 @@ pub(crate) async fn build(
 ) -> Result<Results, JobError> {
     work.enter(StepKind::Unpack).await?;
     let network = if work.job.recipe.build.network { work.shared.network() } else { Network::None };
-    let container = create(work, &ready.builder, "build", attempt, network).await?;
+    let image = work.goes_on().map_or(&ready.builder, |go_on| &go_on.image).clone();
+    let container = create(work, &image, "build", attempt, network).await?;
     let has_network = network != Network::None;
     let result = in_container(work, container.as_ref(), ready, has_network, folder).await;
-    let kept = match &result {
+    let collected = match &result {
+        Ok(_) if work.goes_on().is_some() => Ok(()),
         Ok(_) => caches::collect(work, container.as_ref(), ready).await,
-        Err(_) => Ok(()),
+        Err(error) => {
+            kept::keep(work, container.as_ref(), error, network).await;
+            Ok(())
+        }
     };
     work.shared.remove_later(container);
-    kept?;
+    collected?;
     // Another attempt starts with an empty folder.
     if let Err(JobError::Transient(_)) = &result {
         let folder = folder.to_owned();
@@ -80,7 +85,10 @@ async fn in_container(
         },
     };
     if by_farm {
-        let (staging, assembly) = work.job.assembly_at(ready.sources.newest, &work.former_links);
+        let (mut staging, assembly) = work.job.assembly_at(ready.sources.newest, &work.former_links);
+        if let Some(go_on) = work.goes_on() {
+            staging = work.job.going_on(ready.sources.newest, &work.former_links, go_on.from, true);
+        }
         upload(work, container, ready, &staging).await?;
         if started.is_none() {
             start(container).await?;
@@ -95,7 +103,10 @@ async fn in_container(
         let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
         return Ok(Results { files, manifest: Some(manifest) });
     }
-    let packaging = work.job.packaging_at(ready.sources.newest, &work.former_links);
+    let packaging = match work.goes_on() {
+        None => work.job.packaging_at(ready.sources.newest, &work.former_links),
+        Some(go_on) => work.job.going_on(ready.sources.newest, &work.former_links, go_on.from, false).into(),
+    };
     upload(work, container, ready, &packaging).await?;
     if started.is_none() {
         start(container).await?;
@@ -129,20 +140,26 @@ async fn upload(
     };
     let mut files: Vec<(String, Content)> =
         packaging.files.iter().map(|file| (format!("{BUILD_ROOT}/{}", file.path), Content::of(file))).collect();
-    put(work, container, &root, source::upload(&ready.sources, what, BUILD_UID)).await?;
-    if let Some(modules) = &ready.modules {
-        let folder = packaging::MODULES_ROOT.to_owned();
-        put(work, container, &root, source::upload(modules, Upload::Tree { folder }, BUILD_UID)).await?;
-    }
-    if !ready.sources.patches.is_empty() {
-        let patches = source::upload(&ready.sources, Upload::Patches { folder: patches }, BUILD_UID);
-        put(work, container, &root, patches).await?;
+    // Where it goes on, all of that lies there, and some of it was changed by hand.
+    let is_new = work.goes_on().is_none();
+    if is_new {
+        put(work, container, &root, source::upload(&ready.sources, what, BUILD_UID)).await?;
+        if let Some(modules) = &ready.modules {
+            let folder = packaging::MODULES_ROOT.to_owned();
+            put(work, container, &root, source::upload(modules, Upload::Tree { folder }, BUILD_UID)).await?;
+        }
+        if !ready.sources.patches.is_empty() {
+            let patches = source::upload(&ready.sources, Upload::Patches { folder: patches }, BUILD_UID);
+            put(work, container, &root, patches).await?;
+        }
     }
     files.extend(traced::files(&scripts(work)));
     if !files.is_empty() {
         put(work, container, &root, small_files(files, BUILD_UID, ready.sources.newest)).await?;
     }
-    caches::upload(work, container, ready).await?;
+    if is_new {
+        caches::upload(work, container, ready).await?;
+    }
     work.alive()?;
     Ok(())
 }

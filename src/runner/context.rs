@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::adviser::Adviser;
 use crate::engine::{Engine, EngineInfo};
 use crate::image::Images;
+use crate::packaging::StepKind;
 use crate::source::Sources;
 use crate::store::Store;
 
@@ -30,6 +31,17 @@ impl std::fmt::Debug for Context {
     }
 }
 
+/// Where a build goes on that failed before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GoOn {
+    /// The target that is meant.
+    pub target: String,
+    /// The image of its kept container.
+    pub image: String,
+    /// The step that it goes on with.
+    pub from: StepKind,
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunOptions {
     /// Slots.
@@ -37,6 +49,10 @@ pub(crate) struct RunOptions {
     pub fail_fast: bool,
     /// Build even what is up to date.
     pub force: bool,
+    /// Keep the containers of builds that fail.
+    pub keep_failed: bool,
+    /// Build in a container that was kept.
+    pub go_on: Option<GoOn>,
     /// Where caches of builds are kept; none: nothing is taken over from another build, or left for one.
     pub build_caches: Option<PathBuf>,
     /// Network of containers that may have one.

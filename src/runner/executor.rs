@@ -18,13 +18,13 @@ use super::packed::JobCaches;
 use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
-use super::{build, caches, former_links, hints, inspect, install_test, modules, prepare, results, summary};
+use super::{build, caches, former_links, hints, inspect, install_test, kept, modules, prepare, results, summary};
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
 use crate::recipe::Repository;
-use crate::store::{LastResult, RECORD_SCHEMA, Record, Staging};
+use crate::store::{BROKEN_FOLDER, LastResult, RECORD_SCHEMA, Record, Staging};
 use crate::types::CacheUse;
 
 /// Repetitions of what failed by no fault of the package.
@@ -92,6 +92,7 @@ async fn execute(
         former_links: FormerLinks::new(),
         caches: JobCaches::default(),
         failed_command: None,
+        kept: None,
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
@@ -105,7 +106,11 @@ async fn execute(
     };
     let hints = hints::hints(&mut work, &outcome).await;
     let mut told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
-    let Work { journal, memory_peak_bytes, failed_command, .. } = work;
+    let went_on = work.goes_on().map(|go_on| go_on.from);
+    if went_on.is_some() && outcome.is_good() {
+        kept::forget(&mut work).await;
+    }
+    let Work { journal, memory_peak_bytes, failed_command, kept, .. } = work;
     let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
     if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() {
         told.extend(tail.as_ref().and_then(|tail| outcome::mistake(job, &tail.lines)));
@@ -126,7 +131,13 @@ async fn execute(
     report.memory_peak_bytes = memory_peak_bytes;
     let by_script = matches!(report.outcome, Outcome::Failed { .. } | Outcome::Rejected { step: StepKind::Test, .. });
     report.failed_command = failed_command.filter(|_| by_script);
-    keep(&events, job, staging, built, &mut report).await;
+    report.kept = kept;
+    match (went_on, built) {
+        (Some(from), Some(built)) if report.outcome.is_good() => {
+            set_aside(&events, job, staging, built, from, &mut report).await;
+        }
+        (_, built) => keep(&events, job, staging, built, &mut report).await,
+    }
     report.elapsed = started.elapsed();
     report
 }
@@ -181,6 +192,41 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
             }
         }
     }
+}
+
+/// What was made in a container that somebody may have worked in is nobody's to accept: it lies where refused packages do,
+/// and the target is still to be built.
+async fn set_aside(
+    events: &JobEvents,
+    job: &Job,
+    staging: Staging,
+    built: Built,
+    from: StepKind,
+    report: &mut JobReport,
+) {
+    let result = LastResult {
+        target: job.target.to_string(),
+        outcome: "went-on".to_owned(),
+        details: serde_json::json!({ "from": from.as_str() }),
+        ended: now(),
+    };
+    let rejected = blocking(move || staging.reject(true, &result)).await;
+    match rejected {
+        Ok(Ok(log)) => {
+            report.folder = report.folder.join(BROKEN_FOLDER);
+            report.log = Some(log);
+        }
+        Ok(Err(error)) => events.send(JobEvent::Warning(format!("the packages are lost: {}", outcome::chain(&error)))),
+        Err(_) => {}
+    }
+    report.artifacts = built.artifacts;
+    report.warnings = built.warnings;
+    let message = format!(
+        "made from the step {from} on in the kept container, so these packages are in {} and not accepted: put into the \
+         recipe what was changed there, and build the target without --from",
+        report.folder.display()
+    );
+    report.warnings.push(outcome::warning("went-on", message));
 }
 
 fn now() -> String {

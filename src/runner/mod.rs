@@ -59,6 +59,7 @@ mod inspect;
 mod install_test;
 mod job_events;
 mod journal;
+mod kept;
 mod log;
 mod modules;
 mod outcome;
@@ -75,6 +76,7 @@ mod watch;
 mod work;
 
 pub(crate) use adviser::Adviser;
+pub use context::GoOn;
 pub(crate) use context::{Context, Request, RunOptions};
 pub(crate) use driver::run;
 pub(crate) use set::SetInputs;

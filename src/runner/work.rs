@@ -85,6 +85,8 @@ pub(crate) struct Work<'a> {
     pub(crate) caches: JobCaches,
     /// Of the step that failed.
     pub(crate) failed_command: Option<FailedCommand>,
+    /// The step that failed in the container that was kept.
+    pub(crate) kept: Option<StepKind>,
 }
 
 impl Work<'_> {
@@ -178,6 +180,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         caches: Vec::new(),
         memory_peak_bytes: None,
         failed_command: None,
+        kept: None,
     }
 }
 

@@ -47,7 +47,7 @@ const RECORD_FILE: &str = "job.json";
 const SUMS_FILE: &str = "SHA256SUMS";
 const LOG_FILE: &str = "build.log";
 const LAST_RESULT_FILE: &str = "last-result.json";
-const BROKEN_FOLDER: &str = "broken";
+pub(crate) const BROKEN_FOLDER: &str = "broken";
 const WORK_FOLDER: &str = ".farm";
 
 /// A job record is a few kilobytes; a larger file is none of ours.

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-const PROGRAMS: [&str; 26] = [
+const PROGRAMS: [&str; 27] = [
     "sh",
     "cat",
     "chmod",
@@ -29,6 +29,7 @@ const PROGRAMS: [&str; 26] = [
     "sleep",
     "sort",
     "stat",
+    "stty",
     "tail",
     "timeout",
     "touch",

@@ -28,6 +28,7 @@ mod registry;
 mod scripts;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;
 #[cfg(target_os = "linux")]
 mod user;
 
@@ -103,6 +104,9 @@ conformance! {
         isolation::containers_share_no_folder as containers_share_no_folder,
         isolation::caches_of_an_earlier_farm_go as caches_of_an_earlier_farm_go,
         isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
+        terminal::a_shell_has_a_terminal as a_shell_has_a_terminal,
+        terminal::a_terminal_that_is_left_ends_its_processes as a_terminal_that_is_left_ends_its_processes,
+        terminal::what_does_not_run_at_a_terminal_says_so as what_does_not_run_at_a_terminal_says_so,
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
         memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process,

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::run::{Ran, Test};
-use crate::support::{copy, native_engine};
+use crate::support::{Ran, Test, copy, native_engine};
 
 const RECIPE: &str = "[package]\nname = \"NAME\"\nversion = \"1\"\nsummary = \"One of two\"\nlicense = \"MIT\"\n\
                       maintainer = \"Ada Lovelace <ada@example.org>\"\narchitecture = \"all\"\ndate = 2026-01-02\n\

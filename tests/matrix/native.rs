@@ -56,6 +56,7 @@ fn an_ordinary_user_without_a_daemon_gets_the_same_packages() {
         command.current_dir(&project).args(["build", "-o"]).arg(test.dist());
         Ran::of(&mut command).exits(0).says("1 succeeded").says("on native");
     });
+    crate::kept::by(&stranger);
 }
 
 /// Processes of their own, which know nothing of each other, on an empty store.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::EngineArgs;
 use super::publish::KeyArgs;
 use crate::packaging::StepKind;
 
@@ -28,6 +29,11 @@ pub(crate) struct ListArgs {
     /// As JSON, in the form of dist/index.json
     #[arg(long)]
     pub json: bool,
+    /// The containers that were kept of failed builds, in place of what dist/ holds
+    #[arg(long, conflicts_with_all = ["targets", "excluded"])]
+    pub kept: bool,
+    #[command(flatten)]
+    pub engine: EngineArgs,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -47,6 +53,14 @@ pub(crate) struct LogsArgs {
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
+}
+
+/// The steps that a build can go on with.
+pub(super) fn step_to_go_on(text: &str) -> Result<StepKind, String> {
+    step(text)
+        .ok()
+        .filter(|step| matches!(step, StepKind::Build | StepKind::Check | StepKind::Package))
+        .ok_or_else(|| "expected build, check or package".to_owned())
 }
 
 fn step(text: &str) -> Result<StepKind, String> {

@@ -14,6 +14,7 @@ use bollard::query_parameters::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, future, stream};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,7 @@ use super::labels::{OURS, encoded};
 use super::{errors, exec, image, pid1};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
-    Stats, common, labels,
+    Stats, TerminalInput, TerminalSize, common, labels,
 };
 use crate::stream::ByteStream;
 
@@ -256,6 +257,17 @@ impl Container for DockerContainer {
         cancel: &CancellationToken,
     ) -> Result<ExitStatus, EngineError> {
         exec::exec(self, spec, sink, cancel).await
+    }
+
+    async fn exec_at_terminal(
+        &self,
+        spec: &ExecSpec,
+        size: TerminalSize,
+        input: &mut mpsc::Receiver<TerminalInput>,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, EngineError> {
+        exec::exec_at_terminal(self, spec, size, input, sink, cancel).await
     }
 
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {

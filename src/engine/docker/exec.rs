@@ -1,20 +1,23 @@
 //! One process in a container: its output as it comes, its exit code, and its certain end when nobody wants it any more.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::exec::{ResizeExecOptions, StartExecOptions, StartExecResults};
 use bollard::models::ExecConfig;
 use bollard::query_parameters::KillContainerOptions;
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::container::DockerContainer;
 use super::pid1;
-use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream};
+use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, TerminalInput, TerminalSize};
 
 /// With no output for so long, the engine is asked whether the process still runs: a daemon that inherited its
 /// output keeps the stream open after its end.
@@ -33,6 +36,10 @@ const END_POLL: Duration = Duration::from_millis(100);
 
 /// How long killing may take before the whole container is killed instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An engine that was asked to start a process may say for a moment that there is none.
+const RESIZE_ATTEMPTS: u32 = 20;
+const RESIZE_POLL: Duration = Duration::from_millis(50);
 
 /// More output than this from a script of farm's own means that something else answered.
 const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
@@ -65,14 +72,66 @@ pub(super) async fn exec(
             return Err(EngineError::Sink(error));
         }
     }
-    let never_ran = matches!(process.pid, Pid::Absent);
-    let status = process.exit_status().await?;
-    // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
-    if (status.code == 137 || never_ran) && has_ended(container, never_ran).await {
-        let reason = "its init process is gone: something removed the container or killed it".to_owned();
-        return Err(EngineError::Ended { id: container.short_id(), reason });
+    process.end().await
+}
+
+/// At a terminal: what is typed goes in, what is shown comes out, until it ends.
+pub(super) async fn exec_at_terminal(
+    container: &DockerContainer,
+    spec: &ExecSpec,
+    size: TerminalSize,
+    input: &mut mpsc::Receiver<TerminalInput>,
+    sink: &mut dyn OutputSink,
+    cancel: &CancellationToken,
+) -> Result<ExitStatus, EngineError> {
+    if cancel.is_cancelled() {
+        return Err(EngineError::Cancelled);
     }
-    Ok(status)
+    let mut process = Process::start_at_terminal(container, spec).await?;
+    let mut keyboard = std::mem::replace(&mut process.input, Box::pin(tokio::io::sink()));
+    let (mut has_input, mut typed) = (true, Bytes::new());
+    resize(container, &process.id, size, RESIZE_ATTEMPTS).await;
+    loop {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {
+                process.kill().await;
+                return Err(EngineError::Cancelled);
+            }
+            next = process.next() => {
+                let Some((stream, chunk)) = next? else { break };
+                if let Err(error) = sink.write(stream, chunk).await {
+                    process.kill().await;
+                    return Err(EngineError::Sink(error));
+                }
+            }
+            // One that takes nothing any more has taken all: its end is seen by its output.
+            written = keyboard.write(&typed), if !typed.is_empty() => {
+                typed.advance(written.ok().filter(|length| *length > 0).unwrap_or(typed.len()));
+                let _ = keyboard.flush().await;
+            }
+            next = input.recv(), if has_input && typed.is_empty() => match next {
+                Some(TerminalInput::Typed(bytes)) => typed = bytes,
+                Some(TerminalInput::Resized(size)) => resize(container, &process.id, size, 1).await,
+                None => {
+                    has_input = false;
+                    process.kill().await;
+                }
+            },
+        }
+    }
+    process.end().await
+}
+
+/// A size that cannot be told is a terminal that looks odd, and no more.
+async fn resize(container: &DockerContainer, id: &str, size: TerminalSize, attempts: u32) {
+    let options = ResizeExecOptions { height: size.rows, width: size.columns };
+    for _ in 0..attempts {
+        if container.client.resize_exec(id, options).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(RESIZE_POLL).await;
+    }
 }
 
 /// Whether the container is no longer running. An engine may refuse an exec in a container whose init process is gone
@@ -125,12 +184,29 @@ pub(super) async fn try_script(
     Ok((code, output))
 }
 
+/// What the engine is asked to run, in the wrapper.
+fn config(spec: &ExecSpec, wrap: &str) -> ExecConfig {
+    let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), wrap.to_owned(), "farm".to_owned()];
+    argv.extend(spec.argv.iter().cloned());
+    ExecConfig {
+        cmd: Some(argv),
+        user: Some(spec.user.clone()),
+        env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
+        working_dir: Some(spec.workdir.as_str().to_owned()),
+        ..ExecConfig::default()
+    }
+}
+
 /// A running exec.
 struct Process<'a> {
     container: &'a DockerContainer,
     id: String,
     output: BoxStream<'static, Result<LogOutput, Error>>,
+    /// What is written there is the process's input, where it has one.
+    input: Pin<Box<dyn AsyncWrite + Send>>,
     pid: Pid,
+    /// What the wrapper says behind its process id.
+    mark: u8,
     /// Output that was held back while looking for the process id.
     pending: Option<Bytes>,
 }
@@ -147,16 +223,15 @@ enum Pid {
 
 impl<'a> Process<'a> {
     async fn start(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
-        let mut argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), pid1::WRAP.to_owned(), "farm".to_owned()];
-        argv.extend(spec.argv.iter().cloned());
-        let config = ExecConfig {
-            cmd: Some(argv),
-            user: Some(spec.user.clone()),
-            env: Some(spec.env.iter().map(|(name, value)| format!("{name}={value}")).collect()),
-            working_dir: Some(spec.workdir.as_str().to_owned()),
-            ..ExecConfig::default()
-        };
-        Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await
+        Process::start_as_is(container, config(spec, pid1::WRAP), Pid::Awaited(Vec::new())).await
+    }
+
+    /// A terminal writes a newline in a way of its own: the wrapper says its process id with another mark behind it.
+    async fn start_at_terminal(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
+        let wrap = pid1::WRAP.replacen("echo $$\n", "printf '%s;' $$\n", 1);
+        let config = ExecConfig { tty: Some(true), attach_stdin: Some(true), ..config(spec, &wrap) };
+        let process = Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await?;
+        Ok(Process { mark: b';', ..process })
     }
 
     async fn start_as_is(
@@ -165,11 +240,14 @@ impl<'a> Process<'a> {
         pid: Pid,
     ) -> Result<Process<'a>, EngineError> {
         let action = "start a process in a container";
-        let config = ExecConfig { attach_stdout: Some(true), attach_stderr: Some(true), tty: Some(false), ..config };
+        let tty = config.tty.unwrap_or(false);
+        let config = ExecConfig { attach_stdout: Some(true), attach_stderr: Some(true), tty: Some(tty), ..config };
         let client = &container.client;
         let id = client.create_exec(&container.id, config).await.map_err(|error| container.error(action, error))?.id;
-        match client.start_exec(&id, None::<StartExecOptions>).await {
-            Ok(StartExecResults::Attached { output, .. }) => Ok(Process { container, id, output, pid, pending: None }),
+        match client.start_exec(&id, Some(StartExecOptions { tty, ..StartExecOptions::default() })).await {
+            Ok(StartExecResults::Attached { output, input }) => {
+                Ok(Process { container, id, output, input, pid, mark: b'\n', pending: None })
+            }
             Ok(StartExecResults::Detached) => Err(EngineError::Lost {
                 action: action.to_owned(),
                 reason: "the process was started detached".to_owned(),
@@ -232,7 +310,7 @@ impl<'a> Process<'a> {
         }
         let number = std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok());
         match (end, number) {
-            (Some(end), Some(number)) if chunk[end] == b'\n' => {
+            (Some(end), Some(number)) if chunk[end] == self.mark => {
                 self.pid = Pid::Known(number);
                 Some(chunk.slice(end + 1..))
             }
@@ -249,6 +327,18 @@ impl<'a> Process<'a> {
         let inspected = self.container.client.inspect_exec(&self.id).await;
         let inspected = inspected.map_err(|error| self.container.error("say how a process ended", error))?;
         Ok((inspected.running.unwrap_or(false), inspected.exit_code))
+    }
+
+    /// How it ended, once all its output was seen.
+    async fn end(self) -> Result<ExitStatus, EngineError> {
+        let (container, never_ran) = (self.container, matches!(self.pid, Pid::Absent));
+        let status = self.exit_status().await?;
+        // Killed, or refused by the runtime: by the program's own doing, or because the container ended around it?
+        if (status.code == 137 || never_ran) && has_ended(container, never_ran).await {
+            let reason = "its init process is gone: something removed the container or killed it".to_owned();
+            return Err(EngineError::Ended { id: container.short_id(), reason });
+        }
+        Ok(status)
     }
 
     async fn exit_status(mut self) -> Result<ExitStatus, EngineError> {

@@ -15,6 +15,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, future, stream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
+use tokio::sync::mpsc;
 use tokio_util::io::ReaderStream;
 use tokio_util::sync::CancellationToken;
 
@@ -22,14 +23,16 @@ use super::cgroup::Cgroups;
 use super::protocol::{self, Answer, Cgroup, Request};
 use super::shared::{Shared, blocking};
 use super::store::Image;
+use super::terminal_exec;
 use crate::engine::{
     CommitSpec, Container, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, OutputSink, OutputStream, Stats,
+    TerminalInput, TerminalSize,
 };
 use crate::stream::ByteStream;
 use crate::types::Arch;
 
 /// What is read from a pipe at once.
-const CHUNK: usize = 64 << 10;
+pub(super) const CHUNK: usize = 64 << 10;
 /// How long killing may take before the whole container is ended instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(30);
 /// An answer is a line of text.
@@ -60,7 +63,7 @@ impl Drop for NativeContainer {
 }
 
 /// A pipe: the end that stays here, and the one that goes into the container.
-fn incoming() -> io::Result<(pipe::Receiver, OwnedFd)> {
+pub(super) fn incoming() -> io::Result<(pipe::Receiver, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
     Ok((pipe::Receiver::from_owned_fd(reader.into())?, writer.into()))
 }
@@ -84,7 +87,7 @@ impl NativeContainer {
     }
 
     /// Hands a request over; its files are the container's from then on.
-    async fn send(&self, request: Request, files: Vec<OwnedFd>) -> Result<(), EngineError> {
+    pub(super) async fn send(&self, request: Request, files: Vec<OwnedFd>) -> Result<(), EngineError> {
         let socket = self.socket.clone();
         let sent = blocking(move || {
             let raw: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
@@ -95,7 +98,7 @@ impl NativeContainer {
     }
 
     /// What the container says at the end of a request.
-    async fn answer(&self, from: pipe::Receiver) -> Result<Answer, EngineError> {
+    pub(super) async fn answer(&self, from: pipe::Receiver) -> Result<Answer, EngineError> {
         let mut text = Vec::new();
         let read = from.take(LARGEST_ANSWER).read_to_end(&mut text).await;
         match read {
@@ -113,8 +116,38 @@ impl NativeContainer {
         }
     }
 
+    /// The request to run a process, and its number.
+    pub(super) fn exec_request(
+        &self,
+        spec: &ExecSpec,
+        terminal: Option<TerminalSize>,
+    ) -> Result<(u64, Request), EngineError> {
+        let refused = || self.failed("run a process", &io::Error::other("users are numbers here"));
+        let (user, group) = owner(&spec.user).ok_or_else(refused)?;
+        let id = self.next_id();
+        let (argv, env) = (spec.argv.clone(), environment(&self.image.env, &spec.env));
+        Ok((id, Request::Exec { id, argv, env, user, group, workdir: spec.workdir.as_str().to_owned(), terminal }))
+    }
+
+    /// What the answer to such a request says.
+    pub(super) fn exit_status(&self, action: &str, answer: Answer) -> Result<ExitStatus, EngineError> {
+        match answer {
+            Answer::Exited(code) => Ok(ExitStatus { code }),
+            other => Err(self.unexpected(action, other)),
+        }
+    }
+
+    /// Kills a process, and waits until it is gone.
+    pub(super) async fn end_process(&self, id: u64, answered: impl Future<Output = Result<Answer, EngineError>>) {
+        self.kill(id).await;
+        if tokio::time::timeout(KILL_TIMEOUT, answered).await.is_err() {
+            // Nothing can kill it but the end of everything in the container.
+            let _ = self.socket.shutdown(std::net::Shutdown::Both);
+        }
+    }
+
     /// Kills a job with all of its session; then its answer comes.
-    async fn kill(&self, id: u64) {
+    pub(super) async fn kill(&self, id: u64) {
         let _ = self.send(Request::Kill { id }, Vec::new()).await;
     }
 
@@ -177,19 +210,10 @@ impl Container for NativeContainer {
         }
         let action = "run a process";
         let failed = |error: io::Error| self.failed(action, &error);
-        let (user, group) = owner(&spec.user).ok_or_else(|| failed(io::Error::other("users are numbers here")))?;
         let (mut output, output_end) = incoming().map_err(failed)?;
         let (mut errors, errors_end) = incoming().map_err(failed)?;
         let (answer, answer_end) = incoming().map_err(failed)?;
-        let id = self.next_id();
-        let request = Request::Exec {
-            id,
-            argv: spec.argv.clone(),
-            env: environment(&self.image.env, &spec.env),
-            user,
-            group,
-            workdir: spec.workdir.as_str().to_owned(),
-        };
+        let (id, request) = self.exec_request(spec, None)?;
         self.send(request, vec![output_end, errors_end, answer_end]).await?;
         let mut answered = Box::pin(self.answer(answer));
         let (mut output_open, mut errors_open) = (true, true);
@@ -214,26 +238,36 @@ impl Container for NativeContainer {
             }
         };
         match outcome {
-            Ok(Answer::Exited(code)) => {
+            Ok(answer) => {
+                let status = self.exit_status(action, answer)?;
                 // All that it wrote is in the pipes; what else holds them open may write for ever.
                 for (stream, pipe) in [(OutputStream::Stdout, &output), (OutputStream::Stderr, &errors)] {
                     while let Some(chunk) = left(pipe) {
                         sink.write(stream, chunk).await.map_err(EngineError::Sink)?;
                     }
                 }
-                Ok(ExitStatus { code })
+                Ok(status)
             }
-            Ok(other) => Err(self.unexpected(action, other)),
             Err(error @ (EngineError::Cancelled | EngineError::Sink(_))) => {
-                self.kill(id).await;
-                if tokio::time::timeout(KILL_TIMEOUT, answered).await.is_err() {
-                    // Nothing can kill it but the end of everything in the container.
-                    let _ = self.socket.shutdown(std::net::Shutdown::Both);
-                }
+                self.end_process(id, answered).await;
                 Err(error)
             }
             Err(error) => Err(error),
         }
+    }
+
+    async fn exec_at_terminal(
+        &self,
+        spec: &ExecSpec,
+        size: TerminalSize,
+        input: &mut mpsc::Receiver<TerminalInput>,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, EngineError> {
+        if cancel.is_cancelled() {
+            return Err(EngineError::Cancelled);
+        }
+        terminal_exec::exec(self, spec, size, input, sink, cancel).await
     }
 
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {

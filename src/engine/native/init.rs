@@ -5,7 +5,7 @@
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -23,7 +23,8 @@ use nix::unistd::{ForkResult, Gid, Pid, Uid, chdir, fork, setgroups, setresgid, 
 
 use super::helper::exit_now;
 use super::protocol::{self, Answer, Request};
-use super::tree;
+use super::{terminal, tree};
+use crate::engine::TerminalSize;
 
 /// What `exec` failures are to shells.
 const NOT_FOUND: i32 = 127;
@@ -142,8 +143,8 @@ fn serve_one(
         Err(error) => reply(&answer, &Answer::of("start a process", &error.into())),
         Ok(ForkResult::Child) => {
             let code = match request {
-                Request::Exec { argv, env, user, group, workdir, .. } => {
-                    execute(&argv, env, (user, group), &workdir, address_space, files)
+                Request::Exec { argv, env, user, group, workdir, terminal, .. } => {
+                    execute(&argv, env, (user, group), &workdir, address_space, (files, terminal))
                 }
                 Request::Upload { path, .. } => transfer(files, &answer, |file| upload(file, &path)),
                 Request::Download { path, .. } => transfer(files, &answer, |file| download(file, &path)),
@@ -241,9 +242,9 @@ fn execute(
     owner: (u32, u32),
     workdir: &str,
     address_space: Option<u64>,
-    files: Vec<OwnedFd>,
+    ends: (Vec<OwnedFd>, Option<TerminalSize>),
 ) -> i32 {
-    let Err((code, why)) = try_execute(argv, env, owner, workdir, address_space, files);
+    let Err((code, why)) = try_execute(argv, env, owner, workdir, address_space, ends);
     let _ = writeln!(io::stderr(), "farm: {why}");
     code
 }
@@ -256,7 +257,7 @@ fn try_execute(
     (user, group): (u32, u32),
     workdir: &str,
     address_space: Option<u64>,
-    files: Vec<OwnedFd>,
+    (files, terminal): (Vec<OwnedFd>, Option<TerminalSize>),
 ) -> Result<Never, (i32, String)> {
     let failed = |what: &str| {
         let what = what.to_owned();
@@ -264,13 +265,13 @@ fn try_execute(
     };
     default_signals().map_err(failed("reset signals"))?;
     let _ = setsid();
-    let input = File::open("/dev/null").map_err(|error| (NOT_RUNNABLE, format!("open /dev/null: {error}")))?;
-    let [output, errors] = &files[..] else { return Err((NOT_RUNNABLE, "no output".to_owned())) };
-    for (from, to) in [(input.as_raw_fd(), 0), (output.as_raw_fd(), 1), (errors.as_raw_fd(), 2)] {
-        // SAFETY: both are descriptors of this process; whatever was at 0 to 2 is not used any more.
-        if unsafe { libc::dup2(from, to) } < 0 {
-            return Err(failed("redirect output")(Errno::last()));
+    match (terminal, &files[..]) {
+        (Some(size), [socket]) => terminal::take(socket, size, user).map_err(failed("take a terminal"))?,
+        (None, [output, errors]) => {
+            let input = File::open("/dev/null").map_err(|error| (NOT_RUNNABLE, format!("open /dev/null: {error}")))?;
+            terminal::redirect([input.as_fd(), output.as_fd(), errors.as_fd()]).map_err(failed("redirect output"))?;
         }
+        _ => return Err((NOT_RUNNABLE, "no output".to_owned())),
     }
     chdir(workdir).map_err(failed(&format!("enter {workdir}")))?;
     let home = home_of(user);

@@ -26,6 +26,8 @@ mod shared;
 mod shim;
 mod store;
 mod syscalls;
+mod terminal;
+mod terminal_exec;
 mod tree;
 
 use std::io;

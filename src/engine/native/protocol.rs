@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Range;
 use super::store::ContainerRecord;
+use crate::engine::TerminalSize;
 
 /// A script and its environment fit; nothing of ours is larger.
 const LARGEST_FRAME: usize = 16 << 20;
@@ -80,8 +81,16 @@ pub(super) struct Cgroup {
 /// What a running container is asked for. Each but `Kill` comes with files, and is answered by one [`Answer`] in the last of them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Request {
-    /// Files: stdout, stderr, answer.
-    Exec { id: u64, argv: Vec<String>, env: Vec<String>, user: u32, group: u32, workdir: String },
+    /// Files: stdout, stderr, answer; at a terminal a socket, which brings its other side, and answer.
+    Exec {
+        id: u64,
+        argv: Vec<String>,
+        env: Vec<String>,
+        user: u32,
+        group: u32,
+        workdir: String,
+        terminal: Option<TerminalSize>,
+    },
     /// Ends an exec or a transfer with all of its session; it answers as it ended.
     Kill { id: u64 },
     /// Files: the tar stream to read, answer.
