@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::publish::{RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
+pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::store::{ListArgs, LogsArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};

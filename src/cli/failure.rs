@@ -14,6 +14,7 @@ use crate::image::ImageError;
 use crate::init::InitError;
 use crate::matrix::MatrixError;
 use crate::project::{ProjectError, Unread};
+use crate::publish::PublishError;
 use crate::repo::tree::RepoError;
 use crate::report::{Style, Tone};
 use crate::sign::SignError;
@@ -48,6 +49,8 @@ pub(crate) enum Failure {
     Sign(#[from] SignError),
     #[error(transparent)]
     Repo(#[from] RepoError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     #[error("{message}")]
     NothingMatched { message: String, help: Option<String> },
     #[error("cannot read {}", .path.display())]
@@ -71,6 +74,10 @@ impl Failure {
             Failure::Init(InitError::Invalid(_)) => Exit::Bug,
             Failure::Config(_) | Failure::Distro(_) | Failure::Source { .. } | Failure::Init(_) => Exit::Invalid,
             Failure::Sign(_) | Failure::Repo(_) => Exit::Repository,
+            Failure::Publish(PublishError::Address { .. }) => Exit::Usage,
+            Failure::Publish(PublishError::Nothing(_)) => Exit::NothingMatched,
+            Failure::Publish(PublishError::Cancelled) => Exit::Interrupted,
+            Failure::Publish(_) => Exit::Repository,
             Failure::Project(error) => of_project(error),
             Failure::Image(error) => of_image(error),
             Failure::Engine(error) => of_engine(error),
@@ -111,6 +118,7 @@ impl Failure {
                 Some("name another folder with -o, or move that away".to_owned())
             }
             Failure::Release(error) => release_help(error),
+            Failure::Publish(error) => publish_help(error),
             Failure::Repo(RepoError::Locked(_)) => Some("wait for the other one, and try again".to_owned()),
             _ => None,
         }
@@ -159,6 +167,31 @@ fn release_help(error: &ReleaseError) -> Option<String> {
         }
         ReleaseError::Exists(_) => "name a new folder, or remove that one",
         ReleaseError::Damaged { .. } | ReleaseError::Store(_) | ReleaseError::Sign(_) => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn publish_help(error: &PublishError) -> Option<String> {
+    let help = match error {
+        PublishError::Address { help, .. } => return help.clone(),
+        PublishError::Nothing(_) => "`farm repo DIR` makes them, of what is in dist/",
+        PublishError::Repo(RepoError::Locked(_)) => "wait for the other one, and try again",
+        PublishError::AtWork { until, .. } => {
+            return Some(format!(
+                "wait for it; if it has died, the target is free at {}, or at once with --take-over",
+                until.format("%H:%M:%S UTC")
+            ));
+        }
+        PublishError::Overtaken { .. } => "let only one of the two publish there, and run it again",
+        PublishError::OtherFolder { .. } => {
+            "name another folder or prefix of the target; --take-over publishes this one there, and what only the other one \
+             has is removed"
+        }
+        PublishError::OtherContent { .. } => {
+            "give the package another version or release; or publish without it, and again after the time of --grace"
+        }
+        PublishError::Target { .. } => "what was sent stays: the next run sends the rest",
+        _ => return None,
     };
     Some(help.to_owned())
 }

@@ -21,6 +21,7 @@ mod logs;
 mod memory;
 mod output;
 mod plan;
+mod publish;
 mod release;
 mod render;
 mod repo;
