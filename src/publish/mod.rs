@@ -66,6 +66,10 @@ pub(crate) async fn publish(
 ) -> Result<Published, PublishError> {
     let target = open(&request)?;
     let root = request.root.clone();
+    // Before farm writes anything there.
+    if !["dists", "rpm"].iter().any(|folder| root.join(folder).is_dir()) {
+        return Err(PublishError::Nothing(root));
+    }
     let read = tokio::task::spawn_blocking(move || {
         // Held until the end: what is published does not change meanwhile.
         let lock = tree::lock(&root)?;
@@ -131,9 +135,13 @@ fn folder_target(root: &Path, folder: &Path) -> Result<Box<dyn Target>, PublishE
         reason: reason.to_owned(),
         help: None,
     };
-    std::fs::create_dir_all(folder).map_err(|source| PublishError::Write { path: folder.to_owned(), source })?;
+    // Of a folder that is not there yet, as far as there is one.
     let whole = |path: &Path| {
-        std::fs::canonicalize(path).map_err(|source| PublishError::Read { path: path.to_owned(), source })
+        let unread = |source| PublishError::Read { path: path.to_owned(), source };
+        let absolute = std::path::absolute(path).map_err(unread)?;
+        let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(&absolute);
+        let rest = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+        Ok::<_, PublishError>(std::fs::canonicalize(there).map_err(unread)?.join(rest))
     };
     let (from, to) = (whole(root)?, whole(folder)?);
     if from.starts_with(&to) || to.starts_with(&from) {

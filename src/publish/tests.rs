@@ -14,6 +14,8 @@ use crate::types::NoProgress;
 
 mod killed;
 mod s3;
+#[cfg(unix)]
+mod web;
 
 const KEY: &str = "test-key";
 const SECRET: &str = "geheim-0123456789";

@@ -184,21 +184,33 @@ impl Web {
         }
     }
 
+    /// Those of a path, and where they have no place, that of the target before them.
     async fn make_folders(&self, path: &str) -> Result<(), TargetError> {
         let ends = path.match_indices('/').map(|(at, _)| at);
-        for end in ends {
-            let mut url = self.url(&path[..end]);
-            if let Ok(mut segments) = url.path_segments_mut() {
-                segments.push("");
+        for (number, end) in ends.enumerate() {
+            let folder = &path[..end];
+            let mut status = self.make_folder(self.url(folder)).await?;
+            if status == StatusCode::CONFLICT && number == 0 {
+                let mut above = self.base.clone();
+                above.set_path("");
+                for part in self.base.path_segments().into_iter().flatten().filter(|part| !part.is_empty()) {
+                    above.set_path(&format!("{}/{part}", above.path().trim_end_matches('/')));
+                    self.make_folder(above.clone()).await?;
+                }
+                status = self.make_folder(self.url(folder)).await?;
             }
-            let method = Method::from_bytes(b"MKCOL").unwrap_or(Method::PUT);
-            let response = self.answer(|| self.request(method.clone(), url.clone())).await?;
             // 405: it is there.
-            if !response.status().is_success() && response.status() != StatusCode::METHOD_NOT_ALLOWED {
-                return Err(refused("MKCOL", &path[..end], response.status()));
+            if !status.is_success() && status != StatusCode::METHOD_NOT_ALLOWED {
+                return Err(refused("MKCOL", folder, status));
             }
         }
         Ok(())
+    }
+
+    async fn make_folder(&self, mut url: Url) -> Result<StatusCode, TargetError> {
+        url.set_path(&format!("{}/", url.path().trim_end_matches('/')));
+        let method = Method::from_bytes(b"MKCOL").unwrap_or(Method::PUT);
+        Ok(self.answer(|| self.request(method.clone(), url.clone())).await?.status())
     }
 }
 
@@ -291,10 +303,25 @@ impl Target for Web {
                 Only::Always => request,
             }
         };
-        let response = self.put(path, ask).await?;
-        if !response.status().is_success() {
-            return Err(refused("PUT", path, response.status()));
-        }
+        let mut tries = 0;
+        let response = loop {
+            let response = self.put(path, ask).await?;
+            if response.status().is_success() {
+                break response;
+            }
+            tries += 1;
+            let error = refused("PUT", path, response.status());
+            // RFC 9110, 13.1.1: a weak tag never matches, and Apache's are weak for a second.
+            match (&error, only) {
+                (TargetError::Changed, Only::IfTagged(tag)) if tries < TRIES => match self.look(path).await? {
+                    Some(there) if there.tag.as_ref() == Some(tag) => {
+                        tokio::time::sleep(Duration::from_millis(1100)).await;
+                    }
+                    _ => return Err(error),
+                },
+                _ => return Err(error),
+            }
+        };
         if let Some(tag) = tag(response.headers()) {
             return Ok(Some(tag));
         }
