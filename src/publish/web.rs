@@ -33,6 +33,8 @@ pub(super) struct Web {
     client: reqwest::Client,
     base: Url,
     login: Login,
+    /// Two that make one folder at once: Apache forbids it to the second.
+    folders: tokio::sync::Mutex<()>,
 }
 
 /// How the publisher is known.
@@ -114,7 +116,7 @@ impl Web {
             builder.connect_timeout(Duration::from_secs(10)).read_timeout(Duration::from_secs(60)).redirect(redirect)
         });
         let client = client.map_err(|error| refused(&error.to_string(), "docs/config.md has [network]"))?;
-        Ok(Web { client, base, login })
+        Ok(Web { client, base, login, folders: tokio::sync::Mutex::new(()) })
     }
 
     fn url(&self, path: &str) -> Url {
@@ -186,6 +188,7 @@ impl Web {
 
     /// Those of a path, and where they have no place, that of the target before them.
     async fn make_folders(&self, path: &str) -> Result<(), TargetError> {
+        let _one_at_a_time = self.folders.lock().await;
         let ends = path.match_indices('/').map(|(at, _)| at);
         for (number, end) in ends.enumerate() {
             let folder = &path[..end];

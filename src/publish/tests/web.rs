@@ -117,5 +117,5 @@ fn a_publisher_to_a_web_server_is_killed_at_any_moment() {
     let Some(server) = Server::start() else { return };
     let world = killed::world();
     let request = Request { grace: killed::GRACE, ..server.request(&world.root()) };
-    killed::is_killed_at_any_moment(&world, &request, &server.stored(), (6, 300));
+    killed::is_killed_at_any_moment(&world, &request, &server.stored(), (4, 80));
 }
