@@ -23,6 +23,7 @@ pub mod network;
 pub mod packaging;
 pub mod plan;
 pub mod project;
+pub(crate) mod publish;
 pub mod recipe;
 pub(crate) mod repo;
 pub mod report;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::publish::{RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
+pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::store::{ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
 use super::report_file::{self, ReportFile};

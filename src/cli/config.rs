@@ -9,10 +9,12 @@ use std::sync::Arc;
 use super::sign_config::SignConfig;
 use crate::engine;
 use crate::network::{self, HostNetwork, NetworkConfig};
+use crate::publish::S3Settings;
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
 use crate::types::{nearest, printable};
 
-static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors", "network", "sign"] };
+static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors", "network", "s3", "sign"] };
+static S3: Schema = Schema { title: "[s3]", keys: &["endpoint", "region", "profile"] };
 static NETWORK: Schema = Schema { title: "[network]", keys: &["proxy", "no-proxy", "ca"] };
 
 /// What the file says. Flags and environment go before all of it.
@@ -26,6 +28,8 @@ pub(crate) struct Config {
     pub network: NetworkConfig,
     /// What signs.
     pub sign: SignConfig,
+    /// The store that repositories are published to. Never its keys.
+    pub s3: S3Settings,
     /// What of it, and of the environment, is of no use here, as sentences to show once.
     pub notes: Vec<String>,
     /// Where it was read from; none where there is no file.
@@ -78,8 +82,8 @@ impl Config {
         let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
         let folder = path.parent().unwrap_or(Path::new("."));
         let (engine, mirrors, network) = (engine(&file), mirrors(&file), network_of(&file, folder));
-        let sign = SignConfig::read(&file, folder);
-        let config = Config { engine, mirrors, network, sign, path: Some(path.to_owned()), ..Config::default() };
+        let (sign, s3) = (SignConfig::read(&file, folder), s3_of(&file));
+        let config = Config { engine, mirrors, network, sign, s3, path: Some(path.to_owned()), ..Config::default() };
         match problems.into_sorted() {
             found if found.is_empty() => Ok(config),
             found => Err(invalid(&text, found)),
@@ -195,6 +199,12 @@ fn network_of(file: &Section<'_>, folder: &Path) -> NetworkConfig {
         }
     });
     NetworkConfig { proxy, no_proxy, ca }
+}
+
+fn s3_of(file: &Section<'_>) -> S3Settings {
+    let Some(section) = file.sub("s3", &S3, S3.title) else { return S3Settings::default() };
+    let text = |key: &str| section.text(key).map(|text| text.value.to_owned());
+    S3Settings { endpoint: text("endpoint"), region: text("region"), profile: text("profile") }
 }
 
 /// Whether mirrors are chosen for archives of such a name.

@@ -14,6 +14,7 @@ use crate::image::ImageError;
 use crate::init::InitError;
 use crate::matrix::MatrixError;
 use crate::project::{ProjectError, Unread};
+use crate::publish::PublishError;
 use crate::repo::tree::RepoError;
 use crate::report::{Style, Tone};
 use crate::sign::SignError;
@@ -50,6 +51,8 @@ pub(crate) enum Failure {
     Sign(#[from] SignError),
     #[error(transparent)]
     Repo(#[from] RepoError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
     #[error("{message}")]
     NothingMatched { message: String, help: Option<String> },
     #[error("cannot read {}", .path.display())]
@@ -73,6 +76,10 @@ impl Failure {
             Failure::Init(InitError::Invalid(_)) => Exit::Bug,
             Failure::Config(_) | Failure::Distro(_) | Failure::Source { .. } | Failure::Init(_) => Exit::Invalid,
             Failure::Sign(_) | Failure::Repo(_) => Exit::Repository,
+            Failure::Publish(PublishError::Address { .. }) => Exit::Usage,
+            Failure::Publish(PublishError::Nothing(_)) => Exit::NothingMatched,
+            Failure::Publish(PublishError::Cancelled) => Exit::Interrupted,
+            Failure::Publish(_) => Exit::Repository,
             Failure::Project(error) => of_project(error),
             Failure::Image(error) => of_image(error),
             Failure::Engine(error) => of_engine(error),
@@ -115,6 +122,7 @@ impl Failure {
             }
             Failure::Release(error) => release_help(error),
             Failure::Merge(error) => merge_help(error),
+            Failure::Publish(error) => publish_help(error),
             Failure::Repo(RepoError::Locked(_)) => Some("wait for the other one, and try again".to_owned()),
             _ => None,
         }
@@ -175,6 +183,31 @@ fn merge_help(error: &MergeError) -> Option<String> {
         MergeError::Misplaced { .. } => "copy whole folders, with their names",
         MergeError::Damaged(_) => "copy it again from where it was built: it has changed on the way",
         MergeError::Store(_) => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn publish_help(error: &PublishError) -> Option<String> {
+    let help = match error {
+        PublishError::Address { help, .. } => return help.clone(),
+        PublishError::Nothing(_) => "`farm repo DIR` makes them, of what is in dist/",
+        PublishError::Repo(RepoError::Locked(_)) => "wait for the other one, and try again",
+        PublishError::AtWork { until, .. } => {
+            return Some(format!(
+                "wait for it; if it has died, the target is free at {}, or at once with --take-over",
+                until.format("%H:%M:%S UTC")
+            ));
+        }
+        PublishError::Overtaken { .. } => "let only one of the two publish there, and run it again",
+        PublishError::OtherFolder { .. } => {
+            "name another folder or prefix of the target; --take-over publishes this one there, and what only the other one \
+             has is removed"
+        }
+        PublishError::OtherContent { .. } => {
+            "give the package another version or release; or publish without it, and again after the time of --grace"
+        }
+        PublishError::Target { .. } => "what was sent stays: the next run sends the rest",
+        _ => return None,
     };
     Some(help.to_owned())
 }

@@ -24,6 +24,7 @@ mod memory;
 mod merge;
 mod output;
 mod plan;
+mod publish;
 mod release;
 mod render;
 mod repo;

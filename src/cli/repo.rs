@@ -9,8 +9,8 @@ use super::args::{RepoArgs, RepoCommand};
 use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output;
 use super::sign::{self, no_key, read_keys, walk};
+use super::{output, publish};
 use crate::artifact::ArtifactKind;
 use crate::distro::Catalogue;
 use crate::repo::tree::{self, Change, Incoming, Place, Wishes};
@@ -23,10 +23,13 @@ use crate::types::{Arch, Format, printable};
 const KNOWN: &str = "known-repositories.json";
 
 pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
+    if let Some(RepoCommand::Publish(args)) = &args.command {
+        return publish::run(args).await;
+    }
     let args = args.clone();
     let cache = context::cache_folder();
     context::blocking(move || match &args.command {
-        None => add(&args),
+        None | Some(RepoCommand::Publish(_)) => add(&args),
         Some(RepoCommand::Check { folder, key, unsigned }) => check(folder, key.as_deref(), *unsigned, &cache?),
         Some(RepoCommand::Remove { folder, packages, suite, format, unsigned, key }) => {
             let signer = signer(key.sign_key.as_deref(), *unsigned)?;

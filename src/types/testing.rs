@@ -16,8 +16,13 @@ pub(crate) fn skip(why: &str) {
 /// Whether these programs are installed; a test that lacks one is skipped.
 #[track_caller]
 pub(crate) fn have(tools: &[&str]) -> bool {
-    let missing: Vec<&&str> =
-        tools.iter().filter(|tool| Command::new(tool).arg("--version").output().is_err()).collect();
+    have_with(tools, "--version")
+}
+
+/// The same of programs that take another flag than `--version`.
+#[track_caller]
+pub(crate) fn have_with(tools: &[&str], flag: &str) -> bool {
+    let missing: Vec<&&str> = tools.iter().filter(|tool| Command::new(tool).arg(flag).output().is_err()).collect();
     if !missing.is_empty() {
         skip(&format!("{missing:?} are not installed"));
     }

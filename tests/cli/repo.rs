@@ -126,6 +126,16 @@ fn a_repository_is_signed_by_whatever_the_configuration_names() {
     }
     let ran = test.run(&["repo", "www", "given", "--suite", "bookworm", "--sign-key", &secret]).exits(2);
     assert!(!ran.text().contains(line), "{ran}");
+
+    let publish = ["repo", "publish", "www", "public"];
+    let dry = test.run(&[&publish[..], &["--dry-run"]].concat()).exits(0).says("would send dists/bookworm/InRelease (");
+    assert!(dry.text().contains(" to send, ") && !test.folder().join("public").exists(), "{dry}");
+    test.run(&publish).exits(0).says("sending 1 package, ").says(" sent, ");
+    test.run(&["repo", "check", "public", "--key", "public.asc"]).exits(0).says("1 repository with 1 package checked");
+    test.run(&publish).exits(0).says("nothing to send; ");
+    let ran = test.run(&["repo", "publish", "www", "https://ada:geheim@example.org/x"]).exits(2).says("~/.netrc");
+    assert!(!ran.text().contains("geheim"), "{ran}");
+    test.run(&["repo", "publish", "given", "public"]).exits(4).says("there are no repositories in given");
     let damaged = test.folder().join("www/pool/bookworm/main/h/hello/hello_1.0_all.deb");
     fs::write(&damaged, "x").unwrap();
     test.run(&["repo", "check", "www", "--key", "public.asc"]).exits(12).says("hello_1.0_all.deb: it has 1 bytes");

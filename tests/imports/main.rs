@@ -15,6 +15,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &[]),
     ("artifact", &[]),
     ("repo", &["artifact"]),
+    ("publish", &["repo"]),
     ("archive", &["distro"]),
     ("image", &["distro", "archive", "engine"]),
     // Of `recipe` only what kind of package one is.

@@ -188,4 +188,39 @@ pub(crate) enum RepoCommand {
         #[command(flatten)]
         key: KeyArgs,
     },
+    /// Send the repositories to where users read them: another folder, an S3-compatible store, a web server
+    ///
+    /// Only what the target lacks is sent: packages first, signed indexes last, so that a client finds the last state or the
+    /// new one. A run that was interrupted is gone on with by the next one. Keys and passwords are never part of the command
+    /// line: docs/publish.md says where they are read from.
+    Publish(PublishArgs),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PublishArgs {
+    /// The folder of the repositories
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Where to: a folder, s3://BUCKET/PREFIX, or https://HOST/FOLDER of a server that takes files by PUT
+    #[arg(value_name = "TARGET")]
+    pub target: String,
+    /// The address of an S3-compatible store [default: [s3] in the configuration, AWS_ENDPOINT_URL, ~/.aws, or Amazon's]
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// The region of the store [default: [s3] in the configuration, AWS_REGION, ~/.aws, or us-east-1]
+    #[arg(long, value_name = "NAME")]
+    pub region: Option<String>,
+    /// The part of ~/.aws/credentials and ~/.aws/config to use [default: [s3] in the configuration, AWS_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Remove files so many minutes after nothing names them any more, and no sooner: clients that have just read the last
+    /// state ask for them
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub grace: u32,
+    /// Say what would be sent and removed, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Publish even if the target was published from another folder, or another run of farm seems to be at work there
+    #[arg(long)]
+    pub take_over: bool,
 }

@@ -94,5 +94,22 @@ pub(crate) fn add(
     Ok(changes)
 }
 
+/// Keeps everybody else from changing a tree, as long as it is not dropped.
+#[derive(Debug)]
+pub(crate) struct Locked {
+    _tree: Tree,
+}
+
+/// Takes a tree to be read as a whole.
+///
+/// # Errors
+/// When somebody writes to it, or it cannot be written to.
+pub(crate) fn lock(root: &Path) -> Result<Locked, RepoError> {
+    if !root.is_dir() {
+        return Err(RepoError::NoSuch(format!("there is no folder {}", root.display())));
+    }
+    Ok(Locked { _tree: Tree::lock(root)? })
+}
+
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ mod clients;
 mod killed;
 
 /// A .deb with one file.
-fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathBuf {
+pub(crate) fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathBuf {
     deb_saying(folder, name, version, arch, "")
 }
 
@@ -41,7 +41,7 @@ fn deb_saying(folder: &Path, name: &str, version: &str, arch: &str, more: &str) 
     path
 }
 
-fn rpm(folder: &Path, name: &str, version: &str) -> PathBuf {
+pub(crate) fn rpm(folder: &Path, name: &str, version: &str) -> PathBuf {
     let built = ::rpm::PackageBuilder::new(name, version, "MIT", "noarch", "A test")
         .using_config(::rpm::BuildConfig::v4())
         .release("1")
@@ -54,55 +54,55 @@ fn rpm(folder: &Path, name: &str, version: &str) -> PathBuf {
     path
 }
 
-fn incoming(path: &Path) -> Incoming {
+pub(crate) fn incoming(path: &Path) -> Incoming {
     let format = if path.extension().unwrap() == "rpm" { Format::Rpm } else { Format::Deb };
     let name = if format == Format::Rpm { "fedora-44" } else { "bookworm" };
     Incoming { path: path.to_owned(), place: Place { format, name: name.to_owned() }, sha256: None, arch: None }
 }
 
-fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     chrono::SubsecRound::trunc_subsecs(Utc::now(), 0)
 }
 
 /// Packages in a folder, and a tree that has two of them.
-struct World {
-    temp: tempfile::TempDir,
-    signer: Signer,
+pub(crate) struct World {
+    pub(crate) temp: tempfile::TempDir,
+    pub(crate) signer: Signer,
 }
 
 impl World {
-    fn new() -> World {
+    pub(crate) fn new() -> World {
         let world = World { temp: tempfile::tempdir().unwrap(), signer: signer() };
         world.add(&[world.deb("hello", "1.0"), world.rpm("hello", "1.0")]);
         world
     }
 
-    fn deb(&self, name: &str, version: &str) -> PathBuf {
+    pub(crate) fn deb(&self, name: &str, version: &str) -> PathBuf {
         deb(self.temp.path(), name, version, "all")
     }
 
-    fn rpm(&self, name: &str, version: &str) -> PathBuf {
+    pub(crate) fn rpm(&self, name: &str, version: &str) -> PathBuf {
         rpm(self.temp.path(), name, version)
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.temp.path().join("tree")
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.root().join(path)
     }
 
-    fn add(&self, paths: &[PathBuf]) -> Vec<Change> {
+    pub(crate) fn add(&self, paths: &[PathBuf]) -> Vec<Change> {
         self.add_with(paths, &Wishes::default(), now())
     }
 
-    fn add_with(&self, paths: &[PathBuf], wishes: &Wishes, now: DateTime<Utc>) -> Vec<Change> {
+    pub(crate) fn add_with(&self, paths: &[PathBuf], wishes: &Wishes, now: DateTime<Utc>) -> Vec<Change> {
         let incoming: Vec<Incoming> = paths.iter().map(|path| incoming(path)).collect();
         add(&self.root(), &incoming, wishes, Some(&self.signer), now).unwrap()
     }
 
-    fn check(&self) -> Checked {
+    pub(crate) fn check(&self) -> Checked {
         self.check_at(now(), &BTreeMap::new())
     }
 

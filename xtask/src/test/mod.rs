@@ -14,7 +14,7 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 15] = [
+const TOOLS: [&str; 16] = [
     "lintian",
     "rpm",
     "rpmlint",
@@ -30,6 +30,7 @@ const TOOLS: [&str; 15] = [
     "busybox-static",
     "iproute2",
     "openssl",
+    "apache2-bin",
 ];
 
 /// What programs of i386 are made with, which try to leave containers of farm's own engine, too.
