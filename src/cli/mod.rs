@@ -6,6 +6,7 @@ mod build;
 mod config;
 mod context;
 mod diagnostics;
+mod diff;
 mod distros;
 mod docs;
 mod doctor;
@@ -126,6 +127,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Logs(args) => logs::run(args.clone()).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
+        Command::Diff(args) => diff::run(args.clone(), color).await,
         Command::Sign(args) => sign::run(args).await,
         Command::VerifySignature(args) => sign::verify(args).await,
         Command::Repo(args) => repo::run(args).await,

@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("distro", &[]),
     ("engine", &[]),
     ("artifact", &[]),
+    ("compare", &["artifact"]),
     ("repo", &["artifact"]),
     ("archive", &["distro"]),
     ("image", &["distro", "archive", "engine"]),

@@ -1,0 +1,92 @@
+//! The packages of two folders, in pairs.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::model::{PackageChanges, PackageRef};
+use super::package;
+use crate::artifact::describe::{Description, Identity, describe, identify};
+use crate::artifact::{self, ArtifactError};
+use crate::stream::guard::{self, Guard};
+
+/// A package that was read.
+pub(super) struct Read {
+    pub(super) file_name: String,
+    pub(super) description: Description,
+}
+
+/// Reads packages, as many at a time as there are processors.
+pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Read>, ArtifactError> {
+    let guard = Guard::in_force();
+    let one = |path: &PathBuf| {
+        let description = guard::during(guard.clone(), || describe(path))?;
+        Ok(Read { file_name: file_name(path), description })
+    };
+    paths.par_iter().map(one).collect()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// What is different in packages of one name; those without a partner are new or gone. In order of names.
+pub(super) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<PackageChanges>, ArtifactError> {
+    let mut all = Vec::new();
+    // What is the same file in both need not be looked into.
+    let (mut old_paths, mut new_paths) = (before.to_vec(), after.to_vec());
+    for path in before {
+        let same = new_paths.iter().position(|other| file_name(other) == file_name(path));
+        let Some(at) = same.filter(|at| is_same_file(path, &new_paths[*at])) else { continue };
+        new_paths.remove(at);
+        old_paths.retain(|other| other != path);
+        let Identity { format, name, version, architecture } = identify(path)?;
+        let package = PackageRef { file_name: file_name(path), format, version, architecture };
+        all.push(PackageChanges {
+            name,
+            before: Some(package.clone()),
+            after: Some(package),
+            identical: true,
+            changes: Vec::new(),
+        });
+    }
+    let (old, new) = rayon::join(|| read(&old_paths), || read(&new_paths));
+    let mut pairs: BTreeMap<(bool, String, String), (Option<Read>, Option<Read>)> = BTreeMap::new();
+    let (old, new) = (old?, new?);
+    // One pair of packages need not have one name.
+    let is_one_pair = old.len() == 1 && new.len() == 1 && before.len() == 1 && after.len() == 1;
+    let key = |read: &Read, among: &[Read]| {
+        let Description { is_source, name, architecture, .. } = &read.description;
+        let alike =
+            among.iter().filter(|other| other.description.name == *name && other.description.is_source == *is_source);
+        let architecture = if alike.count() > 1 { architecture.clone() } else { String::new() };
+        if is_one_pair { (false, String::new(), String::new()) } else { (*is_source, name.clone(), architecture) }
+    };
+    let keyed = |reads: Vec<Read>| {
+        let keys: Vec<_> = reads.iter().map(|read| key(read, &reads)).collect();
+        keys.into_iter().zip(reads).collect::<Vec<_>>()
+    };
+    keyed(old).into_iter().for_each(|(key, read)| pairs.entry(key).or_default().0 = Some(read));
+    keyed(new).into_iter().for_each(|(key, read)| pairs.entry(key).or_default().1 = Some(read));
+    all.extend(pairs.into_values().map(|(old, new)| pair(old, new)));
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(all)
+}
+
+fn pair(old: Option<Read>, new: Option<Read>) -> PackageChanges {
+    let of = |read: &Read| PackageRef::of(&read.file_name, &read.description);
+    let changes = match (&old, &new) {
+        (Some(old), Some(new)) => package::changes(&old.description, &new.description),
+        _ => Vec::new(),
+    };
+    let name = new.as_ref().or(old.as_ref()).map(|read| read.description.name.clone()).unwrap_or_default();
+    PackageChanges { name, before: old.as_ref().map(of), after: new.as_ref().map(of), identical: false, changes }
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    let size = |path: &Path| fs::metadata(path).map(|found| found.len()).ok();
+    let digest = |path: &Path| artifact::measure(path).ok();
+    size(one).is_some() && size(one) == size(other) && digest(one).is_some() && digest(one) == digest(other)
+}
