@@ -2,6 +2,7 @@
 //! It reads packages and says what it found; whether that is good or bad is for those who ask.
 
 mod folders;
+mod formats;
 mod model;
 mod package;
 mod set;
@@ -9,6 +10,7 @@ mod text;
 
 pub(crate) use folders::{CompareError, TargetChanges, of_paths};
 pub use model::{Aspect, Change, PackageChanges, PackageRef};
+pub(crate) use set::{Described, between_formats, described};
 pub(crate) use text::{lines, visible};
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::model::{PackageChanges, PackageRef};
-use super::package;
+use super::{formats, package};
 use crate::artifact::describe::{Description, Identity, describe, identify};
 use crate::artifact::{self, ArtifactError};
 use crate::stream::guard::{self, Guard};
@@ -55,6 +55,11 @@ pub(super) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<Packa
     let (old, new) = rayon::join(|| read(&old_paths), || read(&new_paths));
     let mut pairs: BTreeMap<(bool, String, String), (Option<Read>, Option<Read>)> = BTreeMap::new();
     let (old, new) = (old?, new?);
+    let is_mixed = old.iter().any(|one| new.iter().any(|other| one.description.format != other.description.format));
+    // What only tools look at has no partner in another format.
+    let is_told = |read: &Read| !is_mixed || !(read.description.is_debug || read.description.is_source);
+    let (old, new): (Vec<Read>, Vec<Read>) =
+        (old.into_iter().filter(is_told).collect(), new.into_iter().filter(is_told).collect());
     // One pair of packages need not have one name.
     let is_one_pair = old.len() == 1 && new.len() == 1 && before.len() == 1 && after.len() == 1;
     let key = |read: &Read, among: &[Read]| {
@@ -62,7 +67,11 @@ pub(super) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<Packa
         let alike =
             among.iter().filter(|other| other.description.name == *name && other.description.is_source == *is_source);
         let architecture = if alike.count() > 1 { architecture.clone() } else { String::new() };
-        if is_one_pair { (false, String::new(), String::new()) } else { (*is_source, name.clone(), architecture) }
+        match (is_one_pair, is_mixed) {
+            (true, _) => (false, String::new(), String::new()),
+            (_, true) => (*is_source, formats::common_name(name).to_owned(), String::new()),
+            (_, false) => (*is_source, name.clone(), architecture),
+        }
     };
     let keyed = |reads: Vec<Read>| {
         let keys: Vec<_> = reads.iter().map(|read| key(read, &reads)).collect();
@@ -78,6 +87,9 @@ pub(super) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<Packa
 fn pair(old: Option<Read>, new: Option<Read>) -> PackageChanges {
     let of = |read: &Read| PackageRef::of(&read.file_name, &read.description);
     let changes = match (&old, &new) {
+        (Some(old), Some(new)) if old.description.format != new.description.format => {
+            formats::changes(&old.description, &new.description)
+        }
         (Some(old), Some(new)) => package::changes(&old.description, &new.description),
         _ => Vec::new(),
     };
@@ -89,4 +101,37 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     let size = |path: &Path| fs::metadata(path).map(|found| found.len()).ok();
     let digest = |path: &Path| artifact::measure(path).ok();
     size(one).is_some() && size(one) == size(other) && digest(one).is_some() && digest(one) == digest(other)
+}
+
+/// All that the packages of one target are.
+#[derive(Debug)]
+pub(crate) struct Described(Vec<Description>);
+
+/// Reads the packages of one target.
+pub(crate) fn described(paths: &[PathBuf]) -> Result<Described, ArtifactError> {
+    Ok(Described(read(paths)?.into_iter().map(|read| read.description).collect()))
+}
+
+/// What packages of one recipe mean differently in two formats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Difference {
+    /// The name of the .deb.
+    pub(crate) package: String,
+    /// A path, or the name of another package.
+    pub(crate) subject: String,
+    /// A sentence that says what to write in the recipe, for people.
+    pub(crate) text: String,
+}
+
+/// Compares the .deb packages of a recipe with its .rpm packages. `names`: of each package, its names in both.
+pub(crate) fn between_formats(debs: &Described, rpms: &Described, names: &[(String, String)]) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (package, changes) in formats::alike(&debs.0, &rpms.0, names) {
+        found.extend(changes.iter().map(|change| Difference {
+            package: super::text::visible(&package),
+            subject: change.subject.clone(),
+            text: formats::sentence(change),
+        }));
+    }
+    found
 }

@@ -1,6 +1,8 @@
 //! Packages with planted differences, made by farm's own writer, the rpm crate, dpkg-deb and rpmbuild; and what dpkg and rpm say of
 //! them as the oracle.
 
+mod formats;
+
 use std::fs::{self, File};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

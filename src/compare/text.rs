@@ -1,7 +1,9 @@
 //! Differences for people: grouped, one line each.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use super::formats;
 use super::model::{Aspect, Change, PackageChanges};
 
 /// As much of one text as a line shows.
@@ -38,7 +40,9 @@ pub(crate) fn lines(package: &PackageChanges, most: usize) -> Vec<String> {
     if package.changes.is_empty() {
         return Vec::new();
     }
+    let is_mixed = before.format != after.format;
     let versions = match (visible(&before.version), visible(&after.version)) {
+        (old, new) if is_mixed => format!("{old} ({}) -> {new} ({})", before.format, after.format),
         (old, new) if old == new => new,
         (old, new) => format!("{old} -> {new}"),
     };
@@ -52,6 +56,8 @@ pub(crate) fn lines(package: &PackageChanges, most: usize) -> Vec<String> {
         }
         lines.push(format!("    {group}"));
         lines.extend(changes.iter().take(most).map(|change| format!("        {}", line(change))));
+        let advice: BTreeSet<&str> = changes.iter().filter_map(|change| formats::advice(change.aspect)).collect();
+        lines.extend(advice.iter().filter(|_| is_mixed).map(|advice| format!("        help: {advice}")));
         if let Some(more) = changes.len().checked_sub(most).filter(|more| *more > 0) {
             lines.push(format!("        and {more} more: --all shows them"));
         }

@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "image",
             "source",
             "artifact",
+            "compare",
             "repo",
             "repositories",
             "event",
