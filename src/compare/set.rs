@@ -18,6 +18,10 @@ pub(super) struct Read {
     pub(super) description: Description,
 }
 
+/// What packages are paired by: source or not, name, architecture where that is needed.
+type Key = (bool, String, String);
+type Pair = (Option<Read>, Option<Read>);
+
 /// Reads packages, as many at a time as there are processors.
 pub(super) fn read(paths: &[PathBuf]) -> Result<Vec<Read>, ArtifactError> {
     let guard = Guard::in_force();
@@ -53,7 +57,7 @@ pub(super) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<Packa
         });
     }
     let (old, new) = rayon::join(|| read(&old_paths), || read(&new_paths));
-    let mut pairs: BTreeMap<(bool, String, String), (Option<Read>, Option<Read>)> = BTreeMap::new();
+    let mut pairs: BTreeMap<Key, Pair> = BTreeMap::new();
     let (old, new) = (old?, new?);
     let is_mixed = old.iter().any(|one| new.iter().any(|other| one.description.format != other.description.format));
     // What only tools look at has no partner in another format.
