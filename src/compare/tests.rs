@@ -533,8 +533,10 @@ fn what_is_read_of_an_rpm_is_what_rpm_says() {
             let all = described.relations.iter().filter(|(kind, _)| kinds.contains(&kind.as_str()));
             let mut ours: Vec<String> =
                 all.flat_map(|(_, all)| all).map(|one| one.text.replace("${version}", &version)).collect();
-            (said.sort_unstable(), ours.sort_unstable());
-            (said.dedup(), ours.dedup());
+            said.sort_unstable();
+            said.dedup();
+            ours.sort_unstable();
+            ours.dedup();
             assert_eq!(ours, said, "{query}");
         }
     }
