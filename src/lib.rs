@@ -10,6 +10,7 @@ pub(crate) mod assemble;
 pub(crate) mod cache;
 pub(crate) mod capability;
 pub mod cli;
+pub mod compare;
 pub mod distro;
 pub mod engine;
 pub mod event;

@@ -6,7 +6,7 @@ use std::path::Path;
 use sha2::digest::DynDigest;
 use sha2::{Digest, Sha256};
 
-use crate::formats::elf::{self, Looked};
+use crate::formats::elf::{self, Depth, Looked};
 use crate::types::Format;
 
 /// Bytes of all files of one package together, before compression. A small package that claims more is a bomb.
@@ -122,9 +122,14 @@ pub(super) struct Content {
 }
 
 /// Reads one file to its end; `also` is given its bytes, too. `folder` takes the temporary file of a large one.
-pub(super) fn look(content: &mut dyn Read, folder: &Path, also: Option<&mut dyn DynDigest>) -> io::Result<Content> {
+pub(super) fn look(
+    content: &mut dyn Read,
+    folder: &Path,
+    depth: Depth,
+    also: Option<&mut dyn DynDigest>,
+) -> io::Result<Content> {
     let mut seen = Seen { content, start: Vec::new(), sha256: Sha256::new(), packed: Some(Vec::new()), also };
-    let looked = elf::look(&mut seen, folder)?;
+    let looked = elf::look(&mut seen, folder, depth)?;
     io::copy(&mut seen, &mut io::sink())?;
     let unpacked = seen.packed.as_deref().and_then(unpacked);
     Ok(Content { looked, start: start_of(&seen.start), sha256: seen.sha256.finalize().into(), unpacked })

@@ -13,16 +13,16 @@ use sha2::digest::DynDigest;
 use super::contents::{self, EntryKind, Facts, PackagedFile, Start, Visit};
 use crate::formats::compression::decompressed;
 use crate::formats::deb::{self, Conffile, Control, Part, tarball};
-use crate::formats::elf::Looked;
+use crate::formats::elf::{Depth, Looked};
 use crate::formats::{deb822, relation};
 use crate::stream::guard;
 use crate::types::{Format, printable};
 
-/// Reads a package; every entry of its `data.tar` goes to `visit`.
+/// Reads a package; every entry of its `data.tar` goes to `visit`, its ELF files read as `depth` says.
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
-pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
+pub(super) fn read(path: &Path, depth: Depth, visit: &mut Visit<'_>) -> Result<Facts, String> {
     let file = guard::watched(File::open(path).map_err(|error| error.to_string())?);
     let mut ar = BufReader::with_capacity(128 * 1024, file);
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -35,7 +35,7 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
             }
             Part::Data { compression, content } => {
                 let control = found.as_ref().map(|(_, control)| control).ok_or("it has no control.tar")?;
-                data(compression, content, control, folder, visit)?;
+                data(compression, content, control, (folder, depth), visit)?;
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -59,7 +59,7 @@ pub(crate) fn control_file(path: &Path, wanted: &str) -> Result<Option<String>, 
 }
 
 /// Reads up to `data.tar`.
-fn control_archive(path: &Path) -> Result<Control, String> {
+pub(super) fn control_archive(path: &Path) -> Result<Control, String> {
     let mut ar = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
     let mut found = None;
     deb::read(&mut ar, |part| {
@@ -111,7 +111,7 @@ fn data(
     compression: &str,
     content: &mut dyn Read,
     control: &Control,
-    folder: &Path,
+    (folder, depth): (&Path, Depth),
     visit: &mut Visit<'_>,
 ) -> Result<(), String> {
     let damaged = |error: io::Error| format!("its data.tar is damaged: {error}");
@@ -150,7 +150,7 @@ fn data(
                 let expected = sums.remove(&member.path);
                 let mut md5 = Md5::new();
                 let also: Option<&mut dyn DynDigest> = expected.is_some().then_some(&mut md5);
-                let found = contents::look(content, folder, also).map_err(damaged)?;
+                let found = contents::look(content, folder, depth, also).map_err(damaged)?;
                 if expected.is_some_and(|expected| md5.finalize()[..] != expected) {
                     return Err(format!("its md5sums has another sum for {} than that has", shown()));
                 }

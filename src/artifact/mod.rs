@@ -5,6 +5,7 @@ mod check;
 mod contents;
 pub(crate) mod deb;
 mod debug;
+pub(crate) mod describe;
 mod interpreters;
 mod layout;
 pub(crate) mod libraries;
@@ -24,6 +25,7 @@ use rayon::prelude::*;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
+use crate::formats::elf::Depth;
 use crate::stream::guard::{self, Guard};
 use crate::types::{Format, printable};
 use check::{Collector, Package, finding};
@@ -39,6 +41,7 @@ pub use model::{
     Severity, Waiver,
 };
 
+pub use describe::RelationKind;
 pub use interpreters::Wanted;
 pub(crate) use rpm::is_primary_file;
 
@@ -116,8 +119,8 @@ pub(crate) fn symlinks(path: &Path) -> Result<Vec<(String, String)>, ArtifactErr
         }
     };
     let read = match package_format(&name) {
-        Some(Format::Deb) => deb::read(path, &mut visit),
-        Some(Format::Rpm) => rpm::read(path, &mut visit),
+        Some(Format::Deb) => deb::read(path, Depth::Needs, &mut visit),
+        Some(Format::Rpm) => rpm::read(path, Depth::Needs, &mut visit),
         None => Err("its name does not end in .deb or .rpm".to_owned()),
     };
     read.map_err(|reason| malformed(path, reason))?;
@@ -188,8 +191,8 @@ fn read_package(
         collector.visit(entry);
     };
     let facts = match format {
-        Format::Deb => deb::read(path, &mut visit),
-        Format::Rpm => rpm::read(path, &mut visit),
+        Format::Deb => deb::read(path, Depth::Needs, &mut visit),
+        Format::Rpm => rpm::read(path, Depth::Needs, &mut visit),
     };
     let facts = facts.map_err(|reason| malformed(path, reason))?;
     let installed = comparison.map(|comparison| {
@@ -223,7 +226,7 @@ pub(crate) fn is_intact(path: &Path, artifact: &Artifact) -> io::Result<bool> {
 }
 
 /// Size and hex sha256.
-fn measure(path: &Path) -> io::Result<(u64, String)> {
+pub(crate) fn measure(path: &Path) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let size = each_block(path, |block| hasher.update(block))?;
     Ok((size, hex::encode(hasher.finalize())))

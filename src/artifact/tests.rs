@@ -465,7 +465,7 @@ proptest! {
             bytes[at] = value;
         }
         let temp = tempfile::tempdir().unwrap();
-        elf::look(&mut bytes.as_slice(), temp.path()).unwrap();
+        elf::look(&mut bytes.as_slice(), temp.path(), elf::Depth::Needs).unwrap();
     }
 }
 
@@ -475,7 +475,7 @@ fn an_elf_file_says_what_it_needs() {
     let bytes =
         ElfMaker { machine: 62, needed: &["a.so.1", "b.so"], soname: Some("me.so"), runpath: Some("/x:$ORIGIN") }
             .bytes();
-    let looked = elf::look(&mut bytes.as_slice(), temp.path()).unwrap();
+    let looked = elf::look(&mut bytes.as_slice(), temp.path(), elf::Depth::Needs).unwrap();
     let elf::Looked::Elf(elf) = looked else { panic!("{looked:?}") };
     assert_eq!(elf.needed, ["a.so.1", "b.so"]);
     assert_eq!(elf.soname.as_deref(), Some("me.so"));
@@ -489,7 +489,7 @@ fn an_elf_file_says_what_it_needs() {
 fn a_real_program_is_understood() {
     let temp = tempfile::tempdir().unwrap();
     let mut program = File::open(std::env::current_exe().unwrap()).unwrap();
-    let looked = elf::look(&mut program, temp.path()).unwrap();
+    let looked = elf::look(&mut program, temp.path(), elf::Depth::Needs).unwrap();
     let elf::Looked::Elf(elf) = looked else { panic!("{looked:?}") };
     assert!(elf.needed.iter().any(|library| library.starts_with("libc.so.")), "{elf:?}");
     assert!(elf.has_symbols && elf.is_loaded);

@@ -201,7 +201,7 @@ impl Tree {
         drop(file.finish().map_err(failed)?);
         let elf = if start.starts_with(b"\x7fELF") {
             let mut file = File::open(&path).map_err(failed)?;
-            match elf::look(&mut file, &self.folder).map_err(failed)? {
+            match elf::look(&mut file, &self.folder, elf::Depth::Needs).map_err(failed)? {
                 Looked::Elf(elf) => Some(*elf),
                 Looked::NoElf | Looked::Damaged => None,
             }

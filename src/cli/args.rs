@@ -10,7 +10,9 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
-pub(crate) use self::store::{ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs};
+pub(crate) use self::store::{
+    DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs,
+};
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, size, source_url};
 use crate::image::BaseChoice;
@@ -122,6 +124,14 @@ pub(crate) enum Command {
     /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from
     /// the cache; damaged packages are named, and the next build makes them again. The exit code is 10 when there are any.
     Verify(VerifyArgs),
+    /// Show what is different in two packages, or in all packages of two folders
+    ///
+    /// Of each package: files with types, modes, owners, link targets, configuration files, capabilities, sizes and digests;
+    /// what it requires, provides, conflicts with and replaces; sonames and the symbols that libraries export; scripts without
+    /// their comments, triggers; licence, description and other fields. A and B are .deb or .rpm files, folders with packages as
+    /// dist/ has one for each target, or whole stores, compared target by target. Nothing is unpacked to the disk. Exit code 0
+    /// when nothing is different, 13 when something is, 2 when something cannot be read.
+    Diff(DiffArgs),
     /// Sign packages and lists of sums with OpenPGP
     ///
     /// .rpm files in their header, as rpm verifies them; .changes and .dsc around their text; every other file beside itself, in

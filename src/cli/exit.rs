@@ -14,6 +14,7 @@ pub(crate) enum Exit {
     JobFailed = 10,
     Rejected = 11,
     Repository = 12,
+    Different = 13,
     Interrupted = 130,
 }
 
@@ -21,7 +22,7 @@ impl Exit {
     /// From the worst to the best: of several, the first one is the command's. A bug makes every other answer
     /// doubtful; an interrupted run says nothing of what it did not do; a package that could not be built stands
     /// before one that was built and refused.
-    pub(crate) const WORST_FIRST: [Exit; 10] = [
+    pub(crate) const WORST_FIRST: [Exit; 11] = [
         Exit::Bug,
         Exit::Interrupted,
         Exit::Usage,
@@ -31,6 +32,7 @@ impl Exit {
         Exit::JobFailed,
         Exit::Rejected,
         Exit::Repository,
+        Exit::Different,
         Exit::Success,
     ];
 
@@ -49,6 +51,7 @@ impl Exit {
             Exit::JobFailed => "a job failed or could not run, or a store is damaged",
             Exit::Rejected => "a package was built, and its check or its test said no",
             Exit::Repository => "a repository could not be written or signed",
+            Exit::Different => "packages that were compared are different",
             Exit::Interrupted => "interrupted",
         }
     }
@@ -83,7 +86,7 @@ mod tests {
     fn the_order_holds_every_code_once() {
         let mut codes: Vec<u8> = Exit::WORST_FIRST.iter().map(|exit| exit.code()).collect();
         codes.sort_unstable();
-        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 10, 11, 12, 130]);
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 130]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::config::ConfigError;
 use super::diagnostics;
 use super::exit::Exit;
 use crate::archive::ArchiveError;
+use crate::compare::CompareError;
 use crate::distro::DistroError;
 use crate::engine::EngineError;
 use crate::fetch::FetchError;
@@ -44,6 +45,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Merge(#[from] MergeError),
     #[error(transparent)]
+    Compare(#[from] CompareError),
+    #[error(transparent)]
     Fetch(#[from] FetchError),
     #[error(transparent)]
     Init(#[from] InitError),
@@ -70,7 +73,7 @@ impl Failure {
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Failure::Usage { .. } | Failure::Read { .. } => Exit::Usage,
+            Failure::Usage { .. } | Failure::Read { .. } | Failure::Compare(_) => Exit::Usage,
             Failure::NothingMatched { .. } => Exit::NothingMatched,
             // That a recipe was written which is none is our own mistake.
             Failure::Init(InitError::Invalid(_)) => Exit::Bug,
@@ -120,6 +123,7 @@ impl Failure {
             Failure::Store(StoreError::InTheWay(_)) => {
                 Some("name another folder with -o, or move that away".to_owned())
             }
+            Failure::Compare(error) => compare_help(error).map(str::to_owned),
             Failure::Release(error) => release_help(error),
             Failure::Merge(error) => merge_help(error),
             Failure::Publish(error) => publish_help(error),
@@ -210,6 +214,16 @@ fn publish_help(error: &PublishError) -> Option<String> {
         _ => return None,
     };
     Some(help.to_owned())
+}
+
+fn compare_help(error: &CompareError) -> Option<&'static str> {
+    match error {
+        CompareError::Empty(_) => {
+            Some("name a package, a folder of dist/ with packages of one target, or dist/ itself")
+        }
+        CompareError::Unlike { .. } => Some("name the folder of one target in the store, too"),
+        CompareError::Read { .. } | CompareError::NoPackage(_) | CompareError::Artifact(_) => None,
+    }
 }
 
 fn of_project(error: &ProjectError) -> Exit {

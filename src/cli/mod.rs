@@ -7,6 +7,7 @@ mod ci;
 mod config;
 mod context;
 mod diagnostics;
+mod diff;
 mod distros;
 mod docs;
 mod doctor;
@@ -134,6 +135,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Exec(args) => shell::exec(args, arguments.directory.as_deref(), color).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
+        Command::Diff(args) => diff::run(args.clone(), color).await,
         Command::Sign(args) => sign::run(args).await,
         Command::VerifySignature(args) => sign::verify(args).await,
         Command::Repo(args) => repo::run(args).await,

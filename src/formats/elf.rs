@@ -1,6 +1,8 @@
 //! What an ELF file asks of the system it is installed on: architecture, libraries and their versions, search paths.
-//! Symbols are not looked at. Reads only headers and what the dynamic section names, and never more than [`MOST_READ`]
-//! bytes of them.
+//! Symbols are looked at only for who asks ([`Depth::Symbols`]). Reads only headers and what the dynamic section names, and
+//! never more than [`MOST_READ`] bytes of them, or [`MOST_SYMBOL_BYTES`] with symbols.
+
+mod symbols;
 
 use std::cell::Cell;
 use std::fs;
@@ -20,6 +22,8 @@ use crate::types::Arch;
 const IN_MEMORY: usize = 512 * 1024;
 /// Headers and dynamic sections of the largest programs take a tenth of it; a damaged header may ask for anything.
 const MOST_READ: u64 = 4 << 20;
+/// With symbols: the tables of the largest libraries take half of it.
+const MOST_SYMBOL_BYTES: u64 = 64 << 20;
 /// The largest libraries define and need some hundred versions.
 const MOST_VERSIONS: usize = 8192;
 
@@ -47,6 +51,17 @@ pub(crate) struct Elf {
     pub(crate) has_symbols: bool,
     /// Bytes behind all that the headers name: a script, an archive, a signature.
     pub(crate) behind: u64,
+    /// What a library with a soname offers, see [`symbols::exported`]; none of others, and where nobody asked.
+    pub(crate) exported: Option<Vec<String>>,
+}
+
+/// How closely a file is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// What it needs of the system.
+    Needs,
+    /// That, and the symbols of libraries.
+    Symbols,
 }
 
 impl Elf {
@@ -78,7 +93,7 @@ pub(crate) enum Looked {
 }
 
 /// Reads one file to its end. `folder` takes the temporary file of a large one.
-pub(crate) fn look(content: &mut dyn Read, folder: &Path) -> io::Result<Looked> {
+pub(crate) fn look(content: &mut dyn Read, folder: &Path, depth: Depth) -> io::Result<Looked> {
     let mut magic = Vec::new();
     content.take(4).read_to_end(&mut magic)?;
     if magic != elf::ELFMAG {
@@ -91,20 +106,30 @@ pub(crate) fn look(content: &mut dyn Read, folder: &Path) -> io::Result<Looked> 
     file.write_all(&magic)?;
     io::copy(content, &mut file)?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(parse(file).map_or(Looked::Damaged, |elf| Looked::Elf(Box::new(elf))))
+    Ok(parse(file, depth).map_or(Looked::Damaged, |elf| Looked::Elf(Box::new(elf))))
 }
 
-fn parse(mut file: SpooledTempFile) -> Option<Elf> {
+fn parse(mut file: SpooledTempFile, depth: Depth) -> Option<Elf> {
     let mut ident = [0; 6];
     file.read_exact(&mut ident).ok()?;
     let cache = ReadCache::new(file);
     let left = Cell::new(MOST_READ);
     let data = Capped { cache: &cache, left: &left };
     match ident[4] {
-        1 => parse_class::<FileHeader32<Endianness>>(data),
-        2 => parse_class::<FileHeader64<Endianness>>(data),
+        1 => parse_with::<FileHeader32<Endianness>>(data, depth),
+        2 => parse_with::<FileHeader64<Endianness>>(data, depth),
         _ => None,
     }
+}
+
+fn parse_with<H: FileHeader<Endian = Endianness>>(data: Capped<'_>, depth: Depth) -> Option<Elf> {
+    let mut found = parse_class::<H>(data)?;
+    if depth == Depth::Symbols && found.soname.is_some() {
+        data.left.set(MOST_SYMBOL_BYTES);
+        let header = H::parse(data).ok()?;
+        found.exported = symbols::exported(header, header.endian().ok()?, data);
+    }
+    Some(found)
 }
 
 fn parse_class<H: FileHeader<Endian = Endianness>>(data: Capped<'_>) -> Option<Elf> {

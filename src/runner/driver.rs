@@ -19,7 +19,7 @@ use super::dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input, Waiting}
 use super::job_events::{JobEvent, JobEvents};
 use super::set::SetInputs;
 use super::work::{EngineHandle, Shared, empty_report};
-use super::{executor, outcome};
+use super::{alike, executor, outcome};
 use crate::event::{Event, JobReport, Outcome, RunReport};
 use crate::plan::{Job, Plan};
 
@@ -167,6 +167,14 @@ pub(super) async fn run_at_pace(
         }
     }
 
+    if !interrupted {
+        let (comparing, all, reports) = (shared.clone(), jobs.clone(), told.reports.clone());
+        let compare = move || alike::differences(&comparing, &all, &reports);
+        // That this panics is said by the panic's own page: the packages are good all the same.
+        for (target, message) in tokio::task::spawn_blocking(compare).await.unwrap_or_default() {
+            told.outlet.send(Event::Warning { target: Some(target), message });
+        }
+    }
     shared.removals.close();
     let clean_up = async {
         shared.removals.wait().await;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::alike;
 use super::build::Results;
 use super::outcome::{self, log_failed};
 use super::work::{Work, reading};
@@ -82,7 +83,8 @@ fn expectation(job: &Job) -> Expectation {
             .collect(),
         closed: own.is_none(),
         manifest: None,
-        waivers: job.recipe.waivers.iter().map(waiver).collect(),
+        // Of one package nobody can say whether it is as that of another format.
+        waivers: job.recipe.waivers.iter().filter(|(rule, _)| *rule != alike::RULE).map(waiver).collect(),
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
 }

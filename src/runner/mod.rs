@@ -6,6 +6,7 @@
 //! ```text
 //! dispatcher     what starts when; no I/O, no clock
 //! driver         carries that out; alone talks to the outside
+//!   alike        at the end: whether the packages mean the same in both formats
 //! decide         whether the job has to run
 //! executor       the job from its first event to its report; retries
 //!   prepare      sources and images
@@ -41,6 +42,7 @@
 //! mirror, and turns no outcome into an exit code.
 
 mod adviser;
+mod alike;
 mod assemble;
 mod build;
 mod caches;

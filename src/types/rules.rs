@@ -2,7 +2,7 @@
 
 /// The rules about packages that a recipe may waive: what they refuse may be meant. A package that is not the planned
 /// one, is read differently by different tools, or does not hold what was installed, is never meant.
-pub(crate) const WAIVABLE: [&str; 24] = [
+pub(crate) const WAIVABLE: [&str; 25] = [
     "build-path-in-rpath",
     "build-path-in-script",
     "device-node",
@@ -13,6 +13,7 @@ pub(crate) const WAIVABLE: [&str; 24] = [
     "elf-wrong-architecture",
     "empty-package",
     "file-outside-standard",
+    "formats-differ",
     "hard-links-split",
     "interpreter-not-found",
     "interpreter-outside-standard",

@@ -16,7 +16,7 @@ use super::RpmHeader;
 use super::contents::{EntryKind, Facts, PackagedFile, Start, Visit};
 use crate::formats;
 use crate::formats::compression::decompressed;
-use crate::formats::elf::Looked;
+use crate::formats::elf::{Depth, Looked};
 use crate::formats::rpm::Headers;
 use crate::stream::guard;
 use crate::types::{Format, printable};
@@ -36,11 +36,11 @@ struct Listed {
     digest: Option<String>,
 }
 
-/// Reads a package; every file that its header lists goes to `visit`.
+/// Reads a package; every file that its header lists goes to `visit`, its ELF files read as `depth` says.
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
-pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> {
+pub(super) fn read(path: &Path, depth: Depth, visit: &mut Visit<'_>) -> Result<Facts, String> {
     let mut reader =
         BufReader::with_capacity(128 * 1024, guard::watched(File::open(path).map_err(|error| error.to_string())?));
     let Headers { metadata, bytes, md5, size, .. } = formats::rpm::read(&mut reader)?;
@@ -62,7 +62,7 @@ pub(super) fn read(path: &Path, visit: &mut Visit<'_>) -> Result<Facts, String> 
     }
     {
         let mut content = decompressed(&compressor, &mut measured)?;
-        payload::read(&mut content, &mut files, algorithm, folder)?;
+        payload::read(&mut content, &mut files, algorithm, (folder, depth))?;
     }
     // Nothing follows what is compressed; of what is not, that was all.
     io::copy(&mut measured, &mut io::sink()).map_err(|error| error.to_string())?;

@@ -11,6 +11,7 @@ use sha2::digest::DynDigest;
 use super::Listed;
 use crate::artifact::contents::{self, EntryKind, PackagedFile};
 use crate::formats::cpio::{self, Header};
+use crate::formats::elf::Depth;
 use crate::formats::rpm;
 use crate::types::printable;
 
@@ -20,7 +21,12 @@ const LONGEST_LINK: u64 = 4096 + 8;
 const MOST_PADDING: u64 = 1 << 16;
 
 /// Reads the payload to its end and puts into each entry what its file turned out to be.
-pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32, folder: &Path) -> Result<(), String> {
+pub(super) fn read(
+    payload: &mut dyn Read,
+    files: &mut [Listed],
+    algorithm: u32,
+    place: (&Path, Depth),
+) -> Result<(), String> {
     let damaged = |error: io::Error| format!("its payload is damaged: {error}");
     let shown = |path: &[u8]| printable(&String::from_utf8_lossy(path));
     let by_path: HashMap<Vec<u8>, usize> =
@@ -63,7 +69,7 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
         budget.spend(size)?;
         let mut content = Read::take(&mut *payload, size);
         match file.entry.kind {
-            EntryKind::File if file.has_content => read_file(&mut content, file, algorithm, folder)?,
+            EntryKind::File if file.has_content => read_file(&mut content, file, algorithm, place)?,
             EntryKind::Symlink => {
                 let mut link = Vec::new();
                 Read::take(&mut content, LONGEST_LINK).read_to_end(&mut link).map_err(damaged)?;
@@ -95,7 +101,7 @@ pub(super) fn read(payload: &mut dyn Read, files: &mut [Listed], algorithm: u32,
     Ok(())
 }
 
-fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: &Path) -> Result<(), String> {
+fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, place: (&Path, Depth)) -> Result<(), String> {
     let PackagedFile { path, looked, start, sha256, unpacked, .. } = &mut file.entry;
     let path = printable(&String::from_utf8_lossy(path));
     let expected = file.digest.as_deref().ok_or_else(|| format!("its header has no digest of {path}"))?;
@@ -103,7 +109,8 @@ fn read_file(content: &mut dyn Read, file: &mut Listed, algorithm: u32, folder: 
     // Nearly always it is the one that is computed anyway.
     let is_sha256 = algorithm == 8;
     let other: Option<&mut dyn DynDigest> = if is_sha256 { None } else { Some(also.as_mut()) };
-    let found = contents::look(content, folder, other).map_err(|error| format!("its payload is damaged: {error}"))?;
+    let found =
+        contents::look(content, place.0, place.1, other).map_err(|error| format!("its payload is damaged: {error}"))?;
     let actual = if is_sha256 { hex::encode(found.sha256) } else { hex::encode(also.finalize()) };
     if actual != expected {
         return Err(format!("{path} is not what the digest in its header says"));

@@ -242,7 +242,10 @@ fn a_file_is_known_by_its_name_however_that_is_spelled() {
         ] {
             fs::write(&path, deb_of_data(members)).unwrap();
             let mut paths = Vec::new();
-            super::super::deb::read(&path, &mut |entry| paths.push(String::from_utf8(entry.path).unwrap())).unwrap();
+            super::super::deb::read(&path, crate::formats::elf::Depth::Needs, &mut |entry| {
+                paths.push(String::from_utf8(entry.path).unwrap())
+            })
+            .unwrap();
             assert_eq!(paths, ["/usr/share/hello/x"], "{spelled}");
         }
     }

@@ -133,7 +133,7 @@ proptest! {
         let mut expected = BTreeMap::new();
         staged(&root, &top, &mut expected);
         let mut entries = Vec::new();
-        super::super::deb::read(&path, &mut |entry| entries.push(entry)).unwrap();
+        super::super::deb::read(&path, crate::formats::elf::Depth::Needs, &mut |entry| entries.push(entry)).unwrap();
         prop_assert_eq!(packed(entries, "/usr/share/hello/"), expected);
     }
 }
@@ -168,7 +168,7 @@ proptest! {
         let mut expected = BTreeMap::new();
         staged(&source, &top, &mut expected);
         let mut entries = Vec::new();
-        super::super::rpm::read(&path, &mut |entry| entries.push(entry)).unwrap();
+        super::super::rpm::read(&path, crate::formats::elf::Depth::Needs, &mut |entry| entries.push(entry)).unwrap();
         prop_assert_eq!(packed(entries, "/usr/share/hello/"), expected);
     }
 }

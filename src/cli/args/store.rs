@@ -107,6 +107,22 @@ pub(crate) enum NamingChoice {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct DiffArgs {
+    /// The first package, folder or store
+    #[arg(value_name = "A")]
+    pub before: PathBuf,
+    /// The second one
+    #[arg(value_name = "B")]
+    pub after: PathBuf,
+    /// All lines, however many there are
+    #[arg(long)]
+    pub all: bool,
+    /// As JSON: docs/diff.md describes it
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct VerifyArgs {
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]
