@@ -36,7 +36,8 @@ pub(super) fn complete(tree: &Tree, request: &Request, draft: &mut Draft) {
     let of_top = tree.top().and_then(|top| split_name(top).1);
     let version = file_version.or(own).or(of_top).or_else(|| of_version_file(tree));
     let version = version.or_else(|| {
-        let tagged = newest(tree.tags())?;
+        // What is checked out may be a release from before the newest.
+        let tagged = newest(tree.tags_here()).or_else(|| newest(tree.tags()))?;
         draft.version_of_tags = matches!(request.source, SourceOf::Path(_)) && !tree.is_shallow();
         Some(tagged)
     });
