@@ -4,18 +4,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
-use super::contents::Contents;
+use super::contents::{Contents, STALE};
 use super::mirror::Mirror;
 use super::packages::{Index, Package};
-use super::{ArchiveError, Owner, Reader, Suite};
+use super::{ArchiveError, Owner, Reader, Suite, being_updated};
 use crate::capability::Capability;
 use crate::distro::{self, Distro};
-use crate::types::{Address, Arch, Progress};
+use crate::types::{Address, Arch, NoProgress, Progress};
 
 /// The archives of all distributions. Cheap to clone; clones share what was read.
 #[derive(Debug, Clone)]
@@ -112,6 +113,11 @@ impl Archives {
         Archives { stale_contents, ..self }
     }
 
+    /// Whether the user has said to believe what no signature is on.
+    pub(super) fn believes_stale_contents(&self) -> bool {
+        self.stale_contents
+    }
+
     pub(crate) fn reader(&self) -> &Reader {
         &self.reader
     }
@@ -172,6 +178,43 @@ impl Archives {
         self.packages.get(&IndexKey::new(suites, arch), read).await
     }
 
+    /// Of an archive whose Contents indexes are all as its signed Release file lists them, as [`Archives::index`]. Else
+    /// what the mirror has in their place, which proves nothing, if it has any.
+    ///
+    /// # Errors
+    /// As [`Archives::index`].
+    pub(super) async fn signed_contents(
+        &self,
+        suites: &[Suite],
+        arch: Arch,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Result<Arc<Contents>, Option<Contents>>, ArchiveError> {
+        let mut tolerant = suites.to_vec();
+        tolerant.iter_mut().for_each(|suite| suite.tolerate_stale_contents = true);
+        let unsigned = AtomicBool::new(false);
+        let told = |warning: String| match warning == STALE {
+            true => unsigned.store(true, Ordering::Relaxed),
+            false => warn(warning),
+        };
+        let mut hints = None;
+        let read = async {
+            let read = self.reader.contents(&tolerant, arch.deb(), &NoProgress, &told, cancel).await?;
+            if unsigned.load(Ordering::Relaxed) {
+                hints = Some(read);
+                return Err(ArchiveError::Absent { what: "Contents index".to_owned() });
+            }
+            Ok(read)
+        };
+        let read = self.contents.get(&IndexKey::new(suites, arch), read).await;
+        match read {
+            Ok(contents) => Ok(Ok(contents)),
+            Err(_) if hints.is_some() => Ok(Err(hints)),
+            Err(error) if being_updated(&error) || matches!(error, ArchiveError::Absent { .. }) => Ok(Err(None)),
+            Err(error) => Err(error),
+        }
+    }
+
     /// As [`Archives::index`], of suites that are not a distribution's own. None where they have no Contents indexes.
     ///
     /// # Errors
@@ -217,6 +260,10 @@ impl ArchiveIndex {
     pub(super) fn for_test(contents: &str, packages: &str) -> ArchiveIndex {
         let packages = super::packages::tests::index(packages);
         ArchiveIndex { contents: Arc::new(Contents::for_test(contents)), packages: Arc::new(packages) }
+    }
+
+    pub(super) fn of(contents: Arc<Contents>, packages: Arc<Index>) -> ArchiveIndex {
+        ArchiveIndex { contents, packages }
     }
 
     /// Every package that provides this, whatever its version, by name; of one in several versions the newest. Blocks: it

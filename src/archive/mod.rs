@@ -10,6 +10,7 @@ mod choice;
 mod error;
 mod index;
 mod packages;
+mod partial;
 mod release;
 mod resolve;
 mod suite;
@@ -29,6 +30,7 @@ pub use error::ArchiveError;
 pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
 pub(crate) use packages::{Index, Package, installed};
+pub(crate) use partial::Looked;
 pub(crate) use resolve::{additions, minimal_system};
 pub(crate) use suite::{Owner, Suite};
 pub(crate) use supplied::{SuppliedPackage, Supplier, supplied};
@@ -276,7 +278,10 @@ impl Reader {
 
 /// A mirror that is being updated has an InRelease and indexes of different times, for some seconds.
 fn being_updated(error: &ArchiveError) -> bool {
-    matches!(error, ArchiveError::Fetch(FetchError::Mismatch { .. } | FetchError::NotFound { .. }))
+    let of_another_time = |error: &FetchError| {
+        matches!(error, FetchError::Mismatch { .. } | FetchError::NotFound { .. } | FetchError::TooLarge { .. })
+    };
+    matches!(error, ArchiveError::Fetch(error) if of_another_time(error))
 }
 
 /// Where an index file is: under its hash, if the archive has that, and under its name.

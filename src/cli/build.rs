@@ -11,6 +11,7 @@ use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output::Surroundings;
 use super::report_file::ReportFile;
 use super::terminal::{FRAME, Terminal};
 use super::{images, output, shell, signals};
@@ -52,6 +53,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     context::tell(resolved.notes());
     let Connected { engine, info } = connected?;
     let resolved = resolved.complete()?;
+    context::tell_unread(resolved.unread(), &Surroundings::of_this_process().style(color, true));
 
     let mut choices = RunChoices {
         id: context::new_run(),

@@ -139,9 +139,9 @@ impl Draft {
         push(&mut self.build_requires, Requirement::new(what, from, false));
     }
 
-    /// What only the packaging tools of a format need, by its package names.
-    pub(super) fn need_for_format(&mut self, deb: &str, rpm: &str, from: impl Into<String>) {
-        let what = format!("{{% if format == 'deb' %}}{deb}{{% else %}}{rpm}{{% endif %}}");
+    /// What has a name of its own in Debian's archive, where RPMs are made, too, and another one in the RPM distributions'.
+    pub(super) fn need_by_manager(&mut self, apt: &str, others: &str, from: impl Into<String>) {
+        let what = format!("{{% if manager == 'apt' %}}{apt}{{% else %}}{others}{{% endif %}}");
         self.build_requires.push(Requirement { template: true, ..Requirement::new(what, from, false) });
     }
 

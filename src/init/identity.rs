@@ -36,7 +36,8 @@ pub(super) fn complete(tree: &Tree, request: &Request, draft: &mut Draft) {
     let of_top = tree.top().and_then(|top| split_name(top).1);
     let version = file_version.or(own).or(of_top).or_else(|| of_version_file(tree));
     let version = version.or_else(|| {
-        let tagged = newest(tree.tags())?;
+        // What is checked out may be a release from before the newest.
+        let tagged = newest(tree.tags_here()).or_else(|| newest(tree.tags()))?;
         draft.version_of_tags = matches!(request.source, SourceOf::Path(_)) && !tree.is_shallow();
         Some(tagged)
     });
@@ -174,7 +175,16 @@ pub(super) fn summary(text: &str, name: &str) -> String {
     if !whole {
         // Back to where one could stop: before what only says more.
         let more = ["that", "which", "with", "for", "to", "and", "or", "from", "in", "of", "by", "using", "(the", "as"];
-        let stop = words.iter().rposition(|word| more.contains(word)).filter(|at| *at >= 3);
+        let stop = |before: usize| words[..before].iter().rposition(|word| more.contains(word)).filter(|at| *at >= 3);
+        // `similar to the one of`: nor is what stands before that a place to stop at.
+        let open = |at: &usize| {
+            ["one", "ones", "those", "same", "the", "similar", "equal", "compatible"].contains(&words[*at - 1])
+        };
+        let mut at = stop(words.len());
+        while let Some(next) = at.filter(open) {
+            at = stop(next - 1);
+        }
+        let stop = at;
         words.truncate(stop.unwrap_or(words.len()));
     }
     // A verb without its end says nothing.
@@ -238,6 +248,9 @@ mod tests {
     fn summaries_are_short_and_without_the_name() {
         assert_eq!(summary("jq is a lightweight JSON processor. It is fast.", "jq"), "Lightweight JSON processor");
         assert_eq!(summary("foo - The fast one.", "foo"), "Fast one");
+        let long =
+            "Lzip is a lossless data compressor with a user interface similar to the one of gzip or bzip2 and others.";
+        assert_eq!(summary(long, "lzip"), "Lossless data compressor");
         assert!(summary(&"word ".repeat(60), "x").len() <= 80);
     }
 

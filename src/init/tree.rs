@@ -28,6 +28,8 @@ pub(crate) struct Tree {
     top: Option<String>,
     /// The tags of the folder's repository, and whether it has only the newest commits.
     tags: Vec<String>,
+    /// Those of the commit that is checked out.
+    tags_here: Vec<String>,
     shallow: bool,
     text: usize,
 }
@@ -89,7 +91,8 @@ impl Tree {
             let about = (is_executable(&metadata), metadata.is_symlink());
             tree.add(name.clone(), about, read).map_err(|error| failed(error.to_string()))?;
         }
-        tree.tags = tags(folder);
+        let tags = Tags::of(folder);
+        (tree.tags, tree.tags_here) = (tags.all, tags.here);
         tree.shallow = folder.join(".git/shallow").exists();
         Ok(tree)
     }
@@ -200,6 +203,11 @@ impl Tree {
         self.top.as_deref()
     }
 
+    /// The names of the repository's tags that are at the commit that is checked out, as far as git's files say so plainly.
+    pub(super) fn tags_here(&self) -> &[String] {
+        &self.tags_here
+    }
+
     /// The names of the repository's tags.
     pub(super) fn tags(&self) -> &[String] {
         &self.tags
@@ -286,25 +294,91 @@ pub(super) fn is_own(path: &str) -> bool {
     !folder.split('/').any(|part| FOREIGN.contains(&part.to_ascii_lowercase().as_str()) || unpacked(part))
 }
 
-/// The tags of a checkout, by the names of git's own files: nothing is run, and no link or pointer elsewhere is followed.
-fn tags(folder: &Path) -> Vec<String> {
-    let git = folder.join(".git");
-    if !git.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Vec::new();
-    }
-    let mut packed = Vec::new();
-    if let Ok(file) = std::fs::File::open(git.join("packed-refs")) {
+/// The tags of a checkout, by git's own files: nothing is run, and no link or pointer elsewhere is followed.
+#[derive(Debug, Default)]
+struct Tags {
+    all: Vec<String>,
+    /// Those of the commit that is checked out.
+    here: Vec<String>,
+}
+
+impl Tags {
+    fn of(folder: &Path) -> Tags {
+        let git = folder.join(".git");
+        if !git.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            return Tags::default();
+        }
         // Names that are no longer read are those of a repository with very many.
-        let _ = file.take(8 * MAX_FILE).read_to_end(&mut packed);
+        let packed = start_of(&git.join("packed-refs"), 8 * MAX_FILE).unwrap_or_default();
+        let packed = String::from_utf8_lossy(&packed);
+        let head =
+            start_of(&git.join("HEAD"), MAX_FILE).and_then(|head| String::from_utf8(head).ok()).unwrap_or_default();
+        let commit = match head.trim().strip_prefix("ref: ").filter(|branch| branch.starts_with("refs/heads/")) {
+            None => Some(head.trim().to_owned()),
+            Some(branch) if branch.split('/').any(|part| part == "..") => None,
+            Some(branch) => {
+                let loose = start_of(&git.join(branch), MAX_FILE).and_then(|text| String::from_utf8(text).ok());
+                let of_line = |line: &str| {
+                    line.split_once(' ').filter(|(_, name)| *name == branch).map(|(commit, _)| commit.to_owned())
+                };
+                loose.map(|text| text.trim().to_owned()).or_else(|| packed.lines().find_map(of_line))
+            }
+        };
+        let commit = commit.filter(|commit| commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let is_here = |of: &str| commit.as_deref() == Some(of.trim());
+
+        let mut tags = Tags::default();
+        let mut last = None;
+        for line in packed.lines() {
+            // What an annotated tag is of stands in the line after it.
+            match (line.strip_prefix('^'), line.split_once(" refs/tags/")) {
+                (Some(of), _) => tags.here.extend(last.take().filter(|_| is_here(of))),
+                (None, Some((of, tag))) => {
+                    tags.all.push(tag.to_owned());
+                    last = Some(tag.to_owned());
+                    tags.here.extend(is_here(of).then(|| tag.to_owned()));
+                }
+                (None, None) => last = None,
+            }
+        }
+        let entries = std::fs::read_dir(git.join("refs/tags")).into_iter().flatten().flatten().take(MAX_FILES);
+        for entry in entries {
+            let Ok(tag) = entry.file_name().into_string() else { continue };
+            let of = start_of(&entry.path(), MAX_FILE).and_then(|of| String::from_utf8(of).ok()).unwrap_or_default();
+            if is_here(&of) || annotated(&git, of.trim()).is_some_and(|of| is_here(&of)) {
+                tags.here.push(tag.clone());
+            }
+            tags.all.push(tag);
+        }
+        for list in [&mut tags.all, &mut tags.here] {
+            list.sort();
+            list.dedup();
+        }
+        tags
     }
-    let packed = String::from_utf8_lossy(&packed);
-    let packed = packed.lines().filter_map(|line| line.split_once(" refs/tags/")).map(|(_, tag)| tag.to_owned());
-    let entries = std::fs::read_dir(git.join("refs/tags")).into_iter().flatten().flatten().take(MAX_FILES);
-    let loose = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut tags: Vec<String> = packed.chain(loose).collect();
-    tags.sort();
-    tags.dedup();
-    tags
+}
+
+/// What a tag is of that is an object of its own, if that is in a file of its own.
+fn annotated(git: &Path, object: &str) -> Option<String> {
+    if object.len() < 40 || !object.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let packed = start_of(&git.join("objects").join(&object[..2]).join(&object[2..]), MAX_FILE)?;
+    let mut text = Vec::new();
+    flate2::read::ZlibDecoder::new(&packed[..]).take(MAX_FILE).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let (_, tag) = text.split_once('\0').filter(|(header, _)| header.starts_with("tag "))?;
+    tag.lines().next()?.strip_prefix("object ").map(str::to_owned)
+}
+
+/// A plain file's bytes, at most so many; no link is followed.
+fn start_of(path: &Path, most: u64) -> Option<Vec<u8>> {
+    if !path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The last part of a path.
@@ -443,6 +517,39 @@ mod tests {
                 && is_own("v1.2.3/a.c")
                 && !is_own("deps/a/b.c")
         );
+    }
+
+    #[test]
+    fn tags_of_what_is_checked_out_are_told_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = folder.path().join(".git");
+        std::fs::create_dir_all(git.join("refs/tags")).unwrap();
+        std::fs::create_dir_all(git.join("objects/dd")).unwrap();
+        let id = |digit: &str| digit.repeat(40);
+        let (here, other, tag) = (id("a"), id("b"), id("d"));
+        let packed = format!(
+            "# pack-refs with: peeled\n{here} refs/heads/main\n{tag} refs/tags/v1.0\n^{here}\n{other} refs/tags/v2.0\n\
+             {here} refs/tags/light\n"
+        );
+        std::fs::write(git.join("packed-refs"), packed).unwrap();
+        std::fs::write(git.join("refs/tags/v1.1"), format!("{tag}\n")).unwrap();
+        std::fs::write(git.join("refs/tags/v3.0"), format!("{other}\n")).unwrap();
+        let object = format!("tag 150\0object {here}\ntype commit\ntag v1.1\n");
+        let packed = flate2::read::ZlibEncoder::new(object.as_bytes(), flate2::Compression::fast());
+        let packed: Vec<u8> = packed.bytes().collect::<Result<_, _>>().unwrap();
+        std::fs::write(git.join("objects/dd").join("d".repeat(38)), packed).unwrap();
+        for (head, expected) in [
+            (here.clone(), &["light", "v1.0", "v1.1"][..]),
+            ("ref: refs/heads/main".to_owned(), &["light", "v1.0", "v1.1"]),
+            (other, &["v2.0", "v3.0"]),
+            ("ref: refs/heads/../../x".to_owned(), &[]),
+            ("ref: refs/heads/none".to_owned(), &[]),
+        ] {
+            std::fs::write(git.join("HEAD"), format!("{head}\n")).unwrap();
+            let tree = Tree::of_folder(folder.path(), &[]).unwrap();
+            assert_eq!(tree.tags_here(), expected, "{head}");
+            assert_eq!(tree.tags(), ["light", "v1.0", "v1.1", "v2.0", "v3.0"]);
+        }
     }
 
     #[test]

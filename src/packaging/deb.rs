@@ -341,6 +341,8 @@ fn suite(distro: &Distro) -> String {
     codename.map(str::to_lowercase).filter(|name| !name.is_empty()).unwrap_or_else(|| "unstable".to_owned())
 }
 
+/// What debhelper would do by itself to build is left out: the recipe's scripts say all of it, for every format. So a
+/// configure that a project brings stays as it is; another autoconf than its own may make a wrong one of its macros.
 fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_complete: bool) -> String {
     let name = &recipe.package.name;
     let mut rules = format!(
@@ -348,14 +350,10 @@ fn rules(recipe: &Recipe, distro: &Distro, members: &[Member<'_>], licence_compl
          include /usr/share/dpkg/architecture.mk\n\
          export PREFIX = /usr\nexport LIBDIR = /usr/lib/$(DEB_HOST_MULTIARCH)\n\n\
          %:\n\tdh $@\n\n\
-         override_dh_auto_configure override_dh_auto_clean:\n\n\
+         override_dh_autoreconf override_dh_auto_configure override_dh_auto_clean:\n\n\
          override_dh_auto_build:\n\t{SCRIPTS}/build\n\n\
          override_dh_auto_test:\n"
     );
-    // Once is enough, and what the recipe does before it has to come before it.
-    if recipe.build.build.as_deref().is_some_and(|script| script.contains("autoreconf")) {
-        rules = rules.replace("override_dh_auto_configure ", "override_dh_autoreconf override_dh_auto_configure ");
-    }
     if recipe.build.check.is_some() {
         rules.push_str(&format!("ifeq (,$(filter nocheck,$(DEB_BUILD_OPTIONS)))\n\t{SCRIPTS}/check\nendif\n"));
     }

@@ -213,6 +213,7 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
         limits: limits(inputs, &target.recipe),
         source_date_epoch: target.source_date_epoch,
         repositories: repositories(target),
+        unanswered: None,
         needs: target.set.needs.clone(),
         only_needed: target.only_needed,
         key: Key::new(key_inputs),

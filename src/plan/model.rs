@@ -57,6 +57,9 @@ pub struct Job {
     /// Those of the recipe that it may take packages from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) repositories: Vec<Repository>,
+    /// Why it is not known which packages it needs: it cannot be built now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unanswered: Option<String>,
     /// What it takes from other jobs of its set, all of which are in the plan.
     pub(crate) needs: Vec<Need>,
     /// Nobody asked for it: it is here because others need it.

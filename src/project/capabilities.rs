@@ -7,15 +7,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{Project, ProjectError, Unread, wishes};
-use crate::archive::{ArchiveError, Archives, Candidate, Choice};
+use crate::archive::{ArchiveError, Archives, Candidate, Choice, Looked};
 use crate::capability::Capability;
 use crate::distro::Distro;
-use crate::matrix;
-use crate::packaging::{self, Answer, Answers, Question, SpecWish};
+use crate::matrix::{self, Target};
+use crate::packaging::{self, Answer, Answers, Question, Search, SpecWish};
 use crate::plan::TargetInputs;
 use crate::recipe::{Problem, RecipeError, RecipeId, Repository};
 use crate::repositories::{self, RepositoryError};
-use crate::types::{Arch, Comparison, NoProgress, printable};
+use crate::types::{Arch, Comparison, printable};
 
 /// Candidates that are named.
 const NAMED: usize = 4;
@@ -26,8 +26,19 @@ pub(super) struct Answered {
     /// By `debian-12/amd64`.
     pub(super) answers: BTreeMap<String, Arc<Answers>>,
     pub(super) unread: Vec<Unread>,
+    /// The targets that cannot be built without what is unread, and why.
+    pub(super) blocked: BTreeMap<Target, String>,
     /// For people.
     pub(super) notes: Vec<String>,
+}
+
+/// What an archive chooses for capabilities.
+#[derive(Debug, Default)]
+struct PlaceAnswers {
+    chosen: BTreeMap<String, Choice>,
+    /// What it can neither find nor say to be absent.
+    open: BTreeSet<String>,
+    warnings: Vec<String>,
 }
 
 /// A distribution for one architecture, and all that is asked of its archive.
@@ -85,9 +96,14 @@ pub(super) async fn answers(
     let (mut unread, mut notes) = (Vec::new(), Vec::new());
     for ((name, place), read) in places.iter().zip(read) {
         match read {
-            Ok((found, warnings)) => {
-                choices.insert(name, found);
+            Ok(PlaceAnswers { chosen, open, warnings }) => {
+                choices.insert(name, chosen);
                 notes.extend(warnings);
+                if !open.is_empty() {
+                    let shown = |key: String| place.wishes.get(&key).map_or(key, |wish| wish.text.clone());
+                    let capabilities = open.into_iter().map(shown).collect();
+                    unread.push(Unread { place: short(name).to_owned(), capabilities, source: no_contents() });
+                }
             }
             Err(source) => {
                 let wished = place.wishes.values().map(|wish| wish.text.clone());
@@ -117,7 +133,78 @@ pub(super) async fn answers(
         found.iter().filter_map(answer).collect()
     };
     let answers = choices.iter().map(|(name, found)| ((*name).to_owned(), Arc::new(answered(found)))).collect();
-    Ok(Answered { answers, unread, notes })
+    let blocked = blocked(&asked, &wished, &choices, &unread);
+    Ok(Answered { answers, unread, blocked, notes })
+}
+
+fn no_contents() -> ArchiveError {
+    ArchiveError::Absent {
+        what:
+            "Contents indexes that are those of its signed Release file, and no package named like it has it: choose \
+               another mirror with --mirror NAME=URL, name the package, or believe what the mirror has with \
+               --stale-contents"
+                .to_owned(),
+    }
+}
+
+/// The targets that something is required for whose package nobody knows, each with what that is.
+fn blocked(
+    asked: &[Asked<'_>],
+    wished: &[Wished<'_>],
+    choices: &BTreeMap<&str, BTreeMap<String, Choice>>,
+    unread: &[Unread],
+) -> BTreeMap<Target, String> {
+    let mut open: BTreeMap<&Target, (&TargetInputs, Vec<String>)> = BTreeMap::new();
+    for (inputs, questions) in asked {
+        let found = choices.get(inputs.place().as_str());
+        let is_open = |question: &Question| {
+            !question.optional
+                && found.is_none_or(|found| !found.contains_key(&question.capability.to_string()))
+                && !has_alternative(question, questions, found)
+        };
+        let texts: Vec<String> = questions.iter().filter(|one| is_open(one)).map(|one| one.written.clone()).collect();
+        open.entry(&inputs.target).or_insert_with(|| (inputs, Vec::new())).1.extend(texts);
+    }
+    for (inputs, wishes) in wished {
+        let found = choices.get(inputs.place().as_str());
+        let is_open = |wish: &&SpecWish| {
+            wish.is_certain && found.is_none_or(|found| !found.contains_key(&packaging::wish_key(wish)))
+        };
+        let texts = wishes.iter().filter(is_open).map(|wish| wish.text.clone());
+        open.entry(&inputs.target).or_insert_with(|| (inputs, Vec::new())).1.extend(texts);
+    }
+    let told = |(target, (inputs, mut texts)): (&Target, (&TargetInputs, Vec<String>))| {
+        texts.sort();
+        texts.dedup();
+        let source =
+            unread.iter().find(|unread| unread.place == short(&inputs.place())).map(|unread| &unread.source)?;
+        let reason = printable(&format!("{} cannot be looked up: {}", texts.join(", "), chain(source)));
+        (!texts.is_empty()).then(|| (target.clone(), reason))
+    };
+    open.into_iter().filter_map(told).collect()
+}
+
+/// An error, and what it came from.
+fn chain(error: &ArchiveError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        let reason = error.to_string();
+        if !text.contains(&reason) {
+            text.push_str(&format!(": {reason}"));
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Whether another package that is written as an alternative to it is there.
+fn has_alternative(question: &Question, questions: &[Question], found: Option<&BTreeMap<String, Choice>>) -> bool {
+    questions.iter().any(|other| {
+        let same = (&other.key, &other.written) == (&question.key, &question.written);
+        let choice = found.and_then(|found| found.get(&other.capability.to_string()));
+        same && !other.optional && matches!(choice, Some(Choice::Package(_)))
+    })
 }
 
 /// A place without its repositories: `debian-12/amd64`.
@@ -145,15 +232,18 @@ fn wishes(targets: &[TargetInputs]) -> Vec<Wished<'_>> {
     each.filter(|(_, wishes)| !wishes.is_empty()).collect()
 }
 
-/// What an archive chooses for capabilities, and warnings about it.
-type Chosen = (BTreeMap<String, Choice>, Vec<String>);
-
-async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Result<Chosen, ArchiveError> {
+async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Result<PlaceAnswers, ArchiveError> {
     let warnings = std::sync::Mutex::new(BTreeSet::new());
     let warn = |warning: String| {
         warnings.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(warning);
     };
-    let index = archives.index(&place.distro, place.arch, &NoProgress, &warn, &CancellationToken::new()).await?;
+    let of_wishes = place.wishes.values().flat_map(|wish| &wish.searches).filter_map(|search| match search {
+        Search::Capability(capability) => Some(capability.clone()),
+        Search::Package(..) => None,
+    });
+    let asked = place.capabilities.values().cloned().chain(of_wishes).collect();
+    let looked = archives.look_up(&place.distro, place.arch, asked, &warn, &CancellationToken::new()).await?;
+    let Looked { index, is_whole } = looked;
     let warnings = warnings.into_inner().unwrap_or_default();
     let warnings = warnings.into_iter().map(|warning| format!("{}: {}", short(name), printable(&warning))).collect();
     let (capabilities, wishes) = (place.capabilities.clone(), place.wishes.clone());
@@ -187,7 +277,17 @@ async fn ask(name: &str, place: &ArchiveQuestions, archives: &Archives) -> Resul
             }
         }
     }
-    Ok((chosen, warnings))
+    let mut open = BTreeSet::new();
+    if !is_whole {
+        chosen.retain(|text, choice| {
+            let is_open = matches!(choice, Choice::Absent { .. });
+            if is_open {
+                open.insert(text.clone());
+            }
+            !is_open
+        });
+    }
+    Ok(PlaceAnswers { chosen, open, warnings })
 }
 
 /// A question that has no one answer, with the distributions where that is so.
@@ -217,11 +317,7 @@ fn problems(
             let choice_of = |question: &Question| found.get(&question.capability.to_string());
             let Some(choice) = choice_of(question) else { continue };
             // It, or an alternative to it.
-            let is_answered = questions.iter().any(|other| {
-                let same = (&other.key, &other.written) == (&question.key, &question.written);
-                same && !other.optional && matches!(choice_of(other), Some(Choice::Package(_)))
-            });
-            if is_answered && !has_exact_version(&question.capability) {
+            if has_alternative(question, questions, Some(found)) && !has_exact_version(&question.capability) {
                 continue;
             }
             let span = file.place_of(&selection, &question.key, &question.written).unwrap_or_default();
@@ -453,8 +549,9 @@ requires = ["lib(other)"]
         };
         let mirrors = BTreeMap::from(["debian", "debian-security"].map(|name| (name.to_owned(), nowhere.clone())));
         let archives = Archives::new(reader, mirrors);
-        let Answered { answers, unread, .. } = answers(&project, &targets, &archives).await.unwrap();
+        let Answered { answers, unread, blocked, .. } = answers(&project, &targets, &archives).await.unwrap();
         assert!(answers.is_empty());
+        assert_eq!(blocked.len(), 3, "Fedora's can be built");
         let places: Vec<&str> = unread.iter().map(|unread| unread.place.as_str()).collect();
         assert_eq!(places, ["debian-11/amd64", "debian-12/amd64", "debian-13/amd64"]);
         let message = unread[2].to_string();

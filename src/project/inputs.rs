@@ -12,6 +12,7 @@ use crate::archive::mirror::{self, Mirror};
 use crate::archive::{Archives, Reader};
 use crate::distro::Distro;
 use crate::fetch::{FetchError, Fetcher};
+use crate::matrix::Target;
 use crate::packaging::{Answers, Mirrors};
 use crate::plan::TargetInputs;
 use crate::plan::set::left_to_archive;
@@ -73,6 +74,7 @@ pub struct Resolved {
     /// By `debian-12/amd64`.
     pub(super) answers: BTreeMap<String, Arc<Answers>>,
     pub(super) unread: Vec<Unread>,
+    pub(super) blocked: BTreeMap<Target, String>,
     pub(super) notes: Vec<String>,
     pub(super) archives: Archives,
     /// `mirror://NAME/…` may name an archive of any distribution, whatever is built for.
@@ -92,9 +94,9 @@ impl Selected<'_> {
         let distros = targets.iter().flat_map(TargetInputs::distros).map(Arc::as_ref);
         let mirrors = access.mirrors(distros.chain(project.catalogue().iter().map(Arc::as_ref)));
         let archives = access.archives_at(mirrors.clone());
-        let Answered { answers, unread, notes } = capabilities::answers(project, &targets, &archives).await?;
+        let Answered { answers, unread, blocked, notes } = capabilities::answers(project, &targets, &archives).await?;
         let mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-        Ok(Resolved { targets, answers, unread, notes, archives, mirrors })
+        Ok(Resolved { targets, answers, unread, blocked, notes, archives, mirrors })
     }
 }
 
@@ -110,7 +112,8 @@ impl Resolved {
         self.answers.get(&target.place()).map_or(&NONE, |answers| answers)
     }
 
-    /// Archives that cannot be read, with what is therefore open. A plan can be made without; a build needs them.
+    /// Archives that cannot be read, with what is therefore open. A plan can be made without; what is built without an answer
+    /// that it needs ends at once (see [`Resolved::complete`]).
     pub fn unread(&self) -> &[Unread] {
         &self.unread
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{ProjectError, Resolved};
-use crate::archive::Archives;
+use crate::archive::{ArchiveError, Archives};
 use crate::distro::Distro;
 use crate::engine::{Engine, EngineInfo, Network};
 use crate::image::{BaseChoice, ImageOptions, Images, KnownBases};
@@ -72,14 +72,17 @@ impl Resolved {
         bases
     }
 
-    /// The same, where every archive could be read.
+    /// The same, where something can be built: targets whose packages are not known end with the reason, the others do not
+    /// mind.
     ///
     /// # Errors
-    /// The first that could not: a build would not know which packages it needs.
+    /// The first archive that could not be read, where that leaves no target to build.
     pub fn complete(mut self) -> Result<Resolved, ProjectError> {
-        match self.unread.is_empty() {
-            true => Ok(self),
-            false => Err(self.unread.swap_remove(0).into()),
+        let is_cancelled = self.unread.iter().position(|unread| matches!(unread.source, ArchiveError::Cancelled));
+        let is_left = self.targets.iter().any(|inputs| !self.blocked.contains_key(&inputs.target));
+        match is_cancelled.or_else(|| (!is_left && !self.unread.is_empty()).then_some(0)) {
+            None => Ok(self),
+            Some(number) => Err(self.unread.swap_remove(number).into()),
         }
     }
 
@@ -111,6 +114,9 @@ impl Resolved {
             test: limits.test,
             today: plan::today(),
         })?;
+        for job in &mut plan.jobs {
+            job.unanswered = self.blocked.get(&job.target).cloned();
+        }
         plan.warnings.extend(of_bases.into_iter().map(|message| PlanWarning { target: None, message }));
         Ok(Planned { plan, slots, archives: self.archives, mirrors: self.mirrors })
     }

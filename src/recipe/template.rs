@@ -14,8 +14,19 @@ use super::{Selection, keys, parameters, scripts};
 use crate::types::{Arch, Format, nearest};
 
 /// All variables, as `docs/recipe.md` lists them.
-const NAMES: [&str; 10] =
-    ["name", "version", "release", "distro", "distro_name", "format", "arch", "variant_name", "variant", "param"];
+const NAMES: [&str; 11] = [
+    "name",
+    "version",
+    "release",
+    "distro",
+    "distro_name",
+    "format",
+    "manager",
+    "arch",
+    "variant_name",
+    "variant",
+    "param",
+];
 
 /// Steps that a template may take: enough for any string that a person writes, and an end to every loop.
 const FUEL: u64 = 50_000;
@@ -71,6 +82,7 @@ impl Variables {
             ("distro", Given::from(selection.distro_version.as_str())),
             ("distro_name", Given::from(selection.distro.as_str())),
             ("format", Given::from(selection.format.as_str())),
+            ("manager", Given::from(selection.manager.as_str())),
             ("arch", Given::from(arch)),
             ("variant_name", Given::from(selection.variant.as_deref().unwrap_or_default())),
             ("variant", Given::from(variant.clone())),

@@ -49,6 +49,9 @@ pub(crate) async fn begin(
     cancel: &CancellationToken,
 ) -> JobReport {
     let job = &jobs[index];
+    if let Some(reason) = job.unanswered.clone() {
+        return empty_report(&shared.store, job, Outcome::Infrastructure { reason }, Duration::ZERO);
+    }
     if job.needs.is_empty() {
         return execute(shared, index, job, &Available::default(), events, cancel).await;
     }

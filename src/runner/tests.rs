@@ -168,6 +168,7 @@ impl Bench {
             },
             source_date_epoch: Some(1_767_312_000),
             repositories: Vec::new(),
+            unanswered: None,
             needs: Vec::new(),
             only_needed: false,
             key: Key { digest: "sha256:key".to_owned(), inputs: BTreeMap::new() },

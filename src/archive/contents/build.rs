@@ -47,6 +47,14 @@ pub(super) fn build(sources: &[Source], arch: &str, cancel: &CancellationToken) 
     Ok(collected.finish(&rules))
 }
 
+/// The same of lines in memory.
+pub(super) fn build_lines(lines: &[u8], arch: &str, cancel: &CancellationToken) -> Result<Vec<u8>, ArchiveError> {
+    let source = Source { path: PathBuf::from("Contents"), suffix: "", largest: u64::MAX, components: None };
+    let (rules, mut collected) = (Rules::new(arch), Collected::default());
+    collected.read(lines, &source, &rules, cancel)?;
+    Ok(collected.finish(&rules))
+}
+
 fn unreadable(path: &Path, source: std::io::Error) -> ArchiveError {
     ArchiveError::Io { path: path.to_owned(), source }
 }

@@ -18,7 +18,7 @@ use crate::types::Progress;
 /// For what an archive does not list unpacked. Debian sid's has less than 1 GB.
 const LARGEST_CONTENTS: u64 = 8 << 30;
 
-const STALE: &str = "its mirror has Contents indexes of another day than the signed Release file: they are believed all the \
+pub(in crate::archive) const STALE: &str = "its mirror has Contents indexes of another day than the signed Release file: they are believed all the \
                      same, and nothing but the build will tell whether a package has what they say";
 
 /// A Contents index that a suite has.

@@ -28,9 +28,12 @@ use std::fmt;
 use std::path::Path;
 
 use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
 
+use super::ArchiveError;
 use crate::capability::{Capability, CapabilityKind};
 use crate::types::distance_if_near;
+pub(super) use fetch::STALE;
 use rules::{NameOf, Rules};
 use table::Table;
 
@@ -176,6 +179,15 @@ impl Contents {
         let names = packages.iter().filter_map(|number| self.packages.at(*number));
         let provider = |name: Vec<u8>| Provider { package: String::from_utf8_lossy(&name).into(), path: path.clone() };
         names.map(|(name, _)| provider(name)).collect()
+    }
+
+    /// Of lines as a Contents index has them. Blocks.
+    pub(super) fn of_lines(lines: &[u8], arch: &str, cancel: &CancellationToken) -> Result<Contents, ArchiveError> {
+        let bytes = build::build_lines(lines, arch, cancel)?;
+        Contents::from_bytes(bytes, arch).ok_or_else(|| ArchiveError::Untrusted {
+            what: "an index of packages' files".to_owned(),
+            reason: "it does not read as it was written".to_owned(),
+        })
     }
 
     /// Of the text of a Contents index for amd64.

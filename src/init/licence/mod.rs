@@ -225,6 +225,7 @@ struct Found {
     matched: Vec<Match>,
     /// Words that belong to no licence that is known.
     other: usize,
+    public_domain: bool,
 }
 
 /// Licence files at the top, or in a folder for them.
@@ -237,7 +238,8 @@ fn licence_files(tree: &Tree) -> Vec<Found> {
             let words = words(text);
             let matched = matches(&words);
             let explained: usize = matched.iter().map(|one| one.words).sum();
-            Found { path: path.to_owned(), other: words.len().saturating_sub(explained), matched }
+            let other = words.len().saturating_sub(explained);
+            Found { path: path.to_owned(), other, matched, public_domain: is_public_domain(text) }
         })
         .collect()
 }
@@ -256,7 +258,9 @@ fn from_files(tree: &Tree, files: &[Found]) -> Licence {
     }
     let unknown: Vec<&Found> = files.iter().filter(|file| file.matched.is_empty() && file.other > 20).collect();
     let [id] = ids.as_slice() else {
+        let free = files.iter().filter(|file| file.public_domain).map(|file| file.path.as_str()).next();
         return match ids.as_slice() {
+            [] if let Some(path) = free => public_domain(path),
             [] => doubt("LicenseRef-unknown", format!("no licence that is known in {}: read it", named(files))),
             ids => doubt(
                 "LicenseRef-several",
@@ -331,7 +335,7 @@ fn notices(tree: &Tree, version: &str) -> (usize, usize) {
 /// Without a licence file, the whole text may stand in the README or in the main source file.
 fn from_readme(tree: &Tree) -> Licence {
     let readme = tree.texts(|path| !path.contains('/') && base_name(path).to_ascii_lowercase().starts_with("readme"));
-    for (path, text) in readme.into_iter().chain(sources(tree).take(20)) {
+    for (path, text) in readme.iter().copied().chain(sources(tree).take(20)) {
         let mut ids: Vec<&str> =
             matches(&words(text)).iter().map(|one| one.id).filter(|id| !texts::is_long(id)).collect();
         ids.dedup();
@@ -339,7 +343,34 @@ fn from_readme(tree: &Tree) -> Licence {
             return certain(id.to_owned(), format!("the text in {path}"));
         }
     }
-    doubt("LicenseRef-unknown", "no licence was found: ask its authors".to_owned())
+    match readme.iter().find(|(_, text)| is_public_domain(text)) {
+        Some((path, _)) => public_domain(path),
+        None => doubt("LicenseRef-unknown", "no licence was found: ask its authors".to_owned()),
+    }
+}
+
+/// SPDX has no id for what is nobody's: each says so in its own words.
+fn public_domain(path: &str) -> Licence {
+    certain("LicenseRef-public-domain".to_owned(), format!("{path} says that it is in the public domain"))
+}
+
+/// Whether a text says of what it belongs to that it is in the public domain, or was placed there.
+fn is_public_domain(text: &str) -> bool {
+    const SAID: [&str; 9] = [
+        "is in the public domain",
+        "are in the public domain",
+        "is hereby in the public domain",
+        "placed in the public domain",
+        "placed into the public domain",
+        "released into the public domain",
+        "released to the public domain",
+        "dedicated to the public domain",
+        "put in the public domain",
+    ];
+    let text = texts::running(text);
+    // Of a part only, or of what something else is not.
+    let parts = ["portions", "parts of", "some files", "some of", "this file is in", "not in the public domain"];
+    SAID.iter().any(|words| text.contains(words)) && !parts.iter().any(|words| text.contains(words))
 }
 
 #[cfg(test)]
@@ -380,6 +411,20 @@ mod tests {
         assert_eq!((two.expression.as_str(), two.certain), ("LicenseRef-several", false));
         let much_more = format!("{mit}\n{}", "This applies to some of the files only, others are secret. ".repeat(20));
         assert!(!of(&[("LICENSE", &much_more)]).certain);
+    }
+
+    #[test]
+    fn what_is_nobody_s_is_told_from_what_nobody_has_a_licence_for() {
+        let said = "Berkeley Yacc is in the public domain.  The data structures and algorithms used in it are all either \
+                    taken from documents available to the general public or are inventions of the author.";
+        for file in ["LICENSE", "README"] {
+            let licence = of(&[(file, said)]);
+            assert_eq!((licence.expression.as_str(), licence.certain), ("LicenseRef-public-domain", true), "{file}");
+        }
+        for text in ["Some files are in the public domain, others are not.", "This is not in the public domain at all."]
+        {
+            assert_eq!(of(&[("README", text)]).expression, "LicenseRef-unknown", "{text}");
+        }
     }
 
     #[test]

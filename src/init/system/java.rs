@@ -51,7 +51,7 @@ pub(super) fn read_maven(tree: &Tree, draft: &mut Draft) {
         return;
     }
     draft.need("maven", POM);
-    draft.need_for_format("default-jdk-headless", "java-devel", POM);
+    draft.need_by_manager("default-jdk-headless", "java-devel", POM);
     super::modules::needed(Modules::Maven, POM, tree, draft);
     // Tests of all modules are run by `package` already; here they would be run before [build] check.
     draft.build = vec![

@@ -75,7 +75,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     draft.runtime("python3", draft.system_file.clone());
     draft.need("python3dist(pip)", draft.system_file.clone());
     // They look for what its modules need, and compile them where the package is installed.
-    draft.need_for_format("dh-python", "python3-devel", draft.system_file.clone());
+    draft.need_by_manager("dh-python", "python3-devel", draft.system_file.clone());
     let from = if tree.has(PYPROJECT) { PYPROJECT } else { SETUP_PY };
     for requirement in &build_requires {
         if let Some(what) = python_capability(requirement, false) {

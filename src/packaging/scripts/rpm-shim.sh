@@ -19,7 +19,7 @@ shim=$(mktemp -d)
         python3 -c 'import sys; print("python(abi) = %d.%d" % sys.version_info[:2])'
     fi
     if command -v perl >/dev/null && [ -x /usr/lib/rpm/perl.prov ]; then
-        perl -e 'print map { "$_\n" } grep { m{^/} && -d } @INC' | xargs -I@ find @ -name '*.pm' | sort -u \
+        perl -e 'print map { "$_\n" } grep { m{^/} && -d } @INC' | xargs -I@ find -H @ -name '*.pm' | sort -u \
             | /usr/lib/rpm/perl.prov 2>/dev/null || true
     fi
     farm_capabilities ''
