@@ -14,12 +14,14 @@ pub(crate) fn compress(content: &[u8], level: u32) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
+/// Of a block: its size without padding, and the size of what it holds.
+type BlockSizes = (u64, u64);
+
 /// Joins streams that [`compress`] has made to a single one, for readers that stop at the end of the first.
 #[derive(Debug, Default)]
 pub(crate) struct Joiner {
     header: Vec<u8>,
-    /// Of each block: its size without padding, and the size of what it holds.
-    blocks: Vec<(u64, u64)>,
+    blocks: Vec<BlockSizes>,
 }
 
 impl Joiner {
@@ -62,8 +64,8 @@ impl Joiner {
     }
 }
 
-/// The bytes of a stream's blocks, and the two sizes of each.
-fn blocks_of(stream: &[u8]) -> Option<(&[u8], Vec<(u64, u64)>)> {
+/// The bytes of a stream's blocks, and their sizes.
+fn blocks_of(stream: &[u8]) -> Option<(&[u8], Vec<BlockSizes>)> {
     let footer = stream.len().checked_sub(ENDS).filter(|start| *start >= ENDS)?;
     let backward = u32::from_le_bytes(stream.get(footer + 4..footer + 8)?.try_into().ok()?);
     let index = footer.checked_sub((usize::try_from(backward).ok()? + 1) * 4).filter(|start| *start >= ENDS)?;

@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn not_too_many_are_kept_and_not_for_too_long() {
         let day = 24 * 60 * 60;
-        assert_eq!(too_old_or_many(&[9 * day, 5 * day, 2 * day, day], 10 * day), [3]);
+        assert_eq!(too_old_or_many(&[9 * day, 5 * day, 3 * day, 2 * day], 10 * day), [3]);
         assert_eq!(too_old_or_many(&[0; 10], 0), [8, 9]);
     }
 

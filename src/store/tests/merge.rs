@@ -3,6 +3,9 @@
 use super::super::merge::MergeError;
 use super::*;
 
+/// Taken, the same, not good.
+type Lists = (Vec<String>, Vec<String>, Vec<String>);
+
 struct World {
     temp: tempfile::TempDir,
     whole: Store,
@@ -23,7 +26,7 @@ impl World {
         path
     }
 
-    fn merge(&self, stores: &[&PathBuf]) -> Result<(Vec<String>, Vec<String>, Vec<String>), MergeError> {
+    fn merge(&self, stores: &[&PathBuf]) -> Result<Lists, MergeError> {
         let stores: Vec<PathBuf> = stores.iter().map(|path| (*path).clone()).collect();
         self.whole.merge(&stores).map(|merged| (merged.taken, merged.same, merged.not_good))
     }
