@@ -157,7 +157,7 @@ fn deb(folder: &Path, number: usize, stanza: &str) {
     let mut file = io::BufWriter::new(File::create(path).unwrap());
     file.write_all(b"!<arch>\n").unwrap();
     for (member, content) in [("debian-binary", &b"2.0\n"[..]), ("control.tar.gz", &control), ("data.tar.gz", &data)] {
-        write!(file, "{member:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, content.len()).unwrap();
+        writeln!(file, "{member:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 100_644, content.len()).unwrap();
         file.write_all(content).unwrap();
         if content.len() % 2 == 1 {
             file.write_all(b"\n").unwrap();
