@@ -48,16 +48,19 @@ impl Person {
         self.keyboard.as_ref().unwrap().send(TerminalInput::Resized(size)).await.unwrap();
     }
 
-    /// Waits until `text` is on the screen, and forgets what was there.
+    /// Waits until `text` is on the screen, and forgets what was there up to its end.
     async fn sees(&mut self, text: &str) {
-        while !self.seen.contains(text) {
+        loop {
+            if let Some(start) = self.seen.find(text) {
+                self.seen.drain(..start + text.len());
+                return;
+            }
             let chunk = tokio::time::timeout(PATIENCE, self.screen.recv()).await;
             match chunk {
                 Ok(Some(chunk)) => self.seen.push_str(&String::from_utf8_lossy(&chunk)),
                 other => panic!("{text:?} is not in {:?}: {other:?}", self.seen),
             }
         }
-        self.seen.clear();
     }
 }
 
