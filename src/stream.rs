@@ -169,6 +169,29 @@ impl<W: Write> Write for Summing<W> {
     }
 }
 
+/// Copies all of `from`; returns its SHA-256 sum in hex, and its size in bytes.
+pub(crate) fn copy_summed(from: &mut impl Read, to: impl Write) -> io::Result<(String, u64)> {
+    let mut to = Summing::new(to);
+    let mut buffer = vec![0; 128 * 1024];
+    let mut size = 0;
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok((hex::encode(to.hasher.finalize()), size)),
+            Ok(count) => {
+                to.write_all(&buffer[..count])?;
+                size += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The SHA-256 sum of a file in hex, and its size in bytes.
+pub(crate) fn sum_of(path: &std::path::Path) -> io::Result<(String, u64)> {
+    copy_summed(&mut std::fs::File::open(path)?, io::sink())
+}
+
 /// A reader that fails once it has given as many bytes as the [`Allowance`] says. A tar reader keeps long names and
 /// extended headers whole in memory, however long an archive says they are: an allowance set before each step to the
 /// next entry bounds that.

@@ -104,7 +104,8 @@ fn pair(old: Option<Read>, new: Option<Read>) -> PackageChanges {
 fn is_same_file(one: &Path, other: &Path) -> bool {
     let size = |path: &Path| fs::metadata(path).map(|found| found.len()).ok();
     let digest = |path: &Path| artifact::measure(path).ok();
-    size(one).is_some() && size(one) == size(other) && digest(one).is_some() && digest(one) == digest(other)
+    let is_same = |of: &dyn Fn(&Path) -> Option<u64>| of(one).is_some_and(|found| of(other) == Some(found));
+    is_same(&size) && digest(one).is_some_and(|found| digest(other) == Some(found))
 }
 
 /// All that the packages of one target are.

@@ -184,6 +184,11 @@ impl<'a> Lease<'a> {
         if !self.compares {
             self.is_ours().await?;
         }
+        self.write_as_ours().await
+    }
+
+    /// Writes what is known now, over what this run has written.
+    async fn write_as_ours(&mut self) -> Result<(), PublishError> {
         for attempt in 1.. {
             match self.write().await {
                 Ok(()) => return Ok(()),
@@ -228,19 +233,7 @@ impl<'a> Lease<'a> {
         if is_whole {
             self.manifest.date = Utc::now().timestamp();
         }
-        for attempt in 1.. {
-            match self.write().await {
-                Ok(()) => return Ok(()),
-                Err(TargetError::Changed) if attempt < TRIES => {
-                    if attempt > 1 {
-                        tokio::time::sleep(Duration::from_millis(1100)).await;
-                    }
-                    self.is_ours().await?;
-                }
-                Err(error) => return Err(self.failed(&error)),
-            }
-        }
-        Ok(())
+        self.write_as_ours().await
     }
 }
 

@@ -1,14 +1,14 @@
 //! The folder that is published: which files it has, and their sums, which are remembered as long as nobody writes to them.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::model::{Class, LocalFile, PublishError};
+use crate::stream::sum_of;
 use crate::types::{Stamp, printable};
 
 const SUMS: &str = ".farm/sums.json";
@@ -30,7 +30,7 @@ pub(super) fn scan(root: &Path) -> Result<BTreeMap<String, LocalFile>, PublishEr
             let stamp = Stamp::of(&file).map_err(reading)?;
             let sum = match known.get(&path) {
                 Some((before, sum)) if *before == stamp => sum.clone(),
-                _ => sum_of(&file).map_err(reading)?,
+                _ => sum_of(&file).map_err(reading)?.0,
             };
             Ok((path, (stamp, sum)))
         })
@@ -100,17 +100,6 @@ fn walk(root: &Path, below: &str, found: &mut Vec<String>) -> Result<(), Publish
         }
     }
     Ok(())
-}
-
-pub(super) fn sum_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 128 * 1024]);
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hash.finalize())),
-            read => hash.update(&buffer[..read]),
-        }
-    }
 }
 
 fn save(path: &Path, content: &[u8]) -> Result<(), PublishError> {

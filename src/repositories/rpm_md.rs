@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use crate::formats::repodata::{self, Entry};
 use crate::formats::version::compare;
 use crate::formats::{openpgp, rpm_signature};
 use crate::recipe::{Repository, RepositoryOrigin, glob_matches};
+use crate::stream::sum_of;
 use crate::types::{Address, Arch, Format, NoProgress, Progress};
 
 /// Fedora's repomd.xml has 10 kB, its primary.xml 100 MB.
@@ -148,19 +149,13 @@ async fn fetch(
 ) -> Result<(), RepositoryError> {
     if let Some(sha256) = sha256 {
         let (place, sum) = (path.to_owned(), sha256.to_owned());
-        if blocking(move || Ok(sum_of(&place).is_ok_and(|found| found == sum))).await.unwrap_or(false) {
+        if blocking(move || Ok(sum_of(&place).is_ok_and(|(found, _)| found == sum))).await.unwrap_or(false) {
             return Ok(());
         }
     }
     let urls = [url.secret().to_owned()];
     let fetched = reader.fetcher.to_file_capped(&urls, sha256, largest, path, progress, cancel).await;
     fetched.map_err(|error| RepositoryError::fetch(repository, &error))
-}
-
-fn sum_of(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hex::encode(hasher.finalize()))
 }
 
 async fn load(path: PathBuf) -> Result<Vec<u8>, ArchiveError> {

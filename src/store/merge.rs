@@ -4,14 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
 use super::index::TargetParts;
 use super::{Damaged, LOG_FILE, LastResult, Record, Staging, Store, StoreError, at, read_record, sorted_folders};
+use crate::stream::copy_summed;
 
 /// What was done, by target.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -182,16 +182,5 @@ fn copy(from: &Path, to: &Path, most: u64) -> io::Result<String> {
         return Err(io::Error::other("it is no file"));
     }
     let mut source = File::open(from)?.take(most.saturating_add(1));
-    let mut copy = File::create(to)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match source.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hasher.finalize())),
-            count => {
-                hasher.update(&buffer[..count]);
-                copy.write_all(&buffer[..count])?;
-            }
-        }
-    }
+    Ok(copy_summed(&mut source, File::create(to)?)?.0)
 }

@@ -26,11 +26,11 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::artifact::Artifact;
 use crate::matrix::Target;
 use crate::plan::Key;
+use crate::stream::sum_of;
 use crate::swap;
 use crate::types::CacheUse;
 
@@ -204,9 +204,9 @@ impl Store {
             .into_par_iter()
             .filter_map(|(folder, target, artifact)| {
                 let path = folder.join(&artifact.file_name);
-                let reason = match sha256_of(&path) {
-                    Ok(actual) if actual == artifact.sha256 => return None,
-                    Ok(actual) => format!("has sha256 {actual}, was accepted with {}", artifact.sha256),
+                let reason = match sum_of(&path) {
+                    Ok((actual, _)) if actual == artifact.sha256 => return None,
+                    Ok((actual, _)) => format!("has sha256 {actual}, was accepted with {}", artifact.sha256),
                     Err(error) => format!("cannot be read: {error}"),
                 };
                 Some(Damaged { target, path, reason })
@@ -347,18 +347,6 @@ fn sorted_folders(folder: &Path) -> Vec<PathBuf> {
         .collect();
     folders.sort();
     folders
-}
-
-fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 128 * 1024];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex::encode(hasher.finalize())),
-            n => hasher.update(&buffer[..n]),
-        }
-    }
 }
 
 /// The lines of a SHA256SUMS file: digest, two spaces, path.

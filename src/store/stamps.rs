@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Record, WORK_FOLDER, sha256_of};
+use super::{Record, WORK_FOLDER};
+use crate::stream::sum_of;
 use crate::swap;
 use crate::types::Stamp;
 
@@ -23,7 +24,7 @@ pub(super) fn damaged(root: &Path, folder: &Path, record: &Record, read: bool) -
         let (name, file) = (&artifact.file_name, folder.join(&artifact.file_name));
         let Ok(stamp) = Stamp::of(&file) else { return Some(name.clone()) };
         let noted = notes.get(name) == Some(&(artifact.sha256.clone(), stamp));
-        if (read || !noted) && sha256_of(&file).ok().as_ref() != Some(&artifact.sha256) {
+        if (read || !noted) && !sum_of(&file).is_ok_and(|(found, _)| found == artifact.sha256) {
             return Some(name.clone());
         }
         now.insert(name.clone(), (artifact.sha256.clone(), stamp));

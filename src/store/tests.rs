@@ -4,6 +4,8 @@ mod release;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
+use sha2::{Digest, Sha256};
+
 use super::*;
 use crate::artifact::ArtifactKind;
 use crate::types::testing::have;

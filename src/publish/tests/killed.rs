@@ -195,7 +195,7 @@ pub(super) fn is_killed_at_any_moment(world: &World, request: &Request, stored: 
     assert_eq!(checked.problems, []);
     let known = manifest(target);
     for (path, file) in local::scan(&world.root()).unwrap() {
-        assert_eq!(local::sum_of(&stored.join(&path)).unwrap(), file.sha256, "{path}");
+        assert_eq!(crate::stream::sum_of(&stored.join(&path)).unwrap().0, file.sha256, "{path}");
     }
     for path in walkdir(stored) {
         let path = path.strip_prefix(&format!("{}/", stored.display())).unwrap().to_owned();

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Write};
+use std::io::BufReader;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tempfile::TempPath;
 
 use super::model::{Entry, Incoming, Place, RepoError, reading, writing};
@@ -23,6 +22,7 @@ use crate::formats::{deb822, rpm_signature};
 use crate::repo::model::Package;
 use crate::repo::rpm_md::{self, Fragments};
 use crate::sign::{Signer, sign_rpm};
+use crate::stream;
 use crate::types::{Format, Stamp, printable};
 
 /// Fields that an index adds, in lower case: a package cannot say them of itself.
@@ -79,7 +79,8 @@ pub(super) fn take(
     // Looked at before it is read: who writes to it meanwhile changes it.
     let stamp = Stamp::of(&one.path).map_err(reading(&one.path))?;
     let mut copy = tempfile::NamedTempFile::new_in(tree.new_folder()).map_err(writing(&tree.root))?;
-    let source = hashed_copy(&one.path, copy.as_file_mut())?;
+    let mut given = File::open(&one.path).map_err(reading(&one.path))?;
+    let (source, _) = stream::copy_summed(&mut given, copy.as_file_mut()).map_err(reading(&one.path))?;
     if one.sha256.as_ref().is_some_and(|sha256| *sha256 != source) {
         return Err(refused(
             "it is not what was accepted into dist/: `farm verify` names all that is damaged".to_owned(),
@@ -216,41 +217,9 @@ fn listed(entry: &Entry, path: &Path) -> Package {
     Package { artifact, path: path.to_owned() }
 }
 
-/// Hex sum of what was copied.
-fn hashed_copy(from: &Path, to: &mut File) -> Result<String, RepoError> {
-    let mut file = File::open(from).map_err(reading(from))?;
-    let mut hasher = Sha256::new();
-    each_block(&mut file, |block| {
-        hasher.update(block);
-        to.write_all(block)
-    })
-    .map_err(reading(from))?;
-    Ok(hex::encode(hasher.finalize()))
-}
-
 /// Hex sum and size.
 pub(super) fn sum_of(path: &Path) -> Result<(String, u64), RepoError> {
-    let mut hasher = Sha256::new();
-    let mut file = File::open(path).map_err(reading(path))?;
-    let size = each_block(&mut file, |block| {
-        hasher.update(block);
-        Ok(())
-    });
-    Ok((hex::encode(hasher.finalize()), size.map_err(reading(path))?))
-}
-
-fn each_block(file: &mut File, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<u64> {
-    let mut buffer = vec![0; 128 * 1024];
-    let mut size = 0;
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(size),
-            count => {
-                take(&buffer[..count])?;
-                size += count as u64;
-            }
-        }
-    }
+    stream::sum_of(path).map_err(reading(path))
 }
 
 /// The control file, and the paths in data.tar that are no folders, without their first slash.
