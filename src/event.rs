@@ -214,6 +214,9 @@ pub enum Outcome {
     DepWait {
         /// The requirements, each in the words of the target's format.
         requirements: Vec<String>,
+        /// Where the recipe names the first of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<RecipePlace>,
     },
     /// A step took longer than the recipe's `timeout`.
     TimedOut {
@@ -277,9 +280,12 @@ pub enum Outcome {
     SourceUnavailable {
         /// Why they cannot be fetched, or how they differ from the recipe.
         reason: String,
-        /// The line of the recipe that has to change, when it is the recipe that is wrong.
+        /// Where the recipe names the source.
         #[serde(skip_serializing_if = "Option::is_none")]
         place: Option<RecipePlace>,
+        /// What to do about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        help: Option<String>,
     },
     /// Not the package's fault: engine, mirror, host. Was retried.
     Infrastructure {

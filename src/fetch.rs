@@ -409,27 +409,36 @@ fn file_failure(path: &Path, error: std::io::Error) -> Failure {
 }
 
 fn transfer_failure(error: &reqwest::Error) -> Failure {
-    let reason = with_causes(error) + &by_proxy(error.url());
-    if reason.contains("UnknownIssuer") {
+    let (chain, by_proxy) = (with_causes(error), by_proxy(error.url()));
+    let reason = root_cause(error) + &by_proxy;
+    if chain.contains("UnknownIssuer") {
         let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
         let reason = format!(
             "its certificate is signed by no authority that this machine knows (package ca-certificates; for a company's \
-             own, `ca` in [network] of farm's config.toml){}",
-            by_proxy(error.url())
+             own, `ca` in [network] of farm's config.toml){by_proxy}"
         );
         Failure::Definite(FetchError::BadUrl { url, reason })
-    } else if reason.contains("proxy authorization required") {
+    } else if chain.contains("proxy authorization required") {
         let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
-        let reason = format!("the proxy wants another user or password{}", by_proxy(error.url()));
+        let reason = format!("the proxy wants another user or password{by_proxy}");
         Failure::Definite(FetchError::BadUrl { url, reason })
     } else if error.is_timeout() {
         Failure::Transient(format!("no answer in time: {reason}"))
     } else if error.is_redirect() || error.is_builder() {
         let url = error.url().map(|url| shown(url.as_str())).unwrap_or_default();
-        Failure::Definite(FetchError::BadUrl { url, reason })
+        Failure::Definite(FetchError::BadUrl { url, reason: chain + &by_proxy })
     } else {
         Failure::Transient(reason)
     }
+}
+
+/// What the system or the other side said: the layers of libraries above it repeat the address, and that it failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(cause) = deepest.source() {
+        deepest = cause;
+    }
+    redacted_text(&deepest.to_string())
 }
 
 /// An error with its causes on one line: reqwest's own text stops at "error sending request".

@@ -31,7 +31,7 @@ pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
 pub(crate) use packages::{Index, Package, installed};
 pub(crate) use partial::Looked;
-pub(crate) use resolve::{additions, minimal_system};
+pub(crate) use resolve::{additions, minimal_system, unknown};
 pub(crate) use suite::{Owner, Suite};
 pub(crate) use supplied::{SuppliedPackage, Supplier, supplied};
 #[cfg(test)]

@@ -54,6 +54,26 @@ pub(crate) fn additions(index: &Index, installed: &[Package], wanted: &[String])
     Ok(packages)
 }
 
+/// Of what is wanted, the clauses that nothing in the archive fits, whatever a system has. Blocks: it reads the index.
+pub(crate) fn unknown(index: &Index, wanted: &[String]) -> Result<Vec<String>, ArchiveError> {
+    let universe = Universe::new(index, &[]);
+    let mut unknown = Vec::new();
+    for field in wanted {
+        let clauses = relations(field).map_err(|reason| ArchiveError::Unsolvable { reason })?;
+        for alternatives in clauses {
+            let concern = alternatives.iter().any(|relation| relation.concerns(index.arch()));
+            if concern && alternatives.iter().all(|relation| universe.matching(relation).is_empty()) {
+                let alternatives: Vec<String> = alternatives.iter().map(ToString::to_string).collect();
+                unknown.push(alternatives.join(" | "));
+            }
+        }
+    }
+    match universe.state.into_inner().error {
+        Some(error) => Err(error),
+        None => Ok(unknown),
+    }
+}
+
 /// By name.
 fn solve(universe: Universe<'_>, requirements: Vec<ConditionalRequirement>) -> Result<Vec<Package>, ArchiveError> {
     let mut solver = Solver::new(universe);

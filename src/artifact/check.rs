@@ -421,7 +421,10 @@ fn check_interpreters(
         }
         // RPMs say what they need by paths; there a requirement is never missing, but for commands of env.
         if package.facts.format == Format::Deb && package.facts.requires.is_empty() && !siblings.contains(interpreter) {
-            let message = format!("{path} is run by {interpreter}, which no dependency brings: the package has none");
+            let message = format!(
+                "{path} is run by {interpreter}, which no dependency brings, as the package has none: add what has it to \
+                 `requires` of the package"
+            );
             let is_error = is_strict && interpreters::is_command(path);
             let severity = if is_error { Severity::Error } else { Severity::Warning };
             findings.add(severity, "interpreter-not-found", path.as_str(), message);

@@ -1,5 +1,7 @@
 //! The command line as clap sees it. Help texts are the reference: `docs/cli.md` is made from them.
 
+mod documents;
+mod images;
 mod publish;
 mod shell;
 mod store;
@@ -8,13 +10,15 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::documents::{CompletionsArgs, ManArgs};
+pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::store::{
     DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs,
 };
 use super::report_file::{self, ReportFile};
-use super::values::{format_parser, mirror, parameter, size, source_url};
+use super::values::{format_parser, mirror, parameter, source_url};
 use crate::image::BaseChoice;
 use crate::packaging::StepKind;
 use crate::project::Selection;
@@ -157,6 +161,15 @@ pub(crate) enum Command {
     /// A line for each check: engines, disk, memory, emulators, mirrors, clock. It changes nothing, and takes ten seconds
     /// at most. Exit code 0 when farm can build here, 5 when there is no engine, 3 when the configuration is not valid.
     Doctor(DoctorArgs),
+    /// Print the script by which a shell completes farm's commands and options
+    ///
+    /// Where each shell looks for it: bash in ~/.local/share/bash-completion/completions/farm, zsh in a file _farm in a folder of
+    /// $fpath, fish in ~/.config/fish/completions/farm.fish.
+    Completions(CompletionsArgs),
+    /// Write farm's manual pages into a folder
+    ///
+    /// farm.1, and a page for each command, as farm-build.1: into ~/.local/share/man/man1 `man farm` finds them.
+    Man(ManArgs),
 }
 
 /// Which recipes, and which of their targets.
@@ -415,91 +428,6 @@ pub(crate) enum DistrosCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(disable_help_subcommand = true)]
-pub(crate) struct ImagesArgs {
-    #[command(subcommand)]
-    pub command: Option<ImagesCommand>,
-    #[command(flatten)]
-    pub engine: EngineArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ImagesCommand {
-    /// All images of farm in a table; the default
-    List,
-    /// Remove old images; what a build needs again is made again
-    ///
-    /// An image that a container or a younger image needs stays.
-    Prune {
-        /// Remove images made more than so many days ago
-        #[arg(long, value_name = "DAYS", default_value_t = 14, conflicts_with = "all")]
-        older_than: u16,
-        /// Remove all images of farm, imported ones too, and package caches that an earlier farm left in the engine
-        #[arg(long)]
-        all: bool,
-    },
-    /// Make an image of a file
-    ///
-    /// The file is a tar of a root file system, an OCI image layout (a folder or a tar), or what `docker save` writes;
-    /// gzip, xz, Zstandard and bzip2 are seen through. All engines make the same image of it. Device nodes and what is
-    /// below /dev, /proc and /sys are left out.
-    Import {
-        /// Name of the image, `registry.example.org/rocky:9`, or a distribution, `rocky-9`: its builds begin with it then
-        #[arg(value_name = "REF")]
-        reference: String,
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// Architecture that the image is for [default: the engine's]
-        #[arg(long, value_name = "ARCH")]
-        arch: Option<Arch>,
-    },
-    /// Get images from their registries as they are there today
-    Pull {
-        /// A distribution, `rocky-9`, or the name of an image, `registry.example.org/builder:1`
-        #[arg(value_name = "DISTRO|REF", required = true)]
-        names: Vec<String>,
-        /// Architecture [default: the engine's]
-        #[arg(long, value_name = "ARCH")]
-        arch: Option<Arch>,
-    },
-    /// Bring base images up to date
-    ///
-    /// Of each base, the registry or the archive that it came from is asked; one that has not changed there stays. Targets
-    /// of a base that has changed are built again by the next `farm build`.
-    Update {
-        /// Distributions [default: all whose base the engine has]
-        #[arg(value_name = "DISTRO")]
-        distros: Vec<String>,
-        /// Architecture [default: the engine's]
-        #[arg(long, value_name = "ARCH")]
-        arch: Option<Arch>,
-        /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
-        #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
-        mirrors: Vec<(String, String)>,
-    },
-    /// Make base images from the distributions' own archives
-    Bootstrap {
-        #[arg(value_name = "DISTRO", required = true)]
-        distros: Vec<String>,
-        /// Architecture [default: the engine's]
-        #[arg(long, value_name = "ARCH")]
-        arch: Option<Arch>,
-        /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
-        #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
-        mirrors: Vec<(String, String)>,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ReapArgs {
-    /// Remove all containers that were kept of failed builds, too, not only those that are older than a week
-    #[arg(long)]
-    pub kept: bool,
-    #[command(flatten)]
-    pub engine: EngineArgs,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     /// The checks as JSON
     #[arg(long)]
@@ -512,28 +440,6 @@ pub(crate) struct DoctorArgs {
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct GcArgs {
-    /// Check the store first: that no image lacks a layer, and none of its files has another content than it should
-    ///
-    /// Damaged images are named and removed, and the exit code is 10.
-    #[arg(long)]
-    pub verify: bool,
-    /// Remove what was not used for the longest time, until what farm keeps takes at most SIZE, as `5G`
-    ///
-    /// Counted are images that farm made in the engine, each with all its layers, and what is in the cache folder: packages,
-    /// indexes, downloads, prepared sources, modules, build caches and git mirrors. What a run uses now stays, and so do
-    /// imported images and dist/: targets whose base is still there stay up to date. K, M, G and T are powers of 1000;
-    /// KiB, MiB, GiB and TiB of 1024.
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub keep: Option<u64>,
-    /// Only show what `--keep` would remove
-    #[arg(long, requires = "keep", conflicts_with = "verify")]
-    pub dry_run: bool,
-    #[command(flatten)]
-    pub engine: EngineArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

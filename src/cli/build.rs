@@ -49,6 +49,9 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     context::known_mirrors(&args.origin.archive.mirrors, &project)?;
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
     context::tell_space(&access.cache).await;
+    if let Ok(Connected { info, .. }) = &connected {
+        context::can_run(info, selected.targets()).await?;
+    }
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
     let Connected { engine, info } = connected?;

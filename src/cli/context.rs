@@ -9,10 +9,12 @@ use std::time::Duration;
 use super::config::{Config, variables};
 use super::failure::Failure;
 use super::output;
+use super::values;
 use crate::cache::{Lease, Space};
 use crate::distro::Bootstrap;
-use crate::engine::{self, Engine, EngineError, EngineInfo};
+use crate::engine::{self, Engine, EngineError, EngineInfo, emulation};
 use crate::fetch::Fetcher;
+use crate::matrix::Target;
 use crate::project::{Access, Project, Selected, Unread};
 use crate::report::{Style, Tone, count};
 use crate::types::{Arch, FolderError, human_bytes, nearest, own_folder, printable};
@@ -165,13 +167,37 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
+/// Refuses targets whose programs the engine's machine cannot start: they would fail after a base has been made.
+pub(crate) async fn can_run(info: &EngineInfo, targets: &[Target]) -> Result<(), Failure> {
+    let arches: BTreeSet<Arch> = targets.iter().map(|target| target.arch).collect();
+    let asked = info.clone();
+    let missing = blocking(move || Ok::<_, Failure>(emulation::not_run(&asked, arches))).await?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lacking: Vec<&Target> = targets.iter().filter(|target| missing.contains(&target.arch)).collect();
+    let names: Vec<&str> = missing.iter().map(|arch| arch.deb()).collect();
+    let others = match lacking.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {}", count(more, "other target", "other targets")),
+    };
+    Err(Failure::NoEmulator {
+        message: format!(
+            "{}{others} cannot be built: this machine has no emulator of {}",
+            lacking[0],
+            names.join(", ")
+        ),
+        help: format!("{}; --exclude '*/{}' leaves them out", emulation::MEND, names[0]),
+    })
+}
+
 /// How projects, sources and archives are read: with the mirrors of the command line, else of `FARM_MIRROR_<NAME>`, else
 /// of the configuration, else as `archive` chooses.
 pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &Config) -> Result<Access, Failure> {
     tell(&config.notes);
     let mut mirrors = config.mirrors.clone();
     let variables = variables();
-    mirrors.extend(mirrors_of(&variables));
+    mirrors.extend(mirrors_of(&variables)?);
     mirrors.extend(flags.iter().cloned());
     let cache = own_cache()?;
     // As long as this process lives.
@@ -180,14 +206,17 @@ pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.
-pub(crate) fn mirrors_of(variables: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    variables
-        .iter()
-        .filter_map(|(name, url)| {
-            let archive = name.strip_prefix("FARM_MIRROR_")?.to_ascii_lowercase().replace('_', "-");
-            (!url.is_empty()).then(|| (archive, url.trim_end_matches('/').to_owned()))
-        })
-        .collect()
+pub(crate) fn mirrors_of(variables: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Failure> {
+    let mut mirrors = BTreeMap::new();
+    for (name, url) in variables.iter().filter(|(_, url)| !url.is_empty()) {
+        let Some(archive) = name.strip_prefix("FARM_MIRROR_") else { continue };
+        let archive = archive.to_ascii_lowercase().replace('_', "-");
+        let (archive, url) = values::mirror(&format!("{archive}={url}")).map_err(|reason| {
+            Failure::usage(format!("{} in the environment: {}", printable(name), printable(&reason)))
+        })?;
+        mirrors.insert(archive, url);
+    }
+    Ok(mirrors)
 }
 
 /// `20261122-235716-4f2a`: sorts by time, and two runs that start in one second differ.
@@ -218,7 +247,10 @@ mod tests {
             set("FARM_MIRROR_DEBIAN_SECURITY", "http://m.example.org/security/"),
             set("FARM_MIRROR_UBUNTU", ""),
             set("PATH", "/bin"),
-        ]));
+        ]))
+        .unwrap();
+        let wrong = mirrors_of(&BTreeMap::from([set("FARM_MIRROR_DEBIAN", "garbage")])).unwrap_err().to_string();
+        assert_eq!(wrong, "FARM_MIRROR_DEBIAN in the environment: `garbage` is not an http, https or file URL");
         assert_eq!(found, BTreeMap::from([set("debian-security", "http://m.example.org/security")]));
     }
 

@@ -57,6 +57,8 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Publish(#[from] PublishError),
     #[error("{message}")]
+    NoEmulator { message: String, help: String },
+    #[error("{message}")]
     NothingMatched { message: String, help: Option<String> },
     #[error("cannot read {}", .path.display())]
     Read { path: PathBuf, source: std::io::Error },
@@ -75,6 +77,7 @@ impl Failure {
         match self {
             Failure::Usage { .. } | Failure::Read { .. } | Failure::Compare(_) => Exit::Usage,
             Failure::NothingMatched { .. } => Exit::NothingMatched,
+            Failure::NoEmulator { .. } => Exit::NoEngine,
             // That a recipe was written which is none is our own mistake.
             Failure::Init(InitError::Invalid(_)) => Exit::Bug,
             Failure::Config(_) | Failure::Distro(_) | Failure::Source { .. } | Failure::Init(_) => Exit::Invalid,
@@ -102,6 +105,7 @@ impl Failure {
             Failure::Usage { help, .. }
             | Failure::NothingMatched { help, .. }
             | Failure::Project(ProjectError::Request { help, .. } | ProjectError::NothingMatched { help, .. }) => help.clone(),
+            Failure::NoEmulator { help, .. } => Some(help.clone()),
             Failure::Engine(EngineError::NoEngine { .. } | EngineError::Unreachable { .. }) => Some(
                 "start Docker or Podman, or name another engine with --engine, --engine native for farm's own; \
                  `farm doctor` says what each lacks, and `farm plan` needs none"
@@ -122,6 +126,9 @@ impl Failure {
             }
             Failure::Store(StoreError::InTheWay(_)) => {
                 Some("name another folder with -o, or move that away".to_owned())
+            }
+            Failure::Store(StoreError::Io { .. }) => {
+                Some("name a folder that can be written to with -o; packages go to dist/ without it".to_owned())
             }
             Failure::Compare(error) => compare_help(error).map(str::to_owned),
             Failure::Release(error) => release_help(error),

@@ -11,6 +11,7 @@ mod diff;
 mod distros;
 mod docs;
 mod doctor;
+mod documents;
 mod exit;
 mod failure;
 mod fetch;
@@ -124,6 +125,8 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Init(args) => init::run(args, color).await,
         Command::Render(args) => render::run(args, color).await,
         Command::Schema => Ok(schema::run()),
+        Command::Completions(args) => Ok(documents::completions(args)),
+        Command::Man(args) => documents::man(args),
         Command::Distros(args) => distros::run(args.command.as_ref(), color),
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,

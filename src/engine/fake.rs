@@ -261,6 +261,7 @@ impl Engine for FakeEngine {
             arch: Arch::Amd64,
             cpus: 4,
             memory_bytes: 8 << 30,
+            shares_kernel: false,
             limitations: Vec::new(),
         })
     }

@@ -9,6 +9,7 @@ mod credentials;
 mod discovery;
 mod docker;
 mod drivers;
+pub mod emulation;
 mod error;
 pub mod fake;
 #[cfg(target_os = "linux")]

@@ -93,6 +93,8 @@ pub struct EngineInfo {
     pub cpus: usize,
     /// The memory of the engine's machine in bytes; 0 where it is not known.
     pub memory_bytes: u64,
+    /// Whether containers run on the kernel that farm itself runs on: then it can be asked what it starts.
+    pub shares_kernel: bool,
     /// What this engine cannot do that was or may be asked of it, as sentences to show once.
     pub limitations: Vec<String>,
 }
@@ -108,6 +110,7 @@ impl EngineInfo {
             arch: Arch::Amd64,
             cpus: 4,
             memory_bytes: 8 << 30,
+            shares_kernel: false,
             limitations: Vec::new(),
         }
     }

@@ -65,7 +65,15 @@ pub(crate) fn said_last(lines: &[String]) -> Vec<String> {
 }
 
 fn tells(line: &str) -> bool {
-    const PROGRESS: [&str; 14] = [
+    const PROGRESS: [&str; 22] = [
+        "0 upgraded, ",
+        "After this operation, ",
+        "Need to get ",
+        "Reading state information",
+        "The following ",
+        "debconf: delaying package configuration",
+        "Do you want to continue?",
+        "Created symlink ",
         "Setting up ",
         "Preparing to unpack ",
         "Unpacking ",

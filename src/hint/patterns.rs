@@ -32,10 +32,12 @@ const PATTERNS: &[(&str, Take)] = &[
     ("unable to find library -l", |_, after| Named::certain(MissingKind::Library, until(after, " "))),
     // mold
     ("mold: fatal: library not found: ", |_, after| Named::certain(MissingKind::Library, after)),
-    // dash: `/bin/sh: 1: gperf: not found`
+    // dash: `/bin/sh: 1: gperf: not found`, with a file that is read in between: `sh: 1: ./functions: gperf: not found`
     (": not found", |before, after| {
         let (place, command) = before.rsplit_once(": ")?;
-        (after.is_empty() && place.ends_with(|c: char| c.is_ascii_digit())).then_some(())?;
+        let in_line = |place: &str| place.ends_with(|c: char| c.is_ascii_digit());
+        let in_file = || place.rsplit_once(": ").is_some_and(|(place, file)| in_line(place) && file.contains('/'));
+        (after.is_empty() && (in_line(place) || in_file())).then_some(())?;
         Named::likely(MissingKind::Command, command)
     }),
     // bash: `bash: line 1: gperf: command not found`; make before 4.3: `make: gperf: Command not found`. A macro that

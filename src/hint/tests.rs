@@ -56,6 +56,7 @@ fn other_versions_say_it_otherwise() {
             "the header zlib.h",
         ),
         (" 10%\rsh: 1: gperf: not found\r", "the command gperf"),
+        ("debian/farm_scripts/build: 1: /build/traced/build: makeinfo: not found", "the command makeinfo"),
     ] {
         let found = missing(line.as_bytes());
         assert_eq!(found.iter().map(Missing::to_string).collect::<Vec<_>>(), [expected], "{line}");

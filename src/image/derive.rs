@@ -11,6 +11,8 @@ use super::{Base, Derivation, FileContent, ImageError, Images, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 
+/// What a derivation's script exits with when nothing has a package that it asks for.
+const EXIT_UNSATISFIABLE: i32 = 11;
 /// What a derivation's script exits with when its mirror or network failed.
 const EXIT_NETWORK: i32 = 12;
 
@@ -64,6 +66,16 @@ pub(super) async fn find_or_make(
     let _turn = once::turn(images, &tag, sink, cancel).await?;
     if let Some(image) = images.keyed(kind, key).await? {
         return Ok(image.id);
+    }
+    // An image that is not farm's own may have further sources of packages.
+    if let Some(wanted) = install.as_ref().and_then(Install::of_archive)
+        && is_bootstrapped(images, base).await?
+    {
+        let unsatisfiable = wanted.unknown(images, progress, cancel).await;
+        if !unsatisfiable.is_empty() {
+            say(sink, &format!("farm: the archive has none of these: {}", unsatisfiable.join(", "))).await?;
+            return Err(ImageError::Script { kind, exit_code: EXIT_UNSATISFIABLE, unsatisfiable, oom: false });
+        }
     }
     let from = match &derivation.toolchain {
         Some(toolchain) => {
@@ -123,6 +135,11 @@ pub(super) async fn find_or_make(
             Err(ImageError::Script { kind, exit_code, unsatisfiable, oom })
         }
     }
+}
+
+async fn is_bootstrapped(images: &Images, base: &Base) -> Result<bool, ImageError> {
+    let image = images.engine.image(&base.image).await?;
+    Ok(image.is_some_and(|image| image.labels.get(labels::ORIGIN).is_some_and(|origin| origin == "bootstrap")))
 }
 
 #[cfg(test)]

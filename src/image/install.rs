@@ -53,8 +53,8 @@ enum Manner {
     Offer,
 }
 
-#[derive(Debug)]
-struct Wanted {
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
     distro: Arc<Distro>,
     arch: Arch,
     /// As apt is told: relations in Debian's syntax.
@@ -132,6 +132,11 @@ impl Install {
     /// Whether something was changed on a system.
     pub(super) fn has_begun(&self) -> bool {
         self.begun
+    }
+
+    /// What is wanted of the archive, where all of it is to come from there.
+    pub(super) fn of_archive(&self) -> Option<Wanted> {
+        (self.manner == Manner::Lay).then(|| self.wanted.clone())
     }
 
     /// Fetches what a system of these packages will need, if that can be said.
@@ -233,6 +238,20 @@ impl Install {
 }
 
 impl Wanted {
+    /// What the archive has nothing for, of that name and version; empty where it cannot be read: apt tells that better.
+    pub(super) async fn unknown(
+        &self,
+        images: &Images,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Vec<String> {
+        let archives = images.archives();
+        let index = archives.packages(&self.distro, self.arch, Components::All, progress, &|_| (), cancel).await;
+        let Ok(index) = index else { return Vec::new() };
+        let relations = self.relations.clone();
+        archive::blocking(move || archive::unknown(&index, &relations)).await.unwrap_or_default()
+    }
+
     /// Puts copies of packages, which have just been verified, where apt looks for them.
     async fn offer(
         &self,

@@ -45,6 +45,13 @@ impl runner::Adviser for Adviser {
         Some(RecipePlace { path, line })
     }
 
+    fn place_of(&self, target: &Target, key: &str, string: &str) -> Option<RecipePlace> {
+        let recipe = self.project.recipe(&target.recipe)?;
+        let span = recipe.place_of(&matrix::selection(target, self.project.catalogue()), key, string)?;
+        let (path, line) = recipe.line_at(&span);
+        Some(RecipePlace { path, line })
+    }
+
     fn script_place(&self, target: &Target, key: &str, line: usize) -> Option<RecipePlace> {
         let recipe = self.project.recipe(&target.recipe)?;
         let (path, line) = recipe.line_of_script(&matrix::selection(target, self.project.catalogue()), key, line)?;

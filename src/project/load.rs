@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::ProjectError;
 use crate::distro::Catalogue;
-use crate::matrix::{self, Target};
+use crate::matrix::{self, Pattern, Target};
 use crate::recipe::{RecipeError, RecipeFile};
 use crate::types::{nearest, printable};
 
@@ -198,7 +198,8 @@ pub(super) fn find(names: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Pro
         let candidates =
             [at(name), at(&name.join("farm.toml")), at(&Path::new("recipes").join(name).join("farm.toml"))];
         let Some(path) = candidates.iter().find(|path| path.is_file()) else {
-            return Err(ProjectError::request(format!("no recipe at {}", name.display()), near_recipe(name, folder)));
+            let help = as_target(name).unwrap_or_else(|| near_recipe(name, folder));
+            return Err(ProjectError::request(format!("no recipe at {}", printable(&name.to_string_lossy())), help));
         };
         if !paths.contains(path) {
             paths.push(path.clone());
@@ -216,10 +217,16 @@ pub(super) fn find(names: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Pro
     if paths.is_empty() {
         return Err(ProjectError::request(
             "no recipe here: neither ./farm.toml nor recipes/*/farm.toml",
-            "name one: farm build path/to/farm.toml",
+            "name one, before --matrix: farm build path/to/farm.toml; `farm init` writes one for a project",
         ));
     }
     Ok(paths)
+}
+
+/// What was meant by a name of a target where recipes are named.
+fn as_target(name: &Path) -> Option<String> {
+    let name = name.to_str().filter(|name| name.contains('@') && Pattern::parse(name).is_ok())?;
+    Some(format!("targets are chosen with -t: farm build -t '{}'", printable(name)))
 }
 
 fn near_recipe(name: &Path, folder: &Path) -> String {

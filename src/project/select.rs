@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::load::find;
 use super::{Project, ProjectError};
-use crate::distro::Distro;
+use crate::distro::{Catalogue, Distro};
 use crate::matrix::{self, DEFAULT_MATRIX, Filter, MatrixError, Target};
 use crate::types::{Arch, Format, nearest, printable};
 
@@ -80,6 +80,7 @@ impl Project {
         let excludes = |target: &Target| selection.excluded.iter().any(|pattern| matches(pattern, target));
         let may_be = |target: &Target| selection.only.as_ref().is_none_or(|only| only.contains(&target.to_string()));
         let known_somewhere = |name: &str| self.recipes().iter().any(|recipe| recipe.matrices.contains_key(name));
+        let by_default = !distros.is_empty() || (selection.targets.is_empty() && selection.only.is_none());
         let mut all = Vec::new();
         let mut chosen = Vec::new();
         let mut left_out = 0;
@@ -88,8 +89,12 @@ impl Project {
                 // Of several recipes, those without the matrix take no part in it.
                 Some(name) if known_somewhere(name) && !recipe.matrices.contains_key(name) => Vec::new(),
                 Some(name) => vec![name],
-                None if !distros.is_empty() => vec![DEFAULT_MATRIX],
-                None if selection.targets.is_empty() && selection.only.is_none() => vec![DEFAULT_MATRIX],
+                None if by_default => {
+                    match recipe.matrices.contains_key(DEFAULT_MATRIX) || !known_somewhere(DEFAULT_MATRIX) {
+                        true => vec![DEFAULT_MATRIX],
+                        false => Vec::new(),
+                    }
+                }
                 None => {
                     let default = recipe.matrices.contains_key(DEFAULT_MATRIX).then_some(DEFAULT_MATRIX);
                     let others = recipe.matrices.keys().map(String::as_str).filter(|name| *name != DEFAULT_MATRIX);
@@ -124,7 +129,8 @@ impl Project {
         let idle = |pattern: &&String| !all.iter().any(|target| matches(pattern, target));
         if let Some(pattern) = selection.targets.iter().find(idle) {
             let alone = Selection { targets: vec![pattern.clone()], ..Selection::default() };
-            return Err(nothing_matched(if selection.targets.len() > 1 { &alone } else { selection }, &all));
+            let asked = if selection.targets.len() > 1 { &alone } else { selection };
+            return Err(with_known_distro(nothing_matched(asked, &all), pattern, self.catalogue()));
         }
         if let Some(pattern) = selection.excluded.iter().find(idle) {
             return Err(nothing_matched(&Selection { excluded: vec![pattern.clone()], ..Selection::default() }, &all));
@@ -183,6 +189,20 @@ fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
         None
     };
     ProjectError::NothingMatched { message, help }
+}
+
+/// A distribution that farm knows is not misspelt: the recipe's matrices do not have it.
+fn with_known_distro(error: ProjectError, pattern: &str, catalogue: &Catalogue) -> ProjectError {
+    let named = pattern.split(['@', '/', '+']).find(|part| catalogue.get(part).is_some());
+    match (error, named) {
+        (ProjectError::NothingMatched { message, .. }, Some(distro)) => {
+            let help = format!(
+                "no matrix of the recipe has {distro}: add it to distros in [matrix], or build for it once with --distro {distro}"
+            );
+            ProjectError::NothingMatched { message, help: Some(help) }
+        }
+        (error, _) => error,
+    }
 }
 
 /// The targets nearest to patterns that matched nothing, by whatever part of their id is near.

@@ -290,8 +290,7 @@ impl RecipeFile {
             let (table, _) = key.rsplit_once('.')?;
             path_of(&self.parsed.base, table)
         })?;
-        let place = self.text.place(&entry.key_span);
-        Some((place.path.to_owned(), place.line()))
+        Some(self.line_at(&entry.key_span))
     }
 
     /// The file and the line (1-based) in which a target's script `key`, such as `build.install`, has its line `line`.
@@ -322,6 +321,12 @@ impl RecipeFile {
             }
         }
         None
+    }
+
+    /// The file and the line (1-based) of a place in this recipe.
+    pub(crate) fn line_at(&self, span: &Range<usize>) -> (PathBuf, usize) {
+        let place = self.text.place(span);
+        (place.path.to_owned(), place.line())
     }
 
     /// Where a target's recipe has the value of a key.

@@ -59,6 +59,13 @@ fn read_matrix(section: &Section<'_>) -> MatrixSpec {
         texts.into_iter().map(|text| (text.value.to_owned(), text.span.clone())).collect()
     };
     section.require(&["distros"]);
+    if let Some(entry) = section.table.get("distros")
+        && matches!(&entry.node.value, Value::Array(items) if items.is_empty())
+    {
+        let help = "name some, as distros = [\"debian-*\", \"fedora-44\"]; `farm distros` lists them";
+        let message = format!("{} names no distribution", section.title);
+        section.problems.add(message, &entry.node.span, "nothing would be built", Some(help.to_owned()));
+    }
     let mut variants = BTreeMap::new();
     if let Some(table) = section.plain_table("variants") {
         let names = Section {

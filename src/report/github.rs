@@ -43,7 +43,9 @@ fn of_job(report: &JobReport) -> String {
     if !matches!(report.outcome, Outcome::Succeeded | Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::Cancelled)
     {
         let place = match &report.outcome {
-            Outcome::SourceUnavailable { place: Some(place), .. } => Some(place),
+            Outcome::SourceUnavailable { place: Some(place), .. } | Outcome::DepWait { place: Some(place), .. } => {
+                Some(place)
+            }
             _ => report.hints.iter().find_map(|hint| hint.place.as_ref()),
         };
         let title = format!("{target} {}", outcome::headline(report));

@@ -112,7 +112,7 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
             let line = last.map(|line| below_source_tree(line.trim()).to_owned());
             Some(line.unwrap_or_else(|| format!("exit code {exit_code}")))
         }
-        Outcome::DepWait { requirements } => Some(safe(&requirements.join(", "))),
+        Outcome::DepWait { requirements, .. } => Some(safe(&requirements.join(", "))),
         Outcome::TimedOut { limit, .. } => Some(format!("over {}", whole(*limit))),
         Outcome::Stalled { limit, .. } => Some(format!("silent for {}", whole(*limit))),
         Outcome::LogLimit { limit_bytes, .. } => Some(format!("over {}", human_bytes(*limit_bytes))),
@@ -163,9 +163,10 @@ fn evidence(report: &JobReport) -> Vec<String> {
             report.failed_command.iter().map(in_script).collect()
         }
         Outcome::Failed { step, exit_code } => vec![format!("the {step} step ended with exit code {exit_code}")],
-        Outcome::DepWait { requirements } => {
+        Outcome::DepWait { requirements, place } => {
             let mut lines = vec!["the distribution has no package for these build requirements:".to_owned()];
             lines.extend(requirements.iter().map(|requirement| format!("  {}", safe(requirement))));
+            lines.extend(place.iter().map(self::place));
             lines
         }
         Outcome::TimedOut { step, limit } => {
@@ -191,8 +192,8 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::DockerfileFailed { dockerfile, reason } => {
             vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
         }
-        Outcome::SourceUnavailable { reason, place } => {
-            let at = place.iter().map(|at| safe(&format!("{}:{}", at.path.display(), at.line)));
+        Outcome::SourceUnavailable { reason, place, .. } => {
+            let at = place.iter().map(self::place);
             reason.lines().map(safe).chain(at).collect()
         }
         Outcome::Infrastructure { reason } => {
@@ -320,13 +321,23 @@ fn usual_help(report: &JobReport) -> Option<String> {
             Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
         }
         Outcome::Rejected { step: StepKind::Test, .. } => None,
+        Outcome::SourceUnavailable { help, .. } => help.as_deref().map(safe),
+        Outcome::Infrastructure { reason } if reason.starts_with("base image for ") => Some(
+            "a machine that reaches the registry can write the image to a file, of which `farm images import` makes the base here; \
+             docs/engines.md says how"
+                .to_owned(),
+        ),
         Outcome::Failed { .. }
             if report
                 .told
                 .iter()
                 .any(|finding| finding.rule.starts_with("file-") || finding.rule == "pattern-without-files") =>
         {
-            Some("`files` of a package says what it holds; what nobody wants, `install` can leave out".to_owned())
+            let of_config = |finding: &&Finding| finding.message.starts_with("configuration file ");
+            Some(match report.told.iter().find(of_config) {
+                Some(_) => "`config-files` names what `install` puts below $DESTDIR: correct one of the two".to_owned(),
+                None => "`files` of a package says what it holds; what nobody wants, `install` can leave out".to_owned(),
+            })
         }
         Outcome::Rejected { .. } => Some("the refused packages are kept in broken/ beside the log".to_owned()),
         _ => None,
@@ -377,7 +388,8 @@ pub(crate) fn telling_index(tail: &Tail) -> Option<usize> {
 /// Where in the tail a line speaks of an error, or of something that is missing or failed.
 fn speaking_index(tail: &Tail) -> Option<usize> {
     let speaks = |line: &str, words: &[&str]| {
-        let line = line.to_ascii_lowercase();
+        // An option of a compiler, in the line that starts it.
+        let line = line.to_ascii_lowercase().replace("-werror", "").replace("-wno-error", "");
         words.iter().any(|word| line.contains(word))
     };
     let lines = || tail.lines.iter().enumerate().filter(|(_, line)| !line.trim().is_empty() && !repeats(line));
@@ -551,7 +563,8 @@ mod tests {
 
     #[test]
     fn what_a_build_says_cannot_steer_the_terminal() {
-        let outcome = Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned(), place: None };
+        let outcome =
+            Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned(), place: None, help: None };
         assert_eq!(detail(&samples::report("jq@debian-12", outcome)), "has no sources: bad name\\x08");
     }
 }

@@ -39,7 +39,10 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
         Outcome::Succeeded,
         Outcome::UpToDate,
         failed_in_build(),
-        Outcome::DepWait { requirements: vec!["libonig-dev (>= 7)".into(), "valgrind".into()] },
+        Outcome::DepWait {
+            requirements: vec!["libonig-dev (>= 7)".into(), "valgrind".into()],
+            place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 21 }),
+        },
         Outcome::TimedOut { step: StepKind::Check, limit: minutes(30) },
         Outcome::Stalled { step: StepKind::Check, limit: minutes(10) },
         Outcome::LogLimit { step: StepKind::Build, limit_bytes: 100_000_000 },
@@ -58,7 +61,11 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
             dockerfile: "packaging/Dockerfile".into(),
             reason: "line 4: RUN make install ended with exit code 2".into(),
         },
-        Outcome::SourceUnavailable { reason: "https://example.org/jq-1.7.tar.gz not found".into(), place: None },
+        Outcome::SourceUnavailable {
+            reason: "https://example.org/jq-1.7.tar.gz not found".into(),
+            place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 11 }),
+            help: Some("look where it is now, or name further places in `urls`".into()),
+        },
         Outcome::Infrastructure { reason: "connection to the container engine was lost\nbroken pipe".into() },
     ]
 }

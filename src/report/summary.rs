@@ -483,6 +483,7 @@ mod tests {
           the distribution has no package for these build requirements:
             libonig-dev (>= 7)
             valgrind
+          recipes/jq/farm.toml:21
           help: name what debian-12 has instead in an override of [build] requires
           try:  farm build -t jq3@debian-12/amd64
 
@@ -545,6 +546,8 @@ mod tests {
         ! jq13@debian-12/amd64 has no sources, 31.0s after it started
 
           https://example.org/jq-1.7.tar.gz not found
+          recipes/jq/farm.toml:11
+          help: look where it is now, or name further places in `urls`
           log:  dist/jq13/debian-12-amd64/build.log
           try:  farm build -t jq13@debian-12/amd64
 

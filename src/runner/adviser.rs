@@ -26,6 +26,9 @@ pub(crate) trait Adviser: fmt::Debug + Send + Sync {
     /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;
 
+    /// Where the recipe of a target has `string` in the array `key`, in the words of the recipe.
+    fn place_of(&self, target: &Target, key: &str, string: &str) -> Option<RecipePlace>;
+
     /// Where the script that is the value of `key` (`build.install`) has its line `line`, from 1 on.
     fn script_place(&self, target: &Target, key: &str, line: usize) -> Option<RecipePlace>;
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::outcome::{self, JobError, NO_SPACE};
+use super::outcome::{self, FOREIGN, JobError, NO_SPACE, TailOfScript};
 use super::set::{SetFile, SetPackages};
 use super::work::{Work, blocking};
 use crate::distro::Distro;
@@ -81,7 +81,7 @@ pub(crate) async fn derive(
                 None if job.recipe.packaging.prepare.is_some() => {}
                 None => {
                     let reason = format!("the sources have no {path}, which [packaging] in the recipe names");
-                    return Err(Outcome::SourceUnavailable { reason, place: None }.into());
+                    return Err(Outcome::SourceUnavailable { reason, place: None, help: None }.into());
                 }
             }
             inputs.extend(toolchain.iter().cloned());
@@ -146,5 +146,9 @@ pub(crate) fn image_stop(work: &Work<'_>, error: ImageError) -> JobError {
     if let Some(refusal) = work.journal.refusal() {
         return outcome::refusal(refusal, StepKind::Prepare, work.job.limits.log_bytes).into();
     }
-    outcome::image(error, None, work.journal.tail_contains(NO_SPACE))
+    let tail = TailOfScript {
+        has_no_space: work.journal.tail_contains(NO_SPACE),
+        is_foreign: work.job.target.arch != work.shared.engine_info.arch && work.journal.tail_contains(FOREIGN),
+    };
+    outcome::image(error, None, tail)
 }

@@ -61,7 +61,7 @@ pub(crate) async fn begin(
         Ok(Decision::Kept(report)) => *report,
         Ok(Decision::Build(job, available)) => execute(shared, index, &job, &available, events, cancel).await,
         Ok(Decision::Impossible(requirements)) => {
-            let outcome = Outcome::DepWait { requirements };
+            let outcome = located(shared, job, Outcome::DepWait { requirements, place: None });
             empty_report(&shared.store, job, outcome, Duration::ZERO)
         }
         Err(outcome) => empty_report(&shared.store, job, outcome, Duration::ZERO),
@@ -107,6 +107,7 @@ async fn execute(
         Ok(built) => (Outcome::Succeeded, Some(built)),
         Err(outcome) => (outcome, None),
     };
+    outcome = located(shared, job, outcome);
     let hints = hints::hints(&mut work, &outcome).await;
     let mut told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
     let went_on = work.goes_on().map(|go_on| go_on.from);
@@ -143,6 +144,19 @@ async fn execute(
     }
     report.elapsed = started.elapsed();
     report
+}
+
+/// With the line of the recipe that names what cannot be had. Packaging of the project's own names its requirements itself.
+fn located(shared: &Shared, job: &Job, outcome: Outcome) -> Outcome {
+    let Outcome::DepWait { requirements, place: None } = outcome else { return outcome };
+    let place_of = |requirement: &String| {
+        let name = requirement.split([' ', '(']).next().unwrap_or(requirement);
+        [requirement.as_str(), name]
+            .iter()
+            .find_map(|string| shared.adviser.place_of(&job.target, "build.requires", string))
+    };
+    let place = requirements.iter().find_map(place_of);
+    Outcome::DepWait { requirements, place }
 }
 
 /// Moves what a job leaves to where it stays, and says in the report where that is.

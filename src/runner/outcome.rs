@@ -7,7 +7,7 @@ use std::error::Error;
 use std::io;
 
 use crate::artifact::{Finding, Severity};
-use crate::engine::EngineError;
+use crate::engine::{EngineError, emulation};
 use crate::event::{Outcome, RecipePlace};
 use crate::fetch::FetchError;
 use crate::hint;
@@ -52,6 +52,8 @@ impl From<Refusal> for io::Error {
 
 /// What a tool prints when the kernel says ENOSPC.
 pub(crate) const NO_SPACE: &str = "No space left on device";
+/// What an engine prints when the kernel says ENOEXEC.
+pub(crate) const FOREIGN: &str = "xec format error";
 
 /// The error and its causes, as one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
@@ -104,8 +106,17 @@ pub(crate) fn engine(error: EngineError, step: StepKind) -> JobError {
     }
 }
 
+/// What the last lines of an image's script say.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct TailOfScript {
+    /// [`NO_SPACE`]
+    pub(crate) has_no_space: bool,
+    /// [`FOREIGN`], on an engine of another architecture.
+    pub(crate) is_foreign: bool,
+}
+
 /// `memory_bytes`: the limit under which image scripts run, if there is one.
-pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_space: bool) -> JobError {
+pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail: TailOfScript) -> JobError {
     let step = StepKind::Prepare;
     match error {
         ImageError::Engine(error) => engine(error, step),
@@ -115,16 +126,20 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail_has_no_sp
         ImageError::Cancelled => Outcome::Cancelled.into(),
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
         ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {
-            Outcome::DepWait { requirements: unsatisfiable }.into()
+            Outcome::DepWait { requirements: unsatisfiable, place: None }.into()
         }
         ImageError::Script { kind, exit_code: EXIT_NETWORK, .. } => {
             JobError::Transient(format!("{kind} image: the package mirror or the network failed"))
         }
         // These scripts are farm's own and run package managers: no test of theirs writes to /dev/full.
-        ImageError::Script { .. } if tail_has_no_space => {
+        ImageError::Script { .. } if tail.has_no_space => {
             Outcome::DiskFull { step, place: "the engine's disk".to_owned() }.into()
         }
         ImageError::Dockerfile { dockerfile, reason } => Outcome::DockerfileFailed { dockerfile, reason }.into(),
+        ImageError::Script { .. } if tail.is_foreign => {
+            let reason = format!("the engine's machine has no emulator of this architecture: {}", emulation::MEND);
+            Outcome::Infrastructure { reason }.into()
+        }
         ImageError::Script { exit_code, .. } => Outcome::Failed { step, exit_code }.into(),
         ImageError::Io { ref path, ref source } if is_disk_full(source.kind()) => {
             Outcome::DiskFull { step, place: path.display().to_string() }.into()
@@ -146,11 +161,12 @@ pub(crate) fn source(error: SourceError) -> Outcome {
         {
             full(path)
         }
-        SourceError::Recipe { path, line, .. } => {
+        SourceError::Recipe { path, line, problem } => {
             let place = RecipePlace { path: path.clone(), line: *line };
-            Outcome::SourceUnavailable { reason: chain(&error), place: Some(place) }
+            let reason = format!("{}: {}", problem.message, problem.label);
+            Outcome::SourceUnavailable { reason, place: Some(place), help: problem.help.clone() }
         }
-        _ => Outcome::SourceUnavailable { reason: chain(&error), place: None },
+        _ => Outcome::SourceUnavailable { reason: chain(&error), place: None, help: None },
     }
 }
 
@@ -224,7 +240,27 @@ pub(crate) fn without_network(lines: &[String]) -> Option<Finding> {
 pub(crate) fn mistake(job: &Job, lines: &[String]) -> Option<Finding> {
     let network = || without_network(lines).filter(|_| !job.recipe.build.network);
     let mistake = || hint::mistake(lines).map(|mistake| finding("", mistake.rule, mistake.message));
-    network().or_else(mistake).or_else(|| ignored(&job.recipe, lines))
+    network().or_else(mistake).or_else(|| patch(&job.recipe, lines)).or_else(|| ignored(&job.recipe, lines))
+}
+
+/// A patch that does not fit the sources, by farm's own last line about it.
+fn patch(recipe: &Recipe, lines: &[String]) -> Option<Finding> {
+    let told =
+        lines.iter().rev().find_map(|line| line.strip_prefix("farm: ")?.split_once(" does not apply to the sources"));
+    let (name, _) = told?;
+    let patches = recipe.sources.iter().flat_map(|source| source.patches.iter().map(move |patch| (source, patch)));
+    let (number, (source, patch)) =
+        patches.enumerate().find(|(index, (_, patch))| patch.file_name(index + 1) == name)?;
+    let place = &source.place;
+    let message = format!(
+        "{} (patch {} of {}:{}) does not fit these sources: make it anew from them (`git diff`, `diff -u`), correct its \
+         `strip` if its names are of another depth, or allow it to move with `fuzz`",
+        patch.path,
+        number + 1,
+        place.path.display(),
+        place.line
+    );
+    Some(finding("", "patch-does-not-apply", message))
 }
 
 /// A file that the build did not find, and that lies in a source on this host: git leaves it out of the sources.
@@ -317,10 +353,10 @@ mod tests {
 
     #[test]
     fn image_scripts_are_told_apart_by_their_exit_code() {
-        let of = |error| image(error, Some(1 << 30), false);
+        let of = |error| image(error, Some(1 << 30), TailOfScript::default());
         assert_eq!(
             of(script(EXIT_UNSATISFIABLE, &["libfoo-dev"], false)),
-            JobError::Final(Outcome::DepWait { requirements: vec!["libfoo-dev".to_owned()] })
+            JobError::Final(Outcome::DepWait { requirements: vec!["libfoo-dev".to_owned()], place: None })
         );
         // A tool's own 11 names nothing.
         assert_eq!(
@@ -332,7 +368,10 @@ mod tests {
             of(script(137, &[], true)),
             JobError::Final(Outcome::OutOfMemory { step: StepKind::Prepare, limit_bytes: Some(1 << 30) })
         );
-        assert!(matches!(image(script(1, &[], false), None, true), JobError::Final(Outcome::DiskFull { .. })));
+        assert!(matches!(
+            image(script(1, &[], false), None, TailOfScript { has_no_space: true, ..TailOfScript::default() }),
+            JobError::Final(Outcome::DiskFull { .. })
+        ));
         assert_eq!(
             of(script(2, &[], false)),
             JobError::Final(Outcome::Failed { step: StepKind::Prepare, exit_code: 2 })
@@ -354,7 +393,10 @@ mod tests {
         let full = EngineError::DiskFull { action: "unpack".to_owned() };
         assert!(matches!(engine(full, StepKind::Build), JobError::Final(Outcome::DiskFull { .. })));
         let untrusted = ImageError::Untrusted { distro: "debian-12".to_owned(), reason: "bad signature".to_owned() };
-        assert!(matches!(image(untrusted, None, false), JobError::Final(Outcome::Infrastructure { .. })));
+        assert!(matches!(
+            image(untrusted, None, TailOfScript::default()),
+            JobError::Final(Outcome::Infrastructure { .. })
+        ));
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn why(outcome: &Outcome) -> Option<String> {
     Some(match outcome {
         Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => return None,
         Outcome::Failed { exit_code, .. } => format!("exit code {exit_code}"),
-        Outcome::DepWait { requirements } => format!("cannot be had: {}", requirements.join(", ")),
+        Outcome::DepWait { requirements, .. } => format!("cannot be had: {}", requirements.join(", ")),
         Outcome::TimedOut { limit, .. } => format!("ran longer than {} s", limit.as_secs()),
         Outcome::Stalled { limit, .. } => format!("no output for {} s", limit.as_secs()),
         Outcome::LogLimit { limit_bytes, .. } => format!("more than {} of output", human_bytes(*limit_bytes)),

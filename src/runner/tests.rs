@@ -67,6 +67,10 @@ struct Knowing;
 
 #[async_trait::async_trait]
 impl Adviser for Knowing {
+    fn place_of(&self, _: &Target, _: &str, _: &str) -> Option<RecipePlace> {
+        None
+    }
+
     fn script_place(&self, _: &Target, _: &str, line: usize) -> Option<RecipePlace> {
         Some(RecipePlace { path: "farm.toml".into(), line: 20 + line })
     }

@@ -1,9 +1,11 @@
 //! Why sources cannot be fetched or prepared.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use crate::fetch::FetchError;
 use crate::recipe::{Problem, Source, SourcePlace};
+use crate::types::printable;
 
 /// What is wrong with a source, at its place in the recipe.
 pub(super) fn problem_at(source: &Source, message: &str, label: String, help: Option<&str>) -> SourceError {
@@ -16,12 +18,53 @@ impl SourceError {
     /// The same, as something that is wrong with this source of the recipe.
     pub(super) fn at(self, source: &Source) -> SourceError {
         match self {
-            SourceError::Archive { name, reason } if source.place.line > 0 => {
+            error if source.place.line == 0 => error,
+            SourceError::Archive { name, reason } => {
                 problem_at(source, "a source cannot be used", format!("{name} {reason}"), None)
             }
+            SourceError::Io { path, source: reason } if reason.kind() == ErrorKind::NotFound => {
+                let help = "paths of a recipe start in the folder of its farm.toml";
+                problem_at(source, "a source is not there", format!("there is no {}", shown(&path)), Some(help))
+            }
+            SourceError::Io { path, source: reason } if reason.kind() == ErrorKind::PermissionDenied => {
+                problem_at(source, "a source cannot be read", format!("{}: {reason}", shown(&path)), None)
+            }
+            SourceError::Git(reason) => {
+                problem_at(source, "a source cannot be fetched", format!("git: {reason}"), None)
+            }
+            error @ SourceError::UnknownMirror { .. } => {
+                problem_at(source, "a source names a mirror that nobody knows", error.to_string(), None)
+            }
+            SourceError::Fetch(error) => match help_for(&error) {
+                Some(help) => problem_at(source, "a source cannot be fetched", error.to_string(), Some(help)),
+                None => SourceError::Fetch(error),
+            },
             error => error,
         }
     }
+}
+
+/// What to do about a file that did not come; None where it is nothing of the recipe's.
+fn help_for(error: &FetchError) -> Option<&'static str> {
+    match error {
+        FetchError::Unreachable { .. } => Some(
+            "try again when the server answers, or name further places in `urls`; what was fetched once is kept in the cache",
+        ),
+        FetchError::NotFound { .. } => Some("look where it is now, or name further places in `urls`"),
+        FetchError::Refused { .. } => Some("look with a browser whether everybody may have it, or name another place"),
+        FetchError::Mismatch { .. } => Some(
+            "do not trust either of the two before upstream has said which is right: its announcement or signature; \
+             then write that sum",
+        ),
+        FetchError::TooLarge { .. } | FetchError::BadUrl { .. } | FetchError::Read { .. } => {
+            Some("correct the address")
+        }
+        FetchError::Io { .. } | FetchError::Client(_) | FetchError::Cancelled => None,
+    }
+}
+
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string())
 }
 
 #[derive(Debug, thiserror::Error)]

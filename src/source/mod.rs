@@ -119,7 +119,9 @@ pub(crate) fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, Sou
                 &mut whole,
                 &[
                     patch.path.as_bytes(),
-                    &content(&walk::inside(root, &patch.path).map_err(|error| error.at(source))?)?,
+                    &walk::inside(root, &patch.path)
+                        .and_then(|path| content(&path))
+                        .map_err(|error| error.at(source))?,
                 ],
             );
             // Only what is not as usual, so that digests of older recipes stay what they were.
@@ -218,12 +220,16 @@ impl Sources {
                 return Err(SourceError::Cancelled);
             }
             let part = match &source.origin {
-                Origin::Urls { urls, sha256 } => self.download(urls, sha256, progress, cancel).await?,
+                Origin::Urls { urls, sha256 } => {
+                    self.download(urls, sha256, progress, cancel).await.map_err(|error| error.at(source))?
+                }
                 Origin::Git { url, commit, submodules } => {
                     let top = top_name(name, version, &mut tops);
                     let original = Original { name: format!("{top}.tar"), download: None };
                     let to = staging.path().join("originals").join(&original.name);
-                    git::archive(&self.cache, root, (url.secret(), commit, *submodules), &top, &to, cancel).await?;
+                    let archive =
+                        git::archive(&self.cache, root, (url.secret(), commit, *submodules), &top, &to, cancel);
+                    archive.await.map_err(|error| error.at(source))?;
                     Part::Git { original }
                 }
                 Origin::Text { .. } => Part::Text,

@@ -51,10 +51,10 @@ pub(super) enum Local {
 /// for nothing.
 pub(super) fn look(root: &Path, path: &str, source: &Source) -> Result<(PathBuf, Local), SourceError> {
     let full = inside(root, path).map_err(|error| error.at(source))?;
-    if let Some(What::File { executable, .. }) = file(&full)? {
+    if let Some(What::File { executable, .. }) = file(&full).map_err(|error| error.at(source))? {
         return Ok((full, Local::File { executable }));
     }
-    let found = files(&full, source.gitignore, &mut |_| true)?;
+    let found = files(&full, source.gitignore, &mut |_| true).map_err(|error| error.at(source))?;
     if found.is_empty() {
         return Err(ignored::nothing_left(&full, path, source)?);
     }

@@ -22,8 +22,8 @@ pub(crate) enum FolderError {
          it anew; or, if nobody did, `chmod go-w {path}`; or name another folder ({variable})", path = .path.display()
     )]
     Mode { path: PathBuf, who: &'static str, mode: u32, variable: &'static str },
-    #[error("{path} cannot be looked at: {reason}", path = .path.display())]
-    Unreadable { path: PathBuf, reason: String },
+    #[error("{path} cannot be looked at: {reason}; {variable} names another folder", path = .path.display())]
+    Unreadable { path: PathBuf, reason: String, variable: &'static str },
 }
 
 /// Whether a folder is this user's own: no link, of no other owner, and only he can write to it. One that is not there is
@@ -35,7 +35,9 @@ pub(crate) fn own_folder(path: &Path, variable: &'static str) -> Result<(), Fold
     let found = match std::fs::symlink_metadata(path) {
         Ok(found) => found,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(FolderError::Unreadable { path: path.to_owned(), reason: error.to_string() }),
+        Err(error) => {
+            return Err(FolderError::Unreadable { path: path.to_owned(), reason: error.to_string(), variable });
+        }
     };
     if found.is_symlink() {
         let target = std::fs::canonicalize(path).or_else(|_| std::fs::read_link(path)).unwrap_or_default();

@@ -51,5 +51,7 @@ fn the_engine_of_the_file_is_used_where_nothing_else_names_one() {
 #[test]
 fn an_engine_that_is_none_is_refused_with_those_there_are() {
     let ran = Test::new().run(&["images", "--engine", "natve"]).exits(5);
-    assert!(ran.stderr.contains("known: auto, docker, podman, native"), "{ran}");
+    assert!(ran.stderr.contains("did you mean `native`?"), "{ran}");
+    let ran = Test::new().run(&["images", "--engine", "vessel"]).exits(5);
+    assert!(ran.stderr.contains("known are auto, docker, podman, native"), "{ran}");
 }

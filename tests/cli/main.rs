@@ -9,6 +9,7 @@ mod examples;
 #[cfg(target_os = "linux")]
 mod gc;
 mod init;
+mod mistakes;
 mod recipes;
 mod repo;
 mod store;
@@ -69,7 +70,8 @@ fn a_folder_without_recipes_says_what_it_looked_for() {
     --- stdout
     --- stderr
     error: no recipe here: neither ./farm.toml nor recipes/*/farm.toml
-      help: name one: farm build path/to/farm.toml
+      help: name one, before --matrix: farm build path/to/farm.toml; `farm init`
+      writes one for a project
     ");
 }
 

@@ -49,7 +49,13 @@ pub(super) async fn checks(flags: &[(String, String)], config: &Config) -> (Vec<
         let broken = Check::new("mirror", Severity::Warning, "not known: a definition in distros/ is not valid");
         return (vec![broken.mend("`farm distros` shows the place")], clock(Utc::now(), &[]));
     };
-    let variables = context::mirrors_of(&variables());
+    let variables = match context::mirrors_of(&variables()) {
+        Ok(mirrors) => mirrors,
+        Err(failure) => {
+            let wrong = Check::new("mirror", Severity::Bad, failure.to_string());
+            return (vec![wrong.mend("give it a URL, or unset it")], clock(Utc::now(), &[]));
+        }
+    };
     let places = places(&catalogue, flags, &variables, config);
     let client = fetch::client(|builder| builder.connect_timeout(A_MOMENT).timeout(A_WHILE));
     let asked = places.iter().map(|place| async {

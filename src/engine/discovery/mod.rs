@@ -15,7 +15,7 @@ use self::driver::{Driver, EACH_TIMEOUT, Endpoint, Endpoints, Examination, Reach
 use self::surroundings::Surroundings;
 use super::drivers::DRIVERS;
 use super::{Engine, EngineError};
-use crate::types::{Check, Severity};
+use crate::types::{Check, Severity, nearest, printable};
 
 /// What chooses the engine that answers first.
 const AUTO: &str = "auto";
@@ -206,10 +206,12 @@ fn unknown_scheme(drivers: &[&'static Driver], url: &str) -> EngineError {
 }
 
 fn unknown_name(drivers: &[&'static Driver], name: &str) -> EngineError {
-    let known = names(drivers).join(", ");
-    EngineError::Config(format!(
-        "`{name}` is no container engine (known: {known}, or a URL such as unix:///var/run/docker.sock)"
-    ))
+    let names = names(drivers);
+    let meant = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("known are {}, or a URL such as unix:///var/run/docker.sock", names.join(", ")),
+    };
+    EngineError::Config(format!("`{}` is no container engine: {meant}", printable(name)))
 }
 
 #[cfg(test)]

@@ -86,7 +86,10 @@ async fn a_driver_with_a_row_is_discovered_and_connected() {
     }
     assert_eq!(connected(WITH_TOY, "auto", &[("FARM_ENGINE", "toy")]).await.as_deref(), Ok("fake://"));
     assert!(
-        connected(DRIVERS, "toy", &[]).await.unwrap_err().contains("`toy` is no container engine (known: auto, docker")
+        connected(DRIVERS, "toy", &[])
+            .await
+            .unwrap_err()
+            .contains("`toy` is no container engine: known are auto, docker")
     );
 }
 

@@ -4,7 +4,7 @@ use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum, SystemVersion};
 
-use crate::engine::EngineInfo;
+use crate::engine::{EngineInfo, emulation};
 use crate::types::Arch;
 
 /// What has to be done differently for this engine. Each field names a behaviour, not a product.
@@ -48,6 +48,7 @@ fn describe(version: &SystemVersion, info: &SystemInfo, api_version: &str) -> (E
         arch: arch.parse().ok().or_else(Arch::host).unwrap_or(Arch::Amd64),
         cpus: info.ncpu.and_then(|cpus| usize::try_from(cpus).ok()).unwrap_or(1).max(1),
         memory_bytes: info.mem_total.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0),
+        shares_kernel: emulation::is_here(info.name.as_deref(), info.kernel_version.as_deref()),
         limitations,
     };
     (described, Quirks { upload_ignores_missing_folder: podman, build_network_needs_namespace: podman })

@@ -145,6 +145,7 @@ fn info(cgroups: &Cgroups, rootless: bool, no_range: Option<String>) -> EngineIn
         arch: Arch::host().unwrap_or(Arch::Amd64),
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         memory_bytes: kib << 10,
+        shares_kernel: true,
         limitations,
     }
 }

@@ -96,8 +96,11 @@ async fn install_as(
     // It was fetched while the base was made.
     std::fs::remove_dir_all(lab.archive.folder.path().join("pool")).unwrap();
     let mut log = Log::default();
-    images.derive(&base, &derivation("the script"), Some(install), &mut log, &NoProgress, &cancel).await.unwrap();
+    let made = images.derive(&base, &derivation("the script"), Some(install), &mut log, &NoProgress, &cancel).await;
     assert!(lab.engine.containers().is_empty());
+    if let Err(error) = made {
+        assert!(matches!(error, ImageError::Script { exit_code: 11, .. }), "{error}");
+    }
     let seen = system.seen.lock().unwrap().clone();
     Some((seen, String::from_utf8(log.0).unwrap()))
 }
@@ -129,9 +132,7 @@ async fn a_system_that_is_not_plain_is_left_to_apt() {
 
     let half = STATUS.replace("ok installed", "ok half-configured");
     let older = STATUS.replace("Version: 1", "Version: 0");
-    for (status, relation) in
-        [(half.as_str(), "tool"), (STATUS, "unheard-of"), (STATUS, "tool <!nocheck>"), ("", "tool")]
-    {
+    for (status, relation) in [(half.as_str(), "tool"), (STATUS, "tool <!nocheck>"), ("", "tool")] {
         let system = System { probe: Reply::exit(0).stdout(status.to_owned()), ..System::new() };
         let (seen, log) = install(system, "./bin/tool", &[relation]).await.unwrap();
         assert_eq!(seen, ["plain"], "{relation}: {log}");
@@ -141,6 +142,14 @@ async fn a_system_that_is_not_plain_is_left_to_apt() {
     let system = System { probe: Reply::exit(0).stdout(older), ..System::new() };
     let (seen, log) = install(system, "./bin/tool", &["tool"]).await.unwrap();
     assert_eq!(seen, ["unpacked"], "what was chosen for another system is chosen anew: {log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_archive_does_not_have_needs_no_container() {
+    for (relation, named) in [("unheard-of", "unheard-of"), ("tool (>= 2)", "tool (>= 2)"), ("tool, x | y", "x | y")] {
+        let Some((seen, log)) = install(System::new(), "./bin/tool", &[relation]).await else { return skipped() };
+        assert_eq!((seen.len(), log), (0, format!("farm: the archive has none of these: {named}\n")));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,7 +46,7 @@ async fn a_missing_requirement_is_named() {
     let mut job = bench.job("aa", &["make"]);
     Arc::make_mut(&mut job.builder).script = "install more".into();
     let ran = bench.run(vec![job]).await;
-    assert_eq!(*ran.outcome(), Outcome::DepWait { requirements: vec!["libnothing-dev".to_owned()] });
+    assert_eq!(*ran.outcome(), Outcome::DepWait { requirements: vec!["libnothing-dev".to_owned()], place: None });
     assert_eq!(bench.calls("exec"), 1, "{:?}", bench.engine.calls());
 }
 
