@@ -129,7 +129,7 @@ fn paragraph(flat: String) -> Option<Block> {
     // An address behind the sentences is none of them.
     let sentences = flat
         .split_once(" http")
-        .and_then(|(before, _)| Some(before.rsplit_once(". ").map_or(before, |(all, _)| all)))
+        .map(|(before, _)| before.rsplit_once(". ").map_or(before, |(all, _)| all))
         .map(|text| format!("{}.", text.trim_end_matches('.')));
     Some(match sentences.filter(|text| text.split(' ').count() >= 5 && is_prose(text)) {
         Some(text) => Block::Prose(text),

@@ -394,7 +394,7 @@ impl Project {
         let plain = |part: &str| is_plain_word(part);
         let whole = rest.is_empty() || rest.strip_prefix('/').is_some_and(|rest| rest.split('/').all(plain));
         // What a variable of the project's own adds is a folder of its own there, or nothing.
-        match rest.split_once("${").filter(|_| known.is_some() && !whole) {
+        match rest.split_once('$').filter(|_| known.is_some() && !whole) {
             Some((before, _)) if before.is_empty() || before.starts_with('/') => Some((folder.to_owned(), false)),
             _ => whole.then(|| (format!("{folder}{rest}"), true)),
         }

@@ -107,8 +107,15 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     if !fetched {
         draft.install.insert(0, OWN_CACHE.to_owned());
     }
+    if !tree.has_folder("debian") {
+        // A project that does not say which files are its own has what it is built with among them.
+        draft.install.push(format!("rm -rf {place}/debian"));
+    }
+    let dotfiles = tree.names().any(|path| path.starts_with('.') && !path.contains('/'));
     if dependencies {
         draft.install.push(format!("cp -R node_modules {place}/"));
+    }
+    if dependencies || dotfiles {
         // What its authors' tools look at, and nobody else.
         draft.install.push(format!("find {place} -type f \\( -name .npmignore -o -name .gitignore -o -name .gitattributes -o -name .gitmodules \\"));
         draft.install.push("  -o -name .jshintrc -o -name .jscsrc -o -name .nycrc -o -name '.eslint*' -o -name .travis.yml -o -name .editorconfig \\) -delete".to_owned());

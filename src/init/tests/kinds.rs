@@ -182,9 +182,7 @@ fn headers_below_a_folder_of_the_project_s_own_choice_are_for_development() {
     let lists = "\
 project(greet VERSION 1.2 LANGUAGES CXX)
 cmake_dependent_option(VERSIONED \"in a folder of its own\" OFF \"x\" OFF)
-if(VERSIONED)
-  set(versioned-dir /greet-1.2)
-endif()
+set(versioned-dir $<$<BOOL:${VERSIONED}>:/greet-1.2>)
 get_directory_property(greet_parent PARENT_DIRECTORY)
 if(greet_parent STREQUAL \"\")
   option(GREET_INSTALL \"install it\" ON)
@@ -246,6 +244,23 @@ fn what_npm_makes_before_it_packs_is_made_while_its_modules_are_there() {
     let text = written("greet", &[("package.json", &package("rollup -c")), ("greet.js", "")]);
     let (made, pruned) = (text.find("npm run prepare").unwrap(), text.find("npm prune").unwrap());
     assert!(made < pruned && text.contains("npm pkg delete scripts.prepare\n"), "{text}");
+    assert!(text.contains("rm -rf $DESTDIR$PREFIX/share/nodejs/greet/debian\n"), "{text}");
     let text = written("greet", &[("package.json", &package("husky install")), ("greet.js", "")]);
     assert!(!text.contains("npm run prepare") && text.contains("npm pkg delete scripts.prepare\n"), "{text}");
+}
+
+#[test]
+fn what_only_tests_compile_makes_no_package_for_one_architecture() {
+    let project = "project('greet', 'c', version: '1.0')\ninstall_data('greet.xml')\nsubdir('tests')\n";
+    let files = [("meson.build", project), ("tests/meson.build", "executable('t', 't.c')\n"), ("tests/t.c", "")];
+    let text = written("greet-1.0", &files);
+    assert!(text.contains("architecture = \"all\"") && text.contains("\"cc\""), "{text}");
+    let program = format!("{project}executable('greet', 'greet.c', install: true)\n");
+    let text = written("greet-1.0", &[("meson.build", &program), files[1]]);
+    assert!(!text.contains("architecture"), "{text}");
+    // Its version is not known here, and its link is for those who compile.
+    let library = "project('greet', 'c', version: '1.0')\nlibrary('greet', 'greet.c', version: f(), install: true)\n\
+                   install_headers('greet.h')\n";
+    let text = written("greet-1.0", &[("meson.build", library), ("greet.c", "")]);
+    assert!(text.contains("\"${libdir}/*.so\""), "{text}");
 }
