@@ -14,6 +14,8 @@ pub(super) struct Draft {
     pub(super) name: Option<String>,
     /// The name for RPMs, where each world has its own rule.
     pub(super) rpm_name: Option<String>,
+    /// What the package has without that rpm sees it.
+    pub(super) rpm_provides: Vec<String>,
     pub(super) version: Option<String>,
     /// The version is what the last tag of the project's repository says, whenever it is built.
     pub(super) version_of_tags: bool,
@@ -156,6 +158,12 @@ impl Draft {
 
     pub(super) fn runtime(&mut self, what: impl Into<String>, from: impl Into<String>) {
         push(&mut self.requires, Requirement::new(what, from, false));
+    }
+
+    /// The same at run time: what a .deb asks for, and what an RPM does.
+    pub(super) fn runtime_by_format(&mut self, deb: &str, rpm: &str, from: impl Into<String>) {
+        let what = format!("{{% if format == 'deb' %}}{deb}{{% else %}}{rpm}{{% endif %}}");
+        self.requires.push(Requirement { template: true, ..Requirement::new(what, from, false) });
     }
 
     pub(super) fn program(&mut self, name: &str) {

@@ -47,10 +47,11 @@ pub(super) fn complete(tree: &Tree, request: &Request, draft: &mut Draft) {
         "0".to_owned()
     }));
 
-    let readme = Readme::of(tree, draft.name.as_deref().unwrap_or_default());
     let name = draft.name.clone().unwrap_or_default();
-    let summary =
-        draft.summary.take().or(readme.summary).map(|text| summary(&text, &name)).filter(|text| !text.is_empty());
+    let readme = Readme::of(tree, &name);
+    // A manual page says in one line what it is about, for lists like those of packages.
+    let stated = draft.summary.take().or_else(|| of_manual_page(tree, &name)).or(readme.summary);
+    let summary = stated.map(|text| summary(&text, &name)).filter(|text| !text.is_empty());
     draft.summary = Some(summary.unwrap_or_else(|| {
         draft.check("no summary was found: say in [package] summary what it is, in one line");
         format!("Software called {name}")
@@ -84,6 +85,32 @@ pub(super) fn split_name(file: &str) -> (String, Option<String>) {
         _ if package_version(stem).is_some() => (String::new(), package_version(stem)),
         _ => (stem.to_owned(), None),
     }
+}
+
+/// The line below NAME of the manual page that has the project's name: `greet \- say hello`, or `.Nd say hello`.
+fn of_manual_page(tree: &Tree, name: &str) -> Option<String> {
+    let is_page = |path: &str| {
+        let section = base_name(path).strip_prefix(name).and_then(|rest| rest.strip_prefix('.')).map(str::as_bytes);
+        matches!(section, Some([b'1'..=b'8']))
+    };
+    let pages = tree.texts(|path| !name.is_empty() && is_page(path));
+    pages.iter().find_map(|(_, text)| {
+        let mut lines = text.lines().skip_while(|line| {
+            let heading = line.strip_prefix(".SH").or_else(|| line.strip_prefix(".Sh")).unwrap_or_default();
+            !heading.trim().trim_matches('"').eq_ignore_ascii_case("NAME")
+        });
+        lines.next()?;
+        let lines: Vec<&str> = lines.take_while(|line| !line.starts_with(".S")).take(10).collect();
+        if let Some(about) = lines.iter().find_map(|line| line.strip_prefix(".Nd ")) {
+            return Some(one_line(about));
+        }
+        let shown = |line: &&&str| !line.starts_with('.') && !line.starts_with('\'');
+        let flat = lines.iter().filter(shown).copied().collect::<Vec<_>>().join(" ").replace("\\(em", "-");
+        let flat = ["\\fB", "\\fI", "\\fR", "\\fP", "\\&"].iter().fold(flat, |text, font| text.replace(font, ""));
+        let flat = one_line(&flat.replace("\\-", "-"));
+        let (_, about) = flat.split_once(" - ").or_else(|| flat.split_once(" -- "))?;
+        (about.split(' ').count() >= 2 && !about.contains(['\\', '@'])).then(|| about.to_owned())
+    })
 }
 
 fn of_version_file(tree: &Tree) -> Option<String> {
@@ -142,7 +169,19 @@ pub(super) fn summary(text: &str, name: &str) -> String {
     let text = one_line(text);
     let mut text = text.as_str();
     let plain = |text: &str| text.to_ascii_lowercase().replace([' ', '_', ':'], "-").replace("--", "-");
-    for separator in [" - ", " -- ", ": ", " – ", " — ", " is ", " are ", " contains ", " provides "] {
+    for separator in [
+        " - ",
+        " -- ",
+        ": ",
+        " – ",
+        " — ",
+        " is ",
+        " are ",
+        " contains ",
+        " provides ",
+        " allows you to ",
+        " lets you ",
+    ] {
         let Some((before, after)) = text.split_once(separator) else { continue };
         let module = before.contains("::") && !before.contains(' ');
         // `The Foo library is a …`, for foo.
@@ -160,7 +199,14 @@ pub(super) fn summary(text: &str, name: &str) -> String {
     }
     // The first sentence, without what only puts it into perspective.
     let text = text.split(". ").next().unwrap_or_default();
-    let text = text.split_once(" but ").map(|(before, _)| before).filter(|before| before.contains(' ')).unwrap_or(text);
+    // `very good, but slow, compression` goes on.
+    let text = text
+        .split_once(" but ")
+        .filter(|(before, after)| {
+            let inserted = before.ends_with(',') && after.split(' ').next().is_some_and(|word| word.ends_with(','));
+            before.contains(' ') && !inserted
+        })
+        .map_or(text, |(before, _)| before);
     let mut words: Vec<&str> = Vec::new();
     let mut length = 0;
     let mut whole = true;
@@ -175,16 +221,22 @@ pub(super) fn summary(text: &str, name: &str) -> String {
     if !whole {
         // Back to where one could stop: before what only says more.
         let more = ["that", "which", "with", "for", "to", "and", "or", "from", "in", "of", "by", "using", "(the", "as"];
-        let stop = |before: usize| words[..before].iter().rposition(|word| more.contains(word)).filter(|at| *at >= 3);
+        let stop = |before: usize| {
+            let at = words[..before].iter().rposition(|word| more.contains(word))?;
+            (at >= 3 || (at == 2 && matches!(words[at], "that" | "which"))).then_some(at)
+        };
         // `similar to the one of`: nor is what stands before that a place to stop at.
         let open = |at: &usize| {
-            ["one", "ones", "those", "same", "the", "similar", "equal", "compatible"].contains(&words[*at - 1])
+            let open = ["one", "ones", "those", "same", "the", "similar", "equal", "compatible", "available", "not"];
+            open.contains(&words[*at - 1])
         };
         let mut at = stop(words.len());
         while let Some(next) = at.filter(open) {
             at = stop(next - 1);
         }
-        let stop = at;
+        // A clause that only says more begins behind a comma.
+        let clause = (3..words.len()).find(|at| words[at - 1].ends_with(',') && matches!(words[*at], "which" | "that"));
+        let stop = clause.or(at);
         words.truncate(stop.unwrap_or(words.len()));
     }
     // A verb without its end says nothing.
@@ -248,10 +300,30 @@ mod tests {
     fn summaries_are_short_and_without_the_name() {
         assert_eq!(summary("jq is a lightweight JSON processor. It is fast.", "jq"), "Lightweight JSON processor");
         assert_eq!(summary("foo - The fast one.", "foo"), "Fast one");
+        let clause = "It is an XML library, which consists of a tree like the one of documents with rich ways to walk.";
+        assert_eq!(summary(clause, "x"), "It is an XML library");
+        let relative = "Wayland protocols that add functionality not available in the Wayland core protocol.";
+        assert_eq!(summary(relative, "wayland-protocols"), "Wayland protocols");
+        let inserted =
+            "Foo is a compression library programmed in C to perform very good, but slow, deflate or zlib compression.";
+        assert_eq!(summary(inserted, "foo"), "Compression library programmed in C");
+        assert_eq!(summary("Foo allows you to monitor files.", "foo"), "Monitor files");
         let long =
             "Lzip is a lossless data compressor with a user interface similar to the one of gzip or bzip2 and others.";
         assert_eq!(summary(long, "lzip"), "Lossless data compressor");
         assert!(summary(&"word ".repeat(60), "x").len() <= 80);
+    }
+
+    #[test]
+    fn a_manual_page_says_what_its_program_is() {
+        let of = |path: &str, text: &str| of_manual_page(&Tree::of_texts(&[(path, text)]), "greet");
+        let page = ".TH GREET 1\n.SH NAME\n\\fBgreet\\fR, greetd \\- say hello to\neverybody\n.SH SYNOPSIS\n";
+        assert_eq!(of("doc/greet.1", page).as_deref(), Some("say hello to everybody"));
+        let mdoc = ".Dd today\n.Sh NAME\n.Nm greet\n.Nd say hello\n.Sh SYNOPSIS\n";
+        assert_eq!(of("greet.6", mdoc).as_deref(), Some("say hello"));
+        assert_eq!(of("other.1", page), None);
+        assert_eq!(of("greet.1", ".SH NAME\ngreet \\- @WHAT IT IS@\n"), None);
+        assert_eq!(of("greet.1", ".SH SYNOPSIS\ngreet - x y\n"), None);
     }
 
     #[test]

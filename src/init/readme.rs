@@ -16,8 +16,14 @@ impl Readme {
         let files = tree.texts(|path| !path.contains('/') && path.to_ascii_lowercase().starts_with("readme"));
         // README-VIM.md is about something else than README.md.
         let whole = |path: &str| path.len() == 6 || path[6..].starts_with('.');
-        let main = files.iter().filter(|(path, _)| whole(path)).min_by_key(|(path, _)| path.len());
-        let Some((_, text)) = main else { return Readme::default() };
+        let mut main: Vec<_> = files.iter().filter(|(path, _)| whole(path)).collect();
+        main.sort_by_key(|(path, _)| path.len());
+        // README may say no more than that README.md is to be read.
+        let found = main.iter().map(|(_, text)| Readme::of_text(text, name)).find(|readme| readme.summary.is_some());
+        found.unwrap_or_default()
+    }
+
+    fn of_text(text: &str, name: &str) -> Readme {
         let mut readme = Readme::default();
         let mut titles = 0;
         for block in blocks(text) {
@@ -34,6 +40,11 @@ impl Readme {
                     // What stands further down is about something else: how it is installed, an example.
                     let whole = prose.len() > 80 && prose.ends_with('.') && introduces(&prose, name).is_some();
                     readme.description = whole.then_some(prose);
+                    break;
+                }
+                // The name, and then once more with what it is.
+                Block::Title(title) if described(&title, name).is_some() => {
+                    readme.summary = readme.summary.or_else(|| described(&title, name));
                     break;
                 }
                 Block::Title(_) | Block::Other => break,
@@ -56,8 +67,14 @@ fn blocks(text: &str) -> Vec<Block> {
     let mut found = Vec::new();
     let mut depth = 0usize;
     let mut fenced = false;
-    for block in text.replace("\n#", "\n\n#").split("\n\n").take(60) {
-        let block = block.trim_matches('\n').trim_end();
+    for block in without_anchors(text).replace("\n#", "\n\n#").split("\n\n").take(60) {
+        let block = without_pictures_of_letters(block.trim_matches('\n').trim_end());
+        let block = block.as_str();
+        // Doxygen's commands, and a table of contents.
+        let links = |line: &str| line.contains("](#");
+        if block.starts_with('\\') || (!block.is_empty() && block.lines().all(links)) {
+            continue;
+        }
         // HTML may go on across blank lines.
         let (opened, closed) = (tags(block, false), tags(block, true));
         let inside = depth > 0 || opened + closed > 0;
@@ -106,7 +123,46 @@ fn paragraph(flat: String) -> Option<Block> {
     if flat.split(' ').count() < 3 || flat.starts_with(".. ") || flat.starts_with('|') {
         return None;
     }
-    Some(if is_prose(&flat) { Block::Prose(flat) } else { Block::Other })
+    if is_prose(&flat) {
+        return Some(Block::Prose(flat));
+    }
+    // An address behind the sentences is none of them.
+    let sentences = flat
+        .split_once(" http")
+        .map(|(before, _)| before.rsplit_once(". ").map_or(before, |(all, _)| all))
+        .map(|text| format!("{}.", text.trim_end_matches('.')));
+    Some(match sentences.filter(|text| text.split(' ').count() >= 5 && is_prose(text)) {
+        Some(text) => Block::Prose(text),
+        None => Block::Other,
+    })
+}
+
+/// `<a name="overview"></a>` marks a place, and shows nothing.
+fn without_anchors(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<a ") {
+        plain.push_str(before);
+        match after.split_once("></a>").filter(|(inner, _)| inner.starts_with(['n', 'i']) && !inner.contains('>')) {
+            Some((_, behind)) => rest = behind,
+            None => {
+                plain.push_str("<a ");
+                rest = after;
+            }
+        }
+    }
+    plain + rest
+}
+
+/// A paragraph up to the first line that is drawn with signs: what follows is a picture.
+fn without_pictures_of_letters(block: &str) -> String {
+    let drawn = |line: &&str| {
+        let signs = line.chars().filter(|c| !c.is_whitespace()).count();
+        let letters = line.chars().filter(|c| c.is_alphanumeric()).count();
+        signs >= 5 && letters * 2 < signs && line.contains("_ _")
+    };
+    let lines: Vec<&str> = block.lines().take_while(|line| !drawn(line)).collect();
+    lines.join("\n")
 }
 
 /// How many elements of HTML that hold others a text opens, or closes.
@@ -167,7 +223,7 @@ fn introduces(prose: &str, name: &str) -> Option<String> {
     let sentence = lower.split(". ").next().unwrap_or_default();
     let words: Vec<&str> = sentence.split(' ').collect();
     let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
-    let verbs = ["is", "are", "provides", "contains", "implements", "lets", "allows", "helps"];
+    let verbs = ["is", "are", "provides", "contains", "implements", "lets", "allows", "helps", "creates", "shows"];
     let verb = words.iter().take(8).position(|word| verbs.contains(word));
     let names = verb.is_some_and(|at| {
         let subject = words[..at].join("");
@@ -198,7 +254,7 @@ fn is_prose(paragraph: &str) -> bool {
         "depending",
     ];
     let begin = paragraph.to_ascii_lowercase();
-    let marks = ["](", "![", "<", "http", "::", "```", "----", "====", "$ ", "|", ".. ", "Copyright", "(c)"];
+    let marks = ["@", "](", "![", "<", "http", "::", "```", "----", "====", "$ ", "|", ".. ", "Copyright", "(c)"];
     let legal = ["free software", "redistribute", "all rights reserved"].iter().any(|words| begin.contains(words));
     let letters = paragraph.chars().filter(|c| c.is_alphabetic() || c.is_whitespace()).count();
     paragraph.starts_with(|c: char| c.is_alphanumeric() || c == '`' || c == '*')
@@ -231,6 +287,16 @@ mod tests {
         assert_eq!(of("# greet: a polite program\n").as_deref(), Some("Polite program"));
         let cut = "# greet\n\ngreet is a library for politeness that can be used to convert rude words into their nicest equivalents of the day.\n";
         assert_eq!(of(cut).as_deref(), Some("Library for politeness"));
+        let contents = "\\mainpage\n\n`greet`\n=====\n\n1. [Overview](#o)\n2. [Use](#u)\n\ngreet - a polite program <a name=\"o\"></a>\n-----\n\nMore.\n";
+        assert_eq!(of(contents).as_deref(), Some("Polite program"));
+        let art = "About greet (Great) release 2\n-----\ngreet is a program that says hello\n _ _ _    _ _ | |\n|_|_|_|  (_)\n";
+        assert_eq!(of(art).as_deref(), Some("Program that says hello"));
+        let linked = "What is it?\n-----------\nGreet allows you to say hello to all. http://example.org/\n";
+        assert_eq!(of(linked).as_deref(), Some("Say hello to all"));
+        let two =
+            [("README", "Ada Lovelace\nada@example.org\ngreet\n"), ("README.md", "# greet\n\nA polite program.\n")];
+        let readme = Readme::of(&Tree::of_texts(&two), "greet");
+        assert_eq!(readme.summary.as_deref(), Some("A polite program."));
         for stray in [
             "# greet\n\nOnce you have greet installed, you can enable it inside Vim simply by adding it.\n",
             "# greet\n\nA complete example that compiles looks like this:\n\n    greet\n",

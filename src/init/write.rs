@@ -32,8 +32,16 @@ pub(super) fn recipe(draft: &Draft, licence: &Licence, choice: &Choice, request:
     let split = split(draft);
     split.write(&mut text);
     packaging(&mut text, draft);
-    if let Some(rpm) = draft.rpm_name.as_ref().filter(|name| Some(*name) != draft.name.as_ref()) {
-        text.push_str(&format!("[override.rpm.package]\nname = {}\n\n", string(rpm)));
+    let rpm_name = draft.rpm_name.as_ref().filter(|name| Some(*name) != draft.name.as_ref());
+    if rpm_name.is_some() || !draft.rpm_provides.is_empty() {
+        text.push_str("[override.rpm.package]\n");
+        rpm_name.iter().for_each(|name| text.push_str(&format!("name = {}\n", string(name))));
+        if !draft.rpm_provides.is_empty() {
+            comment(&mut text, "Modules that are called otherwise than their files, which rpm does not see by itself.");
+            let provides: Vec<String> = draft.rpm_provides.iter().map(|what| string(what)).collect();
+            text.push_str(&format!("provides = [{}]\n", provides.join(", ")));
+        }
+        text.push('\n');
     }
     // Without a build system, there is nothing but the project's own packaging, which is for one format.
     let fits = |distro: &String| {

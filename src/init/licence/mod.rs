@@ -325,7 +325,11 @@ fn notices(tree: &Tree, version: &str) -> (usize, usize) {
         ];
         if or_later.iter().any(|words| text.contains(words)) {
             later += 1;
-        } else if exactly.iter().any(|words| text.contains(words)) {
+        } else if exactly.iter().any(|words| text.contains(words))
+            // `the GNU General Public License, version 2, 1991.`, and no word of others.
+            || (format!("{text} ").contains(&format!("general public license version {version} "))
+                && !text.contains("later"))
+        {
             only += 1;
         }
     }

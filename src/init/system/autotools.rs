@@ -113,7 +113,8 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     build.push("make".to_owned());
     draft.build = build;
     let has_check = tree.has("Makefile.am") || {
-        let text = tree.text("Makefile.in").or_else(|| tree.text("Makefile")).unwrap_or_default();
+        let files = ["Makefile.in", "makefile.in", "Makefile", "makefile"];
+        let text = files.iter().find_map(|file| tree.text(file)).unwrap_or_default();
         super::make::has_target(text, "check")
     };
     if has_check {

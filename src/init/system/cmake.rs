@@ -205,6 +205,10 @@ impl Project {
             "option" => {
                 self.options.insert(first.to_owned(), words.last().is_some_and(|word| truth(word)));
             }
+            // There is no project around what is packaged.
+            "get_directory_property" if words.last().is_some_and(|word| word == "PARENT_DIRECTORY") => {
+                self.options.insert(first.to_owned(), false);
+            }
             "list" if first == "APPEND" => {
                 let Some(list) = words.get(1).filter(|_| self.variables.len() < 10_000) else { return };
                 let value = self.variables.entry(list.clone()).or_default();
@@ -339,16 +343,17 @@ impl Project {
             }
             "FILES" | "DIRECTORY" | "EXPORT" => {
                 let place = match after("TYPE").map(String::as_str) {
-                    Some("INCLUDE") => Some("/usr/include".to_owned()),
+                    Some("INCLUDE") => Some(("/usr/include".to_owned(), true)),
                     _ => after("DESTINATION").and_then(|place| self.place(place)),
                 };
-                let Some(place) = place else { return };
+                let Some((place, exact)) = place else { return };
                 self.below_prefix |= place == "/usr/etc" || place.starts_with("/usr/etc/");
                 let development = ["/usr/include", "/cmake", "/pkgconfig", "/man3"];
                 let header = words.get(1).map(|path| base_name(path));
                 let header =
                     header.filter(|name| kind == "FILES" && ending(name).starts_with('h') && is_plain_word(name));
-                if let Some(header) = header.filter(|_| place.starts_with("/usr/include") && self.doubts == 0) {
+                if let Some(header) = header.filter(|_| exact && place.starts_with("/usr/include") && self.doubts == 0)
+                {
                     draft.development.header.get_or_insert_with(|| format!("{place}/{header}"));
                 }
                 if development.iter().any(|folder| place.contains(folder)) {
@@ -362,8 +367,9 @@ impl Project {
         }
     }
 
-    /// Where a destination is on the installed system; none when that is not known.
-    fn place(&self, destination: &str) -> Option<String> {
+    /// Where a destination is on the installed system, and whether that is all of it: `include${version}` is below
+    /// `/usr/include`, or is it. None when it is not known.
+    fn place(&self, destination: &str) -> Option<(String, bool)> {
         const FOLDERS: [(&str, &str); 9] = [
             ("${CMAKE_INSTALL_LIBDIR}", "${libdir}"),
             ("${CMAKE_INSTALL_FULL_LIBDIR}", "${libdir}"),
@@ -383,10 +389,15 @@ impl Project {
         let place = place.replace("${CMAKE_INSTALL_PREFIX}/", "");
         let place = place.trim_end_matches('/');
         let known = FOLDERS.iter().find_map(|(name, folder)| Some((folder, place.strip_prefix(name)?)));
-        let (folder, rest) = known.map_or(("/usr", format!("/{place}")), |(folder, rest)| (*folder, rest.to_owned()));
+        let (folder, rest) =
+            known.as_ref().map_or(("/usr", format!("/{place}")), |(folder, rest)| (**folder, (*rest).to_owned()));
         let plain = |part: &str| is_plain_word(part);
         let whole = rest.is_empty() || rest.strip_prefix('/').is_some_and(|rest| rest.split('/').all(plain));
-        whole.then(|| format!("{folder}{rest}"))
+        // What a variable of the project's own adds is a folder of its own there, or nothing.
+        match rest.split_once('$').filter(|_| known.is_some() && !whole) {
+            Some((before, _)) if before.is_empty() || before.starts_with('/') => Some((folder.to_owned(), false)),
+            _ => whole.then(|| (format!("{folder}{rest}"), true)),
+        }
     }
 
     fn finish(&self, draft: &mut Draft) {

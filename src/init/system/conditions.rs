@@ -2,6 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::init::toolchains::is_enough;
+
+/// Every distribution that is offered has this CMake at least.
+const LEAST_CMAKE: &str = "3.18";
+
 /// Variables that are true on systems that no .deb or .rpm is for.
 const FOREIGN: [&str; 20] = [
     "WIN32",
@@ -93,9 +98,15 @@ fn branch(words: &[String], options: &BTreeMap<String, bool>) -> Branch {
     };
     let words: Vec<String> = words.iter().map(bare).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let term = |term: &[&str]| match term {
+    let plain_term = |term: &[&str]| match term {
         [word] => known(word),
-        ["NOT", word] => known(word).map(|value| !value),
+        // What is set to nothing is false, as what is switched off.
+        [word, "STREQUAL", ""] => known(word).map(|value| !value),
+        ["DEFINED", word] => options.contains_key(*word).then_some(true),
+        ["CMAKE_VERSION", "VERSION_LESS", version] => is_enough(LEAST_CMAKE, version).then_some(false),
+        ["CMAKE_VERSION", "VERSION_GREATER" | "VERSION_GREATER_EQUAL", version] => {
+            is_enough(LEAST_CMAKE, version).then_some(true)
+        }
         // What is packaged is the project itself, on Linux.
         [
             "CMAKE_CURRENT_SOURCE_DIR" | "PROJECT_SOURCE_DIR" | "CMAKE_PROJECT_NAME",
@@ -107,6 +118,10 @@ fn branch(words: &[String], options: &BTreeMap<String, bool>) -> Branch {
         // `CMAKE_SYSTEM_NAME STREQUAL Windows`
         [_, "STREQUAL" | "MATCHES", word] if FOREIGN.contains(word) => Some(false),
         _ => None,
+    };
+    let term = |term: &[&str]| match term {
+        ["NOT", rest @ ..] => plain_term(rest).map(|value| !value),
+        term => plain_term(term),
     };
     let (all, any) = (words.contains(&"AND"), words.contains(&"OR"));
     let mut values = words.split(|word| matches!(*word, "AND" | "OR")).map(term);
@@ -161,6 +176,11 @@ mod tests {
         assert_eq!(state(&["if WIN32", "elseif SOMETHING"]), (false, true));
         assert_eq!(state(&["if UNIX", "if WIN32", "endif"]), (false, false));
         assert_eq!(state(&["if NOT ${GUI}"]), (false, false));
+        assert_eq!(state(&["if NOT CMAKE_VERSION VERSION_LESS 3.0"]), (false, false));
+        assert_eq!(state(&["if CMAKE_VERSION VERSION_LESS 3.30"]), (false, true));
+        assert_eq!(state(&["if DEFINED GUI"]), (false, false));
+        assert_eq!(state(&["if DEFINED SOMETHING"]), (false, true));
+        assert_eq!(state(&["if GUI STREQUAL "]), (false, false));
         assert_eq!(state(&["if CMAKE_CURRENT_SOURCE_DIR STREQUAL CMAKE_SOURCE_DIR", "else"]), (true, false));
         assert_eq!(state(&["if CMAKE_SYSTEM_NAME STREQUAL Linux", "else"]), (true, false));
         assert_eq!(state(&["endif"]), (false, false));

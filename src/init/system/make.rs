@@ -63,8 +63,16 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     if let Some(target) = ["check", "test"].into_iter().find(|target| has_target(text, target)) {
         draft.check = vec![format!("make {target}{folders}{flags}")];
     }
-    let destination = text.contains("DESTDIR");
-    draft.install = if !has_target(text, "install") {
+    // Some call the folder of programs DESTDIR, and give it a place of its own.
+    let is_folder = variables.get("DESTDIR").is_some_and(|own| is_below_prefix(own) || own.starts_with('/'));
+    let destination = text.contains("DESTDIR") && !is_folder;
+    let built = if compiled { built_programs(text, &variables) } else { Vec::new() };
+    draft.install = if !has_target(text, "install") && !built.is_empty() {
+        draft.check(format!("{path} has no target `install`: [build] install takes the programs that it builds"));
+        built.iter().for_each(|program| draft.program(program));
+        let programs = built.join(" ");
+        vec!["mkdir -p $DESTDIR$PREFIX/bin".to_owned(), format!("install -m 755 {programs} $DESTDIR$PREFIX/bin/")]
+    } else if !has_target(text, "install") {
         draft.check(format!("{path} has no target `install`: say in [build] install what goes where"));
         let mut lines = vec!["mkdir -p $DESTDIR$PREFIX/bin".to_owned()];
         let scripts =
@@ -85,6 +93,63 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
             .replace("=/etc", "=$DESTDIR/etc");
         vec![make_folders(&moved), format!("make install{moved}{flags}")]
     };
+    if !has_target(text, "install") && !built.is_empty() {
+        super::common::install_manual_pages(tree, draft);
+    }
+}
+
+fn is_below_prefix(text: &str) -> bool {
+    ["$(PREFIX)", "${PREFIX}", "$(prefix)", "${prefix}"].iter().any(|prefix| text.contains(prefix))
+}
+
+/// The lines of a target's rule.
+fn rule<'a>(text: &'a str, target: &'a str) -> impl Iterator<Item = &'a str> {
+    let is_rule = move |line: &&str| {
+        let targets = line.split_once(':').filter(|(_, rest)| !rest.starts_with('=')).map(|(targets, _)| targets);
+        !line.starts_with(['\t', '#'])
+            && targets.is_some_and(|targets| targets.split_whitespace().any(|one| one == target))
+    };
+    let mut lines = text.lines().skip_while(move |line| !is_rule(line));
+    lines.next();
+    lines.take_while(|line| line.starts_with(['\t', '#']) || line.trim().is_empty())
+}
+
+/// The programs that `make` without a target links: what the first rule makes or needs, where its rule names it as output.
+fn built_programs(text: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let first = text.lines().find_map(|line| {
+        let (targets, rest) = line.split_once(':').filter(|(_, rest)| !rest.starts_with('='))?;
+        let plain = !line.starts_with(['\t', '#', '.', ' ']) && !targets.contains('=');
+        plain.then(|| (expand(targets, variables), expand(rest.split('#').next().unwrap_or_default(), variables)))
+    });
+    let Some((targets, needs)) = first else { return Vec::new() };
+    let candidates = targets.split_whitespace().chain(needs.split_whitespace());
+    let mut found: Vec<String> = Vec::new();
+    for name in candidates.filter(|name| is_plain_word(name) && ending(name).is_empty()) {
+        let links = rule(text, name).any(|line| {
+            let line = expand(line, variables).replace("$@", name);
+            line.split_whitespace()
+                .zip(line.split_whitespace().skip(1))
+                .any(|(flag, file)| flag == "-o" && file == name)
+        });
+        if links && !found.iter().any(|known| known == name) {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+/// A line with the Makefile's own variables put in, and what these refer to.
+fn expand(line: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut line = line.to_owned();
+    for _ in 0..3 {
+        for (name, value) in variables.iter().filter(|(_, value)| value.len() < 500) {
+            if line.len() > 10_000 {
+                return line;
+            }
+            line = line.replace(&format!("$({name})"), value).replace(&format!("${{{name}}}"), value);
+        }
+    }
+    line
 }
 
 /// Whether the Makefile has a target for it; one without is often there for developers, beside what builds the project.
@@ -103,12 +168,7 @@ fn make_folders(moved: &str) -> String {
 
 /// What a variable for a folder is set to; none when the Makefile's own value is right already.
 fn folder(name: &str, own: &str, value: &str) -> Option<String> {
-    let relative = |text: &str| {
-        text.contains("$(PREFIX)")
-            || text.contains("${PREFIX}")
-            || text.contains("$(prefix)")
-            || text.contains("${prefix}")
-    };
+    let relative = is_below_prefix;
     let lower = name.to_ascii_lowercase();
     match lower.as_str() {
         // A value that holds DESTDIR would lose it.
@@ -196,6 +256,19 @@ fn installed(text: &str, variables: &BTreeMap<String, String>, draft: &mut Draft
     for name in ["PROGRAM", "PROG", "TARGET", "BIN", "PROGS", "BINS"] {
         for word in variables.get(name).map(String::as_str).unwrap_or_default().split_whitespace() {
             if !word.contains(['$', '/', '.']) {
+                draft.program(word);
+            }
+        }
+    }
+    // What is copied into the folder of programs, and was made by a rule.
+    for line in rule(text, "install") {
+        let line = expand(line, variables);
+        let copies = ["install", "cp"].iter().any(|command| line.contains(command));
+        if !copies || !line.split_whitespace().last().is_some_and(|to| to.split('/').any(|part| part == "bin")) {
+            continue;
+        }
+        for word in line.trim_start_matches(['\t', '@', '-']).split_whitespace().skip(1) {
+            if is_plain_word(word) && !word.contains('.') && has_target(text, word) && word != "install" {
                 draft.program(word);
             }
         }

@@ -40,8 +40,26 @@ pub(super) fn installs(tree: &Tree) -> bool {
     files.iter().any(|(_, text)| without_comments(text, "#", true).contains("install"))
 }
 
+/// What may put files into a package that are for one architecture.
+const MAKES: [&str; 13] = [
+    "executable",
+    "library",
+    "shared_library",
+    "static_library",
+    "both_libraries",
+    "shared_module",
+    "extension_module",
+    "build_target",
+    "jar",
+    "custom_target",
+    "run_command",
+    "generate",
+    "subproject",
+];
+
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let mut project = Project::default();
+    let mut compiles = false;
     for (_, text) in tree.texts(|path| matches!(path, "meson_options.txt" | "meson.options")) {
         project.options(text);
     }
@@ -51,7 +69,10 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         let clean = without_comments(text, "#", true);
         let states = states(&clean, &project.options);
         project.variables(&clean);
+        let aside = path.split('/').any(|part| matches!(part, "test" | "tests" | "examples"));
         for call in calls(text, "#", true) {
+            // What only tests compile is not in the package.
+            compiles |= !aside && MAKES.contains(&call.name.rsplit('.').next().unwrap_or_default());
             let state = states.get(call.line - 1).copied().unwrap_or(Branch::Taken);
             if state != Branch::Never {
                 project.call(&call, &format!("{path}:{}", call.line), state == Branch::Maybe, draft);
@@ -67,7 +88,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     if project.languages.iter().any(|language| language == "cpp") {
         draft.need("c++", FILE);
     }
-    draft.arch_independent = project.languages.is_empty();
+    draft.arch_independent = project.languages.is_empty() || !compiles;
     draft.build = vec![
         "meson setup build-farm --prefix=$PREFIX --libdir=$LIBDIR --sysconfdir=/etc --localstatedir=/var \\".to_owned(),
         "  --buildtype=plain --wrap-mode=nodownload".to_owned(),
@@ -244,7 +265,9 @@ impl Project {
                 let value = |key: &str| keyword(&arguments, key).and_then(|value| self.value(value));
                 let soversion = value("soversion")
                     .or_else(|| value("version").and_then(|version| version.split('.').next().map(str::to_owned)));
-                draft.library(&first, soversion, false);
+                // A version that cannot be read here is one all the same.
+                let versioned = ["soversion", "version"].iter().any(|key| keyword(&arguments, key).is_some());
+                draft.library(&first, soversion, versioned);
                 draft.development.static_library |= name == "both_libraries";
             }
             "install_man" if !conditional && literals(&call.arguments).iter().any(|man| man.ends_with(".3")) => {

@@ -59,7 +59,14 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.need("make", FILE);
         draft.need("python3", FILE);
     }
-    let compiles = manifest["scripts"]["build"].is_string();
+    let script = |name: &str| manifest["scripts"][name].as_str();
+    // What is made before it is packed; hooks of git are no part of that.
+    let prepares = script("prepare").is_some_and(|command| !command.contains("husky"));
+    let steps: Vec<&str> = [("build", script("build").is_some()), ("prepare", prepares && script("build").is_none())]
+        .into_iter()
+        .filter_map(|(step, there)| there.then_some(step))
+        .collect();
+    let compiles = !steps.is_empty();
     // Scripts of modules are only run where something has to be compiled by them.
     let quiet = if native.is_empty() { " --ignore-scripts" } else { "" };
     let quiet = format!("{quiet} --no-audit --no-fund");
@@ -70,9 +77,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let mut fetched = false;
     if dependencies || compiles {
         draft.build.push(fetch);
-        if compiles {
-            draft.build.push("npm run build".to_owned());
-        }
+        draft.build.extend(steps.iter().map(|step| format!("npm run {step}")));
         // Asked again what is needed: lock files are known to call modules `dev` that are not.
         draft.build.push(format!("npm prune --omit=dev{quiet}"));
         fetched = super::modules::needed(Modules::Npm, lock.unwrap_or(FILE), tree, draft);
@@ -95,11 +100,22 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         format!("tar -xzf $pack/*.tgz -C {place} --strip-components=1 --no-same-owner"),
         format!("rm -f {place}/farm.toml"),
     ];
+    if script("prepare").is_some() {
+        // npm 9 runs it whatever it is told, when what it needs is gone again.
+        draft.install.insert(0, "npm pkg delete scripts.prepare".to_owned());
+    }
     if !fetched {
         draft.install.insert(0, OWN_CACHE.to_owned());
     }
+    if !tree.has_folder("debian") {
+        // A project that does not say which files are its own has what it is built with among them.
+        draft.install.push(format!("rm -rf {place}/debian"));
+    }
+    let dotfiles = tree.names().any(|path| path.starts_with('.') && !path.contains('/'));
     if dependencies {
         draft.install.push(format!("cp -R node_modules {place}/"));
+    }
+    if dependencies || dotfiles {
         // What its authors' tools look at, and nobody else.
         draft.install.push(format!("find {place} -type f \\( -name .npmignore -o -name .gitignore -o -name .gitattributes -o -name .gitmodules \\"));
         draft.install.push("  -o -name .jshintrc -o -name .jscsrc -o -name .nycrc -o -name '.eslint*' -o -name .travis.yml -o -name .editorconfig \\) -delete".to_owned());

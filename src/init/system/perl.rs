@@ -40,6 +40,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
         draft.need("cc", file);
         draft.need("perl(ExtUtils::ParseXS)", file);
     }
+    draft.rpm_provides = hidden_modules(tree);
     let programs = programs(tree, tree.text(file).unwrap_or_default());
     programs.iter().for_each(|program| draft.program(program));
     let module = draft.name.take().map(|name| name.replace('-', "::"));
@@ -105,6 +106,23 @@ fn programs(tree: &Tree, makefile: &str) -> Vec<String> {
     found
 }
 
+/// Modules whose files name another package, or hide its name from indexers: rpm provides what stands behind `package` on
+/// the same line, and requires what others of the files load, which are these names.
+fn hidden_modules(tree: &Tree) -> Vec<String> {
+    let declares = |text: &str, module: &str| {
+        text.lines().any(|line| {
+            let name = line.trim_start().strip_prefix("package").filter(|rest| rest.starts_with([' ', '\t']));
+            name.is_some_and(|name| name.trim_start().split([';', ' ', '\t', '{']).next() == Some(module))
+        })
+    };
+    let modules = tree.texts(|path| path.starts_with("lib/") && ending(path) == "pm");
+    let named = modules.iter().filter_map(|(path, text)| {
+        let module = path.strip_prefix("lib/")?.strip_suffix(".pm")?.replace('/', "::");
+        (text.contains("package") && !declares(text, &module)).then_some(module)
+    });
+    named.filter_map(|module| capability("perl", &module, None)).take(50).collect()
+}
+
 fn has_module(tree: &Tree, module: &str) -> bool {
     let path = format!("{}.pm", module.replace("::", "/"));
     tree.has(&path) || tree.has(&format!("lib/{path}")) || tree.has(base_name(&path))
@@ -137,6 +155,14 @@ fn needs(module: &str, from: &str, runtime: bool, draft: &mut Draft) {
     const ALWAYS_THERE: [&str; 10] =
         ["perl", "strict", "warnings", "vars", "utf8", "lib", "integer", "bytes", "overload", "re"];
     if ALWAYS_THERE.contains(&module) {
+        return;
+    }
+    if module == "Pod::Perldoc" {
+        // Debian has the module with Perl, and the program that it is for, and the manual, in a package of their own.
+        draft.need_by_manager("perl-doc", "perl(Pod::Perldoc)", from);
+        if runtime {
+            draft.runtime_by_format("perl-doc", "perl(Pod::Perldoc)", from);
+        }
         return;
     }
     let Some(what) = capability("perl", module, None) else { return };

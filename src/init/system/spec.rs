@@ -12,9 +12,12 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     // One is the project's own; several are for several distributions, or examples.
     let [(path, text)] = specs[..] else { return };
-    let preamble = text.split("\n%").next().unwrap_or_default();
+    // Macros may be defined in it.
+    let sections = ["%description", "%package", "%prep", "%build", "%install", "%files", "%changelog"];
+    let in_preamble = |line: &&str| !sections.iter().any(|section| line.starts_with(section));
+    let preamble: Vec<&str> = text.lines().take_while(in_preamble).collect();
     let tag = |name: &str| {
-        preamble.lines().find_map(|line| {
+        preamble.iter().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             let value = value.trim();
             (key.trim().eq_ignore_ascii_case(name) && !value.is_empty() && !value.contains('%'))

@@ -151,3 +151,116 @@ fn files_with_tags_of_their_own_join_the_licence_of_the_whole() {
     let text = written("greet-1.0", &files);
     assert!(text.contains("license = \"GPL-2.0-or-later AND BSD-2-Clause\""), "{text}");
 }
+
+#[test]
+fn a_makefile_that_calls_the_folder_of_programs_destdir_installs_below_the_real_one() {
+    let makefile = "PREFIX=/usr/local\nGREET=greet\nDESTDIR=${PREFIX}/bin\nMANDIR=${PREFIX}/man\nall: greet\n\ngreet: greet.o\n\t$(CC) -o $(GREET) greet.o\n\ninstall: greet\n\tinstall -m 755 $(GREET) $(DESTDIR)/$(GREET)\n\tcp greet $(PREFIX)/bin\n";
+    let text = written("greet-1.0", &[("Makefile", makefile), ("greet.c", "")]);
+    let expected = "make install PREFIX=$DESTDIR$PREFIX MANDIR=$DESTDIR$PREFIX/share/man";
+    assert!(text.contains(expected) && !text.contains("DESTDIR=$DESTDIR"), "{text}");
+    assert!(text.contains("command -v greet"), "{text}");
+}
+
+#[test]
+fn what_a_makefile_links_is_installed_where_it_installs_nothing() {
+    let makefile = "CC=gcc\nCFLAGS=-O\n\ngreet: greet.c\n\t$(CC) $(CFLAGS) -o $@ greet.c\n\nclean:\n\trm -f greet\n";
+    let files = [("Makefile", makefile), ("greet.c", ""), ("greet.1", ".SH NAME\ngreet \\- say hello\n")];
+    let text = written("greet-1.0", &files);
+    assert!(text.contains("install -m 755 greet $DESTDIR$PREFIX/bin/\n") && !text.contains("exit 1"), "{text}");
+    assert!(text.contains("greet.1 $DESTDIR$PREFIX/share/man/man1/") && text.contains("command -v greet"), "{text}");
+    assert!(
+        text.contains("summary = \"Say hello\"") && text.contains("# Check: Makefile has no target `install`"),
+        "{text}"
+    );
+    // A library alone is no program.
+    let library = makefile.replace("-o $@ greet.c", "-c greet.c");
+    assert!(written("greet-1.0", &[("Makefile", &library), files[1]]).contains("exit 1"));
+}
+
+#[test]
+fn headers_below_a_folder_of_the_project_s_own_choice_are_for_development() {
+    let lists = "\
+project(greet VERSION 1.2 LANGUAGES CXX)
+cmake_dependent_option(VERSIONED \"in a folder of its own\" OFF \"x\" OFF)
+set(versioned-dir $<$<BOOL:${VERSIONED}>:/greet-1.2>)
+get_directory_property(greet_parent PARENT_DIRECTORY)
+if(greet_parent STREQUAL \"\")
+  option(GREET_INSTALL \"install it\" ON)
+else()
+  option(GREET_INSTALL \"install it\" OFF)
+endif()
+add_library(greet SHARED greet.cpp)
+if(GREET_INSTALL)
+  install(TARGETS greet)
+  install(FILES greet.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}${versioned-dir})
+  install(FILES ${x}/greet.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+  if(NOT CMAKE_VERSION VERSION_LESS 3.0)
+    install(EXPORT greet DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/greet)
+  endif()
+endif()
+";
+    let text = written("greet-1.2", &[("CMakeLists.txt", lists), ("greet.cpp", "")]);
+    for folder in ["\"/usr/include/**\"", "\"${libdir}/cmake/**\"", "\"${libdir}/pkgconfig/**\""] {
+        assert!(text.contains(folder), "{folder}: {text}");
+    }
+}
+
+#[test]
+fn perl_modules_that_hide_their_names_are_provided_and_perldoc_comes_with_its_manual() {
+    let meta = r#"{"name": "Greet", "version": "1.0", "license": ["perl_5"], "prereqs": {"runtime": {"requires": {"Pod::Perldoc": "0"}}}}"#;
+    let files = [
+        ("Makefile.PL", "WriteMakefile();"),
+        ("META.json", meta),
+        ("lib/Greet.pm", "package Greet;\nrequire Greet::Hidden;\n"),
+        ("lib/Greet/Hidden.pm", "package # not for the index\n  Greet::Other;\n"),
+    ];
+    let text = written("Greet-1.0", &files);
+    assert!(text.contains("provides = [\"perl(Greet::Hidden)\"]"), "{text}");
+    assert!(text.contains("{% if format == 'deb' %}perl-doc{% else %}perl(Pod::Perldoc){% endif %}"), "{text}");
+    assert!(text.contains("{% if manager == 'apt' %}perl-doc{% else %}perl(Pod::Perldoc){% endif %}"), "{text}");
+}
+
+#[test]
+fn macros_in_a_spec_do_not_end_what_it_says_and_a_notice_without_later_versions_is_for_one() {
+    let gpl = "GNU GENERAL PUBLIC LICENSE\nVersion 2, June 1991\n\nEND OF TERMS AND CONDITIONS\n";
+    let spec = "Summary: says hello\n%global V 1\nName: greet\nVersion: 1.0\nLicense: GPLv2\n\n%description\nLicense: MIT\n\n%install\n";
+    let files = [("Makefile", "install:\n\tcp greet $(DESTDIR)\n"), ("COPYING", gpl), ("greet.c", "")];
+    let text = written("greet-1.0", &[&files[..], &[("greet.spec", spec)]].concat());
+    assert!(text.contains("license = \"GPL-2.0-only\""), "{text}");
+    let notice = "/* greet is distributed under the terms of\nthe GNU General Public License, version 2, 1991. */";
+    let text = written("greet-1.0", &[files[0], files[1], ("greet.c", notice)]);
+    assert!(text.contains("license = \"GPL-2.0-only\""), "{text}");
+    let later = notice.replace("1991.", "or any later version.");
+    let text = written("greet-1.0", &[files[0], files[1], ("greet.c", &later)]);
+    assert!(text.contains("GPL-2.0-or-later"), "{text}");
+}
+
+#[test]
+fn what_npm_makes_before_it_packs_is_made_while_its_modules_are_there() {
+    let package = |prepare: &str| {
+        let scripts = format!(r#"{{"prepare": "{prepare}", "test": "x"}}"#);
+        format!(r#"{{"name": "greet", "version": "1.0", "bin": "greet.js", "scripts": {scripts}}}"#)
+    };
+    let text = written("greet", &[("package.json", &package("rollup -c")), ("greet.js", "")]);
+    let (made, pruned) = (text.find("npm run prepare").unwrap(), text.find("npm prune").unwrap());
+    assert!(made < pruned && text.contains("npm pkg delete scripts.prepare\n"), "{text}");
+    assert!(text.contains("rm -rf $DESTDIR$PREFIX/share/nodejs/greet/debian\n"), "{text}");
+    let text = written("greet", &[("package.json", &package("husky install")), ("greet.js", "")]);
+    assert!(!text.contains("npm run prepare") && text.contains("npm pkg delete scripts.prepare\n"), "{text}");
+}
+
+#[test]
+fn what_only_tests_compile_makes_no_package_for_one_architecture() {
+    let project = "project('greet', 'c', version: '1.0')\ninstall_data('greet.xml')\nsubdir('tests')\n";
+    let files = [("meson.build", project), ("tests/meson.build", "executable('t', 't.c')\n"), ("tests/t.c", "")];
+    let text = written("greet-1.0", &files);
+    assert!(text.contains("architecture = \"all\"") && text.contains("\"cc\""), "{text}");
+    let program = format!("{project}executable('greet', 'greet.c', install: true)\n");
+    let text = written("greet-1.0", &[("meson.build", &program), files[1]]);
+    assert!(!text.contains("architecture"), "{text}");
+    // Its version is not known here, and its link is for those who compile.
+    let library = "project('greet', 'c', version: '1.0')\nlibrary('greet', 'greet.c', version: f(), install: true)\n\
+                   install_headers('greet.h')\n";
+    let text = written("greet-1.0", &[("meson.build", library), ("greet.c", "")]);
+    assert!(text.contains("\"${libdir}/*.so\""), "{text}");
+}

@@ -205,7 +205,8 @@ this page is made of it (`FARM_UPDATE_DOCS=1 cargo test -p xtask corpus`). Tried
 *Right* means: `farm init && farm build --distro …` built it, ran its tests, installed it in a fresh system and ran there the
 test that `farm init` writes, which starts its programs where their options are known; lintian finds no errors; licence and
 version are what the project says, by a look at both. rpmlint was run on the packages of rpm-generic: what it calls errors
-there are rules of the distribution that it comes from (signatures, names of library packages, `python-base`, install-info)
+there are rules of the distribution that it comes from (signatures, names of library packages, scripts for ldconfig, packages of
+debugging symbols, `python-base`, install-info)
 and `#!/usr/bin/env node` of Node projects. `cargo xtask corpus [--distro LIST] [NAME…]` does all but the last two again, for
 Debian 12 when no list says more, and fails where the list does not say *not right* and it is.
 ";
