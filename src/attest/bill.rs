@@ -9,7 +9,8 @@ use base64::prelude::BASE64_STANDARD;
 
 use super::inputs::Module;
 use super::licence::{Licence, licence};
-use super::{AttestError, Target, purl};
+use super::model::{AttestError, Target};
+use super::purl;
 use crate::artifact::describe::{Description, describe};
 use crate::artifact::{Artifact, RelationKind};
 use crate::types::Format;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::bill::{Bill, Part, Role};
 use super::licence::Licence;
-use super::{time, uuid};
+use super::model::{time, uuid};
 use crate::artifact::RelationKind;
 
 const PACKAGE: &str = "package";

@@ -18,8 +18,8 @@ pub(super) struct Licence {
 /// What somebody said of a licence. An expression stays what it is; words that are none become one reference to themselves.
 pub(super) fn licence(said: &str) -> Licence {
     let said = said.trim();
-    let canonical = || Expression::canonicalize(said).ok().flatten();
-    if let Some(licence) = of_expression(said).or_else(|| of_expression(&canonical()?)) {
+    // What old crates write for OR. Other spellings are guesses: BSD may be one of five licences.
+    if let Some(licence) = of_expression(said).or_else(|| of_expression(&said.replace('/', " OR "))) {
         return licence;
     }
     let words: String = said.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::bill::{self, Part, is_hex};
 use super::inputs::Module;
-use super::{Document, Target, sha256};
+use super::model::{Document, Target, sha256};
 use crate::artifact::{Artifact, ArtifactKind};
 
 pub(super) const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::bill::{Bill, Part, Role};
-use super::{time, uuid};
+use super::model::{time, uuid};
 use crate::artifact::RelationKind;
 
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";

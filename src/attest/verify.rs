@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::model::{CYCLONEDX, PROVENANCE, SPDX};
 use super::provenance::{PREDICATE_TYPE, STATEMENT_TYPE};
-use super::{CYCLONEDX, PROVENANCE, SPDX};
 use crate::artifact::measure;
 use crate::sign;
 
