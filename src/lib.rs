@@ -7,6 +7,7 @@
 pub mod archive;
 pub mod artifact;
 pub(crate) mod assemble;
+pub(crate) mod attest;
 pub(crate) mod cache;
 pub(crate) mod capability;
 pub mod cli;

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// One entry of a data.tar: name, tar type, mode, uid, content or link target.
-pub(super) type Member<'a> = (&'a str, tar::EntryType, u32, u64, &'a [u8]);
+pub(crate) type Member<'a> = (&'a str, tar::EntryType, u32, u64, &'a [u8]);
 
-pub(super) fn file<'a>(name: &'a str, content: &'a [u8]) -> Member<'a> {
+pub(crate) fn file<'a>(name: &'a str, content: &'a [u8]) -> Member<'a> {
     (name, tar::EntryType::Regular, 0o644, 0, content)
 }
 
-pub(super) fn program<'a>(name: &'a str, content: &'a [u8]) -> Member<'a> {
+pub(crate) fn program<'a>(name: &'a str, content: &'a [u8]) -> Member<'a> {
     (name, tar::EntryType::Regular, 0o755, 0, content)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn deb_of(control: &str, data: Vec<u8>, kind: &str) -> Vec<u8> {
 }
 
 /// A .deb in `folder`; `fields` beside name, version and architecture.
-pub(super) fn deb(
+pub(crate) fn deb(
     folder: &Path,
     (name, version, arch): (&str, &str, &str),
     fields: &str,
@@ -299,19 +299,19 @@ fn header_with_padding(tags: &[(u32, u32, u32, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// A 64-bit ELF shared object with a dynamic section and nothing to run.
-pub(super) struct ElfMaker<'a> {
-    pub(super) machine: u16,
-    pub(super) needed: &'a [&'a str],
-    pub(super) soname: Option<&'a str>,
-    pub(super) runpath: Option<&'a str>,
+pub(crate) struct ElfMaker<'a> {
+    pub(crate) machine: u16,
+    pub(crate) needed: &'a [&'a str],
+    pub(crate) soname: Option<&'a str>,
+    pub(crate) runpath: Option<&'a str>,
 }
 
 impl ElfMaker<'_> {
-    pub(super) fn needing(needed: &'_ [&'static str]) -> Vec<u8> {
+    pub(crate) fn needing(needed: &'_ [&'static str]) -> Vec<u8> {
         ElfMaker { machine: 62, needed, soname: None, runpath: None }.bytes()
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         const BASE: u64 = 0x40_0000;
         let mut strings = vec![0];
         let mut dynamic: Vec<(u64, u64)> = Vec::new();

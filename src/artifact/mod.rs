@@ -265,6 +265,6 @@ fn each_block(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<u64> {
 }
 
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,8 @@ pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::store::{
-    DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs,
+    AttestArgs, AttestCommand, DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
+    VerifyArgs,
 };
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, source_url};
@@ -123,6 +124,13 @@ pub(crate) enum Command {
     /// which distribution. A release in which targets of one recipe have different versions, or whose last build was not
     /// good, is refused: build them, or choose with -t and --exclude.
     Release(ReleaseArgs),
+    /// Write what packages are made of: bills of materials, and statements of where they come from
+    ///
+    /// For each package of dist/ an SPDX 2.3 document and a CycloneDX 1.6 one, and for each target a statement of SLSA provenance
+    /// v1.0 that names every input of its build by digest. They come from what the build wrote down: the same bytes each
+    /// time, and what is not known is said to be so. With a key, the statements are signed, which name the bills by digest.
+    /// docs/attest.md has all of it.
+    Attest(AttestArgs),
     /// Read all packages in dist/ and all prepared sources again, and compare them with what farm made
     ///
     /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from

@@ -51,7 +51,7 @@ impl Exit {
             Exit::JobFailed => "a job failed or could not run, or a store is damaged",
             Exit::Rejected => "a package was built, and its check or its test said no",
             Exit::Repository => "a repository could not be written or signed",
-            Exit::Different => "packages that were compared are different",
+            Exit::Different => "packages that were compared are different, or not what a statement says",
             Exit::Interrupted => "interrupted",
         }
     }

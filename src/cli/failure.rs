@@ -20,7 +20,7 @@ use crate::repo::tree::RepoError;
 use crate::report::{Style, Tone};
 use crate::sign::SignError;
 use crate::source::SourceError;
-use crate::store::{MergeError, ReleaseError, StoreError};
+use crate::store::{AttestedError, MergeError, ReleaseError, StoreError};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -44,6 +44,8 @@ pub(crate) enum Failure {
     Release(#[from] ReleaseError),
     #[error(transparent)]
     Merge(#[from] MergeError),
+    #[error(transparent)]
+    Attested(#[from] AttestedError),
     #[error(transparent)]
     Compare(#[from] CompareError),
     #[error(transparent)]
@@ -93,6 +95,7 @@ impl Failure {
             Failure::Release(ReleaseError::Exists(_)) | Failure::Merge(MergeError::Itself(_)) => Exit::Usage,
             Failure::Store(_)
             | Failure::Release(_)
+            | Failure::Attested(_)
             | Failure::Merge(_)
             | Failure::Fetch(_)
             | Failure::Write { .. }
@@ -133,6 +136,7 @@ impl Failure {
             Failure::Compare(error) => compare_help(error).map(str::to_owned),
             Failure::Release(error) => release_help(error),
             Failure::Merge(error) => merge_help(error),
+            Failure::Attested(error) => attested_help(error),
             Failure::Publish(error) => publish_help(error),
             Failure::Repo(RepoError::Locked(_)) => Some("wait for the other one, and try again".to_owned()),
             _ => None,
@@ -181,7 +185,20 @@ fn release_help(error: &ReleaseError) -> Option<String> {
              own for a variant"
         }
         ReleaseError::Exists(_) => "name a new folder, or remove that one",
+        ReleaseError::Attested(error) => return attested_help(error),
         ReleaseError::Damaged { .. } | ReleaseError::Store(_) | ReleaseError::Sign(_) => return None,
+    };
+    Some(help.to_owned())
+}
+
+fn attested_help(error: &AttestedError) -> Option<String> {
+    let help = match error {
+        AttestedError::Unknown { .. } => {
+            "an earlier farm made them, and did not write that down: `farm build --force` makes them again, and --exclude \
+             leaves targets out"
+        }
+        AttestedError::Damaged(_) => "`farm build` makes it again",
+        AttestedError::Attest(_) => return None,
     };
     Some(help.to_owned())
 }

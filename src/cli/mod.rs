@@ -2,6 +2,7 @@
 //! `report`'s texts, that prints.
 
 mod args;
+mod attest;
 mod build;
 mod ci;
 mod config;
@@ -137,6 +138,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Shell(args) => shell::run(args, arguments.directory.as_deref(), color).await,
         Command::Exec(args) => shell::exec(args, arguments.directory.as_deref(), color).await,
         Command::Release(args) => release::run(args.clone()).await,
+        Command::Attest(args) => attest::run(args.clone()).await,
         Command::Verify(args) => verify::run(args.clone()).await,
         Command::Diff(args) => diff::run(args.clone(), color).await,
         Command::Sign(args) => sign::run(args).await,

@@ -20,7 +20,14 @@ pub(crate) async fn run(args: ReleaseArgs) -> Result<Exit, Failure> {
         };
         let release = Release::of(&index, naming, !args.no_debug)?;
         let signer = sign::signer(args.key.sign_key.as_deref())?;
-        release.write(&args.store.output, &args.folder, signer.as_ref())?;
+        let unknown = release.write(&args.store.output, &args.folder, signer.as_ref())?;
+        if !unknown.is_empty() {
+            output::err(&format!(
+                "warning: no bill of materials of {}: an earlier farm made them, and did not write down what went in; farm \
+                 build --force makes them again\n",
+                printable(&unknown.join(", "))
+            ));
+        }
         let (files, bytes) = release.size();
         let folder = printable(&args.folder.display().to_string());
         output::out(&format!(

@@ -12,8 +12,9 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, kept, traced};
+use super::{assemble, caches, environment, inputs, kept, traced};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
+use crate::attest::Installed;
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
 use crate::event::Outcome;
 use crate::packaging::{
@@ -28,6 +29,8 @@ pub(crate) struct Results {
     pub(crate) files: Vec<PathBuf>,
     /// What was installed; none of a project's own packaging.
     pub(crate) manifest: Option<Manifest>,
+    /// What was installed before the steps; none where that could not be asked.
+    pub(crate) installed: Option<Installed>,
 }
 
 /// Builds and returns the results' files in `folder`.
@@ -97,11 +100,12 @@ async fn in_container(
         if has_network {
             env.extend(host_network(work, container).await?);
         }
+        let installed = installed(work, container).await?;
         for step in &staging.steps {
             run_step(work, container, step, &env).await?;
         }
         let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
-        return Ok(Results { files, manifest: Some(manifest) });
+        return Ok(Results { files, manifest: Some(manifest), installed });
     }
     let packaging = match work.goes_on() {
         None => work.job.packaging_at(ready.sources.newest, &work.former_links),
@@ -115,10 +119,19 @@ async fn in_container(
     if has_network {
         env.extend(host_network(work, container).await?);
     }
+    let installed = installed(work, container).await?;
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }
-    collect(work, container, &packaging, folder).await
+    Ok(Results { installed, ..collect(work, container, &packaging, folder).await? })
+}
+
+/// What is installed where the steps will run. Who goes on in a kept container has a system that others have worked in.
+async fn installed(work: &Work<'_>, container: &dyn Container) -> Result<Option<Installed>, JobError> {
+    match work.goes_on() {
+        Some(_) => Ok(None),
+        None => inputs::installed(work, container).await,
+    }
 }
 
 async fn upload(
@@ -254,7 +267,7 @@ async fn collect(
         }
         None => None,
     };
-    Ok(Results { files, manifest })
+    Ok(Results { files, manifest, installed: None })
 }
 
 /// Who makes the packages of a job, where its scripts write down what was installed: not with a project's own packaging.

@@ -103,7 +103,7 @@ async fn ask(work: &Work<'_>, container: &dyn Container, question: packaging::Ca
     // A program that never ends may have been put in its place.
     let limit = work.seconds(60).min(work.timeouts().step);
     match tokio::time::timeout(limit, container.exec(&spec, &mut output, work.cancel)).await {
-        Ok(Ok(status)) if status.code == 0 => String::from_utf8_lossy(&output.0).into_owned(),
+        Ok(Ok(status)) if status.code == 0 => String::from_utf8_lossy(&output.bytes).into_owned(),
         _ => String::new(),
     }
 }

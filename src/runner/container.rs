@@ -214,7 +214,7 @@ async fn full_disk(work: &Work<'_>, container: &dyn Container) -> Option<String>
         };
         let status = container.exec(&spec, &mut output, work.cancel).await.ok()?;
         // 1: some file system could not be looked at; the others are listed.
-        (status.code < 126).then(|| String::from_utf8_lossy(&output.0).into_owned())
+        (status.code < 126).then(|| String::from_utf8_lossy(&output.bytes).into_owned())
     };
     let (Some(all), Some(root)) = (df("2>/dev/null").await, df(&format!("{BUILD_ROOT} 2>/dev/null")).await) else {
         return Some("the disk".to_owned());
@@ -228,8 +228,18 @@ pub(crate) async fn run_captured(
     container: &dyn Container,
     script: &str,
 ) -> Result<(i32, Captured), JobError> {
+    run_captured_up_to(work, container, script, Captured::default().most).await
+}
+
+/// The same, with so many bytes of output.
+pub(crate) async fn run_captured_up_to(
+    work: &Work<'_>,
+    container: &dyn Container,
+    script: &str,
+    most: usize,
+) -> Result<(i32, Captured), JobError> {
     let step = work.journal.step();
-    let mut output = Captured::default();
+    let mut output = Captured { bytes: Vec::new(), most };
     let spec = ExecSpec {
         argv: vec!["sh".to_owned(), "-c".to_owned(), format!("{ONE_STREAM}{script}")],
         user: "0:0".to_owned(),
@@ -245,15 +255,25 @@ pub(crate) async fn run_captured(
 }
 
 /// The beginning of a process's stdout.
-#[derive(Debug, Default)]
-pub(crate) struct Captured(pub(crate) Vec<u8>);
+#[derive(Debug)]
+pub(crate) struct Captured {
+    pub(crate) bytes: Vec<u8>,
+    /// How many bytes there can be.
+    most: usize,
+}
+
+impl Default for Captured {
+    fn default() -> Captured {
+        Captured { bytes: Vec::new(), most: 64 << 10 }
+    }
+}
 
 #[async_trait::async_trait]
 impl OutputSink for Captured {
     async fn write(&mut self, stream: OutputStream, chunk: bytes::Bytes) -> std::io::Result<()> {
-        let room = (64usize << 10).saturating_sub(self.0.len());
+        let room = self.most.saturating_sub(self.bytes.len());
         if stream == OutputStream::Stdout {
-            self.0.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            self.bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
         }
         Ok(())
     }

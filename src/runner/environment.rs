@@ -1,7 +1,7 @@
 //! What an image that a recipe names can do: asked in the job's container, before anything is uploaded. Of such an image a
 //! shell is assumed, and what the steps need is asked for by name, so that what is missing is said and not stumbled over.
 
-use super::container::{Captured, run_captured};
+use super::container::run_captured;
 use super::outcome::{self, JobError};
 use super::work::Work;
 use crate::engine::Container;
@@ -22,8 +22,8 @@ pub(crate) async fn made_by_farm(
 ) -> Result<bool, JobError> {
     let probe = packaging::environment_probe(&work.job.recipe, work.job.distro.format);
     let image = name(&environment.origin);
-    let (code, Captured(output)) = run_captured(work, container, &probe.script).await?;
-    let output = String::from_utf8_lossy(&output).into_owned();
+    let (code, output) = run_captured(work, container, &probe.script).await?;
+    let output = String::from_utf8_lossy(&output.bytes).into_owned();
     let has = |tool: &&str| output.lines().any(|line| line.strip_prefix("farm: has ") == Some(*tool));
     if code != 0 {
         let shown = crate::types::printable(output.trim());

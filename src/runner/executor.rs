@@ -18,8 +18,11 @@ use super::packed::JobCaches;
 use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
-use super::{build, caches, former_links, hints, inspect, install_test, kept, modules, prepare, results, summary};
+use super::{
+    build, caches, former_links, hints, inputs, inspect, install_test, kept, modules, prepare, results, summary,
+};
 use crate::artifact::{Artifact, Finding, Inspection};
+use crate::attest::BuildInputs;
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
@@ -38,6 +41,7 @@ struct Built {
     key: Key,
     former_links: FormerLinks,
     caches: Vec<CacheUse>,
+    inputs: BuildInputs,
 }
 
 /// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
@@ -164,7 +168,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
     let log_name = staging.log_path().file_name().map(PathBuf::from).unwrap_or_default();
     match built {
         Some(built) if report.outcome.is_good() => {
-            let record = Record {
+            let mut record = Record {
                 schema: RECORD_SCHEMA,
                 target: job.target.to_string(),
                 key: built.key,
@@ -177,8 +181,13 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 version: Some(job.recipe.package.version.clone()),
                 release: Some(job.recipe.package.release),
                 made: Some(now()),
+                inputs: None,
             };
-            match blocking(move || staging.accept(&record)).await {
+            let accept = move || {
+                record.inputs = Some(staging.note_inputs(&built.inputs)?);
+                staging.accept(&record)
+            };
+            match blocking(accept).await {
                 Ok(Ok(folder)) => {
                     report.log = Some(folder.join(log_name));
                     report.folder = folder;
@@ -287,6 +296,7 @@ impl Work<'_> {
             blocking(move || results::clear(&again)).await?;
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
+        let installed = results.installed.take();
         let Inspection { mut artifacts, findings, wanted } = inspect::inspect(self, results).await?;
         artifacts.extend(modules::listed(&ready, &folder).await?);
         let mut warnings = self.journal.take_warnings();
@@ -311,7 +321,8 @@ impl Work<'_> {
             }
         }
         let former_links = std::mem::take(&mut self.former_links);
-        Ok(Built { artifacts, warnings, key, former_links, caches: std::mem::take(&mut self.caches.uses) })
+        let inputs = inputs::of_job(self, &ready, installed);
+        Ok(Built { artifacts, warnings, key, former_links, caches: std::mem::take(&mut self.caches.uses), inputs })
     }
 
     /// `first`: the number of the first attempt, which containers have in their names.

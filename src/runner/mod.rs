@@ -57,6 +57,7 @@ mod executor;
 mod extra;
 mod former_links;
 mod hints;
+mod inputs;
 mod inspect;
 mod install_test;
 mod job_events;

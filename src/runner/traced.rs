@@ -26,7 +26,7 @@ pub(crate) fn env() -> (String, String) {
 pub(crate) async fn note_failed(work: &mut Work<'_>, container: &dyn Container, scripts: &[TracedScript], ask: &str) {
     // Without an answer the job fails all the same.
     let Ok((0, output)) = run_captured(work, container, ask).await else { return };
-    work.failed_command = failed_command(work, scripts, &String::from_utf8_lossy(&output.0));
+    work.failed_command = failed_command(work, scripts, &String::from_utf8_lossy(&output.bytes));
 }
 
 fn failed_command(work: &Work<'_>, scripts: &[TracedScript], said: &str) -> Option<FailedCommand> {

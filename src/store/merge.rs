@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::index::TargetParts;
-use super::{Damaged, LOG_FILE, LastResult, Record, Staging, Store, StoreError, at, read_record, sorted_folders};
+use super::{
+    Damaged, LARGEST_RECORD, LOG_FILE, LastResult, Record, Staging, Store, StoreError, at, read_record, sorted_folders,
+};
+use crate::attest::INPUTS_FILE;
 use crate::stream::copy_summed;
 
 /// What was done, by target.
@@ -117,6 +120,17 @@ impl Store {
                     .map_err(|error| damaged(format!("cannot be read: {error}")))?;
                 if sha256 != artifact.sha256 {
                     return Err(damaged(format!("has sha256 {sha256}, was accepted with {}", artifact.sha256)));
+                }
+            }
+            if let Some(sum) = &record.inputs {
+                let path = found.folder.join(INPUTS_FILE);
+                let damaged = |reason: String| {
+                    MergeError::Damaged(Damaged { target: record.target.clone(), path: path.clone(), reason })
+                };
+                let actual = copy(&path, &staging.artifacts().join(INPUTS_FILE), LARGEST_RECORD)
+                    .map_err(|error| damaged(format!("cannot be read: {error}")))?;
+                if actual != *sum {
+                    return Err(damaged("is not what its record says".to_owned()));
                 }
             }
             copy_log(found, &staging)?;

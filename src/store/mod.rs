@@ -4,7 +4,7 @@
 //! ```text
 //! dist/SHA256SUMS                      every accepted artifact, for `sha256sum -c`
 //! dist/index.json                      every target, for scripts
-//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, SHA256SUMS; broken/ after a refusal;
+//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, inputs.json, SHA256SUMS; broken/ after a refusal;
 //!                                      last-result.json while the last build was not good
 //! dist/.farm/lock                      held by the run that writes here
 //! dist/.farm/stage/<n>/                folders of running jobs; <n>.lock is held while the job's process lives
@@ -13,8 +13,10 @@
 //! Lock files are locked by the operating system, so they mean nothing once their process is dead: nothing has to be
 //! cleaned up by hand after `kill -9`.
 
+mod attested;
 mod index;
 mod merge;
+mod new_folder;
 mod release;
 mod staging;
 mod stamps;
@@ -34,8 +36,10 @@ use crate::stream::sum_of;
 use crate::swap;
 use crate::types::CacheUse;
 
+pub(crate) use attested::{Attestable, AttestedError};
 pub(crate) use index::{Index, IndexedTarget, Packages};
 pub(crate) use merge::MergeError;
+pub(crate) use new_folder::make_folder;
 pub(crate) use release::{Naming, Release, ReleaseError};
 pub(crate) use staging::{Staging, under_way};
 
@@ -83,6 +87,9 @@ pub(crate) struct Record {
     /// When the packages were made, as RFC 3339 has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) made: Option<String>,
+    /// The hex sum of the file that says what went in; none in records of earlier versions of farm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inputs: Option<String>,
 }
 
 /// How a target's last build ended, when it was not good: `last-result.json` beside the last good packages.

@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::attested::{Attestable, AttestedError};
 use super::index::{GOOD, Index, IndexedTarget, Packages};
+use super::new_folder::make_folder;
 use super::{SUMS_FILE, StoreError, at, is_plain_name, swap};
 use crate::artifact::{Artifact, ArtifactKind};
+use crate::attest::{Document, PROVENANCE};
 use crate::sign::{Content, SignError, Signer};
 
 const NOTES_FILE: &str = "RELEASE.md";
@@ -30,7 +32,7 @@ pub(crate) enum Naming {
 }
 
 /// What a release page is to hold.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Release {
     /// By name on the page.
     files: BTreeMap<String, ReleasedFile>,
@@ -38,6 +40,7 @@ pub(crate) struct Release {
     targets: Vec<(String, Vec<String>)>,
     /// Recipes with their versions: `jq 1.7-1`.
     versions: Vec<String>,
+    indexed: Vec<IndexedTarget>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,8 @@ pub(crate) enum ReleaseError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Sign(#[from] SignError),
+    #[error(transparent)]
+    Attested(#[from] AttestedError),
 }
 
 fn count(targets: usize) -> String {
@@ -103,7 +108,9 @@ impl Release {
         if targets.is_empty() {
             return Err(ReleaseError::Nothing);
         }
-        let mut release = Release { files: BTreeMap::new(), targets: Vec::new(), versions: versions(&targets)? };
+        let indexed = targets.iter().map(|(target, _)| (*target).clone()).collect();
+        let mut release =
+            Release { files: BTreeMap::new(), targets: Vec::new(), versions: versions(&targets)?, indexed };
         for (target, packages) in targets {
             let is_released = |artifact: &&Artifact| match artifact.kind {
                 ArtifactKind::Binary | ArtifactKind::Source => true,
@@ -153,49 +160,80 @@ impl Release {
     }
 
     /// Copies the files from the store at `root` to the new folder `page`, reading each against its sum. The sums are signed,
-    /// where there is somebody to do it. Blocks.
+    /// where there is somebody to do it. Returns the targets of which
+    /// nothing says what went into their packages, so that no document does. Blocks.
     ///
     /// # Errors
     /// When there is something at `page`, when a file is not what was accepted, or when files cannot be read or written;
     /// then nothing is at `page`.
-    pub(crate) fn write(&self, root: &Path, page: &Path, signer: Option<&Signer>) -> Result<(), ReleaseError> {
-        let is_there = match fs::read_dir(page) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(_) => fs::symlink_metadata(page).is_ok(),
-        };
-        if is_there {
-            return Err(ReleaseError::Exists(page.to_owned()));
-        }
-        let parent = page.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(at(parent))?;
-        let mut builder = tempfile::Builder::new();
-        // As any other folder, which one for temporary files is not.
-        let builder = builder.prefix(".farm-release-").permissions(fs::Permissions::from_mode(0o777));
-        let staged = builder.tempdir_in(parent).map_err(at(parent))?;
-        self.files
-            .par_iter()
-            .try_for_each(|(name, file)| copy(&root.join(&file.path), &staged.path().join(name), file))?;
-        let sums: String = self.files.iter().map(|(name, file)| format!("{}  {name}\n", file.sha256)).collect();
-        let mut texts = vec![(NOTES_FILE, self.notes(signer))];
+    pub(crate) fn write(&self, root: &Path, page: &Path, signer: Option<&Signer>) -> Result<Vec<String>, ReleaseError> {
+        let (documents, unknown) = self.documents(root)?;
+        make_folder(
+            page,
+            || ReleaseError::Exists(page.to_owned()),
+            |staged| self.fill(root, staged, &documents, signer),
+        )?;
+        Ok(unknown)
+    }
+
+    fn fill(
+        &self,
+        root: &Path,
+        staged: &Path,
+        documents: &[Document],
+        signer: Option<&Signer>,
+    ) -> Result<(), ReleaseError> {
+        self.files.par_iter().try_for_each(|(name, file)| copy(&root.join(&file.path), &staged.join(name), file))?;
+        let packages = self.files.iter().map(|(name, file)| (name.as_str(), file.sha256.clone()));
+        let about = documents.iter().map(|one| (one.name.as_str(), hex::encode(Sha256::digest(&one.text))));
+        let sums: BTreeMap<&str, String> = packages.chain(about).collect();
+        let sums: String = sums.iter().map(|(name, sum)| format!("{sum}  {name}\n")).collect();
+        let mut texts = vec![(NOTES_FILE.to_owned(), self.notes(signer, documents).into_bytes())];
         if let Some(signer) = signer {
-            texts.push((SIGNATURE_FILE, signer.armoured(SUMS_FILE, Content::Bytes(sums.as_bytes()))?));
-            texts.push((KEY_FILE, signer.certificate().to_owned()));
+            let mut sign = |name: &str, text: &[u8]| -> Result<(), SignError> {
+                let signature = signer.armoured(name, Content::Bytes(text))?;
+                texts.push((format!("{name}.asc"), signature.into_bytes()));
+                Ok(())
+            };
+            sign(SUMS_FILE, sums.as_bytes())?;
+            for statement in documents.iter().filter(|one| one.is_statement()) {
+                sign(&statement.name, &statement.text)?;
+            }
+            texts.push((KEY_FILE.to_owned(), signer.certificate().to_owned().into_bytes()));
         }
-        texts.push((SUMS_FILE, sums));
-        for (name, text) in texts {
-            let path = staged.path().join(name);
-            swap::write_synced(&path, text.as_bytes()).map_err(at(&path))?;
+        texts.push((SUMS_FILE.to_owned(), sums.into_bytes()));
+        let about = documents.iter().map(|one| (&one.name, &one.text));
+        for (name, text) in texts.iter().map(|(name, text)| (name, text)).chain(about) {
+            let path = staged.join(name);
+            swap::write_synced(&path, text).map_err(at(&path))?;
         }
-        swap::sync_folder(staged.path()).map_err(at(staged.path()))?;
-        // An empty folder gives way to another one.
-        fs::rename(staged.path(), page).map_err(at(page))?;
-        let _ = staged.keep();
-        swap::sync_folder(parent).map_err(at(parent))?;
         Ok(())
     }
 
+    /// Bills of materials and statements of provenance, and the targets of which nothing says what went in.
+    fn documents(&self, root: &Path) -> Result<(Vec<Document>, Vec<String>), ReleaseError> {
+        let (mut documents, mut unknown) = (Vec::new(), Vec::new());
+        for target in &self.indexed {
+            let attestable = match Attestable::of(root, target) {
+                Err(AttestedError::Unknown { target }) => {
+                    unknown.push(target);
+                    continue;
+                }
+                other => other?,
+            };
+            // Of files that several targets have, those of one are there.
+            let called = |artifact: &Artifact| {
+                let path = format!("{}/{}", target.folder, artifact.file_name);
+                self.files.iter().find(|(_, file)| file.path == path).map(|(name, _)| name.clone())
+            };
+            let statement = format!("{}.{PROVENANCE}", portable(&target.folder.replace('/', "_")));
+            documents.extend(attestable.documents(None, &called, &statement)?);
+        }
+        Ok((documents, unknown))
+    }
+
     /// What to write on the page, in Markdown.
-    fn notes(&self, signer: Option<&Signer>) -> String {
+    fn notes(&self, signer: Option<&Signer>, documents: &[Document]) -> String {
         let mut text = format!("# {}\n\n| Built for | Files |\n|---|---|\n", self.versions.join(", "));
         for (target, names) in &self.targets {
             let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -209,6 +247,12 @@ impl Release {
                 "The sums are signed by the key {}: `gpg --import {KEY_FILE}`, then `gpg --verify {SIGNATURE_FILE} {SUMS_FILE}`.\n",
                 signer.fingerprint()
             ));
+        }
+        if !documents.is_empty() {
+            text.push_str(
+                "`*.spdx.json` and `*.cdx.json` are bills of materials of the packages, `*.provenance.json` says what they \
+                 were built from: `farm attest verify FILE...` compares.\n",
+            );
         }
         let renamed: Vec<_> = self.files.iter().filter(|(name, file)| **name != file.name).collect();
         if !renamed.is_empty() {

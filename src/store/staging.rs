@@ -3,12 +3,16 @@
 use std::fs::{self, File, TryLockError};
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use super::index::TargetParts;
 use super::stamps;
 use super::{
     BROKEN_FOLDER, LAST_RESULT_FILE, LOG_FILE, LastResult, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError,
     WORK_FOLDER, at, is_complete, is_plain_name, open_lock, sums, write_lists,
 };
+use crate::attest::{BuildInputs, INPUTS_FILE};
+use crate::stream::sum_of;
 use crate::swap::{replace_folder, sync_folder, sync_tree, write_synced};
 
 /// A job's folder while it runs, on the same file system as `dist/`. Dropped without [`Staging::accept`] or
@@ -59,6 +63,15 @@ impl Staging {
     /// Where artifacts are put, flat.
     pub(crate) fn artifacts(&self) -> PathBuf {
         self.place.join("files")
+    }
+
+    /// Writes down what went into the artifacts. Returns the sum that the record is to have.
+    pub(crate) fn note_inputs(&self, inputs: &BuildInputs) -> Result<String, StoreError> {
+        let path = self.artifacts().join(INPUTS_FILE);
+        let json =
+            inputs.to_json().map_err(|error| StoreError::Invalid { path: path.clone(), reason: error.to_string() })?;
+        write_synced(&path, &json).map_err(at(&path))?;
+        Ok(hex::encode(Sha256::digest(&json)))
     }
 
     /// Writes SHA256SUMS and the record, syncs, and swaps the folder with the target's: all or nothing. Then brings
@@ -167,13 +180,18 @@ fn check(files: &Path, record: &Record) -> Result<(), StoreError> {
     for artifact in &record.artifacts {
         let name = &artifact.file_name;
         if !is_plain_name(name)
-            || [LOG_FILE, RECORD_FILE, SUMS_FILE, BROKEN_FOLDER, LAST_RESULT_FILE].contains(&name.as_str())
+            || [LOG_FILE, RECORD_FILE, SUMS_FILE, BROKEN_FOLDER, LAST_RESULT_FILE, INPUTS_FILE].contains(&name.as_str())
         {
             return invalid(format!("`{}` is not a name for an artifact", crate::types::printable(name)));
         }
         if artifact.sha256.len() != 64 || !artifact.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
             return invalid(format!("{name} has no sha256"));
         }
+    }
+    if let Some(sum) = &record.inputs
+        && sum_of(&files.join(INPUTS_FILE)).ok().is_none_or(|(actual, _)| actual != *sum)
+    {
+        return invalid(format!("{INPUTS_FILE} is not what its record says"));
     }
     if !is_complete(files, record) {
         return invalid("its artifacts are not there with the sizes in the record".to_owned());

@@ -45,6 +45,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         version: Some("1.0".to_owned()),
         release: Some(1),
         made: Some("2026-01-02T03:04:05Z".to_owned()),
+        inputs: None,
     }
 }
 

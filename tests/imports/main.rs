@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("distro", &[]),
     ("engine", &[]),
     ("artifact", &[]),
+    ("attest", &["artifact"]),
     ("compare", &["artifact"]),
     ("repo", &["artifact"]),
     ("publish", &["repo"]),
@@ -28,7 +29,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("packaging", &["recipe", "distro"]),
     ("plan", &["recipe", "distro", "matrix", "packaging", "source", "image"]),
     ("event", &["artifact", "matrix", "packaging"]),
-    ("store", &["plan", "artifact", "matrix"]),
+    ("store", &["plan", "artifact", "attest", "matrix", "source"]),
     (
         "runner",
         &[
@@ -37,6 +38,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "image",
             "source",
             "artifact",
+            "attest",
             "compare",
             "repo",
             "repositories",

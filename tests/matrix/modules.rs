@@ -118,6 +118,35 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
     let deb = || fs::read(&test.files("pond/debian-12-amd64", "pond_1.0-1~deb12_amd64.deb")[0]).unwrap();
     let first = deb();
 
+    // What went in is in the bill of materials, and a package with one bit flipped is another one.
+    test.run(&["attest", "attested"]).exits(0).says("3 documents of 1 target");
+    let bill = test.folder().join("attested/pond/debian-12-amd64/pond_1.0-1~deb12_amd64.deb.cdx.json");
+    let bill: serde_json::Value = serde_json::from_slice(&fs::read(bill).unwrap()).unwrap();
+    let parts = bill["components"].as_array().unwrap();
+    for purl in [
+        "pkg:cargo/duck@",
+        "pkg:golang/example.org/duck@",
+        "pkg:npm/%40the/duck@",
+        "pkg:pypi/duck@",
+        "pkg:deb/debian/libc6@",
+    ] {
+        let is_it = |part: &serde_json::Value| part["purl"].as_str().is_some_and(|found| found.starts_with(purl));
+        assert!(parts.iter().any(is_it), "{purl}: {parts:#?}");
+    }
+    let verifying = Test::at(test.folder().to_owned());
+    let verify =
+        |package: &Path| verifying.run(&["attest", "verify", "--statements", "attested", package.to_str().unwrap()]);
+    let package = &test.files("pond/debian-12-amd64", "pond_1.0-1~deb12_amd64.deb")[0];
+    verify(package)
+        .exits(0)
+        .says("as it was built for pond@debian-12/amd64")
+        .says("2 bills of materials are as it says");
+    let mut flipped = first.clone();
+    flipped[first.len() / 2] ^= 1;
+    let elsewhere = test.folder().join("pond_1.0-1~deb12_amd64.deb");
+    fs::write(&elsewhere, flipped).unwrap();
+    verify(&elsewhere).exits(13).says("is not the file that was built: it has sha256");
+
     test.run(&["build", "--matrix", "--force", "--no-test"]).exits(0).says("1 succeeded");
     assert!(first == deb(), "the second build gave other bytes");
 

@@ -16,7 +16,7 @@ use crate::types::Format;
 use model::{Texts, capabilities};
 
 pub use model::RelationKind;
-pub(crate) use model::{DescribedFile, Description, FileKind, Related};
+pub(crate) use model::{DescribedFile, Description, FileKind, OWN_VERSION, Related};
 
 /// What a package is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +86,9 @@ pub(crate) fn describe(path: &Path) -> Result<Description, ArtifactError> {
 }
 
 fn described(entry: PackagedFile) -> DescribedFile {
-    let (is_elf, soname, exported) = match entry.looked {
-        Looked::Elf(elf) => (true, elf.soname, elf.exported),
-        Looked::NoElf | Looked::Damaged => (false, None, None),
+    let (is_elf, soname, exported, needed) = match entry.looked {
+        Looked::Elf(elf) => (true, elf.soname, elf.exported, elf.needed),
+        Looked::NoElf | Looked::Damaged => (false, None, None, Vec::new()),
     };
     DescribedFile {
         kind: match entry.kind {
@@ -109,5 +109,6 @@ fn described(entry: PackagedFile) -> DescribedFile {
         is_elf,
         soname,
         exported,
+        needed,
     }
 }

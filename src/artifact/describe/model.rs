@@ -102,6 +102,8 @@ pub(crate) struct DescribedFile {
     pub(crate) soname: Option<String>,
     /// Of a file with a soname; none where they cannot be known.
     pub(crate) exported: Option<Vec<String>>,
+    /// Libraries that it names as needed (DT_NEEDED).
+    pub(crate) needed: Vec<String>,
 }
 
 /// What a file is. Of hard links, each is a file with its own name.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::EngineArgs;
 use super::publish::KeyArgs;
@@ -95,6 +95,53 @@ pub(crate) struct ReleaseArgs {
     pub no_debug: bool,
     #[command(flatten)]
     pub key: KeyArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct AttestArgs {
+    #[command(subcommand)]
+    pub command: Option<AttestCommand>,
+    /// The folder to make; there must be nothing in it
+    #[arg(value_name = "FOLDER", required = true)]
+    pub folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Who built the packages, as a URI that those who verify know
+    #[arg(long, value_name = "URI", value_parser = uri)]
+    pub builder: Option<String>,
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+fn uri(text: &str) -> Result<String, String> {
+    let is_uri = text.split_once(':').is_some_and(|(scheme, rest)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+.-".contains(c))
+            && !rest.is_empty()
+            && rest.chars().all(|c| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c))
+    });
+    is_uri.then(|| text.to_owned()).ok_or_else(|| "expected a URI, as https://ci.example.org/farm".to_owned())
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum AttestCommand {
+    /// Find out whether packages are those that statements of provenance speak of
+    ///
+    /// Each package is read, and has to be named, by its SHA-256, in a file *provenance.json; bills of materials beside that file
+    /// have to be those that it names. Exit code 13 when a package is another one, or named by none. Without --key nobody has
+    /// looked at who wrote the statements.
+    Verify {
+        /// The packages
+        #[arg(value_name = "PACKAGE", required = true)]
+        packages: Vec<PathBuf>,
+        /// A statement, or a folder with some below it [default: the folder of each package]
+        #[arg(long, value_name = "PATH")]
+        statements: Option<PathBuf>,
+        /// The public keys, of which one has to have signed each statement, in FILE.asc beside it
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
