@@ -2,6 +2,7 @@
 
 mod publish;
 mod shell;
+mod source;
 mod store;
 
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
+pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
     DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs, VerifyArgs,
 };
@@ -50,6 +52,12 @@ pub(crate) enum Command {
     /// With -t alone: what matches, out of all matrices together. Targets whose inputs are those of the last good
     /// build are not built again.
     Build(BuildArgs),
+    /// Make source packages: a .dsc with its tarballs and its .changes, and a .src.rpm
+    ///
+    /// Without --matrix and -t: of each recipe one for each format, as the first distribution of the default matrix has it.
+    /// With -t: those of all distributions that match, `debian-12` or `hello@debian-12/source`. They are put into
+    /// dist/RECIPE/DISTRO-source, once for all architectures, and hold the packaging that binary packages are built with.
+    Source(SourceArgs),
     /// Show what would be built, and why
     Plan(PlanArgs),
     /// Show which packages the capabilities of a recipe resolve to, on each distribution
@@ -200,6 +208,7 @@ impl SelectionArgs {
             formats: self.formats.clone(),
             arches: self.arches.clone(),
             only: None,
+            source: false,
         }
     }
 }
@@ -295,6 +304,9 @@ pub(crate) struct BuildArgs {
     pub progress: ProgressChoice,
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
     pub reports: Vec<ReportFile>,
+    /// Source packages in place of binary ones.
+    #[arg(skip)]
+    pub source: bool,
 }
 
 #[derive(Debug, Args)]

@@ -333,6 +333,7 @@ fn target(name: &str) -> Target {
         arch: Arch::Amd64,
         format: Format::Deb,
         variant: None,
+        source: false,
     }
 }
 
@@ -344,6 +345,7 @@ fn recipe(path: &std::path::Path) -> Recipe {
         distro_version: "debian-12".to_owned(),
         arch: "amd64".to_owned(),
         variant: None,
+        source: false,
     };
     RecipeFile::load(path, &BTreeMap::new())
         .unwrap()
