@@ -345,7 +345,6 @@ fn recipe(path: &std::path::Path) -> Recipe {
         distro_version: "debian-12".to_owned(),
         arch: "amd64".to_owned(),
         variant: None,
-        source: false,
     };
     RecipeFile::load(path, &BTreeMap::new())
         .unwrap()
