@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         arch: Arch::host().unwrap_or(Arch::Amd64),
         packages: vec![package],
         closed: true,
+        source: false,
         upstream_version: None,
         manifest: None,
         waivers: Vec::new(),

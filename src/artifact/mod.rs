@@ -67,6 +67,10 @@ pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspectio
             findings.push(finding(Severity::Error, &artifact.file_name, "unexpected-file", message));
         }
     }
+    if expectation.source && !artifacts.iter().any(|(artifact, _)| is_source_package(&artifact.file_name)) {
+        let message = "no source package was made".to_owned();
+        findings.push(finding(Severity::Error, "", "missing-package", message));
+    }
     let is_metadata =
         |path: &&PathBuf| path.file_name().is_some_and(|name| metadata::is_metadata(&name.to_string_lossy()));
     for path in files.iter().filter(is_metadata) {
@@ -218,6 +222,11 @@ fn kind_of(file_name: &str, facts: Option<&Facts>) -> ArtifactKind {
 /// A part of a Debian source package (dsc(5)).
 fn is_source(file_name: &str) -> bool {
     [".dsc", ".diff.gz", ".tar", ".asc"].iter().any(|end| file_name.ends_with(end)) || file_name.contains(".tar.")
+}
+
+/// What stands for a whole source package.
+fn is_source_package(file_name: &str) -> bool {
+    file_name.ends_with(".dsc") || file_name.ends_with(".src.rpm")
 }
 
 /// Whether a file still is what it was when it became this artifact.

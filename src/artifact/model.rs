@@ -61,6 +61,8 @@ pub struct Expectation {
     pub packages: Vec<Expected>,
     /// Whether binary packages beyond `packages` (debug ones aside) are an error. False for a project's own packaging.
     pub closed: bool,
+    /// Whether the results are a source package, with no binary ones.
+    pub source: bool,
     /// For a project's own packaging: the upstream version that every package must carry.
     pub upstream_version: Option<String>,
     /// What was installed, where that is known: what the packages must hold.

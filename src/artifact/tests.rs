@@ -26,6 +26,7 @@ fn expectation(format: Format, packages: &[(&str, &str)]) -> Expectation {
         arch: Arch::Amd64,
         packages: packages.iter().map(|(name, version)| expected(name, version)).collect(),
         closed: true,
+        source: false,
         upstream_version: None,
         manifest: None,
         waivers: Vec::new(),
@@ -191,6 +192,7 @@ fn packages_other_than_planned_are_refused() {
 fn own_packaging_must_carry_the_upstream_version() {
     let own = |upstream: &str| Expectation {
         closed: false,
+        source: false,
         upstream_version: Some(upstream.to_owned()),
         ..expectation(Format::Deb, &[])
     };

@@ -172,6 +172,7 @@ fn made(format: Format, packages: Vec<AssembledPackage>) -> Result<(tempfile::Te
         arch: Arch::Amd64,
         packages: packages.collect(),
         closed: true,
+        source: false,
         upstream_version: None,
         manifest: Some(std::sync::Arc::new(staged.into_manifest())),
         waivers: Vec::new(),

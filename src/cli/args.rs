@@ -4,6 +4,7 @@ mod documents;
 mod images;
 mod publish;
 mod shell;
+mod source;
 mod store;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
+pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
     AttestArgs, AttestCommand, DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
     VerifyArgs,
@@ -55,6 +57,12 @@ pub(crate) enum Command {
     /// With -t alone: what matches, out of all matrices together. Targets whose inputs are those of the last good
     /// build are not built again.
     Build(BuildArgs),
+    /// Make source packages: a .dsc with its tarballs and its .changes, and a .src.rpm
+    ///
+    /// Without --matrix and -t: of each recipe one for each format, as the first distribution of the default matrix has it.
+    /// With -t: those of all distributions that match, `debian-12` or `hello@debian-12/source`. They are put into
+    /// dist/RECIPE/DISTRO-source, once for all architectures, and hold the packaging that binary packages are built with.
+    Source(SourceArgs),
     /// Show what would be built, and why
     Plan(PlanArgs),
     /// Show which packages the capabilities of a recipe resolve to, on each distribution
@@ -221,6 +229,7 @@ impl SelectionArgs {
             formats: self.formats.clone(),
             arches: self.arches.clone(),
             only: None,
+            source: false,
         }
     }
 }
@@ -316,6 +325,9 @@ pub(crate) struct BuildArgs {
     pub progress: ProgressChoice,
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
     pub reports: Vec<ReportFile>,
+    /// Source packages in place of binary ones.
+    #[arg(skip)]
+    pub source: bool,
 }
 
 #[derive(Debug, Args)]

@@ -36,6 +36,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     // What is wrong with the command line comes before what is wrong with the engine.
     let mut selection = args.selection.selection();
+    selection.source = args.source;
     if args.failed {
         let failed = Index::read(&args.output).failed();
         if failed.is_empty() {
@@ -93,7 +94,8 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
     let commands = Box::new(move |target: &Target| Commands {
         again: command(&same, directory.as_deref(), &places, Act::Build, target),
-        into: command(&same, directory.as_deref(), &places, Act::Shell, target),
+        // What makes a source package is none of the recipe's.
+        into: (!target.source).then(|| command(&same, directory.as_deref(), &places, Act::Shell, target)),
     });
     let mut sinks = terminal.sinks(args.output.clone(), commands);
     sinks.extend(files);
@@ -195,7 +197,12 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
     words.extend(
         directory.into_iter().flat_map(|directory| ["-C".to_owned(), directory.to_string_lossy().into_owned()]),
     );
-    words.push(if act == Act::Build { "build" } else { "shell" }.to_owned());
+    let command = match act {
+        Act::Build if args.source => "source",
+        Act::Build => "build",
+        Act::Shell => "shell",
+    };
+    words.push(command.to_owned());
     let parameters = &args.selection.parameters;
     if !args.selection.recipes.is_empty() {
         // The recipe of the target is enough, unless a parameter is that of another one.
@@ -230,8 +237,8 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
     let flags = [
         (args.origin.archive.stale_contents, "--stale-contents"),
         (args.snapshot, "--snapshot"),
-        (args.no_test, "--no-test"),
-        (args.no_build_cache, "--no-build-cache"),
+        (args.no_test && !args.source, "--no-test"),
+        (args.no_build_cache && !args.source, "--no-build-cache"),
     ];
     for (given, flag) in flags {
         if given {
@@ -256,6 +263,7 @@ mod tests {
             arch: crate::types::Arch::Amd64,
             format: crate::types::Format::Deb,
             variant: None,
+            source: false,
         };
         let places = [("hello", &["kind"][..]), ("jq", &["channel"])].map(|(name, parameters)| Place {
             name: name.to_owned(),

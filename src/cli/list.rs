@@ -113,8 +113,7 @@ pub(super) fn folders(store: &Path, text: &str) -> Result<Vec<(String, Option<Pa
         .map(|target| (target.folder.clone(), None))
         .collect();
     for job in store::under_way(store) {
-        let arch = job.arch.parse().ok();
-        if arch.is_some_and(|arch| pattern.matches_parts(&job.recipe, job.variant.as_deref(), &job.distro, arch)) {
+        if pattern.matches_parts(&job.recipe, job.variant.as_deref(), &job.distro, &job.arch) {
             found.insert(job.folder, Some(job.stage));
         }
     }
@@ -136,8 +135,7 @@ fn patterns<'a>(option: &'a str, texts: &[String]) -> Result<Vec<(&'a str, Strin
 }
 
 fn matches(pattern: &Pattern, target: &IndexedTarget) -> bool {
-    let arch = target.arch.parse().ok();
-    arch.is_some_and(|arch| pattern.matches_parts(&target.recipe, target.variant.as_deref(), &target.distro, arch))
+    pattern.matches_parts(&target.recipe, target.variant.as_deref(), &target.distro, &target.arch)
 }
 
 fn known(index: &Index, store: &Path) -> String {

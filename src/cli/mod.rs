@@ -120,6 +120,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
     let color = arguments.color;
     match &arguments.command {
         Command::Build(args) => build::run(args, arguments.directory.as_deref(), color).await,
+        Command::Source(args) => build::run(&args.build(), arguments.directory.as_deref(), color).await,
         Command::Plan(args) => plan::run(args, color).await,
         Command::Requires(args) => requires::run(args, color).await,
         Command::Fetch(args) => fetch::run(args).await,

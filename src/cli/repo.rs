@@ -13,6 +13,7 @@ use super::sign::{self, no_key, read_keys, walk};
 use super::{output, publish};
 use crate::artifact::ArtifactKind;
 use crate::distro::Catalogue;
+use crate::matrix::SOURCE;
 use crate::repo::tree::{self, Change, Incoming, Place, Wishes};
 use crate::report::count;
 use crate::sign::Signer;
@@ -191,7 +192,9 @@ fn of_store(path: &Path, args: &RepoArgs, catalogue: &Catalogue, found: &mut Vec
         let suite =
             catalogue.get(distro).and_then(|distro| distro.bootstrap.as_ref()).map(|bootstrap| &bootstrap.suite);
         for artifact in record.artifacts {
-            let is_package = artifact.kind != ArtifactKind::Metadata;
+            // Every build of .rpm packages makes a .src.rpm, too: those of one version are one package, that of `farm source`.
+            let is_beside = artifact.kind == ArtifactKind::Source && artifact.package.is_some() && arch != SOURCE;
+            let is_package = artifact.kind != ArtifactKind::Metadata && !is_beside;
             let file = folder.join(&artifact.file_name);
             let Some(format) = format_of(&file).filter(|format| is_package && args.takes(*format)) else { continue };
             let own = match format {
@@ -210,7 +213,7 @@ fn of_store(path: &Path, args: &RepoArgs, catalogue: &Catalogue, found: &mut Vec
 fn format_of(path: &Path) -> Option<Format> {
     match path.extension()?.to_str()? {
         "deb" | "ddeb" | "dsc" => Some(Format::Deb),
-        "rpm" if !path.to_string_lossy().ends_with(".src.rpm") => Some(Format::Rpm),
+        "rpm" => Some(Format::Rpm),
         _ => None,
     }
 }

@@ -31,20 +31,31 @@ pub struct Target {
     pub format: Format,
     /// The name of the variant in the recipe's matrix; none when that has no variants.
     pub variant: Option<String>,
+    /// Whether its source package is made, once for all architectures: `hello@debian-12/source`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub source: bool,
 }
 
+/// What stands in ids of source packages where others have the architecture.
+pub(crate) const SOURCE: &str = "source";
+
 impl Target {
+    /// What it makes packages for, as ids have it: the architecture in the words of the format, or [`SOURCE`].
+    pub(crate) fn kind(&self) -> &'static str {
+        if self.source { SOURCE } else { self.arch.for_format(self.format) }
+    }
+
     /// The folder below `dist/`: `hello/debian-12-amd64`, `jq/fedora-43-x86_64+minimal`.
     pub fn folder(&self) -> String {
         let variant = self.variant.as_ref().map(|name| format!("+{name}")).unwrap_or_default();
-        format!("{}/{}-{}{variant}", self.recipe, self.distro, self.arch.for_format(self.format))
+        format!("{}/{}-{}{variant}", self.recipe, self.distro, self.kind())
     }
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let variant = self.variant.as_ref().map(|name| format!("+{name}")).unwrap_or_default();
-        f.pad(&format!("{}{variant}@{}/{}", self.recipe, self.distro, self.arch.for_format(self.format)))
+        f.pad(&format!("{}{variant}@{}/{}", self.recipe, self.distro, self.kind()))
     }
 }
 
@@ -145,6 +156,7 @@ fn expand_on(
                     arch,
                     format: distro.format,
                     variant: variant.cloned(),
+                    source: false,
                 };
                 if Some(arch) != preferred && recipe.built_once(&selection_on(&target, distro)) {
                     continue;
@@ -154,6 +166,21 @@ fn expand_on(
         }
     }
     Ok(targets)
+}
+
+/// The targets of source packages that stand for these, in their order: one for each recipe, distribution and variant, made
+/// on `engine_arch` where that is among them.
+pub(crate) fn sources_of(targets: &[Target], engine_arch: Architecture) -> Vec<Target> {
+    let mut sources: Vec<Target> = Vec::new();
+    for target in targets {
+        let place = |one: &Target| (one.recipe.clone(), one.distro.clone(), one.variant.clone());
+        match sources.iter_mut().find(|known| place(known) == place(target)) {
+            Some(known) if target.arch == engine_arch => known.arch = engine_arch,
+            Some(_) => {}
+            None => sources.push(Target { source: true, ..target.clone() }),
+        }
+    }
+    sources
 }
 
 fn choose_distros<'a>(

@@ -1,6 +1,6 @@
 //! Target patterns: `[RECIPE[+VARIANT]@]DISTRO[/ARCH][+VARIANT]`, as after `-t` and in `exclude`.
 
-use super::Target;
+use super::{SOURCE, Target};
 use crate::recipe::glob_matches;
 use crate::types::Arch;
 
@@ -53,7 +53,7 @@ impl Pattern {
         };
         let arch = match arch {
             None => None,
-            Some(arch) if arch.contains(['*', '?']) => Some(ArchPattern::Glob(arch)),
+            Some(arch) if arch.contains(['*', '?']) || arch == SOURCE => Some(ArchPattern::Glob(arch)),
             Some(arch) => {
                 Some(ArchPattern::One(arch.parse().map_err(|_| format!("has an unknown architecture `{arch}`"))?))
             }
@@ -62,20 +62,21 @@ impl Pattern {
     }
 
     pub(crate) fn matches(&self, target: &Target) -> bool {
-        self.matches_parts(&target.recipe, target.variant.as_deref(), &target.distro, target.arch)
+        self.matches_parts(&target.recipe, target.variant.as_deref(), &target.distro, target.kind())
     }
 
-    /// As [`Pattern::matches`], for what a target's id says.
-    pub(crate) fn matches_parts(&self, recipe: &str, variant: Option<&str>, distro: &str, arch: Arch) -> bool {
+    /// As [`Pattern::matches`], for what a target's id says. `kind` is an architecture, by any of its names, or [`SOURCE`].
+    pub(crate) fn matches_parts(&self, recipe: &str, variant: Option<&str>, distro: &str, kind: &str) -> bool {
         let is_recipe = self.recipe.as_deref().is_none_or(|pattern| {
             glob_matches(pattern, recipe)
                 || variant.is_some_and(|name| glob_matches(pattern, &format!("{recipe}+{name}")))
         });
         let is_arch = self.arch.as_ref().is_none_or(|pattern| match pattern {
-            ArchPattern::One(one) => *one == arch,
-            ArchPattern::Glob(glob) => {
-                [arch.deb(), arch.rpm(), arch.oci().0].iter().any(|name| glob_matches(glob, name))
-            }
+            ArchPattern::One(one) => kind.parse() == Ok(*one),
+            ArchPattern::Glob(glob) => match kind.parse::<Arch>() {
+                Ok(arch) => [arch.deb(), arch.rpm(), arch.oci().0].iter().any(|name| glob_matches(glob, name)),
+                Err(_) => glob_matches(glob, kind),
+            },
         });
         is_recipe
             && is_arch
@@ -96,6 +97,38 @@ mod tests {
             arch,
             format: if distro.starts_with("debian") { Format::Deb } else { Format::Rpm },
             variant: variant.map(str::to_owned),
+            source: false,
+        }
+    }
+
+    #[test]
+    fn source_packages_have_a_kind_of_their_own() {
+        let on = |arch, variant| target("hello", "debian-12", arch, variant);
+        let all = [on(Arch::Arm64, None), on(Arch::Amd64, None), on(Arch::Amd64, Some("minimal"))];
+        let sources = super::super::sources_of(&all, Arch::Amd64);
+        let ids: Vec<String> =
+            sources.iter().map(|source| format!("{source} {} {}", source.arch, source.folder())).collect();
+        assert_eq!(
+            ids,
+            [
+                "hello@debian-12/source amd64 hello/debian-12-source",
+                "hello+minimal@debian-12/source amd64 hello/debian-12-source+minimal"
+            ]
+        );
+        for (pattern, on_source, on_binary) in [
+            ("debian-12", true, true),
+            ("hello@debian-12/source", true, false),
+            ("*/source", true, false),
+            ("*/s*", true, false),
+            ("*/amd64", false, true),
+            ("*/x86_64", false, true),
+        ] {
+            let parsed = Pattern::parse(pattern).unwrap();
+            assert_eq!(
+                [&sources[0], &all[1]].map(|target| parsed.matches(target)),
+                [on_source, on_binary],
+                "{pattern}"
+            );
         }
     }
 

@@ -99,29 +99,13 @@ fn script(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64
     script.push_str(&super::probe(&["dpkg-buildpackage", "tar", "make"], "dpkg-dev"));
     script.push_str(&format!("cd {}\n", quote(folder)));
     script.push_str(&unpack::apply_patches(recipe));
-    let options;
-    match recipe.packaging.debian.as_deref() {
-        None => {
-            // A `debian/` that upstream ships must not mix with the generated one. The tree is as fresh as it can be,
-            // and `dh_clean` would take files of the sources for left-overs: all that end in `~`, `.orig` or `.rej`.
-            options = " --no-pre-clean";
-            script.push_str(&format!("rm -rf debian\nmv {BUILD_ROOT}/debian debian\n"));
-        }
-        Some(path) => {
-            let path = path.trim_matches('/');
-            script.push_str(&own::prepare(recipe, folder, source_date_epoch));
-            script.push_str(&format!(
-                "[ -f {0}/control ] || {{ echo {1} >&2; exit 1; }}\n",
-                quote(path),
-                quote(&format!("farm: [packaging] debian = \"{path}\": the sources have no {path}/control"))
-            ));
-            if path != "debian" {
-                script.push_str(&format!("rm -rf debian\ncp -a {} debian\n", quote(path)));
-            }
-            script.push_str(&own::deb_version(recipe, distro, source_date_epoch));
-            options = " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'";
-        }
-    }
+    script.push_str(&packaging_files(recipe, distro, folder, source_date_epoch));
+    let options = match recipe.packaging.debian {
+        // The tree is as fresh as it can be, and `dh_clean` would take files of the sources for left-overs: all that end in
+        // `~`, `.orig` or `.rej`.
+        None => " --no-pre-clean",
+        Some(_) => " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'",
+    };
     script.push_str(&format!(
         "mkdir -p {RESULTS}\nphase build\ndpkg-buildpackage --sanitize-env -us -uc -b{options}\nphase package\n"
     ));
@@ -129,6 +113,26 @@ fn script(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64
         "for file in {BUILD_ROOT}/*.deb {BUILD_ROOT}/*.ddeb {BUILD_ROOT}/*.udeb \
          {BUILD_ROOT}/*.changes {BUILD_ROOT}/*.buildinfo; do\n    [ ! -e \"$file\" ] || mv \"$file\" {RESULTS}/\ndone\n"
     ));
+    script
+}
+
+/// Shell in the source tree: the packaging becomes its `debian/`.
+pub(super) fn packaging_files(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64) -> String {
+    let Some(path) = recipe.packaging.debian.as_deref() else {
+        // A `debian/` that upstream ships must not mix with the generated one.
+        return format!("rm -rf debian\nmv {BUILD_ROOT}/debian debian\n");
+    };
+    let path = path.trim_matches('/');
+    let mut script = own::prepare(recipe, folder, source_date_epoch);
+    script.push_str(&format!(
+        "[ -f {0}/control ] || {{ echo {1} >&2; exit 1; }}\n",
+        quote(path),
+        quote(&format!("farm: [packaging] debian = \"{path}\": the sources have no {path}/control"))
+    ));
+    if path != "debian" {
+        script.push_str(&format!("rm -rf debian\ncp -a {} debian\n", quote(path)));
+    }
+    script.push_str(&own::deb_version(recipe, distro, source_date_epoch));
     script
 }
 

@@ -26,6 +26,7 @@ mod offers;
 mod own;
 mod rpm;
 mod scriptlets;
+mod source;
 mod spec;
 mod staged;
 mod step_environment;
@@ -69,6 +70,9 @@ pub(crate) use model::{
 pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
 pub(crate) use modules::MODULES_ROOT;
 pub(crate) use offers::{Offer, Wish, names_in, offers};
+pub(crate) use source::{
+    builder as source_builder, check as check_source, packaging as source, recipe as source_recipe,
+};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub(crate) use step_environment::enter;
 pub use target_recipe::TargetRecipe;
@@ -121,7 +125,7 @@ pub fn asked_of_apt<'a>(setup: &'a BuilderSetup, distro: &Distro, env: &BTreeMap
 pub(crate) fn generate(recipe: &TargetRecipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
     let packaging = match distro.format {
         Format::Deb => deb::packaging(recipe, distro, source_date_epoch),
-        Format::Rpm => rpm::packaging(recipe, distro, source_date_epoch),
+        Format::Rpm => rpm::packaging(recipe, distro, rpm::Stage::All, source_date_epoch),
     };
     modules::with_modules(caches::with_caches(packaging, recipe), recipe)
 }

@@ -32,7 +32,15 @@ pub(super) fn untagged_version(recipe: &Recipe) -> String {
     format!("{epoch}{}-{}", package.version, package.release)
 }
 
-pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64) -> Packaging {
+/// What rpmbuild is to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    All,
+    /// The .src.rpm alone, for which nothing has to be installed.
+    Source,
+}
+
+pub(super) fn packaging(recipe: &Recipe, distro: &Distro, stage: Stage, source_date_epoch: i64) -> Packaging {
     let members = members(recipe, Format::Rpm);
     let own = recipe.packaging.spec.as_deref();
     let mut env = BTreeMap::from([
@@ -72,7 +80,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
             (sources, files(recipe, distro, &members, source_date_epoch), name, expected)
         }
     };
-    let script = script(recipe, distro, &spec, source_date_epoch);
+    let script = script(recipe, distro, &spec, stage, source_date_epoch);
     Packaging {
         sources,
         files,
@@ -83,7 +91,7 @@ pub(super) fn packaging(recipe: &Recipe, distro: &Distro, source_date_epoch: i64
 }
 
 /// One exec for everything; the scriptlets of the .spec announce the phases.
-fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) -> String {
+fn script(recipe: &Recipe, distro: &Distro, spec: &str, stage: Stage, source_date_epoch: i64) -> String {
     let own = recipe.packaging.spec.as_deref();
     let mut script = format!("set -eu\numask 022\n{}", step_environment::phase_function());
     script.push_str(&super::probe(&["rpmbuild", "tar", "gzip", "awk", "find"], "rpm-build"));
@@ -111,11 +119,16 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
     }
     // Sources are packed into the .src.rpm with their times.
     script.push_str(&format!("find {TOP}/SOURCES {TOP}/SPECS -type f -exec touch -d @{source_date_epoch} {{}} +\n"));
-    script.push_str("set -- -ba");
+    let (arguments, made) = match stage {
+        Stage::All => ("-ba", format!("{TOP}/RPMS {TOP}/SRPMS")),
+        Stage::Source => ("-bs --nodeps", format!("{TOP}/SRPMS")),
+    };
+    script.push_str(&format!("set -- {arguments}"));
     // On a Debian base the rpm database knows of nothing; what the build requires was installed by apt. An image of the
     // recipe's own is taken as it is: it may have a compiler that no package of it brings.
     let is_taken = |environment: &Environment| !matches!(environment.origin, EnvironmentOrigin::Distro(_));
-    if (own.is_some() && distro.is_foreign()) || recipe.environment.as_ref().is_some_and(is_taken) {
+    let is_unknown = (own.is_some() && distro.is_foreign()) || recipe.environment.as_ref().is_some_and(is_taken);
+    if stage == Stage::All && is_unknown {
         script.push_str(" --nodeps");
     }
     if own.is_some() && distro.is_foreign() {
@@ -136,8 +149,7 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, source_date_epoch: i64) 
         script.push_str("phase build\n");
     }
     script.push_str(include_str!("scripts/rpm-build.sh"));
-    script
-        .push_str(&format!("phase package\nfind {TOP}/RPMS {TOP}/SRPMS -name '*.rpm' -exec mv -t {RESULTS} {{}} +\n"));
+    script.push_str(&format!("phase package\nfind {made} -name '*.rpm' -exec mv -t {RESULTS} {{}} +\n"));
     script
 }
 
@@ -406,6 +418,8 @@ fn environment(recipe: &Recipe, distro: &Distro) -> String {
                     export MAKEFLAGS=\"-j$FARM_PARALLEL\" CARGO_BUILD_JOBS=\"$FARM_PARALLEL\" \
                     CMAKE_BUILD_PARALLEL_LEVEL=\"$FARM_PARALLEL\"\n"
         .to_owned();
+    // farm says it; whoever builds the source package elsewhere need not.
+    text.push_str("export FARM_ARCH=\"${FARM_ARCH:-%{_host_cpu}}\"\n");
     for (name, value) in script_variables(recipe, distro).iter().chain(&recipe.build.env) {
         text.push_str(&spec::export(name, value));
     }

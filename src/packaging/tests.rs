@@ -22,6 +22,7 @@ mod moments;
 #[cfg(unix)]
 mod own;
 mod releases;
+mod source;
 mod tools;
 
 /// A distribution without a name in the catalogue, with what the template of its package manager says.

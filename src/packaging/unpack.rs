@@ -32,6 +32,11 @@ pub(super) fn patches(recipe: &Recipe) -> Vec<Patch> {
 pub(super) const PATCH_FUNCTION: &str = include_str!("scripts/patch.sh");
 
 impl Patch {
+    /// Whether other tools apply it alike: dpkg-source knows only one way.
+    pub(super) fn is_plain(&self) -> bool {
+        [".", ""].contains(&self.into.as_str()) && self.strip == 1 && self.fuzz == 0
+    }
+
     /// Shell that applies it in the tree that is the working directory, from `file`, a word of shell. A hunk may have
     /// moved; how much of its context must match is the source's `fuzz`, none by default as in dpkg-source and rpmbuild.
     pub(super) fn apply(&self, file: &str) -> String {
@@ -43,13 +48,18 @@ impl Patch {
 /// Shell that applies all patches, where the runner puts them for .deb.
 pub(super) fn apply_patches(recipe: &Recipe) -> String {
     let patches = patches(recipe);
-    if patches.is_empty() {
-        return String::new();
+    match patches.is_empty() {
+        true => String::new(),
+        false => apply_from(&patches, &format!("{BUILD_ROOT}/patches")),
     }
+}
+
+/// Shell that applies these, which lie in `folder`, in the tree that is the working directory.
+pub(super) fn apply_from(patches: &[Patch], folder: &str) -> String {
     let mut script = super::probe(&["patch", "awk"], "patch");
     script.push_str(PATCH_FUNCTION);
     for patch in patches {
-        script.push_str(&patch.apply(&quote(&format!("{BUILD_ROOT}/patches/{}", patch.name))));
+        script.push_str(&patch.apply(&quote(&format!("{folder}/{}", patch.name))));
     }
     script
 }

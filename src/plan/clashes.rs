@@ -98,7 +98,7 @@ fn place_of(job: &Job, number: usize) -> String {
 pub(super) fn own_twins(jobs: &[Job]) -> Vec<(Target, String)> {
     let mut first: HashMap<(&Path, Format, Arch, Option<&str>, String), &Target> = HashMap::new();
     let mut problems = Vec::new();
-    for job in jobs.iter().filter(|job| packaging::is_own(&job.recipe, job.distro.format)) {
+    for job in jobs.iter().filter(|job| packaging::is_own(&job.recipe, job.distro.format) && !job.target.source) {
         let Some(version) = packaging::version(&job.recipe, &job.distro) else { continue };
         if job.recipe.packaging.distribution_suffix == Some(false) {
             continue;
@@ -131,7 +131,7 @@ pub(super) fn own_twins(jobs: &[Job]) -> Vec<(Target, String)> {
 /// and not one content. Said once for each recipe and version.
 pub(super) fn twins(jobs: &[Job]) -> Vec<PlanWarning> {
     let mut groups: BTreeMap<(String, String, Arch), BTreeSet<String>> = BTreeMap::new();
-    for job in jobs.iter().filter(|job| !packaging::is_own(&job.recipe, job.distro.format)) {
+    for job in jobs.iter().filter(|job| !packaging::is_own(&job.recipe, job.distro.format) && !job.target.source) {
         if let Some(version) = packaging::version(&job.recipe, &job.distro) {
             let key = (job.target.recipe.clone(), format!("{version} {}", job.distro.format), job.target.arch);
             groups.entry(key).or_default().insert(job.distro.id.clone());

@@ -113,14 +113,14 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
 }
 
 /// What [`Generated`] depends on: the recipe, the distribution, the date, and, if the recipe asks for anything, the
-/// architecture: the archive may answer otherwise for another.
+/// architecture: the archive may answer otherwise for another. Last, whether it is a source package.
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct GenerationKey<'a>(RecipeId, &'a str, i64, Option<Arch>);
+struct GenerationKey<'a>(RecipeId, &'a str, i64, Option<Arch>, bool);
 
 impl GenerationKey<'_> {
     fn of(target: &TargetInputs, has_capabilities: bool) -> GenerationKey<'_> {
         let arch = has_capabilities.then_some(target.target.arch);
-        GenerationKey(target.recipe.id(), &target.distro.id, date(target), arch)
+        GenerationKey(target.recipe.id(), &target.distro.id, date(target), arch, target.target.source)
     }
 }
 
@@ -142,7 +142,11 @@ impl Generated {
         with_test: bool,
         recipe_inputs: &Result<BTreeMap<String, String>, String>,
     ) -> Result<Generated, Vec<String>> {
-        let (recipe, distro) = (&answered.recipe, &*target.distro);
+        let distro = &*target.distro;
+        if target.target.source {
+            return Generated::source(target, answered, recipe_inputs);
+        }
+        let recipe = &answered.recipe;
         let environment = JobEnvironment::of(target, answered).map_err(|problem| vec![problem])?.map(Arc::new);
         let builder_distro = target.environment_distro.as_deref().unwrap_or(distro);
         let has_builder = environment.as_ref().is_none_or(|environment| environment.has_builder());
@@ -171,11 +175,7 @@ impl Generated {
         if let Some(test) = &test {
             key_inputs.insert("test".to_owned(), key::digest(test));
         }
-        let unknown: Vec<&str> =
-            answered.replaced.iter().filter(|one| one.unknown).map(|one| one.wanted.as_str()).collect();
-        if !unknown.is_empty() {
-            key_inputs.insert("unresolved".to_owned(), unknown.join(", "));
-        }
+        unresolved(answered, &mut key_inputs);
         Ok(Generated {
             recipe: answered.recipe.clone(),
             resolved: answered.replaced.as_slice().into(),
@@ -185,6 +185,48 @@ impl Generated {
             test: test.map(Arc::new),
             key_inputs,
         })
+    }
+
+    /// Of a source package: nothing is built, so neither the environment of the build nor its test is of any concern.
+    fn source(
+        target: &TargetInputs,
+        answered: &Answered,
+        recipe_inputs: &Result<BTreeMap<String, String>, String>,
+    ) -> Result<Generated, Vec<String>> {
+        let (recipe, distro) = (packaging::source_recipe(&answered.recipe), &*target.distro);
+        let problems = packaging::check_source(&recipe, distro);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let (builder, packaging) =
+            (packaging::source_builder(&recipe, distro), packaging::source(&recipe, distro, date(target)));
+        let mut key_inputs = recipe_inputs.clone().map_err(|error| vec![error])?;
+        key_inputs.retain(|name, _| !key::is_of_test(name));
+        let digests = [
+            ("distro", distro.digest.clone()),
+            ("builder", key::digest(&builder)),
+            ("packaging", key::digest(&packaging)),
+        ];
+        key_inputs.extend(digests.map(|(name, digest)| (name.to_owned(), digest)));
+        unresolved(answered, &mut key_inputs);
+        Ok(Generated {
+            recipe,
+            resolved: answered.replaced.as_slice().into(),
+            builder: Arc::new(builder),
+            packaging: Arc::new(packaging),
+            environment: None,
+            test: None,
+            key_inputs,
+        })
+    }
+}
+
+/// What no archive could be asked for.
+fn unresolved(answered: &Answered, key_inputs: &mut BTreeMap<String, String>) {
+    let unknown: Vec<&str> =
+        answered.replaced.iter().filter(|one| one.unknown).map(|one| one.wanted.as_str()).collect();
+    if !unknown.is_empty() {
+        key_inputs.insert("unresolved".to_owned(), unknown.join(", "));
     }
 }
 

@@ -165,7 +165,8 @@ impl Job {
     /// [`Job::packaging`] was made before sources were looked into, with the epoch's beginning in that case.
     pub(crate) fn packaging_at(&self, newest: i64, former_links: &FormerLinks) -> Arc<Packaging> {
         match self.source_date_epoch {
-            Some(_) if former_links.is_empty() => Arc::clone(&self.packaging),
+            Some(_) if former_links.is_empty() || self.target.source => Arc::clone(&self.packaging),
+            None if self.target.source => Arc::new(packaging::source(&self.recipe, &self.distro, self.date(newest))),
             _ => Arc::new(packaging::generate(&self.with(former_links), &self.distro, self.date(newest))),
         }
     }

@@ -133,11 +133,13 @@ async fn inputs(selected: &Selected<'_>, access: &Access, snapshot: bool) -> Res
     // Targets for which the same of a recipe comes from its set share a recipe, too.
     let mut with_set: HashMap<WithSet, SharedRecipe> = HashMap::new();
     let mut inputs = Vec::with_capacity(members.len());
-    for Member { target, recipe, distro, set, only_needed } in members {
+    for Member { target, recipe, distro, mut set, only_needed } in members {
         let Some(file) = project.recipe(&target.recipe) else { continue };
         let source_digest = digests.of_sources(file, &recipe)?;
         let (environment_distro, context_digest) =
             match recipe.environment.as_ref().map(|environment| &environment.origin) {
+                // Nothing is built.
+                _ if target.source => (None, None),
                 // `matrix` has checked that there is one.
                 Some(EnvironmentOrigin::Distro(id)) => (project.catalogue().get(id).cloned(), None),
                 Some(EnvironmentOrigin::Dockerfile(dockerfile)) => {
@@ -157,6 +159,9 @@ async fn inputs(selected: &Selected<'_>, access: &Access, snapshot: bool) -> Res
             };
             with_set.entry(key).or_insert_with(new).clone()
         };
+        if set::needs_nothing(&target, &recipe) {
+            set.needs.clear();
+        }
         inputs.push(TargetInputs {
             target,
             source_date_epoch,

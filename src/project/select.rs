@@ -31,6 +31,8 @@ pub struct Selection {
     pub arches: Vec<Arch>,
     /// Ids of targets: no others are meant. None: all.
     pub only: Option<BTreeSet<String>>,
+    /// Source packages in place of binary ones. Where nothing says for which distributions, one of each format.
+    pub source: bool,
 }
 
 /// Targets of a project, at least one, in the order of recipes and matrices.
@@ -111,15 +113,28 @@ impl Project {
                 let expanded = expanded.map_err(|error| unknown_matrix_or(error, name, self))?;
                 targets.extend(expanded.into_iter().filter(|target| seen.insert(target.clone())));
             }
-            let matching = targets
+            let mut matching = targets
                 .iter()
                 .filter(|target| filter.matches(target) && !excludes(target) && may_be(target))
                 .cloned()
                 .collect::<Vec<_>>();
-            let first_only = selection.matrix.is_none()
-                && selection.targets.is_empty()
-                && selection.only.is_none()
-                && distros.is_empty();
+            let are_named = !selection.targets.is_empty() || selection.only.is_some() || !distros.is_empty();
+            if selection.source {
+                // Any target has the source package of its distribution; that may be named by its own id, too.
+                let sources = matrix::sources_of(&targets, arch);
+                let named = sources.iter().filter(|one| filter.matches(one) && may_be(one));
+                matching = matrix::sources_of(&matching, arch);
+                let is_new = |one: &&Target| !matching.iter().any(|known| known.folder() == one.folder());
+                let named: Vec<Target> = named.filter(is_new).cloned().collect();
+                matching.extend(named);
+                matching.retain(|source| !excludes(source));
+                if !are_named {
+                    let mut formats = HashSet::new();
+                    matching.retain(|source| formats.insert(source.format));
+                }
+                targets.extend(sources);
+            }
+            let first_only = !are_named && selection.matrix.is_none() && !selection.source;
             let taken = if first_only { matching.len().min(1) } else { matching.len() };
             left_out += matching.len() - taken;
             chosen.extend(matching.into_iter().take(taken));
@@ -209,7 +224,7 @@ fn with_known_distro(error: ProjectError, pattern: &str, catalogue: &Catalogue) 
 fn suggestions(patterns: &[String], all: &[Target]) -> Vec<String> {
     let words = |target: &Target| {
         let id = target.to_string();
-        let arch = target.arch.for_format(target.format);
+        let arch = target.kind();
         let mut words = vec![
             format!("{}@{}", target.recipe, target.distro),
             format!("{}/{arch}", target.distro),
@@ -241,7 +256,41 @@ mod tests {
     use crate::types::Format;
 
     fn target(recipe: &str, distro: &str) -> Target {
-        Target { recipe: recipe.into(), distro: distro.into(), arch: Arch::Amd64, format: Format::Deb, variant: None }
+        Target {
+            recipe: recipe.into(),
+            distro: distro.into(),
+            arch: Arch::Amd64,
+            format: Format::Deb,
+            variant: None,
+            source: false,
+        }
+    }
+
+    #[test]
+    fn a_source_package_is_made_once_for_each_format_or_where_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = "[package]\nname = \"pond\"\nversion = \"1.0\"\nsummary = \"A pond\"\nlicense = \"MIT\"\n\
+                      maintainer = \"T <t@example.org>\"\n[build]\ninstall = \"x\"\n[matrix]\n\
+                      distros = [\"debian-12\", \"fedora-44\", \"debian-13\", \"rpm-generic\"]\n\
+                      arches = [\"arm64\", \"amd64\"]\n";
+        std::fs::write(folder.path().join("farm.toml"), recipe).unwrap();
+        let project = Project::load(folder.path(), &[], &Default::default()).unwrap();
+        let chosen = |targets: &[&str], arches: &[Arch]| {
+            let targets = targets.iter().map(|target| (*target).to_owned()).collect();
+            let selection = Selection { targets, arches: arches.to_vec(), source: true, ..Selection::default() };
+            let selected = project.select(&selection, Arch::Amd64).map_err(|error| error.to_string())?;
+            Ok::<_, String>(selected.targets().iter().map(|one| format!("{one} {}", one.arch)).collect::<Vec<_>>())
+        };
+        assert_eq!(chosen(&[], &[]).unwrap(), ["pond@debian-12/source amd64", "pond@fedora-44/source amd64"]);
+        assert_eq!(
+            chosen(&[], &[Arch::Arm64]).unwrap(),
+            ["pond@debian-12/source arm64", "pond@fedora-44/source arm64"]
+        );
+        let debians = ["pond@debian-12/source amd64", "pond@debian-13/source amd64"];
+        assert_eq!(chosen(&["debian-*"], &[]).unwrap(), debians);
+        assert_eq!(chosen(&["debian-*/source"], &[]).unwrap(), debians);
+        assert_eq!(chosen(&["debian-13/arm64"], &[]).unwrap(), ["pond@debian-13/source arm64"]);
+        assert!(chosen(&["debian-14"], &[]).unwrap_err().contains("no target matches"));
     }
 
     #[test]

@@ -70,7 +70,8 @@ pub(super) async fn complete<'a>(
         } else {
             Resolution::default()
         };
-        queue.extend(resolution.needs.iter().rev().map(|need| (need.target.clone(), true)));
+        let of_builder = if needs_nothing(&target, &recipe) { &[][..] } else { &resolution.needs[..] };
+        queue.extend(of_builder.iter().rev().map(|need| (need.target.clone(), true)));
         numbers.insert(target.clone(), members.len());
         members.push(Member { target, recipe, distro: distro.clone(), set: resolution, only_needed });
     }
@@ -86,6 +87,11 @@ pub(super) async fn complete<'a>(
         }
         Err(circle) => Err(ProjectError::Circle(named(project, &members, &circle))),
     }
+}
+
+/// Whether what a target requires need not be there: the source package only names it.
+pub(super) fn needs_nothing(target: &Target, recipe: &SharedRecipe) -> bool {
+    target.source && recipe.packaging.prepare.is_none()
 }
 
 /// What of a set has been looked at.

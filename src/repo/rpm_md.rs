@@ -160,7 +160,8 @@ impl<'a> PackageEntry<'a> {
             package,
             header,
             name: metadata.get_name()?.to_owned(),
-            arch: metadata.get_arch()?.to_owned(),
+            // Its own says where it was packed.
+            arch: if metadata.is_source_package() { "src" } else { metadata.get_arch()? }.to_owned(),
             version: format!(
                 "epoch=\"{}\" ver=\"{}\" rel=\"{}\"",
                 metadata.get_epoch().unwrap_or(0),

@@ -355,13 +355,25 @@ fn packages(artifacts: &[Artifact]) -> String {
     let made: Vec<&Artifact> = binaries(artifacts).collect();
     let size = human_bytes(made.iter().map(|artifact| artifact.size_bytes).sum());
     match made.as_slice() {
-        [] => "no package".to_owned(),
+        [] => {
+            let sources = artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Source);
+            let size = human_bytes(sources.clone().map(|artifact| artifact.size_bytes).sum());
+            match sources.map(|artifact| &artifact.file_name).find(|name| is_source_package(name)) {
+                Some(name) => format!("{size}  {}", safe(name)),
+                None => "no package".to_owned(),
+            }
+        }
         [one] => format!("{size}  {}", safe(&one.file_name)),
         several => {
             let names: Vec<&str> = several.iter().map(|artifact| package_name(&artifact.file_name)).collect();
             format!("{size}  {} packages: {}", several.len(), safe(&names.join(", ")))
         }
     }
+}
+
+/// What stands for a whole source package.
+fn is_source_package(file_name: &str) -> bool {
+    file_name.ends_with(".dsc") || file_name.ends_with(".src.rpm")
 }
 
 /// The package's name in a file name: up to the version, as both formats write them.

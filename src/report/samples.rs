@@ -14,7 +14,7 @@ use crate::types::{Arch, Format};
 pub(crate) fn target(id: &str) -> Target {
     let (recipe, distro) = id.split_once('@').unwrap();
     let format = if distro.starts_with("rpm") || distro.starts_with("fedora") { Format::Rpm } else { Format::Deb };
-    Target { recipe: recipe.into(), distro: distro.into(), arch: Arch::Amd64, format, variant: None }
+    Target { recipe: recipe.into(), distro: distro.into(), arch: Arch::Amd64, format, variant: None, source: false }
 }
 
 pub(crate) fn artifact(file_name: &str, size_bytes: u64, kind: ArtifactKind) -> Artifact {

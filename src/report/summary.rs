@@ -34,8 +34,8 @@ pub(crate) struct SummaryOptions {
 pub(crate) struct Commands {
     /// Builds it again.
     pub again: String,
-    /// Opens a shell where it failed.
-    pub into: String,
+    /// Opens a shell where it failed, if there is something to look at.
+    pub into: Option<String>,
 }
 
 /// Keeps how jobs ended, and writes the summary when the run has.
@@ -305,7 +305,7 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     }
     let Commands { again, into } = (run.options.commands)(&report.target);
     text.push_str(&format!("  {} {again}\n", style.paint(Tone::Quiet, "try: ")));
-    if outcome::is_in_build(&report.outcome) {
+    if let Some(into) = into.filter(|_| outcome::is_in_build(&report.outcome)) {
         text.push_str(&format!("  {} {into}\n", style.paint(Tone::Quiet, "into:")));
     }
     if let Some(step) = report.kept.map(outcome::step_to_go_on) {
@@ -423,7 +423,7 @@ mod tests {
     fn summary_of(reports: &[JobReport], table: bool, interrupted: bool) -> String {
         let commands = Box::new(|target: &Target| Commands {
             again: format!("farm build -t {target}"),
-            into: format!("farm shell {target}"),
+            into: Some(format!("farm shell {target}")),
         });
         let options = SummaryOptions { dist: "dist".into(), commands, table };
         let mut summary = Summary::new(Vec::new(), Style::PLAIN, options);

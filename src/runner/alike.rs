@@ -25,7 +25,7 @@ pub(super) fn differences(shared: &Shared, jobs: &[Job], reports: &[Option<JobRe
     let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (index, job) in jobs.iter().enumerate() {
         let target = &job.target;
-        if reports[index].as_ref().is_some_and(|report| report.outcome.is_good()) {
+        if !target.source && reports[index].as_ref().is_some_and(|report| report.outcome.is_good()) {
             let key = (target.recipe.to_string(), target.variant.clone(), target.arch.deb());
             groups.entry(key).or_default().push(index);
         }

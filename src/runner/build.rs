@@ -213,10 +213,10 @@ async fn run_step(
     Err(evidence(work, container, code).await)
 }
 
-/// The recipe's scripts that the steps run; none with a project's own packaging.
+/// The recipe's scripts that the steps run; none with a project's own packaging, nor of a source package.
 fn scripts(work: &Work<'_>) -> Vec<TracedScript> {
     let recipe = &work.job.recipe;
-    match packaging::is_own(recipe, work.job.target.format) {
+    match packaging::is_own(recipe, work.job.target.format) || work.job.target.source {
         true => Vec::new(),
         false => packaging::traced::build_scripts(recipe),
     }

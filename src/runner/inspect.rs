@@ -81,10 +81,17 @@ fn expectation(job: &Job) -> Expectation {
                 is_empty: package.is_empty,
             })
             .collect(),
-        closed: own.is_none(),
+        closed: own.is_none() || job.target.source,
+        source: job.target.source,
         manifest: None,
         // Of one package nobody can say whether it is as that of another format.
-        waivers: job.recipe.waivers.iter().filter(|(rule, _)| *rule != alike::RULE).map(waiver).collect(),
+        waivers: job
+            .recipe
+            .waivers
+            .iter()
+            .filter(|(rule, _)| *rule != alike::RULE && !job.target.source)
+            .map(waiver)
+            .collect(),
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
 }

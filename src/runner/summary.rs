@@ -18,7 +18,7 @@ pub(crate) fn head(target: &Target, version: &str, engine: &str, run: &str) -> S
         env!("CARGO_PKG_VERSION"),
         target.recipe,
         target.distro,
-        target.arch.for_format(target.format),
+        target.kind(),
     )
 }
 
@@ -92,6 +92,7 @@ mod tests {
             arch: Arch::Amd64,
             format: Format::Deb,
             variant: None,
+            source: false,
         }
     }
 

@@ -337,6 +337,7 @@ fn target(name: &str) -> Target {
         arch: Arch::Amd64,
         format: Format::Deb,
         variant: None,
+        source: false,
     }
 }
 

@@ -18,6 +18,7 @@ fn target(distro: &str) -> Target {
         arch: Arch::Amd64,
         format: Format::Deb,
         variant: None,
+        source: false,
     }
 }
 

@@ -49,6 +49,7 @@ fn compared(manifest: Manifest, members: &[Member<'_>]) -> Vec<String> {
             is_empty: false,
         }],
         closed: true,
+        source: false,
         upstream_version: None,
         manifest: Some(Arc::new(manifest)),
         waivers: Vec::new(),

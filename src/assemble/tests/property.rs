@@ -188,6 +188,7 @@ proptest! {
             arch: Arch::Amd64,
             packages: expected.collect(),
             closed: true,
+        source: false,
             upstream_version: None,
             manifest: Some(std::sync::Arc::new(staged.into_manifest())),
             waivers: Vec::new(),

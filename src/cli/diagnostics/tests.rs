@@ -446,6 +446,7 @@ fn problems_of_a_plan_are_said_once_for_all_their_targets() {
         arch: Arch::Amd64,
         format: Format::Deb,
         variant: None,
+        source: false,
     };
     let problems = ["debian-12", "debian-13", "debian-14", "debian-sid"]
         .iter()

@@ -8,4 +8,6 @@ for option in ${DEB_BUILD_OPTIONS:-}; do
 done
 export FARM_PARALLEL="$parallel" MAKEFLAGS="-j$parallel" CARGO_BUILD_JOBS="$parallel"
 export CMAKE_BUILD_PARALLEL_LEVEL="$parallel"
+# farm says it; whoever builds the source package elsewhere need not.
+export FARM_ARCH="${FARM_ARCH:-${DEB_HOST_ARCH:-$(dpkg-architecture -qDEB_HOST_ARCH)}}"
 unset MAKELEVEL MFLAGS option parallel

@@ -27,6 +27,7 @@ fn recipe(name: &str, distro: &str, rest: &str) -> (Target, Recipe, Arc<Distro>)
         arch: Arch::Amd64,
         format: distro.format,
         variant: None,
+        source: false,
     };
     let recipe = file
         .merged(&crate::matrix::selection(&target, &BUILT_IN), &Default::default())
