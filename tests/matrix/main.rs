@@ -40,6 +40,7 @@ mod proxy;
 mod repositories;
 mod secrets;
 mod set;
+mod source_packages;
 mod sources;
 mod split;
 #[cfg(target_os = "linux")]
