@@ -280,6 +280,9 @@ pub enum Outcome {
     SourceUnavailable {
         /// Why they cannot be fetched, or how they differ from the recipe.
         reason: String,
+        /// Whether the recipe is wrong, and not who has the source.
+        #[serde(skip)]
+        of_recipe: bool,
         /// Where the recipe names the source.
         #[serde(skip_serializing_if = "Option::is_none")]
         place: Option<RecipePlace>,

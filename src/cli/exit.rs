@@ -64,7 +64,7 @@ impl Exit {
         let of = |report: &JobReport| match report.outcome {
             Outcome::Succeeded | Outcome::UpToDate => Exit::Success,
             Outcome::Rejected { .. } => Exit::Rejected,
-            Outcome::SourceUnavailable { place: Some(_), .. } => Exit::Invalid,
+            Outcome::SourceUnavailable { of_recipe: true, .. } => Exit::Invalid,
             _ => Exit::JobFailed,
         };
         let start = if interrupted { Exit::Interrupted } else { Exit::Success };

@@ -575,8 +575,12 @@ mod tests {
 
     #[test]
     fn what_a_build_says_cannot_steer_the_terminal() {
-        let outcome =
-            Outcome::SourceUnavailable { reason: "bad\u{1b}[2J name\u{8}".to_owned(), place: None, help: None };
+        let outcome = Outcome::SourceUnavailable {
+            reason: "bad\u{1b}[2J name\u{8}".to_owned(),
+            of_recipe: false,
+            place: None,
+            help: None,
+        };
         assert_eq!(detail(&samples::report("jq@debian-12", outcome)), "has no sources: bad name\\x08");
     }
 }

@@ -63,6 +63,7 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
         },
         Outcome::SourceUnavailable {
             reason: "https://example.org/jq-1.7.tar.gz not found".into(),
+            of_recipe: false,
             place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 11 }),
             help: Some("look where it is now, or name further places in `urls`".into()),
         },

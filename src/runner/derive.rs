@@ -81,7 +81,7 @@ pub(crate) async fn derive(
                 None if job.recipe.packaging.prepare.is_some() => {}
                 None => {
                     let reason = format!("the sources have no {path}, which [packaging] in the recipe names");
-                    return Err(Outcome::SourceUnavailable { reason, place: None, help: None }.into());
+                    return Err(Outcome::SourceUnavailable { reason, of_recipe: false, place: None, help: None }.into());
                 }
             }
             inputs.extend(toolchain.iter().cloned());

@@ -113,7 +113,8 @@ fn stop(error: RepositoryError) -> JobError {
         FailureKind::Transient => JobError::Transient(error.to_string()),
         FailureKind::Lasting => {
             let place = RecipePlace { path: error.place.path.clone(), line: error.place.line };
-            Outcome::SourceUnavailable { reason: error.to_string(), place: Some(place), help: None }.into()
+            Outcome::SourceUnavailable { reason: error.to_string(), of_recipe: true, place: Some(place), help: None }
+                .into()
         }
     }
 }

@@ -164,9 +164,14 @@ pub(crate) fn source(error: SourceError) -> Outcome {
         SourceError::Recipe { path, line, problem } => {
             let place = RecipePlace { path: path.clone(), line: *line };
             let reason = format!("{}: {}", problem.message, problem.label);
-            Outcome::SourceUnavailable { reason, place: Some(place), help: problem.help.clone() }
+            Outcome::SourceUnavailable { reason, of_recipe: true, place: Some(place), help: problem.help.clone() }
         }
-        _ => Outcome::SourceUnavailable { reason: chain(&error), place: None, help: None },
+        SourceError::Unavailable { path, line, reason, help } => {
+            let place = RecipePlace { path: path.clone(), line: *line };
+            let (reason, help) = (reason.clone(), help.map(str::to_owned));
+            Outcome::SourceUnavailable { reason, of_recipe: false, place: Some(place), help }
+        }
+        _ => Outcome::SourceUnavailable { reason: chain(&error), of_recipe: false, place: None, help: None },
     }
 }
 

@@ -17,6 +17,7 @@ pub(super) fn problem_at(source: &Source, message: &str, label: String, help: Op
 impl SourceError {
     /// The same, as something that is wrong with this source of the recipe.
     pub(super) fn at(self, source: &Source) -> SourceError {
+        let SourcePlace { path, line, .. } = source.place.clone();
         match self {
             error if source.place.line == 0 => error,
             SourceError::Archive { name, reason } => {
@@ -30,13 +31,13 @@ impl SourceError {
                 problem_at(source, "a source cannot be read", format!("{}: {reason}", shown(&path)), None)
             }
             SourceError::Git(reason) => {
-                problem_at(source, "a source cannot be fetched", format!("git: {reason}"), None)
+                SourceError::Unavailable { path, line, reason: format!("git: {reason}"), help: None }
             }
             error @ SourceError::UnknownMirror { .. } => {
                 problem_at(source, "a source names a mirror that nobody knows", error.to_string(), None)
             }
             SourceError::Fetch(error) => match help_for(&error) {
-                Some(help) => problem_at(source, "a source cannot be fetched", error.to_string(), Some(help)),
+                Some(help) => SourceError::Unavailable { path, line, reason: error.to_string(), help: Some(help) },
                 None => SourceError::Fetch(error),
             },
             error => error,
@@ -74,6 +75,9 @@ pub enum SourceError {
     /// The recipe asks for what its sources do not give.
     #[error("{}: {}{}", .problem.message, .problem.label, .problem.help.iter().map(|help| format!(" ({help})")).collect::<String>())]
     Recipe { path: PathBuf, line: usize, problem: Box<Problem> },
+    /// What the recipe asks for cannot be had, at its place there; the recipe may well be right.
+    #[error("{reason} ({}:{}){}", .path.display(), .line, .help.iter().map(|help| format!("; {help}")).collect::<String>())]
+    Unavailable { path: PathBuf, line: usize, reason: String, help: Option<&'static str> },
     #[error("cannot read {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("{name}: {reason}")]

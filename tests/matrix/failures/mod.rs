@@ -148,7 +148,13 @@ fn a_source_that_cannot_be_had_is_named() {
     let sha256 = "0".repeat(64);
     let url = "http://127.0.0.1:9/greeter-1.0.tar.gz";
     job.recipe(&format!("[[sources]]\nurl = \"{url}\"\nsha256 = \"{sha256}\"\n\n[build]\ninstall = \"true\"\n"));
-    job.build(&[]).exits(10).says("has no sources").says(url);
+    job.build(&[])
+        .exits(10)
+        .says("has no sources")
+        .says(url)
+        .says("Connection refused")
+        .says("farm.toml:")
+        .says("help: try again");
     job.kept();
 }
 
