@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::artifact::{Artifact, Finding};
+use crate::compare::PackageChanges;
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::packaging::StepKind;
@@ -118,6 +119,10 @@ pub struct JobReport {
     /// that were built in this run and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub caches: Vec<CacheUse>,
+    /// What is different in its packages since the last good build of this target. Only of packages that were built in this run
+    /// and accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<PackageChanges>,
     /// The step that failed in the container that was kept of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<StepKind>,

@@ -10,8 +10,8 @@ mod text;
 
 pub(crate) use folders::{CompareError, TargetChanges, of_paths};
 pub use model::{Aspect, Change, PackageChanges, PackageRef};
-pub(crate) use set::{Described, between_formats, described};
-pub(crate) use text::{lines, visible};
+pub(crate) use set::{Described, between as of_files, between_formats, described};
+pub(crate) use text::{gist, lines, visible};
 
 #[cfg(test)]
 mod tests;

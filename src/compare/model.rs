@@ -65,6 +65,11 @@ impl Aspect {
         }
     }
 
+    /// The same for all that concerns one file, so that a file counts once.
+    pub(super) fn whole(self) -> Option<Aspect> {
+        (self.group() != "files").then_some(self)
+    }
+
     /// The heading that it stands below.
     pub(super) fn group(self) -> &'static str {
         match self {

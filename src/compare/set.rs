@@ -37,7 +37,7 @@ fn file_name(path: &Path) -> String {
 }
 
 /// What is different in packages of one name; those without a partner are new or gone. In order of names.
-pub(super) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<PackageChanges>, ArtifactError> {
+pub(crate) fn between(before: &[PathBuf], after: &[PathBuf]) -> Result<Vec<PackageChanges>, ArtifactError> {
     let mut all = Vec::new();
     // What is the same file in both need not be looked into.
     let (mut old_paths, mut new_paths) = (before.to_vec(), after.to_vec());

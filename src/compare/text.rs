@@ -6,6 +6,9 @@ use std::fmt::Write as _;
 use super::formats;
 use super::model::{Aspect, Change, PackageChanges};
 
+/// The headings, in their order.
+const GROUPS: [&str; 5] = ["package", "files", "libraries", "relations", "scripts"];
+
 /// As much of one text as a line shows.
 const LONGEST: usize = 160;
 
@@ -47,7 +50,7 @@ pub(crate) fn lines(package: &PackageChanges, most: usize) -> Vec<String> {
         (old, new) => format!("{old} -> {new}"),
     };
     let mut lines = vec![format!("~ {name} {versions}")];
-    for group in ["package", "files", "libraries", "relations", "scripts"] {
+    for group in GROUPS {
         // The heading has the versions.
         let is_shown = |change: &&Change| change.aspect.group() == group && change.aspect != Aspect::Version;
         let changes: Vec<&Change> = package.changes.iter().filter(is_shown).collect();
@@ -63,6 +66,48 @@ pub(crate) fn lines(package: &PackageChanges, most: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How much is different, in a few words: `1.2-1 -> 1.3-1; files: 2 new, 1 gone; relations: 1 changed`. Packages that came and
+/// went are counted; of several versions, the first is named.
+pub(crate) fn gist(packages: &[PackageChanges]) -> String {
+    let mut parts = Vec::new();
+    let version = packages.iter().find_map(|package| {
+        let (before, after) = (package.before.as_ref()?, package.after.as_ref()?);
+        (before.version != after.version)
+            .then(|| format!("{} -> {}", visible(&before.version), visible(&after.version)))
+    });
+    parts.extend(version);
+    let counted = |name: &str, counts: [usize; 3]| {
+        let words = counts.iter().zip(["new", "gone", "changed"]).filter(|(count, _)| **count > 0);
+        let words: Vec<String> = words.map(|(count, word)| format!("{count} {word}")).collect();
+        (!words.is_empty()).then(|| format!("{name}: {}", words.join(", ")))
+    };
+    let gone = packages.iter().filter(|package| package.after.is_none()).count();
+    let new = packages.iter().filter(|package| package.before.is_none()).count();
+    parts.extend(counted("packages", [new, gone, 0]));
+    for group in GROUPS {
+        let mut counts = [0; 3];
+        // One file may have several changes.
+        let mut seen = BTreeSet::new();
+        for package in packages {
+            let of_group = package
+                .changes
+                .iter()
+                .filter(|change| change.aspect.group() == group && change.aspect != Aspect::Version);
+            for change in of_group.filter(|change| seen.insert((&package.name, &change.subject, change.aspect.whole())))
+            {
+                let index = match (&change.before, &change.after) {
+                    (None, _) => 0,
+                    (_, None) => 1,
+                    _ => 2,
+                };
+                counts[index] += 1;
+            }
+        }
+        parts.extend(counted(group, counts));
+    }
+    parts.join("; ")
 }
 
 fn line(change: &Change) -> String {

@@ -5,6 +5,7 @@
 //! that a file can hold stand in [`FORMATS`].
 
 mod caches;
+mod changes;
 mod github;
 mod html;
 mod json;

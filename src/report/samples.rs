@@ -122,6 +122,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         hints: hints.into_iter().collect(),
         told: Vec::new(),
         caches: Vec::new(),
+        changes: Vec::new(),
         memory_peak_bytes: None,
         failed_command: None,
         outcome,

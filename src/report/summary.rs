@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::caches;
+use super::changes;
 use super::outcome;
 use super::progress::finished_line;
 use super::sink::Sink;
@@ -105,10 +106,10 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push('\n');
         text.push_str(&warnings);
     }
-    let caches = caches::lines(reports, style);
-    if !caches.is_empty() {
+    let noted = changes::lines(reports, style) + &caches::lines(reports, style);
+    if !noted.is_empty() {
         text.push('\n');
-        text.push_str(&caches);
+        text.push_str(&noted);
     }
     // Lines of finished jobs stand above, here or already on the screen.
     if !text.is_empty() || !run.options.table {

@@ -19,10 +19,12 @@ use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
-    build, caches, former_links, hints, inputs, inspect, install_test, kept, modules, prepare, results, summary,
+    build, caches, changed, former_links, hints, inputs, inspect, install_test, kept, modules, prepare, results,
+    summary,
 };
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::attest::BuildInputs;
+use crate::compare::PackageChanges;
 use crate::event::{JobReport, Outcome};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
@@ -42,6 +44,7 @@ struct Built {
     former_links: FormerLinks,
     caches: Vec<CacheUse>,
     inputs: BuildInputs,
+    changes: Vec<PackageChanges>,
 }
 
 /// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
@@ -194,6 +197,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                     report.artifacts = built.artifacts;
                     report.warnings = built.warnings;
                     report.caches = built.caches;
+                    report.changes = built.changes;
                 }
                 Ok(Err(error)) => report.outcome = outcome::store(error),
                 Err(panic) => report.outcome = panic,
@@ -311,6 +315,7 @@ impl Work<'_> {
             }
         }
         self.alive()?;
+        let changes = changed::since_last_good(self, &artifacts, &folder).await?;
         caches::keep(self).await?;
         warnings.extend(self.journal.take_warnings());
         let warnings = std::mem::take(&mut self.warnings).into_iter().chain(warnings).collect();
@@ -322,7 +327,15 @@ impl Work<'_> {
         }
         let former_links = std::mem::take(&mut self.former_links);
         let inputs = inputs::of_job(self, &ready, installed);
-        Ok(Built { artifacts, warnings, key, former_links, caches: std::mem::take(&mut self.caches.uses), inputs })
+        Ok(Built {
+            artifacts,
+            warnings,
+            key,
+            former_links,
+            caches: std::mem::take(&mut self.caches.uses),
+            inputs,
+            changes,
+        })
     }
 
     /// `first`: the number of the first attempt, which containers have in their names.

@@ -46,6 +46,7 @@ mod alike;
 mod assemble;
 mod build;
 mod caches;
+mod changed;
 mod container;
 mod context;
 mod decide;

@@ -178,6 +178,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         hints: Vec::new(),
         told: Vec::new(),
         caches: Vec::new(),
+        changes: Vec::new(),
         memory_peak_bytes: None,
         failed_command: None,
         kept: None,

@@ -28,7 +28,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("matrix", &["recipe", "distro"]),
     ("packaging", &["recipe", "distro"]),
     ("plan", &["recipe", "distro", "matrix", "packaging", "source", "image"]),
-    ("event", &["artifact", "matrix", "packaging"]),
+    ("event", &["artifact", "compare", "matrix", "packaging"]),
     ("store", &["plan", "artifact", "attest", "matrix", "source"]),
     (
         "runner",
@@ -51,7 +51,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "assemble",
         ],
     ),
-    ("report", &["event", "artifact", "matrix", "packaging"]),
+    ("report", &["event", "artifact", "compare", "matrix", "packaging"]),
     // The library's front door: it wires what lies below, and knows no arguments.
     (
         "project",

@@ -116,7 +116,9 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
              [test]\nscript = 'test \"$(pond)\" = {word}'\n{apart}"
         )
     };
-    upgraded(&test, &recipe("old"), &recipe("new"), 0).says("2 succeeded");
+    upgraded(&test, &recipe("old"), &recipe("new"), 0)
+        .says("2 succeeded")
+        .says("changed: lively@debian-12/amd64: 1.0-1~deb12 -> 1.1-1~deb12; files: 1 gone");
     for (target, old, of_its_own, kept) in [
         ("debian-12-amd64", "1.0-1~deb12", "purge purge", "dpkg-bak"),
         ("rpm-generic-x86_64", "", "post-transaction transaction", "rpmsave"),

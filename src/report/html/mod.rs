@@ -11,6 +11,7 @@ use super::sink::ReportFormat;
 use super::style::{Style, Tone, count};
 use super::whole::{EndedRun, Whole};
 use crate::artifact::ArtifactKind;
+use crate::compare;
 use crate::event::{JobReport, Outcome};
 use crate::formats::xml::escape;
 use crate::types::{human_bytes, human_duration, printable};
@@ -21,6 +22,9 @@ pub(super) const FORMAT: ReportFormat = ReportFormat {
     is_whole: true,
     sink: |out| Box::new(Whole::new(out, text)),
 };
+
+/// Lines of one group about one package that the page shows.
+const MOST_CHANGES: usize = 100;
 
 /// How the page tells outcomes apart, beside their words.
 fn kind(outcome: &Outcome) -> &'static str {
@@ -169,6 +173,7 @@ fn target(index: usize, job: &JobReport, page: &mut String) {
         page.push_str("</ul>\n");
     }
     artifacts(job, page);
+    changes(job, page);
     steps(job, page);
     if let Some(path) = &job.log {
         let path = shown(&path.display().to_string());
@@ -207,6 +212,21 @@ fn artifacts(job: &JobReport, page: &mut String) {
         ));
     }
     page.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+/// What is different since the last good build.
+fn changes(job: &JobReport, page: &mut String) {
+    if job.changes.is_empty() {
+        return;
+    }
+    page.push_str(&format!(
+        "<h3>Changes</h3>\n<p>Since the last good build: {}</p>\n<pre tabindex=\"0\" role=\"group\" aria-label=\"Changes\">",
+        shown(&compare::gist(&job.changes))
+    ));
+    for line in job.changes.iter().flat_map(|package| compare::lines(package, MOST_CHANGES)) {
+        page.push_str(&format!("{}\n", shown(&line)));
+    }
+    page.push_str("</pre>\n");
 }
 
 fn steps(job: &JobReport, page: &mut String) {
