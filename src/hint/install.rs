@@ -52,9 +52,12 @@ pub(crate) fn why(lines: &[String]) -> Vec<String> {
     said_last(lines)
 }
 
-/// The last lines that tell something; those of farm's own scripts before all others.
+/// The last lines that tell something; those of farm's own scripts before all others. What a package manager printed before
+/// is passed over where something came after it.
 pub(crate) fn said_last(lines: &[String]) -> Vec<String> {
     let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).collect();
+    let after = lines.iter().rposition(|line| is_progress(line.trim())).map_or(lines, |last| &lines[last + 1..]);
+    let lines = if after.iter().any(|line| tells(line.trim())) { after } else { lines };
     let any: Vec<&str> = match own.is_empty() {
         true => lines.iter().map(|line| line.trim()).filter(|line| tells(line)).collect(),
         false => own,
@@ -65,6 +68,11 @@ pub(crate) fn said_last(lines: &[String]) -> Vec<String> {
 }
 
 fn tells(line: &str) -> bool {
+    !line.is_empty() && !repeats(line) && !is_progress(line)
+}
+
+/// Whether a package manager says by it how far it is.
+fn is_progress(line: &str) -> bool {
     const PROGRESS: [&str; 22] = [
         "0 upgraded, ",
         "After this operation, ",
@@ -89,7 +97,7 @@ fn tells(line: &str) -> bool {
         "Reading package lists",
         "Building dependency tree",
     ];
-    !line.is_empty() && !repeats(line) && !PROGRESS.iter().any(|words| line.starts_with(words))
+    PROGRESS.iter().any(|words| line.starts_with(words))
 }
 
 /// `the post-install script of hello ended with exit code 3`, of the line that says so.
@@ -172,5 +180,14 @@ mod tests {
         ] {
             assert_eq!(why_of(text), said);
         }
+    }
+
+    #[test]
+    fn what_a_test_printed_is_not_mixed_with_its_installation() {
+        let said = |text: &str| said_last(&text.lines().map(str::to_owned).collect::<Vec<_>>()).join(" / ");
+        let installed = "The following NEW packages will be installed:\n  tiny\n0 upgraded, 1 newly installed\nSetting up tiny (1.0) ...\n";
+        assert_eq!(said(&format!("{installed}tiny\n")), "tiny");
+        assert_eq!(said(installed), "tiny", "nothing came after it");
+        assert_eq!(said("farm: no\nSetting up tiny (1.0) ...\n"), "no");
     }
 }
