@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use farm::engine::{self, Network};
 use farm::event::Event;
 use farm::image::BaseChoice;
+use farm::lock::Locked;
 use farm::project::{Access, Limits, Project, RunChoices, Selection};
 use farm::report::{Json, Sink};
 use farm::store::Store;
@@ -47,6 +48,7 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         go_on: None,
         build_cache: true,
         network: Network::Default,
+        locked: Locked::default(),
     };
     let images = resolved.images(engine.clone(), BaseChoice::Auto, &choices.id, choices.network);
     let planned = resolved.plan(Some((&images, &info)), Limits::default()).await?;

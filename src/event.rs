@@ -281,6 +281,11 @@ pub enum Outcome {
         /// Which instruction failed, and how.
         reason: String,
     },
+    /// What it would be built from is not what the lock says. Nothing of the recipe was run.
+    NotAsLocked {
+        /// Each as a clause: `gcc-12 is 12.2.0-15 and not 12.2.0-14`.
+        differences: Vec<String>,
+    },
     /// The sources cannot be had: unreachable, or not the bytes that the recipe names.
     SourceUnavailable {
         /// Why they cannot be fetched, or how they differ from the recipe.
@@ -327,6 +332,7 @@ impl Outcome {
             Outcome::Skipped { .. } => "skipped",
             Outcome::Cancelled => "cancelled",
             Outcome::DockerfileFailed { .. } => "dockerfile-failed",
+            Outcome::NotAsLocked { .. } => "not-as-locked",
             Outcome::SourceUnavailable { .. } => "source-unavailable",
             Outcome::Infrastructure { .. } => "infrastructure",
         }

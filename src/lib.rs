@@ -20,6 +20,7 @@ mod formats;
 pub(crate) mod hint;
 pub mod image;
 pub(crate) mod init;
+pub mod lock;
 pub mod matrix;
 pub mod network;
 pub mod packaging;

@@ -24,6 +24,8 @@ pub struct Archives {
     reader: Reader,
     mirrors: Arc<BTreeMap<String, Mirror>>,
     stale_contents: bool,
+    /// Sums of InRelease files, by archive and suite.
+    held: Arc<BTreeMap<(String, String), String>>,
     packages: Arc<Readings<Index>>,
     contents: Arc<Readings<Contents>>,
 }
@@ -101,6 +103,7 @@ impl Archives {
             reader,
             mirrors: Arc::new(mirrors),
             stale_contents: false,
+            held: Arc::default(),
             packages: Arc::default(),
             contents: Arc::default(),
         }
@@ -111,6 +114,35 @@ impl Archives {
     #[must_use]
     pub(crate) fn with_stale_contents(self, stale_contents: bool) -> Archives {
         Archives { stale_contents, ..self }
+    }
+
+    /// Holds suites at the state whose InRelease file has this sum, by archive and suite.
+    #[must_use]
+    pub(crate) fn held_at(self, held: BTreeMap<(String, String), String>) -> Archives {
+        Archives { held: Arc::new(held), ..self }
+    }
+
+    /// Whether all suites of a distribution are held at a state.
+    pub(crate) fn holds(&self, distro: &Distro) -> bool {
+        self.suites(distro, Components::All).is_ok_and(|suites| suites.iter().all(|suite| suite.held.is_some()))
+    }
+
+    /// The suites of a distribution with the sums of their InRelease files, verified, as they are now.
+    ///
+    /// # Errors
+    /// As [`Archives::index`].
+    pub(crate) async fn states(
+        &self,
+        distro: &Distro,
+        warn: &(dyn Fn(String) + Sync),
+        cancel: &CancellationToken,
+    ) -> Result<Vec<(Suite, String)>, ArchiveError> {
+        let mut states = Vec::new();
+        for suite in self.suites(distro, Components::All)? {
+            let (_, sha256) = self.reader.release(&suite, warn, cancel).await?;
+            states.push((suite, sha256));
+        }
+        Ok(states)
     }
 
     /// Whether the user has said to believe what no signature is on.
@@ -249,7 +281,10 @@ impl Archives {
             wanted.extend(more.cloned());
         }
         let mut suites = suites(bootstrap, &self.mirrors, &wanted, &keyrings);
-        suites.iter_mut().for_each(|suite| suite.tolerate_stale_contents = self.stale_contents);
+        for suite in &mut suites {
+            suite.tolerate_stale_contents = self.stale_contents;
+            suite.held = self.held.get(&(suite.archive.clone(), suite.suite.clone())).cloned();
+        }
         Ok(suites)
     }
 }
@@ -324,6 +359,7 @@ pub(crate) fn suites(
         tolerate_expired: bootstrap.tolerate_expired,
         owner: Owner::Distribution,
         tolerate_stale_contents: false,
+        held: None,
     };
     let names = std::iter::once(&bootstrap.suite).chain(&bootstrap.updates);
     let mut suites: Vec<Suite> = names.map(|name| suite(&bootstrap.archive, &bootstrap.mirror, name)).collect();
@@ -342,6 +378,34 @@ mod tests {
 
     async fn index(archives: &Archives, distro: &Distro) -> Result<ArchiveIndex, ArchiveError> {
         archives.index(distro, Arch::Amd64, &NoProgress, &|_| (), &CancellationToken::new()).await
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_former_state_is_read_by_its_sum_alone() {
+        let Some(archive) = Archive::new() else { return skipped() };
+        archive.publish("Valid-Until: Sat, 11 Jul 2020 10:16:37 UTC\n", |release| release);
+        archive.write("keyring.gpg", &archive.signer.keyring());
+        let mut distro = super::super::tests::distro("sid");
+        distro.bootstrap.as_mut().unwrap().keyrings =
+            vec![archive.folder.path().join("keyring.gpg").display().to_string()];
+        let cache = tempfile::tempdir().unwrap();
+        let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
+        let mirror = Mirror { url: archive.url().into(), origin: Origin::Configured };
+        let archives = Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)]));
+        let states = async |archives: &Archives| {
+            let states = archives.states(&distro, &|warning| panic!("{warning}"), &CancellationToken::new()).await;
+            states.map_err(|error| error.to_string()).map(|states| states[0].1.clone())
+        };
+        let error = states(&archives).await.unwrap_err();
+        assert!(error.contains("past its Valid-Until"), "{error}");
+        let held = |sum: &str| BTreeMap::from([(("debian".to_owned(), "sid".to_owned()), sum.to_owned())]);
+        let text = std::fs::read(archive.folder.path().join("dists/sid/InRelease")).unwrap();
+        let sum = super::super::testing::hash(&text);
+        let right = archives.clone().held_at(held(&sum));
+        assert_eq!((states(&right).await, right.holds(&distro)), (Ok(sum), true));
+        let other = archives.held_at(held(&"0".repeat(64)));
+        let error = states(&other).await.unwrap_err();
+        assert!(error.contains("not the state that farm.lock holds"), "{error}");
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -238,6 +238,7 @@ mod tests {
     fn a_flag_wins_over_the_host_and_the_host_over_the_definition() {
         let mut distro = crate::archive::tests::distro("bookworm");
         distro.bootstrap.as_mut().unwrap().security = Some(crate::distro::Security {
+            snapshot: None,
             archive: "debian-security".to_owned(),
             mirror: "http://public.example/debian-security/".to_owned(),
             suite: "bookworm-security".to_owned(),

@@ -135,7 +135,7 @@ impl Reader {
     ) -> Result<Vec<IndexFile>, ArchiveError> {
         let mut again = true;
         loop {
-            let release = self.release(suite, warn, cancel).await?;
+            let (release, _) = self.release(suite, warn, cancel).await?;
             match self.index_files(suite, &release, arch, progress, cancel).await {
                 Err(error) if again && being_updated(&error) => {
                     again = false;
@@ -146,12 +146,13 @@ impl Reader {
         }
     }
 
+    /// What the InRelease file of a suite says, verified, and its SHA-256.
     async fn release(
         &self,
         suite: &Suite,
         warn: &(dyn Fn(String) + Sync),
         cancel: &CancellationToken,
-    ) -> Result<Release, ArchiveError> {
+    ) -> Result<(Release, String), ArchiveError> {
         let url = suite.address().join("InRelease");
         let path = self.folder().join(&suite.archive).join(suite.suite.replace('/', "-")).join("InRelease");
         let mut urls = vec![url.secret().to_owned()];
@@ -161,23 +162,30 @@ impl Reader {
         self.fetcher.to_file_capped(&urls, None, LARGEST_RELEASE, &path, &NoProgress, cancel).await?;
         let told = url.to_string();
         let (keyrings, owner) = (suite.keyrings.clone(), suite.owner);
-        let release = blocking(move || {
+        let (release, sha256) = blocking(move || {
             let text = std::fs::read(&path).map_err(|source| ArchiveError::Io { path: path.clone(), source })?;
             let release = match owner {
                 Owner::Unsigned => release::unverified(&text),
                 Owner::Distribution | Owner::Recipe => release::verify(&text, &keyrings),
             };
-            release.map_err(|reason| ArchiveError::Untrusted { what: url.to_string(), reason })
+            let release = release.map_err(|reason| ArchiveError::Untrusted { what: url.to_string(), reason })?;
+            Ok((release, hex::encode(Sha256::digest(&text))))
         })
         .await?;
+        if let Some(held) = &suite.held
+            && *held != sha256
+        {
+            let reason = "it is not the state that farm.lock holds".to_owned();
+            return Err(ArchiveError::Untrusted { what: told, reason });
+        }
         let warning = release
             .check(suite, Utc::now())
             .map_err(|reason| ArchiveError::Untrusted { what: told.clone(), reason })?;
         tracing::info!(url = told, date = release.date.map(tracing::field::display), "read the release file");
-        if let Some(warning) = warning {
+        if let Some(warning) = warning.filter(|_| suite.held.is_none()) {
             warn(warning);
         }
-        Ok(release)
+        Ok((release, sha256))
     }
 
     /// The uncompressed Packages files of a suite, in the cache under their hash.
@@ -427,6 +435,7 @@ pub(crate) mod tests {
             end_of_life: None,
             build_packages: Vec::new(),
             bootstrap: Some(Bootstrap {
+                snapshot: None,
                 archive: "debian".to_owned(),
                 mirror: "http://ftp.debian.org/debian".to_owned(),
                 suite: suite.to_owned(),
@@ -457,6 +466,7 @@ pub(crate) mod tests {
             tolerate_expired: tolerate,
             owner: Owner::Distribution,
             tolerate_stale_contents: false,
+            held: None,
         };
         let reader = Reader { fetcher: Fetcher::new()?, cache: cache.to_owned() };
         let (cancel, warnings) = (CancellationToken::new(), Mutex::new(Vec::new()));

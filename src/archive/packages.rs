@@ -135,6 +135,12 @@ impl Index {
         Ok(packages)
     }
 
+    /// The SHA-256 of a package file; none where no suite has that version now. Blocks.
+    pub(crate) fn sum(&self, name: &str, version: &str, arch: &str) -> Result<Option<String>, ArchiveError> {
+        let is_it = |package: &Package| package.version.to_string() == version && package.arch == arch;
+        Ok(self.named(name)?.into_iter().find(is_it).map(|package| package.sha256))
+    }
+
     /// The newest package of this name. Blocks.
     pub(crate) fn newest(&self, name: &str) -> Result<Option<Package>, ArchiveError> {
         Ok(self.named(name)?.into_iter().next())

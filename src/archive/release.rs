@@ -145,7 +145,7 @@ fn read(release: &ReleaseFile<'_>) -> Result<Release, String> {
 impl Release {
     /// Whether this is the release of `of`, at `now`. An old one that is tolerated gives a warning to show.
     pub(super) fn check(&self, of: &Suite, now: DateTime<Utc>) -> Result<Option<String>, String> {
-        let (suite, tolerate_expired) = (of.suite.as_str(), of.tolerate_expired);
+        let (suite, tolerate_expired) = (of.suite.as_str(), of.tolerate_expired || of.held.is_some());
         let names = [self.suite.as_deref(), self.codename.as_deref()];
         // One without components is known by its place alone.
         if !names.contains(&Some(suite)) && !of.is_flat() {

@@ -18,6 +18,8 @@ pub(crate) struct Suite {
     pub(crate) owner: Owner,
     /// Use Contents indexes that are not those of the signed Release file, when a mirror has only such.
     pub(crate) tolerate_stale_contents: bool,
+    /// The SHA-256 that its InRelease file has to have: that of a former state, which is past its end by right.
+    pub(crate) held: Option<String>,
 }
 
 /// Whose a suite is, and what that means for what is believed of it.
@@ -59,6 +61,7 @@ impl Suite {
             tolerate_expired: false,
             owner: Owner::Distribution,
             tolerate_stale_contents: false,
+            held: None,
         }
     }
 }

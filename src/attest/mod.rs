@@ -23,7 +23,7 @@ use bill::{Bill, Read, bill};
 use model::{CYCLONEDX, SPDX};
 
 pub(crate) use inputs::{BuildInputs, INPUTS_FILE, INPUTS_SCHEMA, Module, PatchInput, SourceInput};
-pub(crate) use installed::{Installed, LARGEST_ANSWER, SCRIPT};
+pub(crate) use installed::{Installed, InstalledPackage, LARGEST_ANSWER, SCRIPT};
 pub(crate) use model::{AttestError, Document, PROVENANCE, Target};
 pub(crate) use verify::{Statements, Verdict};
 

@@ -17,7 +17,7 @@ pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, Ver
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
-    AttestArgs, AttestCommand, DiffArgs, ListArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
+    AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
     VerifyArgs,
 };
 use super::report_file::{self, ReportFile};
@@ -107,6 +107,11 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// List what dist/ holds, and how the last build of each target ended
     List(ListArgs),
+    /// Write down what the last good builds were made of, so that `farm build --locked` builds from nothing else
+    ///
+    /// farm.lock lies beside the recipe, and is committed with it: the states of archives, the images, and each package of each
+    /// builder with its version and hash, as builds in dist/ noted them. Targets that are not in dist/ keep what the lock has.
+    Lock(LockArgs),
     /// Show the log of a target's last build, or of the one that is under way
     Logs(LogsArgs),
     /// Put what several machines have built into one dist/
@@ -286,6 +291,12 @@ pub(crate) struct BuildArgs {
     /// The recipe is not changed.
     #[arg(long)]
     pub snapshot: bool,
+    /// Build only from what farm.lock says: refuse what is not in it, and what it is not
+    ///
+    /// Archives are read in the state of the lock, where their mirrors, or the `snapshot` of the distribution, still have it.
+    /// Before anything of a recipe runs, all that is installed in its container is compared: exit code 13 when it differs.
+    #[arg(long)]
+    pub locked: bool,
     /// Start no new job once one has failed
     #[arg(long, overrides_with = "keep_going")]
     pub fail_fast: bool,

@@ -19,7 +19,7 @@ use crate::engine::Network;
 use crate::image::BaseChoice;
 use crate::matrix::Target;
 use crate::packaging::quote;
-use crate::project::{Limits, Run, RunChoices, RunEnd};
+use crate::project::{Limits, Locks, ProjectError, Run, RunChoices, RunEnd};
 use crate::recipe::RecipeFile;
 use crate::report::count;
 use crate::report::summary::Commands;
@@ -48,11 +48,19 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let selected = project.select(&selection, arch)?;
     context::tell_left_out(&selected);
     context::known_mirrors(&args.origin.archive.mirrors, &project)?;
-    let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
+    let mut access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
     context::tell_space(&access.cache).await;
     if let Ok(Connected { info, .. }) = &connected {
         context::can_run(info, selected.targets()).await?;
     }
+    let locks = match args.locked {
+        true => {
+            let locks = Locks::read(&selected).map_err(ProjectError::from)?;
+            context::tell(&locks.hold(&selected, &mut access).await.map_err(ProjectError::from)?);
+            Some(locks)
+        }
+        false => None,
+    };
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
     let Connected { engine, info } = connected?;
@@ -70,6 +78,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
             NetworkArg::Default => Network::Default,
             NetworkArg::Host => Network::Host,
         },
+        locked: locks.as_ref().map(Locks::targets).unwrap_or_default(),
     };
     let base = args.origin.base.into();
     let images = resolved.images(engine.clone(), base, &choices.id, choices.network);
@@ -79,6 +88,10 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     }
     let limits = Limits { jobs: args.jobs.map(usize::from), test: !args.no_test };
     let planned = resolved.plan(Some((&images, &info)), limits).await?;
+
+    if let Some(locks) = &locks {
+        locks.check(&project, &planned).map_err(ProjectError::from)?;
+    }
 
     if let Some(from) = args.from {
         choices.go_on = Some(shell::go_on(&engine, &planned.plan, from).await?);
@@ -237,6 +250,7 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
     let flags = [
         (args.origin.archive.stale_contents, "--stale-contents"),
         (args.snapshot, "--snapshot"),
+        (args.locked, "--locked"),
         (args.no_test && !args.source, "--no-test"),
         (args.no_build_cache && !args.source, "--no-build-cache"),
     ];

@@ -13,7 +13,6 @@ use super::values;
 use crate::cache::{Lease, Space};
 use crate::distro::Bootstrap;
 use crate::engine::{self, Engine, EngineError, EngineInfo, emulation};
-use crate::fetch::Fetcher;
 use crate::matrix::Target;
 use crate::project::{Access, Project, Selected, Unread};
 use crate::report::{Style, Tone, count};
@@ -202,7 +201,7 @@ pub(crate) fn access(flags: &[(String, String)], stale_contents: bool, config: &
     let cache = own_cache()?;
     // As long as this process lives.
     LEASE.get_or_init(|| Lease::take(&cache));
-    Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents, variables })
+    Ok(Access { mirrors, stale_contents, variables, ..Access::new(cache)? })
 }
 
 /// `FARM_MIRROR_DEBIAN_SECURITY=URL` names the mirror of `debian-security`.

@@ -51,7 +51,7 @@ impl Exit {
             Exit::JobFailed => "a job failed or could not run, or a store is damaged",
             Exit::Rejected => "a package was built, and its check or its test said no",
             Exit::Repository => "a repository could not be written or signed",
-            Exit::Different => "packages that were compared are different, or not what a statement says",
+            Exit::Different => "packages that were compared are different, or not what a statement or farm.lock says",
             Exit::Interrupted => "interrupted",
         }
     }
@@ -65,6 +65,7 @@ impl Exit {
             Outcome::Succeeded | Outcome::UpToDate => Exit::Success,
             Outcome::Rejected { .. } => Exit::Rejected,
             Outcome::SourceUnavailable { of_recipe: true, .. } => Exit::Invalid,
+            Outcome::NotAsLocked { .. } => Exit::Different,
             _ => Exit::JobFailed,
         };
         let start = if interrupted { Exit::Interrupted } else { Exit::Success };

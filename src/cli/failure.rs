@@ -13,6 +13,7 @@ use crate::engine::EngineError;
 use crate::fetch::FetchError;
 use crate::image::ImageError;
 use crate::init::InitError;
+use crate::lock::LockError;
 use crate::matrix::MatrixError;
 use crate::project::{ProjectError, Unread};
 use crate::publish::PublishError;
@@ -119,6 +120,7 @@ impl Failure {
                  none"
                     .to_owned(),
             ),
+            Failure::Project(ProjectError::Lock(error)) => error.help().map(str::to_owned),
             Failure::Project(ProjectError::Archive(_)) => Some(
                 "which package has a capability is looked up in the distribution's archive: choose another mirror with \
                  --mirror NAME=URL, or name packages"
@@ -264,6 +266,8 @@ fn of_project(error: &ProjectError) -> Exit {
         }
         ProjectError::Archive(Unread { source: ArchiveError::Cancelled, .. }) => Exit::Interrupted,
         ProjectError::Archive(_) => Exit::JobFailed,
+        ProjectError::Lock(LockError::Io { .. } | LockError::Archive { .. }) => Exit::JobFailed,
+        ProjectError::Lock(_) => Exit::Invalid,
         ProjectError::Image(error) => of_image(error),
     }
 }

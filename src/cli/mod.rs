@@ -22,6 +22,7 @@ mod images;
 mod init;
 mod keyboard;
 mod list;
+mod lock;
 mod logs;
 mod memory;
 mod merge;
@@ -134,6 +135,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Reap(args) => images::reap(args).await,
         Command::Gc(args) => gc::run(args, color).await,
         Command::List(args) => list::run(args.clone(), color).await,
+        Command::Lock(args) => lock::run(args, color).await,
         Command::Logs(args) => logs::run(args.clone()).await,
         Command::Merge(args) => merge::run(args.clone()).await,
         Command::Shell(args) => shell::run(args, arguments.directory.as_deref(), color).await,

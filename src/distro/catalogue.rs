@@ -297,6 +297,7 @@ impl BootstrapLayer {
             keyrings: self.keyrings.or(base.keyrings),
             include: self.include.or(base.include),
             tolerate_expired: self.tolerate_expired.or(base.tolerate_expired),
+            snapshot: self.snapshot.or(base.snapshot),
             security: merge(self.security, base.security, SecurityLayer::over),
         }
     }
@@ -307,6 +308,7 @@ impl SecurityLayer {
         SecurityLayer {
             archive: self.archive.or(base.archive),
             mirror: self.mirror.or(base.mirror),
+            snapshot: self.snapshot.or(base.snapshot),
             suite: self.suite.or(base.suite),
         }
     }
@@ -385,7 +387,8 @@ fn finish_bootstrap(layer: BootstrapLayer, file: &File) -> Result<Bootstrap, Dis
     }
     // A template may name the archive of security updates for all releases; a release without a suite in it has none.
     let security = match layer.security {
-        Some(SecurityLayer { archive, mirror, suite: Some(suite) }) => Some(Security {
+        Some(SecurityLayer { archive, mirror, snapshot, suite: Some(suite) }) => Some(Security {
+            snapshot: snapshot.map(|said| said.value),
             archive: need(archive, "bootstrap.security.archive", "\"debian-security\"")?,
             mirror: need(mirror, "bootstrap.security.mirror", "\"http://security.debian.org/debian-security\"")?,
             suite: suite.value,
@@ -405,6 +408,7 @@ fn finish_bootstrap(layer: BootstrapLayer, file: &File) -> Result<Bootstrap, Dis
         keyrings,
         include: or_empty(layer.include),
         tolerate_expired: layer.tolerate_expired.is_some_and(|said| said.value),
+        snapshot: layer.snapshot.map(|said| said.value),
     })
 }
 

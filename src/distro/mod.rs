@@ -240,9 +240,19 @@ pub struct Bootstrap {
     pub(crate) include: Vec<String>,
     /// Tolerate an InRelease past its Valid-Until (said aloud on every use): for mirrors that lag.
     pub(crate) tolerate_expired: bool,
+    /// Where former states of the archive are, with `{time}` in it for `20260131T120000Z`. It changes no base.
+    #[serde(skip)]
+    pub(crate) snapshot: Option<String>,
 }
 
 impl Bootstrap {
+    /// Where the former states of an archive of it are.
+    pub(crate) fn snapshot(&self, archive: &str) -> Option<&str> {
+        let security = self.security.iter().map(|security| (&security.archive, &security.snapshot));
+        let mut all = std::iter::once((&self.archive, &self.snapshot)).chain(security);
+        all.find_map(|(name, snapshot)| snapshot.as_deref().filter(|_| name == archive))
+    }
+
     /// The names of its archives, each with the public mirror.
     pub(crate) fn archives(&self) -> impl Iterator<Item = (&str, &str)> {
         let security = self.security.iter().map(|security| (security.archive.as_str(), security.mirror.as_str()));
@@ -256,6 +266,9 @@ pub struct Security {
     /// The archive's name for mirror choice: `debian-security`.
     pub archive: String,
     pub(crate) mirror: String,
+    /// As that of [`Bootstrap`].
+    #[serde(skip)]
+    pub(crate) snapshot: Option<String>,
     /// The suite with the updates: `bookworm-security`.
     pub suite: String,
 }

@@ -107,6 +107,7 @@ pub(super) struct BootstrapLayer {
     pub(crate) keyrings: Option<Said<Vec<String>>>,
     pub(crate) include: Option<Said<Vec<String>>>,
     pub(crate) tolerate_expired: Option<Said<bool>>,
+    pub(crate) snapshot: Option<Said<String>>,
     pub(crate) security: Option<SecurityLayer>,
 }
 
@@ -114,6 +115,7 @@ pub(super) struct BootstrapLayer {
 pub(super) struct SecurityLayer {
     pub(crate) archive: Option<Said<String>>,
     pub(crate) mirror: Option<Said<String>>,
+    pub(crate) snapshot: Option<Said<String>>,
     pub(crate) suite: Option<Said<String>>,
 }
 
@@ -142,10 +144,20 @@ const KEYS: [&str; 21] = [
 ];
 const DEB_KEYS: [&str; 3] = ["debhelper", "standards-version", "unit-folder"];
 const RPM_KEYS: [&str; 6] = ["systemd", "systemd-macros", "user-macros", "payload", "sbin", "group-tag"];
-const BOOTSTRAP_KEYS: [&str; 9] =
-    ["archive", "mirror", "suite", "updates", "components", "keyrings", "include", "tolerate-expired", "security"];
+const BOOTSTRAP_KEYS: [&str; 10] = [
+    "archive",
+    "mirror",
+    "suite",
+    "updates",
+    "components",
+    "keyrings",
+    "include",
+    "tolerate-expired",
+    "snapshot",
+    "security",
+];
 const NEWER_KEYS: [&str; 3] = ["version", "package", "folder"];
-const SECURITY_KEYS: [&str; 3] = ["archive", "mirror", "suite"];
+const SECURITY_KEYS: [&str; 4] = ["archive", "mirror", "snapshot", "suite"];
 
 /// Reads one file.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
@@ -278,6 +290,7 @@ fn bootstrap(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<BootstrapLayer,
             "components" => layer.components = Some(reader.words(key, value)?),
             "keyrings" => layer.keyrings = Some(reader.words(key, value)?),
             "include" => layer.include = Some(reader.words(key, value)?),
+            "snapshot" => layer.snapshot = Some(snapshot(reader, key, value)?),
             "tolerate-expired" => layer.tolerate_expired = Some(reader.boolean(key, value)?),
             "security" => layer.security = Some(security(reader, reader.table(key, value)?)?),
             _ => return Err(reader.unknown(key, &BOOTSTRAP_KEYS, "[bootstrap]")),
@@ -286,12 +299,19 @@ fn bootstrap(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<BootstrapLayer,
     Ok(layer)
 }
 
+/// A URL with a place for a time.
+fn snapshot(reader: &Reader<'_>, key: &Key<'_>, value: &Value<'_>) -> Result<Said<String>, DistroError> {
+    let url = reader.url(key, value)?;
+    if url.value.contains("{time}") { Ok(url) } else { Err(reader.wrong(key, value, "a URL with {time} in it")) }
+}
+
 fn security(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<SecurityLayer, DistroError> {
     let mut layer = SecurityLayer::default();
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "archive" => layer.archive = Some(reader.checked(key, value, is_id, "letters, digits and `-`")?),
             "mirror" => layer.mirror = Some(reader.url(key, value)?),
+            "snapshot" => layer.snapshot = Some(snapshot(reader, key, value)?),
             "suite" => layer.suite = Some(reader.word(key, value)?),
             _ => return Err(reader.unknown(key, &SECURITY_KEYS, "[bootstrap.security]")),
         }

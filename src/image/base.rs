@@ -40,6 +40,11 @@ pub(super) fn serves(image: &ImageInfo, distro: &Distro, arch: Arch, choice: Bas
         && image.labels.get(labels::GENERATION).map_or("1", String::as_str) == GENERATION
 }
 
+/// Whether a base is the one that a lock holds; any is, where none does.
+pub(super) fn is_held(images: &Images, distro: &Distro, arch: Arch, identity: &str) -> bool {
+    images.options.held.get(&name(distro, arch)).is_none_or(|held| held == identity)
+}
+
 #[allow(clippy::too_many_arguments)]
 pub(super) async fn find_or_make(
     images: &Images,
@@ -54,7 +59,9 @@ pub(super) async fn find_or_make(
     let choice = images.options.base;
     let stored = async || {
         let image = images.engine.image(&tag(distro, arch)).await?;
-        Ok::<_, EngineError>(image.filter(|image| serves(image, distro, arch, choice)))
+        let serves =
+            |image: &ImageInfo| serves(image, distro, arch, choice) && is_held(images, distro, arch, image.identity());
+        Ok::<_, EngineError>(image.filter(serves))
     };
     // Who asks for the registry's image means the one that it has today.
     let is_known = || choice != BaseChoice::Registry || images.shared.registries.was_asked(&name(distro, arch));
@@ -321,6 +328,9 @@ async fn from_archive(
     cancel: &CancellationToken,
 ) -> Result<Base, ImageError> {
     let selection = bootstrap::select(distro, arch, images.archives(), progress, warn, cancel).await?;
+    if !is_held(images, distro, arch, &selection.digest) {
+        return Err(ImageError::NotLocked { base: name(distro, arch), identity: selection.digest });
+    }
     from_selection(images, distro, arch, selection, next, sink, progress, cancel).await
 }
 

@@ -207,6 +207,7 @@ mod tests {
         let bootstrap = distro.bootstrap.as_mut().unwrap();
         bootstrap.updates = vec!["sid-updates".to_owned()];
         bootstrap.security = Some(distro::Security {
+            snapshot: None,
             archive: "debian-security".to_owned(),
             mirror: "http://public.example/debian-security".to_owned(),
             suite: "sid-security".to_owned(),

@@ -80,6 +80,14 @@ pub enum ImageError {
         /// The answer of the operating system.
         source: std::io::Error,
     },
+    /// The archive gives another base than a lock holds.
+    #[error("the base that the archive of {base} gives is {identity}, which is not that of the lock")]
+    NotLocked {
+        /// `debian-12/amd64`
+        base: String,
+        /// What identifies the base that would be made.
+        identity: String,
+    },
     /// The run was cancelled before the image was there.
     #[error("cancelled")]
     Cancelled,

@@ -1,5 +1,6 @@
 //! The engine that images are made in, and what all who make some share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::once_map::OnceMap;
@@ -49,13 +50,16 @@ pub struct ImageOptions {
     pub network: Network,
     /// How this host reaches others, of which such scripts are given what they can use.
     pub host: Arc<HostNetwork>,
+    /// What identifies the only base that serves, by `debian-12/amd64`, where archives are held at the state that gives it.
+    pub held: BTreeMap<String, String>,
 }
 
 impl ImageOptions {
     /// Without limits.
     pub(crate) fn new(base: BaseChoice, archives: Archives, run: &str, network: Network) -> ImageOptions {
         let limits = Limits { memory_bytes: None, pids: None, cpuset: None };
-        ImageOptions { base, archives, run: run.to_owned(), limits, network, host: HostNetwork::here() }
+        let (run, host, held) = (run.to_owned(), HostNetwork::here(), BTreeMap::new());
+        ImageOptions { base, archives, run, limits, network, host, held }
     }
 }
 

@@ -60,8 +60,11 @@ impl Images {
         let images = self.engine.images(&format!("{}=base", labels::KIND)).await?;
         for (distro, arch) in distros {
             let (name, tag) = (base::name(distro, *arch), base::tag(distro, *arch));
-            let fits =
-                |image: &&ImageInfo| base::serves(image, distro, *arch, self.options.base) && image.tags.contains(&tag);
+            let fits = |image: &&ImageInfo| {
+                base::serves(image, distro, *arch, self.options.base)
+                    && base::is_held(self, distro, *arch, image.identity())
+                    && image.tags.contains(&tag)
+            };
             let Some(image) = images.iter().find(fits) else {
                 known.absent.push(name);
                 continue;

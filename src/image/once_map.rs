@@ -56,6 +56,9 @@ impl ImageError {
             ImageError::Untrusted { distro, reason } => {
                 ImageError::Untrusted { distro: distro.clone(), reason: reason.clone() }
             }
+            ImageError::NotLocked { base, identity } => {
+                ImageError::NotLocked { base: base.clone(), identity: identity.clone() }
+            }
             ImageError::NoWay { distro, reason } => {
                 ImageError::NoWay { distro: distro.clone(), reason: reason.clone() }
             }

@@ -84,6 +84,7 @@ impl Lab {
 
 fn images(engine: &FakeEngine, base: BaseChoice, cache: &std::path::Path, mirrors: BTreeMap<String, Mirror>) -> Images {
     let options = ImageOptions {
+        held: BTreeMap::new(),
         base,
         archives: Archives::new(Reader { fetcher: Fetcher::new().unwrap(), cache: cache.to_owned() }, mirrors),
         run: "test".to_owned(),

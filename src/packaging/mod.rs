@@ -98,6 +98,9 @@ pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, Strin
     env
 }
 
+/// Says to a script with network that archives are read as they were once, past the end of their validity.
+pub const HELD: &str = "FARM_HELD";
+
 fn mirror_variable(archive: &str) -> String {
     let name = archive.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     format!("FARM_MIRROR_{}", name.collect::<String>())

@@ -395,11 +395,13 @@ fn expected_packages_carry_full_versions() {
 fn builders_do_not_depend_on_mirrors_or_on_the_order_of_requirements() {
     let mut distro = distro(Format::Deb, PackageManager::Apt);
     distro.bootstrap = Some(Bootstrap {
+        snapshot: None,
         archive: "debian".to_owned(),
         mirror: "http://public.example".to_owned(),
         suite: "first".to_owned(),
         updates: vec![],
         security: Some(Security {
+            snapshot: None,
             archive: "debian-security".to_owned(),
             mirror: "http://security.example".to_owned(),
             suite: "first-security".to_owned(),

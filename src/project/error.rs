@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::archive::ArchiveError;
 use crate::distro::DistroError;
 use crate::image::ImageError;
+use crate::lock::LockError;
 use crate::matrix::{MatrixError, Target};
 use crate::plan::PlanError;
 use crate::recipe::{RecipeError, RecipeFile, RecipeText};
@@ -57,6 +58,9 @@ pub enum ProjectError {
     /// An archive cannot be read, and the plan needs its answers.
     #[error(transparent)]
     Archive(#[from] Unread),
+    /// Targets cannot be held to what a lock says.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// The engine cannot say which images it has.
     #[error(transparent)]
     Image(#[from] ImageError),

@@ -33,6 +33,17 @@ pub struct Access {
     /// Environment variables by which the tools of languages find their configuration, as `HOME`, `CARGO_HOME` and
     /// `GOPROXY`: where modules are fetched from. Without any, from the public registries.
     pub variables: BTreeMap<String, String>,
+    /// Former states that archives are held at.
+    pub(crate) held: Held,
+}
+
+/// What locks hold archives at.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    /// The sums of InRelease files, by archive and suite.
+    pub(super) suites: BTreeMap<(String, String), String>,
+    /// What identifies the bases that are made of them, by `debian-12/amd64`.
+    pub(super) bases: BTreeMap<String, String>,
 }
 
 impl Access {
@@ -42,7 +53,7 @@ impl Access {
     /// When this process can make no client for HTTP.
     pub fn new(cache: PathBuf) -> Result<Access, FetchError> {
         let (mirrors, variables) = (BTreeMap::new(), BTreeMap::new());
-        Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents: false, variables })
+        Ok(Access { cache, fetcher: Fetcher::new()?, mirrors, stale_contents: false, variables, held: Held::default() })
     }
 
     /// The archives of these distributions, and of all for which a mirror is named.
@@ -63,7 +74,8 @@ impl Access {
 
     fn archives_at(&self, mirrors: BTreeMap<String, Mirror>) -> Archives {
         let reader = Reader { fetcher: self.fetcher.clone(), cache: self.cache.clone() };
-        Archives::new(reader, mirrors).with_stale_contents(self.stale_contents)
+        let archives = Archives::new(reader, mirrors).with_stale_contents(self.stale_contents);
+        archives.held_at(self.held.suites.clone())
     }
 }
 
@@ -79,6 +91,8 @@ pub struct Resolved {
     pub(super) archives: Archives,
     /// `mirror://NAME/…` may name an archive of any distribution, whatever is built for.
     pub(super) mirrors: Mirrors,
+    /// [`Held::bases`]
+    pub(super) held_bases: BTreeMap<String, String>,
 }
 
 impl Selected<'_> {
@@ -96,7 +110,8 @@ impl Selected<'_> {
         let archives = access.archives_at(mirrors.clone());
         let Answered { answers, unread, blocked, notes } = capabilities::answers(project, &targets, &archives).await?;
         let mirrors = mirrors.into_iter().map(|(name, mirror)| (name, mirror.url)).collect();
-        Ok(Resolved { targets, answers, unread, blocked, notes, archives, mirrors })
+        let held_bases = access.held.bases.clone();
+        Ok(Resolved { targets, answers, unread, blocked, notes, archives, mirrors, held_bases })
     }
 }
 

@@ -58,7 +58,8 @@ impl Resolved {
     /// The images of an engine, made from the archives that this has been resolved with. `run` is for labels, `network` for
     /// scripts that need one.
     pub fn images(&self, engine: Arc<dyn Engine>, base: BaseChoice, run: &str, network: Network) -> Images {
-        Images::new(engine, ImageOptions::new(base, self.archives.clone(), run, network))
+        let options = ImageOptions::new(base, self.archives.clone(), run, network);
+        Images::new(engine, ImageOptions { held: self.held_bases.clone(), ..options })
     }
 
     /// The base images of these targets: each distribution and architecture once.

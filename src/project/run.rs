@@ -11,6 +11,7 @@ use super::{Access, Planned, Project};
 use crate::engine::{Engine, EngineInfo, Network};
 use crate::event::{Event, JobReport, RunReport};
 use crate::image::Images;
+use crate::lock::Locked;
 use crate::packaging;
 use crate::report::Sink;
 use crate::runner::{self, GoOn, Request, RunOptions};
@@ -33,6 +34,8 @@ pub struct RunChoices {
     pub go_on: Option<GoOn>,
     /// Network of containers that may have one.
     pub network: Network,
+    /// What each target is held to.
+    pub locked: Locked,
 }
 
 /// A run that is going on. When it is dropped, nobody can cancel it any more; it goes on as long as its runtime does.
@@ -70,7 +73,13 @@ impl Planned {
             let of_environment = job.environment.as_ref().and_then(|environment| environment.distro.as_ref());
             [Some(&job.distro), of_environment].into_iter().flatten()
         });
-        let network_env = distros.map(|distro| (distro.id.clone(), packaging::network_env(distro, &mirrors))).collect();
+        let network_env = distros.map(|distro| {
+            let mut env = packaging::network_env(distro, &mirrors);
+            // A former state is past its end by right.
+            env.extend(archives.holds(distro).then(|| (packaging::HELD.to_owned(), "yes".to_owned())));
+            (distro.id.clone(), env)
+        });
+        let network_env = network_env.collect();
         let context = runner::Context {
             run: choices.id,
             engine,
@@ -88,6 +97,7 @@ impl Planned {
                 build_caches: choices.build_cache.then(|| access.cache.join("build-caches")),
                 host_network: choices.network == Network::Host,
                 network_env,
+                locked: choices.locked,
             },
         };
         let (sender, events) = mpsc::unbounded_channel();

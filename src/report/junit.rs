@@ -36,7 +36,8 @@ fn verdict(outcome: &Outcome) -> Verdict {
         | Outcome::LogLimit { .. }
         | Outcome::OutOfMemory { .. }
         | Outcome::Rejected { .. }
-        | Outcome::DockerfileFailed { .. } => Verdict::Failure,
+        | Outcome::DockerfileFailed { .. }
+        | Outcome::NotAsLocked { .. } => Verdict::Failure,
     }
 }
 

@@ -35,7 +35,8 @@ fn signs(outcome: &Outcome) -> (&'static str, &'static str, Tone) {
         | Outcome::OutOfMemory { .. }
         | Outcome::DiskFull { .. }
         | Outcome::Rejected { .. }
-        | Outcome::DockerfileFailed { .. } => ("\u{2717}", "x", Tone::Bad),
+        | Outcome::DockerfileFailed { .. }
+        | Outcome::NotAsLocked { .. } => ("\u{2717}", "x", Tone::Bad),
     }
 }
 
@@ -86,10 +87,14 @@ pub(crate) fn headline(report: &JobReport) -> String {
         Outcome::Skipped { .. } => "skipped".to_owned(),
         Outcome::Cancelled => "cancelled".to_owned(),
         Outcome::DockerfileFailed { .. } => "has no environment".to_owned(),
+        Outcome::NotAsLocked { .. } => "is not as farm.lock says".to_owned(),
         Outcome::SourceUnavailable { .. } => "has no sources".to_owned(),
         Outcome::Infrastructure { .. } => "could not be built".to_owned(),
     }
 }
+
+/// Of what is not as the lock says, how much is shown.
+const MOST_DIFFERENCES: usize = 12;
 
 /// The few words that tell one failure from another in a list.
 pub(crate) fn gist(report: &JobReport) -> Option<String> {
@@ -125,6 +130,9 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
         }
         Outcome::Skipped { because } => Some(safe(because)),
         Outcome::DockerfileFailed { dockerfile, reason } => Some(first_line(&format!("{dockerfile}: {reason}"))),
+        Outcome::NotAsLocked { differences } => {
+            differences.first().map(|first| format!("{}{}", safe(first), and_more(differences.len())))
+        }
         Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
         Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => None,
     }
@@ -191,6 +199,14 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::Skipped { because } => vec![safe(because)],
         Outcome::DockerfileFailed { dockerfile, reason } => {
             vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
+        }
+        Outcome::NotAsLocked { differences } => {
+            let mut lines = vec!["nothing was built, because it would be built from something else:".to_owned()];
+            lines.extend(differences.iter().take(MOST_DIFFERENCES).map(|difference| format!("  {}", safe(difference))));
+            if differences.len() > MOST_DIFFERENCES {
+                lines.push(format!("  and {} more, in the log", differences.len() - MOST_DIFFERENCES));
+            }
+            lines
         }
         Outcome::SourceUnavailable { reason, place, .. } => {
             let at = place.iter().map(self::place);
@@ -321,6 +337,11 @@ fn usual_help(report: &JobReport) -> Option<String> {
             Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
         }
         Outcome::Rejected { step: StepKind::Test, .. } => None,
+        Outcome::NotAsLocked { .. } => Some(
+            "`farm images update` makes images anew of what archives have now; where that is another state than the lock's, \
+             build without --locked, and `farm lock` takes it over"
+                .to_owned(),
+        ),
         Outcome::SourceUnavailable { help, .. } => help.as_deref().map(safe),
         Outcome::Infrastructure { reason } if reason.starts_with("base image for ") => Some(
             "a machine that reaches the registry can write the image to a file, of which `farm images import` makes the base here; \

@@ -44,6 +44,7 @@ fn suites(repository: &Repository, distro: &Distro, archives: &Archives) -> Resu
                 tolerate_expired: false,
                 owner: if repository.trusted { Owner::Unsigned } else { Owner::Recipe },
                 tolerate_stale_contents: false,
+                held: None,
             }])
         }
         (_, suite) => {

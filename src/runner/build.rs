@@ -12,7 +12,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, inputs, kept, traced};
+use super::{assemble, caches, environment, inputs, kept, locked, traced};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::attest::Installed;
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
@@ -127,10 +127,14 @@ async fn in_container(
 }
 
 /// What is installed where the steps will run. Who goes on in a kept container has a system that others have worked in.
-async fn installed(work: &Work<'_>, container: &dyn Container) -> Result<Option<Installed>, JobError> {
+async fn installed(work: &mut Work<'_>, container: &dyn Container) -> Result<Option<Installed>, JobError> {
     match work.goes_on() {
         Some(_) => Ok(None),
-        None => inputs::installed(work, container).await,
+        None => {
+            let installed = inputs::installed(work, container).await?;
+            locked::check_installed(work, installed.as_ref()).await?;
+            Ok(installed)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::adviser::Adviser;
 use crate::engine::{Engine, EngineInfo};
 use crate::image::Images;
+use crate::lock::Locked;
 use crate::packaging::StepKind;
 use crate::source::Sources;
 use crate::store::Store;
@@ -59,6 +60,8 @@ pub(crate) struct RunOptions {
     pub host_network: bool,
     /// The environment of scripts with network (`packaging::network_env`: where the mirrors are), by distribution id.
     pub network_env: BTreeMap<String, BTreeMap<String, String>>,
+    /// What targets are held to.
+    pub locked: Locked,
 }
 
 /// What a person or the system asks of a run while it goes on.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::job_events::{JobEvent, JobEvents};
+use super::locked;
 use super::outcome;
 use super::set::Available;
 use super::work::{Shared, empty_report};
@@ -34,9 +35,12 @@ pub(crate) fn decide(shared: &Shared, jobs: &[Job], index: usize, events: &JobEv
         events.send(JobEvent::Warning(message));
         None
     });
+    let locked = shared.options.locked.of(&job.target.to_string());
+    let is_as_locked = || locked.is_none_or(|locked| locked::is_as_locked(&shared.store, &job, locked));
     if !forced
         && let Some(record) = kept
         && plan::reason(&job, Some(&record.key)) == Reason::UpToDate
+        && is_as_locked()
     {
         if let Err(error) = shared.store.note_up_to_date(&job.target) {
             events.send(JobEvent::Warning(outcome::chain(&error)));

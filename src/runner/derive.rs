@@ -88,6 +88,10 @@ pub(crate) async fn derive(
             format!("{} {path}", job.recipe.package.name)
         }
     };
+    if let Some(locked) = work.locked().filter(|_| kind == "builder" && shared.images.archives().holds(distro)) {
+        // Its own image: archives give now what the lock says, whatever they gave to others.
+        inputs.push(format!("lock {}", locked.digest()));
+    }
     let env = network_env(work, distro);
     // Packages of the set and of repositories may go before those that the toolchain has otherwise.
     let toolchain = setup.toolchain.as_deref().filter(|_| fetch_first.is_none()).map(|toolchain| {

@@ -19,6 +19,7 @@
 //!   modules      the list of what lock files have pinned
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to upgrade from
+//!   locked       whether what it is built from is what the lock says
 //!   hints        what a failure may lack, by what it printed
 //! ```
 //!
@@ -64,6 +65,7 @@ mod install_test;
 mod job_events;
 mod journal;
 mod kept;
+mod locked;
 mod log;
 mod modules;
 mod outcome;

@@ -9,6 +9,7 @@ use super::derive::{derive, image_stop, installs, shipped};
 use super::environment;
 use super::extra;
 use super::job_events::JobEvent;
+use super::locked;
 use super::outcome::{self, JobError};
 use super::set::SetFile;
 use super::work::{Work, blocking};
@@ -85,6 +86,7 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         work.warning("no-date", message).await?;
     }
     let (base, own) = images?;
+    locked::check_images(work, base.as_ref(), own.as_ref())?;
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
     }

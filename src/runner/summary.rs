@@ -76,6 +76,7 @@ fn why(outcome: &Outcome) -> Option<String> {
         }
         Outcome::Skipped { because } => because.clone(),
         Outcome::DockerfileFailed { dockerfile, reason } => format!("{dockerfile}: {reason}"),
+        Outcome::NotAsLocked { differences } => differences.join("; "),
         Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => reason.clone(),
     })
 }

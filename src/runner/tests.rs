@@ -215,6 +215,7 @@ impl Bench {
         let engine: Arc<dyn Engine> = Arc::new(self.engine.clone());
         let run = "test".to_owned();
         let images = ImageOptions {
+            held: BTreeMap::new(),
             base: BaseChoice::Store,
             archives: Archives::new(
                 Reader { fetcher: Fetcher::new().unwrap(), cache: self.folder.path().join("cache") },

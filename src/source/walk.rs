@@ -54,7 +54,11 @@ pub(super) fn look(root: &Path, path: &str, source: &Source) -> Result<(PathBuf,
     if let Some(What::File { executable, .. }) = file(&full).map_err(|error| error.at(source))? {
         return Ok((full, Local::File { executable }));
     }
-    let found = files(&full, source.gitignore, &mut |_| true).map_err(|error| error.at(source))?;
+    let mut found = files(&full, source.gitignore, &mut |_| true).map_err(|error| error.at(source))?;
+    // It says what was built from the sources: as one of them, it would change with itself.
+    if let Ok(root) = fs::canonicalize(if root.as_os_str().is_empty() { Path::new(".") } else { root }) {
+        found.retain(|file| file.path != root.join("farm.lock"));
+    }
     if found.is_empty() {
         return Err(ignored::nothing_left(&full, path, source)?);
     }

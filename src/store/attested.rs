@@ -48,8 +48,7 @@ impl<'a> Attestable<'a> {
         };
         let record = read_record(&folder).ok_or_else(unknown)?;
         let sum = record.inputs.as_ref().ok_or_else(unknown)?;
-        let text = read(&folder.join(INPUTS_FILE), sum).map_err(|reason| damaged(INPUTS_FILE, reason))?;
-        let inputs = BuildInputs::parse(&text).map_err(|reason| damaged(INPUTS_FILE, reason))?;
+        let inputs = read_inputs(&folder, sum).map_err(|reason| damaged(INPUTS_FILE, reason))?;
         let modules = match record.artifacts.iter().find(|artifact| artifact.file_name == MODULES_LIST) {
             None => Vec::new(),
             Some(list) => {
@@ -60,6 +59,16 @@ impl<'a> Attestable<'a> {
             }
         };
         Ok(Attestable { target, folder, record, inputs, modules })
+    }
+
+    /// What the build noted of itself.
+    pub(crate) fn inputs(&self) -> &BuildInputs {
+        &self.inputs
+    }
+
+    /// An input of the key of the packages: `base`.
+    pub(crate) fn key_input(&self, name: &str) -> Option<&str> {
+        self.record.key.inputs.get(name).map(String::as_str)
     }
 
     /// The documents: [`attest::documents`].
@@ -98,6 +107,11 @@ impl<'a> Attestable<'a> {
         };
         Ok(attest::documents(&made, &self.modules, called, statement)?)
     }
+}
+
+/// What a build noted of itself in this folder.
+pub(super) fn read_inputs(folder: &Path, sum: &str) -> Result<BuildInputs, String> {
+    BuildInputs::parse(&read(&folder.join(INPUTS_FILE), sum)?)
 }
 
 /// A file whose sum is known.

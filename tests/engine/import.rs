@@ -68,6 +68,7 @@ fn put(tar: &mut tar::Builder<&mut dyn Write>, name: &str, kind: tar::EntryType,
 fn images(bench: &Bench) -> Images {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     let options = ImageOptions {
+        held: BTreeMap::new(),
         base: BaseChoice::Store,
         archives: Archives::new(Reader { fetcher: Fetcher::new().unwrap(), cache }, BTreeMap::new()),
         run: bench.run.clone(),

@@ -28,6 +28,8 @@ mod kept;
 #[cfg(target_os = "linux")]
 mod life;
 #[cfg(target_os = "linux")]
+mod locks;
+#[cfg(target_os = "linux")]
 mod modules;
 mod native;
 #[cfg(target_os = "linux")]

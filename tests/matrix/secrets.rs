@@ -4,10 +4,10 @@
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::support::{Ran, Test, repository, skip, tool};
+use crate::support::{Ran, Test, repository, skip, tool, upstream};
 
 const PASSWORD: &str = "open-sesame-5b1f";
 const TOKEN: &str = "token-77c0e";
@@ -15,21 +15,6 @@ const TOKEN: &str = "token-77c0e";
 const SECRETS: [&str; 3] = [PASSWORD, TOKEN, "YWRhOm9wZW4tc2VzYW1lLTViMWY="];
 /// `ada:` and the password, as HTTP has them.
 const AUTHORIZATION: &str = "authorization: Basic YWRhOm9wZW4tc2VzYW1lLTViMWY=";
-
-/// The mirror that this machine's own apt uses: host, port and path.
-fn upstream() -> Option<(String, String)> {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir("/etc/apt/sources.list.d").ok()?.map(|one| one.unwrap().path()).collect();
-    files.push("/etc/apt/sources.list".into());
-    let text: String = files.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
-    let words = text.lines().filter(|line| line.starts_with("URIs:") || line.starts_with("deb "));
-    let address = words.flat_map(str::split_whitespace).find(|word| {
-        word.starts_with("http://") && word.trim_end_matches('/').ends_with("/debian") && !word.contains('@')
-    })?;
-    let (host, path) = address.strip_prefix("http://")?.split_once('/')?;
-    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
-    Some((host, format!("/{}", path.trim_end_matches('/'))))
-}
 
 /// Answers until the process ends: `/debian/…` from the mirror to whoever knows the password, `/greet.tar.xz` to
 /// whoever has the token. Returns its port.

@@ -43,6 +43,21 @@ pub(crate) fn tool(program: &str, arguments: &[&str]) -> Option<Ran> {
     }
 }
 
+/// The mirror that this machine's own apt uses: host, port and path.
+pub(crate) fn upstream() -> Option<(String, String)> {
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir("/etc/apt/sources.list.d").ok()?.map(|one| one.unwrap().path()).collect();
+    files.push("/etc/apt/sources.list".into());
+    let text: String = files.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
+    let words = text.lines().filter(|line| line.starts_with("URIs:") || line.starts_with("deb "));
+    let address = words.flat_map(str::split_whitespace).find(|word| {
+        word.starts_with("http://") && word.trim_end_matches('/').ends_with("/debian") && !word.contains('@')
+    })?;
+    let (host, path) = address.strip_prefix("http://")?.split_once('/')?;
+    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    Some((host, format!("/{}", path.trim_end_matches('/'))))
+}
+
 pub(crate) fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

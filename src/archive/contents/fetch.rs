@@ -56,6 +56,7 @@ impl Reader {
         loop {
             let releases = suites.iter().map(|suite| self.release(suite, warn, cancel));
             let releases = futures_util::future::try_join_all(releases).await?;
+            let releases: Vec<_> = releases.into_iter().map(|(release, _)| release).collect();
             match self.contents_of(suites, &releases, arch, progress, warn, cancel).await {
                 Err(error) if again && being_updated(&error) => {
                     again = false;
@@ -271,6 +272,7 @@ mod tests {
             tolerate_expired: false,
             owner: Owner::Distribution,
             tolerate_stale_contents: false,
+            held: None,
         }
     }
 

@@ -51,6 +51,7 @@ impl SourceArgs {
             snapshot,
             fail_fast: false,
             keep_going: false,
+            locked: false,
             keep_failed: false,
             from: None,
             no_test: true,

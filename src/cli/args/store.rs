@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::EngineArgs;
 use super::publish::KeyArgs;
+use super::{ArchiveArgs, EngineArgs};
 use crate::packaging::StepKind;
 
 /// What of a store.
@@ -34,6 +34,20 @@ pub(crate) struct ListArgs {
     pub kept: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct LockArgs {
+    /// Recipes whose locks are written: farm.toml, its folder, or a name under recipes/ [default: those of this folder]
+    #[arg(value_name = "RECIPE")]
+    pub recipes: Vec<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Write nothing; say how the lock differs, with exit code 13 when it does
+    #[arg(long)]
+    pub check: bool,
+    #[command(flatten)]
+    pub archive: ArchiveArgs,
 }
 
 #[derive(Debug, Clone, Args)]

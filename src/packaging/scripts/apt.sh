@@ -33,7 +33,7 @@ Dpkg::Options { "--force-unsafe-io"; "--force-confdef"; "--force-confold"; };
 END
     # apt reads the variables of proxies, and of certificates only the system's.
     [ ! -s "${SSL_CERT_FILE:-}" ] || echo "Acquire::https::CaInfo \"$SSL_CERT_FILE\";" >>"$apt_home/apt.conf"
-    if [ "$farm_tolerate_expired" = yes ]; then
+    if [ "$farm_tolerate_expired" = yes ] || [ -n "${FARM_HELD:-}" ]; then
         echo 'Acquire::Check-Valid-Until "false";' >>"$apt_home/apt.conf"
     fi
     mirror=$(apt_mirror "$farm_archive")

@@ -22,11 +22,15 @@ pub(in crate::source) async fn is_dirty(
     dirty(view, folder, 0, cancel).await
 }
 
-/// Whether nothing differs but that a recipe is there: one that was just written changes nothing of the project.
+/// Whether nothing differs but that a recipe or its lock is there: one that was just written changes nothing of the project.
 fn only_a_new_recipe(list: &[u8]) -> bool {
-    let mut lines = list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    lines
-        .all(|line| line.strip_prefix(b"?? ").is_some_and(|path| path == b"farm.toml" || path.ends_with(b"/farm.toml")))
+    let is_name = |path: &[u8], name: &str| {
+        path.strip_suffix(name.as_bytes()).is_some_and(|folder| folder.is_empty() || folder.ends_with(b"/"))
+    };
+    let is_new = |line: &[u8]| {
+        line.strip_prefix(b"?? ").is_some_and(|path| is_name(path, "farm.toml") || is_name(path, "farm.lock"))
+    };
+    list.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).all(is_new)
 }
 
 async fn dirty(view: &Arc<View>, folder: &Path, depth: usize, cancel: &CancellationToken) -> Result<bool, SourceError> {
