@@ -199,6 +199,7 @@ pub(super) fn module_parts(modules: &[Module]) -> Vec<Part> {
             version: Some(module.version.clone()),
             purl: purl::of_module(&module.ecosystem, &module.name, &module.version),
             licence: module.license.as_deref().map(licence),
+            commit: module.hash.strip_prefix("gitCommit:").map(str::to_owned),
             ..Part::new(Role::Module, &module.name)
         });
         part.digests.extend(digest_of(&module.hash).filter(|digest| !part.digests.contains(digest)));

@@ -59,7 +59,7 @@ pub(crate) struct Module {
     pub(super) ecosystem: String,
     pub(super) name: String,
     pub(super) version: String,
-    /// `sha256:…`, `h1:…`
+    /// `sha256:…`, `h1:…`, `gitCommit:…`
     pub(super) hash: String,
     pub(super) license: Option<String>,
 }

@@ -44,6 +44,8 @@ fn environment(ecosystem: Ecosystem) -> BTreeMap<&'static str, String> {
             ("npm_config_update_notifier", said("false")),
             // Node's headers, which node-gyp would download.
             ("npm_config_nodedir", said("/usr")),
+            ("YARN_YARN_OFFLINE_MIRROR", below("yarn")),
+            ("YARN_CACHE_FOLDER", below("yarn-cache")),
         ],
         Ecosystem::Pip => vec![
             ("PIP_NO_INDEX", said("1")),

@@ -125,7 +125,7 @@ print(root.find('.//failure').text)";
         std::io::Write::write_all(&mut python.stdin.take().unwrap(), text(&run).as_bytes()).unwrap();
         let output = python.wait_with_output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
-        assert!(told.starts_with("15 8 3 2\n15 8 3 2\n"), "{told}");
+        assert!(told.starts_with("16 9 3 2\n16 9 3 2\n"), "{told}");
         assert!(told.contains("a <b> & \"c\" ]]> ") && told.contains("dist/"), "{told}");
     }
 

@@ -502,7 +502,7 @@ mod tests {
         let marks = |style: &Style| -> Vec<String> {
             samples::every_outcome().iter().map(|outcome| mark(outcome, style)).collect()
         };
-        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--x!!");
+        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--xx!!");
         assert!(marks(&ascii).iter().all(|mark| mark.is_ascii()));
         let (good, bad) = (&marks(&Style::PLAIN)[0], &marks(&Style::PLAIN)[2]);
         assert_ne!(good, bad);

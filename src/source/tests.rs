@@ -9,7 +9,7 @@ use proptest::prelude::*;
 mod checkout;
 mod context;
 mod dates;
-mod git;
+pub(super) mod git;
 mod hostile;
 mod kinds;
 mod packaged;

@@ -59,8 +59,8 @@ test "$(PYTHONPATH=/usr/share/pond/python python3 -c 'import duck; print(duck.sa
 distros = ["debian-12"]
 "#;
 
-const CARGO_MANIFEST: &str =
-    "[package]\nname = \"pond\"\nversion = \"1.0.0\"\nedition = \"2021\"\n\n[dependencies]\nduck = \"1\"\n";
+const CARGO_MANIFEST: &str = "[package]\nname = \"pond\"\nversion = \"1.0.0\"\nedition = \"2021\"\n\n[dependencies]\nduck = \"1\"\n\
+     pond-fish = { git = \"https://git.example/fish\", branch = \"main\" }\n";
 const GO_MOD: &str = "module example.org/duck\n\ngo 1.19\n";
 
 #[test]
@@ -68,7 +68,7 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
     let mut test = Test::on("modules", &native_engine()).file("farm.toml", RECIPE);
     for (path, text) in [
         ("pond/Cargo.toml", CARGO_MANIFEST),
-        ("pond/src/main.rs", "fn main() {\n    println!(\"{}\", duck::SAYS);\n}\n"),
+        ("pond/src/main.rs", "fn main() {\n    println!(\"{}{}\", duck::SAYS, pond_fish::SAYS);\n}\n"),
         ("pond/go.mod", "module example.org/pond\n\ngo 1.19\n\nrequire example.org/duck v1.0.0\n"),
         ("pond/main.go", "package main\n\nimport \"example.org/duck\"\n\nfunc main() { println2(duck.Says) }\n"),
         ("pond/print.go", "package main\n\nimport \"fmt\"\n\nfunc println2(text string) { fmt.Println(text) }\n"),
@@ -80,7 +80,8 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
     ] {
         test.write(path, text);
     }
-    test.write("pond/Cargo.lock", &publish_crate(&test));
+    let lock = |test: &Test| format!("{}{}", publish_crate(test), publish_repository(test));
+    test.write("pond/Cargo.lock", &lock(&test));
     test.write("pond/go.sum", &publish_go_module(&test));
     test.write("pond/package-lock.json", &publish_npm_package(&test));
     test.write("pond/requirements.txt", &publish_wheel(&test));
@@ -88,8 +89,10 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
     let cargo_home = test.folder().join("registries/cargo").display().to_string();
     // `farm fetch` has no folder for packages.
     let mut fetching = Test::at(test.folder().to_owned()).env("XDG_CACHE_HOME", cache().to_str().unwrap());
+    let git_config = test.folder().join("registries/gitconfig").display().to_string();
     for (name, value) in [
         ("CARGO_HOME", cargo_home),
+        ("GIT_CONFIG_GLOBAL", git_config),
         ("GOPROXY", url("registries/go")),
         ("npm_config_registry", url("registries/npm")),
         ("PIP_INDEX_URL", url("registries/python")),
@@ -107,6 +110,7 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
     let found: Vec<_> =
         list.iter().map(|module| (module["ecosystem"].as_str().unwrap(), module["name"].as_str().unwrap())).collect();
     let expected = [
+        ("cargo", "pond-fish"),
         ("cargo", "duck"),
         ("go", "example.org/duck"),
         ("go", "example.org/duck"),
@@ -114,7 +118,7 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
         ("pip", "duck"),
     ];
     assert_eq!(found, expected);
-    assert_eq!(list[0]["license"], "MIT");
+    assert_eq!((&list[0]["license"], &list[1]["license"]), (&"0BSD".into(), &"MIT".into()));
     let deb = || fs::read(&test.files("pond/debian-12-amd64", "pond_1.0-1~deb12_amd64.deb")[0]).unwrap();
     let first = deb();
 
@@ -196,8 +200,44 @@ fn publish_crate(test: &Test) -> String {
     format!(
         "version = 3\n\n[[package]]\nname = \"duck\"\nversion = \"1.0.0\"\n\
          source = \"registry+https://github.com/rust-lang/crates.io-index\"\nchecksum = \"{}\"\n\n\
-         [[package]]\nname = \"pond\"\nversion = \"1.0.0\"\ndependencies = [\n \"duck\",\n]\n",
+         [[package]]\nname = \"pond\"\nversion = \"1.0.0\"\ndependencies = [\n \"duck\",\n \"pond-fish\",\n]\n\n",
         hex::encode(Sha256::digest(content))
+    )
+}
+
+/// A repository with a workspace, which git's configuration puts in place of one elsewhere; returns its part of the lock file.
+fn publish_repository(test: &Test) -> String {
+    let workspace =
+        "[workspace]\nmembers = [\"crates/fish\"]\n\n[workspace.package]\nversion = \"2.0.0\"\nlicense = \"0BSD\"\n";
+    let manifest =
+        "[package]\nname = \"pond-fish\"\nversion.workspace = true\nlicense.workspace = true\nedition = \"2021\"\n";
+    let library = "#![doc = include_str!(\"../README.md\")]\n/// What it says.\npub const SAYS: &str = \"\";\n";
+    write(test, "git/fish/Cargo.toml", workspace.as_bytes());
+    write(test, "git/fish/README.md", b"Says nothing.\n");
+    write(test, "git/fish/crates/fish/Cargo.toml", manifest.as_bytes());
+    write(test, "git/fish/crates/fish/src/lib.rs", library.as_bytes());
+    let repository = test.folder().join("registries/git/fish");
+    let link = repository.join("crates/fish/README.md");
+    if link.symlink_metadata().is_err() {
+        std::os::unix::fs::symlink("../../README.md", link).unwrap();
+    }
+    let base = test.folder().join("registries/git").display().to_string();
+    write(test, "gitconfig", format!("[url \"file://{base}/\"]\n\tinsteadOf = https://git.example/\n").as_bytes());
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=T", "-c", "user.email=t@example.org", "-C", repository.to_str().unwrap()]);
+        command.env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z").env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z");
+        let output = command.args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    git(&["init", "--quiet", "--initial-branch=main"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    let commit = git(&["rev-parse", "HEAD"]);
+    format!(
+        "[[package]]\nname = \"pond-fish\"\nversion = \"2.0.0\"\n\
+         source = \"git+https://git.example/fish?branch=main#{commit}\"\n"
     )
 }
 

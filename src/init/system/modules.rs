@@ -1,8 +1,6 @@
 //! How a build comes by what a language's own package manager names: as modules that farm fetches before it, where a lock
 //! file pins them, else over the network. The one place where a recipe gets one.
 
-use toml::{Table, Value};
-
 use crate::init::draft::Draft;
 use crate::init::tree::Tree;
 use crate::recipe::Ecosystem;
@@ -21,7 +19,7 @@ impl Modules {
     /// What it fetches, and how a project comes to be built without that.
     fn words(self) -> (&'static str, &'static str) {
         match self {
-            Modules::Cargo => ("crates", "a Cargo.lock, in which all are of registries, makes it offline"),
+            Modules::Cargo => ("crates", "a Cargo.lock (`cargo generate-lockfile`) makes it offline"),
             Modules::Go => ("modules", "a go.sum (`go mod tidy`) makes it offline"),
             Modules::Npm => {
                 ("modules of npm", "a package-lock.json (`npm install --package-lock-only`) makes it offline")
@@ -53,19 +51,12 @@ pub(super) fn needed(kind: Modules, from: &str, tree: &Tree, draft: &mut Draft) 
 /// The lock file from which farm can fetch.
 fn lock(kind: Modules, tree: &Tree) -> Option<(Ecosystem, &'static str)> {
     match kind {
-        Modules::Cargo => {
-            let lock: Table = tree.text("Cargo.lock")?.parse().ok()?;
-            let of_git = |package: &Value| {
-                package.get("source").and_then(Value::as_str).is_some_and(|source| source.starts_with("git+"))
-            };
-            let packages = lock.get("package").and_then(Value::as_array);
-            (!packages.into_iter().flatten().any(of_git)).then_some((Ecosystem::Cargo, "Cargo.lock"))
-        }
+        Modules::Cargo => tree.has("Cargo.lock").then_some((Ecosystem::Cargo, "Cargo.lock")),
         Modules::Go => tree.has("go.sum").then_some((Ecosystem::Go, "go.sum")),
         Modules::Npm => {
             let lock = ["npm-shrinkwrap.json", "package-lock.json"].into_iter().find(|file| tree.has(file))?;
             let text: serde_json::Value = serde_json::from_str(tree.text(lock)?).ok()?;
-            text["packages"].is_object().then_some((Ecosystem::Npm, lock))
+            (text["packages"].is_object() || text["lockfileVersion"] == 1).then_some((Ecosystem::Npm, lock))
         }
         Modules::Gem | Modules::Maven => None,
     }

@@ -8,11 +8,13 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use super::model::{Module, Place};
+use super::cargo;
+use super::model::{GitSource, Module, Place};
 use super::pip;
 use super::registries::CrateSource;
 use crate::cache::touch;
 use crate::recipe::Ecosystem;
+use crate::source::git;
 use crate::source::local::blocking;
 use crate::source::tree::refused;
 use crate::source::{SourceError, Sources};
@@ -32,10 +34,11 @@ struct IndexConfig {
 }
 
 impl Sources {
-    /// The files of `modules`, in their order.
+    /// The files of `modules`, in their order. Those of commits, which many may share, are made in `folder`.
     pub(super) async fn fetch_modules(
         &self,
         modules: &[Module],
+        folder: &Path,
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Result<Vec<PathBuf>, SourceError> {
@@ -45,12 +48,50 @@ impl Sources {
             let all = bytes.fetch_add(size, Ordering::Relaxed) + size;
             progress.progress(&what, all, 0);
         };
+        let commits = self.fetch_commits(modules, folder, cancel).await?;
         let mut fetches = Vec::with_capacity(modules.len());
         for module in modules {
             let urls = self.urls(module, &registries)?;
-            fetches.push(self.fetch_module(module, urls, &told, cancel));
+            let commit = match &module.place {
+                Place::Git(source) => commits.get(&(source.url.secret(), source.commit.as_str())).cloned(),
+                _ => None,
+            };
+            fetches.push(async {
+                match commit {
+                    Some(file) => Ok(file),
+                    None => self.fetch_module(module, urls, &told, cancel).await,
+                }
+            });
         }
         stream::iter(fetches).buffered(AT_A_TIME).try_collect().await
+    }
+
+    /// Each commit of a repository that modules are taken from, as a tar: by address and commit.
+    async fn fetch_commits<'a>(
+        &self,
+        modules: &'a [Module],
+        folder: &Path,
+        cancel: &CancellationToken,
+    ) -> Result<BTreeMap<(&'a str, &'a str), PathBuf>, SourceError> {
+        let mut commits = BTreeMap::new();
+        for module in modules {
+            let Place::Git(GitSource { url, commit, .. }) = &module.place else { continue };
+            let place = (url.secret(), commit.as_str());
+            if commits.contains_key(&place) {
+                continue;
+            }
+            let file = folder.join(format!("{}.tar", commits.len()));
+            // With submodules, as Cargo takes them, too.
+            let archive = git::archive(&self.cache, &self.cache, (place.0, place.1, true), cargo::TOP, &file, cancel);
+            archive.await.map_err(|error| match error {
+                SourceError::Git(reason) => {
+                    SourceError::Git(format!("{} {} of {url}: {reason}", module.name, module.version))
+                }
+                error => error,
+            })?;
+            commits.insert(place, file);
+        }
+        Ok(commits)
     }
 
     async fn fetch_module(
@@ -109,6 +150,7 @@ impl Sources {
             Place::Crate { registry } => {
                 registries.get(registry).map(|template| template.url(module)).into_iter().collect()
             }
+            Place::Git(_) => Vec::new(),
         })
     }
 

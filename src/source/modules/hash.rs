@@ -33,6 +33,8 @@ pub(super) enum HashKind {
     GoZip,
     /// Go's `h1:` of a go.mod.
     GoMod,
+    /// The id of a commit, by which git verifies all that belongs to it.
+    GitCommit,
 }
 
 impl HashKind {
@@ -45,15 +47,18 @@ impl HashKind {
             HashKind::Sha512 => "sha512",
             HashKind::GoZip => "go-zip",
             HashKind::GoMod => "go-mod",
+            HashKind::GitCommit => "gitCommit",
         }
     }
 
-    fn length(self) -> usize {
+    /// In bytes.
+    fn lengths(self) -> &'static [usize] {
         match self {
-            HashKind::Sha1 => 20,
-            HashKind::Sha384 => 48,
-            HashKind::Sha512 => 64,
-            HashKind::Sha256 | HashKind::GoZip | HashKind::GoMod => 32,
+            HashKind::Sha1 => &[20],
+            HashKind::Sha384 => &[48],
+            HashKind::Sha512 => &[64],
+            HashKind::Sha256 | HashKind::GoZip | HashKind::GoMod => &[32],
+            HashKind::GitCommit => &[20, 32],
         }
     }
 }
@@ -70,7 +75,7 @@ impl Hash {
     }
 
     fn of_bytes(kind: HashKind, bytes: Vec<u8>) -> Option<Hash> {
-        (bytes.len() == kind.length()).then_some(Hash { kind, bytes })
+        kind.lengths().contains(&bytes.len()).then_some(Hash { kind, bytes })
     }
 
     /// The strongest of a Subresource Integrity value: `sha512-…`, several separated by spaces.
@@ -110,6 +115,8 @@ impl Hash {
             HashKind::Sha384 => digest::<Sha384>(file, cancel)?,
             HashKind::Sha512 => digest::<Sha512>(file, cancel)?,
             HashKind::GoMod => go_list(vec![("go.mod".to_owned(), digest::<Sha256>(file, cancel)?)]),
+            // That is what a repository has, and no file.
+            HashKind::GitCommit => return Ok(false),
             // What is no zip file has another content than the one that was hashed.
             HashKind::GoZip => match go_zip(file, cancel) {
                 Ok(hash) => hash,

@@ -4,8 +4,10 @@
 //!
 //! ```text
 //! cargo/config.toml, vendor/NAME-VERSION/    a CARGO_HOME
+//! cargo/git/SOURCE/NAME-VERSION/             crates of git repositories
 //! go/MODULE/@v/VERSION.{info,mod,zip}        a module proxy
 //! npm/_cacache/content-v2/…                  a cache of npm
+//! yarn/FILE                                  an offline mirror of yarn
 //! pip/FILE                                   wheels and sdists
 //! modules.json                               what there is, for people and for bills of materials
 //! ```
@@ -21,6 +23,7 @@ mod model;
 mod npm;
 mod pip;
 mod registries;
+mod yarn;
 
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::path::{Path, PathBuf};
@@ -36,7 +39,7 @@ use super::{Prepared, SourceError, Sources, add, read_file, unpack};
 use crate::recipe::{Ecosystem, Origin, Recipe, Source};
 use crate::types::{Arch, Progress};
 use hash::{Hash, HashKind};
-use model::{Form, Module};
+use model::{Form, Module, Place};
 pub(crate) use registries::Registries;
 
 /// Part of every key: to be raised when the same lock files give another tree.
@@ -114,7 +117,11 @@ impl Sources {
             }
         }
         let modules: Vec<Module> = modules.into_values().collect();
-        let files = self.fetch_modules(&modules, progress, cancel).await?;
+        // Gone once all is packed: the repositories stay in the cache.
+        let parent = self.cache.join("sources");
+        let io = |source| SourceError::Io { path: parent.clone(), source };
+        let commits = tempfile::Builder::new().prefix(".new-").tempdir_in(&parent).map_err(io)?;
+        let files = self.fetch_modules(&modules, commits.path(), progress, cancel).await?;
         let (into, cancel) = (folder.clone(), cancel.clone());
         blocking(move || pack(&into, modules, &files, &cancel)).await?;
         match self.load(&folder).await? {
@@ -129,7 +136,13 @@ impl Sources {
         let modules = match lock.ecosystem {
             Ecosystem::Cargo => cargo::read(&lock.text).map_err(bad)?,
             Ecosystem::Go => go::read(&lock.text).map_err(bad)?,
-            Ecosystem::Npm => npm::read(&lock.text).map_err(bad)?,
+            Ecosystem::Npm => {
+                let name = lock.path.rsplit('/').next().unwrap_or_default();
+                if let Some(reason) = yarn::refusal(name) {
+                    return Err(bad(reason));
+                }
+                if name == "yarn.lock" { yarn::read(&lock.text) } else { npm::read(&lock.text) }.map_err(bad)?
+            }
             Ecosystem::Pip => {
                 let mut modules = Vec::new();
                 for wanted in pip::read(&lock.path, &lock.text).map_err(bad)? {
@@ -214,8 +227,24 @@ fn pack(
     }
     let path = staging.path().join("tree.tar");
     let mut tree = TreeWriter::create(&path, cancel)?;
+    let mut commits: BTreeMap<&Path, Vec<&mut Module>> = BTreeMap::new();
     for (module, file) in modules.iter_mut().zip(files) {
-        add_module(&mut tree, module, file)?;
+        match module.form {
+            Form::CrateOfCommit => commits.entry(file).or_default().push(module),
+            _ => add_module(&mut tree, module, file)?,
+        }
+    }
+    for (file, mut modules) in commits {
+        let source = modules.first().and_then(|module| match &module.place {
+            Place::Git(source) => Some(source.clone()),
+            _ => None,
+        });
+        if let Some(source) = source {
+            cargo::add_commit(&mut tree, file, &source, &mut modules)?;
+        }
+        for module in modules {
+            text(&mut tree, &format!("{}/.cargo-checksum.json", module.path), &cargo::checksum_file(&module.hash))?;
+        }
     }
     if modules.iter().any(|module| module.ecosystem == Ecosystem::Cargo) {
         text(&mut tree, "cargo/config.toml", &cargo::config(&modules))?;
@@ -223,7 +252,7 @@ fn pack(
     for (path, info) in go::infos(&modules) {
         text(&mut tree, &path, &info)?;
     }
-    for (path, answer) in npm::answers(&modules) {
+    for (path, answer) in npm::answers(&modules, files) {
         text(&mut tree, &path, &answer)?;
     }
     warn_of_weak(&mut tree, &modules);
@@ -242,7 +271,7 @@ fn pack(
 fn add_module(tree: &mut TreeWriter<'_>, module: &mut Module, file: &Path) -> Result<(), SourceError> {
     let origin = format!("{} {}", module.name, module.version);
     match module.form {
-        Form::AsItIs => {
+        Form::AsItIs | Form::WithManifest => {
             let (folder, name) = module.path.rsplit_once('/').unwrap_or((".", &module.path));
             unpack::copy_file(tree, file, (&origin, name, false), folder)
         }
@@ -253,6 +282,8 @@ fn add_module(tree: &mut TreeWriter<'_>, module: &mut Module, file: &Path) -> Re
             module.license = cargo::license(file);
             text(tree, &format!("{}/.cargo-checksum.json", module.path), &cargo::checksum_file(&module.hash))
         }
+        // With the others of its commit.
+        Form::CrateOfCommit => Ok(()),
     }
 }
 

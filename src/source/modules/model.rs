@@ -34,13 +34,28 @@ pub(super) enum Place {
     Npm {
         resolved: Address,
     },
+    /// A commit of a repository, which Cargo.lock names.
+    Git(GitSource),
     Urls(Vec<Address>),
+}
+
+/// A commit of a repository as Cargo.lock names it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct GitSource {
+    pub(super) url: Address,
+    /// `branch`, `tag` or `rev`, as Cargo.toml names it, and its value.
+    pub(super) reference: Option<(String, String)>,
+    pub(super) commit: String,
 }
 
 /// What becomes of a module in the tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     AsItIs,
+    /// As it is, and what its package.json says is told to npm beside, as the lock file does not.
+    WithManifest,
     /// Unpacked, with what Cargo wants beside it.
     Crate,
+    /// A folder of a commit, likewise.
+    CrateOfCommit,
 }

@@ -8,6 +8,8 @@ use toml::{Table, Value};
 use super::cargo;
 use super::npm::PUBLIC as NPM;
 
+/// The public registry of npm, as yarn 1 calls it.
+const YARN: &str = "https://registry.yarnpkg.com/";
 const PYPI: &str = "https://pypi.org/simple";
 const GO_PROXY: &str = "https://proxy.golang.org";
 const CRATES_IO: &str = "sparse+https://index.crates.io/";
@@ -66,7 +68,7 @@ impl Registries {
     /// The address of a package, in place of the one that a package-lock.json has: that of the public registry stands for
     /// the registry that npm is told to use (`replace-registry-host`).
     pub(super) fn npm(&self, resolved: &str) -> String {
-        match resolved.strip_prefix(NPM) {
+        match resolved.strip_prefix(NPM).or_else(|| resolved.strip_prefix(YARN)) {
             Some(below) => format!("{}/{below}", self.npm.trim_end_matches('/')),
             None => resolved.to_owned(),
         }
@@ -251,6 +253,7 @@ mod tests {
         ];
         let registries = with(&files, &[("PIP_EXTRA_INDEX_URL", "https://extra.example/simple")]);
         assert_eq!(registries.npm("https://registry.npmjs.org/a/-/a-1.tgz"), "https://npm.example/all/a/-/a-1.tgz");
+        assert_eq!(registries.npm("https://registry.yarnpkg.com/a/-/a-1.tgz"), "https://npm.example/all/a/-/a-1.tgz");
         assert_eq!(registries.npm("https://other.example/a-1.tgz"), "https://other.example/a-1.tgz");
         assert_eq!(registries.go, ["https://go.example"]);
         assert_eq!(registries.pip, ["https://pip.example/simple", "https://extra.example/simple"]);

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::*;
 use crate::fetch::Fetcher;
+use crate::source::tests::git::{commit, git};
 use crate::types::NoProgress;
 
 struct Host {
@@ -30,15 +31,19 @@ impl Host {
         format!("file://{}", self.temp.path().join(name).display())
     }
 
-    /// The modules of a source tree with one lock file.
-    async fn modules(&self, ecosystem: Ecosystem, path: &str, text: &str) -> Result<Option<Prepared>, SourceError> {
-        self.write(&format!("project/{path}"), text);
-        let sources = Sources {
+    fn sources(&self) -> Sources {
+        Sources {
             cache: self.temp.path().join("cache"),
             fetcher: Fetcher::new().unwrap(),
             mirrors: BTreeMap::new(),
             registries: Registries::from_variables(&self.variables),
-        };
+        }
+    }
+
+    /// The modules of a source tree with one lock file.
+    async fn modules(&self, ecosystem: Ecosystem, path: &str, text: &str) -> Result<Option<Prepared>, SourceError> {
+        self.write(&format!("project/{path}"), text);
+        let sources = self.sources();
         let source = Source::whole(Origin::Path { path: "project".to_owned() });
         let cancel = CancellationToken::new();
         let prepared = sources.prepare(self.temp.path(), "pond", "1.0", &[source], &NoProgress, &cancel).await.unwrap();
@@ -114,6 +119,104 @@ async fn crates_become_a_cargo_home() {
     fs::remove_dir_all(host.temp.path().join("crates")).unwrap();
     let again = host.modules(Ecosystem::Cargo, "Cargo.lock", &lock).await.unwrap().unwrap();
     assert_eq!(again.digest, modules.digest);
+}
+
+/// The files are those that `cargo vendor` of Cargo 1.95 makes of this repository, and `extra`, which its manifest leaves out.
+#[cfg(unix)]
+#[tokio::test]
+async fn crates_of_a_commit_lie_as_cargo_vendor_lays_them_out() {
+    let host = Host::new();
+    let upstream = host.temp.path().join("upstream");
+    for (name, text) in [
+        (
+            "Cargo.toml",
+            "[workspace]\nmembers = [\"crates/a\", \"crates/b\"]\n[workspace.package]\nversion = \"1.2.0\"\nlicense = \"MIT\"\n",
+        ),
+        ("README.md", "hi\n"),
+        ("proto/x.proto", "x\n"),
+        ("crates/a/Cargo.toml", "[package]\nname = \"duck-a\"\nversion.workspace = true\nlicense.workspace = true\n"),
+        ("crates/a/.cargo-checksum.json", "mine"),
+        ("crates/a/src/lib.rs", ""),
+        ("crates/a/tests/t.rs", ""),
+        ("crates/a/tests/fix/Cargo.toml", "[package]\nname = \"{{fix}}\"\n"),
+        ("crates/a/tests/fix/src/lib.rs", ""),
+        ("crates/b/Cargo.toml", "[package]\nname = \"b\"\nversion = \"0.1.0\" # mine\nexclude = [\"extra\"]\n"),
+        ("crates/b/src/lib.rs", ""),
+        ("crates/b/extra", ""),
+    ] {
+        host.write(&format!("upstream/{name}"), text);
+    }
+    std::os::unix::fs::symlink("../../README.md", upstream.join("crates/a/README.md")).unwrap();
+    std::os::unix::fs::symlink("../../proto", upstream.join("crates/a/proto")).unwrap();
+    std::os::unix::fs::symlink("../../../../etc", upstream.join("crates/a/out")).unwrap();
+    git(&upstream, &["init", "--quiet"]);
+    let commit = commit(&upstream, "first");
+
+    let package = |name: &str, version: &str, commit: &str| {
+        format!(
+            "[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n\
+             source = \"git+https://git.example/ws?branch=main#{commit}\"\n"
+        )
+    };
+    // As from elsewhere, but from a place of this host.
+    let read = |lock: &str| {
+        let mut modules = cargo::read(lock).unwrap();
+        for module in &mut modules {
+            let Place::Git(source) = &mut module.place else { panic!("{module:?}") };
+            source.url = upstream.to_str().unwrap().into();
+        }
+        modules
+    };
+    let sources = host.sources();
+    let cancel = CancellationToken::new();
+    let pack_all = async |modules: Vec<Module>| {
+        let commits = tempfile::tempdir().unwrap();
+        let files = sources.fetch_modules(&modules, commits.path(), &NoProgress, &cancel).await?;
+        let into = sources.cache.join("sources/packed");
+        fs::create_dir_all(into.parent().unwrap()).unwrap();
+        pack(&into, modules, &files, &cancel)?;
+        match sources.load(&into).await? {
+            Loaded::Whole(prepared) => Ok::<_, SourceError>(prepared),
+            _ => panic!("nothing was packed"),
+        }
+    };
+    let modules = read(&(package("duck-a", "1.2.0", &commit) + &package("b", "0.1.0", &commit)));
+    let folder = modules[0].path.strip_suffix("/duck-a-1.2.0").unwrap().to_owned();
+    let prepared = pack_all(modules).await.unwrap();
+    let mut found = names(&prepared);
+    found.sort();
+    let mut expected: Vec<String> = [
+        "b-0.1.0/.cargo-checksum.json",
+        "b-0.1.0/Cargo.toml",
+        "b-0.1.0/extra",
+        "b-0.1.0/src/lib.rs",
+        "duck-a-1.2.0/.cargo-checksum.json",
+        "duck-a-1.2.0/Cargo.toml",
+        "duck-a-1.2.0/README.md",
+        "duck-a-1.2.0/proto/x.proto",
+        "duck-a-1.2.0/src/lib.rs",
+        "duck-a-1.2.0/tests/t.rs",
+    ]
+    .map(|name| format!("{folder}/{name}"))
+    .into();
+    expected.splice(0..0, ["cargo/config.toml".to_owned()]);
+    expected.push(LIST.to_owned());
+    assert_eq!(found, expected);
+    let text = |name: &str| text_of(&prepared, &format!("{folder}/{name}"));
+    assert_eq!((text("duck-a-1.2.0/README.md").as_str(), text("duck-a-1.2.0/proto/x.proto").as_str()), ("hi\n", "x\n"));
+    assert!(text("b-0.1.0/Cargo.toml").contains("# mine"));
+    assert!(text("duck-a-1.2.0/Cargo.toml").contains("version = \"1.2.0\""));
+    assert_eq!(text("duck-a-1.2.0/.cargo-checksum.json"), "{\"files\":{},\"package\":null}\n");
+    let list = text_of(&prepared, LIST);
+    assert!(list.contains(&format!("\"hash\":\"gitCommit:{commit}\",\"license\":\"MIT\"")), "{list}");
+    assert!(!list.contains("git.example") && !list.contains("upstream"), "{list}");
+
+    // Neither another commit nor another crate is taken for the one that is pinned.
+    let failed = async |lock: String| pack_all(read(&lock)).await.unwrap_err().to_string();
+    let error = failed(package("duck-a", "1.2.0", &"0".repeat(40))).await;
+    assert!(error.starts_with("git: duck-a 1.2.0 of ") && error.contains("has no commit 0000"), "{error}");
+    let error = failed(package("duck-a", "1.3.0", &commit)).await;
+    assert!(error.ends_with("has no crate duck-a 1.3.0"), "{error}");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::recipe::{MergedRecipe, Recipe, RecipeFile, Selection};
 
-pub(super) fn git(folder: &Path, args: &[&str]) -> String {
+pub(in crate::source) fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=T", "-c", "user.email=t@example.org", "-c", "init.defaultBranch=main"])
         .args(args)
@@ -52,7 +52,7 @@ async fn commits_are_fetched_shallow_or_whole_and_missing_ones_named() {
 }
 
 /// Commits everything below `folder`, a repository, and returns the commit's id.
-pub(super) fn commit(folder: &Path, message: &str) -> String {
+pub(in crate::source) fn commit(folder: &Path, message: &str) -> String {
     git(folder, &["add", "--all"]);
     git(folder, &["commit", "--quiet", "--allow-empty", "-m", message]);
     git(folder, &["rev-parse", "HEAD"])
