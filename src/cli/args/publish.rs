@@ -12,10 +12,11 @@ pub(crate) struct KeyArgs {
     /// What signs: a file with a secret key, or the fingerprint of a key of GnuPG [default: [sign] in the configuration]
     ///
     /// Never a key or a passphrase itself: others see the arguments of a process. docs/config.md says where a passphrase is
-    /// read from, and how a program signs.
+    /// read from, and how a program signs. Given twice, both sign, while users go over from the first to the second
+    /// (docs/repo.md).
     // Who gives a key itself is told not to, without it being shown.
     #[arg(long, value_name = "FILE|FINGERPRINT", allow_hyphen_values = true)]
-    pub sign_key: Option<String>,
+    pub sign_key: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]

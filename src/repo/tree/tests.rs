@@ -16,6 +16,7 @@ use crate::types::testing::have;
 
 mod clients;
 mod killed;
+mod rotation;
 
 /// A .deb with one file.
 pub(crate) fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathBuf {
