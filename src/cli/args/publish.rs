@@ -189,7 +189,7 @@ pub(crate) enum RepoCommand {
         #[command(flatten)]
         key: KeyArgs,
     },
-    /// Send the repositories to where users read them: another folder, an S3-compatible store, a web server
+    /// Send the repositories to where users read them: a folder, an S3-compatible store, a web server, a host over ssh
     ///
     /// Only what the target lacks is sent: packages first, signed indexes last, so that a client finds the last state or the
     /// new one. A run that was interrupted is gone on with by the next one. Keys and passwords are never part of the command
@@ -202,7 +202,8 @@ pub(crate) struct PublishArgs {
     /// The folder of the repositories
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// Where to: a folder, s3://BUCKET/PREFIX, or https://HOST/FOLDER of a server that takes files by PUT
+    /// Where to: a folder, s3://BUCKET/PREFIX, https://HOST/FOLDER of a server that takes files by PUT, or
+    /// ssh://USER@HOST/FOLDER
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// The address of an S3-compatible store [default: [s3] in the configuration, AWS_ENDPOINT_URL, ~/.aws, or Amazon's]
