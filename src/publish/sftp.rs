@@ -460,7 +460,8 @@ impl<'a> Fields<'a> {
         }
         if flags & HAS_MORE != 0 {
             for _ in 0..self.number()? {
-                (self.text()?, self.text()?);
+                self.text()?;
+                self.text()?;
             }
         }
         Some(found)

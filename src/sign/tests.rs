@@ -74,8 +74,9 @@ fn two_keys_sign_together_for_those_who_have_either() {
     assert_eq!(armoured.matches("BEGIN PGP").count(), 1);
     for (signer, fingerprint) in signers.iter().zip(&fingerprints) {
         let keys = signer.certificate().as_bytes();
-        assert_eq!(openpgp::signers_of_cleartext(&message, keys).unwrap().1, [fingerprint.clone()]);
-        assert_eq!(openpgp::signers_of_detached(b"abc", armoured.as_bytes(), keys).unwrap(), [fingerprint.clone()]);
+        assert_eq!(openpgp::signers_of_cleartext(&message, keys).unwrap().1, std::slice::from_ref(fingerprint));
+        let signers = openpgp::signers_of_detached(b"abc", armoured.as_bytes(), keys).unwrap();
+        assert_eq!(signers, std::slice::from_ref(fingerprint));
     }
     // Put together by cat, as users do.
     let all = signers.each_ref().map(|signer| signer.certificate().to_owned()).concat();
