@@ -14,7 +14,7 @@ use super::{output, publish};
 use crate::artifact::ArtifactKind;
 use crate::distro::Catalogue;
 use crate::matrix::SOURCE;
-use crate::repo::tree::{self, Change, Incoming, Place, Wishes};
+use crate::repo::tree::{self, Change, Incoming, Keep, Place, Wishes};
 use crate::report::count;
 use crate::sign::Signer;
 use crate::store::Store;
@@ -128,8 +128,9 @@ fn add(args: &RepoArgs) -> Result<Exit, Failure> {
     };
     let changes = tree::add(folder, &incoming, &wishes, signer.as_ref(), Utc::now())?;
     tell(&changes);
-    if let Some(versions) = args.keep {
-        let removed = tree::keep(folder, versions as usize, signer.as_ref(), Utc::now())?;
+    if args.keep.is_some() || args.keep_days.is_some() {
+        let keep = Keep { versions: args.keep.map(|versions| versions as usize), days: args.keep_days };
+        let removed = tree::keep(folder, keep, signer.as_ref(), Utc::now())?;
         tell(&removed.into_iter().filter(|change| change.is_written).collect::<Vec<_>>());
     }
     tell_setup(folder, &changes);

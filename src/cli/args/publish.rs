@@ -77,9 +77,12 @@ pub(crate) struct RepoArgs {
     /// else gzip]
     #[arg(long, value_name = "KIND", value_parser = ["gzip", "zstd"])]
     pub compression: Option<String>,
-    /// Remove all but the newest so many versions of each package
+    /// Remove all but the newest so many versions of each package, and what those that stay need
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+    /// Remove versions that a newer one has replaced more than so many days ago; with --keep, what one of the two keeps stays
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
+    pub keep_days: Option<u32>,
     /// Sign nothing: clients will have to be told that they are to trust everybody
     #[arg(long, conflicts_with = "sign_key")]
     pub unsigned: bool,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::*;
 use crate::formats::{deb822, openpgp};
 use crate::repo::tree::tests::{deb, incoming, now, rpm};
-use crate::repo::tree::{Incoming, Wishes};
+use crate::repo::tree::{Incoming, Keep, Wishes};
 use crate::sign::{KeySource, Signer};
 use sha2::{Digest, Sha256};
 
@@ -48,7 +48,8 @@ fn child_that_publishes_for_ever() {
         // In a time of its own, so that the folder keeps nothing and all depends on the target's keeping it.
         let now = Utc::now() + chrono::Duration::hours(2 * number);
         tree::add(&tree, &given, &Wishes::default(), Some(&signer), now).unwrap();
-        tree::keep(&tree, 2, Some(&signer), now + chrono::Duration::hours(1)).unwrap();
+        tree::keep(&tree, Keep { versions: Some(2), days: None }, Some(&signer), now + chrono::Duration::hours(1))
+            .unwrap();
         run(request.clone()).unwrap();
         std::fs::remove_dir_all(packages).unwrap();
     }

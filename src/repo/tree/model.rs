@@ -96,6 +96,9 @@ pub(super) struct Entry {
     /// The fingerprint of the key that has signed it; none where it is not signed itself, or an earlier farm has signed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
+    /// When it came into the repository, seconds since the epoch; none where an earlier farm has taken it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) added: Option<i64>,
 }
 
 /// What was done to one repository.
