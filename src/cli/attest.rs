@@ -21,9 +21,7 @@ pub(crate) async fn run(args: AttestArgs) -> Result<Exit, Failure> {
         (Some(AttestCommand::Verify { packages, statements, key }), _) => {
             verify(&packages, statements.as_deref(), key.as_deref())
         }
-        (None, folder) => {
-            write(&folder.unwrap_or_default(), &args.store, args.builder.as_deref(), args.key.sign_key.as_deref())
-        }
+        (None, folder) => write(&folder.unwrap_or_default(), &args.store, args.builder.as_deref(), &args.key.sign_key),
     })
     .await
 }
@@ -32,7 +30,7 @@ fn write(
     folder: &Path,
     store: &super::args::StoreArgs,
     builder: Option<&str>,
-    key: Option<&str>,
+    key: &[String],
 ) -> Result<Exit, Failure> {
     let index = list::chosen(store)?;
     let targets: Vec<_> = index.targets.iter().filter(|target| target.packages.is_some()).collect();

@@ -19,7 +19,7 @@ pub(crate) async fn run(args: ReleaseArgs) -> Result<Exit, Failure> {
             NamingChoice::Exact => Naming::Exact,
         };
         let release = Release::of(&index, naming, !args.no_debug)?;
-        let signer = sign::signer(args.key.sign_key.as_deref())?;
+        let signer = sign::signer(&args.key.sign_key)?;
         let unknown = release.write(&args.store.output, &args.folder, signer.as_ref())?;
         if !unknown.is_empty() {
             output::err(&format!(

@@ -14,7 +14,7 @@ use super::{output, publish};
 use crate::artifact::ArtifactKind;
 use crate::distro::Catalogue;
 use crate::matrix::SOURCE;
-use crate::repo::tree::{self, Change, Incoming, Place, Wishes};
+use crate::repo::tree::{self, Change, Incoming, Keep, Place, Wishes};
 use crate::report::count;
 use crate::sign::Signer;
 use crate::store::Store;
@@ -33,7 +33,7 @@ pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
         None | Some(RepoCommand::Publish(_)) => add(&args),
         Some(RepoCommand::Check { folder, key, unsigned }) => check(folder, key.as_deref(), *unsigned, &cache?),
         Some(RepoCommand::Remove { folder, packages, suite, format, unsigned, key }) => {
-            let signer = signer(key.sign_key.as_deref(), *unsigned)?;
+            let signer = signer(&key.sign_key, *unsigned)?;
             let from = (suite.as_deref(), *format);
             let changes = tree::remove(folder, from, packages, signer.as_ref(), Utc::now())?;
             tell(&changes);
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
             if !is_name(to) {
                 return Err(not_a_name("TO", to));
             }
-            let signer = signer(key.sign_key.as_deref(), *unsigned)?;
+            let signer = signer(&key.sign_key, *unsigned)?;
             let changes = tree::promote(folder, (from, to), packages, signer.as_ref(), Utc::now())?;
             tell(&changes);
             tell_setup(folder, &changes);
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
         }
         Some(RepoCommand::Snapshot { folder, name, remove }) => snapshot(folder, name.as_deref(), *remove),
         Some(RepoCommand::Rollback { folder, snapshot, unsigned, key }) => {
-            let signer = signer(key.sign_key.as_deref(), *unsigned)?;
+            let signer = signer(&key.sign_key, *unsigned)?;
             let changes = tree::rollback(folder, snapshot.as_deref(), signer.as_ref(), Utc::now())?;
             tell(&changes);
             Ok(Exit::Success)
@@ -60,11 +60,11 @@ pub(crate) async fn run(args: &RepoArgs) -> Result<Exit, Failure> {
     .await
 }
 
-fn signer(flag: Option<&str>, unsigned: bool) -> Result<Option<Signer>, Failure> {
+fn signer(flags: &[String], unsigned: bool) -> Result<Option<Signer>, Failure> {
     if unsigned {
         return Ok(None);
     }
-    match sign::signer(flag)? {
+    match sign::signer(flags)? {
         Some(signer) => Ok(Some(signer)),
         None => Err(no_key(true)),
     }
@@ -101,7 +101,7 @@ fn add(args: &RepoArgs) -> Result<Exit, Failure> {
         return Err(not_a_name("--suite", name));
     }
     // Before anything is read: a key that is of no use is known early.
-    let signer = signer(args.key.sign_key.as_deref(), args.unsigned)?;
+    let signer = signer(&args.key.sign_key, args.unsigned)?;
     let default = [PathBuf::from("dist")];
     let is_known = folder.join("dists").is_dir() || folder.join("rpm").is_dir();
     let paths = match &args.paths[..] {
@@ -128,8 +128,9 @@ fn add(args: &RepoArgs) -> Result<Exit, Failure> {
     };
     let changes = tree::add(folder, &incoming, &wishes, signer.as_ref(), Utc::now())?;
     tell(&changes);
-    if let Some(versions) = args.keep {
-        let removed = tree::keep(folder, versions as usize, signer.as_ref(), Utc::now())?;
+    if args.keep.is_some() || args.keep_days.is_some() {
+        let keep = Keep { versions: args.keep.map(|versions| versions as usize), days: args.keep_days };
+        let removed = tree::keep(folder, keep, signer.as_ref(), Utc::now())?;
         tell(&removed.into_iter().filter(|change| change.is_written).collect::<Vec<_>>());
     }
     tell_setup(folder, &changes);
@@ -286,6 +287,17 @@ fn check(folder: &Path, key: Option<&Path>, unsigned: bool, cache: &Path) -> Res
     let mut file = tempfile::NamedTempFile::new_in(cache).map_err(write)?;
     serde_json::to_writer(&mut file, &known).map_err(|error| write(error.into()))?;
     file.persist(&path).map_err(|error| write(error.error))?;
+    for (fingerprint, (repositories, packages)) in &checked.signed {
+        let mut signed = Vec::new();
+        if *repositories > 0 {
+            signed.push(count(*repositories, "repository", "repositories"));
+        }
+        if *packages > 0 {
+            signed.push(count(*packages, "package", "packages"));
+        }
+        let signed = if signed.is_empty() { "nothing here".to_owned() } else { signed.join(" and ") };
+        output::out(&format!("{fingerprint} has signed {signed}\n"));
+    }
     output::out(&format!("{what}, all as clients want it\n"));
     Ok(Exit::Success)
 }

@@ -16,7 +16,7 @@ use crate::types::printable;
 pub(crate) async fn run(args: &SignArgs) -> Result<Exit, Failure> {
     let args = args.clone();
     context::blocking(move || {
-        let Some(signer) = signer(args.key.sign_key.as_deref())? else { return Err(no_key(false)) };
+        let Some(signer) = signer(&args.key.sign_key)? else { return Err(no_key(false)) };
         let mut files = Vec::new();
         for path in &args.paths {
             collect(path, args.output.as_deref(), &mut files)?;
@@ -51,12 +51,14 @@ pub(crate) async fn run(args: &SignArgs) -> Result<Exit, Failure> {
 }
 
 /// What signs, with what is to be said of it told.
-pub(super) fn signer(flag: Option<&str>) -> Result<Option<Signer>, Failure> {
-    let source = Config::load()?.sign.source(flag).map_err(Failure::usage)?;
-    let Some(source) = source else { return Ok(None) };
-    let signer = Signer::open(&source)?;
-    for warning in signer.warnings() {
-        output::err(&format!("warning: key {}: {}\n", signer.fingerprint(), printable(warning)));
+pub(super) fn signer(flags: &[String]) -> Result<Option<Signer>, Failure> {
+    let sources = Config::load()?.sign.sources(flags).map_err(Failure::usage)?;
+    if sources.is_empty() {
+        return Ok(None);
+    }
+    let signer = Signer::open_all(&sources)?;
+    for (fingerprint, warning) in signer.warnings() {
+        output::err(&format!("warning: key {fingerprint}: {}\n", printable(warning)));
     }
     Ok(Some(signer))
 }

@@ -129,11 +129,11 @@ fn push(out: &mut Vec<u8>, words: [u32; 4]) {
     }
 }
 
-/// Whether one of the keys has signed the package: its header, and by a digest in that its payload.
+/// Whether one of the keys has signed the package: its header, and by a digest in that its payload. The fingerprint of that key.
 ///
 /// # Errors
 /// In words.
-pub(crate) fn verify(path: &Path, keys: &[u8]) -> Result<(), String> {
+pub(crate) fn verify(path: &Path, keys: &[u8]) -> Result<String, String> {
     let mut reader = BufReader::with_capacity(128 * 1024, File::open(path).map_err(|error| error.to_string())?);
     let headers = headers::read(&mut reader)?;
     let signature = &headers.metadata.signature;
@@ -141,10 +141,11 @@ pub(crate) fn verify(path: &Path, keys: &[u8]) -> Result<(), String> {
     let signatures: Vec<&[u8]> =
         tags.into_iter().filter_map(|tag| signature.get_entry_data_as_binary(tag).ok()).collect();
     let Some(last) = signatures.last() else { return Err("it is not signed".to_owned()) };
-    let good = signatures.iter().find(|one| openpgp::verify_detached(&headers.bytes, one, keys).is_ok());
-    if good.is_none() {
-        openpgp::verify_detached(&headers.bytes, last, keys)?;
-    }
+    let by = |one: &[u8]| openpgp::signers_of_detached(&headers.bytes, one, keys);
+    let good = match signatures.iter().find_map(|one| by(one).ok()) {
+        Some(good) => good,
+        None => by(last)?,
+    };
     let digests = headers.metadata.header.get_entry_data_as_string_array(IndexTag::RPMTAG_PAYLOADSHA256);
     let [expected] = digests.unwrap_or_default()[..] else {
         return Err("its signed header has no digest of its payload".to_owned());
@@ -152,7 +153,7 @@ pub(crate) fn verify(path: &Path, keys: &[u8]) -> Result<(), String> {
     let mut hasher = Sha256::new();
     io::copy(&mut reader, &mut hasher).map_err(|error| error.to_string())?;
     match hex::encode(hasher.finalize()) == expected {
-        true => Ok(()),
+        true => Ok(good.into_iter().next().unwrap_or_default()),
         false => Err("the digest of its payload is not the one in its signed header".to_owned()),
     }
 }

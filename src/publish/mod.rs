@@ -1,5 +1,5 @@
-//! A folder of repositories, on its way to where users read it: another folder, an S3-compatible store, or a server that
-//! takes files over HTTP. A client that reads there finds the last state or the new one: what names others comes after them, and
+//! A folder of repositories, on its way to where users read it: another folder, here or over ssh, an S3-compatible store, or a
+//! server that takes files over HTTP. A client that reads there finds the last state or the new one: what names others comes after them, and
 //! what is named no more goes after a while. What was sent is written down at the target, so that a run that was killed is
 //! gone on with, and of two publishers one is told.
 //!
@@ -12,6 +12,8 @@ mod lease;
 mod local;
 mod model;
 mod s3;
+mod sftp;
+mod ssh;
 mod target;
 mod web;
 
@@ -39,7 +41,7 @@ pub(crate) use s3::S3Settings;
 pub(crate) struct Request {
     /// The folder of repositories.
     pub(crate) root: PathBuf,
-    /// A folder, `s3://BUCKET/PREFIX`, or an address of a web server.
+    /// A folder, `s3://BUCKET/PREFIX`, `ssh://HOST/FOLDER`, or an address of a web server.
     pub(crate) target: String,
     pub(crate) s3: S3Settings,
     /// Where keys are looked for, beside files that it names.
@@ -119,11 +121,14 @@ fn open(request: &Request) -> Result<Box<dyn Target>, PublishError> {
     match text.split_once("://") {
         Some(("s3", rest)) => Ok(Box::new(s3::S3::open(rest, &request.s3, &request.environment)?)),
         Some(("http" | "https", _)) => Ok(Box::new(web::Web::open(text, &request.environment)?)),
+        Some(("ssh" | "sftp", rest)) => Ok(Box::new(ssh::Ssh::open(rest, &request.environment)?)),
         Some(("file", path)) => folder_target(&request.root, Path::new(path)),
         Some((scheme, _)) => Err(PublishError::Address {
             target: crate::types::redacted_text(text),
             reason: format!("nothing is published over {}", crate::types::printable(scheme)),
-            help: Some("a target is a folder, s3://BUCKET/PREFIX, or https://HOST/FOLDER".to_owned()),
+            help: Some(
+                "a target is a folder, s3://BUCKET/PREFIX, https://HOST/FOLDER, or ssh://HOST/FOLDER".to_owned(),
+            ),
         }),
         None => folder_target(&request.root, Path::new(text)),
     }

@@ -15,6 +15,8 @@ use crate::types::NoProgress;
 mod killed;
 mod s3;
 #[cfg(unix)]
+mod ssh;
+#[cfg(unix)]
 mod web;
 
 const KEY: &str = "test-key";

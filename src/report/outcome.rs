@@ -491,6 +491,7 @@ mod tests {
         -        -  skipped: a job before it failed
         -    31.0s  cancelled
         ✗    31.0s  has no environment: packaging/Dockerfile: line 4: RUN make install ended with exit code 2
+        ✗    31.0s  is not as farm.lock says: gcc-12 is 12.2.0-15 and not 12.2.0-14 (and 1 more)
         !    31.0s  has no sources: https://example.org/jq-1.7.tar.gz not found
         !    31.0s  could not be built: connection to the container engine was lost
         ");

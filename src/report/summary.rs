@@ -461,8 +461,9 @@ mod tests {
           - jq10@debian-12/amd64       -  skipped: a job before it failed
           - jq11@debian-12/amd64   31.0s  cancelled
           ✗ jq12@debian-12/amd64   31.0s  has no environment: packaging/Dockerfile: li…
-          ! jq13@debian-12/amd64   31.0s  has no sources: https://example.org/jq-1.7.t…
-          ! jq14@debian-12/amd64   31.0s  could not be built: connection to the contai…
+          ✗ jq13@debian-12/amd64   31.0s  is not as farm.lock says: gcc-12 is 12.2.0-1…
+          ! jq14@debian-12/amd64   31.0s  has no sources: https://example.org/jq-1.7.t…
+          ! jq15@debian-12/amd64   31.0s  could not be built: connection to the contai…
 
         ✗ jq2@debian-12/amd64 failed in build, 31.0s after it started
 
@@ -544,31 +545,42 @@ mod tests {
           log:  dist/jq12/debian-12-amd64/build.log
           try:  farm build -t jq12@debian-12/amd64
 
-        ! jq13@debian-12/amd64 has no sources, 31.0s after it started
+        ✗ jq13@debian-12/amd64 is not as farm.lock says, 31.0s after it started
+
+          nothing was built, because it would be built from something else:
+            gcc-12 is 12.2.0-15 and not 12.2.0-14
+            make 4.3 is not installed
+          help: `farm images update` makes images anew of what archives have now; where
+                that is another state than the lock's, build without --locked, and
+                `farm lock` takes it over
+          log:  dist/jq13/debian-12-amd64/build.log
+          try:  farm build -t jq13@debian-12/amd64
+
+        ! jq14@debian-12/amd64 has no sources, 31.0s after it started
 
           https://example.org/jq-1.7.tar.gz not found
           recipes/jq/farm.toml:11
           help: look where it is now, or name further places in `urls`
-          log:  dist/jq13/debian-12-amd64/build.log
-          try:  farm build -t jq13@debian-12/amd64
+          log:  dist/jq14/debian-12-amd64/build.log
+          try:  farm build -t jq14@debian-12/amd64
 
-        ! jq14@debian-12/amd64 could not be built, 31.0s after it started
+        ! jq15@debian-12/amd64 could not be built, 31.0s after it started
 
           this is not the package's fault, and trying again did not help:
             connection to the container engine was lost
             broken pipe
-          log:  dist/jq14/debian-12-amd64/build.log
-          try:  farm build -t jq14@debian-12/amd64
+          log:  dist/jq15/debian-12-amd64/build.log
+          try:  farm build -t jq15@debian-12/amd64
 
         1 succeeded · 1 up to date · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
         1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
-        1 cancelled · 1 dockerfile-failed · 1 source-unavailable · 1 infrastructure
-        3m 12s, 2 slots 97 % busy
+        1 cancelled · 1 dockerfile-failed · 1 not-as-locked · 1 source-unavailable
+        1 infrastructure                                       3m 12s, 2 slots 97 % busy
         dist/: 5 packages, 245 kB, SHA256SUMS
           failed: jq2@debian-12/amd64, jq3@debian-12/amd64, jq4@debian-12/amd64,
                 jq5@debian-12/amd64, jq6@debian-12/amd64, jq7@debian-12/amd64,
                 jq8@debian-12/amd64, jq9@debian-12/amd64, jq12@debian-12/amd64,
-                jq13@debian-12/amd64, jq14@debian-12/amd64
+                jq13@debian-12/amd64, jq14@debian-12/amd64, jq15@debian-12/amd64
           log:  dist/jq2/debian-12-amd64/build.log
           try:  farm build --failed
         "#);

@@ -134,7 +134,7 @@ fn plain_text(path: &Path) -> Result<String, SignError> {
 /// In words that follow the name of the file.
 pub(crate) fn verify_file(path: &Path, keys: &[u8]) -> Result<(), String> {
     if Kind::of(path) == Kind::Rpm {
-        return rpm_signature::verify(path, keys);
+        return rpm_signature::verify(path, keys).map(drop);
     }
     let beside = ["asc", "gpg", "sig"].map(|ending| {
         let mut name = path.as_os_str().to_owned();
@@ -143,8 +143,14 @@ pub(crate) fn verify_file(path: &Path, keys: &[u8]) -> Result<(), String> {
     });
     if let Some(signature) = beside.iter().find(|path| path.is_file()) {
         let signature = fs::read(signature).map_err(|error| format!("{}: {error}", signature.display()))?;
-        let signature = openpgp::one_signature(&signature)?;
-        return openpgp::verify_one(&signature, File::open(path).map_err(|error| error.to_string())?, keys);
+        let mut refused = "there is no signature in the file beside it".to_owned();
+        for signature in openpgp::signatures(&signature)? {
+            match openpgp::verify_one(&signature, File::open(path).map_err(|error| error.to_string())?, keys) {
+                Ok(()) => return Ok(()),
+                Err(reason) => refused = reason,
+            }
+        }
+        return Err(refused);
     }
     let text = match fs::metadata(path).map_err(|error| error.to_string())?.len() > LARGEST_TEXT {
         true => None,

@@ -30,7 +30,8 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
 
 fn apt_get() -> Command {
     let mut apt_get = Command::new("apt-get");
-    apt_get.env("DEBIAN_FRONTEND", "noninteractive").stdin(std::process::Stdio::null());
+    // What is for the tests alone is started by them: in runlevel 1 no service is started because it was installed.
+    apt_get.envs([("DEBIAN_FRONTEND", "noninteractive"), ("RUNLEVEL", "1")]).stdin(std::process::Stdio::null());
     apt_get
 }
 

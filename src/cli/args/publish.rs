@@ -12,10 +12,11 @@ pub(crate) struct KeyArgs {
     /// What signs: a file with a secret key, or the fingerprint of a key of GnuPG [default: [sign] in the configuration]
     ///
     /// Never a key or a passphrase itself: others see the arguments of a process. docs/config.md says where a passphrase is
-    /// read from, and how a program signs.
+    /// read from, and how a program signs. Given twice, both sign, while users go over from the first to the second
+    /// (docs/repo.md).
     // Who gives a key itself is told not to, without it being shown.
     #[arg(long, value_name = "FILE|FINGERPRINT", allow_hyphen_values = true)]
-    pub sign_key: Option<String>,
+    pub sign_key: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -76,9 +77,12 @@ pub(crate) struct RepoArgs {
     /// else gzip]
     #[arg(long, value_name = "KIND", value_parser = ["gzip", "zstd"])]
     pub compression: Option<String>,
-    /// Remove all but the newest so many versions of each package
+    /// Remove all but the newest so many versions of each package, and what those that stay need
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub keep: Option<u32>,
+    /// Remove versions that a newer one has replaced more than so many days ago; with --keep, what one of the two keeps stays
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=36_500))]
+    pub keep_days: Option<u32>,
     /// Sign nothing: clients will have to be told that they are to trust everybody
     #[arg(long, conflicts_with = "sign_key")]
     pub unsigned: bool,
@@ -188,7 +192,7 @@ pub(crate) enum RepoCommand {
         #[command(flatten)]
         key: KeyArgs,
     },
-    /// Send the repositories to where users read them: another folder, an S3-compatible store, a web server
+    /// Send the repositories to where users read them: a folder, an S3-compatible store, a web server, a host over ssh
     ///
     /// Only what the target lacks is sent: packages first, signed indexes last, so that a client finds the last state or the
     /// new one. A run that was interrupted is gone on with by the next one. Keys and passwords are never part of the command
@@ -201,7 +205,8 @@ pub(crate) struct PublishArgs {
     /// The folder of the repositories
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
-    /// Where to: a folder, s3://BUCKET/PREFIX, or https://HOST/FOLDER of a server that takes files by PUT
+    /// Where to: a folder, s3://BUCKET/PREFIX, https://HOST/FOLDER of a server that takes files by PUT, or
+    /// ssh://USER@HOST/FOLDER
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// The address of an S3-compatible store [default: [s3] in the configuration, AWS_ENDPOINT_URL, ~/.aws, or Amazon's]

@@ -7,12 +7,13 @@ use std::time::Instant;
 use super::*;
 use crate::formats::{deb822, openpgp};
 use crate::repo::tree::tests::{deb, incoming, now, rpm};
-use crate::repo::tree::{Incoming, Wishes};
+use crate::repo::tree::{Incoming, Keep, Wishes};
 use crate::sign::{KeySource, Signer};
 use sha2::{Digest, Sha256};
 
 const CHILD: &str = "FARM_TEST_PUBLISH_CHILD";
 const TARGET: &str = "FARM_TEST_PUBLISH_TARGET";
+const SSH: &str = "FARM_TEST_PUBLISH_SSH";
 const ENDPOINT: &str = "FARM_TEST_PUBLISH_ENDPOINT";
 /// How often the publisher is killed, if not as often as a test says.
 const KILLS: &str = "FARM_TEST_KILLS";
@@ -29,9 +30,10 @@ fn child_that_publishes_for_ever() {
     let tree = root.join("tree");
     let request = Request {
         s3: S3Settings { endpoint: std::env::var(ENDPOINT).ok(), ..S3Settings::default() },
-        environment: match std::env::var_os(ENDPOINT) {
-            Some(_) => s3::keys(SECRET),
-            None => web::login(SECRET),
+        environment: match (std::env::var_os(ENDPOINT), std::env::var(SSH)) {
+            (Some(_), _) => s3::keys(SECRET),
+            (None, Ok(program)) => ssh::by(&program),
+            (None, Err(_)) => web::login(SECRET),
         },
         grace: GRACE,
         ..request(&tree, &std::env::var(TARGET).unwrap())
@@ -46,7 +48,8 @@ fn child_that_publishes_for_ever() {
         // In a time of its own, so that the folder keeps nothing and all depends on the target's keeping it.
         let now = Utc::now() + chrono::Duration::hours(2 * number);
         tree::add(&tree, &given, &Wishes::default(), Some(&signer), now).unwrap();
-        tree::keep(&tree, 2, Some(&signer), now + chrono::Duration::hours(1)).unwrap();
+        tree::keep(&tree, Keep { versions: Some(2), days: None }, Some(&signer), now + chrono::Duration::hours(1))
+            .unwrap();
         run(request.clone()).unwrap();
         std::fs::remove_dir_all(packages).unwrap();
     }
@@ -155,6 +158,9 @@ pub(super) fn is_killed_at_any_moment(world: &World, request: &Request, stored: 
         child.env(CHILD, world.temp.path()).env(TARGET, &request.target);
         if let Some(endpoint) = &request.s3.endpoint {
             child.env(ENDPOINT, endpoint);
+        }
+        if let Some(program) = request.environment.get(crate::publish::ssh::PROGRAM) {
+            child.env(SSH, program);
         }
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let before = manifest(target);

@@ -28,6 +28,8 @@ pub(crate) struct Checked {
     pub(crate) problems: Vec<(PathBuf, String)>,
     /// By repository, when its state was made, in seconds since the epoch.
     pub(crate) dates: BTreeMap<String, i64>,
+    /// By the fingerprint of each key that was given, how many repositories and .rpm packages it has signed.
+    pub(crate) signed: BTreeMap<String, (usize, usize)>,
 }
 
 /// A package as an index names it.
@@ -56,9 +58,20 @@ pub(crate) fn check(
         return Err(RepoError::Foreign { path: root.to_owned(), reason });
     }
     let mut checked = Checked { repositories: places.len(), ..Checked::default() };
+    let given = keys.and_then(|keys| openpgp::read(keys).ok()).unwrap_or_default();
+    checked.signed = given.iter().map(|key| (openpgp::fingerprint(key), (0, 0))).collect();
     let mut named = BTreeSet::new();
     for place in &places {
-        let mut one = Repository { root, place, keys, now, problems: Vec::new(), named: BTreeSet::new(), date: None };
+        let mut one = Repository {
+            root,
+            place,
+            keys,
+            now,
+            problems: Vec::new(),
+            named: BTreeSet::new(),
+            date: None,
+            by: Vec::new(),
+        };
         let done = match place.format {
             Format::Deb => one.apt(),
             Format::Rpm => one.rpm(),
@@ -80,29 +93,40 @@ pub(crate) fn check(
         }
         checked.problems.append(&mut one.problems);
         named.append(&mut one.named);
+        for key in one.by {
+            checked.signed.entry(key).or_default().0 += 1;
+        }
     }
     checked.packages = named.len();
     let packages: Vec<Named> = named.into_iter().collect();
-    let damaged: Vec<(PathBuf, String)> =
-        packages.par_iter().filter_map(|one| Some((one.path.clone(), one.problem(keys)?))).collect();
-    checked.problems.extend(damaged);
+    let looked: Vec<Result<Option<String>, String>> = packages.par_iter().map(|one| one.signed_by(keys)).collect();
+    for (one, looked) in packages.iter().zip(looked) {
+        match looked {
+            Ok(Some(key)) => checked.signed.entry(key).or_default().1 += 1,
+            Ok(None) => {}
+            Err(reason) => checked.problems.push((one.path.clone(), reason)),
+        }
+    }
     Ok(checked)
 }
 
 impl Named {
-    fn problem(&self, keys: Option<&[u8]>) -> Option<String> {
+    /// The key that has signed it, if it is to be signed itself; an error is what is wrong with it.
+    fn signed_by(&self, keys: Option<&[u8]>) -> Result<Option<String>, String> {
         match sum_of(&self.path) {
-            Err(_) => return Some("it is in the index, and cannot be read".to_owned()),
+            Err(_) => return Err("it is in the index, and cannot be read".to_owned()),
             Ok((_, size)) if size != self.size => {
-                return Some(format!("it has {size} bytes, and {} in the index", self.size));
+                return Err(format!("it has {size} bytes, and {} in the index", self.size));
             }
             Ok((found, _)) if found != self.sha256 => {
-                return Some("it has another SHA256 sum than in the index".to_owned());
+                return Err("it has another SHA256 sum than in the index".to_owned());
             }
             Ok(_) => {}
         }
-        let keys = keys.filter(|_| self.is_rpm)?;
-        rpm_signature::verify(&self.path, keys).err()
+        match keys.filter(|_| self.is_rpm) {
+            Some(keys) => rpm_signature::verify(&self.path, keys).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -116,6 +140,8 @@ struct Repository<'a> {
     problems: Vec<(PathBuf, String)>,
     named: BTreeSet<Named>,
     date: Option<i64>,
+    /// The keys that have signed it.
+    by: Vec<String>,
 }
 
 impl Repository<'_> {
@@ -129,16 +155,26 @@ impl Repository<'_> {
         let text = match self.keys {
             None => text(&release)?,
             Some(keys) => {
-                let verified = openpgp::verify_cleartext(&text(&in_release)?, keys);
-                let signed = verified.map_err(|reason| (in_release.clone(), reason))?;
+                let verified = openpgp::signers_of_cleartext(&text(&in_release)?, keys);
+                let (signed, by) = verified.map_err(|reason| (in_release.clone(), reason))?;
                 let plain = text(&release)?;
                 if plain != signed {
                     self.problem(&release, "it says something else than InRelease");
                 }
                 let detached = folder.join("Release.gpg");
-                if let Err(reason) = openpgp::verify_detached(plain.as_bytes(), &bytes(&detached)?, keys) {
-                    self.problem(&detached, reason);
+                match openpgp::signers_of_detached(plain.as_bytes(), &bytes(&detached)?, keys) {
+                    Err(reason) => self.problem(&detached, reason),
+                    Ok(also) if also != by => {
+                        let reason = format!(
+                            "{} has signed it, and {} InRelease: who has one of these keys alone takes only one of the two",
+                            also.join(" and "),
+                            by.join(" and ")
+                        );
+                        self.problem(&detached, reason);
+                    }
+                    Ok(_) => {}
                 }
+                self.by = by;
                 signed
             }
         };
@@ -254,7 +290,8 @@ impl Repository<'_> {
         let content = bytes(&repomd)?;
         if let Some(keys) = self.keys {
             let asc = repository.join("repodata/repomd.xml.asc");
-            openpgp::verify_detached(&content, &bytes(&asc)?, keys).map_err(|reason| (asc, reason))?;
+            let by = openpgp::signers_of_detached(&content, &bytes(&asc)?, keys);
+            self.by = by.map_err(|reason| (asc, reason))?;
         }
         self.date = revision(&content);
         let files = repodata::files(&content).map_err(|reason| (repomd.clone(), reason))?;

@@ -1,6 +1,6 @@
-//! Changes of repositories without new packages: removal, retention, promotion.
+//! Changes of repositories without new packages: removal, promotion, and what others make of [`edit`].
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -9,12 +9,11 @@ use chrono::{DateTime, Utc};
 use super::model::{Change, Entry, Place, RepoError, Wishes, writing};
 use super::repository::{Repository, finish};
 use super::state::{self, Tree};
-use crate::formats::version;
 use crate::sign::Signer;
 use crate::types::Format;
 
 /// What becomes of the packages of one repository.
-type Edit<'a> = &'a dyn Fn(&Place, &mut Vec<Entry>) -> usize;
+type Edit<'a> = &'a dyn Fn(&Tree, &Place, &mut Vec<Entry>) -> Result<usize, RepoError>;
 
 /// Whether one of the names is the package's: `name`, or `name=version`.
 fn is_meant(entry: &Entry, names: &[String]) -> bool {
@@ -25,7 +24,7 @@ fn is_meant(entry: &Entry, names: &[String]) -> bool {
 }
 
 /// Changes which packages the repositories of a tree have, without new ones. `edit` returns how many it has removed.
-fn edit(
+pub(super) fn edit(
     root: &Path,
     edit: Edit<'_>,
     wishes: &Wishes,
@@ -36,7 +35,7 @@ fn edit(
     let mut changes = Vec::new();
     for place in tree.places() {
         let mut repository = Repository::open(&tree, &place)?;
-        let removed = edit(&place, &mut repository.packages);
+        let removed = edit(&tree, &place, &mut repository.packages)?;
         changes.push(repository.publish(&tree, wishes, BTreeSet::new(), (0, removed), signer, now)?);
     }
     finish(&tree, wishes, signer, now)?;
@@ -65,12 +64,12 @@ pub(crate) fn remove(
     }
     let changes = edit(
         root,
-        &|place, packages| {
+        &|_, place, packages| {
             let before = packages.len();
             if is_from(place) {
                 packages.retain(|entry| !is_meant(entry, names));
             }
-            before - packages.len()
+            Ok(before - packages.len())
         },
         &Wishes::default(),
         signer,
@@ -80,32 +79,6 @@ pub(crate) fn remove(
         true => Err(RepoError::NoSuch(format!("no package there is called {}", names.join(" or ")))),
         false => Ok(changes),
     }
-}
-
-/// Keeps the newest versions of each package, so many of each architecture.
-///
-/// # Errors
-/// When nothing can be signed or written.
-pub(crate) fn keep(
-    root: &Path,
-    versions: usize,
-    signer: Option<&Signer>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Change>, RepoError> {
-    let edit_one = |place: &Place, packages: &mut Vec<Entry>| {
-        let before = packages.len();
-        let mut of: HashMap<(String, String), Vec<String>> = HashMap::new();
-        for entry in packages.iter() {
-            of.entry((entry.name.clone(), entry.arch.clone())).or_default().push(entry.version.clone());
-        }
-        for all in of.values_mut() {
-            all.sort_by(|a, b| version::compare(place.format, b, a));
-            all.truncate(versions);
-        }
-        packages.retain(|entry| of[&(entry.name.clone(), entry.arch.clone())].contains(&entry.version));
-        before - packages.len()
-    };
-    edit(root, &edit_one, &Wishes::default(), signer, now)
 }
 
 /// Puts packages of one repository into another, which is made if need be, as they are: nothing is built or signed but the
@@ -133,7 +106,7 @@ pub(crate) fn promote(
         }
         for entry in meant {
             let path = entry.path.replacen(&format!("pool/{from}/"), &format!("pool/{to}/"), 1);
-            let promoted = Entry { path, ..entry.clone() };
+            let promoted = Entry { path, added: Some(now.timestamp()), ..entry.clone() };
             match target.packages.iter().find(|known| known.path == promoted.path) {
                 Some(known) if known.sha256 == promoted.sha256 => continue,
                 Some(_) => return Err(target.conflict(&state::pooled(root, &source, entry), entry)),

@@ -13,6 +13,7 @@ mod model;
 mod packed;
 mod pool;
 mod repository;
+mod retention;
 mod rpm;
 mod setup;
 mod snapshots;
@@ -32,8 +33,9 @@ use repository::{Repository, finish};
 use state::Tree;
 
 pub(crate) use check::check;
-pub(crate) use edits::{keep, promote, remove};
+pub(crate) use edits::{promote, remove};
 pub(crate) use model::{Change, Incoming, Place, RepoError, Wishes};
+pub(crate) use retention::{Keep, keep};
 pub(crate) use snapshots::{forget, list, make, rollback};
 
 /// Adds packages to the repositories of a tree, which is made if need be. What is there already stays, and nothing is
@@ -81,7 +83,8 @@ pub(crate) fn add(
                 Some(_) => return Err(repository.conflict(&one.path, &taken.entry)),
                 None => paths.insert(path, source),
             };
-            repository.packages.push(taken.put(&tree, place)?);
+            let entry = taken.put(&tree, place)?;
+            repository.packages.push(Entry { added: Some(now.timestamp()), ..entry });
             added += 1;
         }
         let arches = wanted.iter().filter_map(|one| one.arch.clone()).collect();

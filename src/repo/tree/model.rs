@@ -71,7 +71,7 @@ pub(super) struct Settings {
     pub(super) label: String,
     pub(super) valid_days: u32,
     pub(super) zstd: bool,
-    /// Of the key that signs; none for a repository that nobody signs.
+    /// Of the key that signs, or of several; none for a repository that nobody signs.
     pub(super) key: Option<String>,
     /// Debian's names of architectures that have an index even without a package of their own.
     pub(super) arches: Vec<String>,
@@ -93,6 +93,12 @@ pub(super) struct Entry {
     /// Names of files beside it that belong to it, as a .dsc has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) beside: Vec<String>,
+    /// The fingerprint of the key that has signed it; none where it is not signed itself, or an earlier farm has signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    /// When it came into the repository, seconds since the epoch; none where an earlier farm has taken it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) added: Option<i64>,
 }
 
 /// What was done to one repository.

@@ -89,14 +89,17 @@ pub(super) fn take(
     if let Some(entry) = known.get(source.as_str()) {
         return Ok(Taken { entry: (*entry).clone(), stamp, copy: copy.into_temp_path() });
     }
-    let mut is_as_given = true;
-    if let (Format::Rpm, Some(signer)) = (one.place.format, signer)
-        && rpm_signature::verify(copy.path(), signer.certificate().as_bytes()).is_err()
-    {
-        let mut signed = tempfile::NamedTempFile::new_in(tree.new_folder()).map_err(writing(&tree.root))?;
-        sign_rpm(signer, copy.path(), signed.as_file_mut()).map_err(|error| refused(error.to_string()))?;
-        copy = signed;
-        is_as_given = false;
+    let (mut is_as_given, mut key) = (true, None);
+    if let (Format::Rpm, Some(signer)) = (one.place.format, signer) {
+        if let Ok(by) = rpm_signature::verify(copy.path(), signer.certificate().as_bytes()) {
+            key = Some(by);
+        } else {
+            let mut signed = tempfile::NamedTempFile::new_in(tree.new_folder()).map_err(writing(&tree.root))?;
+            sign_rpm(signer, copy.path(), signed.as_file_mut()).map_err(|error| refused(error.to_string()))?;
+            copy = signed;
+            is_as_given = false;
+            key = Some(signer.first_fingerprint().to_owned());
+        }
     }
     readable(copy.as_file()).map_err(writing(copy.path()))?;
     let (sha256, size) = match is_as_given {
@@ -113,7 +116,7 @@ pub(super) fn take(
             let folder = format!("pool/{}/main/{}/{name}", one.place.name, prefix(&name));
             read.take_files(tree, &one.path, &tree.root.join(&folder))?.map_err(refused)?;
             let (path, arch) = (format!("{folder}/{file_name}"), "source".to_owned());
-            (Entry { name, version, arch, path, size, sha256, source, beside }, Record::Dsc(read))
+            (Entry { name, version, arch, path, size, sha256, source, beside, key, added: None }, Record::Dsc(read))
         }
         Format::Deb => {
             let (control, files) = read_deb(copy.path()).map_err(refused)?;
@@ -134,7 +137,7 @@ pub(super) fn take(
             let qualified = format!("{section}/{name}");
             let control = deb822::without_fields(paragraph, &OF_THE_INDEX);
             (
-                Entry { name, version, arch, path, size, sha256, source, beside: Vec::new() },
+                Entry { name, version, arch, path, size, sha256, source, beside: Vec::new(), key, added: None },
                 Record::Deb { control, qualified, files },
             )
         }
@@ -153,7 +156,7 @@ pub(super) fn take(
             let path = format!("Packages/{}/{name}-{version}-{release}.{arch}.rpm", prefix(&name));
             let epoch = metadata.get_epoch().ok().filter(|epoch| *epoch > 0).map(|epoch| format!("{epoch}:"));
             let version = format!("{}{version}-{release}", epoch.unwrap_or_default());
-            let entry = Entry { name, version, arch, path, size, sha256, source, beside: Vec::new() };
+            let entry = Entry { name, version, arch, path, size, sha256, source, beside: Vec::new(), key, added: None };
             let record = Record::Rpm(rpm_md::fragments_of(&listed(&entry, copy.path()), &header)?);
             (entry, record)
         }
@@ -178,7 +181,7 @@ pub(super) fn each_record(
 }
 
 /// Of one package: kept, or read again.
-fn record(tree: &Tree, place: &Place, entry: &Entry) -> Result<Record, RepoError> {
+pub(super) fn record(tree: &Tree, place: &Place, entry: &Entry) -> Result<Record, RepoError> {
     if let Some(record) = tree.record(&entry.sha256) {
         return Ok(record);
     }

@@ -1,18 +1,24 @@
 //! What users paste: the public key, and for each repository the file that tells apt, dnf or zypper of it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+
+use debian_pgp::SignedPublicKey;
 
 use super::model::{Place, RepoError, writing};
 use super::state::Tree;
+use crate::formats::openpgp;
 use crate::sign::Signer;
 use crate::types::Format;
 
 const KEY: &str = "key.asc";
+/// All public keys that have ever signed here.
+const KEPT: &str = ".farm/keys.asc";
 
 /// Writes `key.asc` and `setup/` of a tree, where they would be other than they are.
 pub(super) fn write(tree: &Tree, url: Option<&str>, signer: Option<&Signer>) -> Result<(), RepoError> {
     if let Some(signer) = signer {
-        put(tree, KEY, signer.certificate())?;
+        put(tree, KEY, &keys(tree, signer)?)?;
     }
     let kept = tree.root.join(".farm/url");
     if let Some(url) = url {
@@ -32,8 +38,41 @@ pub(super) fn write(tree: &Tree, url: Option<&str>, signer: Option<&Signer>) -> 
     Ok(())
 }
 
+/// The public keys that sign now, and behind them those of earlier ones that packages are still signed by.
+fn keys(tree: &Tree, signer: &Signer) -> Result<String, RepoError> {
+    let kept = tree.root.join(KEPT);
+    // What was published before, by whichever farm, is kept before it is replaced.
+    let published = fs::read(tree.root.join(KEY)).unwrap_or_default();
+    let mut known = BTreeMap::new();
+    for content in [fs::read(&kept).unwrap_or_default(), published, signer.certificate().as_bytes().to_vec()] {
+        // What is no key is of no use to anybody.
+        known.extend(
+            openpgp::read(&content).unwrap_or_default().into_iter().map(|key| (openpgp::fingerprint(&key), key)),
+        );
+    }
+    let signing = openpgp::read(signer.certificate().as_bytes()).unwrap_or_default();
+    let mut keys: BTreeMap<String, SignedPublicKey> = known.clone();
+    keys.retain(|fingerprint, _| !signing.iter().any(|key| openpgp::fingerprint(key) == *fingerprint));
+    if keys.is_empty() && !kept.exists() {
+        return Ok(signer.certificate().to_owned());
+    }
+    let refused = |reason| RepoError::Foreign { path: tree.root.join(KEY), reason };
+    let all: Vec<SignedPublicKey> = known.into_values().collect();
+    put(tree, KEPT, &openpgp::armoured_keys(&all).map_err(refused)?)?;
+    let mut needed = BTreeSet::new();
+    let mut is_all_needed = false;
+    for place in tree.places().into_iter().filter(|place| place.format == Format::Rpm) {
+        let Some(state) = tree.current(&place)?.and_then(|name| tree.state(&name)) else { continue };
+        is_all_needed |= state.packages.iter().any(|entry| entry.key.is_none());
+        needed.extend(state.packages.into_iter().filter_map(|entry| entry.key));
+    }
+    keys.retain(|fingerprint, _| is_all_needed || needed.contains(fingerprint));
+    let all: Vec<SignedPublicKey> = signing.into_iter().chain(keys.into_values()).collect();
+    openpgp::armoured_keys(&all).map_err(refused)
+}
+
 /// deb822(5) sources with the key inside, so that there is one file to install (sources.list(5), Signed-By).
-fn sources(place: &Place, url: &str, signer: Option<&Signer>) -> String {
+pub(super) fn sources(place: &Place, url: &str, signer: Option<&Signer>) -> String {
     let mut text = format!("Types: deb\nURIs: {url}\nSuites: {}\nComponents: main\n", place.name);
     match signer {
         Some(signer) => {

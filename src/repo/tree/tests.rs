@@ -16,6 +16,7 @@ use crate::types::testing::have;
 
 mod clients;
 mod killed;
+mod rotation;
 
 /// A .deb with one file.
 pub(crate) fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathBuf {
@@ -23,10 +24,15 @@ pub(crate) fn deb(folder: &Path, name: &str, version: &str, arch: &str) -> PathB
 }
 
 fn deb_saying(folder: &Path, name: &str, version: &str, arch: &str, more: &str) -> PathBuf {
+    deb_with(folder, name, version, arch, "", more)
+}
+
+/// With further fields, and further lines of the description.
+fn deb_with(folder: &Path, name: &str, version: &str, arch: &str, fields: &str, more: &str) -> PathBuf {
     let mut bytes = Cursor::new(Vec::new());
     let control = format!(
         "Package: {name}\nVersion: {version}\nArchitecture: {arch}\nMaintainer: A <a@example.org>\nSection: utils\n\
-         Description: a test\n It is {name}.\n{more}"
+         {fields}Description: a test\n It is {name}.\n{more}"
     );
     let control = BTreeMap::from([("control".to_owned(), (control, 0o644))]);
     write::write(&mut bytes, 1, &control, |tar| {
@@ -191,13 +197,68 @@ fn what_a_state_names_stays_for_an_hour_and_until_the_one_after_the_next() {
 fn only_the_newest_versions_are_kept() {
     let world = World::new();
     world.add(&[world.deb("hello", "1.10"), world.deb("hello", "1.9"), world.deb("hello", "1.9~rc1")]);
-    let changes = keep(&world.root(), 2, Some(&world.signer), now()).unwrap();
+    let changes = keep(&world.root(), Keep { versions: Some(2), days: None }, Some(&world.signer), now()).unwrap();
     assert_eq!(changes.iter().map(|change| (change.packages, change.removed)).collect::<Vec<_>>(), [(2, 2), (1, 0)]);
     let packages = fs::read(world.at("dists/bookworm/main/binary-amd64/Packages.gz")).unwrap();
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packages[..]), &mut text).unwrap();
     let versions: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("Version: ")).collect();
     assert_eq!(versions, ["1.9", "1.10"]);
+}
+
+/// The versions of a package that the repositories have, oldest first.
+fn versions(world: &World, name: &str) -> Vec<String> {
+    let tree = Tree::lock(&world.root()).unwrap();
+    let mut found = Vec::new();
+    for place in tree.places() {
+        let packages = Repository::open(&tree, &place).unwrap().packages;
+        found.extend(packages.into_iter().filter(|entry| entry.name == name).map(|entry| entry.version));
+    }
+    found
+}
+
+#[test]
+fn what_was_the_newest_a_short_while_ago_stays_and_what_others_need() {
+    let world = World { temp: tempfile::tempdir().unwrap(), signer: signer() };
+    let day = |days: i64| now() + Duration::days(days - 100);
+    let folder = world.temp.path();
+    let needs =
+        |name: &str, relation: &str| deb_with(folder, name, "1.0", "all", &format!("Depends: libc6, {relation}\n"), "");
+    let requiring = |name: &str, relation: ::rpm::Dependency| {
+        let built = ::rpm::PackageBuilder::new(name, "1.0", "MIT", "noarch", "A test")
+            .using_config(::rpm::BuildConfig::v4())
+            .release("1")
+            .requires(relation)
+            .build()
+            .unwrap();
+        let path = folder.join(format!("{name}-1.0-1.noarch.rpm"));
+        built.write_file(&path).unwrap();
+        path
+    };
+    for (age, version) in [(0, "1.0"), (40, "2.0"), (60, "3.0"), (90, "4.0")] {
+        world.add_with(&[world.deb("hello", version), world.rpm("hello", version)], &Wishes::default(), day(age));
+    }
+    let alone = |keep: Keep, at: DateTime<Utc>| super::keep(&world.root(), keep, Some(&world.signer), at).unwrap();
+    // 1.0 was replaced on day 40, 2.0 on day 60, 3.0 on day 90.
+    alone(Keep { versions: None, days: Some(50) }, day(91));
+    assert_eq!(versions(&world, "hello"), ["2.0", "3.0", "4.0", "2.0-1", "3.0-1", "4.0-1"]);
+    // What needs an old one keeps it, and by way of an alternative what else would do.
+    let exact = ::rpm::Dependency::less_eq("hello", "2.5-1");
+    world.add_with(
+        &[needs("tight", "hello (<< 3)"), needs("loose", "nothing | hello (>= 2)"), requiring("tight", exact)],
+        &Wishes::default(),
+        day(92),
+    );
+    alone(Keep { versions: None, days: Some(1) }, day(99));
+    assert_eq!(versions(&world, "hello"), ["2.0", "4.0", "2.0-1", "4.0-1"]);
+    let names = ["tight".to_owned()];
+    remove(&world.root(), (None, None), &names, Some(&world.signer), day(99)).unwrap();
+    // The more of the two is kept.
+    alone(Keep { versions: Some(2), days: Some(1) }, day(99));
+    assert_eq!(versions(&world, "hello").len(), 4);
+    alone(Keep { versions: Some(1), days: Some(0) }, day(99));
+    assert_eq!(versions(&world, "hello"), ["4.0", "4.0-1"]);
+    assert_eq!(world.check().problems, []);
 }
 
 #[test]

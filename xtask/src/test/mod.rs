@@ -31,6 +31,8 @@ const TOOLS: [&str; 16] = [
     "iproute2",
     "openssl",
     "apache2-bin",
+    "openssh-client",
+    "openssh-server",
 ];
 
 /// What programs of i386 are made with, which try to leave containers of farm's own engine, too.

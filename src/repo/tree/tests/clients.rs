@@ -8,19 +8,24 @@ fn text(output: &Output) -> String {
 }
 
 /// apt with a root of its own, and the tree as its only source.
-struct Apt<'a> {
+pub(super) struct Apt<'a> {
     world: &'a World,
     root: PathBuf,
 }
 
 impl Apt<'_> {
     fn new(world: &World) -> Apt<'_> {
+        Apt::told(world, &fs::read_to_string(world.at("setup/bookworm.sources")).unwrap())
+    }
+
+    /// With this file of sources, which its user has pasted.
+    pub(super) fn told<'a>(world: &'a World, sources: &str) -> Apt<'a> {
         let root = world.temp.path().join("apt");
         for folder in ["etc/sources.list.d", "lists/partial", "cache/archives/partial", "dpkg"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         fs::write(root.join("dpkg/status"), "").unwrap();
-        fs::copy(world.at("setup/bookworm.sources"), root.join("etc/sources.list.d/farm.sources")).unwrap();
+        fs::write(root.join("etc/sources.list.d/farm.sources"), sources).unwrap();
         Apt { world, root }
     }
 
@@ -77,7 +82,7 @@ impl Apt<'_> {
     }
 
     /// Whether it takes all of the tree.
-    fn takes(&self) -> Result<(), String> {
+    pub(super) fn takes(&self) -> Result<(), String> {
         self.forget();
         self.update()?;
         self.download("hello")
@@ -87,6 +92,42 @@ impl Apt<'_> {
         let Err(said) = self.takes() else { panic!("apt takes {}", what.display()) };
         assert!(said.contains(why), "{why}: {said}");
         assert!(!self.world.check().problems.is_empty(), "farm repo check finds nothing, and apt says {said}");
+    }
+}
+
+/// dnf with a system of its own, and the tree as its only repository.
+pub(super) struct Dnf {
+    system: PathBuf,
+}
+
+impl Dnf {
+    /// With this .repo file, which its user has pasted; `name`: of its folder.
+    pub(super) fn told(world: &World, name: &str, repo: &str) -> Dnf {
+        let dnf = Dnf { system: world.temp.path().join(name) };
+        for folder in ["etc/yum.repos.d", "log"] {
+            fs::create_dir_all(dnf.system.join(folder)).unwrap();
+        }
+        fs::write(dnf.system.join("etc/yum.repos.d/farm.repo"), repo).unwrap();
+        dnf
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        let at = |path: &str| self.system.join(path).display().to_string();
+        let _ = fs::remove_dir_all(at("cache"));
+        let mut dnf = Command::new("dnf");
+        dnf.args(["--assumeyes", "--quiet", "--releasever=44", "--forcearch=x86_64"]);
+        dnf.arg(format!("--installroot={}", self.system.display()));
+        for (option, path) in [("reposdir", "etc/yum.repos.d"), ("cachedir", "cache"), ("logdir", "log")] {
+            dnf.arg(format!("--setopt={option}={}", at(path)));
+        }
+        dnf.args(args).env("LC_ALL", "C").stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Whether it installs a package, and what it says.
+    pub(super) fn installs(&self, name: &str) -> (bool, String) {
+        let output = self.run(&["install", name]);
+        let is_there = self.system.join("usr/share").join(name).is_dir();
+        (output.status.success() && is_there, text(&output))
     }
 }
 
@@ -165,29 +206,11 @@ fn createrepo_and_dnf_read_what_farm_writes() {
     for zstd in [false, true] {
         let world = World::new();
         world.add_with(&[world.rpm("world", "2.0")], &Wishes { zstd: Some(zstd), ..Wishes::default() }, now());
-        let system = world.temp.path().join("system");
-        let repos = system.join("etc/yum.repos.d");
-        fs::create_dir_all(&repos).unwrap();
-        fs::create_dir_all(system.join("log")).unwrap();
-        fs::copy(world.at("setup/fedora-44.repo"), repos.join("farm.repo")).unwrap();
-        let dnf = |args: &[&str]| {
-            let _ = fs::remove_dir_all(system.join("cache"));
-            let mut dnf = Command::new("dnf");
-            dnf.args(["--assumeyes", "--quiet", "--releasever=44", "--forcearch=x86_64"]);
-            dnf.arg(format!("--installroot={}", system.display()));
-            dnf.arg(format!("--setopt=reposdir={}", repos.display()));
-            dnf.arg(format!("--setopt=cachedir={}", system.join("cache").display()));
-            dnf.arg(format!("--setopt=logdir={}", system.join("log").display()));
-            dnf.args(args).env("LC_ALL", "C").stdin(Stdio::null()).output().unwrap()
-        };
-        let installs = |name: &str| {
-            let output = dnf(&["install", name]);
-            let is_there = system.join("usr/share").join(name).is_dir();
-            (output.status.success() && is_there, text(&output))
-        };
+        let dnf = Dnf::told(&world, "system", &fs::read_to_string(world.at("setup/fedora-44.repo")).unwrap());
+        let installs = |name: &str| dnf.installs(name);
         let (done, said) = installs("hello");
         assert!(done, "{said}");
-        let list = text(&dnf(&["repoquery", "--available", "--queryformat=%{name}-%{evr}"]));
+        let list = text(&dnf.run(&["repoquery", "--available", "--queryformat=%{name}-%{evr}"]));
         assert!(list.contains("world-2.0-1"), "{list}");
         let repodata = "rpm/fedora-44/repodata";
         let primary = if zstd { "-primary.xml.zst" } else { "-primary.xml.gz" };

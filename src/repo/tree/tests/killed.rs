@@ -18,7 +18,7 @@ fn child_that_adds_for_ever() {
         let given = [deb(&packages, "hello", &version, "all"), rpm(&packages, "hello", &version)];
         let given: Vec<Incoming> = given.iter().map(|path| incoming(path)).collect();
         add(&root.join("tree"), &given, &Wishes::default(), Some(&signer), now()).unwrap();
-        keep(&root.join("tree"), 2, Some(&signer), now()).unwrap();
+        keep(&root.join("tree"), Keep { versions: Some(2), days: None }, Some(&signer), now()).unwrap();
         fs::remove_dir_all(packages).unwrap();
     }
 }
