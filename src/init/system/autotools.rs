@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::common::modules;
-use super::known_headers;
+use super::{known_headers, written};
 use crate::init::draft::Draft;
 use crate::init::text::{Call, calls, capability, is_plain_word, is_version};
 use crate::init::tree::{COMPILED, Tree, base_name, ending};
@@ -112,12 +112,10 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     build.push("make".to_owned());
     draft.build = build;
-    let has_check = tree.has("Makefile.am") || {
-        let files = ["Makefile.in", "makefile.in", "Makefile", "makefile"];
-        let text = files.iter().find_map(|file| tree.text(file)).unwrap_or_default();
-        super::make::has_target(text, "check")
-    };
-    if has_check {
+    if !tree.has("Makefile.am") {
+        written::programs(tree, source.as_deref(), draft);
+    }
+    if tree.has("Makefile.am") || written::has(tree, source.as_deref(), "check") {
         draft.check = vec!["make check".to_owned()];
     }
     draft.install = vec!["make install DESTDIR=$DESTDIR".to_owned()];

@@ -85,6 +85,13 @@ pub(super) fn library(name: &str) -> Option<String> {
     if OF_LIBC.contains(&name) { None } else { capability("lib", name, None) }
 }
 
+/// `greet-1.0` without its version.
+pub(super) fn without_version(folder: &str) -> &str {
+    let version = |rest: &str| rest.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+    let at = folder.match_indices('-').find(|(at, _)| version(&folder[at + 1..]));
+    at.map_or(folder, |(at, _)| &folder[..at])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

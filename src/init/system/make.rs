@@ -139,7 +139,7 @@ fn built_programs(text: &str, variables: &BTreeMap<String, String>) -> Vec<Strin
 }
 
 /// A line with the Makefile's own variables put in, and what these refer to.
-fn expand(line: &str, variables: &BTreeMap<String, String>) -> String {
+pub(super) fn expand(line: &str, variables: &BTreeMap<String, String>) -> String {
     let mut line = line.to_owned();
     for _ in 0..3 {
         for (name, value) in variables.iter().filter(|(_, value)| value.len() < 500) {
