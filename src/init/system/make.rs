@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::autotools::assignments;
+use super::common::assignments;
 use crate::init::draft::Draft;
 use crate::init::text::{capability, is_plain_path, is_plain_word};
 use crate::init::tree::{COMPILED, Tree, ending};

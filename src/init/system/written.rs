@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::autotools::assignments;
-use super::common::without_version;
+use super::common::{assignments, without_version};
 use super::make::{expand, has_target};
 use crate::init::draft::Draft;
 use crate::init::text::is_plain_word;

@@ -171,7 +171,7 @@ impl Manifest {
         let count = |outcome: Outcome| self.package.iter().filter(|entry| entry.outcome == outcome).count();
         let is_everywhere = |entry: &&Entry| {
             let seen = |target: &&str| entry.on.iter().chain(&entry.left_out).any(|known| known == target);
-            entry.outcome == Outcome::Right && TARGETS.iter().all(|target| seen(target))
+            entry.outcome == Outcome::Right && TARGETS.iter().all(seen)
         };
         let everywhere = self.package.iter().filter(is_everywhere).count();
         let mut text = format!(
