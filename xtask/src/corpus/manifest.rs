@@ -146,6 +146,9 @@ impl Entry {
         if matches!(self.outcome, Outcome::Right | Outcome::WithEdits) && self.on.is_empty() {
             return Err("`on` does not say where it was seen".to_owned());
         }
+        if let Some(both) = self.left_out.iter().find(|distro| self.on.contains(distro)) {
+            return Err(format!("it was seen on {both}, which is left out"));
+        }
         if !self.repository.is_empty() {
             let address = self.repository.starts_with("https://github.com/") && !self.tag.is_empty();
             let plain = !self.tag.starts_with('-') && self.url.is_empty();
@@ -285,6 +288,7 @@ mod tests {
         assert!(Entry { outcome: Outcome::Right, ..entry("-a\n") }.check().is_err());
         assert!(Entry { outcome: Outcome::NotRight, ..entry("") }.check().is_err());
         assert!(Entry { on: Vec::new(), ..entry("") }.check().is_err());
+        assert!(Entry { left_out: vec!["debian-12".into()], ..entry("") }.check().is_err());
         let of_git = |repository: &str, tag: &str| Entry {
             url: String::new(),
             repository: repository.into(),
