@@ -54,7 +54,7 @@ pub(super) fn programs(tree: &Tree, source: Option<&str>, draft: &mut Draft) {
     let commands: Vec<String> = parts.iter().map(|text| text.replace("\\\n", " ")).collect();
     for line in commands.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with('\t')) {
         let mut words = line.split_whitespace().map(|word| word.trim_matches(['"', '\'', ';', '@', '-']));
-        let (Some(command), Some(last)) = (words.next(), words.last()) else { continue };
+        let (Some(command), Some(last)) = (words.next(), words.next_back()) else { continue };
         let command = command.to_ascii_lowercase();
         let Some((folder, file)) = last.rsplit_once('/') else { continue };
         let is_folder = ["bindir)", "bindir}"].iter().any(|end| folder.to_ascii_lowercase().ends_with(end));
