@@ -104,6 +104,14 @@ pub(crate) fn tar_from_beginning<'a>(mut reader: Box<dyn Read + 'a>) -> io::Resu
     Ok(is_tar.then(|| Box::new(Cursor::new(block).chain(reader)) as Box<dyn Read + 'a>))
 }
 
+/// A number of a tar's header. An empty field is nothing, as to every other tar: crates of old have no time of some files.
+pub(crate) fn field(value: io::Result<u64>, raw: &[u8]) -> io::Result<u64> {
+    match value {
+        Err(_) if raw.iter().all(|byte| matches!(byte, 0 | b' ')) => Ok(0),
+        value => value,
+    }
+}
+
 /// Whether an entry is one of GNU tar's sparse files in the pax format, which the tar library does not fill up.
 pub(crate) fn has_pax_sparse<R: Read>(entry: &mut tar::Entry<'_, R>) -> bool {
     let Ok(Some(extensions)) = entry.pax_extensions() else { return false };

@@ -1,6 +1,8 @@
 //! What was found out about a project, before it becomes a recipe. Build systems and the readers of identity and licence
 //! fill it in; what is known already stays.
 
+use std::collections::BTreeMap;
+
 use super::toolchains::is_enough;
 use super::tree::{Tree, base_name, is_own};
 use crate::recipe::Ecosystem;
@@ -46,6 +48,8 @@ pub(super) struct Draft {
     pub(super) programs: Vec<String>,
     /// Whether a test calls them: that they are there says nothing where they need modules.
     pub(super) runs_programs: bool,
+    /// Programs that start with an option which their manual names.
+    pub(super) starts: BTreeMap<String, &'static str>,
     /// Shared libraries that are installed.
     pub(super) libraries: Vec<Library>,
     pub(super) development: Development,

@@ -19,6 +19,9 @@ const NAMED_BY_RULE: [&str; 4] = ["Perl", "Python", "Ruby", "Node"];
 
 pub(super) fn complete(tree: &Tree, request: &Request, draft: &mut Draft) {
     let (file_name, file_version) = split_name(&request.file_name);
+    // A folder that is called like a number says nothing of the project in it.
+    let is_number = matches!(request.source, SourceOf::Path(_)) && file_name.is_empty();
+    let file_version = file_version.filter(|_| !is_number);
     let of_archive = file_version.is_some();
     let own = draft.name.as_deref().and_then(package_name);
     let of_file = package_name(&file_name);

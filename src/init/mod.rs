@@ -1,13 +1,14 @@
 //! `farm init`: a project's files -> the text of a farm.toml. Reads build files as data, within bounds; runs nothing of the
 //! project, fetches nothing and writes nothing. What it cannot know for certain it says.
 //!
-//! Inside: `tree` reads the files; `system` has one reader per build system, which fill in a `draft`; `identity`, `readme`
-//! and `licence` complete it; `toolchains` chooses distributions; `write` makes the text, which must load as a recipe before
+//! Inside: `tree` reads the files; `system` has one reader per build system, which fill in a `draft`; `identity`, `readme`,
+//! `manual` and `licence` complete it; `toolchains` chooses distributions; `write` makes the text, which must load as a recipe before
 //! anybody sees it.
 
 mod draft;
 mod identity;
 mod licence;
+mod manual;
 mod model;
 mod readme;
 mod system;
@@ -40,6 +41,7 @@ pub(crate) fn recipe(tree: &Tree, request: &Request) -> Result<Written, InitErro
     draft.leave_out_what_is_implied();
     draft.leave_out_what_it_makes(tree);
     identity::complete(tree, request, &mut draft);
+    manual::options(tree, &mut draft);
     draft.name_development_package();
     let licence = licence::find(tree, &draft);
     if !licence.certain {

@@ -454,8 +454,10 @@ fn interest(path: &str) -> Interest {
     match ending(&name) {
         "sh" | "bash" | "py" | "pl" | "rb" | "h" | "hh" | "hpp" => Interest::Head,
         ending if COMPILED.contains(&ending) => Interest::Head,
-        // Scripts mostly have no ending; manual pages have that of their section.
-        "" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" => Interest::Head,
+        // Manual pages have the ending of their section; what options a program has stands anywhere in its own.
+        "1" | "6" | "8" => Interest::Whole,
+        // Scripts mostly have none.
+        "" | "2" | "3" | "4" | "5" | "7" => Interest::Head,
         _ => Interest::None,
     }
 }

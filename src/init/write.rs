@@ -300,9 +300,10 @@ fn test(text: &mut String, draft: &Draft) {
     if draft.cannot.is_some() {
         return;
     }
-    let tried = |program: &String| match draft.runs_programs {
-        true => format!("{program} --version || {program} --help"),
-        false => format!("command -v {program}"),
+    let tried = |program: &String| match (draft.runs_programs, draft.starts.get(program)) {
+        (true, _) => format!("{program} --version || {program} --help"),
+        (false, Some(option)) => format!("{program} {option}"),
+        (false, None) => format!("command -v {program}"),
     };
     let mut lines: Vec<String> = draft.programs.iter().map(tried).collect();
     lines.extend(draft.test.clone());
@@ -311,7 +312,10 @@ fn test(text: &mut String, draft: &Draft) {
         return;
     }
     text.push('\n');
-    let least = if draft.runs_programs { "That its programs start" } else { "That its programs are there" };
+    let have_options =
+        draft.programs.iter().all(|program| draft.starts.contains_key(program)) && !draft.programs.is_empty();
+    let least =
+        if draft.runs_programs || have_options { "That its programs start" } else { "That its programs are there" };
     comment(text, &format!("Runs where the packages are installed. {least} is the least; let it do something."));
     text.push_str(&format!("[test]\nscript = {}\n", script(&lines)));
 }

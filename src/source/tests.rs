@@ -471,6 +471,27 @@ async fn truncated_archives_never_give_half_a_tree() {
     assert!(whole_ones < whole.len() / 7, "nothing was noticed");
 }
 
+/// Crates of old have none of what cargo itself had put into them, and cargo takes them.
+#[test]
+fn a_file_without_a_time_is_of_the_beginning_of_time() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    header.set_mode(0o644);
+    header.as_gnu_mut().unwrap().mtime = [0; 12];
+    builder.append_data(&mut header, "top/a", &b"a\n"[..]).unwrap();
+    let bytes = builder.into_inner().unwrap();
+    let temp = tempfile::tempdir().unwrap();
+    let cancel = CancellationToken::new();
+    let path = temp.path().join("tree");
+    let mut tree = TreeWriter::create(&path, &cancel).unwrap();
+    let source = Source { strip: 1, ..self::path("x") };
+    unpack::add_tar(&mut tree, bytes.as_slice(), "crate", &mut layout::Layout::of(&source)).unwrap();
+    tree.finish().unwrap();
+    let mut archive = tar::Archive::new(File::open(&path).unwrap());
+    assert!(archive.entries().unwrap().all(|entry| entry.unwrap().header().mtime().is_ok()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 

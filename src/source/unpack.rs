@@ -115,7 +115,9 @@ pub(super) fn add_tar(
             io::copy(&mut entry, &mut io::sink()).map_err(bad)?;
             continue;
         };
-        let time = i64::try_from(entry.header().mtime().map_err(bad)?).unwrap_or(0);
+        let header = entry.header();
+        let time = stream::field(header.mtime(), &header.as_old().mtime).map_err(bad)?;
+        let time = i64::try_from(time).unwrap_or(0);
         let link = entry.link_name_bytes().map(|link| link.into_owned()).unwrap_or_default();
         match kind {
             tar::EntryType::Directory => tree.folder(origin, &name, time)?,

@@ -36,7 +36,7 @@ fn one_recipe_without_a_line_for_a_distribution_builds_on_each() {
 }
 
 /// What an RPM requires that was made on Debian is proved by the files of Debian's packages when it is installed there, and what
-/// nothing proves stops it.
+/// nothing proves stops it. A library that it was linked with comes from where the build had it.
 #[test]
 fn an_rpm_made_on_debian_finds_what_it_requires() {
     if !cfg!(target_os = "linux") {
@@ -59,6 +59,17 @@ fn an_rpm_made_on_debian_finds_what_it_requires() {
     test.run_in(&project, &["build", "--matrix", STALE]).exits(0).says("1 succeeded");
     write(&wanted.replace(">= 1.2", ">= 99"));
     test.run_in(&project, &["build", "--matrix", STALE]).exits(11).says("pkgconfig(zlib) >= 99 is needed by wants");
+
+    let linked = test.folder().join("linked");
+    std::fs::create_dir_all(&linked).unwrap();
+    let recipe = "[package]\nname = \"curse\"\nversion = \"1.0\"\nsummary = \"Names a key\"\nlicense = \"MIT\"\n\
+         maintainer = \"T <t@example.org>\"\n\n[[sources]]\nfile = \"curse.c\"\ntext = \"\"\"\n#include <curses.h>\n\
+         int main(void) { return keyname(65)[0] != 65; }\n\"\"\"\n\n\
+         [build]\nrequires = [\"libncurses-dev\"]\nbuild = \"cc $CFLAGS $LDFLAGS -o curse curse.c -lncurses\"\n\
+         install = \"install -D -m 755 curse $DESTDIR$PREFIX/bin/curse\"\n\n\
+         [test]\nscript = \"curse\"\n\n[matrix]\ndistros = [\"rpm-generic\"]\n";
+    std::fs::write(linked.join("farm.toml"), recipe).unwrap();
+    test.run_in(&linked, &["build", "--matrix", STALE]).exits(0).says("1 succeeded");
 }
 
 fn path(path: &Path) -> &str {

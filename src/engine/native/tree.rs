@@ -13,8 +13,8 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::clear;
-use crate::stream::Bounded;
 use crate::stream::holes::Sparse;
+use crate::stream::{self, Bounded};
 
 /// Room for a tar header with its long name; more is no archive of files.
 const LARGEST_HEADER: u64 = 1 << 20;
@@ -78,12 +78,13 @@ fn unpack_entry(
     let relative = relative(name)?;
     let header = entry.header().clone();
     let raw = header.as_old();
-    let mode = field(header.mode().map(u64::from), &raw.mode)? as u32 & 0o7777;
-    let time = i64::try_from(field(header.mtime(), &raw.mtime)?).unwrap_or(i64::MAX);
+    let mode = stream::field(header.mode().map(u64::from), &raw.mode)? as u32 & 0o7777;
+    let time = i64::try_from(stream::field(header.mtime(), &raw.mtime)?).unwrap_or(i64::MAX);
     let id = |id: u64, what: &str| {
         u32::try_from(id).map_err(|_| io::Error::other(format!("its {what} {id} is no id of this system")))
     };
-    let owner = (id(field(header.uid(), &raw.uid)?, "owner")?, id(field(header.gid(), &raw.gid)?, "group")?);
+    let owner =
+        (id(stream::field(header.uid(), &raw.uid)?, "owner")?, id(stream::field(header.gid(), &raw.gid)?, "group")?);
     if relative.as_os_str().is_empty() {
         if kind == Unpack::Layer && header.entry_type().is_dir() {
             finish(root, owner, Some(mode))?;
@@ -157,14 +158,6 @@ fn room(file: &File) -> io::Result<u64> {
     let found = nix::sys::statvfs::fstatvfs(file)?;
     #[allow(clippy::useless_conversion, reason = "their types differ between C libraries")]
     Ok(u64::from(found.blocks()).saturating_mul(u64::from(found.fragment_size())))
-}
-
-/// A number of a header. An empty field is nothing, as to every other tar.
-pub(super) fn field(value: io::Result<u64>, raw: &[u8]) -> io::Result<u64> {
-    match value {
-        Err(_) if raw.iter().all(|byte| matches!(byte, 0 | b' ')) => Ok(0),
-        value => value,
-    }
 }
 
 fn copy(from: &mut impl Read, to: &mut impl Write, buffer: &mut [u8]) -> io::Result<()> {

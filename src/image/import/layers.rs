@@ -213,10 +213,10 @@ fn header_of<R: Read>(entry: &tar::Entry<'_, R>) -> io::Result<tar::Header> {
         tar::EntryType::Continuous | tar::EntryType::GNUSparse => tar::EntryType::Regular,
         kind => kind,
     });
-    header.set_mode(field(old.mode().map(u64::from), &raw.mode)? as u32 & 0o7777);
-    header.set_uid(field(old.uid(), &raw.uid)?);
-    header.set_gid(field(old.gid(), &raw.gid)?);
-    header.set_mtime(field(old.mtime(), &raw.mtime)?);
+    header.set_mode(stream::field(old.mode().map(u64::from), &raw.mode)? as u32 & 0o7777);
+    header.set_uid(stream::field(old.uid(), &raw.uid)?);
+    header.set_gid(stream::field(old.gid(), &raw.gid)?);
+    header.set_mtime(stream::field(old.mtime(), &raw.mtime)?);
     header.set_size(0);
     Ok(header)
 }
@@ -324,14 +324,6 @@ impl Read for Hashing<'_> {
         let n = self.inner.read(buffer)?;
         self.digest.update(&buffer[..n]);
         Ok(n)
-    }
-}
-
-/// A number of a header. An empty field is nothing, as to every other tar.
-fn field(value: io::Result<u64>, raw: &[u8]) -> io::Result<u64> {
-    match value {
-        Err(_) if raw.iter().all(|byte| matches!(byte, 0 | b' ')) => Ok(0),
-        value => value,
     }
 }
 

@@ -43,6 +43,14 @@ fn of_project(tree: &Tree, draft: &Draft) -> Licence {
     let tags = Tags::of(tree);
     let files = licence_files(tree);
     let texts = (!files.is_empty()).then(|| from_files(tree, &files));
+    let texts = match (tags.joined(), texts) {
+        // What is told in words of its own is told by the files, too.
+        (Some(expression), texts) if texts.as_ref().is_none_or(|texts| !texts.certain) => {
+            let comment = format!("SPDX tags in nearly all of {}", files_of(tags.sources));
+            return certain(expression, comment);
+        }
+        (_, texts) => texts,
+    };
     match (tags.of_most(), texts) {
         // The header of a file or two says nothing about all others.
         (Some((tag, count)), None) => certain(tag.clone(), format!("SPDX tags in {}", files_of(*count))),
@@ -166,6 +174,14 @@ impl Tags {
             [one] if one.1 * 2 > self.sources => Some(one),
             _ => None,
         }
+    }
+
+    /// Several licences, each of its own files, where nearly every source file says which it has.
+    fn joined(&self) -> Option<String> {
+        let tagged: usize = self.found.iter().map(|(_, count)| count).sum();
+        let plain = self.found.iter().all(|(tag, _)| !tag.contains(" OR ") && !tag.contains(" AND "));
+        let tags: Vec<&str> = self.found.iter().map(|(tag, _)| tag.as_str()).collect();
+        ((2..=4).contains(&tags.len()) && plain && tagged * 10 >= self.sources * 9).then(|| tags.join(" AND "))
     }
 
     /// How many files have a tag that says something else.

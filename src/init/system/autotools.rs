@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::common::modules;
-use super::known_headers;
+use super::common::{assignments, modules};
+use super::{known_headers, written};
 use crate::init::draft::Draft;
 use crate::init::text::{Call, calls, capability, is_plain_word, is_version};
 use crate::init::tree::{COMPILED, Tree, base_name, ending};
@@ -112,12 +112,10 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     }
     build.push("make".to_owned());
     draft.build = build;
-    let has_check = tree.has("Makefile.am") || {
-        let files = ["Makefile.in", "makefile.in", "Makefile", "makefile"];
-        let text = files.iter().find_map(|file| tree.text(file)).unwrap_or_default();
-        super::make::has_target(text, "check")
-    };
-    if has_check {
+    if !tree.has("Makefile.am") {
+        written::programs(tree, source.as_deref(), draft);
+    }
+    if tree.has("Makefile.am") || written::has(tree, source.as_deref(), "check") {
         draft.check = vec!["make check".to_owned()];
     }
     draft.install = vec!["make install DESTDIR=$DESTDIR".to_owned()];
@@ -340,23 +338,6 @@ fn unconditional(text: &str) -> String {
         }
     }
     plain
-}
-
-/// `name = value` and `name += value` of a makefile, continued lines joined.
-pub(super) fn assignments(text: &str) -> Vec<(String, String)> {
-    let joined = text.replace("\\\n", " ");
-    joined
-        .lines()
-        .filter(|line| !line.starts_with(['\t', '#']))
-        .filter_map(|line| {
-            let (name, value) = line.split_once('=')?;
-            let name = name.trim_end_matches(['+', ':', '?', '!', ' ', '\t']).trim();
-            let name = name.strip_prefix("export ").unwrap_or(name).trim();
-            (!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-                .then(|| (name.to_owned(), value.split(" #").next().unwrap_or_default().trim().to_owned()))
-        })
-        .take(20_000)
-        .collect()
 }
 
 /// The soname's version of each library, from `-version-info current:revision:age`: current - age. Without any, libtool

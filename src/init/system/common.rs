@@ -85,6 +85,30 @@ pub(super) fn library(name: &str) -> Option<String> {
     if OF_LIBC.contains(&name) { None } else { capability("lib", name, None) }
 }
 
+/// `greet-1.0` without its version.
+pub(super) fn without_version(folder: &str) -> &str {
+    let version = |rest: &str| rest.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
+    let at = folder.match_indices('-').find(|(at, _)| version(&folder[at + 1..]));
+    at.map_or(folder, |(at, _)| &folder[..at])
+}
+
+/// `name = value` and `name += value` of a makefile, continued lines joined.
+pub(super) fn assignments(text: &str) -> Vec<(String, String)> {
+    let joined = text.replace("\\\n", " ");
+    joined
+        .lines()
+        .filter(|line| !line.starts_with(['\t', '#']))
+        .filter_map(|line| {
+            let (name, value) = line.split_once('=')?;
+            let name = name.trim_end_matches(['+', ':', '?', '!', ' ', '\t']).trim();
+            let name = name.strip_prefix("export ").unwrap_or(name).trim();
+            (!name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+                .then(|| (name.to_owned(), value.split(" #").next().unwrap_or_default().trim().to_owned()))
+        })
+        .take(20_000)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

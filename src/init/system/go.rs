@@ -45,13 +45,6 @@ fn imports(source: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `greet-1.0` without its version.
-fn without_version(folder: &str) -> &str {
-    let version = |rest: &str| rest.trim_start_matches('v').starts_with(|c: char| c.is_ascii_digit());
-    let at = folder.match_indices('-').find(|(at, _)| version(&folder[at + 1..]));
-    at.map_or(folder, |(at, _)| &folder[..at])
-}
-
 pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let text = tree.text(FILE).unwrap_or_default();
     let module = text.lines().find_map(|line| line.strip_prefix("module ")).map(str::trim).unwrap_or_default();
@@ -89,7 +82,7 @@ pub(super) fn read(tree: &Tree, draft: &mut Draft) {
     let named = name
         .filter(|name| !name.is_empty())
         .map(str::to_owned)
-        .or_else(|| tree.top().map(|top| without_version(top).to_owned()));
+        .or_else(|| tree.top().map(|top| super::common::without_version(top).to_owned()));
     let stem = draft.system_file.strip_suffix(".go").filter(|stem| *stem != "main").map(str::to_owned);
     let named = named.or(stem);
     if let Some(name) = named.filter(|name| is_plain_word(name))

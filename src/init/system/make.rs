@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::autotools::assignments;
+use super::common::assignments;
 use crate::init::draft::Draft;
 use crate::init::text::{capability, is_plain_path, is_plain_word};
 use crate::init::tree::{COMPILED, Tree, ending};
@@ -139,7 +139,7 @@ fn built_programs(text: &str, variables: &BTreeMap<String, String>) -> Vec<Strin
 }
 
 /// A line with the Makefile's own variables put in, and what these refer to.
-fn expand(line: &str, variables: &BTreeMap<String, String>) -> String {
+pub(super) fn expand(line: &str, variables: &BTreeMap<String, String>) -> String {
     let mut line = line.to_owned();
     for _ in 0..3 {
         for (name, value) in variables.iter().filter(|(_, value)| value.len() < 500) {

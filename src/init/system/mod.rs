@@ -18,6 +18,7 @@ mod perl;
 mod python;
 mod ruby;
 mod spec;
+mod written;
 
 use super::draft::Draft;
 use super::text::Call;

@@ -264,3 +264,52 @@ fn what_only_tests_compile_makes_no_package_for_one_architecture() {
     let text = written("greet-1.0", &[("meson.build", library), ("greet.c", "")]);
     assert!(text.contains("\"${libdir}/*.so\""), "{text}");
 }
+
+#[test]
+fn makefiles_that_no_automake_wrote_say_what_they_install_and_whether_they_test() {
+    let configure = ("configure", "#!/bin/sh\npkgname=greet\nprogname=greet\n: --prefix\n");
+    let rules = "all : $(progname)\n\ninstall : install-bin\n\ninstall-bin : all\n\tinstall ./$(progname) \\\n\
+                 \t  \"$(DESTDIR)$(bindir)/$(progname)\"\n\nuninstall :\n\t$(UNINSTALL) $(bindir)/other\n\ncheck : all\n\t./t\n";
+    let page =
+        ("doc/greet.1", ".TH GREET 1\n.SH NAME\ngreet \\- says hello\n.SH OPTIONS\n.TP\n\\fB\\-\\-version\\fR\n");
+    let text = written("greet-1.0", &[configure, ("Makefile.in", rules), ("main.cc", ""), page]);
+    assert!(text.contains("check = 'make check'") && text.contains("greet --version"), "{text}");
+    assert!(!text.contains("other"), "{text}");
+    // Put together of parts, of which configure.in names the first.
+    let source = (
+        "configure.in",
+        "AC_INIT(src/a.c)\nPACKAGE=greet\nmk=a.in\nfor i in b.mk; do mk=\"$mk:$i\"; done\nAC_OUTPUT(Makefile:$mk)\n",
+    );
+    let parts = [
+        ("make/vars.mk", "package = @PACKAGE@\n"),
+        (
+            "make/rules.mk",
+            "check test: all\n\t./t\n\ninstall: all\n\t$(INSTALL) $(package) \"$(DESTDIR)$(bindir)/$(package)\"\n",
+        ),
+    ];
+    let files = [("configure", "GNU Autoconf"), source, parts[0], parts[1], ("a.c", ""), page];
+    let text = written("greet-1.0", &files);
+    assert!(text.contains("check = 'make check'") && text.contains("greet --version"), "{text}");
+}
+
+#[test]
+fn a_folder_that_is_called_like_a_number_is_no_version() {
+    let manifest = "[workspace]\n[workspace.package]\nversion = \"1.2.0\"\n[package]\nname = \"greet\"\nversion.workspace = true\n";
+    let text = written("53", &[("Cargo.toml", manifest), ("src/main.rs", "")]);
+    assert!(text.contains("version = \"1.2.0\""), "{text}");
+}
+
+#[test]
+fn files_that_each_say_their_licence_are_all_licences_together() {
+    let tagged = |tag: &str| format!("/* SPDX-License-Identifier: {tag} */\n");
+    let (bsd, gpl) = (tagged("BSD-2-Clause"), tagged("GPL-2.0-or-later"));
+    let makefile = ("Makefile", "install:\n\tcp greet $(DESTDIR)\n");
+    let words = (
+        "COPYING",
+        "Most of the code is covered by a licence. Some of the older utilities are covered by another one.\n",
+    );
+    let text = written("greet-1.0", &[makefile, words, ("a.c", &bsd), ("b.c", &bsd), ("c.c", &gpl)]);
+    assert!(text.contains("license = \"BSD-2-Clause AND GPL-2.0-or-later\""), "{text}");
+    let text = written("greet-1.0", &[makefile, words, ("a.c", &bsd), ("b.c", ""), ("c.c", &gpl)]);
+    assert!(text.contains("license = \"LicenseRef-"), "{text}");
+}

@@ -137,7 +137,7 @@ fn test(recipe: &Recipe, distro: &Distro, stand_ins: &[String]) -> TestScripts {
         Format::Deb => test_deb(recipe, distro),
         Format::Rpm => {
             let tester = |more| tester_rpm(recipe, distro, stand_ins, more);
-            rpm_on_debian::test(tester(&[]), tester(&["dnf"]))
+            rpm_on_debian::test(recipe, tester(&[]), tester(&["dnf"]), preamble(distro))
         }
     }
 }

@@ -13,8 +13,17 @@ use super::super::{
 /// What files prove: `farm_capabilities ROOT`.
 const CAPABILITIES: &str = include_str!("../scripts/rpm-capabilities.sh");
 
+/// Says to rpm what Debian packages have: `farm_provide NAME WHAT`.
+const PROVIDE: &str = include_str!("../scripts/rpm-provide.sh");
+
 /// Adds to `"$@"` what these need of a recipe's repositories.
 const EXTRA: &str = include_str!("../scripts/rpm-extra.sh");
+
+/// Installs the shared libraries of Debian that `"$@"` need.
+const LIBRARIES: &str = include_str!("../scripts/rpm-libraries.sh");
+
+/// What compilers link with, and no development package of a recipe brings along.
+const RUNTIMES: &str = "libgomp1 libatomic1 libgfortran5 libquadmath0 libobjc4 libgnat-12";
 
 /// The end of the tester's setup script, after apt has installed `rpm`.
 pub(super) fn shim(recipe: &Recipe) -> String {
@@ -27,28 +36,35 @@ pub(super) fn shim(recipe: &Recipe) -> String {
         .collect();
     wanted.sort();
     wanted.dedup();
-    format!("farm_wanted={}\n{CAPABILITIES}{}", quote(&wanted.join(" ")), include_str!("../scripts/rpm-shim.sh"))
+    let script = include_str!("../scripts/rpm-shim.sh");
+    format!("farm_wanted={}\n{CAPABILITIES}{PROVIDE}{script}", quote(&wanted.join(" ")))
 }
 
 /// The scripts of a test. Debian's rpm wants to be told that it is meant. `upgrader`: the image for upgrades, which has
-/// Debian's dnf as a resolver; not for all of a test, as it has far more than the base.
-pub(super) fn test(tester: BuilderSetup, upgrader: BuilderSetup) -> TestScripts {
+/// Debian's dnf as a resolver; not for all of a test, as it has far more than the base. `apt`: the functions of apt.
+pub(super) fn test(recipe: &Recipe, tester: BuilderSetup, upgrader: BuilderSetup, apt: SharedText) -> TestScripts {
     let variables = format!(
         "set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n\
          farm_rpm='rpm --force-debian'\nfarm_extra={EXTRA_REPOSITORY}\n"
     );
-    let begin = SharedText::from(variables).with(LIFE);
-    let install = format!(
-        "set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n{EXTRA}\
-         rpm --force-debian -Uv --nosignature \"$@\"\n"
+    let begin = SharedText::from(variables.clone()).with(LIFE);
+    let mut development: Vec<String> =
+        recipe.build.requires.iter().flat_map(|r| relation::names(r)).filter(|name| name.ends_with("-dev")).collect();
+    development.sort();
+    development.dedup();
+    let lists = format!("farm_development={}\nfarm_runtimes={}\n", quote(&development.join(" ")), quote(RUNTIMES));
+    let packages = format!(
+        "set -- {TEST_PACKAGES}/*.rpm\n[ ! -d {SET_REPOSITORY} ] || set -- \"$@\" {SET_REPOSITORY}/*.rpm\n{EXTRA}"
     );
+    let install = apt.with(variables).with(LIFE).with(lists).with(packages).with(PROVIDE).with(LIBRARIES);
+    let install = install.with("rpm --force-debian -Uv --nosignature \"$@\"\n");
     let resolve = format!(
         "farm_resolve() {{\n    dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 \
          --nogpgcheck --setopt=install_weak_deps=False --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n"
     );
     TestScripts {
         tester: Some(tester),
-        install: begin.clone().with(install).with(include_str!("../scripts/rpm-fresh.sh")),
+        install: install.with(include_str!("../scripts/rpm-fresh.sh")),
         remove: super::super::rpm::removal_preamble()
             .with("rpm --force-debian -ev $names\n")
             .with(include_str!("../scripts/rpm-remove.sh")),

@@ -9,6 +9,10 @@ use crate::command::{self, Failure};
 /// An edit changes at most so many lines of a recipe.
 pub(super) const MOST_EDITS: usize = 5;
 
+/// Where a project is to be right.
+#[cfg(test)]
+const TARGETS: [&str; 3] = ["debian-12", "debian-13", "rpm-generic"];
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
@@ -62,6 +66,9 @@ pub(super) struct Entry {
     /// The distributions on which the outcome was seen.
     #[serde(default)]
     pub(super) on: Vec<String>,
+    /// Those of [`TARGETS`] that `farm init` leaves out with the reason: they cannot build it.
+    #[serde(default, rename = "left-out")]
+    pub(super) left_out: Vec<String>,
     /// What is wrong, or what else was needed: a sentence.
     #[serde(default)]
     pub(super) note: String,
@@ -139,6 +146,9 @@ impl Entry {
         if matches!(self.outcome, Outcome::Right | Outcome::WithEdits) && self.on.is_empty() {
             return Err("`on` does not say where it was seen".to_owned());
         }
+        if let Some(both) = self.left_out.iter().find(|distro| self.on.contains(distro)) {
+            return Err(format!("it was seen on {both}, which is left out"));
+        }
         if !self.repository.is_empty() {
             let address = self.repository.starts_with("https://github.com/") && !self.tag.is_empty();
             let plain = !self.tag.starts_with('-') && self.url.is_empty();
@@ -162,9 +172,15 @@ impl Manifest {
     #[cfg(test)]
     fn page(&self) -> String {
         let count = |outcome: Outcome| self.package.iter().filter(|entry| entry.outcome == outcome).count();
+        let is_everywhere = |entry: &&Entry| {
+            let seen = |target: &&str| entry.on.iter().chain(&entry.left_out).any(|known| known == target);
+            entry.outcome == Outcome::Right && TARGETS.iter().all(seen)
+        };
+        let everywhere = self.package.iter().filter(is_everywhere).count();
         let mut text = format!(
-            "{PAGE}\n{} projects: {} right unedited, {} right with edits, {} not right, {} not tried since outcomes are written \
-             down.\n\n| project | kind | outcome | on | note |\n|---|---|---|---|---|\n",
+            "{PAGE}\n{} projects: {} right unedited, {everywhere} of them wherever they can be built of Debian 12, Debian 13 and \
+             rpm-generic, and the others where it stands; {} right with edits, {} not right, {} not tried.\n\n\
+             | project | kind | outcome | on | note |\n|---|---|---|---|---|\n",
             self.package.len(),
             count(Outcome::Right),
             count(Outcome::WithEdits),
@@ -173,12 +189,14 @@ impl Manifest {
         );
         for entry in &self.package {
             let version = if entry.tag.is_empty() { String::new() } else { format!(" {}", entry.tag) };
+            let left_out = entry.left_out.iter().map(|target| format!("{target} left out"));
+            let on: Vec<String> = entry.on.iter().cloned().chain(left_out).collect();
             text.push_str(&format!(
                 "| {}{version} | {} | {} | {} | {} |\n",
                 entry.name,
                 entry.kind,
                 entry.outcome.words(),
-                entry.on.join(", "),
+                on.join(", "),
                 entry.note
             ));
         }
@@ -200,10 +218,12 @@ impl Manifest {
 const PAGE: &str = "# The corpus
 
 Real projects, to see how far `farm init` takes a person: `manifest.toml` has them, with the edits that were needed, and
-this page is made of it (`FARM_UPDATE_DOCS=1 cargo test -p xtask corpus`). Tried on 2026-11-27 and 28 with farm's own engine.
+this page is made of it (`FARM_UPDATE_DOCS=1 cargo test -p xtask corpus`). Tried on 2026-11-27 and 28 with farm's own engine,
+on Debian 12, Debian 13 and rpm-generic: *on* says where it was seen to be right, and what `farm init` leaves out with the
+reason, because it cannot build the project.
 
 *Right* means: `farm init && farm build --distro …` built it, ran its tests, installed it in a fresh system and ran there the
-test that `farm init` writes, which starts its programs where their options are known; lintian finds no errors; licence and
+test that `farm init` writes, which starts its programs where a manual or the language tells how; lintian finds no errors; licence and
 version are what the project says, by a look at both. rpmlint was run on the packages of rpm-generic: what it calls errors
 there are rules of the distribution that it comes from (signatures, names of library packages, scripts for ldconfig, packages of
 debugging symbols, `python-base`, install-info)
@@ -225,6 +245,7 @@ mod tests {
             tag: String::new(),
             outcome: Outcome::WithEdits,
             on: vec!["debian-12".into()],
+            left_out: Vec::new(),
             note: String::new(),
             edits: edits.to_owned(),
         }
@@ -267,6 +288,7 @@ mod tests {
         assert!(Entry { outcome: Outcome::Right, ..entry("-a\n") }.check().is_err());
         assert!(Entry { outcome: Outcome::NotRight, ..entry("") }.check().is_err());
         assert!(Entry { on: Vec::new(), ..entry("") }.check().is_err());
+        assert!(Entry { left_out: vec!["debian-12".into()], ..entry("") }.check().is_err());
         let of_git = |repository: &str, tag: &str| Entry {
             url: String::new(),
             repository: repository.into(),

@@ -4,6 +4,7 @@
 
 mod manifest;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -132,16 +133,31 @@ impl Lab {
         std::fs::write(recipe, entry.apply(&written)?).map_err(|error| Failure::io("write", recipe, &error))
     }
 
-    /// Builds all that have a recipe, in one run; its events say how each ended.
+    /// Builds all that have a recipe, in one run for each list of distributions.
     fn build(&self, entries: &[Entry], rows: &mut [Row], distros: &str) -> Result<(), Failure> {
-        let recipes = entries.iter().zip(&*rows).filter(|(_, row)| row.init).map(|(entry, _)| self.recipe(entry));
-        let recipes: Vec<PathBuf> = recipes.collect();
-        if recipes.is_empty() {
-            return Ok(());
+        let mut lists: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, entry) in entries.iter().enumerate().filter(|(at, _)| rows[*at].init) {
+            let recipe = std::fs::read_to_string(self.recipe(entry)).unwrap_or_default();
+            lists.entry(those_that_can(&recipe, distros)).or_default().push(at);
         }
+        lists.retain(|list, _| !list.is_empty());
+        lists.iter().try_for_each(|(list, chosen)| {
+            let recipes: Vec<PathBuf> = chosen.iter().map(|at| self.recipe(&entries[*at])).collect();
+            self.build_for(entries, rows, &recipes, list)
+        })
+    }
+
+    /// One run of farm, whose events say how each target ended.
+    fn build_for(
+        &self,
+        entries: &[Entry],
+        rows: &mut [Row],
+        recipes: &[PathBuf],
+        distros: &str,
+    ) -> Result<(), Failure> {
         let mut farm = self.farm();
         farm.arg("build")
-            .args(&recipes)
+            .args(recipes)
             .args(["--distro", distros, "--force", "--progress", "json", "-o"])
             .arg(self.dist());
         let cannot = |error: std::io::Error| Failure::new(format!("farm cannot be run: {error}"));
@@ -212,6 +228,16 @@ impl Lab {
     }
 }
 
+/// The distributions of a list without those that `farm init` has left out, because they cannot build it: with Debian 12 goes
+/// what is Debian 12 with rpm.
+fn those_that_can(recipe: &str, distros: &str) -> String {
+    let is_left_out = |distro: &str| {
+        let named = if distro == "rpm-generic" { TARGET } else { distro };
+        recipe.lines().any(|line| line.starts_with(&format!("# Left out: {named} has ")))
+    };
+    distros.split(',').filter(|distro| !is_left_out(distro)).collect::<Vec<_>>().join(",")
+}
+
 /// The last part of a path.
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
@@ -249,4 +275,16 @@ fn table(entries: &[Entry], rows: &[Row]) -> String {
         count(Row::is_good),
     ));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_build_a_project_is_not_tried() {
+        let recipe = "# Left out: debian-12 has Go 1.19, go.mod asks for 1.23.\n[matrix]\n";
+        assert_eq!(those_that_can(recipe, "debian-12,debian-13,rpm-generic"), "debian-13");
+        assert_eq!(those_that_can("", "debian-12,rpm-generic"), "debian-12,rpm-generic");
+    }
 }

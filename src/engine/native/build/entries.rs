@@ -8,9 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::engine::native::container::NativeContainer;
-use crate::engine::native::tree::field;
 use crate::engine::{Container, EngineError, GuestPath};
-use crate::stream::{self, Bounded, ByteStream};
+use crate::stream::{self, Bounded, ByteStream, field};
 use crate::types::printable;
 
 /// Room for a header with its long names; more is no archive of files.
