@@ -121,6 +121,7 @@ impl Bench {
         Images::new(
             self.engine.clone(),
             ImageOptions {
+                held: BTreeMap::new(),
                 base,
                 archives: Archives::new(
                     Reader { fetcher: Fetcher::new().unwrap(), cache: cache.to_owned() },

@@ -128,6 +128,7 @@ async fn files(
 
 fn images(engine: &Arc<dyn Engine>, mirrors: &BTreeMap<String, Mirror>, base: BaseChoice) -> Images {
     let options = ImageOptions {
+        held: BTreeMap::new(),
         base,
         archives: Archives::new(Reader { fetcher: Fetcher::new().unwrap(), cache: cache() }, mirrors.clone()),
         run: format!("test-{}", std::process::id()),
