@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::index::IndexedTarget;
-use super::{Damaged, LARGEST_RECORD, Record, read_record};
+use super::{Damaged, LARGEST_RECORD, Record, Store, read_record};
 use crate::artifact::{Artifact, is_intact};
 use crate::attest::{self, AttestError, BuildInputs, Document, INPUTS_FILE, Module};
+use crate::matrix::Target;
 use crate::source::MODULES_LIST;
 
 /// Why there are no documents about a target.
@@ -109,8 +110,16 @@ impl<'a> Attestable<'a> {
     }
 }
 
+impl Store {
+    /// What went into the last good packages of a target, as their build noted it; none where it did not.
+    pub(crate) fn inputs(&self, target: &Target) -> Option<BuildInputs> {
+        let record = self.record(target)?;
+        read_inputs(&self.folder(target), record.inputs.as_ref()?).ok()
+    }
+}
+
 /// What a build noted of itself in this folder.
-pub(super) fn read_inputs(folder: &Path, sum: &str) -> Result<BuildInputs, String> {
+fn read_inputs(folder: &Path, sum: &str) -> Result<BuildInputs, String> {
     BuildInputs::parse(&read(&folder.join(INPUTS_FILE), sum)?)
 }
 

@@ -30,7 +30,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
-use crate::attest::BuildInputs;
 use crate::matrix::Target;
 use crate::plan::Key;
 use crate::stream::sum_of;
@@ -189,12 +188,6 @@ impl Store {
                 reason: "is not what was accepted".to_owned(),
             }),
         }
-    }
-
-    /// What went into the last good packages of a target, as their build noted it; none where it did not.
-    pub(crate) fn inputs(&self, target: &Target) -> Option<BuildInputs> {
-        let record = self.record(target)?;
-        attested::read_inputs(&self.folder(target), record.inputs.as_ref()?).ok()
     }
 
     /// Every readable record with its folder, ordered by folder, whether its artifacts are complete or not.
