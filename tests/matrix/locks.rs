@@ -52,13 +52,21 @@ keyrings = ["held.gpg"]
 fn get((host, folder): &(String, String), path: &str) -> Vec<u8> {
     let mut mirror = TcpStream::connect(host).unwrap();
     let name = host.trim_end_matches(":80");
-    // HTTP/1.0: no chunks.
-    write!(mirror, "GET {folder}/{path} HTTP/1.0\r\nHost: {name}\r\nUser-Agent: farm-test\r\n\r\n").unwrap();
+    write!(
+        mirror,
+        "GET {folder}/{path} HTTP/1.1\r\nHost: {name}\r\nUser-Agent: farm-test\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = Vec::new();
     mirror.read_to_end(&mut answer).unwrap();
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
-    assert!(answer.starts_with(b"HTTP/1.1 200") || answer.starts_with(b"HTTP/1.0 200"), "{path}");
-    answer.split_off(end)
+    let body = answer.split_off(end);
+    let head = String::from_utf8_lossy(&answer).to_lowercase();
+    assert!(
+        head.starts_with("http/1.1 200") && head.contains(&format!("content-length: {}\r\n", body.len())),
+        "{path}: {head}"
+    );
+    body
 }
 
 /// The archive on each day, in folders of this one; `now` says which it is.
