@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::model::{Aspect, Change};
 use super::package;
 use crate::artifact::describe::{DescribedFile, Description, FileKind, RelationKind};
-use crate::artifact::manifest::modes;
+use crate::artifact::manifest::{changelog_rank, modes};
 use crate::formats::folders;
 use crate::types::Format;
 
@@ -38,7 +38,7 @@ pub(super) const NATURAL: &[Natural] = &[
         apply: without_scripts,
     },
     Natural {
-        what: "copyright, changelog.Debian and the like below /usr/share/doc, and /usr/share/licenses",
+        what: "copyright, changelogs and the like below /usr/share/doc, and /usr/share/licenses",
         reason: "Debian Policy 12.5 and 12.7 ask for the former, RPM's distributions for the latter",
         apply: |it| without_files(it, |path, _| is_document(path)),
     },
@@ -147,7 +147,8 @@ fn is_document(path: &str) -> bool {
     let of_package = path.strip_prefix("/usr/share/doc/").map(|rest| rest.split_once('/').map_or("", |(_, name)| name));
     let is_debians = |name: &str| {
         let name = name.strip_suffix(".gz").unwrap_or(name);
-        matches!(name, "" | "copyright" | "changelog" | "changelog.html" | "TODO.Debian")
+        changelog_rank(name).is_some()
+            || matches!(name, "" | "copyright" | "changelog.html" | "TODO.Debian")
             || matches!(name, "changelog.Debian" | "NEWS.Debian" | "README.Debian")
     };
     of_package.is_some_and(is_debians) || is_below(path, "/usr/share/licenses")

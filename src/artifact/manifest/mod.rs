@@ -25,6 +25,7 @@ use crate::types::Format;
 pub(super) use compare::Comparison;
 pub(super) use compare::missing;
 pub(crate) use read::{ManifestError, ManifestFiles};
+pub(crate) use rules::changelog_rank;
 
 /// Who made the packages: what may have been done with files on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -184,7 +185,8 @@ impl Manifest {
 
     /// The installed file that has become a file of a package.
     fn find(&self, path: &[u8]) -> Option<usize> {
-        rules::keys(path).into_iter().find_map(|key| self.by_key.get(&key).copied())
+        let found = rules::keys(path).into_iter().find_map(|key| self.by_key.get(&key).copied());
+        found.or_else(|| rules::moved_changelog(self, path))
     }
 
     /// Whether it was installed.

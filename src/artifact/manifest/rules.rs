@@ -1,6 +1,6 @@
 //! What the tools of a format do with files by themselves, and what of that a comparison has to know.
 
-use super::{Maker, Manifest};
+use super::{Maker, Manifest, StagedKind};
 use crate::artifact::contents::{EntryKind, PackagedFile, Start};
 use crate::formats::elf::Looked;
 use crate::types::Format;
@@ -55,6 +55,29 @@ pub(super) fn keys(path: &[u8]) -> Vec<Vec<u8>> {
     let first = key(path);
     let second = (is_documentation(path)).then(|| path.strip_suffix(b".gz")).flatten().map(<[u8]>::to_vec);
     std::iter::once(first).chain(second).collect()
+}
+
+/// In which order dh_installchangelogs takes files for the changelog of a project's authors; none for others. It moves the first
+/// to `changelog` (Policy 12.7).
+pub(crate) fn changelog_rank(name: &str) -> Option<usize> {
+    let name = name.to_ascii_lowercase();
+    let endings = ["", ".txt", ".md", ".rst", ".org"];
+    let mut ranked = endings.into_iter().flat_map(|end| ["changelog", "changes", "history"].map(|stem| (stem, end)));
+    ranked.position(|(stem, end)| name.strip_suffix(end) == Some(stem))
+}
+
+/// The installed file that dh_installchangelogs has moved to this path.
+pub(super) fn moved_changelog(manifest: &Manifest, path: &[u8]) -> Option<usize> {
+    let path = std::str::from_utf8(path).ok().filter(|_| matches!(manifest.maker, Maker::Debhelper { .. }))?;
+    let (folder, name) = path.strip_prefix("/usr/share/doc/")?.split_once('/')?;
+    matches!(name, "changelog" | "changelog.gz").then_some(())?;
+    let folder = format!("/usr/share/doc/{folder}/");
+    let ranked = manifest.staged.iter().enumerate().filter_map(|(index, known)| {
+        let name = std::str::from_utf8(known.staged.path.strip_prefix(folder.as_bytes())?).ok()?;
+        let is_file = matches!(known.staged.kind, StagedKind::File { .. });
+        Some((changelog_rank(name).filter(|_| is_file)?, index))
+    });
+    ranked.min().map(|(_, index)| index)
 }
 
 /// Whether a file that was not installed is one that the format's own tools add.

@@ -214,6 +214,24 @@ fn what_a_format_does_by_itself_is_no_difference() {
 }
 
 #[test]
+fn the_changelog_that_debhelper_moves_is_still_what_was_installed() {
+    let text = gzipped(b"1.0: much");
+    let staged_as = |name: &str| staged(&format!("/usr/share/doc/hello/{name}"), 0o644, content(b"1.0: much"));
+    let moved = [file("./usr/share/doc/hello/changelog.gz", &text)];
+    for name in ["CHANGELOG.md", "ChangeLog", "History.txt", "changes"] {
+        assert_eq!(compared(manifest(DEBHELPER, vec![staged_as(name)]), &moved), Vec::<String>::new(), "{name}");
+    }
+    // One is moved, by its ending first, and others stay.
+    let both = vec![staged_as("CHANGES.md"), staged_as("History")];
+    let found = compared(manifest(DEBHELPER, both), &moved);
+    assert!(found.len() == 1 && found[0].contains("/usr/share/doc/hello/CHANGES.md"), "{found:?}");
+    for (maker, name) in [(Maker::Farm, "CHANGELOG.md"), (DEBHELPER, "NEWS.md")] {
+        let found = compared(manifest(maker, vec![staged_as(name)]), &moved);
+        assert!(found.iter().any(|one| one.starts_with("missing-from-package")), "{found:?}");
+    }
+}
+
+#[test]
 fn names_of_one_file_stay_names_of_one_file_or_it_is_told() {
     let both = |links| {
         let one = |path: &str| Staged { links, ..staged(path, 0o644, content(b"text")) };
