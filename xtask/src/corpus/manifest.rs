@@ -223,7 +223,8 @@ on Debian 12, Debian 13 and rpm-generic: *on* says where it was seen to be right
 reason, because it cannot build the project.
 
 *Right* means: `farm init && farm build --distro …` built it, ran its tests, installed it in a fresh system and ran there the
-test that `farm init` writes, which starts its programs where a manual or the language tells how; lintian finds no errors; licence and
+test that `farm init` writes, which starts its programs where a manual or the language tells how; lintian finds no errors in
+the packages for Debian 12, but for those of diskus, which it was not run on; licence and
 version are what the project says, by a look at both. rpmlint was run on the packages of rpm-generic: what it calls errors
 there are rules of the distribution that it comes from (signatures, names of library packages, scripts for ldconfig, packages of
 debugging symbols, `python-base`, install-info)
