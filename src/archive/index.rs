@@ -376,6 +376,17 @@ mod tests {
     use crate::fetch::Fetcher;
     use crate::types::NoProgress;
 
+    /// The distribution that trusts this archive's key, and archives that are read from there into `cache`.
+    fn reading(archive: &Archive, cache: &tempfile::TempDir) -> (Distro, Archives) {
+        archive.write("keyring.gpg", &archive.signer.keyring());
+        let mut distro = super::super::tests::distro("sid");
+        distro.bootstrap.as_mut().unwrap().keyrings =
+            vec![archive.folder.path().join("keyring.gpg").display().to_string()];
+        let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
+        let mirror = Mirror { url: archive.url().into(), origin: Origin::Configured };
+        (distro, Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)])))
+    }
+
     async fn index(archives: &Archives, distro: &Distro) -> Result<ArchiveIndex, ArchiveError> {
         archives.index(distro, Arch::Amd64, &NoProgress, &|_| (), &CancellationToken::new()).await
     }
@@ -384,14 +395,8 @@ mod tests {
     async fn a_former_state_is_read_by_its_sum_alone() {
         let Some(archive) = Archive::new() else { return skipped() };
         archive.publish("Valid-Until: Sat, 11 Jul 2020 10:16:37 UTC\n", |release| release);
-        archive.write("keyring.gpg", &archive.signer.keyring());
-        let mut distro = super::super::tests::distro("sid");
-        distro.bootstrap.as_mut().unwrap().keyrings =
-            vec![archive.folder.path().join("keyring.gpg").display().to_string()];
         let cache = tempfile::tempdir().unwrap();
-        let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
-        let mirror = Mirror { url: archive.url().into(), origin: Origin::Configured };
-        let archives = Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)]));
+        let (distro, archives) = reading(&archive, &cache);
         let states = async |archives: &Archives| {
             let states = archives.states(&distro, &|warning| panic!("{warning}"), &CancellationToken::new()).await;
             states.map_err(|error| error.to_string()).map(|states| states[0].1.clone())
@@ -417,15 +422,9 @@ mod tests {
         archive.add("help2man", "2", "", b"");
         let contents = "usr/include/zlib.h libdevel/zlib1g-dev,libdevel/gone-dev\nusr/bin/help2man devel/help2man\n";
         archive.publish_with("", &[("main/Contents-amd64", contents)]);
-        archive.write("keyring.gpg", &archive.signer.keyring());
-        let mut distro = super::super::tests::distro("sid");
-        distro.bootstrap.as_mut().unwrap().keyrings =
-            vec![archive.folder.path().join("keyring.gpg").display().to_string()];
 
         let cache = tempfile::tempdir().unwrap();
-        let reader = Reader { fetcher: Fetcher::new().unwrap(), cache: cache.path().to_owned() };
-        let mirror = Mirror { url: archive.url().into(), origin: Origin::Configured };
-        let archives = Archives::new(reader, BTreeMap::from([("debian".to_owned(), mirror)]));
+        let (mut distro, archives) = reading(&archive, &cache);
         let first = index(&archives, &distro).await.unwrap();
         let shown = |capability: &str| -> Vec<String> {
             let candidates = first.candidates(&Capability::parse(capability).unwrap()).unwrap();

@@ -29,6 +29,9 @@ pub(crate) struct Locks {
     by_recipe: BTreeMap<String, (PathBuf, Lock)>,
 }
 
+/// Sums of InRelease files, by archive and suite.
+type States = BTreeMap<(String, String), String>;
+
 /// The distributions of targets' ids, with architectures.
 type Systems<'a> = BTreeMap<String, (&'a Arc<Distro>, Arch)>;
 
@@ -180,12 +183,11 @@ fn systems_of<'a, 'b>(systems: &'b Systems<'a>, id: &str) -> Option<(&'b str, (&
 
 /// Where the archives of a distribution are as the lock says: mirrors to use in place of others, and sums of InRelease files.
 /// The error is the reason why they are nowhere.
-#[allow(clippy::type_complexity)]
 async fn held_state(
     distro: &Distro,
     access: &Access,
     suites: &BTreeMap<(String, String), &LockedSuite>,
-) -> Result<(BTreeMap<String, String>, BTreeMap<(String, String), String>), String> {
+) -> Result<(BTreeMap<String, String>, States), String> {
     let bootstrap = distro.bootstrap.as_ref().ok_or("it has no archive")?;
     let now = states(distro, access).await.map_err(|error| error.to_string())?;
     let mut wanted = BTreeMap::new();
@@ -250,7 +252,7 @@ async fn at_snapshot(
 }
 
 /// The sums of the InRelease files of a distribution's suites, as they are now.
-async fn states(distro: &Distro, access: &Access) -> Result<BTreeMap<(String, String), String>, ArchiveError> {
+async fn states(distro: &Distro, access: &Access) -> Result<States, ArchiveError> {
     let states = access.archives([distro]).states(distro, &|_| (), &CancellationToken::new()).await?;
     Ok(states.into_iter().map(|(suite, sum)| ((suite.archive, suite.suite), sum)).collect())
 }
@@ -307,12 +309,13 @@ impl Project {
             lock.targets.insert((*id).to_owned(), locked(attestable));
         }
         let systems = systems(self, lock.targets.keys());
+        // Once for all: several systems have one archive.
+        let archives = access.archives(systems.values().map(|(distro, _)| &***distro));
         let mut states = BTreeMap::new();
         let mut unlocked = Vec::new();
         for (distro, arch) in systems.values().filter(|(distro, _)| distro.bootstrap.is_some()) {
             let failed =
                 |error: ArchiveError| LockError::Archive { suite: distro.id.clone(), reason: error.to_string() };
-            let archives = access.archives([&***distro]);
             let cancel = CancellationToken::new();
             let index = archives.packages(distro, *arch, Components::All, &NoProgress, &|_| (), &cancel).await;
             let index = index.map_err(failed)?;
