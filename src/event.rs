@@ -9,10 +9,10 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::artifact::{Artifact, Finding};
-use crate::compare::PackageChanges;
+use crate::compare::{ByteDifference, PackageChanges};
 use crate::hint::Missing;
 use crate::matrix::Target;
-use crate::packaging::StepKind;
+use crate::packaging::{Factor, StepKind};
 use crate::types::{CacheUse, printable};
 
 /// One thing that happened in a run. In JSON its kind is the value of `event`.
@@ -281,8 +281,23 @@ pub enum Outcome {
         /// Which instruction failed, and how.
         reason: String,
     },
-    /// What it would be built from is not what the lock says. Nothing of the recipe was run.
+    /// The last good build, done once more elsewhere, gave the same packages, byte by byte.
+    Reproduced {
+        /// What was another one there.
+        varied: Vec<Factor>,
+    },
+    /// It gave others.
+    NotReproduced {
+        /// What was another one there.
+        varied: Vec<Factor>,
+        /// Where the packages are different, those first of which a cause is known.
+        differences: Vec<ByteDifference>,
+    },
+    /// What it would be built from is not what the lock, or the last good build, says. Nothing of the recipe was run.
     NotAsLocked {
+        /// Whether the last good build says so, and not farm.lock.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        by_build: bool,
         /// Each as a clause: `gcc-12 is 12.2.0-15 and not 12.2.0-14`.
         differences: Vec<String>,
     },
@@ -332,6 +347,8 @@ impl Outcome {
             Outcome::Skipped { .. } => "skipped",
             Outcome::Cancelled => "cancelled",
             Outcome::DockerfileFailed { .. } => "dockerfile-failed",
+            Outcome::Reproduced { .. } => "reproduced",
+            Outcome::NotReproduced { .. } => "not-reproduced",
             Outcome::NotAsLocked { .. } => "not-as-locked",
             Outcome::SourceUnavailable { .. } => "source-unavailable",
             Outcome::Infrastructure { .. } => "infrastructure",
@@ -340,6 +357,6 @@ impl Outcome {
 
     /// Whether the store now has good packages for the target's current inputs.
     pub fn is_good(&self) -> bool {
-        matches!(self, Outcome::Succeeded | Outcome::UpToDate)
+        matches!(self, Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. })
     }
 }

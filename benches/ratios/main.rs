@@ -18,7 +18,9 @@ use bytes::Bytes;
 use farm::archive::mirror;
 use farm::archive::{Archives, Reader};
 use farm::distro::{Catalogue, Distro};
-use farm::engine::{ContainerSpec, Engine, ExecSpec, GuestPath, Limits, Network, OutputSink, OutputStream, labels};
+use farm::engine::{
+    ContainerSpec, Engine, ExecSpec, GuestPath, HOST_NAME, Limits, Network, OutputSink, OutputStream, labels,
+};
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
 use farm::types::{Arch, NoProgress};
@@ -283,6 +285,7 @@ impl Bench {
             arch: self.arch,
             name: format!("farm-bench-{}-{:?}", std::process::id(), Instant::now())
                 .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', ""),
+            host_name: HOST_NAME,
             network: Network::None,
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             labels: BTreeMap::from([(labels::RUN.to_owned(), "bench".to_owned())]),

@@ -6,7 +6,9 @@ mod publish;
 mod shell;
 mod source;
 mod store;
+mod verify;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -18,12 +20,12 @@ pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
     AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
-    VerifyArgs,
 };
+pub(crate) use self::verify::VerifyArgs;
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, source_url};
 use crate::image::BaseChoice;
-use crate::packaging::StepKind;
+use crate::packaging::{Factor, StepKind};
 use crate::project::Selection;
 use crate::types::{Arch, Format};
 
@@ -144,10 +146,12 @@ pub(crate) enum Command {
     /// time, and what is not known is said to be so. With a key, the statements are signed, which name the bills by digest.
     /// docs/attest.md has all of it.
     Attest(AttestArgs),
-    /// Read all packages in dist/ and all prepared sources again, and compare them with what farm made
+    /// Build what dist/ has once more in another environment, and compare the packages byte by byte
     ///
-    /// Every build does this for what was written to since, as far as the file system tells. Damaged sources are removed from
-    /// the cache; damaged packages are named, and the next build makes them again. The exit code is 10 when there are any.
+    /// From the same sources, images and packages: what has moved on since is refused, and named. Its environment is another one:
+    /// the time, the folder and the order of its files, the user, the locale, the time zone, the number of processors, the
+    /// names of host and kernel. dist/ stays as it is. Where packages come out otherwise, the exit code is 13: the places are
+    /// shown, with what probably makes the difference, and the other packages are in broken/. docs/verify.md has all of it.
     Verify(VerifyArgs),
     /// Show what is different in two packages, or in all packages of two folders
     ///
@@ -273,9 +277,6 @@ pub(crate) struct ArchiveArgs {
 pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
-    /// Jobs to run at a time [default: by the engine's CPUs]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub jobs: Option<u16>,
     /// Build again what is up to date
     #[arg(long)]
     pub force: bool,
@@ -322,6 +323,45 @@ pub(crate) struct BuildArgs {
     #[arg(long)]
     pub no_build_cache: bool,
     #[command(flatten)]
+    pub run: RunArgs,
+    /// Source packages in place of binary ones.
+    #[arg(skip)]
+    pub source: bool,
+    /// Build what dist/ has once more, with so much of its environment another one, and compare.
+    #[arg(skip)]
+    pub vary: Option<BTreeSet<Factor>>,
+}
+
+impl BuildArgs {
+    /// A build without any of its own options.
+    pub(crate) fn plain(selection: SelectionArgs, run: RunArgs) -> BuildArgs {
+        BuildArgs {
+            selection,
+            force: false,
+            failed: false,
+            verify: false,
+            snapshot: false,
+            locked: false,
+            fail_fast: false,
+            keep_going: false,
+            keep_failed: false,
+            from: None,
+            no_test: false,
+            no_build_cache: false,
+            run,
+            source: false,
+            vary: None,
+        }
+    }
+}
+
+/// How jobs are run, and what is told of them: what all commands share that build.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    /// Jobs to run at a time [default: by the engine's CPUs]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    #[command(flatten)]
     pub origin: OriginArgs,
     #[command(flatten)]
     pub engine: EngineArgs,
@@ -331,14 +371,11 @@ pub(crate) struct BuildArgs {
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
-    /// What to show while building; auto: moving lines on a terminal, else plain ones
+    /// What to show meanwhile; auto: moving lines on a terminal, else plain ones
     #[arg(long, value_name = "KIND", value_enum, default_value_t)]
     pub progress: ProgressChoice,
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
     pub reports: Vec<ReportFile>,
-    /// Source packages in place of binary ones.
-    #[arg(skip)]
-    pub source: bool,
 }
 
 #[derive(Debug, Args)]

@@ -17,14 +17,15 @@ use super::terminal::{FRAME, Terminal};
 use super::{images, output, shell, signals};
 use crate::engine::Network;
 use crate::image::BaseChoice;
+use crate::lock::Locked;
 use crate::matrix::Target;
 use crate::packaging::quote;
-use crate::project::{Limits, Locks, ProjectError, Run, RunChoices, RunEnd};
+use crate::project::{self, Attested, Limits, Locks, ProjectError, Run, RunChoices, RunEnd};
 use crate::recipe::RecipeFile;
 use crate::report::count;
 use crate::report::summary::Commands;
 use crate::runner::Request;
-use crate::store::{Index, Store};
+use crate::store::{Attestable, Index, Store};
 use crate::types::{printable, redacted_text};
 
 /// `directory`: where farm was sent to by `-C`.
@@ -32,23 +33,29 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let places: Vec<Place> = project.recipes().iter().map(Place::of).collect();
-    let connected = context::connect(&args.engine.engine, &config).await;
+    let connected = context::connect(&args.run.engine.engine, &config).await;
     let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     // What is wrong with the command line comes before what is wrong with the engine.
     let mut selection = args.selection.selection();
     selection.source = args.source;
     if args.failed {
-        let failed = Index::read(&args.output).failed();
+        let failed = Index::read(&args.run.output).failed();
         if failed.is_empty() {
-            output::err(&format!("note: no build failed last time, as {} has it\n", args.output.display()));
+            output::err(&format!("note: no build failed last time, as {} has it\n", args.run.output.display()));
             return Ok(Exit::Success);
         }
         selection.only = Some(failed);
     }
+    let verified = args.vary.as_ref().map(|_| Index::read(&args.run.output));
+    if let Some(index) = &verified {
+        let good = index.targets.iter().filter(|target| target.packages.is_some());
+        selection.only = Some(good.map(|target| target.target.clone()).collect());
+    }
     let selected = project.select(&selection, arch)?;
     context::tell_left_out(&selected);
-    context::known_mirrors(&args.origin.archive.mirrors, &project)?;
-    let mut access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
+    context::known_mirrors(&args.run.origin.archive.mirrors, &project)?;
+    let mut access =
+        context::access(&args.run.origin.archive.mirrors, args.run.origin.archive.stale_contents, &config)?;
     context::tell_space(&access.cache).await;
     if let Ok(Connected { info, .. }) = &connected {
         context::can_run(info, selected.targets()).await?;
@@ -74,19 +81,24 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         keep_failed: args.keep_failed,
         go_on: None,
         build_cache: !args.no_build_cache,
-        network: match args.network {
+        network: match args.run.network {
             NetworkArg::Default => Network::Default,
             NetworkArg::Host => Network::Host,
         },
-        locked: locks.as_ref().map(Locks::targets).unwrap_or_default(),
+        locked: match (&locks, &verified) {
+            (Some(locks), _) => locks.targets(),
+            (None, Some(index)) => built(&args.run.output, index)?,
+            (None, None) => Locked::default(),
+        },
+        verify: args.vary.clone(),
     };
-    let base = args.origin.base.into();
+    let base = args.run.origin.base.into();
     let images = resolved.images(engine.clone(), base, &choices.id, choices.network);
     context::tell(images.network_notes());
     if base == BaseChoice::Registry {
         images::ask_registries(&images, &resolved.bases()).await?;
     }
-    let limits = Limits { jobs: args.jobs.map(usize::from), test: !args.no_test };
+    let limits = Limits { jobs: args.run.jobs.map(usize::from), test: !args.no_test };
     let planned = resolved.plan(Some((&images, &info)), limits).await?;
 
     if let Some(locks) = &locks {
@@ -97,20 +109,20 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         choices.go_on = Some(shell::go_on(&engine, &planned.plan, from).await?);
     }
 
-    let store = Store::open(&args.output)?;
+    let store = Store::open(&args.run.output)?;
     let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
-    let terminal = Terminal::new(args.progress, color, &as_typed());
+    let files = args.run.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
+    let terminal = Terminal::new(args.run.progress, color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
     let commands = Box::new(move |target: &Target| Commands {
         again: command(&same, directory.as_deref(), &places, Act::Build, target),
         // What makes a source package is none of the recipe's.
         into: (!target.source).then(|| command(&same, directory.as_deref(), &places, Act::Shell, target)),
     });
-    let mut sinks = terminal.sinks(args.output.clone(), commands);
+    let mut sinks = terminal.sinks(args.run.output.clone(), commands);
     sinks.extend(files);
     let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
     let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, &terminal).await {
@@ -126,6 +138,16 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     }
     Ok(Exit::of_run(&jobs, run.interrupted))
 }
+
+/// What the last good builds in a store were made of, as they noted it.
+fn built(store: &Path, index: &Index) -> Result<Locked, Failure> {
+    let mut targets = Vec::new();
+    for target in index.targets.iter().filter(|target| target.packages.is_some()) {
+        targets.push(Attested { id: &target.target, attestable: Attestable::of(store, target)? });
+    }
+    Ok(project::built(&targets))
+}
+
 /// Waits for the end of a run; meanwhile draws the terminal and turns signals into requests.
 async fn follow(
     run: &mut Run,
@@ -212,6 +234,7 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
     );
     let command = match act {
         Act::Build if args.source => "source",
+        Act::Build if args.vary.is_some() => "verify",
         Act::Build => "build",
         Act::Shell => "shell",
     };
@@ -230,11 +253,11 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
         }
     }
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
-    if args.engine.engine != "auto" {
-        option("--engine", &args.engine.engine);
+    if args.run.engine.engine != "auto" {
+        option("--engine", &args.run.engine.engine);
     }
-    if args.output != Path::new("dist") {
-        option("-o", &args.output.to_string_lossy());
+    if args.run.output != Path::new("dist") {
+        option("-o", &args.run.output.to_string_lossy());
     }
     if act == Act::Shell {
         words.push(target.to_string());
@@ -244,15 +267,15 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
     for (name, value) in parameters {
         option("--param", &format!("{name}={value}"));
     }
-    for (name, url) in &args.origin.archive.mirrors {
+    for (name, url) in &args.run.origin.archive.mirrors {
         option("--mirror", &format!("{name}={url}"));
     }
     let flags = [
-        (args.origin.archive.stale_contents, "--stale-contents"),
+        (args.run.origin.archive.stale_contents, "--stale-contents"),
         (args.snapshot, "--snapshot"),
         (args.locked, "--locked"),
         (args.no_test && !args.source, "--no-test"),
-        (args.no_build_cache && !args.source, "--no-build-cache"),
+        (args.no_build_cache && !args.source && args.vary.is_none(), "--no-build-cache"),
     ];
     for (given, flag) in flags {
         if given {

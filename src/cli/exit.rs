@@ -62,10 +62,10 @@ impl Exit {
 
     pub(crate) fn of_run(reports: &[JobReport], interrupted: bool) -> Exit {
         let of = |report: &JobReport| match report.outcome {
-            Outcome::Succeeded | Outcome::UpToDate => Exit::Success,
+            Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. } => Exit::Success,
             Outcome::Rejected { .. } => Exit::Rejected,
             Outcome::SourceUnavailable { of_recipe: true, .. } => Exit::Invalid,
-            Outcome::NotAsLocked { .. } => Exit::Different,
+            Outcome::NotAsLocked { .. } | Outcome::NotReproduced { .. } => Exit::Different,
             _ => Exit::JobFailed,
         };
         let start = if interrupted { Exit::Interrupted } else { Exit::Success };

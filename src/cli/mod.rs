@@ -142,7 +142,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Exec(args) => shell::exec(args, arguments.directory.as_deref(), color).await,
         Command::Release(args) => release::run(args.clone()).await,
         Command::Attest(args) => attest::run(args.clone()).await,
-        Command::Verify(args) => verify::run(args.clone()).await,
+        Command::Verify(args) => verify::run(args, arguments.directory.as_deref(), color).await,
         Command::Diff(args) => diff::run(args.clone(), color).await,
         Command::Sign(args) => sign::run(args).await,
         Command::VerifySignature(args) => sign::verify(args).await,

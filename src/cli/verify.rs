@@ -1,6 +1,10 @@
-//! `farm verify`: whether what farm keeps is still what it made.
+//! `farm verify`: whether the last good builds give the same once more; `--stored`: whether what farm keeps is still what it
+//! made.
 
-use super::args::VerifyArgs;
+use std::path::Path;
+
+use super::args::{ColorChoice, VerifyArgs};
+use super::build;
 use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
@@ -10,11 +14,18 @@ use crate::source;
 use crate::store::Store;
 use crate::types::printable;
 
-pub(crate) async fn run(args: VerifyArgs) -> Result<Exit, Failure> {
+pub(crate) async fn run(args: &VerifyArgs, directory: Option<&Path>, color: ColorChoice) -> Result<Exit, Failure> {
+    match args.stored {
+        true => stored(args.clone()).await,
+        false => build::run(&args.build(), directory, color).await,
+    }
+}
+
+async fn stored(args: VerifyArgs) -> Result<Exit, Failure> {
     let cache = context::cache_folder()?;
     let work = move || {
-        let (packages, damaged) = if args.output.is_dir() {
-            let store = Store::open(&args.output)?;
+        let (packages, damaged) = if args.run.output.is_dir() {
+            let store = Store::open(&args.run.output)?;
             (store.records().map(|(_, record)| record.artifacts.len()).sum(), store.verify())
         } else {
             (0, Vec::new())

@@ -29,7 +29,7 @@ pub use error::EngineError;
 #[cfg(target_os = "linux")]
 pub use native::{NativeOptions, connect_native, run_helper};
 pub use spec::{
-    BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec, Limits,
-    Network, Stats, TerminalInput, TerminalSize, common, labels,
+    BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, HOST_NAME, ImageInfo,
+    ImportSpec, Limits, Network, Stats, TerminalInput, TerminalSize, common, labels,
 };
 pub use traits::{Container, Engine, OutputSink, OutputStream};

@@ -224,6 +224,9 @@ pub struct Limits {
     pub cpuset: Option<String>,
 }
 
+/// The name of the host in containers, unless somebody wants to know what another one changes.
+pub const HOST_NAME: &str = "farm";
+
 /// A container to be. It has no word for a folder that it would share with another one, and there is to be none: what runs
 /// in one container is hostile to all others, and whatever it could write there they would read unverified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,6 +237,8 @@ pub struct ContainerSpec {
     pub arch: Arch,
     /// For people who list containers: `farm-<run>-…`; made unique by the caller.
     pub name: String,
+    /// The name of the host that processes in it find: [`HOST_NAME`], as some packages record the host that built them.
+    pub host_name: &'static str,
     /// The network that all processes in it find.
     pub network: Network,
     /// What all processes in it may use together.

@@ -12,7 +12,7 @@ use super::guest::{PATH, add_files, say};
 use super::install::{Install, PreinstallError};
 use super::{FetchFirst, FileContent, ImageError, Images};
 use crate::engine::{
-    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, ImageInfo, Network, OutputSink,
+    CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, HOST_NAME, ImageInfo, Network, OutputSink,
     OutputStream, labels,
 };
 use crate::network::ContainerNetwork;
@@ -126,6 +126,7 @@ async fn create(
         image: work.image.to_owned(),
         arch: work.arch,
         name: format!("farm-{run}-{}-{}", work.name, unique()),
+        host_name: HOST_NAME,
         network,
         limits: images.options.limits.clone(),
         labels: BTreeMap::from([(labels::RUN.to_owned(), run.clone())]),

@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::guest::add_files;
 use super::kept::Kept;
 use super::{FileContent, ImageError, Images};
-use crate::engine::{Container, ContainerSpec, ExecSpec, GuestPath, Limits, Network, OutputSink, OutputStream, labels};
+use crate::engine::{
+    Container, ContainerSpec, ExecSpec, GuestPath, HOST_NAME, Limits, Network, OutputSink, OutputStream, labels,
+};
 use crate::network::ContainerNetwork;
 use crate::stream;
 use crate::types::Arch;
@@ -34,6 +36,7 @@ impl Images {
             image: kept.image.id.clone(),
             arch,
             name: format!("farm-{run}-shell"),
+            host_name: HOST_NAME,
             network: kept.network,
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             labels: said.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),

@@ -36,6 +36,7 @@ mod target_recipe;
 mod text;
 pub(crate) mod traced;
 mod unpack;
+pub(crate) mod varied;
 mod words;
 
 use std::collections::BTreeMap;
@@ -78,6 +79,7 @@ pub(crate) use step_environment::enter;
 pub use target_recipe::TargetRecipe;
 pub(crate) use text::quote;
 pub(crate) use traced::{TRACED_FOLDER, TracedScript};
+pub use varied::Factor;
 
 /// The builder image of a job. Mirrors end up in the script's environment ([`network_env`]), never in a key: two
 /// mirrors of one archive hold the same.

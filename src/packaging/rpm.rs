@@ -134,6 +134,8 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, stage: Stage, source_dat
     if own.is_some() && distro.is_foreign() {
         script.push_str(&format!(" --load {BUILD_ROOT}/{}", foreign::MACROS_FILE));
     }
+    // By its own name, whatever leads there: compilers write down where they are, and rpm takes that out by this name.
+    script.push_str(&format!(" \\\n    --define \"_topdir $(cd -P {TOP} && pwd -P)\""));
     let defines = defines(recipe, distro);
     if !defines.iter().any(|(name, _)| name == "_smp_mflags") {
         script.push_str(" \\\n    --define \"_smp_mflags -j${RPM_BUILD_NCPUS:-1}\"");
@@ -156,8 +158,9 @@ fn script(recipe: &Recipe, distro: &Distro, spec: &str, stage: Stage, source_dat
 /// Macros on rpmbuild's command line: where, and all that makes two builds give the same bytes.
 fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
     let mut defines: Vec<(&str, String)> = vec![
-        ("_topdir", TOP.to_owned()),
         ("_buildhost", "localhost".to_owned()),
+        // Sources are root's, whoever packs them.
+        ("_srcdefattr", "(-,root,root)".to_owned()),
         ("packager", spec::definition(&recipe.package.maintainer)),
         ("source_date_epoch_from_changelog", "1".to_owned()),
         ("use_source_date_epoch_as_buildtime", "1".to_owned()),
@@ -181,6 +184,10 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
         defines.push(("_debugsource_packages", "1".to_owned()));
         // Hardening as the distributions have it; both hash styles, so that the oldest loaders can read the result.
         defines.push(("optflags", "-O2 -g -fstack-protector-strong -Wp,-D_FORTIFY_SOURCE=2".to_owned()));
+        // Where it is built is nobody's concern: sources are called what they are in the debug packages, as debugedit would.
+        let mapped = "%{optflags} -ffile-prefix-map=%{_builddir}%{?buildsubdir:/%{buildsubdir}}=\
+                      /usr/src/debug/%{name}-%{version}-%{release}.%{_arch}";
+        defines.extend(["build_cflags", "build_cxxflags", "build_fflags"].map(|name| (name, mapped.to_owned())));
         defines.push(("build_ldflags", "-Wl,-z,relro -Wl,-z,now -Wl,--hash-style=both".to_owned()));
         // Other distributions' packages may own /usr/lib/.build-id: the links go where only debuggers look.
         defines.push(("_build_id_links", "alldebug".to_owned()));

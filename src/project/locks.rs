@@ -366,6 +366,11 @@ pub(crate) struct Attested<'a> {
     pub(crate) attestable: Attestable<'a>,
 }
 
+/// What the last good builds were made of, as something that others can be held to.
+pub(crate) fn built(targets: &[Attested<'_>]) -> Locked {
+    Locked::to(targets.iter().map(|one| (one.id.to_owned(), locked(&one.attestable))).collect())
+}
+
 fn locked(attestable: &Attestable<'_>) -> LockedTarget {
     let inputs: &BuildInputs = attestable.inputs();
     let images = IMAGES.iter().filter_map(|name| Some(((*name).to_owned(), attestable.key_input(name)?.to_owned())));

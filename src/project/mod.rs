@@ -29,7 +29,7 @@ pub use error::{Circle, Link, ProjectError, Unread};
 pub use fetch::Fetched;
 pub use inputs::{Access, Resolved};
 pub use load::Project;
-pub(crate) use locks::{Attested, Locks, Unlocked};
+pub(crate) use locks::{Attested, Locks, Unlocked, built};
 pub use plan::{Decided, Limits, Planned, default_slots};
 pub use run::{Run, RunChoices, RunEnd};
 pub use select::{Selected, Selection};

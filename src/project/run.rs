@@ -1,5 +1,6 @@
 //! A plan, run: the last stage.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::engine::{Engine, EngineInfo, Network};
 use crate::event::{Event, JobReport, RunReport};
 use crate::image::Images;
 use crate::lock::Locked;
-use crate::packaging;
+use crate::packaging::{self, Factor};
 use crate::report::Sink;
 use crate::runner::{self, GoOn, Request, RunOptions};
 use crate::store::Store;
@@ -36,6 +37,9 @@ pub struct RunChoices {
     pub network: Network,
     /// What each target is held to.
     pub locked: Locked,
+    /// Build what is up to date once more, with so much of its environment another one, and compare the packages with those of
+    /// the store, which stay.
+    pub verify: Option<BTreeSet<Factor>>,
 }
 
 /// A run that is going on. When it is dropped, nobody can cancel it any more; it goes on as long as its runtime does.
@@ -98,6 +102,7 @@ impl Planned {
                 host_network: choices.network == Network::Host,
                 network_env,
                 locked: choices.locked,
+                verify: choices.verify,
             },
         };
         let (sender, events) = mpsc::unbounded_channel();

@@ -40,8 +40,7 @@ fn lines(event: &Event) -> String {
 fn of_job(report: &JobReport) -> String {
     let target = report.target.to_string();
     let mut text = String::new();
-    if !matches!(report.outcome, Outcome::Succeeded | Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::Cancelled)
-    {
+    if !report.outcome.is_good() && !matches!(report.outcome, Outcome::Skipped { .. } | Outcome::Cancelled) {
         let place = match &report.outcome {
             Outcome::SourceUnavailable { place: Some(place), .. } | Outcome::DepWait { place: Some(place), .. } => {
                 Some(place)
@@ -97,6 +96,6 @@ mod tests {
         assert_eq!(property("a:b,c%"), "a%3Ab%2Cc%25");
         let every: String = samples::run_with_every_outcome().iter().map(lines).collect();
         assert!(every.lines().all(|line| line.starts_with("::error ") || line.starts_with("::warning ")), "{every}");
-        assert_eq!(every.lines().count(), 13, "one for each failure, and the warning");
+        assert_eq!(every.lines().count(), 14, "one for each failure, and the warning");
     }
 }

@@ -26,7 +26,7 @@ fn text(run: &EndedRun) -> String {
     text.push_str("| Target | Outcome | Time | |\n|---|---|---|---|\n");
     for job in &run.jobs {
         let result = match &job.outcome {
-            Outcome::Succeeded | Outcome::UpToDate => outcome::detail(job),
+            Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. } => outcome::detail(job),
             _ => outcome::gist(job).unwrap_or_default(),
         };
         text.push_str(&format!(

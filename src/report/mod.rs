@@ -15,6 +15,7 @@ pub(crate) mod outcome;
 mod plain;
 pub(crate) mod progress;
 mod prometheus;
+mod reproduced;
 mod sarif;
 mod sink;
 pub(crate) mod style;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::reproduced;
 use super::style::{Style, Tone, count};
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::event::{FailedCommand, Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
@@ -23,7 +24,7 @@ pub(super) fn tone(outcome: &Outcome) -> Tone {
 
 fn signs(outcome: &Outcome) -> (&'static str, &'static str, Tone) {
     match outcome {
-        Outcome::Succeeded => ("\u{2713}", "+", Tone::Good),
+        Outcome::Succeeded | Outcome::Reproduced { .. } => ("\u{2713}", "+", Tone::Good),
         Outcome::UpToDate => ("=", "=", Tone::Quiet),
         Outcome::Skipped { .. } | Outcome::Cancelled => ("-", "-", Tone::Quiet),
         Outcome::Infrastructure { .. } | Outcome::SourceUnavailable { .. } => ("!", "!", Tone::Warning),
@@ -36,6 +37,7 @@ fn signs(outcome: &Outcome) -> (&'static str, &'static str, Tone) {
         | Outcome::DiskFull { .. }
         | Outcome::Rejected { .. }
         | Outcome::DockerfileFailed { .. }
+        | Outcome::NotReproduced { .. }
         | Outcome::NotAsLocked { .. } => ("\u{2717}", "x", Tone::Bad),
     }
 }
@@ -52,6 +54,9 @@ pub(crate) fn time(report: &JobReport) -> String {
 pub(crate) fn detail(report: &JobReport) -> String {
     match &report.outcome {
         Outcome::Succeeded => packages(&report.artifacts),
+        Outcome::Reproduced { varied } => {
+            reproduced::detail(varied, count(binaries(&report.artifacts).count(), "package", "packages"))
+        }
         Outcome::UpToDate => {
             let made = binaries(&report.artifacts).count();
             format!("up to date: {}, nothing changed", count(made, "package", "packages"))
@@ -87,6 +92,9 @@ pub(crate) fn headline(report: &JobReport) -> String {
         Outcome::Skipped { .. } => "skipped".to_owned(),
         Outcome::Cancelled => "cancelled".to_owned(),
         Outcome::DockerfileFailed { .. } => "has no environment".to_owned(),
+        Outcome::Reproduced { .. } => "is reproducible".to_owned(),
+        Outcome::NotReproduced { .. } => "is not reproducible".to_owned(),
+        Outcome::NotAsLocked { by_build: true, .. } => "cannot be built as it was".to_owned(),
         Outcome::NotAsLocked { .. } => "is not as farm.lock says".to_owned(),
         Outcome::SourceUnavailable { .. } => "has no sources".to_owned(),
         Outcome::Infrastructure { .. } => "could not be built".to_owned(),
@@ -130,11 +138,15 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
         }
         Outcome::Skipped { because } => Some(safe(because)),
         Outcome::DockerfileFailed { dockerfile, reason } => Some(first_line(&format!("{dockerfile}: {reason}"))),
-        Outcome::NotAsLocked { differences } => {
+        Outcome::NotReproduced { differences, .. } => differences.first().map(|first| {
+            let cause = first.cause.map(|cause| format!(": probably {}", cause.words())).unwrap_or_default();
+            format!("{}: {}{cause}{}", safe(&first.file_name), safe(&first.place), and_more(differences.len()))
+        }),
+        Outcome::NotAsLocked { differences, .. } => {
             differences.first().map(|first| format!("{}{}", safe(first), and_more(differences.len())))
         }
         Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => Some(first_line(reason)),
-        Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => None,
+        Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. } | Outcome::Cancelled => None,
     }
 }
 
@@ -200,7 +212,8 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::DockerfileFailed { dockerfile, reason } => {
             vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
         }
-        Outcome::NotAsLocked { differences } => {
+        Outcome::NotReproduced { varied, differences } => reproduced::explain(varied, differences),
+        Outcome::NotAsLocked { differences, .. } => {
             let mut lines = vec!["nothing was built, because it would be built from something else:".to_owned()];
             lines.extend(differences.iter().take(MOST_DIFFERENCES).map(|difference| format!("  {}", safe(difference))));
             if differences.len() > MOST_DIFFERENCES {
@@ -217,7 +230,7 @@ fn evidence(report: &JobReport) -> Vec<String> {
             lines.extend(reason.lines().map(|line| format!("  {}", safe(line))));
             lines
         }
-        Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => Vec::new(),
+        Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. } | Outcome::Cancelled => Vec::new(),
     }
 }
 
@@ -337,6 +350,12 @@ fn usual_help(report: &JobReport) -> Option<String> {
             Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
         }
         Outcome::Rejected { step: StepKind::Test, .. } => None,
+        Outcome::NotReproduced { differences, .. } => reproduced::help(report, differences),
+        Outcome::NotAsLocked { by_build: true, .. } => Some(
+            "only what is built from the same can be the same: build first, and verify before archives move on; with a farm.lock, \
+             --locked asks archives of former states"
+                .to_owned(),
+        ),
         Outcome::NotAsLocked { .. } => Some(
             "`farm images update` makes images anew of what archives have now; where that is another state than the lock's, \
              build without --locked, and `farm lock` takes it over"
@@ -459,7 +478,7 @@ fn first_line(text: &str) -> String {
     safe(text.lines().next().unwrap_or_default())
 }
 
-fn safe(text: &str) -> String {
+pub(super) fn safe(text: &str) -> String {
     printable(text)
 }
 
@@ -491,6 +510,8 @@ mod tests {
         -        -  skipped: a job before it failed
         -    31.0s  cancelled
         ✗    31.0s  has no environment: packaging/Dockerfile: line 4: RUN make install ended with exit code 2
+        ✓    31.0s  0 packages, byte by byte the same with another time, path, user, locale, timezone, processors, host-name, kernel
+        ✗    31.0s  is not reproducible: jq_1.7-1_amd64.deb: /usr/share/doc/jq/built, line 1: probably the time of the build
         ✗    31.0s  is not as farm.lock says: gcc-12 is 12.2.0-15 and not 12.2.0-14 (and 1 more)
         !    31.0s  has no sources: https://example.org/jq-1.7.tar.gz not found
         !    31.0s  could not be built: connection to the container engine was lost
@@ -503,7 +524,7 @@ mod tests {
         let marks = |style: &Style| -> Vec<String> {
             samples::every_outcome().iter().map(|outcome| mark(outcome, style)).collect()
         };
-        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--xx!!");
+        assert_eq!(marks(&ascii).concat(), "+=xxxxxxxx--x+xx!!");
         assert!(marks(&ascii).iter().all(|mark| mark.is_ascii()));
         let (good, bad) = (&marks(&Style::PLAIN)[0], &marks(&Style::PLAIN)[2]);
         assert_ne!(good, bad);

@@ -57,6 +57,9 @@ fn lines(event: &Event, style: &Style) -> String {
             let mark = outcome::mark(&report.outcome, style);
             let text = match &report.outcome {
                 Outcome::Succeeded => format!("succeeded in {}: {}", outcome::time(report), outcome::detail(report)),
+                Outcome::Reproduced { .. } => {
+                    format!("reproduced in {}: {}", outcome::time(report), outcome::detail(report))
+                }
                 Outcome::UpToDate => outcome::detail(report),
                 _ => {
                     let after = if report.elapsed.is_zero() {
@@ -83,7 +86,7 @@ mod tests {
     fn a_run_with_every_outcome() {
         let text: String = samples::run_with_every_outcome().iter().map(|event| lines(event, &Style::PLAIN)).collect();
         insta::assert_snapshot!(text, @"
-        farm: run 20261122-235716-4f2a, 16 jobs, 2 slots on docker 20.10.24
+        farm: run 20261122-235716-4f2a, 18 jobs, 2 slots on docker 20.10.24
         jq0@debian-12/amd64: warning: Debian 12 has no support since 2028-06-30
         jq0@debian-12/amd64: started
         jq0@debian-12/amd64: build
@@ -122,13 +125,19 @@ mod tests {
         jq12@debian-12/amd64: ✗ has no environment after 31.0s: packaging/Dockerfile: line 4: RUN make install ended with exit code 2
         jq13@debian-12/amd64: started
         jq13@debian-12/amd64: build
-        jq13@debian-12/amd64: ✗ is not as farm.lock says after 31.0s: gcc-12 is 12.2.0-15 and not 12.2.0-14 (and 1 more)
+        jq13@debian-12/amd64: ✓ reproduced in 31.0s: 0 packages, byte by byte the same with another time, path, user, locale, timezone, processors, host-name, kernel
         jq14@debian-12/amd64: started
         jq14@debian-12/amd64: build
-        jq14@debian-12/amd64: ! has no sources after 31.0s: https://example.org/jq-1.7.tar.gz not found
+        jq14@debian-12/amd64: ✗ is not reproducible after 31.0s: jq_1.7-1_amd64.deb: /usr/share/doc/jq/built, line 1: probably the time of the build
         jq15@debian-12/amd64: started
         jq15@debian-12/amd64: build
-        jq15@debian-12/amd64: ! could not be built after 31.0s: connection to the container engine was lost
+        jq15@debian-12/amd64: ✗ is not as farm.lock says after 31.0s: gcc-12 is 12.2.0-15 and not 12.2.0-14 (and 1 more)
+        jq16@debian-12/amd64: started
+        jq16@debian-12/amd64: build
+        jq16@debian-12/amd64: ! has no sources after 31.0s: https://example.org/jq-1.7.tar.gz not found
+        jq17@debian-12/amd64: started
+        jq17@debian-12/amd64: build
+        jq17@debian-12/amd64: ! could not be built after 31.0s: connection to the container engine was lost
         ");
     }
 

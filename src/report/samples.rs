@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
+use crate::compare::{ByteDifference, Cause};
 use crate::event::{Event, Hint, HintPackage, JobReport, Outcome, RecipePlace, RunReport, Tail};
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
-use crate::packaging::StepKind;
+use crate::packaging::{Factor, StepKind};
 use crate::types::{Arch, Format};
 
 /// `jq@rpm-generic`; rpm when the distribution says so.
@@ -61,7 +62,19 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
             dockerfile: "packaging/Dockerfile".into(),
             reason: "line 4: RUN make install ended with exit code 2".into(),
         },
+        Outcome::Reproduced { varied: Factor::ALL.to_vec() },
+        Outcome::NotReproduced {
+            varied: vec![Factor::Path, Factor::Timezone],
+            differences: vec![ByteDifference {
+                file_name: "jq_1.7-1_amd64.deb".into(),
+                place: "/usr/share/doc/jq/built, line 1".into(),
+                before: Some("built on Sat Nov 28 12:30:00 UTC 2026".into()),
+                after: Some("built on Sun Nov 29 02:31:05 +14 2026".into()),
+                cause: Some(Cause::Time),
+            }],
+        },
         Outcome::NotAsLocked {
+            by_build: false,
             differences: vec!["gcc-12 is 12.2.0-15 and not 12.2.0-14".into(), "make 4.3 is not installed".into()],
         },
         Outcome::SourceUnavailable {

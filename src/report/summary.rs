@@ -352,6 +352,7 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     for report in reports {
         let (word, tone) = match &report.outcome {
             Outcome::Succeeded => ("succeeded", Tone::Good),
+            Outcome::Reproduced { .. } => ("reproduced", Tone::Good),
             Outcome::UpToDate => ("up to date", Tone::Quiet),
             Outcome::Skipped { .. } | Outcome::Cancelled => (report.outcome.word(), Tone::Quiet),
             other => (other.word(), Tone::Bad),
@@ -363,7 +364,7 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     }
     // What went well first, then the rest in the order it was met.
     counts.sort_by_key(|(word, ..)| match *word {
-        "succeeded" => 0,
+        "succeeded" | "reproduced" => 0,
         "up to date" => 1,
         _ => 2,
     });
@@ -461,9 +462,11 @@ mod tests {
           - jq10@debian-12/amd64       -  skipped: a job before it failed
           - jq11@debian-12/amd64   31.0s  cancelled
           ✗ jq12@debian-12/amd64   31.0s  has no environment: packaging/Dockerfile: li…
-          ✗ jq13@debian-12/amd64   31.0s  is not as farm.lock says: gcc-12 is 12.2.0-1…
-          ! jq14@debian-12/amd64   31.0s  has no sources: https://example.org/jq-1.7.t…
-          ! jq15@debian-12/amd64   31.0s  could not be built: connection to the contai…
+          ✓ jq13@debian-12/amd64   31.0s  0 packages, byte by byte the same with anoth…
+          ✗ jq14@debian-12/amd64   31.0s  is not reproducible: jq_1.7-1_amd64.deb: /us…
+          ✗ jq15@debian-12/amd64   31.0s  is not as farm.lock says: gcc-12 is 12.2.0-1…
+          ! jq16@debian-12/amd64   31.0s  has no sources: https://example.org/jq-1.7.t…
+          ! jq17@debian-12/amd64   31.0s  could not be built: connection to the contai…
 
         ✗ jq2@debian-12/amd64 failed in build, 31.0s after it started
 
@@ -545,7 +548,20 @@ mod tests {
           log:  dist/jq12/debian-12-amd64/build.log
           try:  farm build -t jq12@debian-12/amd64
 
-        ✗ jq13@debian-12/amd64 is not as farm.lock says, 31.0s after it started
+        ✗ jq14@debian-12/amd64 is not reproducible, 31.0s after it started
+
+          built once more with another time, path, timezone, packages are not the same:
+            jq_1.7-1_amd64.deb: /usr/share/doc/jq/built, line 1: probably the time of
+            the build
+            - built on Sat Nov 28 12:30:00 UTC 2026
+            + built on Sun Nov 29 02:31:05 +14 2026
+            write the date of $SOURCE_DATE_EPOCH, as `date -u -d @$SOURCE_DATE_EPOCH`
+            does; `gzip -n` leaves it out, `touch -d @$SOURCE_DATE_EPOCH` gives it to
+            files
+          log:  dist/jq14/debian-12-amd64/build.log
+          try:  farm build -t jq14@debian-12/amd64
+
+        ✗ jq15@debian-12/amd64 is not as farm.lock says, 31.0s after it started
 
           nothing was built, because it would be built from something else:
             gcc-12 is 12.2.0-15 and not 12.2.0-14
@@ -553,34 +569,35 @@ mod tests {
           help: `farm images update` makes images anew of what archives have now; where
                 that is another state than the lock's, build without --locked, and
                 `farm lock` takes it over
-          log:  dist/jq13/debian-12-amd64/build.log
-          try:  farm build -t jq13@debian-12/amd64
+          log:  dist/jq15/debian-12-amd64/build.log
+          try:  farm build -t jq15@debian-12/amd64
 
-        ! jq14@debian-12/amd64 has no sources, 31.0s after it started
+        ! jq16@debian-12/amd64 has no sources, 31.0s after it started
 
           https://example.org/jq-1.7.tar.gz not found
           recipes/jq/farm.toml:11
           help: look where it is now, or name further places in `urls`
-          log:  dist/jq14/debian-12-amd64/build.log
-          try:  farm build -t jq14@debian-12/amd64
+          log:  dist/jq16/debian-12-amd64/build.log
+          try:  farm build -t jq16@debian-12/amd64
 
-        ! jq15@debian-12/amd64 could not be built, 31.0s after it started
+        ! jq17@debian-12/amd64 could not be built, 31.0s after it started
 
           this is not the package's fault, and trying again did not help:
             connection to the container engine was lost
             broken pipe
-          log:  dist/jq15/debian-12-amd64/build.log
-          try:  farm build -t jq15@debian-12/amd64
+          log:  dist/jq17/debian-12-amd64/build.log
+          try:  farm build -t jq17@debian-12/amd64
 
-        1 succeeded · 1 up to date · 1 failed · 1 dep-wait · 1 timed-out · 1 stalled
-        1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
-        1 cancelled · 1 dockerfile-failed · 1 not-as-locked · 1 source-unavailable
-        1 infrastructure                                       3m 12s, 2 slots 97 % busy
+        1 succeeded · 1 reproduced · 1 up to date · 1 failed · 1 dep-wait · 1 timed-out
+        1 stalled · 1 log-limit · 1 out-of-memory · 1 disk-full · 1 rejected · 1 skipped
+        1 cancelled · 1 dockerfile-failed · 1 not-reproduced · 1 not-as-locked
+        1 source-unavailable · 1 infrastructure                3m 12s, 2 slots 97 % busy
         dist/: 5 packages, 245 kB, SHA256SUMS
           failed: jq2@debian-12/amd64, jq3@debian-12/amd64, jq4@debian-12/amd64,
                 jq5@debian-12/amd64, jq6@debian-12/amd64, jq7@debian-12/amd64,
                 jq8@debian-12/amd64, jq9@debian-12/amd64, jq12@debian-12/amd64,
-                jq13@debian-12/amd64, jq14@debian-12/amd64, jq15@debian-12/amd64
+                jq14@debian-12/amd64, jq15@debian-12/amd64, jq16@debian-12/amd64,
+                jq17@debian-12/amd64
           log:  dist/jq2/debian-12-amd64/build.log
           try:  farm build --failed
         "#);

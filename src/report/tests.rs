@@ -35,7 +35,7 @@ fn a_sink_and_its_row_are_a_report() {
         assert!(written(format).ends_with('\n'), "{} writes whole lines", format.name);
         assert!(!format.holds.is_empty());
     }
-    assert_eq!(written(formats.last().unwrap()), "16 jobs have ended\n");
+    assert_eq!(written(formats.last().unwrap()), "18 jobs have ended\n");
     let names: std::collections::BTreeSet<&str> = formats.iter().map(|format| format.name).collect();
     assert_eq!(names.len(), formats.len(), "two formats have one name");
 }

@@ -12,7 +12,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, inputs, kept, locked, traced};
+use super::{assemble, caches, environment, inputs, kept, locked, traced, verify};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::attest::Installed;
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
@@ -96,7 +96,8 @@ async fn in_container(
         if started.is_none() {
             start(container).await?;
         }
-        let mut env = packaging::assembly_env(assembly.format, work.job.target.arch, work.job.limits.parallel);
+        verify::vary(work, container).await?;
+        let mut env = packaging::assembly_env(assembly.format, work.job.target.arch, work.processes());
         if has_network {
             env.extend(host_network(work, container).await?);
         }
@@ -104,6 +105,7 @@ async fn in_container(
         for step in &staging.steps {
             run_step(work, container, step, &env).await?;
         }
+        verify::unvary(work, container).await?;
         let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
         return Ok(Results { files, manifest: Some(manifest), installed });
     }
@@ -115,7 +117,8 @@ async fn in_container(
     if started.is_none() {
         start(container).await?;
     }
-    let mut env = packaging::step_env(work.job.distro.format, work.job.target.arch, work.job.limits.parallel);
+    verify::vary(work, container).await?;
+    let mut env = packaging::step_env(work.job.distro.format, work.job.target.arch, work.processes());
     if has_network {
         env.extend(host_network(work, container).await?);
     }
@@ -123,6 +126,7 @@ async fn in_container(
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }
+    verify::unvary(work, container).await?;
     Ok(Results { installed, ..collect(work, container, &packaging, folder).await? })
 }
 
@@ -199,12 +203,13 @@ async fn run_step(
         all.extend([traced::env()]);
         script.insert_str(0, &packaging::traced::read_first());
     }
+    let argv = verify::step(work, &script, &mut all).unwrap_or_else(|| in_order(&script));
     let env = all.into_iter().collect();
     let user = match step.user {
         User::Root => "0:0".to_owned(),
-        User::Builder => format!("{BUILD_UID}:{BUILD_UID}"),
+        User::Builder => work.builder(),
     };
-    let spec = ExecSpec { argv: in_order(&script), user, env, workdir: GuestPath::new(BUILD_ROOT) };
+    let spec = ExecSpec { argv, user, env, workdir: GuestPath::new(BUILD_ROOT) };
     let code = run_watched(work, container, &spec, Some(&token)).await?;
     if code == 0 {
         // What was told of a step that ended well was of no consequence.

@@ -35,6 +35,7 @@ pub(crate) async fn create(
         image: image.to_owned(),
         arch: work.job.target.arch,
         name: format!("farm-{}-{}-{purpose}-{attempt}", work.shared.run, work.index),
+        host_name: work.host_name(),
         network,
         limits: work.limits(),
         labels,

@@ -1,6 +1,6 @@
 //! What a run is given by its caller: what it needs beside its plan, and what is asked of it while it goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::adviser::Adviser;
 use crate::engine::{Engine, EngineInfo};
 use crate::image::Images;
 use crate::lock::Locked;
-use crate::packaging::StepKind;
+use crate::packaging::{Factor, StepKind};
 use crate::source::Sources;
 use crate::store::Store;
 
@@ -62,6 +62,8 @@ pub(crate) struct RunOptions {
     pub network_env: BTreeMap<String, BTreeMap<String, String>>,
     /// What targets are held to.
     pub locked: Locked,
+    /// Build what is up to date once more, with another environment in this, and compare; nothing is accepted.
+    pub verify: Option<BTreeSet<Factor>>,
 }
 
 /// What a person or the system asks of a run while it goes on.

@@ -26,7 +26,7 @@ use crate::plan::{Job, Plan};
 /// How long killed jobs may take to notice; then their tasks are dropped.
 const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How long the last clean-up may take: an engine that no longer answers must not keep a run from ending.
-const CLEANUP_TIMEOUT: Duration = Duration::from_secs(60);
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Runs all jobs of the plan. Ends after [`Event::RunFinished`] was sent; the reports are in plan order.
 ///

@@ -17,6 +17,8 @@ use super::outcome::{self, JobError, internal_error, log_failed};
 use super::packed::JobCaches;
 use super::prepare::Ready;
 use super::set::Available;
+use super::varied::Varied;
+use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
     build, caches, changed, former_links, hints, inputs, inspect, install_test, kept, modules, prepare, results,
@@ -102,11 +104,13 @@ async fn execute(
         former_links: FormerLinks::new(),
         caches: JobCaches::default(),
         failed_command: None,
+        varied: Varied::default(),
         kept: None,
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
-    let result = AssertUnwindSafe(work.run(&staging)).catch_unwind().await;
+    let mut verified = None;
+    let result = AssertUnwindSafe(work.run(&staging, &mut verified)).catch_unwind().await;
     let result = result.unwrap_or_else(|panic| Err(internal_error(panic.as_ref())));
 
     let steps = work.journal.end_steps();
@@ -144,6 +148,10 @@ async fn execute(
     report.failed_command = failed_command.filter(|_| by_script);
     report.kept = kept;
     match (went_on, built) {
+        // What dist/ has stays as it is: the same bytes.
+        _ if matches!(report.outcome, Outcome::Reproduced { .. }) => {
+            report.artifacts = verified.into_iter().flat_map(|record| record.artifacts).collect();
+        }
         (Some(from), Some(built)) if report.outcome.is_good() => {
             set_aside(&events, job, staging, built, from, &mut report).await;
         }
@@ -185,6 +193,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 release: Some(job.recipe.package.release),
                 made: Some(now()),
                 inputs: None,
+                processes: Some(job.limits.parallel),
             };
             let accept = move || {
                 record.inputs = Some(staging.note_inputs(&built.inputs)?);
@@ -205,7 +214,11 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
         }
         _ => {
             // Without files as the recipe says there were no packages to refuse.
-            let refused = matches!(report.outcome, Outcome::Rejected { step, .. } if step != StepKind::Package);
+            let refused = match report.outcome {
+                Outcome::Rejected { step, .. } => step != StepKind::Package,
+                Outcome::NotReproduced { .. } => true,
+                _ => false,
+            };
             let result = LastResult {
                 target: job.target.to_string(),
                 outcome: report.outcome.word().to_owned(),
@@ -276,8 +289,10 @@ async fn open(shared: &Shared, job: &Job, events: JobEvents) -> Result<(Staging,
 }
 
 impl Work<'_> {
-    async fn run(&mut self, staging: &Staging) -> Result<Built, Outcome> {
+    /// `verified`: the record of what is verified, where the run does that.
+    async fn run(&mut self, staging: &Staging, verified: &mut Option<Record>) -> Result<Built, Outcome> {
         self.head().await.map_err(|error| log_failed(&error))?;
+        *verified = verify::last_good(self).await?;
         let ready = {
             let mut attempt = 0;
             loop {
@@ -301,6 +316,9 @@ impl Work<'_> {
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
         let installed = results.installed.take();
+        if let Some(record) = verified {
+            return Err(verify::compare(self, record, &results.files, &folder).await?);
+        }
         let Inspection { mut artifacts, findings, wanted } = inspect::inspect(self, results).await?;
         artifacts.extend(modules::listed(&ready, &folder).await?);
         let mut warnings = self.journal.take_warnings();

@@ -13,6 +13,20 @@ impl Work<'_> {
     pub(crate) fn locked(&self) -> Option<&LockedTarget> {
         self.shared.options.locked.of(&self.job.target.to_string())
     }
+
+    /// Whether that is what the last good build noted of itself.
+    fn is_held_by_build(&self) -> bool {
+        self.shared.options.verify.is_some()
+    }
+}
+
+/// Who says what a target is built from.
+fn who(work: &Work<'_>) -> &'static str {
+    if work.is_held_by_build() { "the last good build" } else { "farm.lock" }
+}
+
+fn not_as_locked(work: &Work<'_>, differences: Vec<String>) -> Outcome {
+    Outcome::NotAsLocked { by_build: work.is_held_by_build(), differences }
 }
 
 /// Refuses images that are not the locked ones.
@@ -23,7 +37,7 @@ pub(crate) fn check_images(work: &Work<'_>, base: Option<&Base>, own: Option<&Ba
         (base.identity != *locked).then(|| format!("the image `{name}` is {} and not {locked}", base.identity))
     };
     let differences: Vec<String> = [("base", base), ("environment", own)].into_iter().filter_map(differs).collect();
-    if differences.is_empty() { Ok(()) } else { Err(Outcome::NotAsLocked { differences }) }
+    if differences.is_empty() { Ok(()) } else { Err(not_as_locked(work, differences)) }
 }
 
 /// Refuses a system in which something else is installed than the lock says. All differences go to the log.
@@ -35,12 +49,12 @@ pub(crate) async fn check_installed(work: &mut Work<'_>, installed: Option<&Inst
         None => vec!["the container cannot tell what is installed in it".to_owned()],
     };
     if differences.is_empty() {
-        return work.note("what is installed is what farm.lock says").await;
+        return work.note(&format!("what is installed is what {} says", who(work))).await;
     }
     for difference in &differences {
-        work.note(&format!("not as farm.lock says: {difference}")).await?;
+        work.note(&format!("not as {} says: {difference}", who(work))).await?;
     }
-    Err(Outcome::NotAsLocked { differences })
+    Err(not_as_locked(work, differences))
 }
 
 /// Whether the packages in the store were built from what the lock says: an up-to-date key says nothing of the versions that

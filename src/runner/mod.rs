@@ -20,6 +20,7 @@
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to upgrade from
 //!   locked       whether what it is built from is what the lock says
+//!   verify       the last good build once more elsewhere, and whether it gives the same
 //!   hints        what a failure may lack, by what it printed
 //! ```
 //!
@@ -78,6 +79,8 @@ mod summary;
 mod tail;
 mod traced;
 mod upgrade;
+mod varied;
+mod verify;
 mod watch;
 mod work;
 

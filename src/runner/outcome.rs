@@ -124,7 +124,9 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail: TailOfSc
             JobError::Transient(chain(&error))
         }
         ImageError::Cancelled => Outcome::Cancelled.into(),
-        ImageError::NotLocked { .. } => Outcome::NotAsLocked { differences: vec![chain(&error)] }.into(),
+        ImageError::NotLocked { .. } => {
+            Outcome::NotAsLocked { by_build: false, differences: vec![chain(&error)] }.into()
+        }
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
         ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {
             Outcome::DepWait { requirements: unsatisfiable, place: None }.into()
@@ -305,9 +307,11 @@ pub(crate) fn step_of(outcome: &Outcome) -> Option<StepKind> {
         Outcome::DepWait { .. } | Outcome::DockerfileFailed { .. } | Outcome::NotAsLocked { .. } => {
             Some(StepKind::Prepare)
         }
+        Outcome::NotReproduced { .. } => Some(StepKind::Inspect),
         Outcome::SourceUnavailable { .. } => Some(StepKind::Unpack),
         Outcome::Succeeded
         | Outcome::UpToDate
+        | Outcome::Reproduced { .. }
         | Outcome::Skipped { .. }
         | Outcome::Cancelled
         | Outcome::Infrastructure { .. } => None,

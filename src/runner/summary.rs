@@ -60,7 +60,7 @@ pub(crate) fn end(
 /// What a status alone does not say.
 fn why(outcome: &Outcome) -> Option<String> {
     Some(match outcome {
-        Outcome::Succeeded | Outcome::UpToDate | Outcome::Cancelled => return None,
+        Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. } | Outcome::Cancelled => return None,
         Outcome::Failed { exit_code, .. } => format!("exit code {exit_code}"),
         Outcome::DepWait { requirements, .. } => format!("cannot be had: {}", requirements.join(", ")),
         Outcome::TimedOut { limit, .. } => format!("ran longer than {} s", limit.as_secs()),
@@ -76,7 +76,11 @@ fn why(outcome: &Outcome) -> Option<String> {
         }
         Outcome::Skipped { because } => because.clone(),
         Outcome::DockerfileFailed { dockerfile, reason } => format!("{dockerfile}: {reason}"),
-        Outcome::NotAsLocked { differences } => differences.join("; "),
+        Outcome::NotAsLocked { differences, .. } => differences.join("; "),
+        Outcome::NotReproduced { differences, .. } => {
+            let places = differences.iter().map(|one| format!("{}: {}", one.file_name, one.place));
+            places.collect::<Vec<_>>().join("; ")
+        }
         Outcome::SourceUnavailable { reason, .. } | Outcome::Infrastructure { reason } => reason.clone(),
     })
 }

@@ -14,6 +14,7 @@ use super::journal::Journal;
 use super::outcome::log_failed;
 use super::packed::JobCaches;
 use super::set::{Available, SetInputs};
+use super::varied::Varied;
 use super::watch::Timeouts;
 use crate::artifact::Finding;
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
@@ -85,6 +86,8 @@ pub(crate) struct Work<'a> {
     pub(crate) caches: JobCaches,
     /// Of the step that failed.
     pub(crate) failed_command: Option<FailedCommand>,
+    /// What of the container in use is other than in the last good build.
+    pub(crate) varied: Varied,
     /// The step that failed in the container that was kept.
     pub(crate) kept: Option<StepKind>,
 }

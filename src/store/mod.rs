@@ -90,6 +90,9 @@ pub(crate) struct Record {
     /// The hex sum of the file that says what went in; none in records of earlier versions of farm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) inputs: Option<String>,
+    /// How many processes a step of the build might run at a time; none in records of earlier versions of farm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<usize>,
 }
 
 /// How a target's last build ended, when it was not good: `last-result.json` beside the last good packages.

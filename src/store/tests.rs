@@ -47,6 +47,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         release: Some(1),
         made: Some("2026-01-02T03:04:05Z".to_owned()),
         inputs: None,
+        processes: None,
     }
 }
 

@@ -19,7 +19,7 @@ use farm::archive::mirror::{self, Mirror};
 use farm::archive::{Archives, Reader};
 use farm::distro::{Bootstrap, Catalogue, Distro};
 use farm::engine::{
-    Container, ContainerSpec, Engine, ExecSpec, GuestPath, Limits, Network, OutputSink, OutputStream, labels,
+    Container, ContainerSpec, Engine, ExecSpec, GuestPath, HOST_NAME, Limits, Network, OutputSink, OutputStream, labels,
 };
 use farm::fetch::Fetcher;
 use farm::image::{BaseChoice, ImageOptions, Images};
@@ -145,6 +145,7 @@ async fn contents(engine: &Arc<dyn Engine>, image: &str, name: &str) -> BTreeMap
         image: image.to_owned(),
         arch: Arch::host().unwrap(),
         name: format!("farm-{name}-{}", std::process::id()),
+        host_name: HOST_NAME,
         network: Network::None,
         limits: Limits { memory_bytes: None, pids: None, cpuset: None },
         labels: BTreeMap::from([(labels::RUN.to_owned(), "test".to_owned())]),

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use farm::engine::{
-    self, Container, ContainerSpec, Engine, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, ImportSpec,
-    Limits, Network, OutputSink, OutputStream, labels,
+    self, Container, ContainerSpec, Engine, EngineError, ExecSpec, ExitStatus, GuestPath, HOST_NAME, ImageInfo,
+    ImportSpec, Limits, Network, OutputSink, OutputStream, labels,
 };
 use farm::stream::{self, ByteStream};
 use farm::types::Arch;
@@ -72,6 +72,7 @@ impl Bench {
             image: self.image.clone(),
             arch: Arch::host().unwrap(),
             name: format!("farm-{}-{number}", self.run),
+            host_name: HOST_NAME,
             network: Network::None,
             limits: Limits { memory_bytes: None, pids: None, cpuset: None },
             labels: BTreeMap::from([(labels::RUN.to_owned(), self.run.clone())]),

@@ -49,3 +49,5 @@ mod split;
 mod staged;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod verify;

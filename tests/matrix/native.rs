@@ -23,6 +23,9 @@ fn without_a_daemon_the_packages_are_the_same() {
     // Bases, builders and testers are there, and found again.
     test.run_in(repository(), &all).exits(0).says("9 up to date");
     test.run_in(repository(), &["build", "pass", "-t", "debian-12", "--force"]).exits(0).says("1 succeeded");
+    test.run_in(repository(), &["verify", "pass", "-t", "debian-13", "-t", "rpm-generic"])
+        .exits(0)
+        .says("2 reproduced");
 }
 
 #[cfg(target_os = "linux")]

@@ -16,4 +16,5 @@ fn podman_gives_the_same_packages() {
     for target in TARGETS.iter().filter(is_built) {
         test.has_the_packages_of(docker, target);
     }
+    test.run_in(repository(), &["verify", "pass", "-t", "debian-12"]).exits(0).says("1 reproduced");
 }

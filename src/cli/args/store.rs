@@ -182,10 +182,3 @@ pub(crate) struct DiffArgs {
     #[arg(long)]
     pub json: bool,
 }
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct VerifyArgs {
-    /// Folder for packages, logs and records
-    #[arg(short, long, value_name = "DIR", default_value = "dist")]
-    pub output: PathBuf,
-}

@@ -95,8 +95,7 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
     };
     ContainerCreateBody {
         image: Some(spec.image.clone()),
-        // One name for all: some packages record the host that built them.
-        hostname: Some("farm".to_owned()),
+        hostname: Some(spec.host_name.to_owned()),
         user: Some("0:0".to_owned()),
         working_dir: Some("/".to_owned()),
         // The empty one means none, whatever the image says; a commit then leaves none behind, either.

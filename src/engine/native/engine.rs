@@ -228,6 +228,7 @@ pub(super) fn create(
         folder: folder.clone(),
         record,
         range: shared.helpers.ids.range(),
+        host_name: spec.host_name.to_owned(),
         host_network: spec.network != Network::None,
         cpus,
         address_space: spec.limits.memory_bytes.filter(|_| !cgroups.limits_memory()),

@@ -15,7 +15,7 @@ use super::ids::IdMap;
 use super::options::NativeOptions;
 use super::shared::blocking;
 use crate::engine::discovery::driver::{Endpoint, Examination, Reachable};
-use crate::engine::{ContainerSpec, Engine, EngineError, EngineInfo, ImportSpec, Limits, Network};
+use crate::engine::{ContainerSpec, Engine, EngineError, EngineInfo, HOST_NAME, ImportSpec, Limits, Network};
 use crate::types::{Arch, Check, Severity};
 
 pub(super) const SUBJECT: &str = "native engine";
@@ -115,6 +115,7 @@ async fn try_container(engine: &Native) -> Result<(), EngineError> {
         image: IMAGE.to_owned(),
         arch,
         name: "farm-doctor".to_owned(),
+        host_name: HOST_NAME,
         network: Network::None,
         limits: Limits { memory_bytes: Some(MEMORY), pids: Some(PROCESSES), cpuset: None },
         labels: BTreeMap::new(),

@@ -56,6 +56,8 @@ pub(super) struct Setup {
     pub(super) record: ContainerRecord,
     /// The ids of the container, where they are others than those of its shim.
     pub(super) range: Option<Range>,
+    /// The name of the host in the container.
+    pub(super) host_name: String,
     /// The network of this host in place of none.
     pub(super) host_network: bool,
     pub(super) cpus: Option<Vec<usize>>,

@@ -21,9 +21,6 @@ use super::store::TREE;
 use super::tree::make_folders;
 use crate::engine::common;
 
-/// One name for all containers: some packages record the host that built them.
-const HOST_NAME: &str = "farm";
-const HOSTS: &str = "127.0.0.1\tlocalhost farm\n::1\tlocalhost\n";
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Read by root of any container, where the kernel does not look at capabilities but at ids.
@@ -211,11 +208,13 @@ fn hide() -> Step {
 
 /// The files of `/etc` that say where a host is. They are mounted, so that no image made of the container has them.
 fn network(setup: &Setup) -> Step {
-    sethostname(HOST_NAME).map_err(step("set the host name"))?;
+    sethostname(&setup.host_name).map_err(step("set the host name"))?;
     if !setup.host_network {
         loopback().map_err(step("bring up the loopback device"))?;
     }
-    let mut files = vec![("hosts", HOSTS), ("hostname", "farm\n")];
+    let name = &setup.host_name;
+    let (hosts, host_name) = (format!("127.0.0.1\tlocalhost {name}\n::1\tlocalhost\n"), format!("{name}\n"));
+    let mut files = vec![("hosts", &hosts), ("hostname", &host_name)];
     if let Some(text) = &setup.resolv_conf {
         files.push(("resolv.conf", text));
     }

@@ -33,6 +33,8 @@ pub(crate) struct Member {
     /// The path of a hard link's file, the target of a symbolic link as it is written.
     pub(crate) link: Vec<u8>,
     pub(crate) size: u64,
+    /// Seconds since 1970.
+    pub(crate) time: u64,
 }
 
 /// Gives every member of the archive called `name` to `take`, which need not read its content.
@@ -148,7 +150,8 @@ fn member(header: &tar::Header, long_name: Option<Vec<u8>>, long_link: Option<Ve
     }
     let link = if kind == MemberKind::HardLink { normal(&link) } else { link };
     let mode = header.mode().map_err(damaged)? & 0o7777;
-    Ok(Member { path: normal(&name), kind, mode, owner, group, link, size })
+    let time = header.mtime().map_err(damaged)?;
+    Ok(Member { path: normal(&name), kind, mode, owner, group, link, size, time })
 }
 
 /// dpkg goes by the name of an account where the system has it, by its number where not: both have to mean the same.

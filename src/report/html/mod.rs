@@ -29,7 +29,7 @@ const MOST_CHANGES: usize = 100;
 /// How the page tells outcomes apart, beside their words.
 fn kind(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Succeeded => "built",
+        Outcome::Succeeded | Outcome::Reproduced { .. } => "built",
         Outcome::UpToDate => "current",
         Outcome::Skipped { .. } | Outcome::Cancelled => "not-run",
         _ => "failed",

@@ -25,8 +25,8 @@ use super::pull;
 use super::shared::blocking;
 use super::store::{Image, Staging};
 use crate::engine::{
-    BuildSpec, CommitSpec, Container, ContainerSpec, Engine, EngineError, ExecSpec, GuestPath, ImageInfo, ImportSpec,
-    Network, OutputSink, OutputStream,
+    BuildSpec, CommitSpec, Container, ContainerSpec, Engine, EngineError, ExecSpec, GuestPath, HOST_NAME, ImageInfo,
+    ImportSpec, Network, OutputSink, OutputStream,
 };
 use crate::stream::{self, ByteStream};
 use crate::types::{NoProgress, clean_path, nearest, printable};
@@ -297,6 +297,7 @@ impl Builder<'_> {
             image: image.to_owned(),
             arch: self.spec.arch,
             name: self.staging.tag(self.made),
+            host_name: HOST_NAME,
             network,
             limits: self.spec.limits.clone(),
             labels: self.spec.labels.clone(),
