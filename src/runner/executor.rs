@@ -20,7 +20,7 @@ use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
     build, caches, changed, former_links, hints, inputs, inspect, install_test, kept, modules, prepare, results,
-    summary,
+    summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::attest::BuildInputs;
@@ -305,6 +305,7 @@ impl Work<'_> {
         artifacts.extend(modules::listed(&ready, &folder).await?);
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
+        warnings.extend(upgrade::check(self, &artifacts, &folder).await?);
         if let Some(setup) = &self.job.test {
             let mut attempt = 0;
             loop {

@@ -23,6 +23,9 @@ use crate::packaging::{
 };
 use crate::recipe::RepositoryUse;
 
+/// Lines of a script that each become a finding.
+const MOST_FINDINGS: usize = 20;
+
 pub(crate) async fn test(
     work: &mut Work<'_>,
     setup: &TestSetup,
@@ -306,25 +309,29 @@ async fn judge(
         stop => return Err(stop),
     }
     let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
-    let quoted = match phase {
-        "install" | "upgrade" | "remove" => hint::why(&lines),
-        _ => hint::said_last(&lines),
-    };
-    let quoted = quoted.join(" / ");
+    let of_manager = matches!(phase, "install" | "upgrade" | "remove");
+    let quoted = if of_manager { hint::why(&lines) } else { hint::said_last(&lines) }.join(" / ");
     let command = work.failed_command.as_ref().filter(|_| phase == "test");
-    let mut message = match phase {
+    let finding = |message: String| outcome::finding("", &format!("{phase}-failed"), message);
+    let message = |quoted: &str| match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
         "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
-        "check" => quoted,
+        "check" => quoted.to_owned(),
         _ => match command {
             Some(command) => format!("{} of [test] ended with exit code {code}: {quoted}", command.shown()),
             None => format!("[test] failed with exit code {code}: {quoted}"),
         },
     };
+    if matches!(phase, "upgrade" | "remove") {
+        let found: Vec<_> = hint::found(&lines).take(MOST_FINDINGS).map(|line| finding(message(line))).collect();
+        if !found.is_empty() {
+            return Err(Outcome::Rejected { step: StepKind::Test, findings: found }.into());
+        }
+    }
+    let mut message = message(&quoted);
     if !setup.network && outcome::wants_network(&lines).is_some() {
         message.push_str("; there is no network in the test unless [test] has `network = true`");
     }
-    let findings = vec![outcome::finding("", &format!("{phase}-failed"), message)];
-    Err(Outcome::Rejected { step: StepKind::Test, findings }.into())
+    Err(Outcome::Rejected { step: StepKind::Test, findings: vec![finding(message)] }.into())
 }
