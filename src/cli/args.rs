@@ -6,6 +6,7 @@ mod publish;
 mod shell;
 mod source;
 mod store;
+mod test;
 
 use std::path::PathBuf;
 
@@ -20,6 +21,7 @@ pub(crate) use self::store::{
     AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
     VerifyArgs,
 };
+pub(crate) use self::test::TestArgs;
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, source_url};
 use crate::image::BaseChoice;
@@ -57,6 +59,11 @@ pub(crate) enum Command {
     /// With -t alone: what matches, out of all matrices together. Targets whose inputs are those of the last good
     /// build are not built again.
     Build(BuildArgs),
+    /// Install, upgrade, remove and purge packages that farm did not build
+    ///
+    /// They are checked and tried in fresh containers as those of `farm build` are, with its words, outcomes and exit codes, and
+    /// compared with what they are an upgrade of: docs/testing.md. No recipe is needed.
+    Test(TestArgs),
     /// Make source packages: a .dsc with its tarballs and its .changes, and a .src.rpm
     ///
     /// Without --matrix and -t: of each recipe one for each format, as the first distribution of the default matrix has it.

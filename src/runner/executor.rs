@@ -19,7 +19,7 @@ use super::prepare::Ready;
 use super::set::Available;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
-    build, caches, changed, former_links, hints, inputs, inspect, install_test, kept, modules, prepare, results,
+    build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, modules, prepare, results,
     summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection};
@@ -341,6 +341,9 @@ impl Work<'_> {
 
     /// `first`: the number of the first attempt, which containers have in their names.
     async fn build(&mut self, ready: &Ready, folder: &Path, first: u32) -> Result<build::Results, Outcome> {
+        if let Some(given) = self.job.given.clone() {
+            return given::results(self, &given, folder).await;
+        }
         let mut attempt = 0;
         loop {
             match build::build(self, ready, first + attempt, folder).await {

@@ -18,7 +18,11 @@ use crate::types::Format;
 pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Inspection, Outcome> {
     work.enter(StepKind::Inspect).await?;
     let step = StepKind::Inspect;
-    let expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(work.job) };
+    let mut expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(work.job) };
+    if work.job.given.is_some() {
+        // Nobody has planned them.
+        expectation = Expectation { packages: Vec::new(), closed: false, upstream_version: None, ..expectation };
+    }
     let inspected = reading(work, step, move || artifact::inspect(&results.files, &expectation)).await?;
     let Inspection { artifacts, findings, wanted } = match inspected {
         Ok(inspected) => inspected,

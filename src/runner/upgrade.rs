@@ -16,6 +16,7 @@ use crate::matrix::Target;
 use crate::packaging::{FORMER_PACKAGES, FormerLinks, StepKind, TestSetup};
 use crate::repo;
 use crate::store::Store;
+use crate::types::Format;
 
 /// Packages to upgrade from.
 #[derive(Debug)]
@@ -113,11 +114,16 @@ fn binaries(artifacts: &[Artifact]) -> impl Iterator<Item = &Artifact> {
 async fn found(work: &Work<'_>, artifacts: &[Artifact], folder: &Path) -> Result<Found, Outcome> {
     let (store, target) = (work.shared.store.clone(), work.job.target.clone());
     let tried: Vec<PathBuf> = binaries(artifacts).map(|artifact| folder.join(&artifact.file_name)).collect();
+    let given = work.job.given.as_ref().map(|given| given.former.clone()).filter(|former| !former.is_empty());
     let find = move || {
         let tried: Result<Vec<PackageHead>, _> = tried.iter().map(|path| artifact::head(path)).collect();
-        match tried {
-            Ok(heads) => find(&store, &target, &heads.into_iter().map(|head| (head.name, head.version)).collect()),
-            Err(error) => Found::Unusable(outcome::chain(&error)),
+        let tried = match tried {
+            Ok(heads) => heads.into_iter().map(|head| (head.name, head.version)).collect(),
+            Err(error) => return Found::Unusable(outcome::chain(&error)),
+        };
+        match given {
+            Some(given) => among(target.format, given, &tried),
+            None => find(&store, &target, &tried),
         }
     };
     blocking(find).await
@@ -127,14 +133,22 @@ async fn found(work: &Work<'_>, artifacts: &[Artifact], folder: &Path) -> Result
 fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Found {
     let Some(record) = store.record(target) else { return Found::Nothing };
     let folder = store.folder(target);
-    let mut packages = Vec::new();
+    let mut paths = Vec::new();
     for artifact in record.artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary) {
         let path = folder.join(&artifact.file_name);
         match artifact::is_intact(&path, artifact) {
-            Ok(true) => {}
+            Ok(true) => paths.push(path),
             Ok(false) => return Found::Unusable(format!("{} is not the package that was accepted", path.display())),
             Err(error) => return Found::Unusable(format!("{} cannot be read: {error}", path.display())),
         }
+    }
+    among(target.format, paths, tried)
+}
+
+/// Which of it these packages are. Blocks.
+fn among(format: Format, paths: Vec<PathBuf>, tried: &BTreeMap<String, String>) -> Found {
+    let mut packages = Vec::new();
+    for path in paths {
         match artifact::head(&path) {
             Ok(head) => packages.push((path, head)),
             Err(error) => return Found::Unusable(outcome::chain(&error)),
@@ -144,7 +158,7 @@ fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Fou
     let mut order = None;
     for (_, old) in &packages {
         if let Some(version) = tried.get(&old.name) {
-            match version::compare(target.format, &old.version, version) {
+            match version::compare(format, &old.version, version) {
                 Ordering::Greater => {
                     let version = old.version.clone();
                     return Found::Later(version, packages.iter().map(|(path, _)| path.clone()).collect());
