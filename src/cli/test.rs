@@ -38,7 +38,8 @@ struct Package {
 pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
     let paths = (args.packages.clone(), args.upgrade_from.clone());
-    let (packages, former) = context::blocking(move || Ok::<_, Failure>((read(&paths.0)?, read(&paths.1)?))).await?;
+    let (packages, former) =
+        context::blocking(move || Ok::<_, Failure>((read(&paths.0)?, users(read(&paths.1)?)?))).await?;
     let connected = context::connect(&args.engine.engine, &config).await;
     let engine_arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
     let arch = arch_of(&packages)?.unwrap_or(engine_arch);
@@ -137,6 +138,17 @@ fn read(paths: &[PathBuf]) -> Result<Vec<Package>, Failure> {
         packages.push(Package { path, identity });
     }
     Ok(packages)
+}
+
+/// Those of them that users have: nobody upgrades debug symbols alone.
+fn users(packages: Vec<Package>) -> Result<Vec<Package>, Failure> {
+    let mut of_users = Vec::new();
+    for package in packages {
+        if describe::is_of_users(&package.path).map_err(|error| Failure::usage(error.to_string()))? {
+            of_users.push(package);
+        }
+    }
+    Ok(of_users)
 }
 
 fn is_binary(path: &Path) -> bool {

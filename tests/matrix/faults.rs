@@ -2,7 +2,9 @@
 //! write in the recipe.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::support::{Ran, Test, native_engine};
 
@@ -118,7 +120,7 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
             "the unit stays enabled: name it in services, or disable it in pre-remove",
         ],
     );
-    assert!(!run.text().contains("lively-d"), "a user of the system stays: {}", run.text());
+    assert!(!run.text().contains("farm: the user lively-d "), "a user of the system stays: {}", run.text());
 
     let bad = scripts(&[("post-install", ENABLE), ("pre-remove", "echo no way out; exit 7\n")]);
     let fifth = project(&test, "1.4", "epoch = 1\n", &bad, &install_by_then, &parts);
@@ -141,4 +143,60 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
     for target in BOTH {
         assert!(run.text().contains(target), "{}", run.text());
     }
+}
+
+/// `farm test`: packages that a build has made, and such as dpkg-deb makes of a folder.
+#[test]
+fn packages_that_farm_did_not_build_are_tested_alike() {
+    let test = Test::on("faults-given", &native_engine());
+    let recipe = project(&test, "1.0", "architecture = \"all\"\n", "", "", "");
+    test.run_in(&recipe, &["build", "--matrix"]).exits(0).says("2 succeeded");
+    let built = test.folder().join("built");
+    fs::rename(test.dist().join("lively"), &built).unwrap();
+    let folders = ["debian-12-amd64", "rpm-generic-x86_64"].map(|target| built.join(target).display().to_string());
+    let run = |arguments: &[&str]| test.run(&[&["test"], arguments].concat());
+    run(&[&folders[0], &folders[1]]).exits(0).says("2 succeeded");
+
+    // The next version, by somebody else: its postinst sets off what it waits for itself.
+    let tree = test.folder().join("tree");
+    let control = tree.join("DEBIAN");
+    fs::create_dir_all(&control).unwrap();
+    fs::create_dir_all(tree.join("usr/share/lively")).unwrap();
+    let package = |name: &str, version: &str, more: &str| {
+        let text = format!(
+            "Package: {name}\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@example.org>\n{more}Description: x\n y\n"
+        );
+        fs::write(control.join("control"), text).unwrap();
+        let file = test.folder().join(format!("{name}_{version}_all.deb")).display().to_string();
+        let made =
+            Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(&tree).arg(&file).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        file
+    };
+    fs::write(tree.join("usr/share/lively/moves"), "x").unwrap();
+    let taker = package("livelier", "2.0", "");
+    fs::rename(tree.join("usr/share/lively/moves"), tree.join("usr/share/lively/stays")).unwrap();
+    let next = package("lively", "2.0", "");
+    let words = said(&run(&[&taker, &next, "--upgrade-from", &folders[0]]).exits(11));
+    for part in [
+        "/usr/share/lively/moves came from lively 1.0-1~deb12, and livelier has no Breaks and Replaces for it",
+        "write replaces = [\"lively (<< 2.0)\"] for livelier",
+        "/etc/lively.conf, a configuration file of 1.0-1~deb12, is in no package any more",
+    ] {
+        assert!(words.contains(part), "{part:?} is missing in:\n{words}");
+    }
+
+    fs::write(control.join("triggers"), "interest-noawait /usr/share/lively\n").unwrap();
+    let script = "#!/bin/sh\n[ \"$1\" != triggered ] || dpkg-trigger --no-await /usr/share/lively\n";
+    fs::write(control.join("postinst"), script).unwrap();
+    fs::set_permissions(control.join("postinst"), fs::Permissions::from_mode(0o755)).unwrap();
+    let looping = package("lively", "2.1", "");
+    let words = said(&run(&[&looping, "--upgrade-from", &folders[0]]).exits(11));
+    for part in ["triggers set each other off in a circle (lively -> lively)", "take one `interest` out of"] {
+        assert!(words.contains(part), "{words}");
+    }
+
+    run(&["nothing-here"]).exits(2).says("nothing-here cannot be read");
+    run(&[&folders[0], &next]).exits(2).says("are both packages of the name lively");
+    run(&[&folders[0], "-t", "rpm-generic"]).exits(2).says("rpm-generic installs .rpm packages, and none is named");
 }

@@ -115,12 +115,12 @@ farm_lost() {
     done <"$1"
 }
 
-# farm_lost_homes WHEN, farm_lost_data WHEN
+# farm_lost_homes WHEN, farm_lost_data WHEN [MEND]
 farm_lost_homes() {
     farm_lost "$farm_life/homes" "$1" "it is no file of the package, so no script of it may delete it, not even at a purge"
 }
 farm_lost_data() {
-    farm_lost "$farm_life/data" "$1" "take that out of pre-remove and post-remove; a .deb may do it in purge"
+    farm_lost "$farm_life/data" "$1" "${2:-take that out of pre-remove and post-remove; a .deb may do it in purge}"
 }
 
 # Takes away what farm_write wrote.
@@ -137,7 +137,10 @@ farm_clean() {
 farm_left_users() {
     farm_users | grep -vxFf "$farm_life/users" >"$farm_life/new-users" || true
     while read -r kind name number; do
-        if [ "$number" -ge 1000 ] && [ "$number" -lt 65534 ]; then
+        # That of a user of the same name is told with it.
+        if [ "$kind" = group ] && grep -q "^user $name " "$farm_life/new-users"; then
+            continue
+        elif [ "$number" -ge 1000 ] && [ "$number" -lt 65534 ]; then
             echo "farm: the $kind $name ($number) is left behind by the removal, and is none of the system: name it in users, which makes one of the system, and those stay by convention (useradd --system in a script)" >&2
             left=1
         else
