@@ -127,6 +127,12 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
     let run = test.run_in(&fifth, &["build", "--matrix"]).exits(11).says("2 rejected");
     says_all(&run, &["the pre-remove script of lively", "ended with exit code 7", "`|| true` behind what may fail"]);
 
+    // To rpm a warning, and so no less.
+    let bad = scripts(&[("post-install", "echo not so; exit 6\n")]);
+    let late = project(&test, "1.4.1", "epoch = 1\n", &bad, &install_by_then, &parts);
+    let run = test.run_in(&late, &["build", "--matrix"]).exits(11).says("2 rejected");
+    says_all(&run, &["the post-install script of lively", "ended with exit code 6"]);
+
     // And an upgrade: the unit is gone, and was enabled by the earlier version.
     let bad = scripts(&[("post-upgrade", "rm -rf /var/lib/lively; echo mine >/etc/lively.conf\n")]);
     let install = install_by_then.replace(UNIT, "");
@@ -181,10 +187,12 @@ fn packages_that_farm_did_not_build_are_tested_alike() {
     for part in [
         "/usr/share/lively/moves came from lively 1.0-1~deb12, and livelier has no Breaks and Replaces for it",
         "write replaces = [\"lively (<< 2.0)\"] for livelier",
-        "/etc/lively.conf, a configuration file of 1.0-1~deb12, is in no package any more",
     ] {
         assert!(words.contains(part), "{part:?} is missing in:\n{words}");
     }
+    // A warning of packages that are refused is in their log.
+    let log = log(&test, "debian-12-amd64");
+    assert!(log.contains("/etc/lively.conf, a configuration file of 1.0-1~deb12, is in no package any more"), "{log}");
 
     fs::write(control.join("triggers"), "interest-noawait /usr/share/lively\n").unwrap();
     let script = "#!/bin/sh\n[ \"$1\" != triggered ] || dpkg-trigger --no-await /usr/share/lively\n";
