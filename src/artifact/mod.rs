@@ -13,6 +13,7 @@ pub(crate) mod manifest;
 mod metadata;
 mod model;
 mod rpm;
+pub(crate) mod upgrade;
 mod waivers;
 
 use std::fs::{self, File};

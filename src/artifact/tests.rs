@@ -3,6 +3,7 @@ mod readings;
 mod rules;
 mod tools;
 mod trees;
+mod upgrades;
 mod waived;
 
 use std::process::Command;

@@ -6,6 +6,7 @@ mod publish;
 mod shell;
 mod source;
 mod store;
+mod test;
 mod verify;
 
 use std::collections::BTreeSet;
@@ -21,6 +22,7 @@ pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
     AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
 };
+pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
 use super::report_file::{self, ReportFile};
 use super::values::{format_parser, mirror, parameter, source_url};
@@ -59,6 +61,11 @@ pub(crate) enum Command {
     /// With -t alone: what matches, out of all matrices together. Targets whose inputs are those of the last good
     /// build are not built again.
     Build(BuildArgs),
+    /// Install, upgrade, remove and purge packages that farm did not build
+    ///
+    /// They are checked and tried in fresh containers as those of `farm build` are, with its words, outcomes and exit codes, and
+    /// compared with what they are an upgrade of: docs/testing.md. No recipe is needed.
+    Test(TestArgs),
     /// Make source packages: a .dsc with its tarballs and its .changes, and a .src.rpm
     ///
     /// Without --matrix and -t: of each recipe one for each format, as the first distribution of the default matrix has it.

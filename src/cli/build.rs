@@ -113,7 +113,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let store = if args.verify { store.reading_all() } else { store };
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
-    let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
+    let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let files = args.run.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
     let terminal = Terminal::new(args.run.progress, color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
@@ -124,8 +124,17 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     });
     let mut sinks = terminal.sinks(args.run.output.clone(), commands);
     sinks.extend(files);
-    let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
-    let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, &terminal).await {
+    let run = planned.run(project, access, (engine, info, images), store, choices, sinks);
+    to_its_end(run, signals, &terminal).await
+}
+
+/// Waits for the end of a run, and turns it into an exit code.
+pub(crate) async fn to_its_end(
+    mut run: Run,
+    mut signals: mpsc::UnboundedReceiver<()>,
+    terminal: &Terminal,
+) -> Result<Exit, Failure> {
+    let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, terminal).await {
         Ok(end) => end,
         // The panic hook has told about it already: the process ends as a bug.
         Err(error) => match error.try_into_panic() {
@@ -191,7 +200,7 @@ fn cancelling(running: usize) -> String {
 }
 
 /// The command line as it was typed, for the header; passwords in addresses are left out.
-fn as_typed() -> String {
+pub(crate) fn as_typed() -> String {
     let mut words = vec!["farm".to_owned()];
     words.extend(std::env::args_os().skip(1).map(|word| quote(&redacted_text(&word.to_string_lossy()))));
     words.join(" ")

@@ -41,6 +41,7 @@ mod sign;
 mod sign_config;
 mod signals;
 mod terminal;
+mod test;
 mod trace;
 mod values;
 mod verify;
@@ -121,6 +122,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
     let color = arguments.color;
     match &arguments.command {
         Command::Build(args) => build::run(args, arguments.directory.as_deref(), color).await,
+        Command::Test(args) => test::run(args, color).await,
         Command::Source(args) => build::run(&args.build(), arguments.directory.as_deref(), color).await,
         Command::Plan(args) => plan::run(args, color).await,
         Command::Requires(args) => requires::run(args, color).await,

@@ -27,6 +27,16 @@ pub(crate) fn why(lines: &[String]) -> Vec<String> {
         let last = said.last().map(|line| (*line).to_owned());
         return [script].into_iter().chain(last).collect();
     }
+    // dpkg: ` chain of packages whose triggers are or may be responsible:`, `  a -> b`
+    if lines.iter().any(|line| line.trim() == "triggers looping, abandoned") {
+        let at = lines.iter().position(|line| line.trim().starts_with("chain of packages whose triggers"));
+        let chain = at.and_then(|at| lines.get(at + 1)).map_or("", |line| line.trim());
+        return vec![format!(
+            "triggers set each other off in a circle ({chain}): the postinst that is called with `triggered` must not call \
+             dpkg-trigger, or change files, for what its own package waits for, or another of the circle: take one \
+             `interest` out of debian/PACKAGE.triggers"
+        )];
+    }
     const SAID: [&str; 8] = [
         "trying to overwrite",
         "conflicts with file from package",
@@ -50,6 +60,21 @@ pub(crate) fn why(lines: &[String]) -> Vec<String> {
         return telling;
     }
     said_last(lines)
+}
+
+/// What farm's own scripts have found out about packages, one line each; nothing where the script of a package has failed, which
+/// comes before all that.
+pub(crate) fn found(lines: &[String]) -> impl Iterator<Item = &str> {
+    // Said by the way.
+    const NOTES: [&str; 4] = [
+        "are needed than there are",
+        "for the last good version than there are",
+        "is needed by the base and stays",
+        "cannot be fetched",
+    ];
+    let is_of_script = lines.iter().any(|line| script(line).is_some());
+    let own = lines.iter().filter_map(|line| line.strip_prefix("farm: "));
+    own.filter(move |line| !is_of_script && !NOTES.iter().any(|note| line.ends_with(note)))
 }
 
 /// The last lines that tell something; those of farm's own scripts before all others. What a package manager printed before
@@ -116,7 +141,14 @@ fn script(line: &str) -> Option<String> {
 
 fn told(name: &str, package: &str, code: &str) -> String {
     let name = SCRIPTS.iter().find(|(known, _)| *known == name).map_or(name, |(_, of_recipe)| *of_recipe);
-    format!("the {name} script of {package} ended with exit code {}", code.trim())
+    let mend = match name {
+        "pre-remove" | "post-remove" => {
+            ", and a package whose script fails there can never be removed: let the script end well whatever it finds \
+             (`|| true` behind what may fail)"
+        }
+        _ => "",
+    };
+    format!("the {name} script of {package} ended with exit code {}{mend}", code.trim())
 }
 
 #[cfg(test)]

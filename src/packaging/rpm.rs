@@ -544,7 +544,7 @@ pub(super) fn removal_preamble() -> SharedText {
     let packages = format!(
         "names=$(rpm -qp --nosignature --qf '%{{NAME}}\\n' {TEST_PACKAGES}/*.rpm)\n\
          files=$(mktemp)\nrpm -qpl --nosignature {TEST_PACKAGES}/*.rpm | sort -u >\"$files\"\n\
-         dangling=$(mktemp)\nfarm_dangling >\"$dangling\"\n"
+         dangling=$(mktemp)\nfarm_dangling >\"$dangling\"\nfarm_write $names\n"
     );
     let begin = format!("set -eu\nexport LC_ALL=C\nfarm_packages={TEST_PACKAGES}\n");
     SharedText::from(begin).with(LIFE).with(packages)

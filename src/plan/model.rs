@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -64,8 +65,20 @@ pub struct Job {
     pub(crate) needs: Vec<Need>,
     /// Nobody asked for it: it is here because others need it.
     pub(crate) only_needed: bool,
+    /// Packages that are tried in place of those that a build would make.
+    #[serde(skip)]
+    pub(crate) given: Option<Arc<Given>>,
     /// Without the packages that it takes from others: they are known when those are done. See [`Job::with_set`].
     pub(crate) key: Key,
+}
+
+/// Packages that somebody else has built.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// Files on this host, no two of one name.
+    pub(crate) packages: Vec<PathBuf>,
+    /// What they are to be an upgrade of; empty: the last good ones in the store.
+    pub(crate) former: Vec<PathBuf>,
 }
 
 /// `[environment]` for one target.

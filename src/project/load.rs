@@ -87,19 +87,26 @@ impl Project {
         Ok(Project { folder, names, recipes, asked_for, by_name, catalogue, notes })
     }
 
-    #[cfg(test)]
-    pub(super) fn of(recipe: RecipeFile) -> Project {
+    /// A recipe that is in no file, with the distributions of `folder`.
+    ///
+    /// # Errors
+    /// Distributions that are not valid.
+    pub(crate) fn of_recipe(folder: &Path, recipe: RecipeFile) -> Result<Project, ProjectError> {
         let by_name = HashMap::from([(recipe.name.clone(), 0)]);
-        let catalogue = Catalogue::load(&[]).unwrap();
-        Project {
-            folder: ".".into(),
+        Ok(Project {
+            folder: folder.to_owned(),
             names: Vec::new(),
             recipes: vec![recipe],
             asked_for: 1,
             by_name,
-            catalogue,
+            catalogue: catalogue(folder, &[])?,
             notes: Vec::new(),
-        }
+        })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of(recipe: RecipeFile) -> Project {
+        Project::of_recipe(Path::new("."), recipe).unwrap()
     }
 
     pub(super) fn folder(&self) -> &Path {

@@ -7,7 +7,7 @@ use super::alike;
 use super::build::Results;
 use super::outcome::{self, log_failed};
 use super::work::{Work, reading};
-use crate::artifact::{self, ArtifactError, Expectation, Expected, Inspection, Severity, Waiver};
+use crate::artifact::{self, ArtifactError, Expectation, Expected, Finding, Inspection, Severity, Waiver, upgrade};
 use crate::event::Outcome;
 use crate::packaging::{self, StepKind};
 use crate::plan::Job;
@@ -18,7 +18,11 @@ use crate::types::Format;
 pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Inspection, Outcome> {
     work.enter(StepKind::Inspect).await?;
     let step = StepKind::Inspect;
-    let expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(work.job) };
+    let mut expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(work.job) };
+    if work.job.given.is_some() {
+        // Nobody has planned them.
+        expectation = Expectation { packages: Vec::new(), closed: false, upstream_version: None, ..expectation };
+    }
     let inspected = reading(work, step, move || artifact::inspect(&results.files, &expectation)).await?;
     let Inspection { artifacts, findings, wanted } = match inspected {
         Ok(inspected) => inspected,
@@ -30,8 +34,16 @@ pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Ins
         }
         Err(error) => return Err(Outcome::Infrastructure { reason: outcome::chain(&error) }),
     };
-    let mut text: String =
+    let text: String =
         artifacts.iter().map(|file| format!("{}  {}  {}\n", file.sha256, file.file_name, file.size_bytes)).collect();
+    work.journal.text(text).await.map_err(|error| log_failed(&error))?;
+    let findings = told(work, findings).await?;
+    Ok(Inspection { artifacts, findings, wanted })
+}
+
+/// Writes what was found to the log; errors reject the job, the rest comes back.
+pub(super) async fn told(work: &mut Work<'_>, findings: Vec<Finding>) -> Result<Vec<Finding>, Outcome> {
+    let mut text = String::new();
     for finding in &findings {
         let severity = match finding.severity {
             Severity::Waived => "waived",
@@ -42,13 +54,9 @@ pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Ins
         text.push_str(&format!("{severity}: {}: {} [{}]{reason}\n", finding.artifact, finding.message, finding.rule));
     }
     work.journal.text(text).await.map_err(|error| log_failed(&error))?;
-    let (errors, warnings): (Vec<_>, Vec<_>) =
+    let (errors, others): (Vec<_>, Vec<_>) =
         findings.into_iter().partition(|finding| finding.severity == Severity::Error);
-    if errors.is_empty() {
-        Ok(Inspection { artifacts, findings: warnings, wanted })
-    } else {
-        Err(Outcome::Rejected { step, findings: errors })
-    }
+    if errors.is_empty() { Ok(others) } else { Err(Outcome::Rejected { step: StepKind::Inspect, findings: errors }) }
 }
 
 fn file_name(path: &Path) -> String {
@@ -60,12 +68,6 @@ fn expectation(job: &Job) -> Expectation {
     let own = match job.target.format {
         Format::Deb => &job.recipe.packaging.debian,
         Format::Rpm => &job.recipe.packaging.spec,
-    };
-    let libdir = packaging::libdir(job.target.format, job.target.arch);
-    let waiver = |(rule, waiver): (&String, &recipe::Waiver)| Waiver {
-        rule: rule.clone(),
-        paths: waiver.paths.iter().map(|path| path.replace("${libdir}", &libdir)).collect(),
-        reason: waiver.reason.clone(),
     };
     Expectation {
         format: job.target.format,
@@ -84,14 +86,24 @@ fn expectation(job: &Job) -> Expectation {
         closed: own.is_none() || job.target.source,
         source: job.target.source,
         manifest: None,
-        // Of one package nobody can say whether it is as that of another format.
-        waivers: job
-            .recipe
-            .waivers
-            .iter()
-            .filter(|(rule, _)| *rule != alike::RULE && !job.target.source)
-            .map(waiver)
-            .collect(),
+        waivers: waivers(job, is_of_packages),
         upstream_version: own.is_some().then(|| job.recipe.package.version.clone()),
     }
+}
+
+/// Whether a rule is about packages by themselves: not about what they are beside those of another format, or after an
+/// earlier version.
+fn is_of_packages(rule: &str) -> bool {
+    rule != alike::RULE && !upgrade::RULES.contains(&rule)
+}
+
+/// The waivers of the recipe for some of the rules.
+pub(super) fn waivers(job: &Job, is_meant: impl Fn(&str) -> bool) -> Vec<Waiver> {
+    let libdir = packaging::libdir(job.target.format, job.target.arch);
+    let waiver = |(rule, waiver): (&String, &recipe::Waiver)| Waiver {
+        rule: rule.clone(),
+        paths: waiver.paths.iter().map(|path| path.replace("${libdir}", &libdir)).collect(),
+        reason: waiver.reason.clone(),
+    };
+    job.recipe.waivers.iter().filter(|(rule, _)| is_meant(rule) && !job.target.source).map(waiver).collect()
 }

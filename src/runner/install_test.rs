@@ -23,6 +23,9 @@ use crate::packaging::{
 };
 use crate::recipe::RepositoryUse;
 
+/// Lines of a script that each become a finding.
+const MOST_FINDINGS: usize = 20;
+
 pub(crate) async fn test(
     work: &mut Work<'_>,
     setup: &TestSetup,
@@ -47,14 +50,15 @@ pub(crate) async fn test(
         files.extend(former.files.clone());
     }
     let here = former.as_ref().filter(|_| elsewhere.is_none());
-    let mut container = Trial::open(work, setup, &image, files.clone(), attempt).await?;
+    let scripts = scripts(artifacts);
+    let mut container = Trial::open(work, setup, &image, files.clone(), &scripts, attempt).await?;
     let result = container.whole(work, here).await;
     container.close(work);
     result?;
     let (Some(former), Some(elsewhere)) = (former, elsewhere) else { return Ok(()) };
     let image = tester(work, Some(elsewhere), base, ready).await?;
     files.extend(former.files.clone());
-    let mut container = Trial::open(work, setup, &image, files, attempt).await?;
+    let mut container = Trial::open(work, setup, &image, files, &scripts, attempt).await?;
     let result = container.upgrade_only(work, &former).await;
     container.close(work);
     result
@@ -133,8 +137,17 @@ struct Trial<'a> {
     setup: &'a TestSetup,
     image: &'a str,
     files: Vec<(String, Content)>,
+    /// What rpm calls the packages where it tells of their scripts.
+    scripts: &'a [String],
     attempt: u32,
     container: Box<dyn Container>,
+}
+
+/// `(lively-1:1.0-1.noarch)` of each package.
+fn scripts(artifacts: &[Artifact]) -> Vec<String> {
+    let tried = artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary);
+    let ids = tried.filter_map(|artifact| artifact.package.as_ref());
+    ids.map(|id| format!("({}-{}.{})", id.name, id.version, id.architecture)).collect()
 }
 
 impl<'a> Trial<'a> {
@@ -143,10 +156,11 @@ impl<'a> Trial<'a> {
         setup: &'a TestSetup,
         image: &'a str,
         files: Vec<(String, Content)>,
+        scripts: &'a [String],
         attempt: u32,
     ) -> Result<Trial<'a>, JobError> {
         let container = open(work, image, "test", attempt, setup.network, &files).await?;
-        Ok(Trial { setup, image, files, attempt, container })
+        Ok(Trial { setup, image, files, scripts, attempt, container })
     }
 
     /// Removes the container in the background.
@@ -187,7 +201,17 @@ impl<'a> Trial<'a> {
             fetched?;
             code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
         }
-        judge(work, self.container.as_ref(), self.setup, "install", code).await
+        self.judge(work, "install", code).await
+    }
+
+    /// As [`judge`]; to rpm a script that fails after the files have changed is a warning.
+    async fn judge(&self, work: &mut Work<'_>, phase: &'static str, code: i32) -> Result<(), JobError> {
+        let has_failed = |line: &String| {
+            line.contains(" scriptlet failed, exit status ") && self.scripts.iter().any(|name| line.contains(name))
+        };
+        let is_warning = || work.journal.tail().is_some_and(|tail| tail.lines.iter().any(has_failed));
+        let code = if code == 0 && phase != "test" && is_warning() { 1 } else { code };
+        judge(work, self.container.as_ref(), self.setup, phase, code).await
     }
 
     async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
@@ -215,7 +239,7 @@ impl<'a> Trial<'a> {
 
     async fn phase(&mut self, work: &mut Work<'_>, phase: &'static str, script: &str) -> Result<(), JobError> {
         let code = run_script(work, self.container.as_ref(), self.setup, phase, script).await?;
-        judge(work, self.container.as_ref(), self.setup, phase, code).await
+        self.judge(work, phase, code).await
     }
 }
 
@@ -306,25 +330,29 @@ async fn judge(
         stop => return Err(stop),
     }
     let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
-    let quoted = match phase {
-        "install" | "upgrade" | "remove" => hint::why(&lines),
-        _ => hint::said_last(&lines),
-    };
-    let quoted = quoted.join(" / ");
+    let of_manager = matches!(phase, "install" | "upgrade" | "remove");
+    let quoted = if of_manager { hint::why(&lines) } else { hint::said_last(&lines) }.join(" / ");
     let command = work.failed_command.as_ref().filter(|_| phase == "test");
-    let mut message = match phase {
+    let finding = |message: String| outcome::finding("", &format!("{phase}-failed"), message);
+    let message = |quoted: &str| match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
         "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
-        "check" => quoted,
+        "check" => quoted.to_owned(),
         _ => match command {
             Some(command) => format!("{} of [test] ended with exit code {code}: {quoted}", command.shown()),
             None => format!("[test] failed with exit code {code}: {quoted}"),
         },
     };
+    if matches!(phase, "upgrade" | "remove") {
+        let found: Vec<_> = hint::found(&lines).take(MOST_FINDINGS).map(|line| finding(message(line))).collect();
+        if !found.is_empty() {
+            return Err(Outcome::Rejected { step: StepKind::Test, findings: found }.into());
+        }
+    }
+    let mut message = message(&quoted);
     if !setup.network && outcome::wants_network(&lines).is_some() {
         message.push_str("; there is no network in the test unless [test] has `network = true`");
     }
-    let findings = vec![outcome::finding("", &format!("{phase}-failed"), message)];
-    Err(Outcome::Rejected { step: StepKind::Test, findings }.into())
+    Err(Outcome::Rejected { step: StepKind::Test, findings: vec![finding(message)] }.into())
 }

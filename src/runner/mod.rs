@@ -15,10 +15,11 @@
 //!     environment  what an image of the recipe's own can do
 //!     assemble     packages of an installed tree, where the image makes none
 //!   former_links what the packages have to replace beyond the recipe
+//!   given        packages that somebody else has built, in place of a build
 //!   inspect      the check of the packages
 //!   modules      the list of what lock files have pinned
 //!   install_test the packages in a fresh container
-//!     upgrade      the last good version, to upgrade from
+//!     upgrade      the last good version, to compare with and to upgrade from
 //!   locked       whether what it is built from is what the lock says
 //!   verify       the last good build once more elsewhere, and whether it gives the same
 //!   hints        what a failure may lack, by what it printed
@@ -59,6 +60,7 @@ mod environment;
 mod executor;
 mod extra;
 mod former_links;
+mod given;
 mod hints;
 mod inputs;
 mod inspect;

@@ -70,7 +70,8 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     let environment = job.environment.as_deref();
     let set_packages = work.available.for_build();
     let built_on = environment.map_or(Some(&job.distro), |environment| environment.distro.as_ref());
-    let mut install = built_on.and_then(|distro| {
+    let given = job.given.is_some();
+    let mut install = built_on.filter(|_| !given).and_then(|distro| {
         let alone = set_packages.is_empty() && !extra::is_possible(work, distro, RepositoryUse::Build);
         installs(work, distro, &job.builder, alone)
     });
@@ -107,13 +108,15 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     });
     let mut from_set: Vec<(String, FileContent)> = from_set.collect();
     let sources_of = Some(&sources);
-    if let Some(distro) = built_on {
+    if let Some(distro) = built_on.filter(|_| !given) {
         let requirements = &job.builder.requirements;
         let of_repositories =
             extra::for_image(work, distro, RepositoryUse::Build, requirements, sources_of, cancel).await?;
         from_set.extend(of_repositories);
     }
     let builder = match (environment, &own, &base) {
+        // Nothing is built.
+        _ if given => String::new(),
         (Some(environment), Some(own), _) => match &environment.distro {
             Some(distro) => {
                 derive(work, distro, "builder", &job.builder, own, install, sources_of, from_set, cancel).await?

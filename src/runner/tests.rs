@@ -175,6 +175,7 @@ impl Bench {
             unanswered: None,
             needs: Vec::new(),
             only_needed: false,
+            given: None,
             key: Key { digest: "sha256:key".to_owned(), inputs: BTreeMap::new() },
         }
     }

@@ -1,19 +1,22 @@
-//! The last good version of a job's packages, as the store has it: what an upgrade in the test begins with.
+//! The last good version of a job's packages, as the store has it: what the packages are compared with, and what an upgrade in
+//! the test begins with.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::container::Content;
+use super::inspect;
 use super::outcome::{self, JobError};
-use super::work::{Work, blocking};
-use crate::artifact::{self, Artifact, ArtifactKind, PackageHead};
+use super::work::{Work, blocking, reading};
+use crate::artifact::{self, Artifact, ArtifactKind, Finding, PackageHead};
 use crate::event::Outcome;
 use crate::formats::version;
 use crate::matrix::Target;
-use crate::packaging::{FORMER_PACKAGES, FormerLinks, TestSetup};
+use crate::packaging::{FORMER_PACKAGES, FormerLinks, StepKind, TestSetup};
 use crate::repo;
 use crate::store::Store;
+use crate::types::Format;
 
 /// Packages to upgrade from.
 #[derive(Debug)]
@@ -29,8 +32,8 @@ enum Found {
     Nothing,
     /// The version that is built again: packages of one version are not upgraded to each other.
     Same,
-    /// A later version, which package managers do not replace by this one.
-    Later(String),
+    /// A later version, which package managers do not replace by this one, and its packages.
+    Later(String, Vec<PathBuf>),
     /// In words: the packages cannot be used.
     Unusable(String),
     Earlier(String, Vec<PathBuf>),
@@ -43,23 +46,7 @@ pub(crate) async fn former(
     artifacts: &[Artifact],
     folder: &Path,
 ) -> Result<Option<Former>, JobError> {
-    let binaries: Vec<repo::Package> = artifacts
-        .iter()
-        .filter(|artifact| artifact.kind == ArtifactKind::Binary)
-        .map(|artifact| repo::Package { path: folder.join(&artifact.file_name), artifact: artifact.clone() })
-        .collect();
-    let (store, target) = (work.shared.store.clone(), work.job.target.clone());
-    let tried = binaries.clone();
-    let found = blocking(move || {
-        let head = |package: &repo::Package| artifact::head(&package.path);
-        let tried: Result<Vec<PackageHead>, _> = tried.iter().map(head).collect();
-        match tried {
-            Ok(heads) => find(&store, &target, &heads.into_iter().map(|head| (head.name, head.version)).collect()),
-            Err(error) => Found::Unusable(outcome::chain(&error)),
-        }
-    });
-    let found = found.await?;
-    let (version, packages) = match found {
+    let (version, packages) = match found(work, artifacts, folder).await? {
         Found::Nothing => {
             work.note("upgrade: none is tried, dist/ has no earlier version").await?;
             return Ok(None);
@@ -68,7 +55,7 @@ pub(crate) async fn former(
             work.note("upgrade: none is tried, dist/ has this version").await?;
             return Ok(None);
         }
-        Found::Later(version) => {
+        Found::Later(version, _) => {
             let message = format!(
                 "{version}, the last good version in dist/, is later than this one: package managers will not replace it, and no \
                  upgrade is tried"
@@ -84,6 +71,9 @@ pub(crate) async fn former(
         Found::Earlier(version, packages) => (version, packages),
     };
     let format = work.job.target.format;
+    let binaries: Vec<repo::Package> = binaries(artifacts)
+        .map(|artifact| repo::Package { path: folder.join(&artifact.file_name), artifact: artifact.clone() })
+        .collect();
     let index = blocking(move || repo::index(format, &binaries, repo::ORIGIN)).await?;
     let index = index.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
     let mut files: Vec<(String, Content)> = index
@@ -97,18 +87,68 @@ pub(crate) async fn former(
     Ok(Some(Former { version, files }))
 }
 
+/// What is wrong with the packages of a job as an upgrade of the last good version, by what both say: an error rejects the
+/// job, the rest comes back.
+pub(crate) async fn check(work: &mut Work<'_>, artifacts: &[Artifact], folder: &Path) -> Result<Vec<Finding>, Outcome> {
+    let (Found::Earlier(_, before) | Found::Later(_, before)) = found(work, artifacts, folder).await? else {
+        return Ok(Vec::new());
+    };
+    let after: Vec<PathBuf> = binaries(artifacts).map(|artifact| folder.join(&artifact.file_name)).collect();
+    let waivers = inspect::waivers(work.job, |rule| artifact::upgrade::RULES.contains(&rule));
+    let compared = move || artifact::upgrade::upgrade(&before, &after, &waivers);
+    match reading(work, StepKind::Inspect, compared).await? {
+        Ok(findings) => inspect::told(work, findings).await,
+        Err(error) => {
+            let note = format!("upgrade: the last good version cannot be compared: {}", outcome::chain(&error));
+            work.note(&note).await?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+fn binaries(artifacts: &[Artifact]) -> impl Iterator<Item = &Artifact> {
+    artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary)
+}
+
+/// What there is to upgrade from to these packages.
+async fn found(work: &Work<'_>, artifacts: &[Artifact], folder: &Path) -> Result<Found, Outcome> {
+    let (store, target) = (work.shared.store.clone(), work.job.target.clone());
+    let tried: Vec<PathBuf> = binaries(artifacts).map(|artifact| folder.join(&artifact.file_name)).collect();
+    let given = work.job.given.as_ref().map(|given| given.former.clone()).filter(|former| !former.is_empty());
+    let find = move || {
+        let tried: Result<Vec<PackageHead>, _> = tried.iter().map(|path| artifact::head(path)).collect();
+        let tried = match tried {
+            Ok(heads) => heads.into_iter().map(|head| (head.name, head.version)).collect(),
+            Err(error) => return Found::Unusable(outcome::chain(&error)),
+        };
+        match given {
+            Some(given) => among(target.format, given, &tried),
+            None => find(&store, &target, &tried),
+        }
+    };
+    blocking(find).await
+}
+
 /// Looks into the store for what came before packages of these names and versions. Blocks.
 fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Found {
     let Some(record) = store.record(target) else { return Found::Nothing };
     let folder = store.folder(target);
-    let mut packages = Vec::new();
+    let mut paths = Vec::new();
     for artifact in record.artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary) {
         let path = folder.join(&artifact.file_name);
         match artifact::is_intact(&path, artifact) {
-            Ok(true) => {}
+            Ok(true) => paths.push(path),
             Ok(false) => return Found::Unusable(format!("{} is not the package that was accepted", path.display())),
             Err(error) => return Found::Unusable(format!("{} cannot be read: {error}", path.display())),
         }
+    }
+    among(target.format, paths, tried)
+}
+
+/// Which of it these packages are. Blocks.
+fn among(format: Format, paths: Vec<PathBuf>, tried: &BTreeMap<String, String>) -> Found {
+    let mut packages = Vec::new();
+    for path in paths {
         match artifact::head(&path) {
             Ok(head) => packages.push((path, head)),
             Err(error) => return Found::Unusable(outcome::chain(&error)),
@@ -118,8 +158,11 @@ fn find(store: &Store, target: &Target, tried: &BTreeMap<String, String>) -> Fou
     let mut order = None;
     for (_, old) in &packages {
         if let Some(version) = tried.get(&old.name) {
-            match version::compare(target.format, &old.version, version) {
-                Ordering::Greater => return Found::Later(old.version.clone()),
+            match version::compare(format, &old.version, version) {
+                Ordering::Greater => {
+                    let version = old.version.clone();
+                    return Found::Later(version, packages.iter().map(|(path, _)| path.clone()).collect());
+                }
                 Ordering::Equal => order = order.or(Some(Ordering::Equal)),
                 Ordering::Less => order = Some(Ordering::Less),
             }

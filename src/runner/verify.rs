@@ -137,7 +137,8 @@ pub(super) async fn compare(
     folder: &Path,
 ) -> Result<Outcome, Outcome> {
     let factors: Vec<Factor> = work.varied.factors.iter().copied().collect();
-    let traits = traits(&work.varied.factors, (work.varied.processes, work.processes()));
+    let processors = [(work.varied.processes, work.processes()), (work.shared.engine_info.cpus, 1)];
+    let traits = traits(&work.varied.factors, processors);
     let last = work.shared.store.folder(&work.job.target);
     let of_users = record.artifacts.iter().filter(|artifact| artifact.kind != ArtifactKind::Metadata);
     let old: BTreeMap<String, Artifact> =
@@ -193,7 +194,7 @@ pub(super) async fn compare(
 }
 
 /// The words by which each environment is known.
-fn traits(factors: &BTreeSet<Factor>, (processes, others): (usize, usize)) -> Vec<Traits> {
+fn traits(factors: &BTreeSet<Factor>, processors: [(usize, usize); 2]) -> Vec<Traits> {
     let of =
         |cause: Cause, before: &str, after: &str| Traits { cause, before: before.to_owned(), after: after.to_owned() };
     let mut traits = Vec::new();
@@ -207,7 +208,9 @@ fn traits(factors: &BTreeSet<Factor>, (processes, others): (usize, usize)) -> Ve
             Factor::HostName => traits.push(of(Cause::HostName, HOST_NAME, OTHER_HOST)),
             // What the kernel calls itself otherwise is known to it alone.
             Factor::Kernel => traits.push(of(Cause::Kernel, "", OTHER_KERNEL)),
-            Factor::Processors => traits.push(of(Cause::Processors, &processes.to_string(), &others.to_string())),
+            Factor::Processors => traits.extend(
+                processors.map(|(before, after)| of(Cause::Processors, &before.to_string(), &after.to_string())),
+            ),
             // Told by what they do.
             Factor::Locale | Factor::Timezone => {}
         }

@@ -2,9 +2,11 @@
 
 /// The rules about packages that a recipe may waive: what they refuse may be meant. A package that is not the planned
 /// one, is read differently by different tools, or does not hold what was installed, is never meant.
-pub(crate) const WAIVABLE: [&str; 25] = [
+pub(crate) const WAIVABLE: [&str; 30] = [
     "build-path-in-rpath",
     "build-path-in-script",
+    "config-file-left",
+    "config-file-lost",
     "device-node",
     "elf-damaged",
     "elf-dependency-unclear",
@@ -12,6 +14,8 @@ pub(crate) const WAIVABLE: [&str; 25] = [
     "elf-without-dependency",
     "elf-wrong-architecture",
     "empty-package",
+    "epoch-goes-back",
+    "file-moved",
     "file-outside-standard",
     "formats-differ",
     "hard-links-split",
@@ -25,6 +29,7 @@ pub(crate) const WAIVABLE: [&str; 25] = [
     "program-without-interpreter",
     "script-with-carriage-return",
     "setuid-file",
+    "soname-changed",
     "unstripped-elf",
     "world-writable",
     "world-writable-directory",

@@ -19,6 +19,7 @@ mod edges;
 #[cfg(target_os = "linux")]
 mod environment;
 mod failures;
+mod faults;
 mod greet;
 mod hints;
 #[cfg(target_os = "linux")]

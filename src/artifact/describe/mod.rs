@@ -39,6 +39,18 @@ pub(crate) fn identify(path: &Path) -> Result<Identity, ArtifactError> {
     Ok(Identity { format, name, version, architecture })
 }
 
+/// Whether a package is one that users install: no source package, and none with debug symbols. Reads its header alone.
+pub(crate) fn is_of_users(path: &Path) -> Result<bool, ArtifactError> {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    let read = match package_format(&file_name) {
+        Some(Format::Deb) => debs::describe(path),
+        Some(Format::Rpm) => rpms::describe(path),
+        None => return Ok(false),
+    };
+    let facts = read.map_err(|reason| malformed(path, reason))?;
+    Ok(!facts.is_source && !facts.is_debug())
+}
+
 /// Whether a file is a package by its name.
 pub(crate) fn is_package(file_name: &str) -> bool {
     package_format(file_name).is_some()

@@ -91,6 +91,7 @@ fn rules_that_can_be_waived_are_there() {
         include_str!("../layout.rs"),
         include_str!("../libraries.rs"),
         include_str!("../manifest/compare.rs"),
+        include_str!("../upgrade.rs"),
         include_str!("../../runner/alike.rs"),
     ];
     let docs = include_str!("../../../docs/recipe.md");

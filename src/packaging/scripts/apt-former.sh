@@ -14,3 +14,6 @@ apt-get -q install "$farm_former"/*.deb
 dpkg-query -L $names | farm_state >"$farm_life/was"
 # shellcheck disable=SC2086 # names
 dpkg-query -W -f '${Conffiles}\n' $names | sed -n 's/^ \(\/.*\) [0-9a-f]*$/\1/p' | sort -u | farm_edit >"$farm_life/edited"
+farm_dangling >"$farm_life/dangling"
+# shellcheck disable=SC2086 # names
+farm_write $names

@@ -17,8 +17,11 @@ files=$(mktemp)
 dpkg-query -L "$@" | sort -u >"$files"
 dangling=$(mktemp)
 farm_dangling >"$dangling"
+farm_write "$@"
 dpkg --remove "$@"
 left=0
+farm_lost_data "by the removal, before any purge"
+farm_lost_homes "by the removal"
 if [ -e "$farm_life/edited" ]; then
     # What was the administrator's goes by a purge alone.
     while read -r sum path; do
@@ -29,6 +32,9 @@ if [ -e "$farm_life/edited" ]; then
     done <"$farm_life/edited"
 fi
 dpkg --purge "$@"
+farm_lost_homes "by the purge"
+farm_clean
+farm_left_users
 for package; do
     if dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qv not-installed; then
         echo "farm: $package is still there after its removal" >&2

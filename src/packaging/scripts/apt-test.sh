@@ -31,6 +31,17 @@ if [ -d "$farm_former" ] && [ ! -e "$farm_fetched/Packages" ] \
     exit 13
 fi
 apt-get -q install "$@"
+# What the packages wait for happens once, as it does when others change files there.
+for package in "$farm_packages"/*.deb; do
+    name=$(dpkg-deb -f "$package" Package)
+    for triggers in "/var/lib/dpkg/info/$name.triggers" "/var/lib/dpkg/info/$name":*.triggers; do
+        [ -e "$triggers" ] || continue
+        sed -n 's/^[ ]*interest[a-z-]*[ ][ ]*//p' "$triggers" | while read -r trigger; do
+            dpkg-trigger --by-package=farm --no-await "$trigger"
+        done
+        dpkg --triggers-only --pending
+    done
+done
 if [ -d "$farm_former" ]; then
     for package in "$farm_packages"/*.deb; do dpkg-query -L "$(dpkg-deb -f "$package" Package)"; done \
         | farm_state >"$farm_life/fresh"

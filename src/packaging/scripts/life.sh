@@ -2,6 +2,25 @@
 farm_life=/tmp/farm-life
 mkdir -p "$farm_life"
 
+# Users and groups with their numbers: `user x 1000`.
+farm_users() {
+    sed -n 's/^\([^:]*\):[^:]*:\([0-9]*\):.*/user \1 \2/p' /etc/passwd
+    sed -n 's/^\([^:]*\):[^:]*:\([0-9]*\):.*/group \1 \2/p' /etc/group
+}
+
+# Folders where services keep what their users give them; not those of package managers and of systemd.
+farm_folders() {
+    find /var/lib /var/opt /var/spool /var/www /srv -xdev \( -path '/var/lib/apt' -o -path '/var/lib/dpkg' -o -path '/var/lib/dnf' \
+        -o -path '/var/lib/rpm*' -o -path '/var/lib/zypp' -o -path '/var/lib/systemd' -o -path '/var/lib/alternatives' \
+        -o -path '/var/spool/cron' \) -prune -o -type d -print 2>/dev/null | LC_ALL=C sort
+}
+
+# As it was before anything of the packages came.
+if [ ! -e "$farm_life/users" ]; then
+    farm_folders >"$farm_life/folders"
+    farm_users >"$farm_life/users"
+fi
+
 # What lies at the paths on the standard input: kind, mode and owner, name, and what a link points to.
 farm_state() {
     { grep '^/' || true; } | LC_ALL=C sort -u | tr '\n' '\0' \
@@ -23,7 +42,7 @@ farm_kept() {
     while read -r sum path; do
         grep -qxF -e "$path" "$1" || continue
         [ "$(sha256sum "$path" 2>/dev/null | cut -d ' ' -f 1)" != "$sum" ] || continue
-        echo "farm: $path: what an administrator had changed in it is lost by the upgrade: name it in config-files of the package that has it"
+        echo "farm: $path: what an administrator had changed in it is lost by the upgrade: no script of the package may write to it, and a .spec says %config(noreplace) of it, as config-files does"
         left=1
     done <"$farm_life/edited"
 }
@@ -68,6 +87,79 @@ farm_kinds() {
 # Links in the places where scripts make them that point at nothing: alternatives, units that were enabled.
 farm_dangling() {
     find /etc /usr/bin /usr/sbin /usr/lib /usr/share /usr/local /var/lib -xdev -xtype l 2>/dev/null | LC_ALL=C sort
+}
+
+# farm_write NAME...: writes as users of the packages do: to their homes, and to the folders of the packages.
+farm_write() {
+    rm -f "$farm_life/homes"
+    for farm_place in /home/farm-user /root /srv /usr/local/share; do echo "$farm_place/farm-data" >>"$farm_life/homes"; done
+    for farm_name; do
+        for farm_place in /home/farm-user/ /home/farm-user/. /home/farm-user/.config/ /home/farm-user/.local/share/ /root/. /root/.config/; do
+            echo "$farm_place$farm_name/farm-data" >>"$farm_life/homes"
+        done
+    done
+    farm_folders | LC_ALL=C comm -23 - "$farm_life/folders" | head -n 100 | sed 's|$|/farm-data|' >"$farm_life/data"
+    cat "$farm_life/homes" "$farm_life/data" | while IFS= read -r farm_place; do
+        mkdir -p "${farm_place%/*}" && echo "of a user" >"$farm_place" || true
+    done 2>/dev/null
+}
+
+# farm_lost LIST WHEN MEND: what farm_write has written and is gone.
+farm_lost() {
+    while IFS= read -r farm_place; do
+        [ ! -e "$farm_place" ] || continue
+        echo "farm: ${farm_place%/*}: what a user has written there is deleted $2: $3" >&2
+        left=1
+        # There again for whoever deletes next.
+        { mkdir -p "${farm_place%/*}" && echo "of a user" >"$farm_place"; } 2>/dev/null || true
+    done <"$1"
+}
+
+# farm_lost_homes WHEN, farm_lost_data WHEN [MEND]
+farm_lost_homes() {
+    farm_lost "$farm_life/homes" "$1" "it is no file of the package, so no script of it may delete it, not even at a purge"
+}
+farm_lost_data() {
+    farm_lost "$farm_life/data" "$1" "${2:-take that out of pre-remove and post-remove; a .deb may do it in purge}"
+}
+
+# Takes away what farm_write wrote.
+farm_clean() {
+    cat "$farm_life/homes" "$farm_life/data" | while IFS= read -r farm_place; do
+        rm -f "$farm_place"
+        case $farm_place in /root/*/* | /var/* | /srv/*/*) rmdir "${farm_place%/*}" 2>/dev/null || true ;; esac
+    done
+    rm -rf /home/farm-user
+}
+
+# Users and groups that are there since the packages are. Those of the system stay by convention: a file that was theirs must
+# not become that of whoever gets the number next.
+farm_left_users() {
+    farm_users | grep -vxFf "$farm_life/users" >"$farm_life/new-users" || true
+    while read -r kind name number; do
+        # That of a user of the same name is told with it.
+        if [ "$kind" = group ] && grep -q "^user $name " "$farm_life/new-users"; then
+            continue
+        elif [ "$number" -ge 1000 ] && [ "$number" -lt 65534 ]; then
+            echo "farm: the $kind $name ($number) is left behind by the removal, and is none of the system: name it in users, which makes one of the system, and those stay by convention (useradd --system in a script)" >&2
+            left=1
+        else
+            echo "the $kind $name ($number) of the system stays, as is the convention"
+        fi
+    done <"$farm_life/new-users"
+}
+
+# Links that the upgrade has left pointing at nothing.
+farm_left_by_upgrade() {
+    farm_dangling | LC_ALL=C comm -13 "$farm_life/dangling" - >"$farm_life/new-dangling"
+    while IFS= read -r path; do
+        case $path in
+        /etc/systemd/*) why="the unit stays enabled, and is no more: let post-upgrade take the link away (rm -f $path), or keep the unit" ;;
+        *) why="what a script of an earlier version made, post-upgrade has to take away" ;;
+        esac
+        echo "farm: $path is a link to $(readlink "$path"), which is gone since the upgrade; $why" >&2
+        left=1
+    done <"$farm_life/new-dangling"
 }
 
 # farm_left FILES DANGLING: what scripts of the package made and did not take away: links that point at nothing now and did

@@ -7,3 +7,6 @@ $farm_rpm -Uv --nosignature "$farm_former"/*.rpm
 rpm -ql $names | farm_state >"$farm_life/was"
 # shellcheck disable=SC2086 # names
 rpm -qc $names | { grep '^/' || true; } | sort -u | farm_edit >"$farm_life/edited"
+farm_dangling >"$farm_life/dangling"
+# shellcheck disable=SC2086 # names
+farm_write $names

@@ -1,5 +1,9 @@
 # Sees to it that nothing of the removed packages ("$names") stays; $files has the paths that were theirs.
 left=0
+farm_lost_data "by the removal"
+farm_lost_homes "by the removal"
+farm_clean
+farm_left_users
 for package in $names; do
     if rpm -q "$package" >/dev/null 2>&1; then
         echo "farm: $package is still there after its removal" >&2
