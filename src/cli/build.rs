@@ -102,7 +102,8 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let mut signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
+    let page = ReportFile::page(store.page());
+    let files = args.reports.iter().chain([&page]).map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
     let terminal = Terminal::new(args.progress, color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
     let commands = Box::new(move |target: &Target| Commands {

@@ -282,8 +282,12 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     }
     text.push('\n');
     for line in outcome::cause(report) {
-        let indent = if line.starts_with("  ") { "    " } else { "  " };
-        text.push_str(&style.wrap(&line, indent));
+        match line.starts_with("  ") {
+            // What stands below each other.
+            true if width(&line) + 2 <= style.width => text.push_str(&format!("  {line}")),
+            true => text.push_str(&style.wrap(&line, "    ")),
+            false => text.push_str(&style.wrap(&line, "  ")),
+        }
         text.push('\n');
     }
     for (help, place) in outcome::help(report) {
@@ -483,10 +487,13 @@ mod tests {
         ✗ jq3@debian-12/amd64 waits for requirements
 
           the distribution has no package for these build requirements:
-            libonig-dev (>= 7)
-            valgrind
+            libonig-dev (>= 7): it has version 6.9.8-1
+            valgrnid: did you mean valgrind?
           recipes/jq/farm.toml:21
-          help: name what debian-12 has instead in an override of [build] requires
+            requires = ["libonig-dev (>= 7)", "valgrnid"]
+                        ^^^^^^^^^^^^^^^^^^^^
+          help: correct [build] requires; where only debian-12 has another name for it,
+                in an override
           try:  farm build -t jq3@debian-12/amd64
 
         ✗ jq4@debian-12/amd64 timed out in check, 31.0s after it started

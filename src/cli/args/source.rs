@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::super::values::jobs;
 use super::{BuildArgs, EngineArgs, NetworkArg, OriginArgs, ProgressChoice, SelectionArgs};
 use crate::cli::report_file::{self, ReportFile};
 
@@ -12,7 +13,7 @@ pub(crate) struct SourceArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
     /// Jobs to run at a time [default: by the engine's CPUs]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<u16>,
     /// Make again what is up to date
     #[arg(long)]

@@ -33,6 +33,7 @@ const TOOLS: [&str; 18] = [
     "apache2-bin",
     "openssh-client",
     "openssh-server",
+    "chromium",
 ];
 
 /// What programs of i386 are made with, which try to leave containers of farm's own engine, too.
