@@ -122,7 +122,9 @@ async fn execute(
         kept::forget(&mut work).await;
     }
     let Work { journal, memory_peak_bytes, failed_command, kept, .. } = work;
-    let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
+    // What was printed before a recipe was found to ask for the impossible is of farm's own images.
+    let speaks = !matches!(outcome, Outcome::DepWait { by: RequiredBy::Package | RequiredBy::Test, .. });
+    let tail = (!outcome.is_good() && speaks).then(|| journal.tail()).flatten();
     if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() {
         told.extend(tail.as_ref().and_then(|tail| outcome::mistake(job, &tail.lines)));
     }

@@ -235,7 +235,7 @@ fn recipes_that_are_no_text() {
 fn engines_and_surroundings_that_do_not_answer() {
     let with = |name: &str, value: &str, arguments: &[&str]| {
         let test = Test::new().file("farm.toml", RECIPE).file("file", "no folder").env(name, value);
-        format!("$ {name}={value} \\\n  {}", told(&test, &[arguments]))
+        format!("$ export {name}={value}\n{}", told(&test, &[arguments]))
     };
     insta::assert_snapshot!(
         [
