@@ -49,6 +49,7 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         build_cache: true,
         network: Network::Default,
         locked: Locked::default(),
+        verify: None,
     };
     let images = resolved.images(engine.clone(), BaseChoice::Auto, &choices.id, choices.network);
     let planned = resolved.plan(Some((&images, &info)), Limits::default()).await?;

@@ -198,6 +198,48 @@ pub struct RecipePlace {
     pub path: PathBuf,
     /// 1-based.
     pub line: usize,
+    /// What stands there, where it is about a part of the line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quote: Option<Quote>,
+}
+
+impl RecipePlace {
+    /// A whole line.
+    pub(crate) fn new(path: impl Into<PathBuf>, line: usize) -> RecipePlace {
+        RecipePlace { path: path.into(), line, quote: None }
+    }
+}
+
+/// A part of a line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quote {
+    /// The whole line.
+    pub text: String,
+    /// Where the part begins, in characters, from 1 on.
+    pub column: usize,
+    /// How long it is, in characters.
+    pub width: usize,
+}
+
+/// Which packages a recipe asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RequiredBy {
+    /// Those that a build needs.
+    Build,
+    /// Those that are installed with the recipe's own.
+    Package,
+    /// Those that the test needs beside them.
+    Test,
+}
+
+/// What an archive has in place of something that it does not have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NearNames {
+    /// As [`Outcome::DepWait`] has it.
+    pub requirement: String,
+    /// The package of that name, in another version, or those whose names are near to it, the nearest first.
+    pub packages: Vec<HintPackage>,
 }
 
 /// How a job ended. Each is told from the others by evidence, never by guessing from text alone.
@@ -215,13 +257,19 @@ pub enum Outcome {
         /// The script's exit code, never 0.
         exit_code: i32,
     },
-    /// Build requirements that the distribution does not have.
+    /// Requirements that the distribution does not have.
     DepWait {
+        /// What they are for.
+        #[serde(rename = "for")]
+        by: RequiredBy,
         /// The requirements, each in the words of the target's format.
         requirements: Vec<String>,
         /// Where the recipe names the first of them.
         #[serde(skip_serializing_if = "Option::is_none")]
         place: Option<RecipePlace>,
+        /// What the distribution has instead, for those of which that can be said.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        near: Vec<NearNames>,
     },
     /// A step took longer than the recipe's `timeout`.
     TimedOut {

@@ -9,6 +9,7 @@ mod advice;
 mod choice;
 mod error;
 mod index;
+mod near;
 mod packages;
 mod partial;
 mod release;

@@ -16,12 +16,12 @@ use crate::formats::version::DebVersion;
 use crate::types::printable;
 
 /// No stanza of a Packages file comes near it; the hash of a wrong file is only known at its end.
-const LONGEST_STANZA: u32 = 4 << 20;
+pub(super) const LONGEST_STANZA: u32 = 4 << 20;
 
 /// Packages files of one or more suites, searched as one.
 #[derive(Debug)]
 pub(crate) struct Index {
-    files: Vec<IndexFile>,
+    pub(super) files: Vec<IndexFile>,
     /// Sorted by the name's hash.
     names: Vec<(u64, Location)>,
     provided: Vec<(u64, Location)>,
@@ -31,9 +31,9 @@ pub(crate) struct Index {
 }
 
 #[derive(Debug)]
-struct IndexFile {
-    path: PathBuf,
-    file: Mutex<File>,
+pub(super) struct IndexFile {
+    pub(super) path: PathBuf,
+    pub(super) file: Mutex<File>,
     /// What `Filename` is relative to.
     archive_url: String,
 }

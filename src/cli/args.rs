@@ -20,12 +20,13 @@ pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, Ver
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
-    AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs, StoreArgs,
+    AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs,
+    ReportArgs, StoreArgs,
 };
 pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
 use super::report_file::{self, ReportFile};
-use super::values::{format_parser, mirror, parameter, source_url};
+use super::values::{format_parser, jobs, mirror, parameter, source_url};
 use crate::image::BaseChoice;
 use crate::packaging::{Factor, StepKind};
 use crate::project::Selection;
@@ -123,6 +124,11 @@ pub(crate) enum Command {
     Lock(LockArgs),
     /// Show the log of a target's last build, or of the one that is under way
     Logs(LogsArgs),
+    /// Print where the page of the last run is: matrix, causes, logs and files for a browser
+    ///
+    /// Every run leaves it in dist/, one file that needs nothing but itself. `farm build --report html=FILE` writes it
+    /// elsewhere, too.
+    Report(ReportArgs),
     /// Put what several machines have built into one dist/
     ///
     /// Every package is read against the record beside it. Packages of a target that dist/ has are replaced; where two of the
@@ -366,7 +372,7 @@ impl BuildArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
     /// Jobs to run at a time [default: by the engine's CPUs]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<u16>,
     #[command(flatten)]
     pub origin: OriginArgs,

@@ -49,7 +49,15 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let verified = args.vary.as_ref().map(|_| Index::read(&args.run.output));
     if let Some(index) = &verified {
         let good = index.targets.iter().filter(|target| target.packages.is_some());
-        selection.only = Some(good.map(|target| target.target.clone()).collect());
+        let good: BTreeSet<String> = good.map(|target| target.target.clone()).collect();
+        if good.is_empty() {
+            let place = printable(&args.run.output.display().to_string());
+            return Err(Failure::NothingMatched {
+                message: format!("{place} has no packages to verify"),
+                help: Some("farm build makes them: then they are built once more, and compared".to_owned()),
+            });
+        }
+        selection.only = Some(good);
     }
     let selected = project.select(&selection, arch)?;
     context::tell_left_out(&selected);
@@ -114,7 +122,8 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let files = args.run.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
+    let page = ReportFile::page(store.page());
+    let files = args.run.reports.iter().chain([&page]).map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
     let terminal = Terminal::new(args.run.progress, color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
     let commands = Box::new(move |target: &Target| Commands {

@@ -17,7 +17,7 @@ mod tests {
 
     use crate::cli::args::Arguments;
 
-    const ENVIRONMENT: [(&str, &str); 12] = [
+    const ENVIRONMENT: [(&str, &str); 13] = [
         ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman`, `native` or a URL."),
         (
             "`DOCKER_HOST`, `DOCKER_CONTEXT`",
@@ -41,6 +41,10 @@ mod tests {
         (
             "`FARM_LOG`",
             "What farm says on stderr of its own doings, by module: `debug`, `farm::image=debug,farm::fetch=info`; goes before `-v`.",
+        ),
+        (
+            "`BROWSER`",
+            "What `farm report --open` opens the page with: commands with `:` between them, `%s` is the file.",
         ),
         ("`NO_COLOR`, `CLICOLOR_FORCE`", "No colour; colour even without a terminal. `--color` goes before both."),
         ("`CI`, `TERM=dumb`", "Plain lines even on a terminal."),

@@ -59,6 +59,10 @@ pub(crate) enum Failure {
     Repo(#[from] RepoError),
     #[error(transparent)]
     Publish(#[from] PublishError),
+    #[error("cannot write the report {}", .path.display())]
+    Report { path: PathBuf, source: std::io::Error },
+    #[error("no program shows it ({reason})")]
+    Opener { reason: String },
     #[error("{message}")]
     NoEmulator { message: String, help: String },
     #[error("{message}")]
@@ -100,6 +104,8 @@ impl Failure {
             | Failure::Merge(_)
             | Failure::Fetch(_)
             | Failure::Write { .. }
+            | Failure::Opener { .. }
+            | Failure::Report { .. }
             | Failure::System { .. } => Exit::JobFailed,
         }
     }
@@ -110,11 +116,20 @@ impl Failure {
             | Failure::NothingMatched { help, .. }
             | Failure::Project(ProjectError::Request { help, .. } | ProjectError::NothingMatched { help, .. }) => help.clone(),
             Failure::NoEmulator { help, .. } => Some(help.clone()),
+            Failure::Report { .. } => {
+                Some("its folder has to be there, and be one that can be written to: --report FORMAT=FILE".to_owned())
+            }
+            Failure::Opener { .. } => {
+                Some("name a browser in the environment variable BROWSER, or open the file yourself".to_owned())
+            }
             Failure::Engine(EngineError::NoEngine { .. } | EngineError::Unreachable { .. }) => Some(
                 "start Docker or Podman, or name another engine with --engine, --engine native for farm's own; \
                  `farm doctor` says what each lacks, and `farm plan` needs none"
                     .to_owned(),
             ),
+            Failure::Engine(EngineError::Store { .. }) => {
+                Some("FARM_DATA names another folder, and --engine another engine".to_owned())
+            }
             Failure::Project(ProjectError::Archive(Unread { source: ArchiveError::Repository { .. }, .. })) => Some(
                 "which package has a capability is looked up in repositories of the recipe, too, where the distribution has \
                  none"
@@ -244,11 +259,11 @@ fn publish_help(error: &PublishError) -> Option<String> {
 
 fn compare_help(error: &CompareError) -> Option<&'static str> {
     match error {
-        CompareError::Empty(_) => {
+        CompareError::Empty(_) | CompareError::Read { .. } => {
             Some("name a package, a folder of dist/ with packages of one target, or dist/ itself")
         }
         CompareError::Unlike { .. } => Some("name the folder of one target in the store, too"),
-        CompareError::Read { .. } | CompareError::NoPackage(_) | CompareError::Artifact(_) => None,
+        CompareError::NoPackage(_) | CompareError::Artifact(_) => None,
     }
 }
 

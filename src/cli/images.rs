@@ -24,6 +24,11 @@ use crate::types::{Arch, human_bytes, printable};
 pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let surroundings = Surroundings::of_this_process();
     let config = Config::load()?;
+    // What is wrong with the command line comes before what is wrong with the engine.
+    if let Some(ImagesCommand::Bootstrap { distros: ids, .. }) = &args.command {
+        let catalogue = Catalogue::around([Path::new(".")])?;
+        ids.iter().try_for_each(|id| distros::find(&catalogue, id).map(drop))?;
+    }
     let connected = context::connect(&args.engine.engine, &config).await?;
     match &args.command {
         None | Some(ImagesCommand::List) => {

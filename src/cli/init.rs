@@ -21,6 +21,13 @@ use crate::types::{NoProgress, redacted_text};
 
 pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let output = args.output.clone();
+    let is_of_folder = args.url.is_none() && args.from.is_none();
+    if is_of_folder && !args.path.exists() {
+        return Err(Failure::Usage {
+            message: format!("there is no folder {}", args.path.display()),
+            help: Some("of a project elsewhere: farm init --url URL, or --from ARCHIVE".to_owned()),
+        });
+    }
     // Before anything is fetched.
     if output.exists() && !args.force {
         return Err(Failure::Usage {

@@ -75,12 +75,7 @@ fn made(kept: &Kept, format: &str) -> String {
 /// # Errors
 /// When there is no store, or a pattern matches nothing in it.
 pub(super) fn chosen(args: &StoreArgs) -> Result<Index, Failure> {
-    if !args.output.is_dir() {
-        return Err(Failure::NothingMatched {
-            message: format!("there is no folder {}", printable(&args.output.display().to_string())),
-            help: Some("farm build makes it; -o names another".to_owned()),
-        });
-    }
+    is_there(&args.output)?;
     let mut index = Index::read(&args.output);
     let (wanted, unwanted) = (patterns("-t", &args.targets)?, patterns("--exclude", &args.excluded)?);
     for (option, text, pattern) in wanted.iter().chain(&unwanted) {
@@ -98,6 +93,18 @@ pub(super) fn chosen(args: &StoreArgs) -> Result<Index, Failure> {
     Ok(index)
 }
 
+/// # Errors
+/// When there is no such store.
+pub(super) fn is_there(store: &Path) -> Result<(), Failure> {
+    if store.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::NothingMatched {
+        message: format!("there is no folder {}", printable(&store.display().to_string())),
+        help: Some("farm build makes it; -o names another".to_owned()),
+    })
+}
+
 /// The folders of targets that match, with that of the job which is under way, where one is.
 ///
 /// # Errors
@@ -105,6 +112,7 @@ pub(super) fn chosen(args: &StoreArgs) -> Result<Index, Failure> {
 pub(super) fn folders(store: &Path, text: &str) -> Result<Vec<(String, Option<PathBuf>)>, Failure> {
     let pattern = Pattern::parse(text)
         .map_err(|reason| Failure::usage(format!("`{}` is no target pattern: it {reason}", printable(text))))?;
+    is_there(store)?;
     let index = Index::read(store);
     let mut found: BTreeMap<String, Option<PathBuf>> = index
         .targets

@@ -12,7 +12,10 @@ use crate::types::printable;
 pub(crate) async fn run(args: MergeArgs) -> Result<Exit, Failure> {
     let work = move || {
         for folder in &args.stores {
-            std::fs::read_dir(folder).map_err(|source| Failure::Read { path: folder.clone(), source })?;
+            std::fs::read_dir(folder).map_err(|error| Failure::Usage {
+                message: format!("cannot read {}: {error}", printable(&folder.display().to_string())),
+                help: Some("name the dist/ of each machine, one folder each".to_owned()),
+            })?;
         }
         let store = Store::open(&args.output)?;
         let _lock = store.lock()?;

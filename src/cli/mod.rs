@@ -32,6 +32,7 @@ mod publish;
 mod release;
 mod render;
 mod repo;
+mod report;
 mod report_file;
 mod requires;
 mod schema;
@@ -139,6 +140,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::List(args) => list::run(args.clone(), color).await,
         Command::Lock(args) => lock::run(args, color).await,
         Command::Logs(args) => logs::run(args.clone()).await,
+        Command::Report(args) => report::run(args.clone()).await,
         Command::Merge(args) => merge::run(args.clone()).await,
         Command::Shell(args) => shell::run(args, arguments.directory.as_deref(), color).await,
         Command::Exec(args) => shell::exec(args, arguments.directory.as_deref(), color).await,

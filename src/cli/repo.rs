@@ -71,6 +71,7 @@ fn signer(flags: &[String], unsigned: bool) -> Result<Option<Signer>, Failure> {
 }
 
 fn snapshot(folder: &Path, name: Option<&str>, remove: bool) -> Result<Exit, Failure> {
+    is_there(folder)?;
     match name {
         None => {
             for kept in tree::list(folder)? {
@@ -248,7 +249,18 @@ fn tell_setup(folder: &Path, changes: &[Change]) {
 
 type Known = BTreeMap<PathBuf, BTreeMap<String, i64>>;
 
+/// # Errors
+/// When there is no such tree.
+fn is_there(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let message = format!("there is no folder {}", printable(&folder.display().to_string()));
+    Err(Failure::Usage { message, help: Some("farm repo DIR makes one of what is in dist/".to_owned()) })
+}
+
 fn check(folder: &Path, key: Option<&Path>, unsigned: bool, cache: &Path) -> Result<Exit, Failure> {
+    is_there(folder)?;
     let own = folder.join("key.asc");
     let keys = match (key, unsigned) {
         (_, true) => None,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::failure::Failure;
-use crate::report::{FORMATS, ReportFormat, Sink};
+use crate::report::{FORMATS, PAGE, ReportFormat, Sink};
 
 /// What `--report` names.
 #[derive(Debug, Clone)]
@@ -34,9 +34,16 @@ impl ReportFile {
         Ok(ReportFile { format: *format, path: path.into() })
     }
 
+    /// The page of a run that the store itself keeps.
+    pub(crate) fn page(path: PathBuf) -> ReportFile {
+        ReportFile { format: PAGE, path }
+    }
+
     /// Begins the file anew; one that is written at the end of the run takes the place of what is there now only then.
     pub(crate) fn sink(&self) -> Result<Box<dyn Sink>, Failure> {
-        let failed = |source| Failure::Write { path: self.path.clone(), source };
+        // Not with the name of the file beside it.
+        let plain = |error: io::Error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error);
+        let failed = |source| Failure::Report { path: self.path.clone(), source: plain(source) };
         let is_file = std::fs::metadata(&self.path).map_or(true, |found| found.is_file());
         let (path, file) = match self.format.is_whole && is_file {
             true => {
@@ -142,6 +149,6 @@ mod tests {
         let event = crate::report::samples::run_with_every_outcome().remove(0);
         let error = report.sink().unwrap().event(&event).unwrap_err().to_string();
         assert!(error.starts_with("cannot write /dev/full: "), "{error}");
-        assert!(matches!(ReportFile::parse("json=/nowhere/x").unwrap().sink(), Err(Failure::Write { .. })));
+        assert!(matches!(ReportFile::parse("json=/nowhere/x").unwrap().sink(), Err(Failure::Report { .. })));
     }
 }

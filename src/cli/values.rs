@@ -21,6 +21,11 @@ pub(super) fn parameter(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
+/// How many at a time.
+pub(super) fn jobs(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|jobs| *jobs > 0).ok_or_else(|| "expected a number from 1 on, as -j4".to_owned())
+}
+
 /// `5G`, `500 MB`, `2GiB`, `0`: bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a whole number with a unit, as 5G or 500M".to_owned();

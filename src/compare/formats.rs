@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{Aspect, Change};
 use super::package;
-use crate::artifact::describe::{DescribedFile, Description, FileKind, RelationKind};
+use crate::artifact::describe::{DescribedFile, Description, FileKind, Related, RelationKind};
 use crate::artifact::manifest::{changelog_rank, modes};
 use crate::formats::folders;
 use crate::types::Format;
@@ -239,11 +239,20 @@ fn without_common_folders(it: &mut Description) {
 const HELPERS: [&str; 8] =
     ["adduser", "debconf", "init-system-helpers", "install-info", "libcap2-bin", "perl", "python3", "systemd"];
 
+fn has_version(one: &Related) -> bool {
+    one.text != one.name
+}
+
 fn with_relations(it: &mut Description) {
     let has_elf = it.files.values().any(|file| file.is_elf);
     let (format, own) = (it.format, it.name.clone());
-    let replaced: BTreeSet<String> =
-        it.relations.get(&RelationKind::Replaces).into_iter().flatten().map(|one| one.name.clone()).collect();
+    let names_of = |kind: RelationKind, wanted: fn(&Related) -> bool| -> BTreeSet<String> {
+        it.relations.get(&kind).into_iter().flatten().filter(|one| wanted(one)).map(|one| one.name.clone()).collect()
+    };
+    // Whole packages are replaced by name. What is taken over from some versions of one is in conflict with these: a .deb says
+    // both (Debian Policy 7.6), an .rpm the conflict alone.
+    let replaced = names_of(RelationKind::Replaces, |one| !has_version(one));
+    let taken_over = names_of(RelationKind::Breaks, has_version);
     let mut relations: BTreeMap<RelationKind, BTreeSet<_>> = BTreeMap::new();
     for (kind, all) in std::mem::take(&mut it.relations) {
         let common = match kind {
@@ -260,6 +269,7 @@ fn with_relations(it: &mut Description) {
                 // A package that is replaced is in conflict, too (Debian Policy 7.6).
                 RelationKind::Conflicts => replaced.contains(name),
                 RelationKind::Provides => name == own,
+                RelationKind::Replaces => has_version(&one) && taken_over.contains(name),
                 _ => false,
             };
             if !one.is_generated && !is_natural {

@@ -137,7 +137,7 @@ pub(super) async fn find_or_make(
     }
 }
 
-async fn is_bootstrapped(images: &Images, base: &Base) -> Result<bool, ImageError> {
+pub(super) async fn is_bootstrapped(images: &Images, base: &Base) -> Result<bool, ImageError> {
     let image = images.engine.image(&base.image).await?;
     Ok(image.is_some_and(|image| image.labels.get(labels::ORIGIN).is_some_and(|origin| origin == "bootstrap")))
 }

@@ -27,9 +27,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use crate::cache::{Entry, Place, image_used};
+use crate::archive::{self, Components};
+use crate::cache::{Entry, Place, image_used, touch};
 use crate::distro::Distro;
 use crate::engine::{EngineError, ImageInfo, OutputSink, labels};
 use crate::stream::ByteStream;
@@ -49,6 +51,47 @@ pub use model::{Base, BaseChoice, Derivation, FetchFirst, FileContent};
 const KINDS: [&str; 6] = ["base", "builder", "tester", built::KIND, import::KIND, kept::KIND];
 
 impl Images {
+    /// Which of these relations, in Debian's syntax, the archive that `base` was bootstrapped from has no package for, in any
+    /// version that fits. None where nobody can tell: an image that is not farm's own may have further sources of packages.
+    /// What an archive was once seen to have is not asked for again: reading an index takes longer than a small build.
+    pub(crate) async fn unknown_to_archive(
+        &self,
+        base: &Base,
+        distro: &Distro,
+        arch: Arch,
+        relations: Vec<String>,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<String>, ImageError> {
+        if relations.is_empty() || !derive::is_bootstrapped(self, base).await? {
+            return Ok(Vec::new());
+        }
+        let asked = serde_json::json!([distro.digest, arch, relations]).to_string();
+        let seen = self.archives().reader().pooled(&hex::encode(Sha256::digest(asked)), ".known");
+        let is_held = self.archives().holds(distro);
+        if !is_held && touch(&seen) {
+            return Ok(Vec::new());
+        }
+        let index = self.archives().packages(distro, arch, Components::All, progress, &|_| (), cancel).await;
+        let Ok(index) = index else { return Ok(Vec::new()) };
+        let unknown = archive::blocking(move || {
+            let is_unknown = |relation: &String| archive::unknown(&index, std::slice::from_ref(relation));
+            let mut unknown = Vec::new();
+            for relation in relations {
+                if !is_unknown(&relation)?.is_empty() {
+                    unknown.push(relation);
+                }
+            }
+            if unknown.is_empty() && !is_held {
+                // Without it the question is asked again.
+                let _ = seen.parent().map(std::fs::create_dir_all);
+                let _ = std::fs::File::create(&seen);
+            }
+            Ok(unknown)
+        });
+        Ok(unknown.await.unwrap_or_default())
+    }
+
     /// The base images that the engine has already, and those that it would make of an image it has under a tag that has
     /// moved. One API call for all of them, and one for each that came from a registry or a file. An image that an older
     /// definition of its distribution made does not count.

@@ -216,7 +216,8 @@ pub(super) fn find(names: &[PathBuf], folder: &Path) -> Result<Vec<PathBuf>, Pro
         return Ok(paths);
     }
     let here = at(Path::new("farm.toml"));
-    if here.is_file() {
+    // What stands there and is no file says itself what is wrong with it.
+    if here.symlink_metadata().is_ok() {
         return Ok(vec![here]);
     }
     let paths: Vec<PathBuf> =

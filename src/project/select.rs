@@ -172,6 +172,11 @@ fn unknown_matrix_or(error: MatrixError, name: &str, project: &Project) -> Proje
                 format!("recipes go before --matrix: farm build {name}{others} --matrix"),
             )
         }
+        // Names of matrices have no `/`: a path was meant.
+        MatrixError::UnknownMatrix { .. } if name.contains('/') || name.ends_with(".toml") => ProjectError::request(
+            format!("no recipe at {}", printable(name)),
+            "a recipe is a farm.toml, its folder, or a name under recipes/, and goes before --matrix: farm build PATH --matrix",
+        ),
         error => ProjectError::Matrix(error),
     }
 }

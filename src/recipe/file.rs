@@ -329,6 +329,16 @@ impl RecipeFile {
         (place.path.to_owned(), place.line())
     }
 
+    /// The line of a place in this recipe, and where the place begins in it, in characters from 1 on, and how long it is.
+    pub(crate) fn quote(&self, span: &Range<usize>) -> Option<(String, usize, usize)> {
+        let place = self.text.place(span);
+        let begin = place.text.get(..place.span.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let line = place.text.get(begin..)?.lines().next()?;
+        let (before, here) = (place.text.get(begin..place.span.start)?, place.text.get(place.span.clone())?);
+        let width = here.lines().next().unwrap_or_default().chars().count();
+        Some((line.to_owned(), before.chars().count() + 1, width))
+    }
+
     /// Where a target's recipe has the value of a key.
     pub(crate) fn place_of_key(&self, selection: &Selection, key: &str) -> Option<Range<usize>> {
         let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);

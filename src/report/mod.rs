@@ -36,6 +36,9 @@ pub use sink::{ReportFormat, Sink};
 pub(crate) use plain::Plain;
 pub(crate) use style::{Style, Tone, count};
 
+/// The one that people read in a browser.
+pub(crate) const PAGE: ReportFormat = html::FORMAT;
+
 /// The reports that can be written into files.
 pub const FORMATS: [ReportFormat; 8] = [
     json::FORMAT,

@@ -6,7 +6,10 @@ use std::time::Duration;
 use super::reproduced;
 use super::style::{Style, Tone, count};
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
-use crate::event::{FailedCommand, Hint, HintPackage, JobReport, Outcome, RecipePlace, Tail};
+use crate::event::{
+    FailedCommand, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, Tail,
+};
+use crate::formats::relation::field;
 use crate::hint::repeats;
 use crate::packaging::{BUILD_ROOT, StepKind};
 use crate::types::{human_bytes, human_duration, printable};
@@ -101,6 +104,9 @@ pub(crate) fn headline(report: &JobReport) -> String {
     }
 }
 
+/// Of a line of a recipe, how many characters are shown.
+const QUOTED: usize = 60;
+
 /// Of what is not as the lock says, how much is shown.
 const MOST_DIFFERENCES: usize = 12;
 
@@ -183,10 +189,19 @@ fn evidence(report: &JobReport) -> Vec<String> {
             report.failed_command.iter().map(in_script).collect()
         }
         Outcome::Failed { step, exit_code } => vec![format!("the {step} step ended with exit code {exit_code}")],
-        Outcome::DepWait { requirements, place } => {
-            let mut lines = vec!["the distribution has no package for these build requirements:".to_owned()];
-            lines.extend(requirements.iter().map(|requirement| format!("  {}", safe(requirement))));
+        Outcome::DepWait { by, requirements, place, near } => {
+            let what = match by {
+                RequiredBy::Build => "these build requirements",
+                RequiredBy::Package => "what the packages require to be installed",
+                RequiredBy::Test => "what the test requires",
+            };
+            let mut lines = vec![format!("the distribution has no package for {what}:")];
+            lines.extend(requirements.iter().map(|requirement| {
+                let instead = near.iter().find(|near| near.requirement == *requirement).map(instead);
+                format!("  {}{}", safe(requirement), instead.unwrap_or_default())
+            }));
             lines.extend(place.iter().map(self::place));
+            lines.extend(place.iter().filter_map(|place| place.quote.as_ref()).flat_map(quoted));
             lines
         }
         Outcome::TimedOut { step, limit } => {
@@ -335,10 +350,42 @@ pub(super) fn advice(report: &JobReport, hint: &Hint) -> String {
     }
 }
 
+/// What the distribution has in place of a requirement.
+fn instead(near: &NearNames) -> String {
+    let asked = field::names(&near.requirement).next().unwrap_or_default();
+    let names: Vec<String> = near.packages.iter().map(|package| safe(&package.name)).collect();
+    match (near.packages.as_slice(), names.split_last()) {
+        ([package], _) if package.name == asked => format!(": it has version {}", safe(&package.version)),
+        (_, Some((last, []))) => format!(": did you mean {last}?"),
+        (_, Some((last, others))) => format!(": did you mean {} or {last}?", others.join(", ")),
+        (_, None) => String::new(),
+    }
+}
+
+/// A line of a recipe, with the part of it that is meant under it.
+fn quoted(quote: &Quote) -> [String; 2] {
+    let text: Vec<char> = quote.text.chars().map(|c| if c == '\t' { ' ' } else { c }).collect();
+    let (begin, width) = (quote.column.saturating_sub(1).min(text.len()), quote.width.clamp(1, QUOTED));
+    // A line that is longer than a screen begins later.
+    let indent = text.iter().take_while(|c| **c == ' ').count().min(begin);
+    let cut = if begin - indent + width > QUOTED { begin - (QUOTED - width).min(begin) } else { indent };
+    let shown: String = text.iter().skip(cut).take(QUOTED).collect();
+    [format!("  {}", safe(&shown)), format!("  {}{}", " ".repeat(begin - cut), "^".repeat(width))]
+}
+
 fn usual_help(report: &JobReport) -> Option<String> {
     match &report.outcome {
-        Outcome::DepWait { .. } => {
-            Some(format!("name what {} has instead in an override of [build] requires", safe(&report.target.distro)))
+        Outcome::DepWait { by, near, .. } => {
+            let array = match by {
+                RequiredBy::Build => "[build] requires",
+                RequiredBy::Package => "the packages' requires",
+                RequiredBy::Test => "[test] requires",
+            };
+            let distro = safe(&report.target.distro);
+            Some(match near.is_empty() {
+                true => format!("name what {distro} has instead in an override of {array}"),
+                false => format!("correct {array}; where only {distro} has another name for it, in an override"),
+            })
         }
         Outcome::TimedOut { .. } => Some("raise `timeout` in [limits] if the step needs longer".to_owned()),
         Outcome::Stalled { .. } => Some("raise `stall` in [limits] if the step is silent for long".to_owned()),
@@ -500,7 +547,7 @@ mod tests {
         ✓    31.0s  52 kB  jq_1.7-1_amd64.deb
         =        -  up to date: 3 packages, nothing changed
         ✗    31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
-        ✗        -  waits for requirements: libonig-dev (>= 7), valgrind
+        ✗        -  waits for requirements: libonig-dev (>= 7), valgrnid
         ✗    31.0s  timed out in check: over 30 minutes
         ✗    31.0s  stalled in check: silent for 10 minutes
         ✗    31.0s  printed too much in build: over 100 MB
@@ -576,7 +623,7 @@ mod tests {
         report.hints.clear();
         report.tail =
             Some(Tail { first_line: 1, lines: vec!["one".to_owned(), "make[1]: *** [x] Error 1".to_owned()] });
-        let place = RecipePlace { path: "farm.toml".into(), line: 31 };
+        let place = RecipePlace::new("farm.toml", 31);
         let text = "test -e \"$DESTDIR/usr\"".to_owned();
         let command = FailedCommand { script: "install", line: 3, text, exit_code: Some(1), place: Some(place) };
         report.failed_command = Some(command);

@@ -97,7 +97,7 @@ mod tests {
         jq2@debian-12/amd64: ✗ failed in build after 31.0s: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
         jq3@debian-12/amd64: started
         jq3@debian-12/amd64: build
-        jq3@debian-12/amd64: ✗ waits for requirements: libonig-dev (>= 7), valgrind
+        jq3@debian-12/amd64: ✗ waits for requirements: libonig-dev (>= 7), valgrnid
         jq4@debian-12/amd64: started
         jq4@debian-12/amd64: build
         jq4@debian-12/amd64: ✗ timed out in check after 31.0s: over 30 minutes

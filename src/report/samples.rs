@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::compare::{ByteDifference, Cause};
-use crate::event::{Event, Hint, HintPackage, JobReport, Outcome, RecipePlace, RunReport, Tail};
+use crate::event::{
+    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, RunReport, Tail,
+};
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
 use crate::packaging::{Factor, StepKind};
@@ -36,13 +38,32 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
         message: message.into(),
         waived: None,
     };
+    let near = |requirement: &str, packages: &[(&str, &str)]| NearNames {
+        requirement: requirement.into(),
+        packages: packages
+            .iter()
+            .map(|(name, version)| HintPackage { name: (*name).into(), version: (*version).into() })
+            .collect(),
+    };
     vec![
         Outcome::Succeeded,
         Outcome::UpToDate,
         failed_in_build(),
         Outcome::DepWait {
-            requirements: vec!["libonig-dev (>= 7)".into(), "valgrind".into()],
-            place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 21 }),
+            by: RequiredBy::Build,
+            requirements: vec!["libonig-dev (>= 7)".into(), "valgrnid".into()],
+            place: Some(RecipePlace {
+                quote: Some(Quote {
+                    text: "requires = [\"libonig-dev (>= 7)\", \"valgrnid\"]".into(),
+                    column: 13,
+                    width: 20,
+                }),
+                ..RecipePlace::new("recipes/jq/farm.toml", 21)
+            }),
+            near: vec![
+                near("libonig-dev (>= 7)", &[("libonig-dev", "6.9.8-1")]),
+                near("valgrnid", &[("valgrind", "1:3.19.0-1")]),
+            ],
         },
         Outcome::TimedOut { step: StepKind::Check, limit: minutes(30) },
         Outcome::Stalled { step: StepKind::Check, limit: minutes(10) },
@@ -80,7 +101,7 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
         Outcome::SourceUnavailable {
             reason: "https://example.org/jq-1.7.tar.gz not found".into(),
             of_recipe: false,
-            place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 11 }),
+            place: Some(RecipePlace::new("recipes/jq/farm.toml", 11)),
             help: Some("look where it is now, or name further places in `urls`".into()),
         },
         Outcome::Infrastructure { reason: "connection to the container engine was lost\nbroken pipe".into() },
@@ -121,7 +142,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         requirement: "pkgconfig(oniguruma)".into(),
         to: "[build] requires".into(),
         in_dockerfile: false,
-        place: Some(RecipePlace { path: "recipes/jq/farm.toml".into(), line: 24 }),
+        place: Some(RecipePlace::new("recipes/jq/farm.toml", 24)),
         packages: Some(vec![HintPackage { name: "libonig-dev".into(), version: "6.9.8-1".into() }]),
     });
     let ran = !matches!(outcome, Outcome::UpToDate | Outcome::Skipped { .. } | Outcome::DepWait { .. });

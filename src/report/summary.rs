@@ -282,8 +282,12 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     }
     text.push('\n');
     for line in outcome::cause(report) {
-        let indent = if line.starts_with("  ") { "    " } else { "  " };
-        text.push_str(&style.wrap(&line, indent));
+        match line.starts_with("  ") {
+            // What stands below each other.
+            true if width(&line) + 2 <= style.width => text.push_str(&format!("  {line}")),
+            true => text.push_str(&style.wrap(&line, "    ")),
+            false => text.push_str(&style.wrap(&line, "  ")),
+        }
         text.push('\n');
     }
     for (help, place) in outcome::help(report) {
@@ -486,10 +490,13 @@ mod tests {
         ✗ jq3@debian-12/amd64 waits for requirements
 
           the distribution has no package for these build requirements:
-            libonig-dev (>= 7)
-            valgrind
+            libonig-dev (>= 7): it has version 6.9.8-1
+            valgrnid: did you mean valgrind?
           recipes/jq/farm.toml:21
-          help: name what debian-12 has instead in an override of [build] requires
+            requires = ["libonig-dev (>= 7)", "valgrnid"]
+                        ^^^^^^^^^^^^^^^^^^^^
+          help: correct [build] requires; where only debian-12 has another name for it,
+                in an override
           try:  farm build -t jq3@debian-12/amd64
 
         ✗ jq4@debian-12/amd64 timed out in check, 31.0s after it started
@@ -553,8 +560,8 @@ mod tests {
           built once more with another time, path, timezone, packages are not the same:
             jq_1.7-1_amd64.deb: /usr/share/doc/jq/built, line 1: probably the time of
             the build
-            - built on Sat Nov 28 12:30:00 UTC 2026
-            + built on Sun Nov 29 02:31:05 +14 2026
+              - built on Sat Nov 28 12:30:00 UTC 2026
+              + built on Sun Nov 29 02:31:05 +14 2026
             write the date of $SOURCE_DATE_EPOCH, as `date -u -d @$SOURCE_DATE_EPOCH`
             does; `gzip -n` leaves it out, `touch -d @$SOURCE_DATE_EPOCH` gives it to
             files

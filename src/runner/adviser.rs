@@ -5,11 +5,12 @@ use std::fmt;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::distro::Distro;
 use crate::event::{HintPackage, RecipePlace};
 use crate::hint::Missing;
 use crate::matrix::Target;
 use crate::plan::Job;
-use crate::types::Progress;
+use crate::types::{Arch, Progress};
 
 /// Knows which packages distributions have, and where recipes are written.
 #[async_trait]
@@ -22,6 +23,17 @@ pub(crate) trait Adviser: fmt::Debug + Send + Sync {
         progress: &dyn Progress,
         cancel: &CancellationToken,
     ) -> Option<(String, Vec<HintPackage>)>;
+
+    /// For each of these names of packages, the one that the archive of a distribution has, or those whose names are near
+    /// to it; none where nobody can be asked.
+    async fn near(
+        &self,
+        distro: &Distro,
+        arch: Arch,
+        names: Vec<String>,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Option<Vec<Vec<HintPackage>>>;
 
     /// Where the recipe of a target sets `key` (`build.requires`) for it, or would.
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace>;

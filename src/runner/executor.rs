@@ -27,7 +27,7 @@ use super::{
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::attest::BuildInputs;
 use crate::compare::PackageChanges;
-use crate::event::{JobReport, Outcome};
+use crate::event::{JobReport, Outcome, RequiredBy};
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
 use crate::recipe::Repository;
@@ -70,7 +70,7 @@ pub(crate) async fn begin(
         Ok(Decision::Kept(report)) => *report,
         Ok(Decision::Build(job, available)) => execute(shared, index, &job, &available, events, cancel).await,
         Ok(Decision::Impossible(requirements)) => {
-            let outcome = located(shared, job, Outcome::DepWait { requirements, place: None });
+            let outcome = located(shared, job, outcome::dep_wait(requirements));
             empty_report(&shared.store, job, outcome, Duration::ZERO)
         }
         Err(outcome) => empty_report(&shared.store, job, outcome, Duration::ZERO),
@@ -118,7 +118,7 @@ async fn execute(
         Ok(built) => (Outcome::Succeeded, Some(built)),
         Err(outcome) => (outcome, None),
     };
-    outcome = located(shared, job, outcome);
+    outcome = hints::near(&work, located(shared, job, outcome)).await;
     let hints = hints::hints(&mut work, &outcome).await;
     let mut told = if matches!(outcome, Outcome::Failed { .. }) { work.journal.take_findings() } else { Vec::new() };
     let went_on = work.goes_on().map(|go_on| go_on.from);
@@ -126,7 +126,9 @@ async fn execute(
         kept::forget(&mut work).await;
     }
     let Work { journal, memory_peak_bytes, failed_command, kept, .. } = work;
-    let tail = (!outcome.is_good()).then(|| journal.tail()).flatten();
+    // What was printed before a recipe was found to ask for the impossible is of farm's own images.
+    let speaks = !matches!(outcome, Outcome::DepWait { by: RequiredBy::Package | RequiredBy::Test, .. });
+    let tail = (!outcome.is_good() && speaks).then(|| journal.tail()).flatten();
     if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() {
         told.extend(tail.as_ref().and_then(|tail| outcome::mistake(job, &tail.lines)));
     }
@@ -163,15 +165,28 @@ async fn execute(
 
 /// With the line of the recipe that names what cannot be had. Packaging of the project's own names its requirements itself.
 fn located(shared: &Shared, job: &Job, outcome: Outcome) -> Outcome {
-    let Outcome::DepWait { requirements, place: None } = outcome else { return outcome };
+    let Outcome::DepWait { by, requirements, place: None, near } = outcome else { return outcome };
+    let of_packages = job
+        .recipe
+        .packages
+        .keys()
+        .flat_map(|key| [format!("packages.{key}.pre-requires"), format!("packages.{key}.requires")]);
+    let arrays: Vec<String> = match by {
+        RequiredBy::Build => vec!["build.requires".to_owned()],
+        RequiredBy::Test => vec!["test.requires".to_owned()],
+        RequiredBy::Package => {
+            ["package.pre-requires", "package.requires"].map(str::to_owned).into_iter().chain(of_packages).collect()
+        }
+    };
     let place_of = |requirement: &String| {
         let name = requirement.split([' ', '(']).next().unwrap_or(requirement);
-        [requirement.as_str(), name]
+        let strings = [requirement.as_str(), name];
+        arrays
             .iter()
-            .find_map(|string| shared.adviser.place_of(&job.target, "build.requires", string))
+            .find_map(|array| strings.iter().find_map(|string| shared.adviser.place_of(&job.target, array, string)))
     };
     let place = requirements.iter().find_map(place_of);
-    Outcome::DepWait { requirements, place }
+    Outcome::DepWait { by, requirements, place, near }
 }
 
 /// Moves what a job leaves to where it stays, and says in the report where that is.

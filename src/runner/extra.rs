@@ -112,7 +112,7 @@ fn stop(error: RepositoryError) -> JobError {
         FailureKind::Cancelled => Outcome::Cancelled.into(),
         FailureKind::Transient => JobError::Transient(error.to_string()),
         FailureKind::Lasting => {
-            let place = RecipePlace { path: error.place.path.clone(), line: error.place.line };
+            let place = RecipePlace::new(error.place.path.clone(), error.place.line);
             Outcome::SourceUnavailable { reason: error.to_string(), of_recipe: true, place: Some(place), help: None }
                 .into()
         }

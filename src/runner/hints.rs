@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::work::Work;
-use crate::event::{Hint, Outcome};
+use crate::event::{Hint, NearNames, Outcome, RequiredBy};
+use crate::formats::relation::field;
 use crate::hint::{self, MissingKind};
 use crate::packaging::StepKind;
 use crate::plan::Job;
@@ -57,6 +58,23 @@ pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
         }
     }
     hints
+}
+
+/// With what the distribution has in place of what it does not have.
+pub(crate) async fn near(work: &Work<'_>, outcome: Outcome) -> Outcome {
+    let Outcome::DepWait { by, requirements, place, .. } = outcome else { return outcome };
+    let job = work.job;
+    let of_environment = job.environment.as_ref().and_then(|environment| environment.distro.as_ref());
+    let distro = of_environment.filter(|_| by == RequiredBy::Build).unwrap_or(&job.distro);
+    // Of alternatives the first is the one that was meant to be there.
+    let name = |requirement: &String| field::names(requirement).next().unwrap_or_default().to_owned();
+    let names = requirements.iter().map(name).collect();
+    let progress = work.journal.progress();
+    let asking = work.shared.adviser.near(distro, job.target.arch, names, &progress, work.cancel);
+    let known = timeout(PATIENCE, asking).await.ok().flatten().unwrap_or_default();
+    let near = requirements.iter().cloned().zip(known).filter(|(_, packages)| !packages.is_empty());
+    let near = near.map(|(requirement, packages)| NearNames { requirement, packages }).collect();
+    Outcome::DepWait { by, requirements, place, near }
 }
 
 /// What a requirement of this step is added to, in words, and the key of the recipe, if it is one.

@@ -37,6 +37,7 @@
 //! watch          one process under its limits: time, silence, size of the log
 //! packed         what lies in farm's own cache of that, and how it gets there
 //! results        the tar that a build leaves, unpacked safely
+//! required       what an archive has not, of what packages and tests require
 //! set            what a job takes from others of its set
 //! outcome        what an error or an end means
 //! ```
@@ -75,6 +76,7 @@ mod outcome;
 mod packed;
 mod phases;
 mod prepare;
+mod required;
 mod results;
 mod set;
 mod summary;

@@ -8,7 +8,7 @@ use std::io;
 
 use crate::artifact::{Finding, Severity};
 use crate::engine::{EngineError, emulation};
-use crate::event::{Outcome, RecipePlace};
+use crate::event::{Outcome, RecipePlace, RequiredBy};
 use crate::fetch::FetchError;
 use crate::hint;
 use crate::image::ImageError;
@@ -115,6 +115,11 @@ pub(crate) struct TailOfScript {
     pub(crate) is_foreign: bool,
 }
 
+/// What a build requires and its distribution does not have.
+pub(crate) fn dep_wait(requirements: Vec<String>) -> Outcome {
+    Outcome::DepWait { by: RequiredBy::Build, requirements, place: None, near: Vec::new() }
+}
+
 /// `memory_bytes`: the limit under which image scripts run, if there is one.
 pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail: TailOfScript) -> JobError {
     let step = StepKind::Prepare;
@@ -129,7 +134,7 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail: TailOfSc
         }
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
         ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {
-            Outcome::DepWait { requirements: unsatisfiable, place: None }.into()
+            dep_wait(unsatisfiable).into()
         }
         ImageError::Script { kind, exit_code: EXIT_NETWORK, .. } => {
             JobError::Transient(format!("{kind} image: the package mirror or the network failed"))
@@ -165,12 +170,12 @@ pub(crate) fn source(error: SourceError) -> Outcome {
             full(path)
         }
         SourceError::Recipe { path, line, problem } => {
-            let place = RecipePlace { path: path.clone(), line: *line };
+            let place = RecipePlace::new(path.clone(), *line);
             let reason = format!("{}: {}", problem.message, problem.label);
             Outcome::SourceUnavailable { reason, of_recipe: true, place: Some(place), help: problem.help.clone() }
         }
         SourceError::Unavailable { path, line, reason, help } => {
-            let place = RecipePlace { path: path.clone(), line: *line };
+            let place = RecipePlace::new(path.clone(), *line);
             let (reason, help) = (reason.clone(), help.map(str::to_owned));
             Outcome::SourceUnavailable { reason, of_recipe: false, place: Some(place), help }
         }
@@ -368,7 +373,7 @@ mod tests {
         let of = |error| image(error, Some(1 << 30), TailOfScript::default());
         assert_eq!(
             of(script(EXIT_UNSATISFIABLE, &["libfoo-dev"], false)),
-            JobError::Final(Outcome::DepWait { requirements: vec!["libfoo-dev".to_owned()], place: None })
+            JobError::Final(dep_wait(vec!["libfoo-dev".to_owned()]))
         );
         // A tool's own 11 names nothing.
         assert_eq!(

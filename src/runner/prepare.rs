@@ -11,6 +11,7 @@ use super::extra;
 use super::job_events::JobEvent;
 use super::locked;
 use super::outcome::{self, JobError};
+use super::required;
 use super::set::SetFile;
 use super::work::{Work, blocking};
 use crate::event::Outcome;
@@ -88,6 +89,7 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     }
     let (base, own) = images?;
     locked::check_images(work, base.as_ref(), own.as_ref())?;
+    required::check(work, base.as_ref(), cancel).await?;
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
     }

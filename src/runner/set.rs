@@ -156,6 +156,11 @@ impl Available {
         build.iter().map(|at| input(INPUT_OF_SET, *at)).chain(of_test).collect()
     }
 
+    /// Whether a package of the set is called so, or provides it.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.by_name.contains_key(name)
+    }
+
     /// For the builder image.
     pub(crate) fn for_build(&self) -> SetPackages {
         self.set_packages(self.closure(self.build.iter().copied()), &self.build)

@@ -16,7 +16,7 @@ use crate::artifact::ArtifactKind;
 use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
 use crate::engine::{Engine, EngineError, Limits, Network, labels};
-use crate::event::{Event, HintPackage, JobReport, Outcome, RecipePlace};
+use crate::event::{Event, HintPackage, JobReport, NearNames, Outcome, RecipePlace, RequiredBy};
 use crate::fetch::Fetcher;
 use crate::hint::Missing;
 use crate::image::{BaseChoice, ImageOptions, Images};
@@ -72,7 +72,7 @@ impl Adviser for Knowing {
     }
 
     fn script_place(&self, _: &Target, _: &str, line: usize) -> Option<RecipePlace> {
-        Some(RecipePlace { path: "farm.toml".into(), line: 20 + line })
+        Some(RecipePlace::new("farm.toml", 20 + line))
     }
 
     async fn advise(
@@ -86,8 +86,20 @@ impl Adviser for Knowing {
         (missing.name == "oniguruma.h").then(|| ("pkgconfig(oniguruma)".to_owned(), vec![package]))
     }
 
+    async fn near(
+        &self,
+        _: &Distro,
+        _: Arch,
+        names: Vec<String>,
+        _: &dyn Progress,
+        _: &CancellationToken,
+    ) -> Option<Vec<Vec<HintPackage>>> {
+        let package = || HintPackage { name: "libnothing2-dev".to_owned(), version: "1".to_owned() };
+        Some(names.iter().map(|name| if name == "libnothing-dev" { vec![package()] } else { Vec::new() }).collect())
+    }
+
     fn place(&self, target: &Target, key: &str) -> Option<RecipePlace> {
-        (key == "build.requires").then(|| RecipePlace { path: target.recipe.clone().into(), line: 24 })
+        (key == "build.requires").then(|| RecipePlace::new(target.recipe.clone(), 24))
     }
 }
 

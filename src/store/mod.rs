@@ -6,6 +6,7 @@
 //! dist/index.json                      every target, for scripts
 //! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, inputs.json, SHA256SUMS; broken/ after a refusal;
 //!                                      last-result.json while the last build was not good
+//! dist/.farm/report.html               the page of the last run
 //! dist/.farm/lock                      held by the run that writes here
 //! dist/.farm/stage/<n>/                folders of running jobs; <n>.lock is held while the job's process lives
 //! ```
@@ -53,6 +54,7 @@ const LOG_FILE: &str = "build.log";
 const LAST_RESULT_FILE: &str = "last-result.json";
 pub(crate) const BROKEN_FOLDER: &str = "broken";
 const WORK_FOLDER: &str = ".farm";
+const PAGE_FILE: &str = "report.html";
 
 /// A job record is a few kilobytes; a larger file is none of ours.
 const LARGEST_RECORD: u64 = 16 << 20;
@@ -114,6 +116,11 @@ impl LastResult {
     }
 }
 
+/// Where the last run in the store at `root` has left its page.
+pub(crate) fn page(root: &Path) -> PathBuf {
+    root.join(WORK_FOLDER).join(PAGE_FILE)
+}
+
 /// The folder `dist/`: the last good packages of each target, and records of how they were made.
 #[derive(Debug)]
 pub struct Store {
@@ -140,6 +147,11 @@ impl Store {
     #[must_use]
     pub(crate) fn reading_all(self) -> Store {
         Store { reads_all: true, ..self }
+    }
+
+    /// Where the page of the last run is, if it has left one.
+    pub(crate) fn page(&self) -> PathBuf {
+        page(&self.root)
     }
 
     /// Keeps other farm processes from writing here until the guard is dropped, or this process dies.

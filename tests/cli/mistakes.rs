@@ -136,3 +136,128 @@ fn manual_pages_and_completions_name_every_command() {
     }
     test.run(&["completions", "tcsh"]).exits(2);
 }
+
+/// What a person sees who makes these mistakes one after the other: the command, what it said, and how it ended.
+fn told(test: &Test, commands: &[&[&str]]) -> String {
+    let said = commands
+        .iter()
+        .map(|arguments| format!("$ farm {}\n{}\n", arguments.join(" "), test.run(arguments).redacted()));
+    said.collect()
+}
+
+#[test]
+fn options_that_are_wrong() {
+    let test = Test::new().file("farm.toml", RECIPE);
+    insta::assert_snapshot!(told(
+        &test,
+        &[
+            &["build", "-j", "0"],
+            &["build", "-j", "many"],
+            &["build", "--from", "unpack"],
+            &["build", "--report", "html"],
+            &["build", "--report", "htm=x"],
+            &["build", "--base", "nosuch"],
+            &["plan", "--mirror", "debain=http://example.org/debian"],
+            &["plan", "--mirror", "debian=x"],
+            &["plan", "--param", "x"],
+            &["plan", "--param", "x=1"],
+            &["plan", "--arch", "vax"],
+            &["gc", "--keep", "lots"],
+            &["buidl"],
+        ]
+    ));
+}
+
+#[test]
+fn targets_and_recipes_that_are_not_there() {
+    let test = Test::new().file("farm.toml", RECIPE).file("text", "x\n");
+    insta::assert_snapshot!(told(
+        &test,
+        &[
+            &["plan", "-t", "good", "-t", "debian-12"],
+            &["plan", "-t", ""],
+            &["plan", "-t", "debian-12/vax"],
+            &["plan", "--exclude", "nosuch"],
+            &["plan", "--distro", "debain-12"],
+            &["plan", "--matrix", "./recipe"],
+            &["plan", "--matrix", "nosuch"],
+            &["plan", "recipes/"],
+            &["plan", "text"],
+            &["images", "bootstrap", "debain-12"],
+            &["distros", "show", "debain-12"],
+        ]
+    ));
+}
+
+#[test]
+fn stores_and_folders_that_are_not_there() {
+    let test = Test::new().file("farm.toml", RECIPE);
+    insta::assert_snapshot!(told(
+        &test,
+        &[
+            &["list"],
+            &["logs", "greet@debian-12", "-o", "nowhere"],
+            &["report"],
+            &["release", "out"],
+            &["lock"],
+            &["build", "--locked"],
+            &["merge", "nowhere"],
+            &["diff", "nowhere", "elsewhere"],
+            &["repo", "check", "nowhere"],
+            &["repo", "snapshot", "nowhere"],
+            &["repo", "publish", "nowhere", "ftp://example.org"],
+            &["attest", "verify", "nowhere"],
+            &["init", "nowhere"],
+            &["-C", "nowhere", "plan"],
+        ]
+    ));
+    let test = test.file("dist/README", "no run was here");
+    insta::assert_snapshot!(told(&test, &[&["report"], &["logs", "greet@debian-12"], &["build", "--failed"]]));
+}
+
+#[test]
+fn recipes_that_are_no_text() {
+    let test = Test::new();
+    let mut said = told(&test, &[&["plan"]]);
+    let path = test.folder().join("farm.toml");
+    std::fs::create_dir(&path).unwrap();
+    said.push_str(&told(&test, &[&["plan"]]));
+    std::fs::remove_dir(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    said.push_str(&told(&test, &[&["plan"]]));
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, b"\xff\xfe").unwrap();
+    said.push_str(&told(&test, &[&["plan"]]));
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn engines_and_surroundings_that_do_not_answer() {
+    let with = |name: &str, value: &str, arguments: &[&str]| {
+        let test = Test::new().file("farm.toml", RECIPE).file("file", "no folder").env(name, value);
+        format!("$ export {name}={value}\n{}", told(&test, &[arguments]))
+    };
+    insta::assert_snapshot!(
+        [
+            with("DOCKER_HOST", "localhost:2375", &["build"]),
+            with("DOCKER_HOST", "tcp://127.0.0.1:1", &["build"]),
+            with("FARM_ENGINE", "dokcer", &["build"]),
+            with("FARM_CACHE", "file", &["build"]),
+            with("FARM_CONFIG", "nowhere.toml", &["plan"]),
+            with("FARM_LOG", "nonsense=x", &["plan"]),
+            with("FARM_NETWORK", "bridge", &["build"]),
+        ]
+        .concat()
+    );
+}
+
+#[test]
+fn the_page_of_the_last_run_is_found_and_opened() {
+    let test = Test::new().file("dist/.farm/report.html", "<!doctype html>");
+    assert_eq!(test.run(&["report"]).exits(0).stdout, "dist/.farm/report.html\n");
+    let test = test.env("BROWSER", "nosuch-browser:cp %s opened");
+    test.run(&["report", "--open"]).exits(0);
+    assert_eq!(std::fs::read_to_string(test.folder().join("opened")).unwrap(), "<!doctype html>");
+    let test = test.env("BROWSER", "nosuch-browser:false");
+    insta::assert_snapshot!(told(&test, &[&["report", "--open"]]));
+}

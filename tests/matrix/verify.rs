@@ -76,6 +76,7 @@ fn what_packages_take_over_of_their_build_is_found_located_and_named() {
     let test = Test::on("verify", &native_engine());
     project(&test, "planted", PLANTED);
     let folder = project(&test, "clean", CLEAN);
+    test.run_in(&folder, &["verify"]).exits(4).says("has no packages to verify");
     test.run_in(&folder, &["build", "--matrix", "--no-test"]).exits(0).says("4 succeeded");
     let packages = |target: &str, ending: &str| {
         test.files(target, ending).iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>()

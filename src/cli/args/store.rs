@@ -69,6 +69,16 @@ pub(crate) struct LogsArgs {
     pub output: PathBuf,
 }
 
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReportArgs {
+    /// Show it, too: by the programs that BROWSER names, else by the system's own way (xdg-open, on macOS open)
+    #[arg(long)]
+    pub open: bool,
+    /// Folder for packages, logs and records
+    #[arg(short, long, value_name = "DIR", default_value = "dist")]
+    pub output: PathBuf,
+}
+
 /// The steps that a build can go on with.
 pub(super) fn step_to_go_on(text: &str) -> Result<StepKind, String> {
     step(text)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::super::values::jobs;
 use super::{EngineArgs, NetworkArg, OriginArgs, ProgressChoice};
 use crate::cli::report_file::{self, ReportFile};
 
@@ -20,7 +21,7 @@ pub(crate) struct TestArgs {
     #[arg(long, value_name = "PATH")]
     pub upgrade_from: Vec<PathBuf>,
     /// Jobs to run at a time [default: by the engine's CPUs]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<u16>,
     #[command(flatten)]
     pub origin: OriginArgs,

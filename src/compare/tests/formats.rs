@@ -1,6 +1,7 @@
 //! A .deb and an .rpm of one recipe: what is planted is found, what the formats do by nature is not.
 
 use super::*;
+use crate::artifact::describe::{Related, RelationKind};
 use crate::compare::formats::NATURAL;
 
 /// What is told of two packages, each made of its own description.
@@ -125,4 +126,25 @@ fn the_page_has_each_natural_difference_with_its_reason() {
         let row = format!("| {} | {} |\n", natural.what, natural.reason);
         assert!(page.contains(&row), "{row}");
     }
+}
+
+#[test]
+fn files_that_are_taken_over_from_some_versions_are_a_conflict_with_these() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut deb = describe(&greet().deb(temp.path())).unwrap();
+    let mut rpm = describe(&greet().rpm(temp.path())).unwrap();
+    let related =
+        |name: &str, text: &str| Related { name: name.to_owned(), text: text.to_owned(), is_generated: false };
+    // `replaces = ["hail (<< 2)", "wave"]`, as farm writes it in each format.
+    let breaks = [related("hail", "hail (<< 2)")];
+    let replaces = [related("hail", "hail (<< 2)"), related("wave", "wave")];
+    deb.relations.insert(RelationKind::Breaks, breaks.into());
+    deb.relations.insert(RelationKind::Replaces, replaces.into());
+    deb.relations.insert(RelationKind::Conflicts, [related("wave", "wave")].into());
+    rpm.relations.insert(RelationKind::Conflicts, [related("hail", "hail < 2")].into());
+    rpm.relations.insert(RelationKind::Replaces, [related("wave", "wave")].into());
+    assert_eq!(crate::compare::formats::alike(&[deb.clone()], &[rpm.clone()], &[]), Vec::new());
+    rpm.relations.remove(&RelationKind::Conflicts);
+    let found = crate::compare::formats::alike(&[deb], &[rpm], &[]);
+    assert_eq!((found.len(), found[0].1.len()), (1, 1), "{found:?}");
 }

@@ -153,6 +153,35 @@ async fn what_the_archive_does_not_have_needs_no_container() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_archive_has_is_asked_once() {
+    let Some(mut lab) = Lab::new() else { return skipped() };
+    let images = lab.images();
+    let base = lab.base(&images).await.unwrap();
+    let asked = |relations: &'static [&'static str]| {
+        let (images, distro, base) = (images.clone(), lab.distro.clone(), base.clone());
+        async move {
+            let relations = relations.iter().map(ToString::to_string).collect();
+            let cancel = CancellationToken::new();
+            images.unknown_to_archive(&base, &distro, Arch::Amd64, relations, &NoProgress, &cancel).await.unwrap()
+        }
+    };
+    assert_eq!(asked(&["apt", "nosuch", "apt (>= 99)", "nosuch | base-files"]).await, ["nosuch", "apt (>= 99)"]);
+    assert_eq!(asked(&["apt", "base-files"]).await, [""; 0]);
+    // What it does not have it may have later; what it had once is not read for again.
+    let images = lab.images();
+    lab.archive = Archive::new().unwrap();
+    let cancel = CancellationToken::new();
+    let known = ["apt", "base-files"].map(str::to_owned).to_vec();
+    let again = images.unknown_to_archive(&base, &lab.distro, Arch::Amd64, known, &NoProgress, &cancel);
+    assert_eq!(again.await.unwrap(), [""; 0]);
+    let (of_another, engine) = (Base { image: "of a registry".to_owned(), ..base }, &lab.engine);
+    engine.add_image("of a registry", Default::default());
+    let nosuch = vec!["nosuch".to_owned()];
+    let unknown = images.unknown_to_archive(&of_another, &lab.distro, Arch::Amd64, nosuch, &NoProgress, &cancel);
+    assert_eq!(unknown.await.unwrap(), [""; 0], "that image may have other archives");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_dpkg_has_rules_for_is_begun_again_by_apt() {
     for (file, survey, reason) in [
         ("./bin/apt", System::new().survey, "package tool holds ./bin/apt: the system has it, too"),

@@ -1,7 +1,11 @@
 //! A run as one page of HTML that needs nothing but itself: a matrix of targets, when each job ran, and for each target why it
 //! failed, the end of its log, and its packages. Without scripts it is still a page; with them it can be filtered and searched.
 
+#[cfg(test)]
+mod browser;
 mod log;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -158,7 +162,11 @@ fn target(index: usize, job: &JobReport, page: &mut String) {
     let (cause, help) = (outcome::cause(job), outcome::help(job));
     if !cause.is_empty() {
         page.push_str("<h3>Cause</h3>\n");
-        cause.iter().for_each(|line| page.push_str(&format!("<p>{}</p>\n", shown(line))));
+        for line in &cause {
+            // What stands below each other.
+            let class = if line.starts_with("  ") { " class=\"code\"" } else { "" };
+            page.push_str(&format!("<p{class}>{}</p>\n", shown(line)));
+        }
     }
     for (help, place) in help {
         let place = place.map(|place| format!(" <span class=\"quiet\">{}</span>", shown(&place))).unwrap_or_default();
@@ -284,75 +292,4 @@ fn timeline(run: &EndedRun, page: &mut String) {
 /// Text of anybody's for an element or an attribute.
 fn shown(text: &str) -> String {
     escape(&printable(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::report::{samples, whole};
-
-    #[test]
-    fn every_target_is_there_once_and_every_link_leads_somewhere() {
-        let page = text(&whole::sample());
-        let ids: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-        let unique: BTreeSet<&str> = ids.iter().copied().collect();
-        assert_eq!(ids.len(), unique.len(), "an id is there once");
-        for link in page.split("href=\"#").skip(1).filter_map(|rest| rest.split('"').next()) {
-            assert!(unique.contains(link), "{link}");
-        }
-        for index in 0..samples::every_outcome().len() {
-            assert_eq!(page.matches(&format!("<details class=\"target\" id=\"t{index}\"")).count(), 1);
-        }
-        for outside in ["http://", "https://example.org\"", "src=", "url(", "@import", "<link"] {
-            assert!(!page.contains(outside), "{outside}: a page needs nothing but itself");
-        }
-        for element in ["details", "section", "table", "div", "pre", "span", "ul", "main", "script"] {
-            let (begun, ended) = (format!("<{element}"), format!("</{element}>"));
-            assert_eq!(page.matches(&begun).count(), page.matches(&ended).count(), "{element}");
-        }
-    }
-
-    #[test]
-    fn text_of_a_build_is_only_text() {
-        let mut run = whole::sample();
-        let hostile = "</script><script>alert(1)</script><img src=x onerror=\"alert(2)\">";
-        run.engine = hostile.to_owned();
-        run.jobs[2].tail.as_mut().unwrap().lines = vec![hostile.to_owned()];
-        run.jobs[0].artifacts[0].file_name = hostile.to_owned();
-        run.warnings.push((None, hostile.to_owned()));
-        let page = text(&run);
-        assert_eq!(page.matches("<script>").count(), 1);
-        assert!(!page.contains("<img") && page.matches("&lt;img src=x onerror=&quot;").count() >= 3);
-    }
-
-    #[test]
-    fn jobs_stand_in_the_timeline_where_they_ran() {
-        let mut run = whole::sample();
-        let (target, began) = (run.jobs[2].target.clone(), Duration::from_secs(48));
-        run.began.clear();
-        run.began.insert(target, began);
-        let page = text(&run);
-        let (_, line) = page.split_once("<div class=\"line\" data-of=\"t2\">").unwrap();
-        // 48 and 20 of 192 seconds.
-        assert!(line.contains("<span style=\"left:25.00%;width:10.42%\" title=\"build 20.0s\">"), "{line}");
-        assert_eq!(page.matches("class=\"line\"").count(), 1);
-    }
-
-    #[test]
-    fn a_thousand_targets_are_a_page_that_opens_at_once() {
-        let mut run = whole::sample();
-        let outcomes = samples::every_outcome();
-        run.jobs = (0..1000)
-            .map(|index| {
-                samples::report(
-                    &format!("jq{}@debian-{}", index % 50, index / 50),
-                    outcomes[index % outcomes.len()].clone(),
-                )
-            })
-            .collect();
-        let page = text(&run);
-        assert!(page.len() < 4 << 20, "{} bytes", page.len());
-    }
 }

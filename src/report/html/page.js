@@ -6,6 +6,9 @@
   const outcome = document.getElementById("outcome");
   const told = document.getElementById("told");
   const targets = all("details.target");
+  // What stands for each target elsewhere.
+  const others = new Map(targets.map((target) => [target.id, []]));
+  for (const other of all("[data-of]")) others.get(other.dataset.of)?.push(other);
   controls.hidden = false;
   const filter = () => {
     const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -15,7 +18,7 @@
         && (!outcome.value || target.dataset.kind === outcome.value);
       target.hidden = !fits;
       shown += fits ? 1 : 0;
-      for (const other of all(`[data-of="${target.id}"]`)) {
+      for (const other of others.get(target.id)) {
         other.classList.toggle("out", !fits);
         other.hidden = !fits;
       }
@@ -49,8 +52,8 @@
         found += hit ? 1 : 0;
         first = first || (hit ? line : null);
       }
-      count.textContent = word === "" ? "" : `${found} lines`;
-      if (first) log.scrollTop = first.offsetTop - log.offsetTop;
+      count.textContent = word === "" ? "" : `${found} ${found === 1 ? "line" : "lines"}`;
+      if (first) first.scrollIntoView({ block: "nearest" });
     });
   }
   filter();

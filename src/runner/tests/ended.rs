@@ -46,7 +46,11 @@ async fn a_missing_requirement_is_named() {
     let mut job = bench.job("aa", &["make"]);
     Arc::make_mut(&mut job.builder).script = "install more".into();
     let ran = bench.run(vec![job]).await;
-    assert_eq!(*ran.outcome(), Outcome::DepWait { requirements: vec!["libnothing-dev".to_owned()], place: None });
+    let requirement = "libnothing-dev".to_owned();
+    let packages = vec![HintPackage { name: "libnothing2-dev".to_owned(), version: "1".to_owned() }];
+    let near = vec![NearNames { requirement: requirement.clone(), packages }];
+    let expected = Outcome::DepWait { by: RequiredBy::Build, requirements: vec![requirement], place: None, near };
+    assert_eq!(*ran.outcome(), expected);
     assert_eq!(bench.calls("exec"), 1, "{:?}", bench.engine.calls());
 }
 

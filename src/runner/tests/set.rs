@@ -194,7 +194,7 @@ async fn a_package_that_nobody_made_is_a_requirement_that_cannot_be_had() {
     let ran = bench.run(vec![bench.job("pond", &["make pond"]), tool]).await;
     assert_eq!(outcomes(&ran), ["succeeded", "dep-wait"]);
     let requirements = vec!["pond-dev: no package of pond@debian-12/amd64 is called so".to_owned()];
-    assert_eq!(ran.reports[1].outcome, Outcome::DepWait { requirements, place: None });
+    assert_eq!(ran.reports[1].outcome, crate::runner::outcome::dep_wait(requirements));
 }
 
 #[tokio::test]

@@ -50,23 +50,34 @@ fn files_of_other_packages_are_not_taken() {
     }
 }
 
+/// Before anything is built: the archive's index is at hand.
 #[test]
 fn dependencies_that_nothing_meets_are_named() {
     let Some(job) = Job::good("unmet") else { return };
-    for (requires, named) in [
-        ("\"libno-such1\"", "libno-such1"),
-        ("\"libc6\", \"libc6 (>= 99)\"", "libc6 (>= 99)"),
-        ("\"no-such-a | no-such-b\"", "no-such-a | no-such-b"),
+    let install = "[build]\ninstall = \"install -d $DESTDIR/usr/share/x; echo >$DESTDIR/usr/share/x/y\"\n";
+    let caret = "            ^^^^^^^^^^^^^^";
+    for (requires, said) in [
+        (
+            "[\"libssl-devel\"]",
+            &["libssl-devel: did you mean libssl-dev?", "farm.toml:11", "requires = [\"libssl-devel\"]", caret][..],
+        ),
+        ("[\"libc6\", \"libc6 (>= 99)\"]", &["libc6 (>= 99): it has version 2."]),
+        ("[\"no-such-a | no-such-b\"]", &["no-such-a | no-such-b"]),
     ] {
-        job.recipe(&format!(
-            "requires = [{requires}]\n\n[build]\ninstall = \"install -d $DESTDIR/usr/share/x; echo >$DESTDIR/usr/share/x/y\"\n"
-        ));
-        let run = job.build(&[]).exits(11).says("rejected by its test");
-        let text = run.text().split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(text.contains(&format!("unsatisfiable: {named}, which fail-unmet depends on")), "{}", run.text());
-        assert!(job.log().contains(&format!("{named}, which fail-unmet depends on")));
+        job.recipe(&format!("requires = {requires}\n\n{install}"));
+        let run = job.build(&[]).exits(10).says("1 dep-wait").says("what the packages require to be installed");
+        said.iter().fold(run, |run, said| run.says(said));
+        assert!(!job.log().contains("Unpacking"), "{}", job.log());
         job.kept();
     }
+    job.recipe(&format!("{install}\n[test]\nrequires = [\"mkhs\"]\nscript = \"true\"\n"));
+    job.build(&[]).exits(10).says("what the test requires").says("mkhs: did you mean mksh?").says("[test] requires");
+    job.kept();
+    // What the package has itself, and where nothing is installed nothing has to be there.
+    job.recipe(&format!("provides = [\"no-such-b\"]\nrequires = [\"no-such-b\"]\n\n{install}"));
+    job.build(&["--force"]).exits(0).says("1 succeeded");
+    job.recipe(&format!("requires = [\"libno-such1\"]\n\n{install}"));
+    job.build(&["--no-test"]).exits(0).says("1 succeeded");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 18] = [
+const TOOLS: [&str; 19] = [
     "lintian",
     "rpm",
     "rpmlint",
@@ -33,6 +33,7 @@ const TOOLS: [&str; 18] = [
     "apache2-bin",
     "openssh-client",
     "openssh-server",
+    "chromium",
 ];
 
 /// What programs of i386 are made with, which try to leave containers of farm's own engine, too.
