@@ -282,11 +282,10 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     }
     text.push('\n');
     for line in outcome::cause(report) {
-        match line.starts_with("  ") {
+        match line.len() - line.trim_start().len() {
             // What stands below each other.
-            true if width(&line) + 2 <= style.width => text.push_str(&format!("  {line}")),
-            true => text.push_str(&style.wrap(&line, "    ")),
-            false => text.push_str(&style.wrap(&line, "  ")),
+            1.. if width(&line) + 2 <= style.width => text.push_str(&format!("  {line}")),
+            own => text.push_str(&style.wrap(&line, &" ".repeat(2 + own))),
         }
         text.push('\n');
     }
@@ -562,9 +561,9 @@ mod tests {
             the build
               - built on Sat Nov 28 12:30:00 UTC 2026
               + built on Sun Nov 29 02:31:05 +14 2026
-            write the date of $SOURCE_DATE_EPOCH, as `date -u -d @$SOURCE_DATE_EPOCH`
-            does; `gzip -n` leaves it out, `touch -d @$SOURCE_DATE_EPOCH` gives it to
-            files
+              write the date of $SOURCE_DATE_EPOCH, as `date -u -d @$SOURCE_DATE_EPOCH`
+              does; `gzip -n` leaves it out, `touch -d @$SOURCE_DATE_EPOCH` gives it to
+              files
           log:  dist/jq14/debian-12-amd64/build.log
           try:  farm build -t jq14@debian-12/amd64
 
