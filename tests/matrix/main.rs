@@ -50,5 +50,6 @@ mod split;
 mod staged;
 #[path = "../support/mod.rs"]
 mod support;
+mod tutorial;
 #[cfg(target_os = "linux")]
 mod verify;
