@@ -87,6 +87,7 @@ fn verify(packages: &[PathBuf], place: Option<&Path>, key: Option<&Path>) -> Res
     for package in packages {
         let beside = package.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let place = place.unwrap_or(beside);
+        fs::metadata(package).map_err(|source| Failure::Read { path: package.clone(), source })?;
         // Packages mostly lie together.
         if last.as_ref().is_none_or(|(known, _)| known != place) {
             let read = |source| Failure::Read { path: place.to_owned(), source };

@@ -108,7 +108,12 @@ pub(crate) async fn tell_space(cache: &Path) {
 
 pub(crate) async fn connect(choice: &str, config: &Config) -> Result<Connected, EngineError> {
     let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
-    let engine = engine::connect(engine_choice(choice, &variable, config)).await?;
+    let is_by_variable = matches!(choice, "" | "auto") && !variable.is_empty();
+    let engine = engine::connect(engine_choice(choice, &variable, config)).await;
+    let engine = engine.map_err(|error| match error {
+        EngineError::Config(reason) if is_by_variable => EngineError::Config(format!("FARM_ENGINE: {reason}")),
+        error => error,
+    })?;
     let info = engine.ping().await?;
     for note in engine.notes() {
         output::err(&format!("warning: {}\n", printable(&note)));

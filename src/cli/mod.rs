@@ -81,7 +81,7 @@ fn run() -> Exit {
         Err(error) => {
             // Help and version are "errors" to clap, and no failure. A closed pipe is none either.
             let text = error.to_string();
-            match redacted_text(&text) {
+            match redacted_text(&of_variable(&text)) {
                 shown if shown != text => output::err(&shown),
                 _ => drop(error.print()),
             }
@@ -97,6 +97,19 @@ fn run() -> Exit {
         output::err(&failure.render(&style));
         failure.exit()
     })
+}
+
+/// What clap says of an option, where its value is that of a variable: nobody typed the option then.
+fn of_variable(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (option, variable) in [("--network", "FARM_NETWORK"), ("--stale-contents", "FARM_STALE_CONTENTS")] {
+        let is_typed = std::env::args_os().skip(1).any(|word| word.to_string_lossy().starts_with(option));
+        if !is_typed && let Some((before, rest)) = text.split_once(&format!(" for '{option}")) {
+            let rest = rest.split_once('\'').map_or("", |(_, rest)| rest);
+            text = format!("{before} for {variable}{rest}");
+        }
+    }
+    text
 }
 
 /// Before anything is read, and while there is one thread.

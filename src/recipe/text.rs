@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Problem;
+use crate::types::printable;
 
 /// No recipe is near this; something else was named by mistake, or `farm.toml` is a link to it.
 const MAX_MIB: u64 = 1;
@@ -100,7 +101,10 @@ pub(super) fn read_named(path: &Path, mib: u64, what: &str) -> Result<Vec<u8>, S
 
 fn open(path: &Path) -> Result<File, String> {
     File::open(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => match std::fs::read_link(path) {
+            Ok(to) => format!("it is a link to {}, where nothing is", printable(&to.display().to_string())),
+            Err(_) => "there is no such file".to_owned(),
+        },
         _ => error.to_string(),
     })
 }

@@ -242,6 +242,7 @@ fn engines_and_surroundings_that_do_not_answer() {
             with("DOCKER_HOST", "localhost:2375", &["build"]),
             with("DOCKER_HOST", "tcp://127.0.0.1:1", &["build"]),
             with("FARM_ENGINE", "dokcer", &["build"]),
+            with("FARM_ENGINE", "localhost:2375", &["build"]),
             with("FARM_CACHE", "file", &["build"]),
             with("FARM_CONFIG", "nowhere.toml", &["plan"]),
             with("FARM_LOG", "nonsense=x", &["plan"]),

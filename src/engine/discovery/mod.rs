@@ -207,7 +207,12 @@ fn unknown_scheme(drivers: &[&'static Driver], url: &str) -> EngineError {
 
 fn unknown_name(drivers: &[&'static Driver], name: &str) -> EngineError {
     let names = names(drivers);
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let meant = match nearest(name, names.iter().copied()) {
+        // Docker's own variables take a host and a port only with a scheme, too.
+        _ if name.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && is_port(port)) => {
+            format!("did you mean `tcp://{}`?", printable(name))
+        }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are {}, or a URL such as unix:///var/run/docker.sock", names.join(", ")),
     };

@@ -50,6 +50,9 @@ fn transport(endpoint: &Endpoint) -> Result<Docker, EngineError> {
                  `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock {address}`, and use `--engine unix:///tmp/engine.sock`"
             )));
         }
+        _ if !url.contains("://") => {
+            return Err(EngineError::Config(format!("{url}: it has no scheme: did you mean `tcp://{url}`?")));
+        }
         _ => {
             return Err(EngineError::Config(format!(
                 "{url}: not an endpoint that farm can use on this system (known: unix, tcp, http, https, npipe on Windows)"
