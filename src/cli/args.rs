@@ -3,6 +3,7 @@
 mod documents;
 mod images;
 mod publish;
+mod run;
 mod shell;
 mod source;
 mod store;
@@ -17,6 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
+pub(crate) use self::run::{ArchiveArgs, EngineArgs, OriginArgs, RunArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
@@ -25,8 +27,7 @@ pub(crate) use self::store::{
 };
 pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
-use super::report_file::{self, ReportFile};
-use super::values::{format_parser, jobs, mirror, parameter, source_url};
+use super::values::{format_parser, mirror, parameter, source_url};
 use crate::image::BaseChoice;
 use crate::packaging::{Factor, StepKind};
 use crate::project::Selection;
@@ -256,36 +257,6 @@ impl SelectionArgs {
     }
 }
 
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct EngineArgs {
-    /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API
-    #[arg(long, value_name = "ENGINE", default_value = "auto", global = true)]
-    pub engine: String,
-}
-
-/// Where bases and sources come from.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct OriginArgs {
-    /// Where base images may come from; auto: the engine's store, the registry, then the distribution's own archive
-    #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
-    pub base: BaseArg,
-    #[command(flatten)]
-    pub archive: ArchiveArgs,
-}
-
-/// How the archives of distributions are read.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct ArchiveArgs {
-    /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
-    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
-    pub mirrors: Vec<(String, String)>,
-    /// Look capabilities up in indexes that are older than the archive's signed Release file, where a mirror has only such
-    ///
-    /// They are not verified then. The packages that they name are, as ever.
-    #[arg(long, env = "FARM_STALE_CONTENTS", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
-    pub stale_contents: bool,
-}
-
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BuildArgs {
     #[command(flatten)]
@@ -366,29 +337,6 @@ impl BuildArgs {
             vary: None,
         }
     }
-}
-
-/// How jobs are run, and what is told of them: what all commands share that build.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct RunArgs {
-    /// Jobs to run at a time [default: by the engine's CPUs]
-    #[arg(short, long, value_name = "N", value_parser = jobs)]
-    pub jobs: Option<u16>,
-    #[command(flatten)]
-    pub origin: OriginArgs,
-    #[command(flatten)]
-    pub engine: EngineArgs,
-    /// Network of containers that may have one
-    #[arg(long, value_name = "NETWORK", value_enum, default_value_t, env = "FARM_NETWORK", hide_env = true)]
-    pub network: NetworkArg,
-    /// Folder for packages, logs and records
-    #[arg(short, long, value_name = "DIR", default_value = "dist")]
-    pub output: PathBuf,
-    /// What to show meanwhile; auto: moving lines on a terminal, else plain ones
-    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
-    pub progress: ProgressChoice,
-    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
-    pub reports: Vec<ReportFile>,
 }
 
 #[derive(Debug, Args)]
