@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
-pub(crate) use self::run::{ArchiveArgs, EngineArgs, OriginArgs, RunArgs};
+pub(crate) use self::run::{ArchiveArgs, EngineArgs, NetworkArg, OriginArgs, ProgressChoice, RunArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
@@ -28,7 +28,6 @@ pub(crate) use self::store::{
 pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
 use super::values::{format_parser, mirror, parameter, source_url};
-use crate::image::BaseChoice;
 use crate::packaging::{Factor, StepKind};
 use crate::project::Selection;
 use crate::types::{Arch, Format};
@@ -495,52 +494,6 @@ pub(crate) enum CiChoice {
     Gitlab,
     /// A list, for `readJSON`
     Jenkins,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum ProgressChoice {
-    #[default]
-    Auto,
-    /// Moving lines, one per running target
-    Bar,
-    /// One line per event that matters
-    Plain,
-    /// Every event as a line of JSON, and nothing else, on stdout
-    Json,
-    /// Only the summary
-    None,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum BaseArg {
-    #[default]
-    Auto,
-    /// Only what the engine has already
-    Store,
-    /// Pulled from the registry, whose image of today is asked for once in each run
-    Registry,
-    /// Made from the distribution's own signed archive
-    Bootstrap,
-}
-
-impl From<BaseArg> for BaseChoice {
-    fn from(arg: BaseArg) -> BaseChoice {
-        match arg {
-            BaseArg::Auto => BaseChoice::Auto,
-            BaseArg::Store => BaseChoice::Store,
-            BaseArg::Registry => BaseChoice::Registry,
-            BaseArg::Bootstrap => BaseChoice::Bootstrap,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub(crate) enum NetworkArg {
-    /// The engine's own network
-    #[default]
-    Default,
-    /// The network of the engine's host: quicker to set up, nothing in between
-    Host,
 }
 
 #[cfg(test)]

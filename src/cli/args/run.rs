@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::{BaseArg, NetworkArg, ProgressChoice};
 use crate::cli::report_file::{self, ReportFile};
 use crate::cli::values::{jobs, mirror};
+use crate::image::BaseChoice;
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EngineArgs {
@@ -59,4 +59,50 @@ pub(crate) struct RunArgs {
     pub progress: ProgressChoice,
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
     pub reports: Vec<ReportFile>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum BaseArg {
+    #[default]
+    Auto,
+    /// Only what the engine has already
+    Store,
+    /// Pulled from the registry, whose image of today is asked for once in each run
+    Registry,
+    /// Made from the distribution's own signed archive
+    Bootstrap,
+}
+
+impl From<BaseArg> for BaseChoice {
+    fn from(arg: BaseArg) -> BaseChoice {
+        match arg {
+            BaseArg::Auto => BaseChoice::Auto,
+            BaseArg::Store => BaseChoice::Store,
+            BaseArg::Registry => BaseChoice::Registry,
+            BaseArg::Bootstrap => BaseChoice::Bootstrap,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum NetworkArg {
+    /// The engine's own network
+    #[default]
+    Default,
+    /// The network of the engine's host: quicker to set up, nothing in between
+    Host,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum ProgressChoice {
+    #[default]
+    Auto,
+    /// Moving lines, one per running target
+    Bar,
+    /// One line per event that matters
+    Plain,
+    /// Every event as a line of JSON, and nothing else, on stdout
+    Json,
+    /// Only the summary
+    None,
 }
