@@ -185,9 +185,12 @@ fn defines(recipe: &Recipe, distro: &Distro) -> Vec<(String, String)> {
         // Hardening as the distributions have it; both hash styles, so that the oldest loaders can read the result.
         defines.push(("optflags", "-O2 -g -fstack-protector-strong -Wp,-D_FORTIFY_SOURCE=2".to_owned()));
         // Where it is built is nobody's concern: sources are called what they are in the debug packages, as debugedit would.
+        // That has the version in it, so what a cache keeps of one version would be of no use to the next.
         let mapped = "%{optflags} -ffile-prefix-map=%{_builddir}%{?buildsubdir:/%{buildsubdir}}=\
                       /usr/src/debug/%{name}-%{version}-%{release}.%{_arch}";
-        defines.extend(["build_cflags", "build_cxxflags", "build_fflags"].map(|name| (name, mapped.to_owned())));
+        if recipe.build.cache.is_empty() {
+            defines.extend(["build_cflags", "build_cxxflags", "build_fflags"].map(|name| (name, mapped.to_owned())));
+        }
         defines.push(("build_ldflags", "-Wl,-z,relro -Wl,-z,now -Wl,--hash-style=both".to_owned()));
         // Other distributions' packages may own /usr/lib/.build-id: the links go where only debuggers look.
         defines.push(("_build_id_links", "alldebug".to_owned()));
