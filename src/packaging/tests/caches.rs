@@ -54,9 +54,15 @@ fn a_cache_is_in_builder_and_steps_and_in_no_packaging_file() {
             }
             for (plain, cached) in plain.steps.iter().zip(&cached.steps) {
                 let (_, script) = cached.script.split_once("\nset -eu\numask").unwrap();
+                // What takes the folder out of packages has the version in it, and is for builds without caches.
                 let named = |script: &str| {
-                    script.replace("'/build/pkg-1.0~rc1'", "/build/pkg-source").replace("pkg-1.0~rc1", "pkg-source")
+                    let lines: Vec<&str> = script.lines().filter(|line| !line.contains("-ffile-prefix-map=")).collect();
+                    lines
+                        .join("\n")
+                        .replace("'/build/pkg-1.0~rc1'", "/build/pkg-source")
+                        .replace("pkg-1.0~rc1", "pkg-source")
                 };
+                assert!(!script.contains("-ffile-prefix-map="), "{manager:?}");
                 assert_eq!(named(&plain.script), named(&format!("set -eu\numask{script}")));
                 assert_eq!(cached.env["CCACHE_DIR"], "/build/caches/ccache");
                 assert_eq!(cached.env["GOCACHE"], "/build/caches/go");
