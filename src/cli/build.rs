@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinError;
 
-use super::args::{BuildArgs, ColorChoice, NetworkArg};
+use super::args::{BuildArgs, ColorChoice};
 use super::config::Config;
 use super::context::{self, Connected};
 use super::exit::Exit;
@@ -15,7 +15,6 @@ use super::output::Surroundings;
 use super::report_file::ReportFile;
 use super::terminal::{FRAME, Terminal};
 use super::{images, output, shell, signals};
-use crate::engine::Network;
 use crate::image::BaseChoice;
 use crate::lock::Locked;
 use crate::matrix::Target;
@@ -89,10 +88,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         keep_failed: args.keep_failed,
         go_on: None,
         build_cache: !args.no_build_cache,
-        network: match args.run.network {
-            NetworkArg::Default => Network::Default,
-            NetworkArg::Host => Network::Host,
-        },
+        network: args.run.network.into(),
         locked: match (&locks, &verified) {
             (Some(locks), _) => locks.targets(),
             (None, Some(index)) => built(&args.run.output, index)?,

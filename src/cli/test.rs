@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::args::{ColorChoice, NetworkArg, TestArgs};
+use super::args::{ColorChoice, TestArgs};
 use super::build::{as_typed, to_its_end};
 use super::config::Config;
 use super::context::{self, Connected};
@@ -16,7 +16,6 @@ use super::signals;
 use super::terminal::Terminal;
 use crate::artifact::describe::{self, Identity};
 use crate::distro::Catalogue;
-use crate::engine::Network;
 use crate::matrix::Target;
 use crate::packaging::quote;
 use crate::plan::Given;
@@ -63,10 +62,7 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
         keep_failed: false,
         go_on: None,
         build_cache: false,
-        network: match args.network {
-            NetworkArg::Default => Network::Default,
-            NetworkArg::Host => Network::Host,
-        },
+        network: args.network.into(),
         locked: Default::default(),
         verify: None,
     };

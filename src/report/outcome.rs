@@ -144,10 +144,9 @@ pub(crate) fn gist(report: &JobReport) -> Option<String> {
         }
         Outcome::Skipped { because } => Some(safe(because)),
         Outcome::DockerfileFailed { dockerfile, reason } => Some(first_line(&format!("{dockerfile}: {reason}"))),
-        Outcome::NotReproduced { differences, .. } => differences.first().map(|first| {
-            let cause = first.cause.map(|cause| format!(": probably {}", cause.words())).unwrap_or_default();
-            format!("{}: {}{cause}{}", safe(&first.file_name), safe(&first.place), and_more(differences.len()))
-        }),
+        Outcome::NotReproduced { differences, .. } => {
+            differences.first().map(|first| format!("{}{}", safe(&first.told()), and_more(differences.len())))
+        }
         Outcome::NotAsLocked { differences, .. } => {
             differences.first().map(|first| format!("{}{}", safe(first), and_more(differences.len())))
         }

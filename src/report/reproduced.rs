@@ -17,8 +17,7 @@ pub(super) fn explain(varied: &[Factor], differences: &[ByteDifference]) -> Vec<
     let (first, others): (Vec<_>, Vec<_>) =
         differences.iter().partition(|difference| difference.cause.is_none_or(|cause| causes.insert(cause)));
     for difference in first.iter().chain(&others).take(MOST_SHOWN) {
-        let cause = difference.cause.map(|cause| format!(": probably {}", cause.words())).unwrap_or_default();
-        lines.push(format!("  {}: {}{cause}", safe(&difference.file_name), safe(&difference.place)));
+        lines.push(format!("  {}", safe(&difference.told())));
         for (sign, text) in [('-', &difference.before), ('+', &difference.after)] {
             if let Some(text) = text {
                 lines.push(format!("    {sign} {}", safe(text)));

@@ -62,8 +62,8 @@ pub(super) async fn last_good(work: &mut Work<'_>) -> Result<Option<Record>, Out
             store.state(&target).map_err(|damaged| format!("{} {}", damaged.path.display(), damaged.reason))?;
         let record = record.ok_or("dist/ has no good build of it")?;
         match reason(&job, Some(&record.key)) {
-            Reason::UpToDate => Ok(record),
-            Reason::NeverBuilt | Reason::NotTested => Ok(record),
+            // Its test is not what is verified.
+            Reason::UpToDate | Reason::NeverBuilt | Reason::NotTested => Ok(record),
             Reason::Changed { inputs } => {
                 let names: Vec<&str> = inputs.iter().map(|change| change.input.as_str()).collect();
                 Err(format!("since the last good build these inputs have changed: {}", names.join(", ")))
@@ -116,7 +116,8 @@ pub(super) async fn unvary(work: &mut Work<'_>, container: &dyn Container) -> Re
     Err(Outcome::Infrastructure { reason }.into())
 }
 
-/// How a step is run: its user, its environment and its arguments, of the script that it would be otherwise.
+/// The arguments of a step in another environment, of the script that it would be otherwise, and that environment in `env`;
+/// none where nothing is varied.
 pub(super) fn step(work: &Work<'_>, script: &str, env: &mut BTreeMap<String, String>) -> Option<Vec<String>> {
     let Varied { factors, zone, .. } = &work.varied;
     if factors.is_empty() {
@@ -182,10 +183,9 @@ pub(super) async fn compare(
         return Ok(Outcome::Reproduced { varied: factors });
     }
     let line = |difference: &ByteDifference| {
-        let cause = difference.cause.map(|cause| format!(": probably {}", cause.words())).unwrap_or_default();
         let side = |sign: char, text: &Option<String>| text.iter().map(|text| format!("  {sign} {text}\n")).collect();
         let (before, after): (String, String) = (side('-', &difference.before), side('+', &difference.after));
-        format!("{}: {}{cause}\n{before}{after}", difference.file_name, difference.place)
+        format!("{}\n{before}{after}", difference.told())
     };
     let text: String = differences.iter().map(line).collect();
     let text = format!("not the packages of the last good build:\n{text}");

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::report_file::{self, ReportFile};
 use crate::cli::values::{jobs, mirror};
+use crate::engine::Network;
 use crate::image::BaseChoice;
 
 #[derive(Debug, Clone, Default, Args)]
@@ -91,6 +92,15 @@ pub(crate) enum NetworkArg {
     Default,
     /// The network of the engine's host: quicker to set up, nothing in between
     Host,
+}
+
+impl From<NetworkArg> for Network {
+    fn from(arg: NetworkArg) -> Network {
+        match arg {
+            NetworkArg::Default => Network::Default,
+            NetworkArg::Host => Network::Host,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

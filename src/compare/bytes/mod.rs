@@ -42,6 +42,14 @@ pub struct ByteDifference {
     pub cause: Option<Cause>,
 }
 
+impl ByteDifference {
+    /// Where it is, and what probably makes it: `x_1_all.deb: /usr/share/x/built, line 1: probably the time of the build`.
+    pub(crate) fn told(&self) -> String {
+        let cause = self.cause.map(|cause| format!(": probably {}", cause.words())).unwrap_or_default();
+        format!("{}: {}{cause}", self.file_name, self.place)
+    }
+}
+
 /// A difference, before it is known of which package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Found {
