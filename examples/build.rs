@@ -49,6 +49,7 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         build_cache: true,
         network: Network::Default,
         locked: Locked::default(),
+        all_findings: false,
         verify: None,
     };
     let images = resolved.images(engine.clone(), BaseChoice::Auto, &choices.id, choices.network);

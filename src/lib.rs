@@ -20,6 +20,7 @@ mod formats;
 pub(crate) mod hint;
 pub mod image;
 pub(crate) mod init;
+pub(crate) mod lint;
 pub mod lock;
 pub mod matrix;
 pub mod network;

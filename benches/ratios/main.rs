@@ -413,6 +413,7 @@ fn planner() {
             let new = || ids.share(merged.without_project().unwrap());
             let recipe = shared.entry(merged.number()).or_insert_with(new).clone();
             targets.push(farm::plan::TargetInputs {
+                lint_distro: None,
                 recipe,
                 distro: catalogue.get(&target.distro).unwrap().clone(),
                 source_digest: "0".repeat(64),
@@ -430,6 +431,7 @@ fn planner() {
     }
     let expanded = start.elapsed();
     let inputs = farm::plan::Inputs {
+        lint: true,
         targets,
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 mod documents;
 mod images;
+mod lint;
 mod publish;
 mod run;
 mod shell;
@@ -17,6 +18,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
+pub(crate) use self::lint::LintArgs;
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::run::{ArchiveArgs, EngineArgs, NetworkArg, OriginArgs, ProgressChoice, RunArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
@@ -300,6 +302,8 @@ pub(crate) struct BuildArgs {
     /// Do not install and try the packages in a fresh container
     #[arg(long)]
     pub no_test: bool,
+    #[command(flatten)]
+    pub lint: LintArgs,
     /// Compile everything, as if no build had been before, and leave the caches that recipes name as they are
     ///
     /// The packages are the same with them, byte by byte: with --force this compares.
@@ -330,6 +334,7 @@ impl BuildArgs {
             keep_failed: false,
             from: None,
             no_test: false,
+            lint: LintArgs::default(),
             no_build_cache: false,
             run,
             source: false,
@@ -362,6 +367,9 @@ pub(crate) struct PlanArgs {
     /// Plan without the tests of the packages
     #[arg(long)]
     pub no_test: bool,
+    /// Plan without lintian and rpmlint
+    #[arg(long, env = "FARM_NO_LINT", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_lint: bool,
     #[command(flatten)]
     pub origin: OriginArgs,
     #[command(flatten)]

@@ -94,6 +94,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
             (None, Some(index)) => built(&args.run.output, index)?,
             (None, None) => Locked::default(),
         },
+        all_findings: args.lint.all_findings,
         verify: args.vary.clone(),
     };
     let base = args.run.origin.base.into();
@@ -102,7 +103,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     if base == BaseChoice::Registry {
         images::ask_registries(&images, &resolved.bases()).await?;
     }
-    let limits = Limits { jobs: args.run.jobs.map(usize::from), test: !args.no_test };
+    let limits = Limits { jobs: args.run.jobs.map(usize::from), test: !args.no_test, lint: args.lint.is_wanted() };
     let planned = resolved.plan(Some((&images, &info)), limits).await?;
 
     if let Some(locks) = &locks {
@@ -289,6 +290,8 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
         (args.snapshot, "--snapshot"),
         (args.locked, "--locked"),
         (args.no_test && !args.source, "--no-test"),
+        (!args.lint.is_wanted() && !args.source && args.vary.is_none(), "--no-lint"),
+        (args.lint.all_findings, "--all-findings"),
         (args.no_build_cache && !args.source && args.vary.is_none(), "--no-build-cache"),
     ];
     for (given, flag) in flags {

@@ -43,7 +43,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     let surroundings = Surroundings::of_this_process();
     let style = surroundings.style(color, false);
     context::tell_unread(resolved.unread(), &surroundings.style(color, true));
-    let limits = Limits { jobs: None, test: !args.no_test };
+    let limits = Limits { jobs: None, test: !args.no_test, lint: !args.no_lint };
     let planned = match connected {
         Ok(Connected { engine, info }) => {
             let images = resolved.images(engine, args.origin.base.into(), "plan", Network::Default);

@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, F
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
     context::tell_unread(resolved.unread(), &Surroundings::of_this_process().style(color, true));
-    let plan = resolved.plan(None, Limits { jobs: Some(1), test: true }).await?.plan;
+    let plan = resolved.plan(None, Limits { jobs: Some(1), test: true, lint: false }).await?.plan;
     for job in plan.jobs.iter().filter(|job| !job.only_needed) {
         let files = files(job);
         match &args.output {

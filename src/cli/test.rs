@@ -64,11 +64,12 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
         build_cache: false,
         network: args.network.into(),
         locked: Default::default(),
+        all_findings: args.lint.all_findings,
         verify: None,
     };
     let images = resolved.images(engine.clone(), args.origin.base.into(), &choices.id, choices.network);
     context::tell(images.network_notes());
-    let limits = Limits { jobs: args.jobs.map(usize::from), test: true };
+    let limits = Limits { jobs: args.jobs.map(usize::from), test: true, lint: args.lint.is_wanted() };
     let mut planned = resolved.complete()?.plan(Some((&images, &info)), limits).await?;
     for job in &mut planned.plan.jobs {
         let of = |all: &[Package]| {

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::parse::{
-    BootstrapLayer, DebLayer, File, Layer, RpmLayer, Said, SecurityLayer, ToolchainsLayer, is_id, parse,
+    BootstrapLayer, DebLayer, File, Layer, LintLayer, RpmLayer, Said, SecurityLayer, ToolchainsLayer, is_id, parse,
 };
-use super::{Bootstrap, DebFacts, Distro, DistroError, RpmFacts, Security, Toolchains};
+use super::{Bootstrap, DebFacts, Distro, DistroError, LintPlace, RpmFacts, Security, Toolchains};
 use crate::types::{Format, nearest};
 
 // DEFINITIONS, TEMPLATES and KEYRINGS: `(name, content)` of the files in `distros/`, made by build.rs.
@@ -249,6 +249,7 @@ impl Layer {
             deb: self.deb.over(base.deb),
             rpm: self.rpm.over(base.rpm),
             toolchains: self.toolchains.over(base.toolchains),
+            lint: self.lint.over(base.lint),
             bootstrap: merge(self.bootstrap, base.bootstrap, BootstrapLayer::over),
         }
     }
@@ -274,6 +275,14 @@ impl RpmLayer {
             sbin: self.sbin.or(base.sbin),
             group_tag: self.group_tag.or(base.group_tag),
         }
+    }
+}
+
+impl LintLayer {
+    fn over(self, base: LintLayer) -> LintLayer {
+        // Who names a linter of its own has no use for that of another distribution.
+        let on = if self.linter.is_some() { self.on } else { self.on.or(base.on) };
+        LintLayer { linter: self.linter.or(base.linter), packages: self.packages.or(base.packages), on }
     }
 }
 
@@ -370,6 +379,12 @@ fn finish(id: &str, name: String, layer: Layer, file: &File) -> Result<Distro, D
             group_tag: need(file, layer.rpm.group_tag, "rpm.group-tag", "true")?,
         },
         toolchains: Toolchains { versions: layer.toolchains.versions, newer: layer.toolchains.newer },
+        lint: layer.lint.on.map(|said| LintPlace::On(said.value)).or_else(|| {
+            layer.lint.linter.map(|said| LintPlace::Here {
+                linter: said.value,
+                packages: layer.lint.packages.map_or_else(|| vec![said.value.as_str().to_owned()], |said| said.value),
+            })
+        }),
         macros: layer.macros,
         bootstrap,
         setup: layer.setup.map(|said| said.value),

@@ -8,7 +8,7 @@ pub use catalogue::{Catalogue, keyring};
 
 use serde::Serialize;
 
-use crate::types::{Arch, Format, PackageManager};
+use crate::types::{Arch, Format, Linter, PackageManager};
 
 /// What rpm does by itself when files of a kind are installed, by triggers of the distribution's own packages or of rpm:
 /// scriptlets that would do the same are left out. An rpm without file triggers is older than 4.13.
@@ -200,6 +200,9 @@ pub struct Distro {
     /// What `farm init` compares with what a project asks for. Not written out: it changes no build.
     #[serde(skip)]
     pub toolchains: Toolchains,
+    /// What looks through its packages; none: nothing does. Not written out: it changes no build.
+    #[serde(skip)]
+    pub lint: Option<LintPlace>,
     /// Extra `rpmbuild --define` macros, for RPM formats.
     pub macros: std::collections::BTreeMap<String, String>,
     /// How farm makes the base image itself; none where it only comes from a registry.
@@ -217,6 +220,20 @@ impl Distro {
     pub(crate) fn is_foreign(&self) -> bool {
         self.manager.format() != self.format
     }
+}
+
+/// `[lint]`: the linter that knows the packages of a distribution, and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LintPlace {
+    /// In a container of the distribution itself, which has it in these packages.
+    Here {
+        /// The linter.
+        linter: Linter,
+        /// The packages to install for it.
+        packages: Vec<String>,
+    },
+    /// In one of the distribution with this id, and with its linter.
+    On(String),
 }
 
 /// How to make the base image from the distribution's own signed archive.

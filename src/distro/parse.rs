@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{DistroError, Newer, Payload, Stage, SystemdWords, TOOLCHAINS, Trigger};
-use crate::types::{Arch, Format, PackageManager, nearest};
+use crate::types::{Arch, Format, Linter, PackageManager, nearest};
 
 /// A definition as written.
 #[derive(Debug, Clone)]
@@ -68,6 +68,7 @@ pub(super) struct Layer {
     pub(crate) deb: DebLayer,
     pub(crate) rpm: RpmLayer,
     pub(crate) toolchains: ToolchainsLayer,
+    pub(crate) lint: LintLayer,
     pub(crate) bootstrap: Option<BootstrapLayer>,
 }
 
@@ -76,6 +77,14 @@ pub(super) struct Layer {
 pub(super) struct ToolchainsLayer {
     pub(crate) versions: BTreeMap<String, String>,
     pub(crate) newer: BTreeMap<String, Newer>,
+}
+
+/// `[lint]`
+#[derive(Debug, Clone, Default)]
+pub(super) struct LintLayer {
+    pub(crate) linter: Option<Said<Linter>>,
+    pub(crate) packages: Option<Said<Vec<String>>>,
+    pub(crate) on: Option<Said<String>>,
 }
 
 /// `[deb]`
@@ -119,7 +128,7 @@ pub(super) struct SecurityLayer {
     pub(crate) suite: Option<Said<String>>,
 }
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "extends",
     "name",
     "family",
@@ -140,8 +149,10 @@ const KEYS: [&str; 21] = [
     "deb",
     "rpm",
     "toolchains",
+    "lint",
     "bootstrap",
 ];
+const LINT_KEYS: [&str; 3] = ["linter", "packages", "on"];
 const DEB_KEYS: [&str; 3] = ["debhelper", "standards-version", "unit-folder"];
 const RPM_KEYS: [&str; 6] = ["systemd", "systemd-macros", "user-macros", "payload", "sbin", "group-tag"];
 const BOOTSTRAP_KEYS: [&str; 10] = [
@@ -202,6 +213,7 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, DistroError> {
             "deb" => layer.deb = deb(&reader, reader.table(key, value)?)?,
             "rpm" => layer.rpm = rpm(&reader, reader.table(key, value)?)?,
             "toolchains" => layer.toolchains = toolchains(&reader, reader.table(key, value)?)?,
+            "lint" => layer.lint = lint(&reader, reader.table(key, value)?)?,
             "bootstrap" => layer.bootstrap = Some(bootstrap(&reader, reader.table(key, value)?)?),
             _ => return Err(reader.unknown(key, &KEYS, "a distribution")),
         }
@@ -236,6 +248,19 @@ fn rpm(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<RpmLayer, DistroError
             "sbin" => layer.sbin = Some(reader.folder(key, value)?),
             "group-tag" => layer.group_tag = Some(reader.boolean(key, value)?),
             _ => return Err(reader.unknown(key, &RPM_KEYS, "[rpm]")),
+        }
+    }
+    Ok(layer)
+}
+
+fn lint(reader: &Reader<'_>, table: &DeTable<'_>) -> Result<LintLayer, DistroError> {
+    let mut layer = LintLayer::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "linter" => layer.linter = Some(reader.one_of(key, value, &Linter::ALL, Linter::as_str)?),
+            "packages" => layer.packages = Some(reader.words(key, value)?),
+            "on" => layer.on = Some(reader.checked(key, value, is_id, "the id of a distribution")?),
+            _ => return Err(reader.unknown(key, &LINT_KEYS, "[lint]")),
         }
     }
     Ok(layer)

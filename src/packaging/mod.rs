@@ -87,6 +87,11 @@ pub fn builder(recipe: &TargetRecipe, distro: &Distro) -> BuilderSetup {
     (manager(distro.manager).builder)(recipe, distro)
 }
 
+/// The image that a linter runs in, which `packages` of the distribution have.
+pub(crate) fn linter(distro: &Distro, packages: &[String]) -> BuilderSetup {
+    (manager(distro.manager).linter)(distro, packages)
+}
+
 /// The environment that scripts with network run in: where the mirrors are (`FARM_MIRROR_DEBIAN=…`), non-interactive.
 pub fn network_env(distro: &Distro, mirrors: &Mirrors) -> BTreeMap<String, String> {
     let of_manager = manager(distro.manager).env.iter();

@@ -61,11 +61,13 @@ pub enum StepKind {
     Inspect,
     /// Installed, tried and removed in a fresh container.
     Test,
+    /// Looked through by lintian or rpmlint, beside the test.
+    Lint,
 }
 
 impl StepKind {
     /// Every step, in the order in which a job goes through them.
-    pub const ALL: [StepKind; 8] = [
+    pub const ALL: [StepKind; 9] = [
         StepKind::Prepare,
         StepKind::Unpack,
         StepKind::Build,
@@ -74,6 +76,7 @@ impl StepKind {
         StepKind::Collect,
         StepKind::Inspect,
         StepKind::Test,
+        StepKind::Lint,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -86,6 +89,7 @@ impl StepKind {
             StepKind::Collect => "collect",
             StepKind::Inspect => "inspect",
             StepKind::Test => "test",
+            StepKind::Lint => "lint",
         }
     }
 }

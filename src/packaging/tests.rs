@@ -35,6 +35,7 @@ fn distro(format: Format, manager: PackageManager) -> Distro {
     };
     let facts = catalogue.get(like).unwrap();
     Distro {
+        lint: None,
         id: "some-1".to_owned(),
         name: "Some 1 (first)".to_owned(),
         family: "some".to_owned(),
@@ -85,6 +86,7 @@ fn recipe() -> Recipe {
         scripts: MaintainerScripts::default(),
     };
     Recipe {
+        lint: BTreeMap::new(),
         root: PathBuf::from("/nowhere"),
         package: Package {
             name: "pkg".to_owned(),

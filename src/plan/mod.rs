@@ -4,6 +4,7 @@
 mod clashes;
 mod environment;
 mod key;
+mod lint;
 mod model;
 pub mod set;
 
@@ -20,7 +21,7 @@ use model::date;
 
 pub(crate) use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
 pub use model::{Change, Inputs, Job, Plan, PlanError, Reason, TargetInputs};
-pub(crate) use model::{Given, JobEnvironment, JobLimits, Key, PlanWarning, base_id};
+pub(crate) use model::{Given, JobEnvironment, JobLimits, Key, LintSetup, PlanWarning, base_id};
 pub use set::Need;
 
 /// Today in UTC, `2026-11-22`: the same day for everybody who plans.
@@ -132,6 +133,7 @@ struct Generated {
     packaging: Arc<Packaging>,
     environment: Option<Arc<JobEnvironment>>,
     test: Option<Arc<TestSetup>>,
+    lint: Option<Arc<LintSetup>>,
     key_inputs: BTreeMap<String, String>,
 }
 
@@ -183,6 +185,7 @@ impl Generated {
             packaging: Arc::new(packaging),
             environment,
             test: test.map(Arc::new),
+            lint: LintSetup::of(target, recipe).map(Arc::new),
             key_inputs,
         })
     }
@@ -216,6 +219,7 @@ impl Generated {
             packaging: Arc::new(packaging),
             environment: None,
             test: None,
+            lint: None,
             key_inputs,
         })
     }
@@ -252,6 +256,7 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
         packaging: Arc::clone(&generated.packaging),
         environment: generated.environment.clone(),
         test: generated.test.clone(),
+        lint: if inputs.lint { generated.lint.clone() } else { None },
         limits: limits(inputs, &target.recipe),
         source_date_epoch: target.source_date_epoch,
         repositories: repositories(target),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::set::{self, Need};
 use crate::distro::Distro;
@@ -15,7 +15,7 @@ use crate::packaging::{
 };
 use crate::recipe::{EnvironmentOrigin, PackagingTools, Repository, RepositoryOrigin, SharedRecipe};
 use crate::source;
-use crate::types::{Arch, PackageManager};
+use crate::types::{Arch, LintLevel, Linter, PackageManager};
 
 /// What a run would do: its jobs, and what people should know first.
 #[derive(Debug, Clone, Serialize)]
@@ -52,6 +52,9 @@ pub struct Job {
     pub(crate) environment: Option<Arc<JobEnvironment>>,
     /// None with `--no-test`.
     pub(crate) test: Option<Arc<TestSetup>>,
+    /// None with `--no-lint`, and where nothing is known that would lint its packages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lint: Option<Arc<LintSetup>>,
     pub(crate) limits: JobLimits,
     /// The value of SOURCE_DATE_EPOCH when the recipe fixes it.
     pub(crate) source_date_epoch: Option<i64>,
@@ -79,6 +82,24 @@ pub(crate) struct Given {
     pub(crate) packages: Vec<PathBuf>,
     /// What they are to be an upgrade of; empty: the last good ones in the store.
     pub(crate) former: Vec<PathBuf>,
+}
+
+/// What looks through the packages of a job.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct LintSetup {
+    pub(crate) linter: Linter,
+    /// The distribution that it runs on.
+    #[serde(rename = "on", serialize_with = "by_id")]
+    pub(crate) distro: Arc<Distro>,
+    /// The image for it.
+    pub(crate) image: BuilderSetup,
+    /// What findings are to the job, by rule, where the recipe says it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) levels: BTreeMap<String, LintLevel>,
+}
+
+fn by_id<S: Serializer>(distro: &Arc<Distro>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&distro.id)
 }
 
 /// `[environment]` for one target.
@@ -139,6 +160,8 @@ pub struct Inputs {
     pub slots: usize,
     /// Whether packages are to be installed and tried.
     pub test: bool,
+    /// Whether linters are to look through packages.
+    pub lint: bool,
     /// Today, `2026-11-22`, for end-of-life warnings.
     pub today: String,
 }
@@ -160,6 +183,8 @@ pub struct TargetInputs {
     pub environment_distro: Option<Arc<Distro>>,
     /// That of `[environment] dockerfile`: `source::Context::digest`.
     pub context_digest: Option<String>,
+    /// The distribution whose linter looks through the packages, where that is another one.
+    pub lint_distro: Option<Arc<Distro>>,
     /// What `set::resolve` found, with the recipe as `set::left_to_archive` gives it.
     pub set: set::Resolution,
     /// See `Job::only_needed`.

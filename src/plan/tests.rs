@@ -79,6 +79,7 @@ fn targets_of(root: &str, text: &str, matrix: &str) -> Vec<TargetInputs> {
                 set: Default::default(),
                 only_needed: false,
                 environment_distro: None,
+                lint_distro: None,
                 context_digest: None,
             }
         })
@@ -95,6 +96,7 @@ fn inputs(text: &str) -> Inputs {
         memory_bytes: 16 << 30,
         slots: 2,
         test: true,
+        lint: false,
         today: "2026-11-22".to_owned(),
     }
 }

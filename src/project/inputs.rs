@@ -10,7 +10,7 @@ use super::set::{self, Member};
 use super::{ProjectError, Selected, Unread};
 use crate::archive::mirror::{self, Mirror};
 use crate::archive::{Archives, Reader};
-use crate::distro::Distro;
+use crate::distro::{Distro, LintPlace};
 use crate::fetch::{FetchError, Fetcher};
 use crate::matrix::Target;
 use crate::packaging::{Answers, Mirrors};
@@ -162,6 +162,10 @@ async fn inputs(selected: &Selected<'_>, access: &Access, snapshot: bool) -> Res
                 }
                 Some(EnvironmentOrigin::Image(_)) | None => (None, None),
             };
+        let lint_distro = match &distro.lint {
+            Some(LintPlace::On(id)) => project.catalogue().get(id).cloned(),
+            _ => None,
+        };
         let source_date_epoch = recipe.package.date;
         let recipe = if set.needs.is_empty() {
             recipe
@@ -187,6 +191,7 @@ async fn inputs(selected: &Selected<'_>, access: &Access, snapshot: bool) -> Res
             only_needed,
             environment_distro,
             context_digest,
+            lint_distro,
         });
     }
     Ok(inputs)

@@ -26,11 +26,13 @@ pub struct Limits {
     pub jobs: Option<usize>,
     /// Whether packages are installed and tried.
     pub test: bool,
+    /// Whether linters look through packages.
+    pub lint: bool,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { jobs: None, test: true }
+        Limits { jobs: None, test: true, lint: true }
     }
 }
 
@@ -113,6 +115,7 @@ impl Resolved {
             memory_bytes: engine.map_or(u64::MAX, |(_, info)| info.memory_bytes),
             slots,
             test: limits.test,
+            lint: limits.lint,
             today: plan::today(),
         })?;
         for job in &mut plan.jobs {

@@ -37,6 +37,8 @@ pub struct RunChoices {
     pub network: Network,
     /// What each target is held to.
     pub locked: Locked,
+    /// Whether findings of linters count that the last good build had, too.
+    pub all_findings: bool,
     /// Build what is up to date once more, with so much of its environment another one, and compare the packages with those of
     /// the store, which stay.
     pub verify: Option<BTreeSet<Factor>>,
@@ -75,7 +77,8 @@ impl Planned {
         let Planned { plan, slots, archives, mirrors } = self;
         let distros = plan.jobs.iter().flat_map(|job| {
             let of_environment = job.environment.as_ref().and_then(|environment| environment.distro.as_ref());
-            [Some(&job.distro), of_environment].into_iter().flatten()
+            let of_linter = job.lint.as_ref().map(|lint| &lint.distro);
+            [Some(&job.distro), of_environment, of_linter].into_iter().flatten()
         });
         let network_env = distros.map(|distro| {
             let mut env = packaging::network_env(distro, &mirrors);
@@ -102,6 +105,7 @@ impl Planned {
                 host_network: choices.network == Network::Host,
                 network_env,
                 locked: choices.locked,
+                all_findings: choices.all_findings,
                 verify: choices.verify,
             },
         };

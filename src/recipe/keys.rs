@@ -35,6 +35,7 @@ pub(crate) static FILE: Schema = Schema {
         "test",
         "limits",
         "waivers",
+        "lint",
     ],
 };
 pub(crate) static OVERRIDE: Schema = Schema {
@@ -51,6 +52,7 @@ pub(crate) static OVERRIDE: Schema = Schema {
         "test",
         "limits",
         "waivers",
+        "lint",
     ],
 };
 /// In place of a parameter's default.

@@ -17,6 +17,7 @@ mod extends;
 mod file;
 mod installed;
 mod keys;
+mod lint;
 mod lists;
 mod matrices;
 mod merged;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::RecipeText;
 use super::installed::System;
 use super::repository::Repository;
-use crate::types::Address;
+use crate::types::{Address, LintLevel};
 
 /// A recipe for one target: every override that matches it is applied, and what it leaves to the project is known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,6 +32,8 @@ pub struct Recipe {
     pub(crate) limits: RecipeLimits,
     /// By rule.
     pub(crate) waivers: BTreeMap<String, Waiver>,
+    /// What findings of linters are, by rule.
+    pub(crate) lint: BTreeMap<String, LintLevel>,
     /// Values of the target's variant, given to scripts as `FARM_VARIANT_<NAME>`; empty without one.
     pub(crate) variant: BTreeMap<String, String>,
     /// Values of `[parameters]`, given to scripts as `FARM_PARAM_<NAME>`.

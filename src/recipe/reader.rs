@@ -254,7 +254,7 @@ impl<'a> Section<'a> {
         );
     }
 
-    fn string_at(&self, key: &str, node: &'a Node, expected: &str) -> Option<Text<'a>> {
+    pub(crate) fn string_at(&self, key: &str, node: &'a Node, expected: &str) -> Option<Text<'a>> {
         match &node.value {
             Value::String(value) => Some(Text { value, span: &node.span }),
             other => {

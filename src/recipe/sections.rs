@@ -10,6 +10,7 @@ use super::caches;
 use super::document::{KeyValue, Node, Table, Value};
 use super::environment;
 use super::keys;
+use super::lint;
 use super::project;
 use super::reader::{Problems, Section, stray};
 use super::relations::{self, Reader};
@@ -97,7 +98,7 @@ pub(crate) fn read_recipe(
     let test = file.sub("test", &keys::TEST, "[test]").and_then(|section| read_test(&section));
     let limits = file.sub("limits", &keys::LIMITS, "[limits]").map_or(DEFAULT_LIMITS, |section| read_limits(&section));
 
-    let waivers = waivers::read(&file);
+    let (waivers, lint) = (waivers::read(&file), lint::read(&file));
     let (variant, parameters) = (BTreeMap::new(), BTreeMap::new());
     let modules = modules.unwrap_or_default();
     let recipe = Recipe {
@@ -113,6 +114,7 @@ pub(crate) fn read_recipe(
         test,
         limits,
         waivers,
+        lint,
         variant,
         parameters,
     };

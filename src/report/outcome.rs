@@ -90,6 +90,7 @@ pub(crate) fn headline(report: &JobReport) -> String {
         Outcome::DiskFull { step, .. } => format!("found the disk full in {step}"),
         Outcome::Rejected { step, .. } => match step {
             StepKind::Test => "rejected by its test".to_owned(),
+            StepKind::Lint => "rejected by the linter".to_owned(),
             _ => "rejected by the package check".to_owned(),
         },
         Outcome::Skipped { .. } => "skipped".to_owned(),
@@ -396,6 +397,10 @@ fn usual_help(report: &JobReport) -> Option<String> {
             Some("`farm images prune` frees what farm keeps in the engine; dist/ and the cache are yours".to_owned())
         }
         Outcome::Rejected { step: StepKind::Test, .. } => None,
+        Outcome::Rejected { step: StepKind::Lint, findings } => findings.first().map(|finding| {
+            let rule = finding.rule.split_once(':').map_or(finding.rule.as_str(), |(_, rule)| rule);
+            format!("mend it, or write {rule} = \"warn\" under [lint] in the recipe: what is accepted once is not told again")
+        }),
         Outcome::NotReproduced { differences, .. } => reproduced::help(report, differences),
         Outcome::NotAsLocked { by_build: true, .. } => Some(
             "only what is built from the same can be the same: build first, and verify before archives move on; with a farm.lock, \

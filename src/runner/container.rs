@@ -240,7 +240,7 @@ pub(crate) async fn run_captured_up_to(
     most: usize,
 ) -> Result<(i32, Captured), JobError> {
     let step = work.journal.step();
-    let mut output = Captured { bytes: Vec::new(), most };
+    let mut output = Captured::up_to(most);
     let spec = ExecSpec {
         argv: vec!["sh".to_owned(), "-c".to_owned(), format!("{ONE_STREAM}{script}")],
         user: "0:0".to_owned(),
@@ -263,9 +263,16 @@ pub(crate) struct Captured {
     most: usize,
 }
 
+impl Captured {
+    /// Takes so many bytes.
+    pub(crate) fn up_to(most: usize) -> Captured {
+        Captured { bytes: Vec::new(), most }
+    }
+}
+
 impl Default for Captured {
     fn default() -> Captured {
-        Captured { bytes: Vec::new(), most: 64 << 10 }
+        Captured::up_to(64 << 10)
     }
 }
 

@@ -21,13 +21,14 @@ use super::varied::Varied;
 use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
-    build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, modules, prepare, results,
-    summary, upgrade,
+    build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, lint, modules, prepare,
+    results, summary, upgrade,
 };
-use crate::artifact::{Artifact, Finding, Inspection};
+use crate::artifact::{Artifact, Finding, Inspection, Wanted};
 use crate::attest::BuildInputs;
 use crate::compare::PackageChanges;
 use crate::event::{JobReport, Outcome, RequiredBy};
+use crate::lint::Memory;
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
 use crate::recipe::Repository;
@@ -47,6 +48,8 @@ struct Built {
     caches: Vec<CacheUse>,
     inputs: BuildInputs,
     changes: Vec<PackageChanges>,
+    /// What a linter found; none where none has looked.
+    lint: Option<Memory>,
 }
 
 /// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
@@ -209,6 +212,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 made: Some(now()),
                 inputs: None,
                 processes: Some(job.limits.parallel),
+                lint: built.lint,
             };
             let accept = move || {
                 record.inputs = Some(staging.note_inputs(&built.inputs)?);
@@ -339,16 +343,12 @@ impl Work<'_> {
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
         warnings.extend(upgrade::check(self, &artifacts, &folder).await?);
-        if let Some(setup) = &self.job.test {
-            let mut attempt = 0;
-            loop {
-                match install_test::test(self, setup, &ready, &artifacts, &wanted, &folder, attempt).await {
-                    Ok(()) => break,
-                    Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
-                }
-            }
-        }
+        let linting = lint::begin(self, ready.linter.as_ref(), &artifacts, &folder).await?;
+        let tried = self.test(&ready, &artifacts, &wanted, &folder);
+        let (tried, linted) = tokio::join!(tried, lint::run(linting));
+        tried?;
         self.alive()?;
+        let lint = lint::told(self, linted, &artifacts).await?;
         let changes = changed::since_last_good(self, &artifacts, &folder).await?;
         caches::keep(self).await?;
         warnings.extend(self.journal.take_warnings());
@@ -369,7 +369,25 @@ impl Work<'_> {
             caches: std::mem::take(&mut self.caches.uses),
             inputs,
             changes,
+            lint,
         })
+    }
+
+    async fn test(
+        &mut self,
+        ready: &Ready,
+        artifacts: &[Artifact],
+        wanted: &[Wanted],
+        folder: &Path,
+    ) -> Result<(), Outcome> {
+        let Some(setup) = &self.job.test else { return Ok(()) };
+        let mut attempt = 0;
+        loop {
+            match install_test::test(self, setup, ready, artifacts, wanted, folder, attempt).await {
+                Ok(()) => return Ok(()),
+                Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
+            }
+        }
     }
 
     /// `first`: the number of the first attempt, which containers have in their names.

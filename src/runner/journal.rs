@@ -321,6 +321,7 @@ fn title(step: StepKind) -> &'static str {
         StepKind::Collect => "Collect",
         StepKind::Inspect => "Inspect",
         StepKind::Test => "Test",
+        StepKind::Lint => "Lint",
     }
 }
 

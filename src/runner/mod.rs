@@ -69,6 +69,7 @@ mod install_test;
 mod job_events;
 mod journal;
 mod kept;
+mod lint;
 mod locked;
 mod log;
 mod modules;

@@ -9,6 +9,7 @@ use super::derive::{derive, image_stop, installs, shipped};
 use super::environment;
 use super::extra;
 use super::job_events::JobEvent;
+use super::lint;
 use super::locked;
 use super::outcome::{self, JobError};
 use super::required;
@@ -34,6 +35,8 @@ pub(crate) struct Ready {
     pub(crate) builder: String,
     /// What that image is, when the recipe names it.
     pub(crate) environment: Option<Base>,
+    /// The id of the image that the linter runs in; none when there is none.
+    pub(crate) linter: Option<String>,
 }
 
 pub(crate) async fn prepare(work: &mut Work<'_>) -> Result<Ready, JobError> {
@@ -130,7 +133,8 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         }
         _ => return Err(Outcome::Infrastructure { reason: "nothing says where to build".to_owned() }.into()),
     };
-    Ok(Ready { sources, modules, base, builder, environment: own })
+    let linter = lint::image(work, cancel).await?;
+    Ok(Ready { sources, modules, base, builder, environment: own, linter })
 }
 
 /// The base to test in, where one is needed, and the image that the recipe names, if it does. What is to be installed

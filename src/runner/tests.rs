@@ -35,6 +35,7 @@ mod caches;
 mod dockerfile;
 mod ended;
 mod life;
+mod lint;
 mod markers;
 mod reading;
 mod set;
@@ -143,6 +144,7 @@ impl Bench {
         std::fs::write(root.join("src/main.c"), "int main;").unwrap();
         std::fs::write(root.join("farm.toml"), RECIPE.replace("NAME", name)).unwrap();
         Job {
+            lint: None,
             target: target(name),
             recipe: TargetRecipe::unchanged(recipe(&root.join("farm.toml"))),
             distro: self.distro.clone(),
@@ -457,7 +459,8 @@ async fn a_job_that_succeeds_leaves_its_packages_its_log_and_no_container() {
             Reply::exit(0)
         });
     }
-    let mut job = bench.job("hello", &["make"]);
+    lint::on_lint(&bench, "", 0);
+    let mut job = lint::linted(&bench);
     job.test = Some(Arc::new(test_setup()));
     job.key = job.key.with("test", "tried");
     let ran = bench.run(vec![job.clone()]).await;

@@ -31,6 +31,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::Artifact;
+use crate::lint::Memory;
 use crate::matrix::Target;
 use crate::plan::Key;
 use crate::stream::sum_of;
@@ -95,6 +96,9 @@ pub(crate) struct Record {
     /// How many processes a step of the build might run at a time; none in records of earlier versions of farm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) processes: Option<usize>,
+    /// What a linter found in the packages; none where none has looked through them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lint: Option<Memory>,
 }
 
 /// How a target's last build ended, when it was not good: `last-result.json` beside the last good packages.

@@ -34,6 +34,7 @@ fn record(target: &Target, files: &[(&str, &str)]) -> Record {
         })
         .collect();
     Record {
+        lint: None,
         repositories: Vec::new(),
         schema: RECORD_SCHEMA,
         target: target.to_string(),

@@ -88,6 +88,7 @@ const LEAVES: &[(&str, &[&str])] = &[
     ("fetch", &["network", "types"]),
     ("network", &["types"]),
     ("hint", &["types"]),
+    ("lint", &["types"]),
     ("swap", &[]),
     ("sign", &["formats", "types"]),
 ];

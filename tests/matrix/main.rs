@@ -28,6 +28,7 @@ mod init;
 mod kept;
 #[cfg(target_os = "linux")]
 mod life;
+mod lint;
 #[cfg(target_os = "linux")]
 mod locks;
 #[cfg(target_os = "linux")]

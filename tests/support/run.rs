@@ -75,7 +75,10 @@ impl Test {
         let variable = if engine.starts_with("native://") { "FARM_ENGINE" } else { "DOCKER_HOST" };
         let mut test = Test { engine: Some(engine.to_owned()), ..Test::at(folder) };
         test.environment.extend(env::vars().filter(|(name, _)| says_how_to_reach_mirrors(name)));
-        test.env(variable, engine).env("XDG_CACHE_HOME", cache().to_str().unwrap()).env("COLUMNS", "120")
+        test.env(variable, engine)
+            .env("FARM_NO_LINT", "1")
+            .env("XDG_CACHE_HOME", cache().to_str().unwrap())
+            .env("COLUMNS", "120")
     }
 
     /// Somebody else's folder, with packages in its `dist`.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{BuildArgs, RunArgs, SelectionArgs};
+use super::{BuildArgs, LintArgs, RunArgs, SelectionArgs};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct SourceArgs {
@@ -23,6 +23,6 @@ impl SourceArgs {
     pub(crate) fn build(&self) -> BuildArgs {
         let SourceArgs { selection, force, snapshot, run } = self.clone();
         let build = BuildArgs { force, snapshot, source: true, ..BuildArgs::plain(selection, run) };
-        BuildArgs { no_test: true, no_build_cache: true, ..build }
+        BuildArgs { no_test: true, no_build_cache: true, lint: LintArgs::NONE, ..build }
     }
 }

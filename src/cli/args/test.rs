@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::values::jobs;
-use super::{EngineArgs, NetworkArg, OriginArgs, ProgressChoice};
+use super::{EngineArgs, LintArgs, NetworkArg, OriginArgs, ProgressChoice};
 use crate::cli::report_file::{self, ReportFile};
 
 #[derive(Debug, Clone, Args)]
@@ -20,6 +20,8 @@ pub(crate) struct TestArgs {
     /// [default: those that were good last time, in the output folder]
     #[arg(long, value_name = "PATH")]
     pub upgrade_from: Vec<PathBuf>,
+    #[command(flatten)]
+    pub lint: LintArgs,
     /// Jobs to run at a time [default: by the engine's CPUs]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<u16>,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 
-use super::{BuildArgs, RunArgs, SelectionArgs};
+use super::{BuildArgs, LintArgs, RunArgs, SelectionArgs};
 use crate::packaging::Factor;
 
 #[derive(Debug, Clone, Args)]
@@ -65,6 +65,6 @@ impl VerifyArgs {
                 .collect(),
         };
         let build = BuildArgs { force: true, snapshot, locked, ..BuildArgs::plain(selection, run) };
-        BuildArgs { no_build_cache: true, vary: Some(factors), ..build }
+        BuildArgs { no_build_cache: true, lint: LintArgs::NONE, vary: Some(factors), ..build }
     }
 }

@@ -32,6 +32,7 @@ pub(super) static MANAGER: Manager = Manager {
     env: &[("DEBIAN_FRONTEND", "noninteractive")],
     check: include_str!("../scripts/deb-check.sh"),
     builder,
+    linter,
     test,
 };
 
@@ -90,6 +91,12 @@ fn builder(recipe: &Recipe, distro: &Distro) -> BuilderSetup {
         None => Requirements::Listed(listed),
     };
     BuilderSetup { requirements, script: preamble.with(script), toolchain }
+}
+
+fn linter(distro: &Distro, packages: &[String]) -> BuilderSetup {
+    let listed = quote_all(packages.iter().map(String::as_str));
+    let script = preamble(distro).with(format!("apt_begin\napt_no_man_index\napt_require {listed}\n"));
+    BuilderSetup { requirements: Requirements::Listed(packages.to_vec()), script, toolchain: None }
 }
 
 fn installing(listed: &[String], distro: &Distro) -> String {

@@ -19,6 +19,8 @@ pub(crate) struct Manager {
     pub(crate) check: &'static str,
     /// The builder image of a job.
     pub(crate) builder: fn(&Recipe, &Distro) -> BuilderSetup,
+    /// The image that a linter runs in, which is in these packages.
+    pub(crate) linter: fn(&Distro, &[String]) -> BuilderSetup,
     /// The last are those of [`crate::packaging::Answered`].
     pub(crate) test: fn(&Recipe, &Distro, &[String]) -> TestScripts,
 }

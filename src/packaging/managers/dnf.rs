@@ -18,6 +18,7 @@ pub(super) static MANAGER: Manager = Manager {
     env: &[],
     check: include_str!("../scripts/rpm-check.sh"),
     builder: |recipe, distro| WORDS.builder(recipe, distro),
+    linter: |distro, packages| WORDS.linter(distro, packages),
     test: |recipe, distro, _| WORDS.test(recipe, distro),
 };
 

@@ -3,10 +3,10 @@
 use crate::distro::Distro;
 use crate::packaging::text::quote;
 use crate::packaging::{
-    BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, SET_REPOSITORY, TEST_PACKAGES,
-    TestScripts, UpgradeSetup, rpm,
+    BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, Requirements, SET_REPOSITORY,
+    TEST_PACKAGES, TestScripts, UpgradeSetup, rpm,
 };
-use crate::recipe::{Recipe, RepositoryOrigin, RepositoryUse};
+use crate::recipe::{Recipe, Repository, RepositoryOrigin, RepositoryUse};
 use crate::types::SharedText;
 
 /// The words of one of them.
@@ -24,17 +24,28 @@ pub(super) struct Words {
 
 impl Words {
     fn preamble(&self, recipe: &Recipe, distro: &Distro, what_for: RepositoryUse) -> SharedText {
-        let repositories = quote(&distro.enable_repositories.join(" "));
-        let enabled = recipe.repositories.iter().filter_map(|one| match &one.origin {
+        self.begin(&recipe.repositories, distro, what_for)
+    }
+
+    fn begin(&self, repositories: &[Repository], distro: &Distro, what_for: RepositoryUse) -> SharedText {
+        let enabled = repositories.iter().filter_map(|one| match &one.origin {
             RepositoryOrigin::Enable(id) if one.serves(what_for) => Some(id.as_str()),
             _ => None,
         });
         let enabled = quote(&enabled.collect::<Vec<_>>().join(" "));
+        let repositories = quote(&distro.enable_repositories.join(" "));
         let variables = format!(
             "set -eu\nfarm_fetched={FETCHED_PACKAGES}\nfarm_set={SET_REPOSITORY}\nfarm_extra={EXTRA_REPOSITORY}\n\
              farm_repositories={repositories}\nfarm_recipe_repositories={enabled}\n"
         );
         SharedText::from(variables).with(self.library)
+    }
+
+    pub(super) fn linter(&self, distro: &Distro, packages: &[String]) -> BuilderSetup {
+        let (name, wanted) = (self.name, rpm::arguments(packages));
+        let script = format!("{name}_begin\n{name}_update {wanted}\n{name}_install {wanted}\n");
+        let script = self.begin(&[], distro, RepositoryUse::Test).with(script);
+        BuilderSetup { requirements: Requirements::Listed(packages.to_vec()), script, toolchain: None }
     }
 
     pub(super) fn builder(&self, recipe: &Recipe, distro: &Distro) -> BuilderSetup {
