@@ -27,6 +27,7 @@ mod own;
 mod rpm;
 mod scriptlets;
 mod source;
+mod source_tests;
 mod spec;
 mod staged;
 mod step_environment;
@@ -65,8 +66,8 @@ pub(crate) use members::{FormerLinks, former_config_files, former_links, with_fo
 pub(crate) use model::{
     AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE,
     EXTRA_FIRST, EXTRA_LAST, EXTRA_REPOSITORY, EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES,
-    GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout, Step,
-    TestSetup, UpgradeSetup,
+    GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout,
+    SourceTests, Step, TestSetup, UpgradeSetup,
 };
 pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
 pub(crate) use modules::MODULES_ROOT;
@@ -74,6 +75,7 @@ pub(crate) use offers::{Offer, Wish, names_in, offers};
 pub(crate) use source::{
     builder as source_builder, check as check_source, packaging as source, recipe as source_recipe,
 };
+pub(crate) use source_tests::{EXIT_STDERR, KEEP_TREE, KEPT_TREE, TESTS_ROOT, is_for_root};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub(crate) use step_environment::enter;
 pub use target_recipe::TargetRecipe;
@@ -190,7 +192,7 @@ fn installed_check(distro: &Distro) -> SharedText {
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let scripts = (manager(distro.manager).test)(recipe, distro, stand_ins);
-    let TestScripts { tester, install, remove, upgrade } = scripts;
+    let TestScripts { tester, install, remove, upgrade, source_tests } = scripts;
     let mut env = script_variables(recipe, distro);
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
@@ -199,11 +201,16 @@ pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String])
         tester,
         install,
         check: installed_check(distro),
-        test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
+        test: recipe
+            .test
+            .as_ref()
+            .and_then(|test| test.script.as_ref())
+            .map(|script| format!("set -eu\n{}", text::body(script))),
         remove,
         env,
         upgrade,
         network: recipe.test.as_ref().is_some_and(|test| test.network),
+        source_tests,
     }
 }
 

@@ -22,7 +22,7 @@ use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
     build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, modules, prepare, results,
-    summary, upgrade,
+    suite, summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::attest::BuildInputs;
@@ -308,6 +308,10 @@ impl Work<'_> {
     async fn run(&mut self, staging: &Staging, verified: &mut Option<Record>) -> Result<Built, Outcome> {
         self.head().await.map_err(|error| log_failed(&error))?;
         *verified = verify::last_good(self).await?;
+        // Said before a build and not after it.
+        if self.job.test.is_some() {
+            upgrade::recipes_own(self)?;
+        }
         let ready = {
             let mut attempt = 0;
             loop {
@@ -330,7 +334,7 @@ impl Work<'_> {
             blocking(move || results::clear(&again)).await?;
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
-        let installed = results.installed.take();
+        let (installed, tests) = (results.installed.take(), results.tests.take());
         if let Some(record) = verified {
             return Err(verify::compare(self, record, &results.files, &folder).await?);
         }
@@ -343,6 +347,15 @@ impl Work<'_> {
             let mut attempt = 0;
             loop {
                 match install_test::test(self, setup, &ready, &artifacts, &wanted, &folder, attempt).await {
+                    Ok(()) => break,
+                    Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
+                }
+            }
+        }
+        if let Some(setup) = &self.job.test {
+            let mut attempt = 0;
+            loop {
+                match suite::test(self, setup, &ready, &artifacts, &folder, tests.as_ref(), attempt).await {
                     Ok(()) => break,
                     Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
                 }

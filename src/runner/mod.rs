@@ -79,6 +79,8 @@ mod prepare;
 mod required;
 mod results;
 mod set;
+mod source_tests;
+mod suite;
 mod summary;
 mod tail;
 mod traced;
