@@ -408,6 +408,69 @@ mod tests {
     }
 
     #[test]
+    fn autopkgtest_reads_the_same() {
+        const ORACLE: &str = "import sys; sys.path.insert(0, '/usr/share/autopkgtest/lib')
+import testdesc, adtlog
+adtlog.report = lambda name, what: print('skipped ' + name)
+caps = ['root-on-testbed', 'isolation-container', 'isolation-machine', 'revert-full-system', 'has_internet', 'reboot']
+try:
+    for t in testdesc.parse_debian_source('.', caps, 'amd64', auto_control=False)[0]:
+        print('|'.join([t.name, t.path or t.command, ' '.join(sorted(t.restrictions)), ', '.join(t.depends)]))
+except testdesc.InvalidControl:
+    print('broken')
+";
+        if !crate::types::testing::have(&["autopkgtest", "perl"]) {
+            return;
+        }
+        let source = "Source: pond\nBuild-Depends: debhelper-compat (= 13), gcc [!amd64],\n python3:any <!nocheck>, odd <nodoc>\n\n\
+                      Package: pond\nArchitecture: any\nRecommends: ${misc:Recommends}, frog (>= ${v}), reed | rush\n\n\
+                      Package: libpond1\nArchitecture: all\n";
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(folder.path().join("debian/tests")).unwrap();
+        std::fs::write(folder.path().join("debian/control"), source).unwrap();
+        for text in [
+            "# a comment\nTests: one, two three\n four\nDepends: @, curl (>= 7) | wget # why\nRestrictions: needs-root, flaky\n\n\
+             Test-Command: pond --help |\n  grep Usage\n\nTest-Command: true # not\nFeatures: test-name=named, odd=1\nDepends:\n",
+            "Tests: a\nDepends: @builddeps@, @recommends@\n\nTests: b\nRestrictions: needs-recommends superficial\n",
+            "Tests: a\nTests-Directory: upstream/tests\nClasses: desktop\nArchitecture: any-amd64 arm64\n",
+            "Tests: a/b\n\nTests: c\nX-Own: 1\n\nTests: d\nArchitecture: !amd64\n\nTests: e\nRestrictions: luck\n\nTests: f\n",
+            "Tests: a\nTests: b\nRESTRICTIONS: allow-stderr\n",
+            "Tests: a\n\nDepends: x\n",
+            "Tests: a\nTest-Command: b\n",
+            "Tests:\n",
+            "Tests: a\nDepends: Foo Bar\n",
+            "Test-Command: a\nFeatures: test-name\n",
+        ] {
+            std::fs::write(folder.path().join("debian/tests/control"), text).unwrap();
+            let mut oracle = std::process::Command::new("/usr/bin/python3");
+            let output = oracle.args(["-c", ORACLE]).current_dir(folder.path()).output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            let packages = ["pond".to_owned(), "libpond1".to_owned()];
+            let own = super::tests(text, &Tested { control: source, packages: &packages, arch: Arch::Amd64 });
+            let mut shown: Vec<String> = match own {
+                Err(_) => vec!["broken".to_owned()],
+                Ok(all) => all
+                    .into_iter()
+                    .map(|test| match (&test.unsupported, &test.program) {
+                        (Some(_), _) => format!("skipped {}", test.name),
+                        (None, Program::File(what) | Program::Command(what)) => {
+                            let restrictions: Vec<&str> = test.restrictions.iter().map(String::as_str).collect();
+                            [test.name.as_str(), what, &restrictions.join(" "), &test.depends].join("|")
+                        }
+                    })
+                    .collect(),
+            };
+            let mut expected: Vec<&str> = said.lines().collect();
+            if expected.contains(&"broken") {
+                expected = vec!["broken"];
+            }
+            expected.sort_unstable();
+            shown.sort_unstable();
+            assert_eq!(shown, expected, "{text}{}", String::from_utf8_lossy(&output.stderr));
+        }
+    }
+
+    #[test]
     fn what_nobody_knows_is_not_run_and_said() {
         for (field, why) in [
             ("X-Odd: 1", "the field x-odd, which autopkgtest does not know"),

@@ -365,7 +365,7 @@ async fn judge(
     let finding = |message: String| outcome::finding("", &format!("{phase}-failed"), message);
     let message = |quoted: &str| match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
-        "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
+        "upgrade" => format!("cannot be upgraded to from the earlier version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
         "check" => quoted.to_owned(),
         _ => match command {

@@ -221,7 +221,7 @@ fn an_upgrade_begins_with_what_the_recipe_names() {
     test.run(&["build"]).exits(11).says(wrong);
     let lost = "[package.scripts]\npost-upgrade = \"rm /usr/share/gate/x\"\n";
     test.write("farm.toml", &recipe("2.0", &format!("[test]\nupgrade-from = \"released\"\n{lost}")));
-    test.run(&["build"]).exits(11).says("/usr/share/gate/x is gone after an upgrade");
+    test.run(&["build"]).exits(11).says("/usr/share/gate/x was a file in 1.0-1~deb12 and is gone after an upgrade");
     test.write("farm.toml", &recipe("2.0", "[test]\nupgrade-from = \"released/gate.deb\"\n"));
     test.run(&["build"]).exits(0);
     let log = fs::read_to_string(test.dist().join("gate/debian-12-amd64/build.log")).unwrap();
