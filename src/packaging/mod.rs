@@ -27,11 +27,11 @@ mod own;
 mod rpm;
 mod scriptlets;
 mod source;
-mod source_tests;
 mod spec;
 mod staged;
 mod step_environment;
 mod style;
+mod suite;
 mod system;
 mod target_recipe;
 mod text;
@@ -75,9 +75,9 @@ pub(crate) use offers::{Offer, Wish, names_in, offers};
 pub(crate) use source::{
     builder as source_builder, check as check_source, packaging as source, recipe as source_recipe,
 };
-pub(crate) use source_tests::{EXIT_STDERR, KEEP_TREE, KEPT_TREE, TESTS_ROOT, is_for_root};
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub(crate) use step_environment::enter;
+pub(crate) use suite::{EXIT_STDERR, KEEP_TREE, KEPT_TREE, TESTS_ROOT, is_for_root};
 pub use target_recipe::TargetRecipe;
 pub(crate) use text::quote;
 pub(crate) use traced::{TRACED_FOLDER, TracedScript};

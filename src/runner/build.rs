@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use super::container::{
     Content, create, download, evidence, host_network, in_order, put, run_watched, small_files, start,
 };
+use super::kept_tree::{self, KeptTree};
 use super::outcome::{self, JobError};
 use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
-use super::source_tests::{self, KeptTree};
 use super::work::{Work, blocking, reading};
 use super::{assemble, caches, environment, inputs, kept, locked, traced, verify};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
@@ -125,7 +125,7 @@ async fn in_container(
     if has_network {
         env.extend(host_network(work, container).await?);
     }
-    if source_tests::are_run(work) {
+    if kept_tree::are_run(work) {
         env.insert(packaging::KEEP_TREE.to_owned(), "yes".to_owned());
     }
     let installed = installed(work, container).await?;
@@ -268,7 +268,7 @@ async fn collect(
     work.alive()?;
     let mut files = files;
     let parts = ManifestFiles::take(&mut files, packaging::MANIFEST_NAME);
-    let tests = source_tests::take(work, &mut files).await?;
+    let tests = kept_tree::take(work, &mut files).await?;
     if files.is_empty() {
         return Err(none());
     }

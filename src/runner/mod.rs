@@ -20,6 +20,8 @@
 //!   modules      the list of what lock files have pinned
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to compare with and to upgrade from
+//!   suite        the project's own tests, debian/tests, each in a fresh container
+//!     kept_tree    the source tree for them, from the build's container to theirs
 //!   locked       whether what it is built from is what the lock says
 //!   verify       the last good build once more elsewhere, and whether it gives the same
 //!   hints        what a failure may lack, by what it printed
@@ -69,6 +71,7 @@ mod install_test;
 mod job_events;
 mod journal;
 mod kept;
+mod kept_tree;
 mod locked;
 mod log;
 mod modules;
@@ -79,7 +82,6 @@ mod prepare;
 mod required;
 mod results;
 mod set;
-mod source_tests;
 mod suite;
 mod summary;
 mod tail;

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::container::{Content, evidence, host_network, put, run_watched};
 use super::install_test::{self, Place};
+use super::kept_tree::{KeptTree, why_none};
 use super::outcome::{self, JobError};
 use super::prepare::Ready;
-use super::source_tests::{KeptTree, why_none};
 use super::upgrade;
 use super::work::Work;
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
