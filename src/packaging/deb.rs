@@ -18,8 +18,8 @@ use super::system::{
 use super::text::{body, bullets, paragraphs, quote, utc};
 use super::{
     BUILD_ROOT, ExpectedPackage, GuestFile, PHASE_TOKEN, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
-    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, step_environment, traced,
-    unpack,
+    changelog_entries, copyright, own, relation, script_variables, source_folder, staged, step_environment, suite,
+    traced, unpack,
 };
 
 /// Where the recipe's scripts lie in the generated packaging. The `_` keeps it apart from debhelper's own
@@ -106,9 +106,15 @@ fn script(recipe: &Recipe, distro: &Distro, folder: &str, source_date_epoch: i64
         None => " --no-pre-clean",
         Some(_) => " --hook-binary='[ -z \"${FARM_PHASE_TOKEN:-}\" ] || echo \"$FARM_PHASE_TOKEN package\"'",
     };
-    script.push_str(&format!(
-        "mkdir -p {RESULTS}\nphase build\ndpkg-buildpackage --sanitize-env -us -uc -b{options}\nphase package\n"
-    ));
+    script.push_str(&format!("mkdir -p {RESULTS}\n"));
+    let is_own = recipe.packaging.debian.is_some();
+    if is_own {
+        script.push_str(&suite::keep(recipe));
+    }
+    script.push_str(&format!("phase build\ndpkg-buildpackage --sanitize-env -us -uc -b{options}\nphase package\n"));
+    if is_own {
+        script.push_str(suite::KEEP_BUILT);
+    }
     script.push_str(&format!(
         "for file in {BUILD_ROOT}/*.deb {BUILD_ROOT}/*.ddeb {BUILD_ROOT}/*.udeb \
          {BUILD_ROOT}/*.changes {BUILD_ROOT}/*.buildinfo; do\n    [ ! -e \"$file\" ] || mv \"$file\" {RESULTS}/\ndone\n"

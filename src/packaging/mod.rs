@@ -31,6 +31,7 @@ mod spec;
 mod staged;
 mod step_environment;
 mod style;
+mod suite;
 mod system;
 mod target_recipe;
 mod text;
@@ -65,8 +66,8 @@ pub(crate) use members::{FormerLinks, former_config_files, former_links, with_fo
 pub(crate) use model::{
     AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE,
     EXTRA_FIRST, EXTRA_LAST, EXTRA_REPOSITORY, EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES,
-    GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout, Step,
-    TestSetup, UpgradeSetup,
+    GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout,
+    SourceTests, Step, TestSetup, UpgradeSetup,
 };
 pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
 pub(crate) use modules::MODULES_ROOT;
@@ -76,6 +77,7 @@ pub(crate) use source::{
 };
 pub(crate) use staged::{MANIFEST_NAME, MANIFEST_VARIABLE, MadeBy, made_by};
 pub(crate) use step_environment::enter;
+pub(crate) use suite::{EXIT_STDERR, KEEP_TREE, KEPT_TREE, TESTS_ROOT, is_for_root};
 pub use target_recipe::TargetRecipe;
 pub(crate) use text::quote;
 pub(crate) use traced::{TRACED_FOLDER, TracedScript};
@@ -195,7 +197,7 @@ fn installed_check(distro: &Distro) -> SharedText {
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let scripts = (manager(distro.manager).test)(recipe, distro, stand_ins);
-    let TestScripts { tester, install, remove, upgrade } = scripts;
+    let TestScripts { tester, install, remove, upgrade, source_tests } = scripts;
     let mut env = script_variables(recipe, distro);
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
@@ -204,11 +206,16 @@ pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String])
         tester,
         install,
         check: installed_check(distro),
-        test: recipe.test.as_ref().map(|test| format!("set -eu\n{}", text::body(&test.script))),
+        test: recipe
+            .test
+            .as_ref()
+            .and_then(|test| test.script.as_ref())
+            .map(|script| format!("set -eu\n{}", text::body(script))),
         remove,
         env,
         upgrade,
         network: recipe.test.as_ref().is_some_and(|test| test.network),
+        source_tests,
     }
 }
 

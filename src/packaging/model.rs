@@ -232,6 +232,20 @@ pub(crate) struct TestSetup {
     pub(crate) upgrade: UpgradeSetup,
     /// Whether the scripts and those of the packages may use the network. What they need is fetched before in any case.
     pub(crate) network: bool,
+    /// Where the project has tests of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source_tests: Option<SourceTests>,
+}
+
+/// How a project's own tests, debian/tests, are prepared. They run in containers of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+pub(crate) struct SourceTests {
+    /// Run as root without a network: makes an ordinary user, and unpacks the source tree for it.
+    pub(crate) prepare: String,
+    /// Run as root: what a test depends on, as [`TestSetup::install`].
+    pub(crate) install: SharedText,
+    /// Where the source tree is.
+    pub(crate) tree: String,
 }
 
 /// How an upgrade from the last good version is tried. Its packages lie in [`FORMER_PACKAGES`], and those under test have an
@@ -252,6 +266,7 @@ pub(super) struct TestScripts {
     pub(super) install: SharedText,
     pub(super) remove: SharedText,
     pub(super) upgrade: UpgradeSetup,
+    pub(super) source_tests: Option<SourceTests>,
 }
 
 /// The chosen mirror of each archive, as URLs by archive name (`debian`, `debian-security`).

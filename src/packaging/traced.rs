@@ -51,7 +51,8 @@ pub(crate) fn build_scripts(recipe: &Recipe) -> Vec<TracedScript> {
 }
 
 pub(crate) fn test_script(recipe: &Recipe) -> Option<TracedScript> {
-    recipe.test.as_ref().map(|test| TracedScript { name: "test", key: "test.script", text: test.script.clone() })
+    let text = recipe.test.as_ref()?.script.clone()?;
+    Some(TracedScript { name: "test", key: "test.script", text })
 }
 
 impl TracedScript {

@@ -194,7 +194,8 @@ pub(crate) static SUB_PACKAGE: Schema = Schema {
 pub(crate) static PACKAGING: Schema =
     Schema { title: "[packaging]", keys: &["debian", "spec", "prepare", "define", "stand-ins", "distribution-suffix"] };
 pub(crate) static MATRIX: Schema = Schema { title: "[matrix]", keys: &["distros", "arches", "exclude", "variants"] };
-pub(crate) static TEST: Schema = Schema { title: "[test]", keys: &["script", "requires", "network"] };
+pub(crate) static TEST: Schema =
+    Schema { title: "[test]", keys: &["script", "requires", "network", "skip", "upgrade-from"] };
 pub(crate) static LIMITS: Schema = Schema { title: "[limits]", keys: &["memory", "pids", "timeout", "stall", "log"] };
 
 pub(crate) static WAIVER: Schema = Schema { title: "[waivers.RULE]", keys: &["paths", "reason"] };

@@ -476,11 +476,18 @@ pub(crate) struct OwnRequirement {
 /// `[test]`: runs as root in a fresh container in which the built packages are installed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Test {
-    pub(crate) script: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) script: Option<String>,
     /// Packages to install beside.
     pub(crate) requires: Vec<String>,
     /// Leave the network on while the packages are installed, tried and removed. Off by default.
     pub(crate) network: bool,
+    /// Tests of the project's own that are not run, and why; `*` is all of them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) skip: BTreeMap<String, String>,
+    /// A package, or a folder of some, below the recipe's folder: what the upgrade begins with in place of what `dist/` has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) upgrade_from: Option<String>,
 }
 
 /// `[limits]`

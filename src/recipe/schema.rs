@@ -445,8 +445,14 @@ pub(crate) static DESCRIBED: &[Described] = &[
             ("script", TextOr(&SCRIPT_FILE), "Run as root, with -e."),
             ("requires", Texts, "Packages to install beside the built ones."),
             ("network", Boolean, "Leaves the network on for the packages' own scripts and the test."),
+            (
+                "upgrade-from",
+                Text,
+                "A package, or a folder of some, that the upgrade begins with in place of what dist/ has.",
+            ),
+            ("skip", TextMap, "Tests of debian/tests that are not run, by name, each with the reason; \"*\" is all."),
         ],
-        required: &["script"],
+        required: &[],
     },
     Described {
         schema: &LIMITS,

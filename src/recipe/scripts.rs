@@ -173,7 +173,7 @@ mod tests {
         let file = parse(files, rest).unwrap();
         let (deb, rpm) = (resolved(&file, DEB), resolved(&file, RPM));
         assert_eq!(deb.build.build.as_deref(), Some("#! /usr/bin/env dash\nmake\n"));
-        assert_eq!(deb.test.as_ref().unwrap().script, "echo rpm\n");
+        assert_eq!(deb.test.as_ref().unwrap().script.as_deref(), Some("echo rpm\n"));
         let of = |recipe: &Recipe| {
             let own = recipe.package.scripts.post_install.clone().unwrap();
             (own, recipe.packages["dev"].scripts.pre_remove.clone().unwrap())

@@ -577,10 +577,19 @@ fn read_packages(
 
 /// None when an override has emptied the script.
 fn read_test(section: &Section<'_>) -> Option<Test> {
-    section.require(&["script"]);
+    // What is said of other tests needs no script beside it.
+    let has_others = ["network", "skip", "upgrade-from"].iter().any(|key| section.table.get(key).is_some());
+    if !has_others {
+        section.require(&["script"]);
+    }
     let requires = section.strings("requires", values::relation);
     let network = section.boolean("network").unwrap_or(false);
-    section.script("script").map(|script| Test { script, requires, network })
+    let skip = section.string_map("skip", values::test_name);
+    let upgrade_from = section.checked_line("upgrade-from", values::inner_path).map(|text| text.value.to_owned());
+    let script = section.script("script");
+    let is_emptied =
+        script.is_none() && skip.is_empty() && upgrade_from.is_none() && section.table.get("script").is_some();
+    (!is_emptied && (script.is_some() || has_others)).then_some(Test { script, requires, network, skip, upgrade_from })
 }
 
 fn read_limits(section: &Section<'_>) -> RecipeLimits {

@@ -63,6 +63,14 @@ pub(crate) fn not_blank(value: &str) -> Check {
     if value.trim().is_empty() { Err(Complaint::new("has an empty entry", "must not be empty")) } else { Ok(()) }
 }
 
+/// A test of `debian/tests`, or `*` for all.
+pub(crate) fn test_name(value: &str) -> Check {
+    match value.is_empty() || value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/') {
+        true => Err(Complaint::new("is no name of a test", "name a test as in debian/tests/control, or \"*\" for all")),
+        false => Ok(()),
+    }
+}
+
 pub(crate) fn anything(_: &str) -> Check {
     Ok(())
 }

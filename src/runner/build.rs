@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::container::{
     Content, create, download, evidence, host_network, in_order, put, run_watched, small_files, start,
 };
+use super::kept_tree::{self, KeptTree};
 use super::outcome::{self, JobError};
 use super::phases::new_token;
 use super::prepare::Ready;
@@ -31,6 +32,8 @@ pub(crate) struct Results {
     pub(crate) manifest: Option<Manifest>,
     /// What was installed before the steps; none where that could not be asked.
     pub(crate) installed: Option<Installed>,
+    /// The source tree with tests of the project's own, if there are any.
+    pub(crate) tests: Option<KeptTree>,
 }
 
 /// Builds and returns the results' files in `folder`.
@@ -107,7 +110,7 @@ async fn in_container(
         }
         verify::unvary(work, container).await?;
         let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
-        return Ok(Results { files, manifest: Some(manifest), installed });
+        return Ok(Results { files, manifest: Some(manifest), installed, tests: None });
     }
     let packaging = match work.goes_on() {
         None => work.job.packaging_at(ready.sources.newest, &work.former_links),
@@ -121,6 +124,9 @@ async fn in_container(
     let mut env = packaging::step_env(work.job.distro.format, work.job.target.arch, work.processes());
     if has_network {
         env.extend(host_network(work, container).await?);
+    }
+    if kept_tree::are_run(work) {
+        env.insert(packaging::KEEP_TREE.to_owned(), "yes".to_owned());
     }
     let installed = installed(work, container).await?;
     for step in &packaging.steps {
@@ -262,6 +268,7 @@ async fn collect(
     work.alive()?;
     let mut files = files;
     let parts = ManifestFiles::take(&mut files, packaging::MANIFEST_NAME);
+    let tests = kept_tree::take(work, &mut files).await?;
     if files.is_empty() {
         return Err(none());
     }
@@ -276,7 +283,7 @@ async fn collect(
         }
         None => None,
     };
-    Ok(Results { files, manifest, installed: None })
+    Ok(Results { files, manifest, installed: None, tests })
 }
 
 /// Who makes the packages of a job, where its scripts write down what was installed: not with a project's own packaging.

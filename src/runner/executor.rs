@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::decide::{Decision, decide};
 use super::job_events::{JobEvent, JobEvents};
 use super::journal::Journal;
+use super::kept_tree::KeptTree;
 use super::outcome::{self, JobError, internal_error, log_failed};
 use super::packed::JobCaches;
 use super::prepare::Ready;
@@ -22,7 +23,7 @@ use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
     build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, lint, modules, prepare,
-    results, summary, upgrade,
+    results, suite, summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection, Wanted};
 use crate::attest::BuildInputs;
@@ -312,6 +313,10 @@ impl Work<'_> {
     async fn run(&mut self, staging: &Staging, verified: &mut Option<Record>) -> Result<Built, Outcome> {
         self.head().await.map_err(|error| log_failed(&error))?;
         *verified = verify::last_good(self).await?;
+        // Said before a build and not after it.
+        if self.job.test.is_some() {
+            upgrade::recipes_own(self)?;
+        }
         let ready = {
             let mut attempt = 0;
             loop {
@@ -334,7 +339,7 @@ impl Work<'_> {
             blocking(move || results::clear(&again)).await?;
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
-        let installed = results.installed.take();
+        let (installed, tests) = (results.installed.take(), results.tests.take());
         if let Some(record) = verified {
             return Err(verify::compare(self, record, &results.files, &folder).await?);
         }
@@ -344,7 +349,7 @@ impl Work<'_> {
         warnings.extend(findings);
         warnings.extend(upgrade::check(self, &artifacts, &folder).await?);
         let linting = lint::begin(self, ready.linter.as_ref(), &artifacts, &folder).await?;
-        let tried = self.test(&ready, &artifacts, &wanted, &folder);
+        let tried = self.test(&ready, &artifacts, &wanted, tests.as_ref(), &folder);
         let (tried, linted) = tokio::join!(tried, lint::run(linting));
         tried?;
         self.alive()?;
@@ -373,21 +378,25 @@ impl Work<'_> {
         })
     }
 
+    /// The install test, and then the tests of the project's own.
     async fn test(
         &mut self,
         ready: &Ready,
         artifacts: &[Artifact],
         wanted: &[Wanted],
+        tests: Option<&KeptTree>,
         folder: &Path,
     ) -> Result<(), Outcome> {
         let Some(setup) = &self.job.test else { return Ok(()) };
         let mut attempt = 0;
-        loop {
-            match install_test::test(self, setup, ready, artifacts, wanted, folder, attempt).await {
-                Ok(()) => return Ok(()),
-                Err(stop) => attempt = self.again(stop, attempt, "testing").await?,
-            }
+        while let Err(stop) = install_test::test(self, setup, ready, artifacts, wanted, folder, attempt).await {
+            attempt = self.again(stop, attempt, "testing").await?;
         }
+        let mut attempt = 0;
+        while let Err(stop) = suite::test(self, setup, ready, artifacts, folder, tests, attempt).await {
+            attempt = self.again(stop, attempt, "testing").await?;
+        }
+        Ok(())
     }
 
     /// `first`: the number of the first attempt, which containers have in their names.

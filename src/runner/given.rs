@@ -26,7 +26,7 @@ pub(crate) async fn results(work: &mut Work<'_>, given: &Given, folder: &Path) -
         packages.iter().map(copy).collect::<io::Result<Vec<_>>>()
     });
     match copied.await? {
-        Ok(files) => Ok(Results { files, manifest: None, installed: None }),
+        Ok(files) => Ok(Results { files, manifest: None, installed: None, tests: None }),
         Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(Outcome::DiskFull {
             step: StepKind::Collect,
             place: work.shared.store.folder(&work.job.target).display().to_string(),

@@ -18,8 +18,8 @@ use crate::event::Outcome;
 use crate::hint;
 use crate::image::Base;
 use crate::packaging::{
-    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup, TracedScript,
-    traced,
+    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup,
+    TracedScript, traced,
 };
 use crate::recipe::RepositoryUse;
 
@@ -80,7 +80,7 @@ async fn tester(
 }
 
 /// The packages under test and those of the set, for each container that deals with them.
-async fn files(
+pub(super) async fn files(
     work: &mut Work<'_>,
     setup: &TestSetup,
     artifacts: &[Artifact],
@@ -109,7 +109,7 @@ async fn files(
 }
 
 /// A started container with `files` in it.
-async fn open(
+pub(super) async fn open(
     work: &mut Work<'_>,
     image: &str,
     purpose: &'static str,
@@ -193,14 +193,8 @@ impl<'a> Trial<'a> {
 
     async fn install(&mut self, work: &mut Work<'_>) -> Result<(), JobError> {
         let script = &self.setup.install.whole();
-        let mut code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
-        if code == EXIT_INCOMPLETE {
-            let fetcher = open(work, self.image, "fetch", self.attempt, true, &self.files).await?;
-            let fetched = fetch(work, fetcher.as_ref(), self.container.as_ref(), self.setup).await;
-            work.shared.remove_later(fetcher);
-            fetched?;
-            code = run_script(work, self.container.as_ref(), self.setup, "install", script).await?;
-        }
+        let place = Place { image: self.image, files: &self.files, fetcher: "fetch", attempt: self.attempt };
+        let code = install(work, self.container.as_ref(), self.setup, &place, script).await?;
         self.judge(work, "install", code).await
     }
 
@@ -215,7 +209,7 @@ impl<'a> Trial<'a> {
     }
 
     async fn upgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
-        work.note(&format!("upgrade from {}, the last good version in dist/", former.version)).await?;
+        work.note(&format!("upgrade from {}, {}", former.version, former.origin)).await?;
         let script = &self.setup.upgrade.former.whole();
         if run_script(work, self.container.as_ref(), self.setup, "former", script).await? != 0 {
             // No fault of the new packages: the distribution, or the set, has gone on.
@@ -243,35 +237,70 @@ impl<'a> Trial<'a> {
     }
 }
 
+/// What another container for the same packages is made of.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) image: &'a str,
+    pub(super) files: &'a [(String, Content)],
+    /// What a container with network is called, with the number of the attempt.
+    pub(super) fetcher: &'static str,
+    pub(super) attempt: u32,
+}
+
+/// Runs a script that installs packages, and once more with what it lacks, fetched in a container of its own; its exit code.
+pub(super) async fn install(
+    work: &mut Work<'_>,
+    container: &dyn Container,
+    setup: &TestSetup,
+    place: &Place<'_>,
+    script: &str,
+) -> Result<i32, JobError> {
+    let code = run_script(work, container, setup, "install", script).await?;
+    if code != EXIT_INCOMPLETE {
+        return Ok(code);
+    }
+    let fetcher = open(work, place.image, place.fetcher, place.attempt, true, place.files).await?;
+    let fetched = fetch(work, fetcher.as_ref(), container, setup, script).await;
+    work.shared.remove_later(fetcher);
+    match fetched? {
+        0 => run_script(work, container, setup, "install", script).await,
+        code => Ok(code),
+    }
+}
+
 /// Downloads in `fetcher`, which has a network, what the packages under test need, and takes it into `container`, which
-/// has none. No script of a package runs in `fetcher`: what its own script says can be believed.
+/// has none. No script of a package runs in `fetcher`: what its own script says can be believed. Its exit code, where that says
+/// nothing but what cannot be had.
 async fn fetch(
     work: &mut Work<'_>,
     fetcher: &dyn Container,
     container: &dyn Container,
     setup: &TestSetup,
-) -> Result<(), JobError> {
+    script: &str,
+) -> Result<i32, JobError> {
     work.doing("fetching what the packages need").await?;
     let mut env = network_env(work, &work.job.distro);
     env.extend(setup.env.clone());
     env.extend(host_network(work, fetcher).await?);
     env.insert(FETCH_ONLY.to_owned(), "yes".to_owned());
-    let code = run_watched(work, fetcher, &exec(&setup.install.whole(), env), None).await?;
+    let code = run_watched(work, fetcher, &exec(script, env), None).await?;
     match code {
         0 => {}
+        EXIT_UNSATISFIABLE => return Ok(code),
         EXIT_NETWORK => {
             let by_way_of = work.shared.images.container_network().by_way_of();
             return Err(JobError::Transient(format!("test: the package mirror or the network failed{by_way_of}")));
         }
-        code => return judge(work, fetcher, setup, "install", code).await,
+        code => return judge(work, fetcher, setup, "install", code).await.map(|()| code),
     }
     let step = StepKind::Test;
     match fetcher.download(&GuestPath::new(FETCHED_PACKAGES)).await {
         Ok(packages) => {
             let parent = FETCHED_PACKAGES.rsplit_once('/').map_or("/", |(parent, _)| parent);
-            put(work, container, &GuestPath::new(parent), packages).await
+            put(work, container, &GuestPath::new(parent), packages).await?;
+            Ok(0)
         }
-        Err(EngineError::NoSuchPath(_)) => Ok(()),
+        Err(EngineError::NoSuchPath(_)) => Ok(0),
         Err(error) => Err(outcome::engine(error, step)),
     }
 }
@@ -286,7 +315,7 @@ async fn heads(work: &Work<'_>, packages: Vec<PathBuf>) -> Result<Vec<PackageHea
     read.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) }.into())
 }
 
-fn exec(script: &str, env: BTreeMap<String, String>) -> ExecSpec {
+pub(super) fn exec(script: &str, env: BTreeMap<String, String>) -> ExecSpec {
     ExecSpec {
         argv: super::container::in_order(script),
         user: "0:0".to_owned(),
@@ -336,7 +365,7 @@ async fn judge(
     let finding = |message: String| outcome::finding("", &format!("{phase}-failed"), message);
     let message = |quoted: &str| match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
-        "upgrade" => format!("cannot be upgraded to from the last good version (exit code {code}): {quoted}"),
+        "upgrade" => format!("cannot be upgraded to from the earlier version (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
         "check" => quoted.to_owned(),
         _ => match command {

@@ -20,6 +20,8 @@
 //!   modules      the list of what lock files have pinned
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to compare with and to upgrade from
+//!   suite        the project's own tests, debian/tests, each in a fresh container
+//!     kept_tree    the source tree for them, from the build's container to theirs
 //!   locked       whether what it is built from is what the lock says
 //!   verify       the last good build once more elsewhere, and whether it gives the same
 //!   hints        what a failure may lack, by what it printed
@@ -69,6 +71,7 @@ mod install_test;
 mod job_events;
 mod journal;
 mod kept;
+mod kept_tree;
 mod lint;
 mod locked;
 mod log;
@@ -80,6 +83,7 @@ mod prepare;
 mod required;
 mod results;
 mod set;
+mod suite;
 mod summary;
 mod tail;
 mod traced;

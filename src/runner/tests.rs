@@ -40,6 +40,7 @@ mod markers;
 mod reading;
 mod set;
 mod shown;
+mod source_tests;
 
 const RECIPE: &str = r#"
 [package]
@@ -430,6 +431,7 @@ fn test_setup() -> TestSetup {
         env: BTreeMap::new(),
         upgrade: UpgradeSetup { tester: None, former: "install former".into(), upgrade: "upgrade packages".into() },
         network: false,
+        source_tests: None,
     }
 }
 

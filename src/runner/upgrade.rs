@@ -1,27 +1,31 @@
-//! The last good version of a job's packages, as the store has it: what the packages are compared with, and what an upgrade in
-//! the test begins with.
+//! The earlier version of a job's packages, the last good one of the store or what the recipe names: what the packages are
+//! compared with, and what an upgrade in the test begins with.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::container::Content;
 use super::inspect;
 use super::outcome::{self, JobError};
 use super::work::{Work, blocking, reading};
-use crate::artifact::{self, Artifact, ArtifactKind, Finding, PackageHead};
+use crate::artifact::{self, Artifact, ArtifactKind, Finding, PackageHead, describe};
 use crate::event::Outcome;
 use crate::formats::version;
 use crate::matrix::Target;
 use crate::packaging::{FORMER_PACKAGES, FormerLinks, StepKind, TestSetup};
 use crate::repo;
 use crate::store::Store;
-use crate::types::Format;
+use crate::types::{Format, printable};
 
 /// Packages to upgrade from.
 #[derive(Debug)]
 pub(crate) struct Former {
     pub(crate) version: String,
+    /// In words, behind a comma.
+    pub(crate) origin: &'static str,
     /// They and an index of the packages under test, for a container.
     pub(crate) files: Vec<(String, Content)>,
 }
@@ -46,19 +50,22 @@ pub(crate) async fn former(
     artifacts: &[Artifact],
     folder: &Path,
 ) -> Result<Option<Former>, JobError> {
+    let (origin, place) = match recipes_own(work)? {
+        Some(_) => (OF_RECIPE, "[test] upgrade-from"),
+        None => (OF_STORE, "dist/"),
+    };
     let (version, packages) = match found(work, artifacts, folder).await? {
         Found::Nothing => {
-            work.note("upgrade: none is tried, dist/ has no earlier version").await?;
+            work.note(&format!("upgrade: none is tried, {place} has no earlier version")).await?;
             return Ok(None);
         }
         Found::Same => {
-            work.note("upgrade: none is tried, dist/ has this version").await?;
+            work.note(&format!("upgrade: none is tried, {place} has this version")).await?;
             return Ok(None);
         }
         Found::Later(version, _) => {
             let message = format!(
-                "{version}, the last good version in dist/, is later than this one: package managers will not replace it, and no \
-                 upgrade is tried"
+                "{version}, {origin}, is later than this one: package managers will not replace it, and no upgrade is tried"
             );
             work.warnings.push(outcome::warning("version-goes-back", message.clone()));
             work.note(&format!("warning: {message}")).await?;
@@ -70,21 +77,31 @@ pub(crate) async fn former(
         }
         Found::Earlier(version, packages) => (version, packages),
     };
-    let format = work.job.target.format;
-    let binaries: Vec<repo::Package> = binaries(artifacts)
-        .map(|artifact| repo::Package { path: folder.join(&artifact.file_name), artifact: artifact.clone() })
-        .collect();
-    let index = blocking(move || repo::index(format, &binaries, repo::ORIGIN)).await?;
-    let index = index.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
-    let mut files: Vec<(String, Content)> = index
-        .into_iter()
-        .map(|file| (format!("{}/{}", setup.packages, file.path), Content::Bytes(file.content, 0o644)))
-        .collect();
+    let mut files = index(work, setup, artifacts, folder, repo::ORIGIN).await?;
     files.extend(packages.into_iter().map(|path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         (format!("{FORMER_PACKAGES}/{name}"), Content::File(path))
     }));
-    Ok(Some(Former { version, files }))
+    Ok(Some(Former { version, origin, files }))
+}
+
+/// What makes a repository, which calls itself `origin`, of the packages under test in a container.
+pub(crate) async fn index(
+    work: &Work<'_>,
+    setup: &TestSetup,
+    artifacts: &[Artifact],
+    folder: &Path,
+    origin: &'static str,
+) -> Result<Vec<(String, Content)>, JobError> {
+    let format = work.job.target.format;
+    let binaries: Vec<repo::Package> = binaries(artifacts)
+        .map(|artifact| repo::Package { path: folder.join(&artifact.file_name), artifact: artifact.clone() })
+        .collect();
+    let index = blocking(move || repo::index(format, &binaries, origin)).await?;
+    let index = index.map_err(|error| Outcome::Infrastructure { reason: outcome::chain(&error) })?;
+    let file =
+        |file: repo::IndexFile| (format!("{}/{}", setup.packages, file.path), Content::Bytes(file.content, 0o644));
+    Ok(index.into_iter().map(file).collect())
 }
 
 /// What is wrong with the packages of a job as an upgrade of the last good version, by what both say: an error rejects the
@@ -106,6 +123,52 @@ pub(crate) async fn check(work: &mut Work<'_>, artifacts: &[Artifact], folder: &
     }
 }
 
+const OF_STORE: &str = "the last good version in dist/";
+const OF_RECIPE: &str = "which [test] upgrade-from of the recipe names";
+
+/// The packages of this target's format that the recipe names to upgrade from; none where it names none, or has some for the
+/// other format alone. Blocks for a moment.
+///
+/// # Errors
+/// When what it names is not there, leads out of the recipe's folder or has no packages.
+pub(crate) fn recipes_own(work: &Work<'_>) -> Result<Option<Vec<PathBuf>>, Outcome> {
+    let recipe = &work.job.recipe;
+    let Some(named) = recipe.test.as_ref().and_then(|test| test.upgrade_from.as_ref()) else { return Ok(None) };
+    packages_at(&recipe.root, named, work.job.target.format).map_err(|wrong| {
+        let message = format!("[test] upgrade-from = \"{}\": {wrong}", printable(named));
+        Outcome::Rejected { step: StepKind::Test, findings: vec![outcome::finding("", "upgrade-from", message)] }
+    })
+}
+
+/// The packages of `format` in a file or folder below `root`; none where it has some of the other alone.
+fn packages_at(root: &Path, named: &str, format: Format) -> Result<Option<Vec<PathBuf>>, String> {
+    let inside = || -> io::Result<Option<PathBuf>> {
+        let (root, path) = (root.canonicalize()?, root.join(named).canonicalize()?);
+        Ok(path.starts_with(root).then_some(path))
+    };
+    let cannot = |error: io::Error| format!("it cannot be read: {error}");
+    let Some(path) = inside().map_err(cannot)? else { return Err("it leads out of the recipe's folder".to_owned()) };
+    let mut files = vec![path.clone()];
+    if path.is_dir() {
+        let entries = fs::read_dir(&path).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        files = entries.map_err(cannot)?;
+        files.retain(|file| file.is_file());
+    }
+    files.sort();
+    let of_users = |file: &PathBuf| describe::is_of_users(file).map_err(|error| outcome::chain(&error));
+    let mut found: Vec<PathBuf> = Vec::new();
+    for file in files {
+        if of_users(&file)? {
+            found.push(file);
+        }
+    }
+    if found.is_empty() {
+        return Err("no .deb and no .rpm is there that users install".to_owned());
+    }
+    found.retain(|file| file.extension().is_some_and(|extension| extension == format.as_str()));
+    Ok(Some(found).filter(|found| !found.is_empty()))
+}
+
 fn binaries(artifacts: &[Artifact]) -> impl Iterator<Item = &Artifact> {
     artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary)
 }
@@ -115,6 +178,10 @@ async fn found(work: &Work<'_>, artifacts: &[Artifact], folder: &Path) -> Result
     let (store, target) = (work.shared.store.clone(), work.job.target.clone());
     let tried: Vec<PathBuf> = binaries(artifacts).map(|artifact| folder.join(&artifact.file_name)).collect();
     let given = work.job.given.as_ref().map(|given| given.former.clone()).filter(|former| !former.is_empty());
+    let given = match given {
+        Some(given) => Some(given),
+        None => recipes_own(work)?,
+    };
     let find = move || {
         let tried: Result<Vec<PackageHead>, _> = tried.iter().map(|path| artifact::head(path)).collect();
         let tried = match tried {

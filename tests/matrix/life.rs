@@ -197,3 +197,33 @@ fn what_only_an_upgrade_breaks_is_named() {
         .exits(11)
         .says("`former-links` names /usr/share/lively/skins, which is no folder in");
 }
+
+/// What users have, where `dist/` knows nothing of it.
+#[test]
+fn an_upgrade_begins_with_what_the_recipe_names() {
+    let test = Test::on("life-upgrade-from", &native_engine());
+    let recipe = |version: &str, more: &str| {
+        format!(
+            "{}[build]\ninstall = 'install -d \"$DESTDIR/usr/share/gate\"; echo {version} >\"$DESTDIR/usr/share/gate/x\"'\n\
+             {more}[matrix]\ndistros = [\"debian-12\"]\n",
+            head("gate", version)
+        )
+    };
+    test.write("farm.toml", &recipe("1.0", ""));
+    test.run(&["build", "--no-test"]).exits(0);
+    let first = test.files("gate/debian-12-amd64", ".deb");
+    fs::create_dir_all(test.folder().join("released")).unwrap();
+    fs::copy(&first[0], test.folder().join("released/gate.deb")).unwrap();
+    fs::remove_dir_all(test.dist()).unwrap();
+
+    let wrong = "[test] upgrade-from = \"nowhere\": it cannot be read";
+    test.write("farm.toml", &recipe("2.0", "[test]\nupgrade-from = \"nowhere\"\n"));
+    test.run(&["build"]).exits(11).says(wrong);
+    let lost = "[package.scripts]\npost-upgrade = \"rm /usr/share/gate/x\"\n";
+    test.write("farm.toml", &recipe("2.0", &format!("[test]\nupgrade-from = \"released\"\n{lost}")));
+    test.run(&["build"]).exits(11).says("/usr/share/gate/x was a file in 1.0-1~deb12 and is gone after an upgrade");
+    test.write("farm.toml", &recipe("2.0", "[test]\nupgrade-from = \"released/gate.deb\"\n"));
+    test.run(&["build"]).exits(0);
+    let log = fs::read_to_string(test.dist().join("gate/debian-12-amd64/build.log")).unwrap();
+    assert!(log.contains("upgrade from 1.0-1~deb12, which [test] upgrade-from of the recipe names"), "{log}");
+}

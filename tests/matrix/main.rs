@@ -45,6 +45,8 @@ mod repositories;
 mod secrets;
 mod set;
 mod source_packages;
+#[cfg(target_os = "linux")]
+mod source_tests;
 mod sources;
 mod split;
 #[cfg(target_os = "linux")]

@@ -11,7 +11,8 @@ use super::super::relation;
 use super::super::text::{quote, quote_all};
 use super::super::{
     BUILD_ROOT, BuilderSetup, EXTRA_REPOSITORY, FETCHED_PACKAGES, FORMER_PACKAGES, LIFE, OFFERED_PACKAGES,
-    Requirements, SET_REPOSITORY, TEST_PACKAGES, TestScripts, UpgradeSetup, caches, deb, staged,
+    Requirements, SET_REPOSITORY, SourceTests, TEST_PACKAGES, TESTS_ROOT, TestScripts, UpgradeSetup, caches, deb,
+    staged,
 };
 use super::descriptor::Manager;
 use super::rpm_on_debian;
@@ -164,8 +165,12 @@ fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
         upgrade: UpgradeSetup {
             tester: None,
             former: begin.clone().with(include_str!("../scripts/apt-former.sh")),
-            upgrade: begin.with(include_str!("../scripts/apt-upgrade.sh")),
+            upgrade: begin.clone().with(include_str!("../scripts/apt-upgrade.sh")),
         },
+        source_tests: recipe.packaging.debian.as_ref().map(|_| {
+            let tests = format!("farm_tests={TESTS_ROOT}\n");
+            SourceTests::new(recipe, begin.with(tests).with(include_str!("../scripts/apt-source-test.sh")))
+        }),
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn test(recipe: &Recipe, tester: BuilderSetup, upgrader: BuilderSetup
             former: begin.clone().with(include_str!("../scripts/rpm-former.sh")),
             upgrade: begin.with(resolve).with(include_str!("../scripts/rpm-upgrade.sh")),
         },
+        source_tests: None,
     }
 }
 

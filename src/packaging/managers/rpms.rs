@@ -69,6 +69,7 @@ impl Words {
                 former: begin.clone().with(include_str!("../scripts/rpm-former.sh")),
                 upgrade: begin.with(resolve).with(include_str!("../scripts/rpm-upgrade.sh")),
             },
+            source_tests: None,
         }
     }
 }

@@ -14,13 +14,14 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 19] = [
+const TOOLS: [&str; 20] = [
     "lintian",
     "rpm",
     "rpmlint",
     "createrepo-c",
     "dnf",
     "mmdebstrap",
+    "autopkgtest",
     "gpg",
     "gpgv",
     "dpkg-dev",
