@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::compare::{ByteDifference, Cause};
 use crate::event::{
-    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, RunReport, Tail,
+    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, RunReport, Stated, Tail,
 };
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
@@ -83,7 +83,11 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
             dockerfile: "packaging/Dockerfile".into(),
             reason: "line 4: RUN make install ended with exit code 2".into(),
         },
-        Outcome::Reproduced { varied: Factor::ALL.to_vec() },
+        Outcome::Reproduced { varied: Factor::ALL.to_vec(), stated: None },
+        Outcome::Reproduced {
+            varied: Vec::new(),
+            stated: Some(Stated { file: "jq_1.7-1_amd64.buildinfo".into(), packages: 2, others: Vec::new() }),
+        },
         Outcome::NotReproduced {
             varied: vec![Factor::Path, Factor::Timezone],
             differences: vec![ByteDifference {
@@ -93,9 +97,26 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
                 after: Some("built on Sun Nov 29 02:31:05 +14 2026".into()),
                 cause: Some(Cause::Time),
             }],
+            stated: None,
+        },
+        Outcome::NotReproduced {
+            varied: Vec::new(),
+            differences: vec![ByteDifference {
+                file_name: "jq_1.7-1_amd64.deb".into(),
+                place: "the package itself".into(),
+                before: Some("52100 bytes, sha256 4e78".into()),
+                after: Some("52104 bytes, sha256 3833".into()),
+                cause: None,
+            }],
+            stated: Some(Stated {
+                file: "jq_1.7-1_amd64.buildinfo".into(),
+                packages: 1,
+                others: vec!["gcc-12 is 12.2.0-14 and not 12.2.0-10".into()],
+            }),
         },
         Outcome::NotAsLocked {
             by_build: false,
+            by_file: None,
             differences: vec!["gcc-12 is 12.2.0-15 and not 12.2.0-14".into(), "make 4.3 is not installed".into()],
         },
         Outcome::SourceUnavailable {

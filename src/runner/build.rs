@@ -12,7 +12,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, inputs, kept, locked, traced, verify};
+use super::{assemble, caches, environment, inputs, kept, locked, rebuilt, traced, verify};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::attest::Installed;
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
@@ -137,6 +137,7 @@ async fn installed(work: &mut Work<'_>, container: &dyn Container) -> Result<Opt
         None => {
             let installed = inputs::installed(work, container).await?;
             locked::check_installed(work, installed.as_ref()).await?;
+            rebuilt::check_installed(work, installed.as_ref()).await?;
             Ok(installed)
         }
     }

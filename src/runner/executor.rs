@@ -21,8 +21,8 @@ use super::varied::Varied;
 use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
-    build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, modules, prepare, results,
-    summary, upgrade,
+    build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, modules, prepare, rebuilt,
+    results, summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection};
 use crate::attest::BuildInputs;
@@ -331,6 +331,9 @@ impl Work<'_> {
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
         let installed = results.installed.take();
+        if let Some(rebuild) = self.job.rebuild.clone() {
+            return Err(rebuilt::compare(self, &rebuild, installed.as_ref(), &results.files).await?);
+        }
         if let Some(record) = verified {
             return Err(verify::compare(self, record, &results.files, &folder).await?);
         }

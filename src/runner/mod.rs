@@ -76,6 +76,7 @@ mod outcome;
 mod packed;
 mod phases;
 mod prepare;
+mod rebuilt;
 mod required;
 mod results;
 mod set;
