@@ -14,7 +14,7 @@ use super::failure::Failure;
 use super::report_file::ReportFile;
 use super::terminal::Terminal;
 use super::{build, output, signals};
-use crate::distro::{Catalogue, Distro};
+use crate::distro::{Catalogue, Distro, Stage};
 use crate::formats::buildinfo::{Buildinfo, LARGEST};
 use crate::matrix::{self, Target};
 use crate::packaging::{quote, rebuild};
@@ -90,7 +90,7 @@ pub(crate) async fn run(
     if !is_exact {
         tell_missing(&info, &builder, &shown, args.nearest);
         if !args.nearest {
-            output::err(&advice(&info, &builder, path));
+            output::err(&advice(&info, &builder, &catalogue, path));
             return Ok(Exit::Different);
         }
     }
@@ -122,7 +122,7 @@ pub(crate) async fn run(
     context::tell(images.network_notes());
     let limits = Limits { jobs: args.run.jobs.map(usize::from), test: false };
     let mut planned = resolved.complete()?.plan(Some((&images, &engine_info)), limits).await?;
-    planned.rebuilding(&info, path, &source, args.nearest);
+    planned.rebuilding(&info, path, (&builder, &source), args.nearest);
 
     let store = output_of(args);
     let store = Store::open(&store)?;
@@ -246,8 +246,11 @@ fn tell_missing(info: &Buildinfo, builder: &Builder, shown: &str, nearest: bool)
     }
 }
 
-fn advice(info: &Buildinfo, builder: &Builder, path: &Path) -> String {
+fn advice(info: &Buildinfo, builder: &Builder, catalogue: &Catalogue, path: &Path) -> String {
     let bootstrap = builder.distro.bootstrap.as_ref();
+    let rolling =
+        catalogue.iter().find(|distro| distro.family == builder.distro.family && distro.stage == Stage::Rolling);
+    let suite = rolling.unwrap_or(&builder.distro);
     let former = bootstrap.and_then(|bootstrap| {
         let url = bootstrap.snapshot(&bootstrap.archive)?;
         let date = info.date?.format("%Y%m%dT%H%M%SZ").to_string();
@@ -256,9 +259,9 @@ fn advice(info: &Buildinfo, builder: &Builder, path: &Path) -> String {
     let file = quote(&path.display().to_string());
     let former = former.map_or_else(String::new, |former| {
         format!(
-            "help: the archive as it was when that was built has them, if that is the suite that it was built in, as \
-             debian-sid is for most of Debian's:\n  farm verify {file} -t {} --mirror {former}\n",
-            builder.distro.id
+            "help: the archive as it was then has them; -t names the suite that it was built in, which is mostly {0}:\n  \
+             farm verify {file} -t {0} --mirror {former}\n",
+            suite.id
         )
     });
     format!("{former}help: --nearest builds with what is there instead, and says so of the result\n")

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::formats::buildinfo::{Buildinfo, is_allowed};
+use crate::formats::buildinfo::{Buildinfo, Installed, is_allowed};
 use crate::formats::version::upstream;
+use crate::types::SharedText;
 
 use super::step_environment;
 use super::text::quote;
-use super::{BUILD_ROOT, BUILD_UID, BUILD_USER, GuestFile, Packaging, RESULTS, SourceLayout, Step, StepKind, User};
+use super::{
+    BUILD_ROOT, BUILD_UID, BUILD_USER, BuilderSetup, GuestFile, Packaging, RESULTS, SourceLayout, Step, StepKind, User,
+};
 
 /// Where the source package lies.
 const SOURCE: &str = "/build/source-package";
@@ -60,6 +63,24 @@ pub(crate) fn rebuild(info: &Buildinfo, dsc: &str) -> Packaging {
         results: RESULTS.to_owned(),
         expected: Vec::new(),
     }
+}
+
+/// The builder, with these packages in these versions though the archive has newer ones: a base has the newest.
+pub(crate) fn pinned<'a>(setup: &BuilderSetup, pins: impl Iterator<Item = &'a Installed>) -> BuilderSetup {
+    let pin = |package: &Installed| {
+        format!("Package: {}\nPin: version {}\nPin-Priority: 1001\n\n", package.name, package.version)
+    };
+    let pins: String = pins.map(pin).collect();
+    if pins.is_empty() {
+        return setup.clone();
+    }
+    let script = format!(
+        "mkdir -p /etc/apt/preferences.d /etc/apt/apt.conf.d\n\
+         printf %s {} >/etc/apt/preferences.d/farm-buildinfo\n\
+         echo 'APT::Get::allow-downgrades \"true\";' >/etc/apt/apt.conf.d/farm-buildinfo\n",
+        quote(&pins)
+    );
+    BuilderSetup { script: SharedText::from(script).with(setup.script.to_string()), ..setup.clone() }
 }
 
 fn script(info: &Buildinfo, dsc: &str, folder: &str, parent: &str) -> String {

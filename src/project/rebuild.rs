@@ -36,6 +36,8 @@ pub(crate) struct Missing {
 pub(crate) struct Builder {
     pub(crate) distro: Arc<Distro>,
     pub(crate) missing: Vec<Missing>,
+    /// What it has in that version and in a newer one.
+    older: Vec<Installed>,
 }
 
 /// The source package: addresses of its files, and which of them is the .dsc.
@@ -86,15 +88,15 @@ pub(crate) async fn builder(
     let archives = access.archives(all.iter().map(|distro| &***distro));
     let (mut best, mut notes): (Option<Builder>, _) = (None, Vec::new());
     for distro in all {
-        let missing = match missing(&archives, distro, arch, &info.installed).await {
-            Ok(missing) => missing,
+        let (missing, older) = match missing(&archives, distro, arch, &info.installed).await {
+            Ok(found) => found,
             Err(error) => {
                 notes.push(format!("{} is not looked at: {error}", distro.id));
                 continue;
             }
         };
         if best.as_ref().is_none_or(|best| missing.len() < best.missing.len()) {
-            best = Some(Builder { distro: Arc::clone(distro), missing });
+            best = Some(Builder { distro: Arc::clone(distro), missing, older });
         }
         if best.as_ref().is_some_and(|best| best.missing.is_empty()) {
             break;
@@ -112,26 +114,31 @@ async fn missing(
     distro: &Distro,
     arch: Arch,
     installed: &[Installed],
-) -> Result<Vec<Missing>, ArchiveError> {
+) -> Result<(Vec<Missing>, Vec<Installed>), ArchiveError> {
     let cancel = CancellationToken::new();
     let index = archives.packages(distro, arch, Components::All, &NoProgress, &|_| (), &cancel).await?;
     let installed = installed.to_vec();
     archive::blocking(move || lacking(&index, arch, &installed)).await
 }
 
-fn lacking(index: &Index, arch: Arch, installed: &[Installed]) -> Result<Vec<Missing>, ArchiveError> {
-    let mut missing = Vec::new();
+/// What an index does not have in that version, and what it has in a newer one, too.
+fn lacking(index: &Index, arch: Arch, installed: &[Installed]) -> Result<(Vec<Missing>, Vec<Installed>), ArchiveError> {
+    let (mut missing, mut older) = (Vec::new(), Vec::new());
     for package in installed {
         // Builders have packages of one architecture.
         let is_own = package.arch.as_ref().is_none_or(|of| of == arch.deb() || of == "all");
         let there = if is_own { index.named(&package.name)? } else { Vec::new() };
         let wanted = package.version.parse::<DebVersion>();
-        if !there.iter().any(|one| wanted.as_ref().is_ok_and(|wanted| one.version == *wanted)) {
-            let instead = there.first().map(|newest| newest.version.to_string());
-            missing.push(Missing { package: package.clone(), instead });
+        match there.iter().position(|one| wanted.as_ref().is_ok_and(|wanted| one.version == *wanted)) {
+            Some(0) => {}
+            Some(_) => older.push(package.clone()),
+            None => {
+                let instead = there.first().map(|newest| newest.version.to_string());
+                missing.push(Missing { package: package.clone(), instead });
+            }
         }
     }
-    Ok(missing)
+    Ok((missing, older))
 }
 
 /// The source package: beside the file, else in the archive of the distribution. What is beside is believed by the sum that
@@ -272,7 +279,13 @@ fn recipe(info: &Buildinfo, builder: &Builder, source: &Source, arch: Arch) -> R
 
 impl Planned {
     /// Makes the job of [`project`] the one that the file tells of.
-    pub(crate) fn rebuilding(&mut self, info: &Buildinfo, path: &Path, source: &Source, nearest: bool) {
+    pub(crate) fn rebuilding(
+        &mut self,
+        info: &Buildinfo,
+        path: &Path,
+        (builder, source): (&Builder, &Source),
+        nearest: bool,
+    ) {
         let beside = path.parent().map(Path::to_owned).unwrap_or_default();
         let rebuild = Arc::new(Rebuild {
             file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
@@ -282,8 +295,80 @@ impl Planned {
             nearest,
         });
         for job in &mut self.plan.jobs {
+            job.builder = Arc::new(rebuild::pinned(&job.builder, builder.older.iter()));
             job.packaging = Arc::new(rebuild::rebuild(info, &source.dsc));
             job.rebuild = Some(Arc::clone(&rebuild));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str, version: &str) -> Installed {
+        Installed { name: name.to_owned(), arch: None, version: version.to_owned() }
+    }
+
+    #[test]
+    fn the_recipe_asks_for_what_was_installed_as_far_as_it_is_there() {
+        let sum = Sum { size: 1, sha256: "0".repeat(64) };
+        let info = Buildinfo {
+            source: "libfoo+1".to_owned(),
+            source_version: "1:2.0~rc1-3".to_owned(),
+            version: "1:2.0~rc1-3+b1".to_owned(),
+            binaries: Vec::new(),
+            architectures: ["amd64".to_owned()].into(),
+            files: BTreeMap::from([("libfoo_2.0~rc1-3+b1_amd64.deb".to_owned(), sum.clone())]),
+            origin: Some("Debian".to_owned()),
+            build_architecture: "amd64".to_owned(),
+            date: None,
+            path: None,
+            binary_only_changes: None,
+            installed: vec![package("gcc-12", "12.2.0-10"), package("gone", "1"), package("make", "4.3-4.1")],
+            environment: BTreeMap::new(),
+        };
+        let missing = |package: &Installed, instead: Option<&str>| Missing {
+            package: package.clone(),
+            instead: instead.map(str::to_owned),
+        };
+        let catalogue = Catalogue::around([Path::new("/nonexistent")]).unwrap();
+        let builder = Builder {
+            distro: Arc::clone(catalogue.get("debian-12").unwrap()),
+            missing: vec![missing(&info.installed[0], Some("12.2.0-14")), missing(&info.installed[1], None)],
+            older: Vec::new(),
+        };
+        let source = Source {
+            files: vec![
+                ("mirror://debian/pool/main/libf/libfoo+1/libfoo+1_2.0~rc1-3.dsc".to_owned(), sum.clone()),
+                ("file:///srv/a%20b/libfoo+1_2.0~rc1.orig.tar.xz".to_owned(), sum),
+            ],
+            dsc: "libfoo+1_2.0~rc1-3.dsc".to_owned(),
+            place: String::new(),
+        };
+        let recipe = recipe(&info, &builder, &source, Arch::Amd64).unwrap_or_else(|error| panic!("{error:?}"));
+        assert!(recipe.text.contains("requires = [\"gcc-12\", \"make (= 4.3-4.1)\"]"), "{}", &*recipe.text);
+        assert_eq!(recipe.name, "libfoo+1");
+    }
+
+    #[test]
+    fn a_dsc_is_that_of_the_package_and_names_its_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a_1-1.dsc");
+        let text = format!(
+            "Format: 3.0 (quilt)\nSource: a\nVersion: 1-1\nChecksums-Sha256:\n {} 9 a_1.orig.tar.xz\n",
+            "0".repeat(64)
+        );
+        let read = |text: &str, wanted: Option<&Sum>| {
+            std::fs::write(&path, text).unwrap();
+            read_dsc(&path, ("a", "1-1"), wanted)
+                .map(|files| files.into_iter().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        assert_eq!(read(&text, None).unwrap(), ["a_1.orig.tar.xz", "a_1-1.dsc"]);
+        let other = Sum { size: 1, sha256: "1".repeat(64) };
+        assert_eq!(read(&text, Some(&other)).unwrap_err(), "is another one than the .buildinfo names");
+        assert_eq!(read(&text.replace("Version: 1-1", "Version: 1-2"), None).unwrap_err(), "is of a 1-2");
+        assert!(read(&text.replace("a_1.orig", "../a_1.orig"), None).unwrap_err().contains("has the line"));
+        assert!(read(&text.replace("Checksums-Sha256", "Files"), None).unwrap_err().contains("SHA-256"));
     }
 }

@@ -91,3 +91,40 @@ pub(super) fn help(report: &JobReport, stated: Option<&Stated>, differences: &[B
          shows all that is different"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Cause;
+
+    #[test]
+    fn what_a_buildinfo_says_is_told_by_its_name() {
+        let stated = |others: &[&str]| Stated {
+            file: "a_1_amd64.buildinfo".to_owned(),
+            packages: 2,
+            others: others.iter().map(|other| (*other).to_owned()).collect(),
+        };
+        assert_eq!(as_stated(&stated(&[])), "2 packages, byte by byte what a_1_amd64.buildinfo says");
+        assert_eq!(
+            as_stated(&stated(&["gcc is 2 and not 1"])),
+            "2 packages, byte by byte what a_1_amd64.buildinfo says, though in the builder gcc is 2 and not 1"
+        );
+        let difference = ByteDifference {
+            file_name: "a_1_amd64.deb".to_owned(),
+            place: "/usr/share/a/built, line 1".to_owned(),
+            before: Some("1".to_owned()),
+            after: None,
+            cause: Some(Cause::Time),
+        };
+        let lines = explain(&[], Some(&stated(&["a", "b"])), &[difference]);
+        assert_eq!(
+            lines[..3],
+            [
+                "built as far as can be as a_1_amd64.buildinfo says, though 2 packages of the builder are others, packages \
+                 are not those that it names:",
+                "  a_1_amd64.deb: /usr/share/a/built, line 1: probably the time of the build",
+                "    - 1",
+            ]
+        );
+    }
+}

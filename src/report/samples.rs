@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::compare::{ByteDifference, Cause};
 use crate::event::{
-    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, RunReport, Stated, Tail,
+    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, RunReport, Tail,
 };
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
@@ -84,10 +84,6 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
             reason: "line 4: RUN make install ended with exit code 2".into(),
         },
         Outcome::Reproduced { varied: Factor::ALL.to_vec(), stated: None },
-        Outcome::Reproduced {
-            varied: Vec::new(),
-            stated: Some(Stated { file: "jq_1.7-1_amd64.buildinfo".into(), packages: 2, others: Vec::new() }),
-        },
         Outcome::NotReproduced {
             varied: vec![Factor::Path, Factor::Timezone],
             differences: vec![ByteDifference {
@@ -98,21 +94,6 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
                 cause: Some(Cause::Time),
             }],
             stated: None,
-        },
-        Outcome::NotReproduced {
-            varied: Vec::new(),
-            differences: vec![ByteDifference {
-                file_name: "jq_1.7-1_amd64.deb".into(),
-                place: "the package itself".into(),
-                before: Some("52100 bytes, sha256 4e78".into()),
-                after: Some("52104 bytes, sha256 3833".into()),
-                cause: None,
-            }],
-            stated: Some(Stated {
-                file: "jq_1.7-1_amd64.buildinfo".into(),
-                packages: 1,
-                others: vec!["gcc-12 is 12.2.0-14 and not 12.2.0-10".into()],
-            }),
         },
         Outcome::NotAsLocked {
             by_build: false,

@@ -177,7 +177,9 @@ async fn upload(
     }
     files.extend(traced::files(&scripts(work)));
     if !files.is_empty() {
-        put(work, container, &root, small_files(files, BUILD_UID, ready.sources.newest)).await?;
+        // As a source package has them: packages made of that are the same.
+        let date = work.job.date(ready.sources.newest);
+        put(work, container, &root, small_files(files, BUILD_UID, date)).await?;
     }
     if is_new {
         caches::upload(work, container, ready).await?;

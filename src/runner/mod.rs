@@ -18,10 +18,12 @@
 //!   given        packages that somebody else has built, in place of a build
 //!   inspect      the check of the packages
 //!   modules      the list of what lock files have pinned
+//!   buildinfo    what .rpm packages were built of
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to compare with and to upgrade from
 //!   locked       whether what it is built from is what the lock says
 //!   verify       the last good build once more elsewhere, and whether it gives the same
+//!   rebuilt      what a .buildinfo tells of, built once more, and whether it gives that
 //!   hints        what a failure may lack, by what it printed
 //! ```
 //!
@@ -49,6 +51,7 @@ mod adviser;
 mod alike;
 mod assemble;
 mod build;
+mod buildinfo;
 mod caches;
 mod changed;
 mod container;
