@@ -242,6 +242,18 @@ pub struct NearNames {
     pub packages: Vec<HintPackage>,
 }
 
+/// What a .buildinfo says of packages that were built once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    /// The name of the file.
+    pub file: String,
+    /// How many packages it names.
+    pub packages: usize,
+    /// What was installed in other versions than it says, each as a clause: only where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<String>,
+}
+
 /// How a job ended. Each is told from the others by evidence, never by guessing from text alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
@@ -333,6 +345,9 @@ pub enum Outcome {
     Reproduced {
         /// What was another one there.
         varied: Vec<Factor>,
+        /// The .buildinfo that says what packages are the same as; none where the store does.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stated: Option<Stated>,
     },
     /// It gave others.
     NotReproduced {
@@ -340,12 +355,18 @@ pub enum Outcome {
         varied: Vec<Factor>,
         /// Where the packages are different, those first of which a cause is known.
         differences: Vec<ByteDifference>,
+        /// As for [`Outcome::Reproduced`].
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stated: Option<Stated>,
     },
     /// What it would be built from is not what the lock, or the last good build, says. Nothing of the recipe was run.
     NotAsLocked {
         /// Whether the last good build says so, and not farm.lock.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         by_build: bool,
+        /// The .buildinfo that says so, and not farm.lock.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by_file: Option<String>,
         /// Each as a clause: `gcc-12 is 12.2.0-15 and not 12.2.0-14`.
         differences: Vec<String>,
     },

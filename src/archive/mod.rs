@@ -14,6 +14,7 @@ mod packages;
 mod partial;
 mod release;
 mod resolve;
+mod sources;
 mod suite;
 mod supplied;
 

@@ -128,8 +128,8 @@ impl Index {
         self.names.len()
     }
 
-    /// The packages of this name, the newest version first.
-    pub(super) fn named(&self, name: &str) -> Result<Vec<Package>, ArchiveError> {
+    /// The packages of this name, the newest version first. Blocks.
+    pub(crate) fn named(&self, name: &str) -> Result<Vec<Package>, ArchiveError> {
         let mut packages = self.read_all(&self.names, name, |package| package.name == name)?;
         packages.sort_by(|a, b| b.version.cmp(&a.version));
         Ok(packages)

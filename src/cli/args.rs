@@ -166,7 +166,11 @@ pub(crate) enum Command {
     /// From the same sources, images and packages: what has moved on since is refused, and named. Its environment is another one:
     /// the time, the folder and the order of its files, the user, the locale, the time zone, the number of processors, the
     /// names of host and kernel. dist/ stays as it is. Where packages come out otherwise, the exit code is 13: the places are
-    /// shown, with what probably makes the difference, and the other packages are in broken/. docs/verify.md has all of it.
+    /// shown, with what probably makes the difference, and the other packages are in broken/.
+    ///
+    /// FILE.buildinfo in place of recipes, Debian's own for example: the source package that it names, beside it or in the archive, is
+    /// built as it says, with the packages that it says in these versions, and what comes out is compared with its sums. What
+    /// the archive does not have any more is named. docs/verify.md has all of it.
     Verify(VerifyArgs),
     /// Show what is different in two packages, or in all packages of two folders
     ///

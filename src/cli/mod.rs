@@ -29,6 +29,7 @@ mod merge;
 mod output;
 mod plan;
 mod publish;
+mod rebuild;
 mod release;
 mod render;
 mod repo;

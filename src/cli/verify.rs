@@ -1,4 +1,4 @@
-//! `farm verify`: whether the last good builds give the same once more; `--stored`: whether what farm keeps is still what it
+//! `farm verify`: whether the last good builds give the same once more, or what a .buildinfo says; `--stored`: whether what farm keeps is still what it
 //! made.
 
 use std::path::Path;
@@ -9,12 +9,16 @@ use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
+use super::rebuild;
 use crate::report::count;
 use crate::source;
 use crate::store::Store;
 use crate::types::printable;
 
 pub(crate) async fn run(args: &VerifyArgs, directory: Option<&Path>, color: ColorChoice) -> Result<Exit, Failure> {
+    if let Some(file) = rebuild::file(args)? {
+        return rebuild::run(args, file, directory, color).await;
+    }
     match args.stored {
         true => stored(args.clone()).await,
         false => build::run(&args.build(), directory, color).await,

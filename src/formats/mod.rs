@@ -7,6 +7,7 @@
 //! | `ar` | the outer archive of a .deb, read and written | ar(5), deb(5) |
 //! | `deb` | a .deb: its parts, its control files, `tarball` read as dpkg does, `write`, `shlibs` | deb(5), deb-conffiles(5), deb-md5sums(5), deb-shlibs(5) |
 //! | `deb822` | paragraphs of control files, read and written | deb822(5), Policy 5.1 |
+//! | `buildinfo` | what packages were built of, read and written | deb-buildinfo(5) |
 //! | `dep8` | `debian/tests/control`: the tests of a source package | DEP-8, autopkgtest's README.package-tests |
 //! | `relation` | relations of packages: of recipes, in either format's syntax; `relation::field`: of control files | deb-control(5), Policy 7, rpm's dependency syntax |
 //! | `repodata` | `repomd.xml` and `primary.xml`, read | createrepo_c's format |
@@ -21,6 +22,7 @@
 //! | `folders` | folders of the system, and where packages put nothing | FHS 3.0, Policy 9.1 |
 
 pub(crate) mod ar;
+pub(crate) mod buildinfo;
 pub(crate) mod compression;
 pub(crate) mod cpio;
 pub(crate) mod deb;

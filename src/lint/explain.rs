@@ -42,7 +42,7 @@ pub(crate) fn read<'a>(linter: Linter, text: &str, rules: impl Iterator<Item = &
             Linter::Lintian => line.split_once(": ").is_some_and(|(letter, name)| letter.len() == 1 && name == rule),
             Linter::Rpmlint => line.strip_suffix(':') == Some(rule),
         };
-        let Some(at) = lines.iter().position(|line| is_head(line)) else { continue };
+        let Some(at) = lines.iter().position(is_head) else { continue };
         let paragraph: Vec<&str> = lines[at + 1..]
             .iter()
             .skip_while(|line| line.is_empty())

@@ -24,6 +24,7 @@ mod model;
 mod modules;
 mod offers;
 mod own;
+pub(crate) mod rebuild;
 mod rpm;
 mod scriptlets;
 mod source;

@@ -21,7 +21,7 @@ use model::date;
 
 pub(crate) use key::{INPUT_OF_SET, INPUT_OF_TEST_SET, reason};
 pub use model::{Change, Inputs, Job, Plan, PlanError, Reason, TargetInputs};
-pub(crate) use model::{Given, JobEnvironment, JobLimits, Key, LintSetup, PlanWarning, base_id};
+pub(crate) use model::{Given, JobEnvironment, JobLimits, Key, LintSetup, PlanWarning, Rebuild, base_id};
 pub use set::Need;
 
 /// Today in UTC, `2026-11-22`: the same day for everybody who plans.
@@ -264,6 +264,7 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
         needs: target.set.needs.clone(),
         only_needed: target.only_needed,
         given: None,
+        rebuild: None,
         key: Key::new(key_inputs),
     }
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::set::{self, Need};
 use crate::distro::Distro;
+use crate::formats::buildinfo::{Installed, Sum};
 use crate::matrix::Target;
 use crate::packaging::{
     self, Answers, Assembly, BuilderSetup, FormerLinks, Packaging, Replaced, StepKind, TargetRecipe, TestSetup,
@@ -71,6 +72,9 @@ pub struct Job {
     /// Packages that are tried in place of those that a build would make.
     #[serde(skip)]
     pub(crate) given: Option<Arc<Given>>,
+    /// What a .buildinfo says that the packages come out as: they are compared with that, and not kept.
+    #[serde(skip)]
+    pub(crate) rebuild: Option<Arc<Rebuild>>,
     /// Without the packages that it takes from others: they are known when those are done. See [`Job::with_set`].
     pub(crate) key: Key,
 }
@@ -100,6 +104,21 @@ pub(crate) struct LintSetup {
 
 fn by_id<S: Serializer>(distro: &Arc<Distro>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&distro.id)
+}
+
+/// A build that a .buildinfo tells of, done once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Rebuild {
+    /// The name of the file, without its folder.
+    pub(crate) file: String,
+    /// The packages that were made, by the names of their files.
+    pub(crate) packages: BTreeMap<String, Sum>,
+    /// Where they may lie, too.
+    pub(crate) beside: PathBuf,
+    /// What was installed.
+    pub(crate) installed: Vec<Installed>,
+    /// Whether packages may be installed in other versions.
+    pub(crate) nearest: bool,
 }
 
 /// `[environment]` for one target.

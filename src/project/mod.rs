@@ -20,6 +20,7 @@ mod load;
 mod locks;
 mod metadata;
 mod plan;
+mod rebuild;
 mod run;
 mod select;
 mod set;
@@ -31,6 +32,7 @@ pub use inputs::{Access, Resolved};
 pub use load::Project;
 pub(crate) use locks::{Attested, Locks, Unlocked, built};
 pub use plan::{Decided, Limits, Planned, default_slots};
+pub(crate) use rebuild::{Builder, builder, project as of_buildinfo, source as source_of};
 pub use run::{Run, RunChoices, RunEnd};
 pub use select::{Selected, Selection};
 

@@ -57,7 +57,8 @@ pub(crate) fn time(report: &JobReport) -> String {
 pub(crate) fn detail(report: &JobReport) -> String {
     match &report.outcome {
         Outcome::Succeeded => packages(&report.artifacts),
-        Outcome::Reproduced { varied } => {
+        Outcome::Reproduced { stated: Some(stated), .. } => reproduced::as_stated(stated),
+        Outcome::Reproduced { varied, .. } => {
             reproduced::detail(varied, count(binaries(&report.artifacts).count(), "package", "packages"))
         }
         Outcome::UpToDate => {
@@ -97,7 +98,9 @@ pub(crate) fn headline(report: &JobReport) -> String {
         Outcome::Cancelled => "cancelled".to_owned(),
         Outcome::DockerfileFailed { .. } => "has no environment".to_owned(),
         Outcome::Reproduced { .. } => "is reproducible".to_owned(),
+        Outcome::NotReproduced { stated: Some(stated), .. } => format!("is not what {} says", safe(&stated.file)),
         Outcome::NotReproduced { .. } => "is not reproducible".to_owned(),
+        Outcome::NotAsLocked { by_file: Some(file), .. } => format!("cannot be built as {} says", safe(file)),
         Outcome::NotAsLocked { by_build: true, .. } => "cannot be built as it was".to_owned(),
         Outcome::NotAsLocked { .. } => "is not as farm.lock says".to_owned(),
         Outcome::SourceUnavailable { .. } => "has no sources".to_owned(),
@@ -227,7 +230,9 @@ fn evidence(report: &JobReport) -> Vec<String> {
         Outcome::DockerfileFailed { dockerfile, reason } => {
             vec![format!("the image of {} cannot be built: {}", safe(dockerfile), safe(reason))]
         }
-        Outcome::NotReproduced { varied, differences } => reproduced::explain(varied, differences),
+        Outcome::NotReproduced { varied, differences, stated } => {
+            reproduced::explain(varied, stated.as_ref(), differences)
+        }
         Outcome::NotAsLocked { differences, .. } => {
             let mut lines = vec!["nothing was built, because it would be built from something else:".to_owned()];
             lines.extend(differences.iter().take(MOST_DIFFERENCES).map(|difference| format!("  {}", safe(difference))));
@@ -401,7 +406,8 @@ fn usual_help(report: &JobReport) -> Option<String> {
             let rule = finding.rule.split_once(':').map_or(finding.rule.as_str(), |(_, rule)| rule);
             format!("mend it, or write {rule} = \"warn\" under [lint] in the recipe: what is accepted once is not told again")
         }),
-        Outcome::NotReproduced { differences, .. } => reproduced::help(report, differences),
+        Outcome::NotReproduced { differences, stated, .. } => reproduced::help(report, stated.as_ref(), differences),
+        Outcome::NotAsLocked { by_file: Some(_), .. } => Some(reproduced::OTHER_PACKAGES.to_owned()),
         Outcome::NotAsLocked { by_build: true, .. } => Some(
             "only what is built from the same can be the same: build first, and verify before archives move on; with a farm.lock, \
              --locked asks archives of former states"

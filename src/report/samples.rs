@@ -83,7 +83,7 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
             dockerfile: "packaging/Dockerfile".into(),
             reason: "line 4: RUN make install ended with exit code 2".into(),
         },
-        Outcome::Reproduced { varied: Factor::ALL.to_vec() },
+        Outcome::Reproduced { varied: Factor::ALL.to_vec(), stated: None },
         Outcome::NotReproduced {
             varied: vec![Factor::Path, Factor::Timezone],
             differences: vec![ByteDifference {
@@ -93,9 +93,11 @@ pub(crate) fn every_outcome() -> Vec<Outcome> {
                 after: Some("built on Sun Nov 29 02:31:05 +14 2026".into()),
                 cause: Some(Cause::Time),
             }],
+            stated: None,
         },
         Outcome::NotAsLocked {
             by_build: false,
+            by_file: None,
             differences: vec!["gcc-12 is 12.2.0-15 and not 12.2.0-14".into(), "make 4.3 is not installed".into()],
         },
         Outcome::SourceUnavailable {

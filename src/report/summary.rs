@@ -147,6 +147,9 @@ fn needs_page(report: &JobReport) -> bool {
 
 /// What a run of one target made, file by file.
 fn files(report: &JobReport, style: &Style) -> String {
+    if report.artifacts.is_empty() {
+        return String::new();
+    }
     let columns = report.artifacts.iter().map(|artifact| width(&artifact.file_name)).max().unwrap_or(0);
     let mut text = format!("\n  {}/\n", printable(&report.folder.display().to_string()));
     for artifact in &report.artifacts {
@@ -385,7 +388,10 @@ fn totals(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     lines.push(style.edges(&last, &time));
     let mut text = lines.join("\n");
     text.push('\n');
-    let kept: Vec<_> = reports.iter().filter(|report| report.outcome.is_good()).collect();
+    // What only proves somebody else's packages is not kept.
+    let is_kept =
+        |outcome: &Outcome| outcome.is_good() && !matches!(outcome, Outcome::Reproduced { stated: Some(_), .. });
+    let kept: Vec<_> = reports.iter().filter(|report| is_kept(&report.outcome)).collect();
     if !kept.is_empty() {
         let artifacts = || kept.iter().flat_map(|report| &report.artifacts);
         let packages =

@@ -13,7 +13,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, inputs, kept, locked, traced, verify};
+use super::{assemble, caches, environment, inputs, kept, locked, rebuilt, traced, verify};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::attest::Installed;
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
@@ -143,6 +143,7 @@ async fn installed(work: &mut Work<'_>, container: &dyn Container) -> Result<Opt
         None => {
             let installed = inputs::installed(work, container).await?;
             locked::check_installed(work, installed.as_ref()).await?;
+            rebuilt::check_installed(work, installed.as_ref()).await?;
             Ok(installed)
         }
     }
@@ -182,7 +183,9 @@ async fn upload(
     }
     files.extend(traced::files(&scripts(work)));
     if !files.is_empty() {
-        put(work, container, &root, small_files(files, BUILD_UID, ready.sources.newest)).await?;
+        // As a source package has them: packages made of that are the same.
+        let date = work.job.date(ready.sources.newest);
+        put(work, container, &root, small_files(files, BUILD_UID, date)).await?;
     }
     if is_new {
         caches::upload(work, container, ready).await?;

@@ -22,8 +22,8 @@ use super::varied::Varied;
 use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
-    build, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, lint, modules, prepare,
-    results, suite, summary, upgrade,
+    build, buildinfo, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, lint, modules,
+    prepare, rebuilt, results, suite, summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection, Wanted};
 use crate::attest::BuildInputs;
@@ -170,6 +170,10 @@ async fn execute(
 /// With the line of the recipe that names what cannot be had. Packaging of the project's own names its requirements itself.
 fn located(shared: &Shared, job: &Job, outcome: Outcome) -> Outcome {
     let Outcome::DepWait { by, requirements, place: None, near } = outcome else { return outcome };
+    if let Some(rebuild) = &job.rebuild {
+        let differences = requirements.iter().map(|requirement| format!("{requirement} cannot be installed")).collect();
+        return Outcome::NotAsLocked { by_build: false, by_file: Some(rebuild.file.clone()), differences };
+    }
     let of_packages = job
         .recipe
         .packages
@@ -340,11 +344,15 @@ impl Work<'_> {
             results = self.build(&ready, &folder, RETRIES + 1).await?;
         }
         let (installed, tests) = (results.installed.take(), results.tests.take());
+        if let Some(rebuild) = self.job.rebuild.clone() {
+            return Err(rebuilt::compare(self, &rebuild, installed.as_ref(), &results.files).await?);
+        }
         if let Some(record) = verified {
             return Err(verify::compare(self, record, &results.files, &folder).await?);
         }
         let Inspection { mut artifacts, findings, wanted } = inspect::inspect(self, results).await?;
         artifacts.extend(modules::listed(&ready, &folder).await?);
+        artifacts.extend(buildinfo::of_rpm(self, &ready, installed.as_ref(), &artifacts, &folder).await?);
         let mut warnings = self.journal.take_warnings();
         warnings.extend(findings);
         warnings.extend(upgrade::check(self, &artifacts, &folder).await?);

@@ -26,7 +26,7 @@ fn who(work: &Work<'_>) -> &'static str {
 }
 
 fn not_as_locked(work: &Work<'_>, differences: Vec<String>) -> Outcome {
-    Outcome::NotAsLocked { by_build: work.is_held_by_build(), differences }
+    Outcome::NotAsLocked { by_build: work.is_held_by_build(), by_file: None, differences }
 }
 
 /// Refuses images that are not the locked ones.

@@ -18,12 +18,14 @@
 //!   given        packages that somebody else has built, in place of a build
 //!   inspect      the check of the packages
 //!   modules      the list of what lock files have pinned
+//!   buildinfo    what .rpm packages were built of
 //!   install_test the packages in a fresh container
 //!     upgrade      the last good version, to compare with and to upgrade from
 //!   suite        the project's own tests, debian/tests, each in a fresh container
 //!     kept_tree    the source tree for them, from the build's container to theirs
 //!   locked       whether what it is built from is what the lock says
 //!   verify       the last good build once more elsewhere, and whether it gives the same
+//!   rebuilt      what a .buildinfo tells of, built once more, and whether it gives that
 //!   hints        what a failure may lack, by what it printed
 //! ```
 //!
@@ -51,6 +53,7 @@ mod adviser;
 mod alike;
 mod assemble;
 mod build;
+mod buildinfo;
 mod caches;
 mod changed;
 mod container;
@@ -80,6 +83,7 @@ mod outcome;
 mod packed;
 mod phases;
 mod prepare;
+mod rebuilt;
 mod required;
 mod results;
 mod set;

@@ -130,7 +130,7 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail: TailOfSc
         }
         ImageError::Cancelled => Outcome::Cancelled.into(),
         ImageError::NotLocked { .. } => {
-            Outcome::NotAsLocked { by_build: false, differences: vec![chain(&error)] }.into()
+            Outcome::NotAsLocked { by_build: false, by_file: None, differences: vec![chain(&error)] }.into()
         }
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
         ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {

@@ -191,6 +191,7 @@ impl Bench {
             needs: Vec::new(),
             only_needed: false,
             given: None,
+            rebuild: None,
             key: Key { digest: "sha256:key".to_owned(), inputs: BTreeMap::new() },
         }
     }

@@ -74,8 +74,11 @@ pub(super) async fn last_good(work: &mut Work<'_>) -> Result<Option<Record>, Out
             }
         }
     });
-    let record =
-        record.await?.map_err(|difference| Outcome::NotAsLocked { by_build: true, differences: vec![difference] })?;
+    let record = record.await?.map_err(|difference| Outcome::NotAsLocked {
+        by_build: true,
+        by_file: None,
+        differences: vec![difference],
+    })?;
     work.varied.processes = record.processes.unwrap_or(work.job.limits.parallel);
     Ok(Some(record))
 }
@@ -180,17 +183,21 @@ pub(super) async fn compare(
     })?;
     if differences.is_empty() {
         work.note("byte by byte the packages of the last good build").await?;
-        return Ok(Outcome::Reproduced { varied: factors });
+        return Ok(Outcome::Reproduced { varied: factors, stated: None });
     }
+    let text = format!("not the packages of the last good build:\n{}", differences_text(&differences));
+    work.journal.text(text).await.map_err(|error| log_failed(&error))?;
+    Err(Outcome::NotReproduced { varied: factors, differences, stated: None })
+}
+
+/// Places with what stands on both sides, for the log.
+pub(super) fn differences_text(differences: &[ByteDifference]) -> String {
     let line = |difference: &ByteDifference| {
         let side = |sign: char, text: &Option<String>| text.iter().map(|text| format!("  {sign} {text}\n")).collect();
         let (before, after): (String, String) = (side('-', &difference.before), side('+', &difference.after));
         format!("{}\n{before}{after}", difference.told())
     };
-    let text: String = differences.iter().map(line).collect();
-    let text = format!("not the packages of the last good build:\n{text}");
-    work.journal.text(text).await.map_err(|error| log_failed(&error))?;
-    Err(Outcome::NotReproduced { varied: factors, differences })
+    differences.iter().map(line).collect()
 }
 
 /// The words by which each environment is known.

@@ -7,6 +7,8 @@
 // The first by name, which are the first that are run: while there is the most room on the disk.
 mod amounts;
 mod build_caches;
+#[cfg(target_os = "linux")]
+mod buildinfo;
 mod caches;
 mod capabilities;
 #[cfg(target_os = "linux")]

@@ -134,6 +134,22 @@ fn what_packages_take_over_of_their_build_is_found_located_and_named() {
     let run = test.run_in(&folder, &["verify", "planted", "-t", "debian-12", "--vary", "user"]).exits(13);
     let told = run.text();
     assert!(told.contains("who, line 1") && told.contains("built, line 1") && !told.contains("where"), "{told}");
+    // A .buildinfo in the store means its target: that of .rpm packages is farm's own.
+    let buildinfo = test.files("clean/rpm-generic-x86_64", "clean-1.0-1.x86_64.buildinfo");
+    let text = fs::read_to_string(&buildinfo[0]).unwrap();
+    for words in [
+        "\nSource: clean\n",
+        "\nVersion: 1.0-1\n",
+        "\nInstalled-Build-Depends:\n adduser (= ",
+        " clean-1.0-1.src.rpm\n",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+    let path = buildinfo[0].to_str().unwrap();
+    test.run_in(&folder, &["verify", path, "--vary", "none"]).exits(0).says("clean@rpm-generic").says("1 reproduced");
+    fs::copy(&buildinfo[0], folder.join("alone.buildinfo")).unwrap();
+    test.run_in(&folder, &["verify", "alone.buildinfo"]).exits(2).says("does not say from which recipe");
+
     // Nothing is compared with what was made of something else.
     fs::write(folder.join("recipes/clean/farm.toml"), CLEAN.replace("built from ", "made from ")).unwrap();
     let run = test.run_in(&folder, &["verify", "clean", "-t", "debian-12"]).exits(13);

@@ -28,6 +28,11 @@ pub(crate) struct VerifyArgs {
     /// the cache; damaged packages are named, and the next build makes them again. The exit code is 10 when there are any.
     #[arg(long, conflicts_with_all = ["vary", "snapshot", "locked"])]
     pub stored: bool,
+    /// With a .buildinfo: where the archive does not have packages in the versions that were installed, build with those that it has
+    ///
+    /// The result says that its builder was another one.
+    #[arg(long)]
+    pub nearest: bool,
     #[command(flatten)]
     pub run: RunArgs,
 }
@@ -53,7 +58,7 @@ fn factor(word: &str) -> Result<Vary, String> {
 impl VerifyArgs {
     /// As a build, whose packages are compared and not kept.
     pub(crate) fn build(&self) -> BuildArgs {
-        let VerifyArgs { selection, vary, snapshot, locked, stored: _, run } = self.clone();
+        let VerifyArgs { selection, vary, snapshot, locked, stored: _, nearest: _, run } = self.clone();
         let factors: BTreeSet<Factor> = match vary.is_empty() {
             true => Factor::ALL.into(),
             false => vary
