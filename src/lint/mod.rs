@@ -103,9 +103,11 @@ pub(crate) fn read(linter: Linter, text: &str) -> Result<Output, String> {
     Ok(Output { version: format!("{linter} {version}"), found, more })
 }
 
-/// Which findings are new. `before`: those of the last good build, or none where all are to count.
+/// Which findings are new. `before`: those of the last good build, or none where all are to count. `is_unset`: the linter has the
+/// settings of no distribution.
 pub(crate) fn judge(
     linter: Linter,
+    is_unset: bool,
     output: &Output,
     levels: &BTreeMap<String, LintLevel>,
     before: Option<&Memory>,
@@ -115,7 +117,7 @@ pub(crate) fn judge(
     let mut left = before.map(|memory| memory.known.clone()).unwrap_or_default();
     let mut news: BTreeMap<(&str, &str), News> = BTreeMap::new();
     for found in &output.found {
-        let level = level(linter, found, levels);
+        let level = level(linter, is_unset, found, levels);
         if level == LintLevel::Off {
             judged.off += usize::from(found.grade > Grade::Remark);
             continue;
@@ -150,11 +152,11 @@ pub(crate) fn judge(
 }
 
 /// The recipe's word goes before what farm leaves out, and that before the linter's own.
-fn level(linter: Linter, found: &Found, levels: &BTreeMap<String, LintLevel>) -> LintLevel {
+fn level(linter: Linter, is_unset: bool, found: &Found, levels: &BTreeMap<String, LintLevel>) -> LintLevel {
     if let Some(level) = levels.get(&found.rule) {
         return *level;
     }
-    if usual::is_left_out(linter, found) {
+    if usual::is_left_out(linter, is_unset, found) {
         return LintLevel::Off;
     }
     match found.grade {

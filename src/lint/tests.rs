@@ -29,7 +29,18 @@ const RPMLINT: &str = "2.4.0\n\
 
 fn judged(linter: Linter, text: &str, levels: &[(&str, LintLevel)], before: Option<&Memory>) -> Judged {
     let levels = levels.iter().map(|(rule, level)| ((*rule).to_owned(), *level)).collect();
-    judge(linter, &read(linter, text).unwrap(), &levels, before)
+    judge(linter, true, &read(linter, text).unwrap(), &levels, before)
+}
+
+#[test]
+fn an_rpmlint_with_settings_is_believed_where_one_without_is_not() {
+    let text = "2.4.0\nx.noarch: W: invalid-license GPL-3\nx.noarch: E: no-signature\nfarm-lint-end 0\n";
+    let output = read(Linter::Rpmlint, text).unwrap();
+    let rules = |is_unset| {
+        let news = judge(Linter::Rpmlint, is_unset, &output, &BTreeMap::new(), None).news;
+        news.into_iter().map(|one| one.rule).collect::<Vec<_>>()
+    };
+    assert_eq!((rules(true), rules(false)), (Vec::new(), vec!["invalid-license".to_owned()]));
 }
 
 fn told(judged: &Judged) -> Vec<String> {
@@ -127,7 +138,7 @@ fn lines_are_as_hostile_as_the_packages() {
     let flood = "W: hello: x\n".repeat(MOST_FINDINGS + 7);
     let output = read(Linter::Lintian, &format!("2\n{flood}farm-lint-end 0\n")).unwrap();
     assert_eq!((output.found.len(), output.more), (MOST_FINDINGS, 7));
-    let [news] = &judge(Linter::Lintian, &output, &BTreeMap::new(), None).news[..] else { panic!() };
+    let [news] = &judge(Linter::Lintian, true, &output, &BTreeMap::new(), None).news[..] else { panic!() };
     assert_eq!((news.count, news.places.len()), (MOST_FINDINGS, 0));
 }
 

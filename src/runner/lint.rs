@@ -222,11 +222,11 @@ impl Linting<'_> {
             Former::Known(memory) => Some(memory.clone()),
             Former::Unknown(_) => {
                 let output = self.lint(container, &old_names).await?;
-                Some(lint::judge(linter, &output, &self.setup.levels, None).memory)
+                Some(lint::judge(linter, self.setup.distro.is_foreign(), &output, &self.setup.levels, None).memory)
             }
         };
         let output = self.lint(container, &new_names).await?;
-        let judged = lint::judge(linter, &output, &self.setup.levels, known.as_ref());
+        let judged = lint::judge(linter, self.setup.distro.is_foreign(), &output, &self.setup.levels, known.as_ref());
         let mut rules: Vec<&str> = judged.news.iter().map(|news| news.rule.as_str()).collect();
         rules.sort_unstable();
         rules.dedup();

@@ -56,7 +56,7 @@ fn the_tutorial_leads_where_it_says() {
     if !have(&["gpg", "apt-get", "dpkg-deb"]) {
         return skip("gpg, apt-get and dpkg-deb are not all there");
     }
-    let test = Test::on("tutorial", &native_engine());
+    let test = Test::on("tutorial", &native_engine()).env("FARM_NO_LINT", "");
     let project = test.folder().join("greet");
     fs::create_dir_all(&project).unwrap();
     fs::create_dir_all(test.folder().join("gpg")).unwrap();
