@@ -49,6 +49,7 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         build_cache: true,
         network: Network::Default,
         locked: Locked::default(),
+        watch_reads: false,
         all_findings: false,
         verify: None,
     };

@@ -123,6 +123,9 @@ pub struct JobReport {
     /// and accepted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<PackageChanges>,
+    /// What of the recipe's build requirements no step of the build has used, where the run was to find that out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unused: Option<Vec<UnusedRequirement>>,
     /// The step that failed in the container that was kept of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept: Option<StepKind>,
@@ -131,6 +134,17 @@ pub struct JobReport {
     /// The command of the recipe's script that the failing step ended with, by what that script left: for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_command: Option<FailedCommand>,
+}
+
+/// A requirement of a build of which no file was opened, nor of what it alone brings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnusedRequirement {
+    /// In the words of the recipe: `pkgconfig(zlib)`.
+    pub requirement: String,
+    /// In those of the distribution: `zlib1g-dev`.
+    pub package: String,
+    /// Where the recipe has it.
+    pub place: RecipePlace,
 }
 
 /// A command of one of the recipe's scripts.

@@ -29,7 +29,7 @@ pub(crate) use self::store::{
 };
 pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
-use super::values::{format_parser, mirror, parameter, source_url};
+use super::values::{format_parser, jobs, mirror, parameter, source_url};
 use crate::packaging::{Factor, StepKind};
 use crate::project::Selection;
 use crate::types::{Arch, Format};
@@ -318,6 +318,9 @@ pub(crate) struct BuildArgs {
     /// Source packages in place of binary ones.
     #[arg(skip)]
     pub source: bool,
+    /// Find out what of the recipes' requirements builds use.
+    #[arg(skip)]
+    pub unused: Option<UnusedForm>,
     /// Build what dist/ has once more, with so much of its environment another one, and compare.
     #[arg(skip)]
     pub vary: Option<BTreeSet<Factor>>,
@@ -342,6 +345,7 @@ impl BuildArgs {
             no_build_cache: false,
             run,
             source: false,
+            unused: None,
             vary: None,
         }
     }
@@ -383,10 +387,27 @@ pub(crate) struct PlanArgs {
     pub output: PathBuf,
 }
 
-#[derive(Debug, Args)]
+/// How unused requirements are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UnusedForm {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RequiresArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Build, and list the build requirements of which no step has opened a file, nor of what they alone bring
+    ///
+    /// With farm's own engine, as root, on targets with apt. The packages are thrown away, and neither tested nor linted.
+    #[arg(long)]
+    pub unused: bool,
+    /// With --unused: jobs to run at a time [default: by the engine's CPUs]
+    #[arg(short, long, value_name = "N", value_parser = jobs, requires = "unused")]
+    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub engine: EngineArgs,
     /// The table as JSON
     #[arg(long)]
     pub json: bool,

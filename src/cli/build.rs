@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::output::Surroundings;
 use super::report_file::ReportFile;
 use super::terminal::{FRAME, Terminal};
+use super::unused::Unused;
 use super::{images, output, shell, signals};
 use crate::image::BaseChoice;
 use crate::lock::Locked;
@@ -94,6 +95,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
             (None, Some(index)) => built(&args.run.output, index)?,
             (None, None) => Locked::default(),
         },
+        watch_reads: args.unused.is_some(),
         all_findings: args.lint.all_findings,
         verify: args.vary.clone(),
     };
@@ -128,8 +130,14 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         // What makes a source package is none of the recipe's.
         into: (!target.source).then(|| command(&same, directory.as_deref(), &places, Act::Shell, target)),
     });
-    let mut sinks = terminal.sinks(args.run.output.clone(), commands);
-    sinks.extend(files);
+    let sinks = match args.unused {
+        Some(form) => {
+            let mut sinks = terminal.meanwhile();
+            sinks.push(Box::new(Unused::new(form, Surroundings::of_this_process().style(color, false))));
+            sinks
+        }
+        None => terminal.sinks(args.run.output.clone(), commands).into_iter().chain(files).collect(),
+    };
     let run = planned.run(project, access, (engine, info, images), store, choices, sinks);
     to_its_end(run, signals, &terminal).await
 }

@@ -45,6 +45,7 @@ mod signals;
 mod terminal;
 mod test;
 mod trace;
+mod unused;
 mod values;
 mod verify;
 

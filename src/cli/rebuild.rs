@@ -116,6 +116,7 @@ pub(crate) async fn run(
         build_cache: false,
         network: args.run.network.into(),
         locked: Default::default(),
+        watch_reads: false,
         all_findings: false,
         verify: None,
     };

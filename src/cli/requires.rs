@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::args::{ColorChoice, RequiresArgs};
+use super::args::{BuildArgs, ColorChoice, LintArgs, OriginArgs, ProgressChoice, RequiresArgs, RunArgs, UnusedForm};
+use super::build;
 use super::config::Config;
 use super::context;
 use super::exit::Exit;
@@ -25,6 +26,9 @@ struct Row {
 }
 
 pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    if args.unused {
+        return unused(args, color).await;
+    }
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
@@ -50,6 +54,31 @@ pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit,
         output::out(&tables(&rows, &surroundings.style(color, false)));
     }
     Ok(Exit::Success)
+}
+
+/// Builds for the sake of what that uses.
+async fn unused(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    // Nothing of it is to stay, and what dist/ has is the user's own.
+    let store = tempfile::tempdir().map_err(|source| Failure::System { action: "make a temporary folder", source })?;
+    let args = args.clone();
+    let run = RunArgs {
+        jobs: args.jobs,
+        origin: OriginArgs { archive: args.archive, ..OriginArgs::default() },
+        engine: args.engine,
+        network: Default::default(),
+        output: store.path().to_owned(),
+        progress: ProgressChoice::Auto,
+        reports: Vec::new(),
+    };
+    let form = if args.json { UnusedForm::Json } else { UnusedForm::Text };
+    let build = BuildArgs {
+        no_test: true,
+        no_build_cache: true,
+        lint: LintArgs::NONE,
+        unused: Some(form),
+        ..BuildArgs::plain(args.selection, run)
+    };
+    build::run(&build, None, color).await
 }
 
 /// What one requirement resolves to, and where.

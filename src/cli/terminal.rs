@@ -77,6 +77,15 @@ impl Terminal {
         sinks
     }
 
+    /// What it shows of a run until that is over, for whom what comes of it is something else than packages.
+    pub(crate) fn meanwhile(&self) -> Vec<Box<dyn Sink>> {
+        let mut sinks: Vec<Box<dyn Sink>> = vec![Box::new(self.clone())];
+        if matches!(self.choice, ProgressChoice::Plain | ProgressChoice::Auto) {
+            sinks.push(Box::new(Plain::new(io::stderr(), self.style)));
+        }
+        sinks
+    }
+
     /// How many jobs run now.
     pub(crate) fn running(&self) -> usize {
         self.progress().running()

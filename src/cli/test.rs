@@ -64,6 +64,7 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
         build_cache: false,
         network: args.network.into(),
         locked: Default::default(),
+        watch_reads: false,
         all_findings: args.lint.all_findings,
         verify: None,
     };

@@ -32,4 +32,4 @@ pub use spec::{
     BuildSpec, CommitSpec, ContainerSpec, EngineInfo, ExecSpec, ExitStatus, GuestPath, HOST_NAME, ImageInfo,
     ImportSpec, Limits, Network, Stats, TerminalInput, TerminalSize, common, labels,
 };
-pub use traits::{Container, Engine, OutputSink, OutputStream};
+pub use traits::{Container, Engine, OutputSink, OutputStream, Reads};

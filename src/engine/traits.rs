@@ -1,5 +1,7 @@
 //! What a driver has to be able to do: an engine and its containers. `tests/engine` holds every driver to it.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -121,6 +123,13 @@ pub trait Engine: Send + Sync {
     }
 }
 
+/// A watch on what is opened in a container.
+#[async_trait]
+pub trait Reads: Send + Sync {
+    /// Ends it: the absolute paths of regular files in the container that were opened, links followed.
+    async fn end(self: Box<Self>) -> Result<BTreeSet<String>, EngineError>;
+}
+
 /// A container of ours. Dropping it is not its clean-up: call [`Container::remove`].
 #[async_trait]
 pub trait Container: Send + Sync {
@@ -161,6 +170,15 @@ pub trait Container: Send + Sync {
 
     /// What the container used so far. The evidence for an out-of-memory outcome: `oom_kills` counts from its start.
     async fn stats(&self) -> Result<Stats, EngineError>;
+
+    /// Notes from now on which files below one of these folders (`/usr/`) are opened in it, whoever does it. Farm's own engine
+    /// alone does so, where it is root.
+    async fn watch_reads(&self, _below: Vec<String>) -> Result<Box<dyn Reads>, EngineError> {
+        Err(EngineError::Refused {
+            action: "watch what is opened".to_owned(),
+            message: "only farm's own engine does that: --engine native".to_owned(),
+        })
+    }
 
     /// Makes an image of the container's file system as it is now. The last thing done with a container: what runs in it
     /// may be ended for it, and only [`Container::remove`] may follow.

@@ -38,6 +38,7 @@ mod target_recipe;
 mod text;
 pub(crate) mod traced;
 mod unpack;
+pub(crate) mod unused;
 pub(crate) mod varied;
 mod words;
 

@@ -37,6 +37,8 @@ pub struct RunChoices {
     pub network: Network,
     /// What each target is held to.
     pub locked: Locked,
+    /// Whether to note what of a recipe's requirements its builds use: [`JobReport::unused`].
+    pub watch_reads: bool,
     /// Whether findings of linters count that the last good build had, too.
     pub all_findings: bool,
     /// Build what is up to date once more, with so much of its environment another one, and compare the packages with those of
@@ -105,6 +107,7 @@ impl Planned {
                 host_network: choices.network == Network::Host,
                 network_env,
                 locked: choices.locked,
+                watch_reads: choices.watch_reads,
                 all_findings: choices.all_findings,
                 verify: choices.verify,
             },

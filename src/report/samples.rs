@@ -164,6 +164,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         changes: Vec::new(),
         memory_peak_bytes: None,
         failed_command: None,
+        unused: None,
         outcome,
     }
 }

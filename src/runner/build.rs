@@ -13,7 +13,7 @@ use super::phases::new_token;
 use super::prepare::Ready;
 use super::results::{self, ReceiveError};
 use super::work::{Work, blocking, reading};
-use super::{assemble, caches, environment, inputs, kept, locked, rebuilt, traced, verify};
+use super::{assemble, caches, environment, inputs, kept, locked, rebuilt, traced, unused, verify};
 use crate::artifact::manifest::{Maker, Manifest, ManifestError, ManifestFiles};
 use crate::attest::Installed;
 use crate::engine::{Container, ExecSpec, GuestPath, Network};
@@ -105,9 +105,11 @@ async fn in_container(
             env.extend(host_network(work, container).await?);
         }
         let installed = installed(work, container).await?;
+        let reads = unused::begin(work, container).await?;
         for step in &staging.steps {
             run_step(work, container, step, &env).await?;
         }
+        unused::end(work, container, reads).await?;
         verify::unvary(work, container).await?;
         let (files, manifest) = assemble::packages(work, container, &staging.results, &assembly, folder).await?;
         return Ok(Results { files, manifest: Some(manifest), installed, tests: None });
@@ -129,9 +131,11 @@ async fn in_container(
         env.insert(packaging::KEEP_TREE.to_owned(), "yes".to_owned());
     }
     let installed = installed(work, container).await?;
+    let reads = unused::begin(work, container).await?;
     for step in &packaging.steps {
         run_step(work, container, step, &env).await?;
     }
+    unused::end(work, container, reads).await?;
     verify::unvary(work, container).await?;
     Ok(Results { installed, ..collect(work, container, &packaging, folder).await? })
 }

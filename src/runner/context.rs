@@ -62,6 +62,8 @@ pub(crate) struct RunOptions {
     pub network_env: BTreeMap<String, BTreeMap<String, String>>,
     /// What targets are held to.
     pub locked: Locked,
+    /// Whether to note what of a recipe's requirements its builds use.
+    pub watch_reads: bool,
     /// Whether findings of linters count that the last good build had, too.
     pub all_findings: bool,
     /// Build what is up to date once more, with another environment in this, and compare; nothing is accepted.

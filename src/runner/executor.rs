@@ -109,6 +109,7 @@ async fn execute(
         caches: JobCaches::default(),
         failed_command: None,
         varied: Varied::default(),
+        unused: None,
         kept: None,
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
@@ -129,7 +130,7 @@ async fn execute(
     if went_on.is_some() && outcome.is_good() {
         kept::forget(&mut work).await;
     }
-    let Work { journal, memory_peak_bytes, failed_command, kept, .. } = work;
+    let Work { journal, memory_peak_bytes, failed_command, kept, unused, .. } = work;
     // What was printed before a recipe was found to ask for the impossible is of farm's own images.
     let speaks = !matches!(outcome, Outcome::DepWait { by: RequiredBy::Package | RequiredBy::Test, .. });
     let tail = (!outcome.is_good() && speaks).then(|| journal.tail()).flatten();
@@ -153,6 +154,7 @@ async fn execute(
     let by_script = matches!(report.outcome, Outcome::Failed { .. } | Outcome::Rejected { step: StepKind::Test, .. });
     report.failed_command = failed_command.filter(|_| by_script);
     report.kept = kept;
+    report.unused = unused;
     match (went_on, built) {
         // What dist/ has stays as it is: the same bytes.
         _ if matches!(report.outcome, Outcome::Reproduced { .. }) => {

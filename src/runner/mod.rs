@@ -91,6 +91,7 @@ mod suite;
 mod summary;
 mod tail;
 mod traced;
+mod unused;
 mod upgrade;
 mod varied;
 mod verify;

@@ -18,7 +18,7 @@ use super::varied::Varied;
 use super::watch::Timeouts;
 use crate::artifact::Finding;
 use crate::engine::{Container, Engine, EngineInfo, Limits, Network, labels};
-use crate::event::{FailedCommand, JobReport, Outcome};
+use crate::event::{FailedCommand, JobReport, Outcome, UnusedRequirement};
 use crate::image::Images;
 use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::Job;
@@ -88,6 +88,8 @@ pub(crate) struct Work<'a> {
     pub(crate) failed_command: Option<FailedCommand>,
     /// What of the container in use is other than in the last good build.
     pub(crate) varied: Varied,
+    /// What the steps of the build have not used, where the run wants to know.
+    pub(crate) unused: Option<Vec<UnusedRequirement>>,
     /// The step that failed in the container that was kept.
     pub(crate) kept: Option<StepKind>,
 }
@@ -184,6 +186,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         changes: Vec::new(),
         memory_peak_bytes: None,
         failed_command: None,
+        unused: None,
         kept: None,
     }
 }

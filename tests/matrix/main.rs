@@ -57,4 +57,5 @@ mod staged;
 mod support;
 mod tutorial;
 #[cfg(target_os = "linux")]
+mod unused;
 mod verify;

@@ -81,6 +81,12 @@ impl Test {
             .env("COLUMNS", "120")
     }
 
+    /// The same, for commands that know no `-o`.
+    pub(crate) fn without_output(&self) -> Test {
+        let (folder, environment) = (self.folder.clone(), self.environment.clone());
+        Test { folder, environment, engine: None, _temporary: None }
+    }
+
     /// Somebody else's folder, with packages in its `dist`.
     pub(crate) fn at(folder: PathBuf) -> Test {
         Test { folder, environment: BTreeMap::new(), engine: None, _temporary: None }.env("LC_ALL", "C.UTF-8")

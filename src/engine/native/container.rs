@@ -21,12 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::cgroup::Cgroups;
 use super::protocol::{self, Answer, Cgroup, Request};
+use super::reads;
 use super::shared::{Shared, blocking};
 use super::store::Image;
 use super::terminal_exec;
 use crate::engine::{
-    CommitSpec, Container, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, OutputSink, OutputStream, Stats,
-    TerminalInput, TerminalSize,
+    CommitSpec, Container, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, OutputSink, OutputStream, Reads,
+    Stats, TerminalInput, TerminalSize,
 };
 use crate::stream::ByteStream;
 use crate::types::Arch;
@@ -300,6 +301,15 @@ impl Container for NativeContainer {
     async fn stats(&self) -> Result<Stats, EngineError> {
         let usage = Cgroups::usage(&self.cgroups);
         Ok(Stats { oom_kills: usage.oom_kills, memory_peak_bytes: usage.peak_bytes })
+    }
+
+    async fn watch_reads(&self, below: Vec<String>) -> Result<Box<dyn Reads>, EngineError> {
+        let shim = self.shim.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Child::id);
+        let shim = shim.ok_or_else(|| self.ended("its shim is gone"))?;
+        match blocking(move || reads::begin(shim, below)).await {
+            Ok(watch) => Ok(Box::new(watch)),
+            Err(error) => Err(self.failed("watch what is opened", &error)),
+        }
     }
 
     async fn commit(&self, spec: &CommitSpec) -> Result<ImageInfo, EngineError> {

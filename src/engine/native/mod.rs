@@ -20,6 +20,7 @@ mod landlock;
 mod options;
 mod protocol;
 mod pull;
+mod reads;
 mod registry;
 mod sandbox;
 mod shared;

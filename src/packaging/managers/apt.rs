@@ -32,6 +32,7 @@ pub(super) static MANAGER: Manager = Manager {
     by_name_only: true,
     env: &[("DEBIAN_FRONTEND", "noninteractive")],
     check: include_str!("../scripts/deb-check.sh"),
+    opened: Some(include_str!("../scripts/apt-opened.sh")),
     builder,
     linter,
     test,

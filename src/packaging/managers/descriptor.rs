@@ -17,6 +17,9 @@ pub(crate) struct Manager {
     pub(crate) env: &'static [(&'static str, &'static str)],
     /// A script that looks at what is installed, with what the package manager knows of it.
     pub(crate) check: &'static str,
+    /// A script that tells whose the files are that were opened, and what depends on what, as [`crate::packaging::unused`] reads
+    /// it; none where that is not written.
+    pub(crate) opened: Option<&'static str>,
     /// The builder image of a job.
     pub(crate) builder: fn(&Recipe, &Distro) -> BuilderSetup,
     /// The image that a linter runs in, which is in these packages.

@@ -17,6 +17,7 @@ pub(super) static MANAGER: Manager = Manager {
     by_name_only: false,
     env: &[],
     check: include_str!("../scripts/rpm-check.sh"),
+    opened: None,
     builder: |recipe, distro| WORDS.builder(recipe, distro),
     linter: |distro, packages| WORDS.linter(distro, packages),
     test: |recipe, distro, _| WORDS.test(recipe, distro),
