@@ -42,11 +42,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<ExitCode, Failure> {
             _ => break,
         }
     }
+    // What is wrong with the command line comes before minutes of building.
+    let entries = manifest::load()?.choose(names)?;
     let program = match program {
         Some(program) => program,
         None => command::build_farm()?,
     };
-    let entries = manifest::load()?.choose(names)?;
     if apt::can_install() {
         apt::install(&["lintian"])?;
     }
