@@ -107,19 +107,7 @@ pub(crate) async fn run(
     }
     let resolved = selected.resolve(&access, false).await?;
     let Connected { engine, info: engine_info } = connected?;
-    let choices = RunChoices {
-        id: context::new_run(),
-        fail_fast: false,
-        force: true,
-        keep_failed: false,
-        go_on: None,
-        build_cache: false,
-        network: args.run.network.into(),
-        locked: Default::default(),
-        watch_reads: false,
-        all_findings: false,
-        verify: None,
-    };
+    let choices = RunChoices::afresh(context::new_run(), args.run.network.into());
     let images = resolved.images(engine.clone(), args.run.origin.base.into(), &choices.id, choices.network);
     context::tell(images.network_notes());
     let limits = Limits { jobs: args.run.jobs.map(usize::from), test: false, lint: false };

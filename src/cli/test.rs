@@ -56,17 +56,8 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
     let resolved = selected.resolve(&access, false).await?;
     let Connected { engine, info } = connected?;
     let choices = RunChoices {
-        id: context::new_run(),
-        fail_fast: false,
-        force: true,
-        keep_failed: false,
-        go_on: None,
-        build_cache: false,
-        network: args.network.into(),
-        locked: Default::default(),
-        watch_reads: false,
         all_findings: args.lint.all_findings,
-        verify: None,
+        ..RunChoices::afresh(context::new_run(), args.network.into())
     };
     let images = resolved.images(engine.clone(), args.origin.base.into(), &choices.id, choices.network);
     context::tell(images.network_notes());

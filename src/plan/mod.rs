@@ -69,8 +69,8 @@ pub fn plan(inputs: &Inputs) -> Result<Plan, PlanError> {
         .par_iter()
         .zip(&answered)
         .map(|(target, answered)| match recipe_inputs.get(&target.recipe.id()) {
-            Some(known) if !answered.is_changed => Generated::new(target, answered, inputs.test, known),
-            _ => Generated::new(target, answered, inputs.test, &of_recipe(&answered.recipe)),
+            Some(known) if !answered.is_changed => Generated::new(target, answered, inputs, known),
+            _ => Generated::new(target, answered, inputs, &of_recipe(&answered.recipe)),
         })
         .collect();
     let jobs: Vec<Result<Job, Vec<String>>> = inputs
@@ -141,7 +141,7 @@ impl Generated {
     fn new(
         target: &TargetInputs,
         answered: &Answered,
-        with_test: bool,
+        inputs: &Inputs,
         recipe_inputs: &Result<BTreeMap<String, String>, String>,
     ) -> Result<Generated, Vec<String>> {
         let distro = &*target.distro;
@@ -158,7 +158,7 @@ impl Generated {
         }
         let builder = packaging::builder(recipe, builder_distro);
         let packaging = packaging::generate(recipe, distro, date(target));
-        let test = with_test.then(|| packaging::test(recipe, distro, &answered.stand_ins));
+        let test = inputs.test.then(|| packaging::test(recipe, distro, &answered.stand_ins));
 
         let mut key_inputs = recipe_inputs.clone().map_err(|error| vec![error])?;
         if test.is_none() {
@@ -185,7 +185,7 @@ impl Generated {
             packaging: Arc::new(packaging),
             environment,
             test: test.map(Arc::new),
-            lint: LintSetup::of(target, recipe).map(Arc::new),
+            lint: if inputs.lint { LintSetup::of(target, recipe).map(Arc::new) } else { None },
             key_inputs,
         })
     }
@@ -256,7 +256,7 @@ fn job(inputs: &Inputs, target: &TargetInputs, generated: &Generated) -> Job {
         packaging: Arc::clone(&generated.packaging),
         environment: generated.environment.clone(),
         test: generated.test.clone(),
-        lint: if inputs.lint { generated.lint.clone() } else { None },
+        lint: generated.lint.clone(),
         limits: limits(inputs, &target.recipe),
         source_date_epoch: target.source_date_epoch,
         repositories: repositories(target),

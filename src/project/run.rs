@@ -46,6 +46,25 @@ pub struct RunChoices {
     pub verify: Option<BTreeSet<Factor>>,
 }
 
+impl RunChoices {
+    /// To build whatever is up to date, and to leave nothing for another build.
+    pub(crate) fn afresh(id: String, network: Network) -> RunChoices {
+        RunChoices {
+            id,
+            network,
+            fail_fast: false,
+            force: true,
+            build_cache: false,
+            keep_failed: false,
+            go_on: None,
+            locked: Locked::default(),
+            watch_reads: false,
+            all_findings: false,
+            verify: None,
+        }
+    }
+}
+
 /// A run that is going on. When it is dropped, nobody can cancel it any more; it goes on as long as its runtime does.
 #[derive(Debug)]
 pub struct Run {

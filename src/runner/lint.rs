@@ -20,7 +20,7 @@ use crate::image::{Derivation, ImageError, Install};
 use crate::lint::{self, Judged, Memory, News, Output};
 use crate::packaging::{self, BUILD_UID, Requirements, StepKind};
 use crate::plan::{Job, LintSetup};
-use crate::types::{LintLevel, printable};
+use crate::types::{Arch, LintLevel, printable};
 
 /// Where packages lie in its container, and those of the last good build.
 const PACKAGES: &str = "/lint/packages";
@@ -76,9 +76,7 @@ pub(super) async fn image(work: &mut Work<'_>, cancel: &CancellationToken) -> Re
 }
 
 async fn make(work: &mut Work<'_>, setup: &LintSetup, cancel: &CancellationToken) -> Result<String, ImageError> {
-    let (shared, arch, distro) = (work.shared, work.job.target.arch, &setup.distro);
-    // It reads packages of all architectures: none has to be emulated for it.
-    let arch = if distro.arches.contains(&shared.engine_info.arch) { shared.engine_info.arch } else { arch };
+    let (shared, arch, distro) = (work.shared, arch(work.shared, work.job, setup), &setup.distro);
     let (Requirements::Listed(listed) | Requirements::FromSource { toolchain: listed, .. }) = &setup.image.requirements;
     let env = network_env(work, distro);
     let asked = packaging::asked_of_apt(&setup.image, distro, &env).to_vec();
@@ -105,6 +103,12 @@ async fn make(work: &mut Work<'_>, setup: &LintSetup, cancel: &CancellationToken
     };
     work.journal.take_printed();
     Ok(image)
+}
+
+/// A linter reads packages of all architectures: none has to be emulated for it.
+fn arch(shared: &Shared, job: &Job, setup: &LintSetup) -> Arch {
+    let own = shared.engine_info.arch;
+    if setup.distro.arches.contains(&own) { own } else { job.target.arch }
 }
 
 /// Tells, once for a job, why its packages were not linted.
@@ -170,13 +174,9 @@ async fn former(work: &Work<'_>) -> Result<Former, Outcome> {
 /// Runs the linter; Err holds why it has said nothing.
 pub(super) async fn run(linting: Option<Linting<'_>>) -> Option<Result<Linted, String>> {
     let linting = linting?;
-    let arch = match linting.setup.distro.arches.contains(&linting.shared.engine_info.arch) {
-        true => linting.shared.engine_info.arch,
-        false => linting.job.target.arch,
-    };
     let spec = ContainerSpec {
         image: linting.image.clone(),
-        arch,
+        arch: arch(linting.shared, linting.job, &linting.setup),
         name: linting.name.clone(),
         host_name: HOST_NAME,
         network: Network::None,

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Ran, Test, native_engine};
+use crate::support::{Test, native_engine};
 
 const MATRIX: &str = "[matrix]\ndistros = [\"debian-12\", \"rpm-generic\"]\n";
 const BOTH: [&str; 2] = ["lively@debian-12/amd64", "lively@rpm-generic/x86_64"];
@@ -26,18 +26,6 @@ fn project(test: &Test, version: &str, package: &str, scripts: &str, install: &s
     );
     fs::write(folder.join("farm.toml"), recipe).unwrap();
     folder
-}
-
-/// What was said, as one line of words.
-fn said(run: &Ran) -> String {
-    run.text().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn says_all(run: &Ran, all: &[&str]) {
-    let said = said(run);
-    for words in all {
-        assert!(said.contains(words), "{words:?} is missing in:\n{}", run.text());
-    }
 }
 
 /// What the log of a target has.
@@ -71,15 +59,12 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
     let install_by_then = install.replace("libpond.so.1", "libpond.so.2");
     let second = project(&test, "1.1", "epoch = 1\n", &good, &install_by_then, &parts);
     let run = test.run_in(&second, &["build", "--matrix"]).exits(11);
-    says_all(
-        &run,
-        &[
-            "/usr/share/lively/settings was a configuration file in 1:1.0-1",
-            "write config-files = [\"/usr/share/lively/settings\"] for lively [config-file-lost]",
-            "/usr/share/lively/moves came from lively 1:1.0-1",
-            "write replaces = [\"lively (<< 1:1.1)\"] for lively-more [file-moved]",
-        ],
-    );
+    run.says_all(&[
+        "/usr/share/lively/settings was a configuration file in 1:1.0-1",
+        "write config-files = [\"/usr/share/lively/settings\"] for lively [config-file-lost]",
+        "/usr/share/lively/moves came from lively 1:1.0-1",
+        "write replaces = [\"lively (<< 1:1.1)\"] for lively-more [file-moved]",
+    ]);
     for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
         let log = log(&test, target);
         for rule in ["[config-file-lost]", "[file-moved]", "[soname-changed]"] {
@@ -97,7 +82,7 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
 
     let back = project(&test, "9.0", "", &good, &install_by_then, &parts);
     let run = test.run_in(&back, &["build", "--matrix"]).exits(11).says("2 rejected");
-    says_all(&run, &["[epoch-goes-back]", "write epoch = 1 in [package]"]);
+    run.says_all(&["[epoch-goes-back]", "write epoch = 1 in [package]"]);
 
     // What only an installed system shows: a removal.
     let delete = "rm -rf /home/*/.config/lively /var/lib/lively\n";
@@ -108,44 +93,38 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
     let parts = format!("{parts}{meant}");
     let fourth = project(&test, "1.3", "epoch = 1\n", &bad, &install_by_then, &parts);
     let run = test.run_in(&fourth, &["build", "--matrix"]).exits(11).says("2 rejected");
-    says_all(
-        &run,
-        &[
-            "/var/lib/lively: what a user has written there is deleted by the removal",
-            "a .deb may do it in purge",
-            "/home/farm-user/.config/lively: what a user has written there is deleted by the removal",
-            "the user lively-user (1000) is left behind by the removal",
-            "name it in users",
-            "multi-user.target.wants/lively.service is left behind by the removal",
-            "the unit stays enabled: name it in services, or disable it in pre-remove",
-        ],
-    );
+    run.says_all(&[
+        "/var/lib/lively: what a user has written there is deleted by the removal",
+        "a .deb may do it in purge",
+        "/home/farm-user/.config/lively: what a user has written there is deleted by the removal",
+        "the user lively-user (1000) is left behind by the removal",
+        "name it in users",
+        "multi-user.target.wants/lively.service is left behind by the removal",
+        "the unit stays enabled: name it in services, or disable it in pre-remove",
+    ]);
     assert!(!run.text().contains("farm: the user lively-d "), "a user of the system stays: {}", run.text());
 
     let bad = scripts(&[("post-install", ENABLE), ("pre-remove", "echo no way out; exit 7\n")]);
     let fifth = project(&test, "1.4", "epoch = 1\n", &bad, &install_by_then, &parts);
     let run = test.run_in(&fifth, &["build", "--matrix"]).exits(11).says("2 rejected");
-    says_all(&run, &["the pre-remove script of lively", "ended with exit code 7", "`|| true` behind what may fail"]);
+    run.says_all(&["the pre-remove script of lively", "ended with exit code 7", "`|| true` behind what may fail"]);
 
     // To rpm a warning, and so no less.
     let bad = scripts(&[("post-install", "echo not so; exit 6\n")]);
     let late = project(&test, "1.4.1", "epoch = 1\n", &bad, &install_by_then, &parts);
     let run = test.run_in(&late, &["build", "--matrix"]).exits(11).says("2 rejected");
-    says_all(&run, &["the post-install script of lively", "ended with exit code 6"]);
+    run.says_all(&["the post-install script of lively", "ended with exit code 6"]);
 
     // And an upgrade: the unit is gone, and was enabled by the earlier version.
     let bad = scripts(&[("post-upgrade", "rm -rf /var/lib/lively; echo mine >/etc/lively.conf\n")]);
     let install = install_by_then.replace(UNIT, "");
     let sixth = project(&test, "1.5", "epoch = 1\n", &bad, &install, &parts);
     let run = test.run_in(&sixth, &["build", "--matrix"]).exits(11).says("2 rejected");
-    says_all(
-        &run,
-        &[
-            "/var/lib/lively: what a user has written there is deleted by the upgrade",
-            "the unit stays enabled, and is no more: let post-upgrade take the link away",
-            "/etc/lively.conf: what an administrator had changed in it is lost by the upgrade: no script",
-        ],
-    );
+    run.says_all(&[
+        "/var/lib/lively: what a user has written there is deleted by the upgrade",
+        "the unit stays enabled, and is no more: let post-upgrade take the link away",
+        "/etc/lively.conf: what an administrator had changed in it is lost by the upgrade: no script",
+    ]);
     for target in BOTH {
         assert!(run.text().contains(target), "{}", run.text());
     }
@@ -183,7 +162,7 @@ fn packages_that_farm_did_not_build_are_tested_alike() {
     let taker = package("livelier", "2.0", "");
     fs::rename(tree.join("usr/share/lively/moves"), tree.join("usr/share/lively/stays")).unwrap();
     let next = package("lively", "2.0", "");
-    let words = said(&run(&[&taker, &next, "--upgrade-from", &folders[0]]).exits(11));
+    let words = run(&[&taker, &next, "--upgrade-from", &folders[0]]).exits(11).words();
     for part in [
         "/usr/share/lively/moves came from lively 1.0-1~deb12, and livelier has no Breaks and Replaces for it",
         "write replaces = [\"lively (<< 2.0)\"] for livelier",
@@ -199,7 +178,7 @@ fn packages_that_farm_did_not_build_are_tested_alike() {
     fs::write(control.join("postinst"), script).unwrap();
     fs::set_permissions(control.join("postinst"), fs::Permissions::from_mode(0o755)).unwrap();
     let looping = package("lively", "2.1", "");
-    let words = said(&run(&[&looping, "--upgrade-from", &folders[0]]).exits(11));
+    let words = run(&[&looping, "--upgrade-from", &folders[0]]).exits(11).words();
     for part in ["triggers set each other off in a circle (lively -> lively)", "take one `interest` out of"] {
         assert!(words.contains(part), "{words}");
     }

@@ -23,18 +23,6 @@ fn build(test: &Test, arguments: &[&str]) -> Ran {
     test.run(&[&["build", "--matrix", "--progress", "none"], arguments].concat())
 }
 
-/// What was said, as one line of words.
-fn said(run: &Ran) -> String {
-    run.text().split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn says_all(run: &Ran, all: &[&str]) {
-    let said = said(run);
-    for words in all {
-        assert!(said.contains(words), "{words:?} is missing in:\n{}", run.text());
-    }
-}
-
 /// The line of a target's log with what its linter counts.
 fn counts(test: &Test, target: &str) -> String {
     let log = fs::read_to_string(test.dist().join("plover").join(target).join("build.log")).unwrap();
@@ -50,25 +38,22 @@ fn findings_count_once_and_as_the_recipe_says() {
     // What a linter calls an error rejects, with its own words and what to write; a warning is told with what causes it.
     project(&test, "1", script, "");
     let run = build(&test, &[]).exits(11);
-    says_all(
-        &run,
-        &[
-            "plover@rpm-generic/x86_64 rejected by the linter",
-            "/usr/share/plover/helper.sh 644 /bin/sh: This text file contains a shebang",
-            "[rpmlint:non-executable-script]",
-            "write non-executable-script = \"warn\" under [lint] in the recipe",
-            "[usr/bin/plover]: Each binary in /usr/bin, /usr/sbin, /bin, /sbin or /usr/games should have a manual page \
+    run.says_all(&[
+        "plover@rpm-generic/x86_64 rejected by the linter",
+        "/usr/share/plover/helper.sh 644 /bin/sh: This text file contains a shebang",
+        "[rpmlint:non-executable-script]",
+        "write non-executable-script = \"warn\" under [lint] in the recipe",
+        "[usr/bin/plover]: Each binary in /usr/bin, /usr/sbin, /bin, /sbin or /usr/games should have a manual page \
              (build.install, farm.toml:12) [lintian:no-manual-page]",
-            "(package.summary, farm.toml:4) [lintian:description-synopsis-starts-with-article]",
-            "1 succeeded · 1 rejected",
-        ],
-    );
+        "(package.summary, farm.toml:4) [lintian:description-synopsis-starts-with-article]",
+        "1 succeeded · 1 rejected",
+    ]);
 
     // Levels of the recipe, for both linters and for one format. What was accepted once is not told again.
     let levels = "[lint]\nnon-executable-script = \"warn\"\nno-documentation = \"off\"\n";
     project(&test, "2", script, levels);
     let run = build(&test, &[]).exits(0);
-    says_all(&run, &["2 succeeded", "[rpmlint:non-executable-script]"]);
+    run.says_all(&["2 succeeded", "[rpmlint:non-executable-script]"]);
     assert!(!run.text().contains("no-documentation") && !run.text().contains("no-manual-page]"), "{}", run.text());
     assert!(counts(&test, "debian-12-amd64").starts_with("lintian 2."));
     project(&test, "3", script, levels);
@@ -81,7 +66,7 @@ fn findings_count_once_and_as_the_recipe_says() {
                 [override.deb.lint]\nscript-not-executable = \"require\"\n";
     project(&test, "4", script, more);
     let run = build(&test, &["--all-findings"]).exits(11);
-    says_all(&run, &["2 rejected", "[lintian:script-not-executable]", "[rpmlint:non-executable-script]"]);
+    run.says_all(&["2 rejected", "[lintian:script-not-executable]", "[rpmlint:non-executable-script]"]);
     // Both were in the last good builds.
     build(&test, &[]).exits(0);
 
@@ -89,7 +74,7 @@ fn findings_count_once_and_as_the_recipe_says() {
     let worse = format!("{script}cp $d/helper.sh $d/helper.sh~\n");
     project(&test, "5", &worse, more);
     let run = build(&test, &["-t", RPM]).exits(11);
-    says_all(&run, &["/usr/share/plover/helper.sh~", "[rpmlint:backup-file-in-package]"]);
+    run.says_all(&["/usr/share/plover/helper.sh~", "[rpmlint:backup-file-in-package]"]);
 
     // Without linters, and then with them again: what was accepted meanwhile is known by its packages.
     build(&test, &["-t", RPM, "--no-lint"]).exits(0);
@@ -102,5 +87,5 @@ fn findings_count_once_and_as_the_recipe_says() {
     // Packages that farm did not build.
     let package = test.files("plover/debian-12-amd64", ".deb");
     let run = test.run(&["test", package[0].to_str().unwrap(), "--all-findings", "--progress", "none"]).exits(0);
-    says_all(&run, &["[lintian:script-not-executable]"]);
+    run.says_all(&["[lintian:script-not-executable]"]);
 }

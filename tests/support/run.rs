@@ -260,6 +260,18 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
+    /// What was said, as one line of words: wherever a screen broke its lines.
+    pub(crate) fn words(&self) -> String {
+        self.text().split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    pub(crate) fn says_all(&self, all: &[&str]) {
+        let said = self.words();
+        for words in all {
+            assert!(said.contains(words), "{words:?} is missing in:\n{}", self.text());
+        }
+    }
+
     /// Any program, to its end.
     pub(crate) fn of(command: &mut Command) -> Ran {
         command.output().unwrap_or_else(|error| panic!("{command:?}: {error}")).into()
