@@ -15,7 +15,7 @@ use farm::engine::{self, Network};
 use farm::event::Event;
 use farm::image::BaseChoice;
 use farm::lock::Locked;
-use farm::project::{Access, Limits, Project, RunChoices, Selection};
+use farm::project::{Access, Limits, Member, Project, RunChoices, Selection};
 use farm::report::{Json, Sink};
 use farm::store::Store;
 
@@ -54,12 +54,13 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         verify: None,
     };
     let images = resolved.images(engine.clone(), BaseChoice::Auto, &choices.id, choices.network);
-    let planned = resolved.plan(Some((&images, &info)), Limits::default()).await?;
+    let pool = vec![Member::new(engine, info, images)];
+    let planned = resolved.plan(pool, Limits::default()).await?;
     let store = Store::open(&folder.join("dist"))?;
     let _lock = store.lock()?;
     let log = File::create(folder.join("events.json"))?;
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Steps), Box::new(Json::new(log))];
-    let mut run = planned.run(project, access, (engine, info, images), store, choices, sinks);
+    let mut run = planned.run(project, access, store, choices, sinks);
     for report in run.end().await?.jobs {
         println!("{}: {}, {} files", report.target, report.outcome.word(), report.artifacts.len());
     }

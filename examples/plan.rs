@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let access = Access::new(std::env::temp_dir().join("farm-example-plan"))?;
     let resolved = selected.resolve(&access, false).await?;
-    let planned = resolved.plan(None, Limits::default()).await?;
+    let planned = resolved.plan(Vec::new(), Limits::default()).await?;
     for job in &planned.plan.jobs {
         println!("{}: {} packages", job.target, job.packaging.expected.len());
     }

@@ -6,6 +6,7 @@
 
 mod container;
 mod setting;
+pub(crate) mod ssh;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

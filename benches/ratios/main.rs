@@ -436,9 +436,7 @@ fn planner() {
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),
         environments: BTreeMap::new(),
-        cpus: 2,
         memory_bytes: 8 << 30,
-        slots: 2,
         test: true,
         today: "2026-11-22".to_owned(),
     };

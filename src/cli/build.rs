@@ -8,7 +8,8 @@ use tokio::task::JoinError;
 
 use super::args::{BuildArgs, ColorChoice};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Surroundings;
@@ -33,8 +34,8 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let places: Vec<Place> = project.recipes().iter().map(Place::of).collect();
-    let connected = context::connect(&args.run.engine.engine, &config).await;
-    let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
+    let connected = engines::connect_all(&args.run.engine, &config).await;
+    let arch = context::default_arch(connected.as_deref().unwrap_or_default());
     // What is wrong with the command line comes before what is wrong with the engine.
     let mut selection = args.selection.selection();
     selection.source = args.source;
@@ -65,8 +66,8 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let mut access =
         context::access(&args.run.origin.archive.mirrors, args.run.origin.archive.stale_contents, &config)?;
     context::tell_space(&access.cache).await;
-    if let Ok(Connected { info, .. }) = &connected {
-        context::can_run(info, selected.targets()).await?;
+    if let Ok(connected) = &connected {
+        context::can_run(connected, selected.targets()).await?;
     }
     let locks = match args.locked {
         true => {
@@ -78,7 +79,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     };
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
-    let Connected { engine, info } = connected?;
+    let connected = connected?;
     let resolved = resolved.complete()?;
     context::tell_unread(resolved.unread(), &Surroundings::of_this_process().style(color, true));
 
@@ -100,20 +101,21 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         verify: args.vary.clone(),
     };
     let base = args.run.origin.base.into();
-    let images = resolved.images(engine.clone(), base, &choices.id, choices.network);
-    context::tell(images.network_notes());
+    let pool = context::pool(&connected, &resolved, base, &choices);
     if base == BaseChoice::Registry {
-        images::ask_registries(&images, &resolved.bases()).await?;
+        for member in &pool {
+            images::ask_registries(&member.images, &resolved.bases()).await?;
+        }
     }
     let limits = Limits { jobs: args.run.jobs.map(usize::from), test: !args.no_test, lint: args.lint.is_wanted() };
-    let planned = resolved.plan(Some((&images, &info)), limits).await?;
+    let mut planned = resolved.plan(pool, limits).await?;
 
     if let Some(locks) = &locks {
         locks.check(&project, &planned).map_err(ProjectError::from)?;
     }
 
     if let Some(from) = args.from {
-        choices.go_on = Some(shell::go_on(&engine, &planned.plan, from).await?);
+        choices.go_on = Some(shell::go_on(&mut planned, from).await?);
     }
 
     let store = Store::open(&args.run.output)?;
@@ -138,7 +140,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         }
         None => terminal.sinks(args.run.output.clone(), commands).into_iter().chain(files).collect(),
     };
-    let run = planned.run(project, access, (engine, info, images), store, choices, sinks);
+    let run = planned.run(project, access, store, choices, sinks);
     to_its_end(run, signals, &terminal).await
 }
 
@@ -275,10 +277,8 @@ fn command(args: &BuildArgs, directory: Option<&Path>, places: &[Place], act: Ac
             _ => words.extend(places.iter().map(Place::word)),
         }
     }
+    words.extend(args.run.engine.again());
     let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
-    if args.run.engine.engine != "auto" {
-        option("--engine", &args.run.engine.engine);
-    }
     if args.run.output != Path::new("dist") {
         option("-o", &args.run.output.to_string_lossy());
     }

@@ -6,12 +6,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::engines::{self, EngineChoice};
 use super::sign_config::SignConfig;
-use crate::engine;
 use crate::network::{self, HostNetwork, NetworkConfig};
 use crate::publish::S3Settings;
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
-use crate::types::{nearest, printable};
+use crate::types::printable;
 
 static FILE: Schema = Schema { title: "the configuration", keys: &["engine", "mirrors", "network", "s3", "sign"] };
 static S3: Schema = Schema { title: "[s3]", keys: &["endpoint", "region", "profile"] };
@@ -21,7 +21,7 @@ static NETWORK: Schema = Schema { title: "[network]", keys: &["proxy", "no-proxy
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Config {
     /// As `--engine`.
-    pub engine: Option<String>,
+    pub engines: Vec<EngineChoice>,
     /// As `--mirror`: URLs by the name of the archive.
     pub mirrors: BTreeMap<String, String>,
     /// Proxies, and authorities beside public ones.
@@ -81,9 +81,9 @@ impl Config {
         let problems = Problems::new(&text);
         let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
         let folder = path.parent().unwrap_or(Path::new("."));
-        let (engine, mirrors, network) = (engine(&file), mirrors(&file), network_of(&file, folder));
+        let (engines, mirrors, network) = (engines::read(&file), mirrors(&file), network_of(&file, folder));
         let (sign, s3) = (SignConfig::read(&file, folder), s3_of(&file));
-        let config = Config { engine, mirrors, network, sign, s3, path: Some(path.to_owned()), ..Config::default() };
+        let config = Config { engines, mirrors, network, sign, s3, path: Some(path.to_owned()), ..Config::default() };
         match problems.into_sorted() {
             found if found.is_empty() => Ok(config),
             found => Err(invalid(&text, found)),
@@ -105,22 +105,6 @@ fn place(set: impl Fn(&str) -> Option<PathBuf>) -> Option<(PathBuf, bool)> {
     }
     let folder = set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))?;
     Some((folder.join("farm/config.toml"), false))
-}
-
-fn engine(file: &Section<'_>) -> Option<String> {
-    let text = file.text("engine")?;
-    // What else it may be is an address.
-    let engines = engine::choices();
-    if engines.contains(&text.value) || text.value.contains("://") || text.value.starts_with('/') {
-        return Some(text.value.to_owned());
-    }
-    let label = match nearest(text.value, engines.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "not an engine".to_owned(),
-    };
-    let help = format!("engines are {}, or a URL such as unix:///var/run/docker.sock", engines.join(", "));
-    file.problems.add(format!("`{}` is no container engine", printable(text.value)), text.span, label, Some(help));
-    None
 }
 
 fn mirrors(file: &Section<'_>) -> BTreeMap<String, String> {
@@ -231,15 +215,42 @@ mod tests {
         })
     }
 
+    fn urls(config: &Config) -> Vec<&str> {
+        config.engines.iter().map(|choice| choice.url.as_str()).collect()
+    }
+
     #[test]
     fn a_file_says_engine_and_mirrors() {
         let config = parsed("engine = 'native'\n[mirrors]\ndebian = 'http://m.example.org/debian/'\n").unwrap();
-        assert_eq!(config.engine.as_deref(), Some("native"));
+        assert_eq!(urls(&config), ["native"]);
         assert_eq!(config.mirrors["debian"], "http://m.example.org/debian");
         assert_eq!(parsed("").unwrap(), Config { path: Some("config.toml".into()), ..Config::default() });
         for engine in ["auto", "unix:///run/x.sock", "/run/x.sock", "native:///store"] {
-            assert_eq!(parsed(&format!("engine = '{engine}'")).unwrap().engine.as_deref(), Some(engine));
+            assert_eq!(urls(&parsed(&format!("engine = '{engine}'")).unwrap()), [engine]);
         }
+        assert_eq!(urls(&parsed("engine = ['native', 'ssh://big']").unwrap()), ["native", "ssh://big"]);
+    }
+
+    #[test]
+    fn engines_of_a_pool_have_settings() {
+        let text = "[[engine]]\nurl = 'ssh://build@big'\nslots = 8\nmemory = '32G'\narchitectures = ['amd64', 'i386']\n\
+                    [[engine]]\nurl = 'native'\n";
+        let config = parsed(text).unwrap();
+        assert_eq!(urls(&config), ["ssh://build@big", "native"]);
+        let big = &config.engines[0];
+        assert_eq!((big.slots, big.memory_bytes), (Some(8), Some(32_000_000_000)));
+        assert_eq!(big.arches.as_ref().map(|arches| arches.len()), Some(2));
+        let mistakes = parsed(
+            "[[engine]]\nslots = 0\nmemory = 'much'\narchitectures = ['amd46']\nlabels = []\n[[engine]]\nurl = 'podmn'\n",
+        );
+        insta::assert_snapshot!(mistakes.unwrap_err().join("\n"), @"
+        missing key `url` in [[engine]]: `url` is required here
+        `slots` in [[engine]] is out of range: must be from 1 to 4096
+        `memory` in [[engine]] is no size: expected a whole number with a unit, as 5G or 500M
+        `amd46` is no architecture: did you mean `amd64`?
+        unknown key `labels` in [[engine]]: not a key here
+        `podmn` is no container engine: did you mean `podman`?
+        ");
     }
 
     #[test]

@@ -3,29 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::config::{Config, variables};
+use super::engines::Connected;
 use super::failure::Failure;
 use super::output;
 use super::values;
 use crate::cache::{Lease, Space};
 use crate::distro::Bootstrap;
-use crate::engine::{self, Engine, EngineError, EngineInfo, emulation};
+use crate::engine::emulation;
+use crate::image::BaseChoice;
 use crate::matrix::Target;
-use crate::project::{Access, Project, Selected, Unread};
+use crate::project::{Access, Member, Project, Resolved, RunChoices, Selected, Unread};
 use crate::report::{Style, Tone, count};
 use crate::types::{Arch, FolderError, human_bytes, nearest, own_folder, printable};
 
 /// What keeps `farm gc` from removing what this process uses.
 static LEASE: OnceLock<Option<Lease>> = OnceLock::new();
-
-/// An engine that answers.
-pub(crate) struct Connected {
-    pub engine: Arc<dyn Engine>,
-    pub info: EngineInfo,
-}
 
 /// The project that a command line means, with its notes told. Of two values of one parameter the later counts.
 pub(crate) fn project(recipes: &[PathBuf], parameters: &[(String, String)]) -> Result<Project, Failure> {
@@ -106,34 +102,9 @@ pub(crate) async fn tell_space(cache: &Path) {
     }
 }
 
-pub(crate) async fn connect(choice: &str, config: &Config) -> Result<Connected, EngineError> {
-    let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
-    let is_by_variable = matches!(choice, "" | "auto") && !variable.is_empty();
-    let engine = engine::connect(engine_choice(choice, &variable, config)).await;
-    let engine = engine.map_err(|error| match error {
-        EngineError::Config(reason) if is_by_variable => EngineError::Config(format!("FARM_ENGINE: {reason}")),
-        error => error,
-    })?;
-    let info = engine.ping().await?;
-    for note in engine.notes() {
-        output::err(&format!("warning: {}\n", printable(&note)));
-    }
-    Ok(Connected { engine, info })
-}
-
-/// The engine that the command line names, else `FARM_ENGINE`, else the configuration; `auto` on the command line is as
-/// good as nothing.
-pub(crate) fn engine_choice<'a>(flag: &'a str, variable: &'a str, config: &'a Config) -> &'a str {
-    match (flag, variable) {
-        ("" | "auto", "") => config.engine.as_deref().unwrap_or("auto"),
-        ("" | "auto", variable) => variable,
-        (flag, _) => flag,
-    }
-}
-
-/// The architecture of matrices that name none: the engine's, else this host's.
-pub(crate) fn default_arch(engine: Option<&EngineInfo>) -> Arch {
-    engine.map(|info| info.arch).or_else(Arch::host).unwrap_or(Arch::Amd64)
+/// The architecture of matrices that name none: that of the first engine, else this host's.
+pub(crate) fn default_arch(engines: &[Connected]) -> Arch {
+    engines.first().map(|engine| engine.info.arch).or_else(Arch::host).unwrap_or(Arch::Amd64)
 }
 
 /// `FARM_CACHE`, else `farm` in the user's cache folder.
@@ -171,11 +142,15 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-/// Refuses targets whose programs the engine's machine cannot start: they would fail after a base has been made.
-pub(crate) async fn can_run(info: &EngineInfo, targets: &[Target]) -> Result<(), Failure> {
-    let arches: BTreeSet<Arch> = targets.iter().map(|target| target.arch).collect();
-    let asked = info.clone();
-    let missing = blocking(move || Ok::<_, Failure>(emulation::not_run(&asked, arches))).await?;
+/// Refuses targets whose programs no engine's machine can start: they would fail after a base has been made.
+pub(crate) async fn can_run(engines: &[Connected], targets: &[Target]) -> Result<(), Failure> {
+    let mut missing: Vec<Arch> = targets.iter().map(|target| target.arch).collect();
+    missing.sort();
+    missing.dedup();
+    for engine in engines {
+        let asked = engine.info.clone();
+        missing = blocking(move || emulation::not_run(&asked, missing)).await;
+    }
     if missing.is_empty() {
         return Ok(());
     }
@@ -193,6 +168,21 @@ pub(crate) async fn can_run(info: &EngineInfo, targets: &[Target]) -> Result<(),
         ),
         help: format!("{}; --exclude '*/{}' leaves them out", emulation::MEND, names[0]),
     })
+}
+
+/// The engines as those of a run, with what is to be said of their network told once.
+pub(crate) fn pool(
+    connected: &[Connected],
+    resolved: &Resolved,
+    base: BaseChoice,
+    choices: &RunChoices,
+) -> Vec<Member> {
+    let images = |of: &Connected| resolved.images(of.engine.clone(), base, &choices.id, choices.network);
+    let pool: Vec<Member> = connected.iter().map(|of| of.member(images(of))).collect();
+    let mut notes: Vec<String> = pool.iter().flat_map(|member| member.images.network_notes()).cloned().collect();
+    notes.dedup();
+    tell(&notes);
+    pool
 }
 
 /// How projects, sources and archives are read: with the mirrors of the command line, else of `FARM_MIRROR_<NAME>`, else
@@ -233,16 +223,6 @@ pub(crate) fn new_run() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_flag_goes_before_the_variable_and_that_before_the_file() {
-        let config = Config { engine: Some("native".to_owned()), ..Config::default() };
-        assert_eq!(engine_choice("podman", "docker", &config), "podman");
-        assert_eq!(engine_choice("auto", "docker", &config), "docker");
-        assert_eq!(engine_choice("auto", "", &config), "native");
-        assert_eq!(engine_choice("auto", "auto", &config), "auto");
-        assert_eq!(engine_choice("auto", "", &Config::default()), "auto");
-    }
 
     #[test]
     fn mirrors_can_be_set_in_the_environment() {

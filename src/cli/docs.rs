@@ -17,8 +17,12 @@ mod tests {
 
     use crate::cli::args::Arguments;
 
-    const ENVIRONMENT: [(&str, &str); 13] = [
-        ("`FARM_ENGINE`", "The engine when `--engine` does not say: `docker`, `podman`, `native` or a URL."),
+    const ENVIRONMENT: [(&str, &str); 14] = [
+        (
+            "`FARM_ENGINE`",
+            "The engine when `--engine` does not say: `docker`, `podman`, `native` or a URL; several with spaces between them are a pool.",
+        ),
+        ("`FARM_SSH`", "The program and its first arguments that connect to `ssh://` engines and targets; else `ssh`."),
         (
             "`DOCKER_HOST`, `DOCKER_CONTEXT`",
             "As for the `docker` command: which engine, when neither `FARM_ENGINE` nor the configuration names one.",

@@ -13,7 +13,7 @@ use crate::types::human_bytes;
 pub(crate) async fn run(args: &FetchArgs) -> Result<Exit, Failure> {
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
-    let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
+    let selected = project.select(&args.selection.selection(), context::default_arch(&[]))?;
     context::tell_left_out(&selected);
     context::known_mirrors(&args.mirrors, &project)?;
     let access = context::access(&args.mirrors, true, &config)?;

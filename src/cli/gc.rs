@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use super::args::{ColorChoice, GcArgs};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::images;
@@ -19,7 +20,7 @@ use crate::report::{Style, count};
 use crate::types::{human_bytes, printable};
 
 pub(crate) async fn run(args: &GcArgs, color: ColorChoice) -> Result<Exit, Failure> {
-    let Connected { engine, info } = context::connect(&args.engine.engine, &Config::load()?).await?;
+    let Connected { engine, info, .. } = engines::connect(&args.engine, &Config::load()?).await?;
     let problems = if args.verify { engine.verify().await? } else { None };
     if let Some(problems) = &problems {
         output::out(&verdict(problems));

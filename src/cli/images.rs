@@ -8,7 +8,8 @@ use async_trait::async_trait;
 
 use super::args::{ColorChoice, ImagesArgs, ImagesCommand, ReapArgs};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Steps, Surroundings};
@@ -29,7 +30,16 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
         let catalogue = Catalogue::around([Path::new(".")])?;
         ids.iter().try_for_each(|id| distros::find(&catalogue, id).map(drop))?;
     }
-    let connected = context::connect(&args.engine.engine, &config).await?;
+    if let Some(ImagesCommand::Update { distros, arch, mirrors }) = &args.command {
+        let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
+        let mut exit = Exit::Success;
+        for connected in engines::connect_all(&args.engine, &config).await? {
+            let updated = update(connected, &wanted, &surroundings.style(color, true)).await?;
+            exit = if exit == Exit::Success { updated } else { exit };
+        }
+        return Ok(exit);
+    }
+    let connected = engines::connect(&args.engine, &config).await?;
     match &args.command {
         None | Some(ImagesCommand::List) => {
             let images = images_of(connected.engine)?.list().await?;
@@ -46,15 +56,12 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
         }
         Some(ImagesCommand::Import { reference, file, arch }) => import(connected, reference, file, *arch).await,
         Some(ImagesCommand::Pull { names, arch }) => pull(connected, names, *arch).await,
-        Some(ImagesCommand::Update { distros, arch, mirrors }) => {
-            let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
-            update(connected, &wanted, &surroundings.style(color, true)).await
-        }
+        Some(ImagesCommand::Update { .. }) => Ok(Exit::Success),
     }
 }
 
 pub(crate) async fn reap(args: &ReapArgs) -> Result<Exit, Failure> {
-    let Connected { engine, .. } = context::connect(&args.engine.engine, &Config::load()?).await?;
+    let Connected { engine, .. } = engines::connect(&args.engine, &Config::load()?).await?;
     let removed = engine.reap(None).await?;
     let kept = if args.kept { kept::drop_all(&engine).await? } else { kept::reap(&engine).await? };
     let mut text = match removed {
@@ -133,7 +140,7 @@ async fn import(connected: Connected, name: &str, file: &Path, arch: Option<Arch
             "`{name}` cannot be given to an image: a digest and farm/ are not for choice"
         )));
     }
-    let Connected { engine, info } = connected;
+    let Connected { engine, info, .. } = connected;
     let arch = arch.unwrap_or(info.arch);
     let images = images_of(engine)?;
     let cancel = signals::cancel_on_signal()?;
@@ -167,7 +174,7 @@ fn same_image(one: &str, other: &str) -> bool {
 /// Gets images from registries: bases for distributions, others as they are.
 async fn pull(connected: Connected, names: &[String], arch: Option<Arch>) -> Result<Exit, Failure> {
     let catalogue = Catalogue::around([Path::new(".")])?;
-    let Connected { engine, info } = connected;
+    let Connected { engine, info, .. } = connected;
     let arch = arch.unwrap_or(info.arch);
     let images = images_of(engine)?;
     let cancel = signals::cancel_on_signal()?;
@@ -194,7 +201,7 @@ async fn pull(connected: Connected, names: &[String], arch: Option<Arch>) -> Res
 /// Asks where bases came from, one after the other, and tells what became of each.
 async fn update(connected: Connected, asked: &Wanted<'_>, style: &Style) -> Result<Exit, Failure> {
     let catalogue = Catalogue::around([Path::new(".")])?;
-    let Connected { engine, info } = connected;
+    let Connected { engine, info, .. } = connected;
     let named: Vec<Arc<Distro>> =
         asked.distros.iter().map(|id| distros::find(&catalogue, id).cloned()).collect::<Result<_, _>>()?;
     let all: Vec<Arc<Distro>> = if named.is_empty() { catalogue.iter().cloned().collect() } else { named.clone() };
@@ -268,7 +275,7 @@ async fn bootstrap(connected: Connected, asked: &Wanted<'_>, style: &Style) -> R
     for id in asked.distros {
         wanted.push(distros::find(&catalogue, id)?);
     }
-    let Connected { engine, info } = connected;
+    let Connected { engine, info, .. } = connected;
     let run = context::new_run();
     let access = context::access(asked.mirrors, false, asked.config)?;
     let archives = access.archives(wanted.iter().map(|distro| distro.as_ref()));

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::args::{ColorChoice, ListArgs, StoreArgs};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines::{self, Connected};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
@@ -38,7 +39,7 @@ pub(crate) async fn run(args: ListArgs, color: ColorChoice) -> Result<Exit, Fail
 
 /// What the engine keeps of builds that failed.
 async fn kept_containers(args: &ListArgs, color: ColorChoice) -> Result<Exit, Failure> {
-    let Connected { engine, .. } = context::connect(&args.engine.engine, &Config::load()?).await?;
+    let Connected { engine, .. } = engines::connect(&args.engine, &Config::load()?).await?;
     let all = kept::all(&engine).await?;
     if args.json {
         let all: Vec<serde_json::Value> = all

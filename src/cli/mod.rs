@@ -13,6 +13,7 @@ mod distros;
 mod docs;
 mod doctor;
 mod documents;
+mod engines;
 mod exit;
 mod failure;
 mod fetch;

@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use super::args::{ColorChoice, GraphChoice, PlanArgs};
 use super::ci;
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::graph;
@@ -31,8 +32,8 @@ const SHORT_DIGEST: usize = 12;
 pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
-    let connected = context::connect(&args.engine.engine, &config).await;
-    let arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
+    let connected = engines::connect_all(&args.engine, &config).await;
+    let arch = context::default_arch(connected.as_deref().unwrap_or_default());
     let selected = project.select(&args.selection.selection(), arch)?;
     context::tell_left_out(&selected);
     context::known_mirrors(&args.origin.archive.mirrors, &project)?;
@@ -45,9 +46,11 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
     context::tell_unread(resolved.unread(), &surroundings.style(color, true));
     let limits = Limits { jobs: None, test: !args.no_test, lint: !args.no_lint };
     let planned = match connected {
-        Ok(Connected { engine, info }) => {
-            let images = resolved.images(engine, args.origin.base.into(), "plan", Network::Default);
-            resolved.plan(Some((&images, &info)), limits).await?
+        Ok(connected) => {
+            let base = args.origin.base.into();
+            let images = |of: &engines::Connected| resolved.images(of.engine.clone(), base, "plan", Network::Default);
+            let pool = connected.iter().map(|of| of.member(images(of))).collect();
+            resolved.plan(pool, limits).await?
         }
         Err(error) => {
             let style = surroundings.style(color, true);
@@ -57,7 +60,7 @@ pub(crate) async fn run(args: &PlanArgs, color: ColorChoice) -> Result<Exit, Fai
                 "{} {reason}: base images are unknown and take no part in this plan\n",
                 style.paint(Tone::Warning, "note:")
             ));
-            resolved.plan(None, limits).await?
+            resolved.plan(Vec::new(), limits).await?
         }
     };
     // Planning changes nothing: a folder that is not there is not made.

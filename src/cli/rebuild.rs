@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::args::{BuildArgs, ColorChoice, VerifyArgs};
 use super::build::{as_typed, to_its_end};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::report_file::ReportFile;
@@ -80,7 +81,7 @@ pub(crate) async fn run(
     }
 
     let config = Config::load()?;
-    let connected = context::connect(&args.run.engine.engine, &config).await;
+    let connected = engines::connect_all(&args.run.engine, &config).await;
     let access = context::access(&args.run.origin.archive.mirrors, args.run.origin.archive.stale_contents, &config)?;
     let catalogue = Catalogue::around([Path::new(".")])?;
     let named = distros(args, &catalogue)?;
@@ -102,16 +103,15 @@ pub(crate) async fn run(
     context::known_mirrors(&args.run.origin.archive.mirrors, &project)?;
     let selection = Selection { matrix: Some("default".to_owned()), ..Selection::default() };
     let selected = project.select(&selection, arch)?;
-    if let Ok(Connected { info, .. }) = &connected {
-        context::can_run(info, selected.targets()).await?;
+    if let Ok(connected) = &connected {
+        context::can_run(connected, selected.targets()).await?;
     }
     let resolved = selected.resolve(&access, false).await?;
-    let Connected { engine, info: engine_info } = connected?;
+    let connected = connected?;
     let choices = RunChoices::afresh(context::new_run(), args.run.network.into());
-    let images = resolved.images(engine.clone(), args.run.origin.base.into(), &choices.id, choices.network);
-    context::tell(images.network_notes());
+    let pool = context::pool(&connected, &resolved, args.run.origin.base.into(), &choices);
     let limits = Limits { jobs: args.run.jobs.map(usize::from), test: false, lint: false };
-    let mut planned = resolved.complete()?.plan(Some((&images, &engine_info)), limits).await?;
+    let mut planned = resolved.complete()?.plan(pool, limits).await?;
     planned.rebuilding(&info, path, (&builder, &source), args.nearest);
 
     let store = output_of(args);
@@ -125,7 +125,7 @@ pub(crate) async fn run(
     let commands = Box::new(move |target: &Target| Commands { again: command(&same, &same_path, target), into: None });
     let mut sinks = terminal.sinks(output_of(args), commands);
     sinks.extend(files);
-    let run = planned.run(project, access, (engine, engine_info, images), store, choices, sinks);
+    let run = planned.run(project, access, store, choices, sinks);
     to_its_end(run, signals, &terminal).await
 }
 
@@ -263,9 +263,7 @@ fn command(args: &VerifyArgs, path: &Path, target: &Target) -> String {
     if args.nearest {
         words.push("--nearest".to_owned());
     }
-    if args.run.engine.engine != "auto" {
-        words.extend(["--engine".to_owned(), args.run.engine.engine.clone()]);
-    }
+    words.extend(args.run.engine.again());
     if args.run.output != Path::new("dist") {
         words.extend(["-o".to_owned(), args.run.output.to_string_lossy().into_owned()]);
     }

@@ -20,7 +20,7 @@ use crate::types::SharedText;
 pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let project = context::project(&args.recipes, &args.parameters)?;
     let selection = Selection { targets: vec![args.target.clone()], ..Selection::default() };
-    let selected = project.select(&selection, context::default_arch(None))?;
+    let selected = project.select(&selection, context::default_arch(&[]))?;
     let targets = selected.targets();
     if targets.len() > 1 {
         let some: Vec<String> = targets.iter().take(3).map(Target::to_string).collect();
@@ -37,7 +37,7 @@ pub(crate) async fn run(args: &RenderArgs, color: ColorChoice) -> Result<Exit, F
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
     context::tell_unread(resolved.unread(), &Surroundings::of_this_process().style(color, true));
-    let plan = resolved.plan(None, Limits { jobs: Some(1), test: true, lint: false }).await?.plan;
+    let plan = resolved.plan(Vec::new(), Limits { jobs: Some(1), test: true, lint: false }).await?.plan;
     for job in plan.jobs.iter().filter(|job| !job.only_needed) {
         let files = files(job);
         match &args.output {

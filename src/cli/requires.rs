@@ -31,7 +31,7 @@ pub(crate) async fn run(args: &RequiresArgs, color: ColorChoice) -> Result<Exit,
     }
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
-    let selected = project.select(&args.selection.selection(), context::default_arch(None))?;
+    let selected = project.select(&args.selection.selection(), context::default_arch(&[]))?;
     context::known_mirrors(&args.archive.mirrors, &project)?;
     let access = context::access(&args.archive.mirrors, args.archive.stale_contents, &config)?;
     let resolved = selected.resolve(&access, false).await?;

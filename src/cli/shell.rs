@@ -10,7 +10,8 @@ use clap::Parser;
 
 use super::args::{Arguments, ColorChoice, Command, ExecArgs, InsideArgs, ShellArgs};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::keyboard::Keyboard;
@@ -18,8 +19,8 @@ use super::{build, images, output, signals};
 use crate::engine::{Container, Engine, EngineError, ExecSpec, ExitStatus, GuestPath, OutputSink, OutputStream};
 use crate::image::kept::{self, Kept, KeptId};
 use crate::packaging::{self, BUILD_UID, StepKind};
-use crate::plan::{Job, Plan};
-use crate::project::{GoOn, Project, Selection};
+use crate::plan::Job;
+use crate::project::{GoOn, Planned, Project, Selection};
 use crate::report::count;
 use crate::types::{Arch, printable};
 
@@ -71,8 +72,10 @@ pub(crate) async fn exec(args: &ExecArgs, directory: Option<&Path>, color: Color
 }
 
 /// Where `farm build --from` goes on: in what was kept of the one target of the plan that is asked for.
-pub(super) async fn go_on(engine: &Arc<dyn Engine>, plan: &Plan, from: StepKind) -> Result<GoOn, Failure> {
-    let wanted: Vec<&Job> = plan.jobs.iter().filter(|job| !job.only_needed).collect();
+///
+/// The engine that keeps it is the only one of the plan then.
+pub(super) async fn go_on(planned: &mut Planned, from: StepKind) -> Result<GoOn, Failure> {
+    let wanted: Vec<&Job> = planned.plan.jobs.iter().filter(|job| !job.only_needed).collect();
     let [job] = wanted[..] else {
         let all = count(wanted.len(), "target", "targets");
         return Err(Failure::usage(format!("--from goes on with one target, and -t means {all}")));
@@ -84,13 +87,18 @@ pub(super) async fn go_on(engine: &Arc<dyn Engine>, plan: &Plan, from: StepKind)
             help: Some(format!("`farm shell {target}` opens its container: run its tools there")),
         });
     }
-    match kept::find(engine, &KeptId::new(&job.recipe.root, &target)).await? {
-        Some(kept) => Ok(GoOn { target, image: kept.image.id, from }),
-        None => Err(Failure::NothingMatched {
-            message: format!("no container of {target} was kept in {}", engine.endpoint()),
-            help: Some(format!("`farm build --keep-failed -t {target}` keeps one when it fails")),
-        }),
+    let id = KeptId::new(&job.recipe.root, &target);
+    for number in 0..planned.pool.len() {
+        if let Some(kept) = kept::find(&planned.pool[number].engine, &id).await? {
+            planned.pool = vec![planned.pool.swap_remove(number)];
+            return Ok(GoOn { target, image: kept.image.id, from });
+        }
     }
+    let places: Vec<&str> = planned.pool.iter().map(|member| member.engine.endpoint()).collect();
+    Err(Failure::NothingMatched {
+        message: format!("no container of {target} was kept in {}", places.join(", ")),
+        help: Some(format!("`farm build --keep-failed -t {target}` keeps one when it fails")),
+    })
 }
 
 async fn remove(args: &InsideArgs) -> Result<Exit, Failure> {
@@ -113,15 +121,35 @@ async fn remove(args: &InsideArgs) -> Result<Exit, Failure> {
 async fn found(args: &InsideArgs) -> Result<(Arc<dyn Engine>, Vec<(String, KeptId, Arch)>), Failure> {
     let config = Config::load()?;
     let project = context::project(&args.recipes, &[])?;
-    let Connected { engine, info } = context::connect(&args.engine.engine, &config).await?;
+    let engines = engines::connect_all(&args.engine, &config).await?;
     let selection = Selection { targets: vec![args.target.clone()], ..Selection::default() };
-    let selected = project.select(&selection, info.arch)?;
+    let selected = project.select(&selection, context::default_arch(&engines))?;
     let targets = selected.targets().iter().map(|target| {
         let id = KeptId::new(&folder(&project, &target.recipe), &target.to_string());
         (target.to_string(), id, target.arch)
     });
-    let targets = targets.collect();
+    let targets: Vec<_> = targets.collect();
+    let mut engines = engines.into_iter().map(|of| of.engine);
+    let Some(mut engine) = engines.next() else { return Err(Failure::usage("no engine is named")) };
+    // Of several, the one that keeps it.
+    if !has_kept(&engine, &targets).await? {
+        for other in engines {
+            if has_kept(&other, &targets).await? {
+                engine = other;
+                break;
+            }
+        }
+    }
     Ok((engine, targets))
+}
+
+async fn has_kept(engine: &Arc<dyn Engine>, targets: &[(String, KeptId, Arch)]) -> Result<bool, Failure> {
+    for (_, id, _) in targets {
+        if kept::find(engine, id).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn folder(project: &Project, recipe: &str) -> std::path::PathBuf {
@@ -182,7 +210,7 @@ async fn open(args: &InsideArgs, directory: Option<&Path>, color: ColorChoice) -
             return Err(several(&args.target, targets.iter().map(|t| &t.0)));
         };
         output::err(&format!("no container of {target} was kept: it is built until it fails\n"));
-        rebuild(args, target, directory, color).await?;
+        rebuild(args, target, engine.endpoint(), directory, color).await?;
         match kept::find(&engine, id).await? {
             Some(kept) => all.push((id.clone(), kept, *arch)),
             None => {
@@ -210,10 +238,11 @@ fn several<'a>(pattern: &str, targets: impl Iterator<Item = &'a String>) -> Fail
 async fn rebuild(
     args: &InsideArgs,
     target: &str,
+    endpoint: &str,
     directory: Option<&Path>,
     color: ColorChoice,
 ) -> Result<Exit, Failure> {
-    let words = ["farm", "build", "--keep-failed", "--force", "-t", target, "--engine", &args.engine.engine, "-o"];
+    let words = ["farm", "build", "--keep-failed", "--force", "-t", target, "--engine", endpoint, "-o"];
     let recipes = args.recipes.iter().map(|path| path.as_os_str().to_owned());
     let words = words.map(Into::into).into_iter().chain([args.output.as_os_str().to_owned()]).chain(recipes);
     match Arguments::try_parse_from(words) {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::args::{ColorChoice, TestArgs};
 use super::build::{as_typed, to_its_end};
 use super::config::Config;
-use super::context::{self, Connected};
+use super::context;
+use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::report_file::ReportFile;
@@ -39,8 +40,8 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
     let paths = (args.packages.clone(), args.upgrade_from.clone());
     let (packages, former) =
         context::blocking(move || Ok::<_, Failure>((read(&paths.0)?, users(read(&paths.1)?)?))).await?;
-    let connected = context::connect(&args.engine.engine, &config).await;
-    let engine_arch = context::default_arch(connected.as_ref().ok().map(|connected| &connected.info));
+    let connected = engines::connect_all(&args.engine, &config).await;
+    let engine_arch = context::default_arch(connected.as_deref().unwrap_or_default());
     let arch = arch_of(&packages)?.unwrap_or(engine_arch);
     let catalogue = Catalogue::around([Path::new(".")])?;
     let recipe = recipe(&packages, &distros(&args.distros, &packages, &catalogue)?, arch)
@@ -50,19 +51,18 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
     let selection = Selection { matrix: Some("default".to_owned()), ..Selection::default() };
     let selected = project.select(&selection, arch)?;
     let access = context::access(&args.origin.archive.mirrors, args.origin.archive.stale_contents, &config)?;
-    if let Ok(Connected { info, .. }) = &connected {
-        context::can_run(info, selected.targets()).await?;
+    if let Ok(connected) = &connected {
+        context::can_run(connected, selected.targets()).await?;
     }
     let resolved = selected.resolve(&access, false).await?;
-    let Connected { engine, info } = connected?;
+    let connected = connected?;
     let choices = RunChoices {
         all_findings: args.lint.all_findings,
         ..RunChoices::afresh(context::new_run(), args.network.into())
     };
-    let images = resolved.images(engine.clone(), args.origin.base.into(), &choices.id, choices.network);
-    context::tell(images.network_notes());
+    let pool = context::pool(&connected, &resolved, args.origin.base.into(), &choices);
     let limits = Limits { jobs: args.jobs.map(usize::from), test: true, lint: args.lint.is_wanted() };
-    let mut planned = resolved.complete()?.plan(Some((&images, &info)), limits).await?;
+    let mut planned = resolved.complete()?.plan(pool, limits).await?;
     for job in &mut planned.plan.jobs {
         let of = |all: &[Package]| {
             let alike = all.iter().filter(|package| package.identity.format == job.target.format);
@@ -80,7 +80,7 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
     let commands = Box::new(move |target: &Target| Commands { again: command(&same, target), into: None });
     let mut sinks = terminal.sinks(args.output.clone(), commands);
     sinks.extend(files);
-    let run = planned.run(project, access, (engine, info, images), store, choices, sinks);
+    let run = planned.run(project, access, store, choices, sinks);
     to_its_end(run, signals, &terminal).await
 }
 
@@ -228,9 +228,7 @@ fn command(args: &TestArgs, target: &Target) -> String {
     for one in &args.upgrade_from {
         words.extend(["--upgrade-from".to_owned(), path(one)]);
     }
-    if args.engine.engine != "auto" {
-        words.extend(["--engine".to_owned(), args.engine.engine.clone()]);
-    }
+    words.extend(args.engine.again());
     if args.output != Path::new("tested") {
         words.extend(["-o".to_owned(), path(&args.output)]);
     }

@@ -13,7 +13,7 @@ pub fn not_run(info: &EngineInfo, arches: impl IntoIterator<Item = Arch>) -> Vec
 }
 
 /// Whether a machine's processors run programs of another architecture themselves, or may do.
-fn is_own(machine: Arch, arch: Arch) -> bool {
+pub(crate) fn is_own(machine: Arch, arch: Arch) -> bool {
     matches!(
         (machine, arch),
         (Arch::Amd64, Arch::I386) | (Arch::Arm64, Arch::Armhf | Arch::Armel) | (Arch::Mips64el, Arch::Mipsel)

@@ -41,6 +41,30 @@ pub(crate) struct KnownBases {
     pub(crate) made: BTreeMap<String, i64>,
 }
 
+impl KnownBases {
+    /// With those of another engine. Of two images of one base the newer one counts.
+    pub(crate) fn join(&mut self, other: KnownBases) {
+        for (name, identity) in other.identities {
+            let made = other.made.get(&name).copied();
+            let is_newer = self.identities.get(&name).is_none_or(|known| *known == identity)
+                || self.made.get(&name).copied() < made;
+            if is_newer {
+                self.made.extend(made.map(|made| (name.clone(), made)));
+                self.identities.insert(name, identity);
+            }
+        }
+        for moved in other.moved {
+            if !self.moved.contains(&moved) {
+                self.moved.push(moved);
+            }
+        }
+        self.absent.extend(other.absent);
+        self.absent.sort();
+        self.absent.dedup();
+        self.absent.retain(|name| !self.identities.contains_key(name));
+    }
+}
+
 /// One script that turns a base into a derived image.
 #[derive(Debug, Clone)]
 pub struct Derivation {

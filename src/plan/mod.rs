@@ -294,7 +294,6 @@ fn limits(inputs: &Inputs, recipe: &Recipe) -> JobLimits {
     JobLimits {
         memory_bytes: limits.memory_bytes.min(engine_memory),
         pids: limits.pids,
-        parallel: (inputs.cpus / inputs.slots.max(1)).max(1),
         timeout_seconds: limits.timeout.as_secs(),
         stall_seconds: limits.stall.as_secs(),
         log_bytes: limits.log_bytes,

@@ -141,8 +141,6 @@ pub(crate) struct JobEnvironment {
 pub(crate) struct JobLimits {
     pub(crate) memory_bytes: u64,
     pub(crate) pids: u32,
-    /// Parallelism inside the job: `DEB_BUILD_OPTIONS=parallel=N`, `%_smp_mflags`.
-    pub(crate) parallel: usize,
     pub(crate) timeout_seconds: u64,
     pub(crate) stall_seconds: u64,
     pub(crate) log_bytes: u64,
@@ -171,12 +169,8 @@ pub struct Inputs {
     pub answers: BTreeMap<String, Arc<Answers>>,
     /// Identities of the images that targets have as environments of their own, as far as they are known, likewise.
     pub environments: BTreeMap<Target, String>,
-    /// CPUs and memory of the engine, slots of the run.
-    pub cpus: usize,
-    /// The memory of the engine in bytes; 0 where it is not known.
+    /// The memory of the engine in bytes, of several that of the largest; 0 where it is not known.
     pub memory_bytes: u64,
-    /// How many jobs the run has at a time: CPUs are shared out among them.
-    pub slots: usize,
     /// Whether packages are to be installed and tried.
     pub test: bool,
     /// Whether linters are to look through packages.

@@ -92,9 +92,7 @@ fn inputs(text: &str) -> Inputs {
         bases: BTreeMap::new(),
         answers: BTreeMap::new(),
         environments: BTreeMap::new(),
-        cpus: 8,
         memory_bytes: 16 << 30,
-        slots: 2,
         test: true,
         lint: false,
         today: "2026-11-22".to_owned(),
@@ -194,7 +192,7 @@ fn what_cannot_change_the_result_is_no_input() {
         let found: Vec<Key> = planned(inputs).into_iter().map(|job| job.key).collect();
         assert_eq!(found, known);
     };
-    same(&Inputs { cpus: 64, slots: 1, memory_bytes: 1 << 30, today: "2030-01-01".to_owned(), ..inputs(RECIPE) });
+    same(&Inputs { memory_bytes: 1 << 30, today: "2030-01-01".to_owned(), ..inputs(RECIPE) });
     same(&Inputs { targets: targets_at("/somewhere/else", RECIPE), ..inputs(RECIPE) });
     same(&inputs(&format!("{RECIPE}\n[limits]\nmemory = '1 GiB'\ntimeout = 60\n[matrix.full]\ndistros = ['*']\n")));
     let source = |url: &str| {
@@ -264,11 +262,8 @@ fn a_farm_that_generates_something_else_rebuilds() {
 
 #[test]
 fn limits_are_those_of_the_recipe_as_far_as_the_engine_goes() {
-    let limits =
-        |cpus, slots, memory_bytes| planned(&Inputs { cpus, slots, memory_bytes, ..inputs(RECIPE) })[0].limits.clone();
-    assert_eq!((limits(8, 2, 16 << 30).parallel, limits(8, 2, 16 << 30).memory_bytes), (4, 4 << 30));
-    assert_eq!((limits(1, 4, 1 << 30).parallel, limits(1, 4, 1 << 30).memory_bytes), (1, 1 << 30));
-    assert_eq!((limits(0, 0, 0).parallel, limits(0, 0, 0).memory_bytes), (1, 4 << 30));
+    let memory = |memory_bytes| planned(&Inputs { memory_bytes, ..inputs(RECIPE) })[0].limits.memory_bytes;
+    assert_eq!([16 << 30, 1 << 30, 0].map(memory), [4 << 30, 1 << 30, 4 << 30]);
 }
 
 #[test]

@@ -36,4 +36,4 @@ pub(crate) use rebuild::{Builder, builder, project as of_buildinfo, source as so
 pub use run::{Run, RunChoices, RunEnd};
 pub use select::{Selected, Selection};
 
-pub use crate::runner::GoOn;
+pub use crate::runner::{GoOn, Member};

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use super::{ProjectError, Resolved};
 use crate::archive::{ArchiveError, Archives};
 use crate::distro::Distro;
-use crate::engine::{Engine, EngineInfo, Network};
+use crate::engine::{Engine, Network};
 use crate::image::{BaseChoice, ImageOptions, Images, KnownBases};
 use crate::matrix::Target;
 use crate::packaging::Mirrors;
 use crate::plan::{self, INPUT_OF_SET, INPUT_OF_TEST_SET, Inputs, Job, Plan, PlanWarning, Reason, TargetInputs};
 use crate::recipe::EnvironmentOrigin;
-use crate::runner::SetInputs;
+use crate::runner::{Member, SetInputs};
 use crate::store::Store;
 use crate::types::{Arch, printable};
 
@@ -22,7 +22,7 @@ const OLD_BASE_DAYS: i64 = 30;
 /// How much a run may take, and what it leaves out.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Jobs at a time, at most; none: by the engine's CPUs.
+    /// Jobs at a time on each engine; none: as that says, else by its CPUs.
     pub jobs: Option<usize>,
     /// Whether packages are installed and tried.
     pub test: bool,
@@ -41,8 +41,10 @@ impl Default for Limits {
 pub struct Planned {
     /// What the run does.
     pub plan: Plan,
-    /// Jobs at a time.
-    pub slots: usize,
+    /// The engines that it is made for.
+    pub pool: Vec<Member>,
+    /// What identifies the bases that it goes by.
+    pub(super) bases: BTreeMap<String, String>,
     pub(super) archives: Archives,
     pub(super) mirrors: Mirrors,
 }
@@ -89,31 +91,31 @@ impl Resolved {
         }
     }
 
-    /// The plan. Without an engine, nothing is said of base images.
+    /// The plan, for the engines of `pool`. Without any, nothing is said of base images.
     ///
     /// # Errors
     /// What recipes ask for that their targets' formats cannot express, targets that get into each other's way, and an
     /// engine that breaks off.
-    pub async fn plan(self, engine: Option<(&Images, &EngineInfo)>, limits: Limits) -> Result<Planned, ProjectError> {
-        let (known, environments) = match engine {
-            Some((images, _)) => {
-                let known = images.known_bases(&self.bases()).await?;
-                let environments = known_environments(&self.targets, &known.identities, images).await?;
-                (known, environments)
+    pub async fn plan(self, mut pool: Vec<Member>, limits: Limits) -> Result<Planned, ProjectError> {
+        let (mut known, mut environments) = (KnownBases::default(), BTreeMap::new());
+        let bases = self.bases();
+        for member in &mut pool {
+            let of_member = member.images.known_bases(&bases).await?;
+            member.bases = of_member.identities.keys().cloned().collect();
+            for (target, identity) in known_environments(&self.targets, &of_member.identities, &member.images).await? {
+                environments.entry(target).or_insert(identity);
             }
-            None => (KnownBases::default(), BTreeMap::new()),
-        };
+            known.join(of_member);
+            let slots = limits.jobs.or_else(|| Some(member.slots).filter(|slots| *slots > 0));
+            member.slots = slots.unwrap_or_else(|| default_slots(member.info.cpus)).min(self.targets.len());
+        }
         let of_bases = base_notes(&known, chrono::Utc::now().timestamp());
-        let cpus = engine.map_or_else(host_cpus, |(_, info)| info.cpus);
-        let slots = limits.jobs.unwrap_or_else(|| default_slots(cpus)).min(self.targets.len());
         let mut plan = plan::plan(&Inputs {
             targets: self.targets,
-            bases: known.identities,
+            bases: known.identities.clone(),
             answers: self.answers,
             environments,
-            cpus,
-            memory_bytes: engine.map_or(u64::MAX, |(_, info)| info.memory_bytes),
-            slots,
+            memory_bytes: pool.iter().map(Member::memory).max().unwrap_or(u64::MAX),
             test: limits.test,
             lint: limits.lint,
             today: plan::today(),
@@ -122,7 +124,7 @@ impl Resolved {
             job.unanswered = self.blocked.get(&job.target).cloned();
         }
         plan.warnings.extend(of_bases.into_iter().map(|message| PlanWarning { target: None, message }));
-        Ok(Planned { plan, slots, archives: self.archives, mirrors: self.mirrors })
+        Ok(Planned { plan, pool, bases: known.identities, archives: self.archives, mirrors: self.mirrors })
     }
 }
 
@@ -159,11 +161,6 @@ impl Planned {
 /// seldom all parallel and seldom not at all.
 pub fn default_slots(cpus: usize) -> usize {
     cpus.clamp(1, 4).max(cpus / 4)
-}
-
-/// The CPUs of this host.
-fn host_cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Bases that are another image than when they were last built on, and such as nobody has brought up to date for long.

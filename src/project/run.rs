@@ -9,9 +9,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::advice::Adviser;
 use super::{Access, Planned, Project};
-use crate::engine::{Engine, EngineInfo, Network};
+use crate::engine::Network;
 use crate::event::{Event, JobReport, RunReport};
-use crate::image::Images;
 use crate::lock::Locked;
 use crate::packaging::{self, Factor};
 use crate::report::Sink;
@@ -84,18 +83,17 @@ pub struct RunEnd {
 }
 
 impl Planned {
-    /// Begins to run the plan on the engine that it was made for; must be called within a runtime. The caller holds the
+    /// Begins to run the plan on the engines that it was made for; must be called within a runtime. The caller holds the
     /// lock of the store until the run has ended. Each of `sinks` hears of all that happens.
     pub fn run(
         self,
         project: Project,
         access: Access,
-        (engine, engine_info, images): (Arc<dyn Engine>, EngineInfo, Images),
         store: Store,
         choices: RunChoices,
         sinks: Vec<Box<dyn Sink>>,
     ) -> Run {
-        let Planned { plan, slots, archives, mirrors } = self;
+        let Planned { plan, pool, bases, archives, mirrors } = self;
         let distros = plan.jobs.iter().flat_map(|job| {
             let of_environment = job.environment.as_ref().and_then(|environment| environment.distro.as_ref());
             let of_linter = job.lint.as_ref().map(|lint| &lint.distro);
@@ -110,14 +108,12 @@ impl Planned {
         let network_env = network_env.collect();
         let context = runner::Context {
             run: choices.id,
-            engine,
-            engine_info,
-            images,
+            pool,
+            agreed: runner::Agreed::on(bases),
             sources: access.sources(mirrors),
             store,
             adviser: Arc::new(Adviser { archives, project }),
             options: RunOptions {
-                jobs: slots,
                 fail_fast: choices.fail_fast,
                 force: choices.force,
                 keep_failed: choices.keep_failed,

@@ -19,27 +19,21 @@ use super::local::random;
 use super::model::{Listed, PublishError, TargetError};
 use super::sftp::{Attributes, CHUNK, Sftp, SftpError};
 use super::target::{Only, Target};
+use crate::network::ssh::{self, PROGRAM, SshHost};
 use crate::types::printable;
 
-/// The program and its first arguments, for a host that needs others than `~/.ssh/config` says.
-pub(super) const PROGRAM: &str = "FARM_PUBLISH_SSH";
 /// Nothing that farm writes there and reads again is larger.
 const LARGEST_READ: usize = 256 << 20;
 /// Where new files are until they are whole.
 const INCOMING: &str = ".farm/incoming";
 /// What of these is older than that, in seconds, is of a run that was killed.
 const OLD: u32 = 600;
-/// Nobody is asked anything, and a connection that is gone is noticed.
-const OPTIONS: [&str; 4] = ["BatchMode=yes", "ConnectTimeout=20", "ServerAliveInterval=15", "ServerAliveCountMax=4"];
-
 #[derive(Clone)]
 pub(super) struct Ssh(Arc<Place>);
 
 struct Place {
-    program: Vec<String>,
-    user: Option<String>,
-    host: String,
-    port: Option<u16>,
+    program: Option<String>,
+    host: SshHost,
     /// Without a slash at its end; relative to where a login begins, if it has none at its start.
     root: String,
     connection: Mutex<Option<Arc<Sftp>>>,
@@ -57,26 +51,7 @@ impl Ssh {
             help: Some("write ssh://USER@HOST:PORT/PATH; /~/PATH begins in the home folder of the user".to_owned()),
         };
         let (authority, path) = rest.split_once('/').ok_or_else(|| refused("it names no folder"))?;
-        let (user, host) = match authority.rsplit_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, authority),
-        };
-        if user.is_some_and(|user| user.contains(':')) {
-            return Err(refused("it has a password, and others see the arguments of a process: ssh-agent has keys"));
-        }
-        let (host, port) = match host.rsplit_once(':') {
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                (host, Some(port.parse().map_err(|_| refused("its port is no number"))?))
-            }
-            _ => (host, None),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        for word in [Some(host), user].into_iter().flatten() {
-            // ssh would take it for an option.
-            if word.is_empty() || word.starts_with('-') || word.chars().any(|c| c.is_whitespace() || c.is_control()) {
-                return Err(refused("its user or host is no name"));
-            }
-        }
+        let host = SshHost::parse(authority).map_err(refused)?;
         let root = match path.strip_prefix("~/") {
             Some(path) => path.trim_matches('/').to_owned(),
             None => format!("/{}", path.trim_matches('/')),
@@ -84,13 +59,9 @@ impl Ssh {
         if root.trim_matches('/').is_empty() || root.split('/').any(|part| part == "..") || root.contains('\0') {
             return Err(refused("it names no folder that can be published to"));
         }
-        let program: Vec<String> =
-            environment.get(PROGRAM).unwrap_or("ssh").split_whitespace().map(str::to_owned).collect();
         Ok(Ssh(Arc::new(Place {
-            program,
-            user: user.map(str::to_owned),
-            host: host.to_owned(),
-            port,
+            program: environment.get(PROGRAM).map(str::to_owned),
+            host,
             root,
             connection: Mutex::default(),
             folders: Mutex::default(),
@@ -121,24 +92,11 @@ impl Place {
         if let Some(there) = &*connection {
             return Ok(there.clone());
         }
-        let mut words = self.program.iter();
-        let mut ssh = Command::new(words.next().map_or("ssh", String::as_str));
-        ssh.args(words);
-        for option in OPTIONS {
-            ssh.args(["-o", option]);
-        }
-        if let Some(port) = self.port {
-            ssh.args(["-p", &port.to_string()]);
-        }
-        if let Some(user) = &self.user {
-            ssh.args(["-l", user]);
-        }
-        ssh.args(["-s", "--", &self.host, "sftp"]);
+        let words = self.host.command(self.program.as_deref(), &["-s"], &["sftp"]);
+        let mut ssh = Command::new(&words[0]);
+        ssh.args(&words[1..]);
         let made = Sftp::start(ssh).map_err(|reason| {
-            let help = match reason.contains("Host key verification failed") {
-                true => format!("; `ssh {}` once by hand shows its key, and keeps it", printable(&self.host)),
-                false => String::new(),
-            };
+            let help = ssh::help(&reason, self.host.host());
             TargetError::Failed(format!("there is no connection: {reason}{help}"))
         })?;
         Ok(connection.insert(Arc::new(made)).clone())
@@ -298,11 +256,8 @@ fn tag(found: Attributes) -> String {
 #[async_trait]
 impl Target for Ssh {
     fn shown(&self) -> String {
-        let user = self.0.user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
-        let port = self.0.port.map(|port| format!(":{port}")).unwrap_or_default();
         let root = if self.0.root.starts_with('/') { self.0.root.clone() } else { format!("/~/{}", self.0.root) };
-        let host = if self.0.host.contains(':') { format!("[{}]", self.0.host) } else { self.0.host.clone() };
-        printable(&format!("ssh://{user}{host}{port}{root}"))
+        printable(&format!("{}{root}", self.0.host.shown()))
     }
 
     async fn list(&self, known: &[&str]) -> Result<BTreeMap<String, Listed>, TargetError> {

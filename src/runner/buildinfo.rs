@@ -29,7 +29,10 @@ pub(crate) async fn of_rpm(
     let Some(installed) = installed.filter(|_| job.target.format == Format::Rpm && !job.target.source) else {
         return Ok(None);
     };
-    let Some((stem, info)) = told(job, job.date(ready.sources.newest), installed, artifacts) else { return Ok(None) };
+    let Some((stem, info)) = told(job, work.shared.parallel, job.date(ready.sources.newest), installed, artifacts)
+    else {
+        return Ok(None);
+    };
     let (file_name, text) = (format!("{stem}.buildinfo"), info.write());
     let path = folder.join(&file_name);
     blocking(move || {
@@ -49,7 +52,13 @@ pub(crate) async fn of_rpm(
 }
 
 /// What it says, and what it is called after: the package that users have of the recipe's name, else their first one.
-fn told(job: &Job, date: i64, installed: &Installed, artifacts: &[Artifact]) -> Option<(String, Buildinfo)> {
+fn told(
+    job: &Job,
+    processes: usize,
+    date: i64,
+    installed: &Installed,
+    artifacts: &[Artifact],
+) -> Option<(String, Buildinfo)> {
     let of_users = || artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Binary);
     let name = &job.recipe.package.name;
     let is_main = |artifact: &&Artifact| artifact.package.as_ref().is_some_and(|package| package.name == *name);
@@ -73,7 +82,7 @@ fn told(job: &Job, date: i64, installed: &Installed, artifacts: &[Artifact]) -> 
         arch: Some(package.architecture.clone()).filter(|of| !is_own(of)),
         version: package.version.clone(),
     };
-    let mut environment = packaging::step_env(Format::Rpm, job.target.arch, job.limits.parallel);
+    let mut environment = packaging::step_env(Format::Rpm, job.target.arch, processes);
     environment.extend(job.packaging.steps.iter().flat_map(|step| step.env.clone()));
     environment.insert("SOURCE_DATE_EPOCH".to_owned(), date.to_string());
     environment.retain(|name, _| is_allowed(name));

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::adviser::Adviser;
-use crate::engine::{Engine, EngineInfo};
-use crate::image::Images;
+use super::pool::{Agreed, Member};
 use crate::lock::Locked;
 use crate::packaging::{Factor, StepKind};
 use crate::source::Sources;
@@ -16,9 +15,10 @@ use crate::store::Store;
 pub(crate) struct Context {
     /// `20261122-235716-4f2a`: in labels and container names.
     pub run: String,
-    pub engine: Arc<dyn Engine>,
-    pub engine_info: EngineInfo,
-    pub images: Images,
+    /// The engines, at least one.
+    pub pool: Vec<Member>,
+    /// The images that the plan goes by.
+    pub agreed: Agreed,
     pub sources: Sources,
     pub store: Store,
     /// Asked what a build that failed may lack.
@@ -45,8 +45,6 @@ pub struct GoOn {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RunOptions {
-    /// Slots.
-    pub jobs: usize,
     pub fail_fast: bool,
     /// Build even what is up to date.
     pub force: bool,

@@ -15,11 +15,14 @@ use tracing::Instrument;
 
 use super::context::{Context, Request};
 use super::decide::{Decision, decide};
-use super::dispatcher::{Abandoned, Action, Capacity, Dispatcher, Input, Waiting};
+use super::dispatcher::{Abandoned, Action, Dispatcher, Input, Returned, Waiting};
+use super::executor::Ended;
 use super::job_events::{JobEvent, JobEvents};
+use super::placement::Wanted;
+use super::pool::{Health, Member};
 use super::set::SetInputs;
 use super::work::{EngineHandle, Shared, empty_report};
-use super::{alike, executor, outcome};
+use super::{alike, executor, outcome, pool};
 use crate::event::{Event, JobReport, Outcome, RunReport};
 use crate::plan::{Job, Plan};
 
@@ -50,53 +53,59 @@ pub(super) async fn run_at_pace(
 ) -> (RunReport, Vec<JobReport>) {
     let started = Instant::now();
     let outlet = Outlet(events);
-    let info = &context.engine_info;
-    let capacity =
-        Capacity { slots: context.options.jobs, memory_bytes: info.memory_bytes, fail_fast: context.options.fail_fast };
-    let shared = Arc::new(Shared {
-        run: context.run,
-        engine: EngineHandle(context.engine),
-        engine_info: context.engine_info.clone(),
-        images: context.images,
-        sources: context.sources,
-        store: Arc::new(context.store),
-        adviser: context.adviser,
-        set_inputs: SetInputs::new(&plan.jobs),
-        options: context.options,
-        removals: TaskTracker::new(),
-        second,
-    });
+    let fail_fast = context.options.fail_fast;
+    let jobs: Arc<[Job]> = plan.jobs.into();
+    let (pool, all) = (context.pool.clone(), jobs.clone());
+    let placing = tokio::task::spawn_blocking(move || pool::seats(&pool, &all));
+    let engines = shares(context, &jobs, second);
+    // What all engines of the run have in common.
+    let shared = &engines[0];
+    let slots = engines.iter().map(|engine| engine.slots.max(1)).sum();
     outlet.send(Event::RunStarted {
         run: shared.run.clone(),
-        engine: format!("{} {}", info.name, info.version),
-        slots: capacity.slots.max(1),
-        targets: plan.jobs.iter().map(|job| job.target.clone()).collect(),
+        engine: names(&engines),
+        slots,
+        targets: jobs.iter().map(|job| job.target.clone()).collect(),
     });
     for warning in plan.warnings {
         outlet.send(Event::Warning { target: warning.target, message: warning.message });
     }
-    for limitation in &info.limitations {
-        outlet.send(Event::Warning { target: None, message: limitation.clone() });
+    for (of, limitation) in engines.iter().flat_map(|of| of.engine_info.limitations.iter().map(move |one| (of, one))) {
+        let message = if engines.len() > 1 { format!("{}: {limitation}", of.title()) } else { limitation.clone() };
+        outlet.send(Event::Warning { target: None, message });
     }
 
-    let jobs: Arc<[Job]> = plan.jobs.into();
     let mut told = Told { outlet, jobs: jobs.clone(), reports: jobs.iter().map(|_| None).collect() };
     let (said, mut heard) = mpsc::unbounded_channel();
-    let kept = up_to_date(&shared, &jobs, &said).await;
+    let kept = up_to_date(shared, &jobs, &said).await;
     told.catch_up(&mut heard);
     for (index, report) in kept {
         told.finish_job(index, report);
     }
 
-    let waiting = |index: usize| Waiting {
-        memory_bytes: jobs[index].limits.memory_bytes,
-        needs: shared.set_inputs.needs(index).iter().copied().collect(),
+    let (seats, wanted) = match placing.await {
+        Ok(placed) => placed,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
-    let left = (0..jobs.len()).filter(|index| told.reports[*index].is_none());
-    let mut dispatcher = Dispatcher::new(capacity, left.map(|index| (index, waiting(index))));
+    let expected = expected(shared, &jobs).await;
+    let waiting = |(index, wanted): (usize, Wanted)| {
+        let needs = shared.set_inputs.needs(index).iter().copied().collect();
+        (index, Waiting { wanted, needs, expected: expected[index] })
+    };
+    let left = wanted.into_iter().enumerate().filter(|(index, _)| told.reports[*index].is_none());
+    let mut dispatcher = Dispatcher::new(seats, fail_fast, left.map(waiting));
+    let (health, mut heard_of_engines) = mpsc::unbounded_channel();
+    if engines.len() > 1 {
+        for (number, of) in engines.iter().enumerate() {
+            drop(tokio::spawn(pool::watch(number, of.engine.0.clone(), second, health.clone())));
+        }
+    }
+    drop(health);
     let cancel = CancellationToken::new();
     let mut tasks = JoinSet::new();
-    let mut running: HashMap<tokio::task::Id, (usize, Instant)> = HashMap::new();
+    let mut running: HashMap<tokio::task::Id, Running> = HashMap::new();
+    // Engines that do not answer, and why.
+    let mut lost: BTreeMap<usize, String> = BTreeMap::new();
     let mut interrupted = false;
     let mut asking = true;
     let mut give_up: Option<Instant> = None;
@@ -105,13 +114,16 @@ pub(super) async fn run_at_pace(
         for input in inputs.drain(..) {
             for action in dispatcher.handle(input) {
                 match action {
-                    Action::Start(index) => {
-                        let (shared, jobs, cancel) = (shared.clone(), jobs.clone(), cancel.child_token());
+                    Action::Start(index, engine) => {
+                        let (shared, jobs, cancel) = (engines[engine].clone(), jobs.clone(), cancel.child_token());
                         let events = JobEvents::new(index, said.clone());
-                        let span = tracing::info_span!("job", name = %jobs[index].target);
-                        let job = async move { executor::begin(&shared, index, &jobs, events, &cancel).await };
+                        let span =
+                            tracing::info_span!("job", name = %jobs[index].target, engine = shared.engine.0.endpoint());
+                        let inner = cancel.clone();
+                        let job = async move { executor::begin(&shared, index, &jobs, events, &inner).await };
                         let task = tasks.spawn(job.instrument(span));
-                        running.insert(task.id(), (index, Instant::now()));
+                        let since = Instant::now();
+                        running.insert(task.id(), Running { index, engine, since, cancel, is_cut_off: false, task });
                     }
                     Action::Abandon(index, why) => {
                         let outcome = match why {
@@ -120,18 +132,33 @@ pub(super) async fn run_at_pace(
                                 Outcome::Skipped { because: format!("{} failed", jobs[failed].target) }
                             }
                             Abandoned::Needs(need) => lacks(&jobs, &told.reports, need),
+                            Abandoned::NoEngine => no_engine(&jobs[index], &engines),
                         };
                         let report = empty_report(&shared.store, &jobs[index], outcome, Duration::ZERO);
                         told.finish_job(index, report);
+                    }
+                    Action::CancelEngine(engine) => {
+                        let mut tasks = Vec::new();
+                        for of in running.values_mut().filter(|of| of.engine == engine) {
+                            of.is_cut_off = true;
+                            of.cancel.cancel();
+                            tasks.push(of.task.clone());
+                        }
+                        // What waits for an answer that does not come is dropped.
+                        drop(tokio::spawn(async move {
+                            sleep_until(Instant::now() + KILL_GRACE).await;
+                            tasks.iter().for_each(tokio::task::AbortHandle::abort);
+                        }));
                     }
                     Action::CancelAll => cancel.cancel(),
                     Action::KillAll => {
                         cancel.cancel();
                         give_up = Some(Instant::now() + KILL_GRACE);
-                        let shared = shared.clone();
-                        let tracker = shared.removals.clone();
-                        // What is left after an error here is reaped again at the end.
-                        drop(tracker.spawn(async move { shared.engine.0.reap(Some(&shared.run)).await }));
+                        for shared in &engines {
+                            let (shared, tracker) = (shared.clone(), shared.removals.clone());
+                            // What is left after an error here is reaped again at the end.
+                            drop(tracker.spawn(async move { shared.engine.0.reap(Some(&shared.run)).await }));
+                        }
                     }
                     Action::Finish => break 'run,
                 }
@@ -141,18 +168,55 @@ pub(super) async fn run_at_pace(
             Some(word) = heard.recv() => told.pass_on(word),
             Some(joined) = tasks.join_next_with_id() => {
                 let (id, result) = match joined {
-                    Ok((id, report)) => (id, Ok(report)),
+                    Ok((id, ended)) => (id, Ok(ended)),
                     Err(error) => (error.id(), Err(error)),
                 };
-                let Some((index, since)) = running.remove(&id) else { continue };
-                let report = result.unwrap_or_else(|error| {
-                    empty_report(&shared.store, &jobs[index], broken(error), since.elapsed())
-                });
-                let good = report.outcome.is_good();
-                inputs.push(Input::JobEnded { index, good, elapsed: report.elapsed });
+                let Some(Running { index, engine, since, is_cut_off, .. }) = running.remove(&id) else { continue };
                 told.catch_up(&mut heard);
-                told.finish_job(index, report);
+                let ended = result.unwrap_or_else(|error| {
+                    let report = empty_report(&shared.store, &jobs[index], broken(error), since.elapsed());
+                    Ended::Done(Box::new(report))
+                });
+                let elapsed = since.elapsed();
+                match ended {
+                    // Whatever became of it there became of it because of that.
+                    Ended::Done(report) if !report.outcome.is_good() && is_cut_off && !cancel.is_cancelled() => {
+                        let reason = lost.get(&engine).map_or("it did not answer", String::as_str);
+                        told.returned(index, &engines[engine].title(), reason);
+                        inputs.push(Input::JobReturned { index, elapsed, why: Returned::Lost });
+                    }
+                    Ended::Done(report) => {
+                        let good = report.outcome.is_good();
+                        inputs.push(Input::JobEnded { index, good, elapsed: report.elapsed });
+                        told.finish_job(index, *report);
+                    }
+                    Ended::Elsewhere(why, reason) => {
+                        told.returned(index, &engines[engine].title(), &reason);
+                        inputs.push(Input::JobReturned { index, elapsed, why });
+                        if why == Returned::Lost {
+                            // Before another job is put there.
+                            inputs.insert(0, Input::EngineLost(engine));
+                            if lost.insert(engine, reason.clone()).is_none() {
+                                told.outlet.send(gone(&engines[engine], &reason));
+                            }
+                        }
+                    }
+                }
             }
+            Some((engine, health)) = heard_of_engines.recv() => match health {
+                Health::Silent(reason) => {
+                    if lost.insert(engine, reason.clone()).is_none() {
+                        told.outlet.send(gone(&engines[engine], &reason));
+                    }
+                    inputs.push(Input::EngineLost(engine));
+                }
+                Health::Answers if lost.remove(&engine).is_some() => {
+                    let message = format!("{}: it answers again, and gets jobs", engines[engine].title());
+                    told.outlet.send(Event::Warning { target: None, message });
+                    inputs.push(Input::EngineBack(engine));
+                }
+                Health::Answers => {}
+            },
             request = requests.recv(), if asking => match request {
                 Some(request) => {
                     interrupted = true;
@@ -166,6 +230,7 @@ pub(super) async fn run_at_pace(
             }
         }
     }
+    drop(heard_of_engines);
 
     if !interrupted {
         let (comparing, all, reports) = (shared.clone(), jobs.clone(), told.reports.clone());
@@ -175,18 +240,9 @@ pub(super) async fn run_at_pace(
             told.outlet.send(Event::Warning { target: Some(target), message });
         }
     }
-    shared.removals.close();
-    let clean_up = async {
-        shared.removals.wait().await;
-        shared.engine.0.reap(Some(&shared.run)).await
-    };
-    let problem = match timeout(CLEANUP_TIMEOUT, clean_up).await {
-        Ok(Ok(_)) => None,
-        Ok(Err(error)) => Some(outcome::chain(&error)),
-        Err(_) => Some(format!("the engine did not answer within {} s", CLEANUP_TIMEOUT.as_secs())),
-    };
+    let problems = futures_util::future::join_all(engines.iter().map(|engine| clean_up(engine))).await;
     told.catch_up(&mut heard);
-    if let Some(problem) = problem {
+    for problem in problems.into_iter().flatten() {
         let message = format!("containers of run {} may be left in the engine: {problem}", shared.run);
         told.outlet.send(Event::Warning { target: None, message });
     }
@@ -194,6 +250,109 @@ pub(super) async fn run_at_pace(
     let report = RunReport { run: shared.run.clone(), elapsed, busy: dispatcher.busy(elapsed), interrupted };
     told.outlet.finish(report.clone());
     (report, told.reports.into_iter().flatten().collect())
+}
+
+/// How long each job takes, by how long its target took last; else by the other targets of its recipe, else by all.
+async fn expected(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<Duration> {
+    let (shared, all) = (shared.clone(), jobs.clone());
+    let look = move || {
+        let known: HashMap<String, f64> = shared.store.durations();
+        let mean = |seconds: &[f64]| match seconds.len() {
+            0 => None,
+            count => Some(seconds.iter().sum::<f64>() / count as f64),
+        };
+        let mut of_recipes: HashMap<&str, Vec<f64>> = HashMap::new();
+        for job in all.iter() {
+            let seconds = known.get(&job.target.to_string());
+            of_recipes.entry(&job.target.recipe).or_default().extend(seconds);
+        }
+        let of_all = mean(&known.values().copied().collect::<Vec<f64>>()).unwrap_or(1.0);
+        let of_job = |job: &Job| {
+            let own = known.get(&job.target.to_string()).copied();
+            let seconds = own.or_else(|| mean(&of_recipes[job.target.recipe.as_str()])).unwrap_or(of_all);
+            // A record may say anything.
+            Duration::try_from_secs_f64(seconds).unwrap_or_default().min(Duration::from_secs(24 * 60 * 60))
+        };
+        all.iter().map(of_job).collect()
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![Duration::ZERO; jobs.len()])
+}
+
+/// What jobs hold in their hands on each engine.
+fn shares(context: Context, jobs: &[Job], second: Duration) -> Vec<Arc<Shared>> {
+    let Context { run, pool, agreed, sources, store, adviser, options } = context;
+    let (store, set_inputs) = (Arc::new(store), Arc::new(SetInputs::new(jobs)));
+    let (agreed, options) = (Arc::new(agreed), Arc::new(options));
+    let is_alone = pool.len() == 1;
+    let share = |member: Member| {
+        Arc::new(Shared {
+            run: run.clone(),
+            parallel: member.parallel(),
+            engine: EngineHandle(member.engine),
+            engine_info: member.info,
+            slots: member.slots,
+            is_alone,
+            images: member.images,
+            agreed: agreed.clone(),
+            sources: sources.clone(),
+            store: store.clone(),
+            adviser: adviser.clone(),
+            set_inputs: set_inputs.clone(),
+            options: options.clone(),
+            removals: TaskTracker::new(),
+            second,
+        })
+    };
+    pool.into_iter().map(share).collect()
+}
+
+/// `docker 20.10.24`, and where there are several `docker 20.10.24 (2 engines), podman 4.3.1`.
+fn names(engines: &[Arc<Shared>]) -> String {
+    let mut names: Vec<(String, usize)> = Vec::new();
+    for engine in engines {
+        let name = format!("{} {}", engine.engine_info.name, engine.engine_info.version);
+        match names.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, times)) => *times += 1,
+            None => names.push((name, 1)),
+        }
+    }
+    let shown = |(name, times): (String, usize)| if times > 1 { format!("{name} ({times} engines)") } else { name };
+    names.into_iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+fn gone(engine: &Shared, reason: &str) -> Event {
+    let message = format!("{}: its jobs go to other engines: {reason}", engine.title());
+    Event::Warning { target: None, message }
+}
+
+/// Removes what the run left on an engine. Returns why something may still be there.
+async fn clean_up(shared: &Shared) -> Option<String> {
+    shared.removals.close();
+    let removing = async {
+        shared.removals.wait().await;
+        shared.engine.0.reap(Some(&shared.run)).await
+    };
+    // Where others have done its work, an engine that is gone holds nobody up: containers end with the connection.
+    let answers = shared.is_alone || pool::answers(&*shared.engine.0, KILL_GRACE).await.is_ok();
+    let limit = if answers { CLEANUP_TIMEOUT } else { KILL_GRACE };
+    match timeout(limit, removing).await {
+        Ok(Ok(_)) => None,
+        Ok(Err(error)) => Some(outcome::chain(&error)),
+        Err(_) if shared.is_alone => Some(format!("the engine did not answer within {} s", limit.as_secs())),
+        Err(_) => Some(format!("{} did not answer within {} s", shared.title(), limit.as_secs())),
+    }
+}
+
+/// A job at work.
+struct Running {
+    index: usize,
+    /// Its number in the pool.
+    engine: usize,
+    since: Instant,
+    cancel: CancellationToken,
+    /// It was cancelled because its engine does not answer.
+    is_cut_off: bool,
+    task: tokio::task::AbortHandle,
 }
 
 /// The way out of a run. Nobody else has it, and the run's last event takes it away.
@@ -231,6 +390,12 @@ impl Told {
         while let Ok(word) = heard.try_recv() {
             self.pass_on(word);
         }
+    }
+
+    /// That a job came to no end where it ran.
+    fn returned(&self, index: usize, engine: &str, reason: &str) {
+        let message = format!("it is begun anew on another engine: {engine}: {reason}");
+        self.outlet.send(Event::Warning { target: Some(self.jobs[index].target.clone()), message });
     }
 
     /// A job's one end.
@@ -278,6 +443,15 @@ fn lacks(jobs: &[Job], reports: &[Option<JobReport>], need: usize) -> Outcome {
         None => format!("it needs {target}, which needs it"),
     };
     Outcome::Skipped { because }
+}
+
+/// Why a job was never started, or not once more: there is nothing to run it on.
+fn no_engine(job: &Job, engines: &[Arc<Shared>]) -> Outcome {
+    let reason = match engines {
+        [_] => "the engine stopped answering".to_owned(),
+        _ => format!("no engine of the pool is left that builds for {}", job.target.arch),
+    };
+    Outcome::Infrastructure { reason }
 }
 
 /// What a task that did not return a report died of.

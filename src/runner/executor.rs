@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::decide::{Decision, decide};
+use super::dispatcher::Returned;
 use super::job_events::{JobEvent, JobEvents};
 use super::journal::Journal;
 use super::kept_tree::KeptTree;
@@ -23,7 +24,7 @@ use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
     build, buildinfo, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, lint, modules,
-    prepare, rebuilt, results, suite, summary, upgrade,
+    pool, prepare, rebuilt, results, suite, summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection, Wanted};
 use crate::attest::BuildInputs;
@@ -38,6 +39,8 @@ use crate::types::CacheUse;
 
 /// Repetitions of what failed by no fault of the package.
 const RETRIES: u32 = 2;
+/// How long an engine may take, in seconds, to say that it is there: asked only after something failed on it.
+const GONE_AFTER: u64 = 10;
 
 /// What a job that succeeded leaves.
 #[derive(Debug)]
@@ -51,6 +54,21 @@ struct Built {
     changes: Vec<PackageChanges>,
     /// What a linter found; none where none has looked.
     lint: Option<Memory>,
+    processes: usize,
+}
+
+/// How a job came to an end where it ran.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    Done(Box<JobReport>),
+    /// It is for another engine, with the reason as a sentence. Nothing of it is left.
+    Elsewhere(Returned, String),
+}
+
+impl From<JobReport> for Ended {
+    fn from(report: JobReport) -> Ended {
+        Ended::Done(Box::new(report))
+    }
 }
 
 /// Runs a job to its end, if it turns out to be needed: of one that takes packages from others, that is known now.
@@ -60,10 +78,10 @@ pub(crate) async fn begin(
     jobs: &Arc<[Job]>,
     events: JobEvents,
     cancel: &CancellationToken,
-) -> JobReport {
+) -> Ended {
     let job = &jobs[index];
     if let Some(reason) = job.unanswered.clone() {
-        return empty_report(&shared.store, job, Outcome::Infrastructure { reason }, Duration::ZERO);
+        return empty_report(&shared.store, job, Outcome::Infrastructure { reason }, Duration::ZERO).into();
     }
     if job.needs.is_empty() {
         return execute(shared, index, job, &Available::default(), events, cancel).await;
@@ -71,13 +89,13 @@ pub(crate) async fn begin(
     let (deciding, all, told) = (shared.clone(), jobs.clone(), events.clone());
     let decision = blocking(move || decide(&deciding, &all, index, &told)).await;
     match decision {
-        Ok(Decision::Kept(report)) => *report,
+        Ok(Decision::Kept(report)) => Ended::Done(report),
         Ok(Decision::Build(job, available)) => execute(shared, index, &job, &available, events, cancel).await,
         Ok(Decision::Impossible(requirements)) => {
             let outcome = located(shared, job, outcome::dep_wait(requirements));
-            empty_report(&shared.store, job, outcome, Duration::ZERO)
+            empty_report(&shared.store, job, outcome, Duration::ZERO).into()
         }
-        Err(outcome) => empty_report(&shared.store, job, outcome, Duration::ZERO),
+        Err(outcome) => empty_report(&shared.store, job, outcome, Duration::ZERO).into(),
     }
 }
 
@@ -88,12 +106,12 @@ async fn execute(
     available: &Available,
     events: JobEvents,
     cancel: &CancellationToken,
-) -> JobReport {
+) -> Ended {
     let started = Instant::now();
     events.send(JobEvent::Started);
     let (staging, journal) = match open(shared, job, events.clone()).await {
         Ok(opened) => opened,
-        Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()),
+        Err(outcome) => return empty_report(&shared.store, job, outcome, started.elapsed()).into(),
     };
     let mut work = Work {
         shared,
@@ -111,6 +129,7 @@ async fn execute(
         varied: Varied::default(),
         unused: None,
         kept: None,
+        elsewhere: None,
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
     // the run's last clean-up.
@@ -118,6 +137,9 @@ async fn execute(
     let result = AssertUnwindSafe(work.run(&staging, &mut verified)).catch_unwind().await;
     let result = result.unwrap_or_else(|panic| Err(internal_error(panic.as_ref())));
 
+    if let Some((why, reason)) = work.elsewhere.take().filter(|_| result.is_err() && !cancel.is_cancelled()) {
+        return Ended::Elsewhere(why, reason);
+    }
     let steps = work.journal.end_steps();
     let (mut outcome, built) = match result {
         Ok(built) => (Outcome::Succeeded, Some(built)),
@@ -166,7 +188,7 @@ async fn execute(
         (_, built) => keep(&events, job, staging, built, &mut report).await,
     }
     report.elapsed = started.elapsed();
-    report
+    report.into()
 }
 
 /// With the line of the recipe that names what cannot be had. Packaging of the project's own names its requirements itself.
@@ -218,7 +240,7 @@ async fn keep(events: &JobEvents, job: &Job, staging: Staging, built: Option<Bui
                 release: Some(job.recipe.package.release),
                 made: Some(now()),
                 inputs: None,
-                processes: Some(job.limits.parallel),
+                processes: Some(built.processes),
                 lint: built.lint,
             };
             let accept = move || {
@@ -385,6 +407,7 @@ impl Work<'_> {
             inputs,
             changes,
             lint,
+            processes: self.shared.parallel,
         })
     }
 
@@ -424,7 +447,7 @@ impl Work<'_> {
     }
 
     async fn head(&mut self) -> std::io::Result<()> {
-        let engine = format!("{} {}", self.shared.engine_info.name, self.shared.engine_info.version);
+        let engine = self.shared.title();
         let version = match self.job.packaging.expected.first() {
             Some(package) => package.version.clone(),
             None => self.job.recipe.package.version.clone(),
@@ -440,6 +463,13 @@ impl Work<'_> {
             JobError::Final(outcome) => return Err(outcome),
             JobError::Transient(reason) => reason,
         };
+        // An engine that is gone is none to try again on.
+        if !self.shared.is_alone
+            && let Err(reason) = pool::answers(&*self.shared.engine.0, self.seconds(GONE_AFTER)).await
+        {
+            self.elsewhere = Some((Returned::Lost, reason.clone()));
+            return Err(Outcome::Infrastructure { reason });
+        }
         if attempt == RETRIES {
             return Err(Outcome::Infrastructure { reason: format!("{reason} ({} attempts)", RETRIES + 1) });
         }

@@ -82,6 +82,8 @@ mod modules;
 mod outcome;
 mod packed;
 mod phases;
+mod placement;
+mod pool;
 mod prepare;
 mod rebuilt;
 mod required;
@@ -102,6 +104,8 @@ pub(crate) use adviser::Adviser;
 pub use context::GoOn;
 pub(crate) use context::{Context, Request, RunOptions};
 pub(crate) use driver::run;
+pub(crate) use pool::Agreed;
+pub use pool::Member;
 pub(crate) use set::SetInputs;
 
 #[cfg(test)]

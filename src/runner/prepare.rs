@@ -6,6 +6,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::derive::{derive, image_stop, installs, shipped};
+use super::dispatcher::Returned;
 use super::environment;
 use super::extra;
 use super::job_events::JobEvent;
@@ -18,6 +19,7 @@ use super::work::{Work, blocking};
 use crate::event::Outcome;
 use crate::image::{Base, DockerfileImage, FileContent, Install};
 use crate::packaging::StepKind;
+use crate::plan::base_id;
 use crate::recipe::{Dockerfile, EnvironmentOrigin, RepositoryUse};
 use crate::source::{self, Context, Prepared};
 
@@ -92,6 +94,7 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     }
     let (base, own) = images?;
     locked::check_images(work, base.as_ref(), own.as_ref())?;
+    agree(work, base.as_ref(), own.as_ref())?;
     required::check(work, base.as_ref(), cancel).await?;
     if let Some(own) = &own {
         work.note(&format!("image of the environment {}", own.identity)).await?;
@@ -135,6 +138,27 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
     };
     let linter = lint::image(work, cancel).await?;
     Ok(Ready { sources, modules, base, builder, environment: own, linter })
+}
+
+/// Refuses an engine that has other images than what the run is built on already.
+fn agree(work: &mut Work<'_>, base: Option<&Base>, own: Option<&Base>) -> Result<(), Outcome> {
+    if work.shared.is_alone {
+        return Ok(());
+    }
+    let job = work.job;
+    let of_base = base.map(|base| (base_id(&job.distro, job.target.arch), base));
+    let of_own = own.zip(job.environment.as_deref()).map(|(own, environment)| match &environment.distro {
+        Some(distro) => (base_id(distro, job.target.arch), own),
+        None => (format!("{}/{}", environment::name(&environment.origin), job.target.arch), own),
+    });
+    let differs = |(name, image): &(String, &Base)| !work.shared.agreed.agrees(name, image);
+    let Some((name, image)) = of_base.into_iter().chain(of_own).find(differs) else { return Ok(()) };
+    let reason = format!(
+        "its image of {name} is {}, and this run builds on another one: `farm images update` makes them anew on each engine",
+        image.identity
+    );
+    work.elsewhere = Some((Returned::OtherImages, reason.clone()));
+    Err(Outcome::Infrastructure { reason })
 }
 
 /// The base to test in, where one is needed, and the image that the recipe names, if it does. What is to be installed

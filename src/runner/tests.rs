@@ -37,6 +37,7 @@ mod ended;
 mod life;
 mod lint;
 mod markers;
+mod pool;
 mod reading;
 mod set;
 mod shown;
@@ -105,12 +106,32 @@ impl Adviser for Knowing {
     }
 }
 
+/// One with a base of this identity.
+fn engine(distro: &Distro, identity: &str) -> FakeEngine {
+    let engine = FakeEngine::new();
+    let base_labels = [
+        (labels::KIND, "base"),
+        (labels::ORIGIN, "bootstrap"),
+        (labels::DISTRO, "debian-12/amd64"),
+        (labels::DEFINITION, &distro.digest),
+        (labels::DIGEST, identity),
+    ];
+    let base_labels = base_labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    engine.add_image("farm/base:debian-12-amd64", base_labels.into());
+    engine.on_exec(|guest| (guest.exec.argv[2] == "install requirements").then(|| Reply::exit(0)));
+    engine.on_exec(|guest| guest.exec.argv[2].ends_with("check packages").then(|| Reply::exit(0)));
+    engine
+}
+
 /// A run on a fake engine, with everything it writes in a folder of its own.
 struct Bench {
     folder: tempfile::TempDir,
     engine: FakeEngine,
+    /// The other engines of the run.
+    others: Vec<FakeEngine>,
     distro: Arc<Distro>,
     options: RunOptions,
+    slots: usize,
     second: Duration,
 }
 
@@ -118,20 +139,9 @@ impl Bench {
     fn new() -> Bench {
         let catalogue = Catalogue::load(&[]).unwrap();
         let distro = catalogue.get("debian-12").unwrap().clone();
-        let engine = FakeEngine::new();
-        let base_labels = [
-            (labels::KIND, "base"),
-            (labels::ORIGIN, "bootstrap"),
-            (labels::DISTRO, "debian-12/amd64"),
-            (labels::DEFINITION, &distro.digest),
-            (labels::DIGEST, "sha256:base"),
-        ];
-        let base_labels = base_labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        engine.add_image("farm/base:debian-12-amd64", base_labels.into());
-        engine.on_exec(|guest| (guest.exec.argv[2] == "install requirements").then(|| Reply::exit(0)));
-        engine.on_exec(|guest| guest.exec.argv[2].ends_with("check packages").then(|| Reply::exit(0)));
-        let options = RunOptions { jobs: 2, ..RunOptions::default() };
-        Bench { folder: tempfile::tempdir().unwrap(), engine, distro, options, second: Duration::from_secs(1) }
+        let (engine, options) = (engine(&distro, "sha256:base"), RunOptions::default());
+        let (folder, second) = (tempfile::tempdir().unwrap(), Duration::from_secs(1));
+        Bench { folder, engine, others: Vec::new(), distro, options, slots: 2, second }
     }
 
     /// A bench on which seconds are milliseconds: for limits and waits that are to pass.
@@ -180,7 +190,6 @@ impl Bench {
             limits: JobLimits {
                 memory_bytes: 1 << 30,
                 pids: 100,
-                parallel: 1,
                 timeout_seconds: 3600,
                 stall_seconds: 600,
                 log_bytes: 1 << 20,
@@ -196,13 +205,16 @@ impl Bench {
         }
     }
 
-    /// Scripts what the exec with this script does.
+    /// Scripts what the exec with this script does, on all engines.
     fn on(&self, script: &'static str, reply: impl Fn(&mut Guest<'_>) -> Reply + Send + Sync + 'static) -> &Bench {
-        let read_first = crate::packaging::traced::read_first();
-        self.engine.on_exec(move |guest| {
-            (guest.exec.argv[2].trim_start_matches(ONE_STREAM).trim_start_matches(&read_first) == script)
-                .then(|| reply(guest))
-        });
+        let reply = Arc::new(reply);
+        for engine in std::iter::once(&self.engine).chain(&self.others) {
+            let (read_first, reply) = (crate::packaging::traced::read_first(), reply.clone());
+            engine.on_exec(move |guest| {
+                (guest.exec.argv[2].trim_start_matches(ONE_STREAM).trim_start_matches(&read_first) == script)
+                    .then(|| reply(guest))
+            });
+        }
         self
     }
 
@@ -228,8 +240,6 @@ impl Bench {
         requests: UnboundedReceiver<Request>,
         seen: impl Fn(&Event) + Send + 'static,
     ) -> Ran {
-        let info = self.engine.ping().await.unwrap();
-        let engine: Arc<dyn Engine> = Arc::new(self.engine.clone());
         let run = "test".to_owned();
         let images = ImageOptions {
             held: BTreeMap::new(),
@@ -249,11 +259,16 @@ impl Bench {
             mirrors: BTreeMap::new(),
             registries: Registries::from_variables(&BTreeMap::new()),
         };
+        let mut pool = Vec::new();
+        for engine in std::iter::once(&self.engine).chain(&self.others) {
+            let engine: Arc<dyn Engine> = Arc::new(engine.clone());
+            let (info, images) = (engine.ping().await.unwrap(), Images::new(engine.clone(), images.clone()));
+            pool.push(Member { slots: self.slots, ..Member::new(engine, info, images) });
+        }
         let context = Context {
             run,
-            engine: engine.clone(),
-            engine_info: info,
-            images: Images::new(engine, images),
+            pool,
+            agreed: Agreed::default(),
             sources,
             store: Store::open(&self.dist()).unwrap(),
             adviser: Arc::new(Knowing),

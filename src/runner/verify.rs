@@ -32,7 +32,7 @@ impl Work<'_> {
     pub(super) fn processes(&self) -> usize {
         match self.varied.factors.contains(&Factor::Processors) {
             true => varied::other_processes(self.varied.processes),
-            false => self.job.limits.parallel,
+            false => self.shared.parallel,
         }
     }
 
@@ -79,7 +79,7 @@ pub(super) async fn last_good(work: &mut Work<'_>) -> Result<Option<Record>, Out
         by_file: None,
         differences: vec![difference],
     })?;
-    work.varied.processes = record.processes.unwrap_or(work.job.limits.parallel);
+    work.varied.processes = record.processes.unwrap_or(work.shared.parallel);
     Ok(Some(record))
 }
 

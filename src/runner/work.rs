@@ -9,10 +9,12 @@ use tokio_util::task::TaskTracker;
 
 use super::adviser::Adviser;
 use super::context::RunOptions;
+use super::dispatcher::Returned;
 use super::job_events::JobEvents;
 use super::journal::Journal;
 use super::outcome::log_failed;
 use super::packed::JobCaches;
+use super::pool::Agreed;
 use super::set::{Available, SetInputs};
 use super::varied::Varied;
 use super::watch::Timeouts;
@@ -25,19 +27,27 @@ use crate::plan::Job;
 use crate::source::Sources;
 use crate::store::Store;
 use crate::stream::guard::{BrokenOff, Guard};
+use crate::types::redacted_text;
 
-/// What all jobs of a run share.
+/// What all jobs of a run share that run on one engine; most of it is that of all engines.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) run: String,
     pub(crate) engine: EngineHandle,
     pub(crate) engine_info: EngineInfo,
+    /// Jobs at a time on this engine.
+    pub(crate) slots: usize,
+    /// Processors for each.
+    pub(crate) parallel: usize,
+    /// Whether the run has no other engine.
+    pub(crate) is_alone: bool,
     pub(crate) images: Images,
+    pub(crate) agreed: Arc<Agreed>,
     pub(crate) sources: Sources,
     pub(crate) store: Arc<Store>,
     pub(crate) adviser: Arc<dyn Adviser>,
-    pub(crate) set_inputs: SetInputs,
-    pub(crate) options: RunOptions,
+    pub(crate) set_inputs: Arc<SetInputs>,
+    pub(crate) options: Arc<RunOptions>,
     /// Containers on their way out: the run waits for them.
     pub(crate) removals: TaskTracker,
     /// How long a second of limits and waits lasts: less in tests, which must not wait.
@@ -59,6 +69,15 @@ impl Shared {
     pub(crate) fn remove_later(&self, container: Box<dyn Container>) {
         // An error here leaves the container to the run's last clean-up.
         drop(self.removals.spawn(async move { container.remove().await }));
+    }
+
+    /// `docker 20.10.24`, and in a pool where it is.
+    pub(crate) fn title(&self) -> String {
+        let EngineInfo { name, version, .. } = &self.engine_info;
+        match self.is_alone {
+            true => format!("{name} {version}"),
+            false => format!("{name} {version} at {}", redacted_text(self.engine.0.endpoint())),
+        }
     }
 
     pub(crate) fn network(&self) -> Network {
@@ -92,6 +111,8 @@ pub(crate) struct Work<'a> {
     pub(crate) unused: Option<Vec<UnusedRequirement>>,
     /// The step that failed in the container that was kept.
     pub(crate) kept: Option<StepKind>,
+    /// Why the job is for another engine.
+    pub(crate) elsewhere: Option<(Returned, String)>,
 }
 
 impl Work<'_> {

@@ -22,7 +22,7 @@ mod release;
 mod staging;
 mod stamps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -253,6 +253,12 @@ impl Store {
     /// A fresh staging folder for a job; left-overs of dead runs are removed on the way.
     pub(crate) fn stage(&self, target: &Target) -> Result<Staging, StoreError> {
         Staging::new(&self.root, &target.folder())
+    }
+
+    /// How many seconds the last good build of each target took, by its id.
+    pub(crate) fn durations(&self) -> HashMap<String, f64> {
+        let took = |target: IndexedTarget| Some((target.target, target.packages?.elapsed_seconds));
+        Index::read(&self.root).targets.into_iter().filter_map(took).collect()
     }
 
     /// The target's folder in `dist/`.

@@ -40,6 +40,7 @@ mod native;
 mod own;
 mod packages;
 mod podman;
+mod pool;
 mod printed;
 #[cfg(target_os = "linux")]
 mod proxy;

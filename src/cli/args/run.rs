@@ -11,9 +11,18 @@ use crate::image::BaseChoice;
 
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct EngineArgs {
-    /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API
-    #[arg(long, value_name = "ENGINE", default_value = "auto", global = true)]
-    pub engine: String,
+    /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API; builds use all that are
+    /// given [default: auto]
+    #[arg(long = "engine", value_name = "ENGINE", global = true)]
+    pub engines: Vec<String>,
+}
+
+impl EngineArgs {
+    /// The options that say the same again.
+    pub(crate) fn again(&self) -> Vec<String> {
+        let named = self.engines.iter().filter(|engine| *engine != "auto");
+        named.flat_map(|engine| ["--engine".to_owned(), engine.clone()]).collect()
+    }
 }
 
 /// Where bases and sources come from.

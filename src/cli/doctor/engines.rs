@@ -1,7 +1,11 @@
 //! Engines: which one would be used, and what each driver found of its own.
 
+use futures_util::future;
+
 use super::check::{A_WHILE, Check, Severity};
-use crate::engine::{Reachable, Survey};
+use crate::cli::engines::EngineChoice;
+use crate::engine::{self, Reachable, Survey};
+use crate::types::{printable, redacted_text};
 
 pub(super) fn checks(choice: &str, survey: &Survey) -> Vec<Check> {
     let mut checks = vec![chosen(choice, survey)];
@@ -13,6 +17,30 @@ pub(super) fn checks(choice: &str, survey: &Survey) -> Vec<Check> {
         checks.extend(all.map(|check| Check { severity: severity(check.severity), ..check }));
     }
     checks
+}
+
+/// Whether the engines of a pool answer, beside the first.
+pub(super) async fn others(choices: &[EngineChoice]) -> Vec<Check> {
+    let look = |choice: &EngineChoice| {
+        let url = choice.url.clone();
+        async move {
+            let name = redacted_text(&url);
+            let asked = async {
+                let engine = engine::connect(&url).await?;
+                engine.ping().await
+            };
+            match tokio::time::timeout(A_WHILE, asked).await {
+                Ok(Ok(info)) => {
+                    Check::new("engine", Severity::Ok, format!("{} {} at {name}, too", info.name, info.version))
+                }
+                Ok(Err(error)) => Check::new("engine", Severity::Warning, printable(&error.to_string()))
+                    .mend("builds go on without it, on the others"),
+                Err(_) => Check::new("engine", Severity::Warning, format!("{name} did not answer within {A_WHILE:?}"))
+                    .mend("builds go on without it, on the others"),
+            }
+        }
+    };
+    future::join_all(choices.iter().map(look)).await
 }
 
 fn chosen(choice: &str, survey: &Survey) -> Check {

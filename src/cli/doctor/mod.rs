@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::args::{ColorChoice, DoctorArgs};
 use super::config::{Config, ConfigError};
 use super::context;
+use super::engines as engines_of;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
@@ -35,12 +36,14 @@ pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, F
     let configuration = configuration(&loaded);
     let broken = configuration.severity == Severity::Bad;
     let config = loaded.unwrap_or_default();
-    let variable = std::env::var("FARM_ENGINE").unwrap_or_default();
-    let choice = context::engine_choice(&args.engine.engine, &variable, &config);
+    let mut choices = engines_of::chosen(&args.engine, &config);
+    let others = choices.split_off(1);
+    let choice = choices[0].url.as_str();
     let cache = context::cache_folder().ok();
 
-    let (survey, places, (mirrors, clock), foreign, git) = tokio::join!(
+    let (survey, pool, places, (mirrors, clock), foreign, git) = tokio::join!(
         engine::survey(choice, A_WHILE),
+        engines::others(&others),
         within(A_MOMENT, host::places(&args.output, cache, choice)),
         mirrors::checks(&args.mirrors, &config),
         within(A_MOMENT, host::foreign()),
@@ -49,6 +52,8 @@ pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, F
     let chosen = survey.chosen().map(|(_, chosen)| chosen);
     let mut checks = vec![configuration];
     checks.extend(engines::checks(choice, &survey));
+    // Of a pool, the first is looked at closely.
+    checks.extend(pool);
     checks.extend(places.unwrap_or_else(|| vec![late("disk")]));
     checks.push(host::machine(chosen.map(|chosen| &chosen.info)));
     checks.push(foreign.unwrap_or_else(|| late("emulation")));

@@ -14,7 +14,6 @@ use crate::engine::discovery::surroundings::Surroundings;
 
 const PODMAN: &str = "podman";
 pub(super) const NAMES: &[&str] = &["docker", PODMAN];
-/// `ssh` is known for what it takes to be told.
 pub(super) const SCHEMES: &[&str] = &["unix", "tcp", "http", "https", "npipe", "ssh"];
 
 /// The endpoints to try, in order. One alone where something names it explicitly.

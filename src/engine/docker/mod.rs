@@ -18,6 +18,8 @@ mod image;
 mod labels;
 mod pid1;
 mod probe;
+#[cfg(unix)]
+mod tunnel;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -68,6 +70,7 @@ impl Engine for Docker {
     }
 
     async fn ping(&self) -> Result<EngineInfo, EngineError> {
+        self.renew().await?;
         self.client.ping().await.map_err(|error| self.error("answer a ping", error))?;
         Ok(self.info.clone())
     }

@@ -159,7 +159,7 @@ pub(super) fn is_killed_at_any_moment(world: &World, request: &Request, stored: 
         if let Some(endpoint) = &request.s3.endpoint {
             child.env(ENDPOINT, endpoint);
         }
-        if let Some(program) = request.environment.get(crate::publish::ssh::PROGRAM) {
+        if let Some(program) = request.environment.get(crate::network::ssh::PROGRAM) {
             child.env(SSH, program);
         }
         let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

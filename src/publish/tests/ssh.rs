@@ -86,7 +86,7 @@ impl Server {
 }
 
 pub(super) fn by(program: &str) -> Environment {
-    Environment::new([(crate::publish::ssh::PROGRAM.to_owned(), program.to_owned())].into())
+    Environment::new([(crate::network::ssh::PROGRAM.to_owned(), program.to_owned())].into())
 }
 
 #[test]

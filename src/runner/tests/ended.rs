@@ -133,7 +133,8 @@ async fn cancelling_ends_all_jobs_and_keeps_their_logs() {
 #[tokio::test]
 async fn failing_fast_skips_what_waits() {
     let mut bench = Bench::new();
-    bench.options = RunOptions { jobs: 1, fail_fast: true, ..RunOptions::default() };
+    bench.options = RunOptions { fail_fast: true, ..RunOptions::default() };
+    bench.slots = 1;
     bench.on("make", |_| Reply::exit(1));
     let ran = bench.run(vec![bench.job("aa", &["make"]), bench.job("bb", &["make"])]).await;
     assert!(matches!(ran.outcome(), Outcome::Failed { .. }));

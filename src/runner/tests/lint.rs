@@ -63,7 +63,7 @@ async fn what_is_accepted_once_is_known_from_then_on() {
     let ran = bench.run(vec![job.clone()]).await;
     assert_eq!(*ran.outcome(), Outcome::Succeeded, "{}", ran.log());
     assert_eq!(ran.reports[0].warnings.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), ["lintian:odd-thing"]);
-    let force = |all_findings| RunOptions { force: true, all_findings, jobs: 1, ..RunOptions::default() };
+    let force = |all_findings| RunOptions { force: true, all_findings, ..RunOptions::default() };
     let bench = Bench { options: force(false), ..bench };
     let ran = bench.run(vec![job.clone()]).await;
     assert_eq!(ran.reports[0].warnings, [], "{}", ran.log());
