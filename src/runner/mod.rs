@@ -84,6 +84,7 @@ mod packed;
 mod phases;
 mod prepare;
 mod rebuilt;
+mod released;
 mod required;
 mod results;
 mod set;
