@@ -1,5 +1,5 @@
-//! Documents about packages made by hand, and what verifying them finds. The published schemas are asked in
-//! `tests/matrix/modules.rs`.
+//! Documents about packages made by hand, and what verifying them finds. What others make of them
+//! is asked in `tests/matrix/attest.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

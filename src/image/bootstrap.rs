@@ -86,7 +86,7 @@ fn digest(distro: &Distro, arch: Arch, packages: &[Package]) -> String {
     format!("sha256:{}", hex::encode(hasher.finalize()))
 }
 
-fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
+pub(super) fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
     let distro = distro.id.clone();
     let reason = error.to_string();
     match error {

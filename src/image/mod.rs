@@ -21,6 +21,7 @@ mod once;
 mod once_map;
 mod opening;
 mod registries;
+mod released;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -66,10 +66,10 @@ pub(crate) use maintainer::{SystemFiles, UnitFile, maintainer_depends, maintaine
 pub(crate) use managers::takes_names_only;
 pub(crate) use members::{FormerLinks, former_config_files, former_links, with_former_links};
 pub(crate) use model::{
-    AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE,
-    EXTRA_FIRST, EXTRA_LAST, EXTRA_REPOSITORY, EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES, FORMER_PACKAGES,
-    GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT, SourceLayout,
-    SourceTests, Step, TestSetup, UpgradeSetup,
+    AssembledPackage, Assembly, BUILD_ROOT, BUILD_UID, BUILD_USER, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_OF_FORMER,
+    EXIT_UNSATISFIABLE, EXTRA_FIRST, EXTRA_LAST, EXTRA_REPOSITORY, EnvironmentProbe, FETCH_ONLY, FETCHED_PACKAGES,
+    FORMER_PACKAGES, GuestFile, Mirrors, PHASE_TOKEN, Requirements, SET_REPOSITORY, STAGED_LICENCES, STAGED_ROOT,
+    SourceLayout, SourceTests, Step, TestSetup, UpgradeSetup,
 };
 pub use model::{BuilderSetup, ExpectedPackage, OFFERED_PACKAGES, Packaging, StepKind, User};
 pub(crate) use modules::MODULES_ROOT;
@@ -199,7 +199,7 @@ fn installed_check(distro: &Distro) -> SharedText {
 /// The install test of a job. `stand_ins` are those of [`Answered`].
 pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String]) -> TestSetup {
     let scripts = (manager(distro.manager).test)(recipe, distro, stand_ins);
-    let TestScripts { tester, install, remove, upgrade, source_tests } = scripts;
+    let TestScripts { tester, install, reinstall, remove, upgrade, source_tests } = scripts;
     let mut env = script_variables(recipe, distro);
     env.insert("LC_ALL".to_owned(), "C.UTF-8".to_owned());
     env.insert("HOME".to_owned(), "/root".to_owned());
@@ -213,6 +213,7 @@ pub(crate) fn test(recipe: &TargetRecipe, distro: &Distro, stand_ins: &[String])
             .as_ref()
             .and_then(|test| test.script.as_ref())
             .map(|script| format!("set -eu\n{}", text::body(script))),
+        reinstall,
         remove,
         env,
         upgrade,

@@ -170,6 +170,9 @@ pub(crate) const EXIT_NETWORK: i32 = 12;
 /// A test's install script: more packages are needed than are there, and nothing was installed yet.
 pub(crate) const EXIT_INCOMPLETE: i32 = 13;
 
+/// A script of the last good version has failed, which nobody can change any more.
+pub(crate) const EXIT_OF_FORMER: i32 = 14;
+
 /// Everything between sources and results for one job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Packaging {
@@ -227,6 +230,8 @@ pub(crate) struct TestSetup {
     /// Looks at what is installed: `wanted` beside the packages names what has to run their commands.
     pub(crate) check: SharedText,
     pub(crate) test: Option<String>,
+    /// Installs the same version once more: nothing changes.
+    pub(crate) reinstall: SharedText,
     pub(crate) remove: SharedText,
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) upgrade: UpgradeSetup,
@@ -257,6 +262,9 @@ pub(crate) struct UpgradeSetup {
     /// Installs the last good version; when that is not possible any more, no upgrade is tried.
     pub(crate) former: SharedText,
     pub(crate) upgrade: SharedText,
+    /// Once the packages are removed: installs them and goes back to the last good version, where the package manager lets that
+    /// be. Exits [`EXIT_OF_FORMER`] when a script of that version fails.
+    pub(crate) downgrade: SharedText,
 }
 
 /// What a package manager's test is made of.
@@ -264,6 +272,7 @@ pub(super) struct TestScripts {
     /// The image to test in, where it is not the base itself.
     pub(super) tester: Option<BuilderSetup>,
     pub(super) install: SharedText,
+    pub(super) reinstall: SharedText,
     pub(super) remove: SharedText,
     pub(super) upgrade: UpgradeSetup,
     pub(super) source_tests: Option<SourceTests>,

@@ -448,7 +448,7 @@ pub(crate) static DESCRIBED: &[Described] = &[
             (
                 "upgrade-from",
                 Text,
-                "A package, or a folder of some, that the upgrade begins with in place of what dist/ has.",
+                "A package, a folder of some, or a version, that the upgrade begins with in place of what dist/ has.",
             ),
             ("skip", TextMap, "Tests of debian/tests that are not run, by name, each with the reason; \"*\" is all."),
         ],

@@ -24,7 +24,7 @@ use super::verify;
 use super::work::{Shared, Work, blocking, empty_report};
 use super::{
     build, buildinfo, caches, changed, former_links, given, hints, inputs, inspect, install_test, kept, lint, modules,
-    pool, prepare, rebuilt, results, suite, summary, upgrade,
+    pool, prepare, rebuilt, released, results, suite, summary, upgrade,
 };
 use crate::artifact::{Artifact, Finding, Inspection, Wanted};
 use crate::attest::BuildInputs;
@@ -123,6 +123,7 @@ async fn execute(
         journal,
         memory_peak_bytes: None,
         warnings: Vec::new(),
+        released: None,
         former_links: FormerLinks::new(),
         caches: JobCaches::default(),
         failed_command: None,
@@ -348,7 +349,13 @@ impl Work<'_> {
         let ready = {
             let mut attempt = 0;
             loop {
-                match prepare::prepare(self).await {
+                let tried = async {
+                    if self.job.test.is_some() {
+                        released::find(self).await?;
+                    }
+                    prepare::prepare(self).await
+                };
+                match tried.await {
                     Ok(ready) => break ready,
                     Err(stop) => attempt = self.again(stop, attempt, "preparing").await?,
                 }

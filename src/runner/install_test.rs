@@ -18,13 +18,20 @@ use crate::event::Outcome;
 use crate::hint;
 use crate::image::Base;
 use crate::packaging::{
-    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_UNSATISFIABLE, FETCH_ONLY, FETCHED_PACKAGES, StepKind, TestSetup,
-    TracedScript, traced,
+    BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_OF_FORMER, EXIT_UNSATISFIABLE, FETCH_ONLY, FETCHED_PACKAGES,
+    StepKind, TestSetup, TracedScript, traced,
 };
 use crate::recipe::RepositoryUse;
 
 /// Lines of a script that each become a finding.
 const MOST_FINDINGS: usize = 20;
+
+/// What to do where a script of the packages breaks when they are installed once more, or make room for an earlier version.
+const MEND_REINSTALL: &str = "; post-install and post-upgrade are called then, too, where all of this version is there: let them take \
+                              what is right already for done (mkdir -p, ln -sfn)";
+const MEND_DOWNGRADE: &str = "; what dpkg calls as `prerm upgrade` and `postrm upgrade` with an earlier version, and rpm as %preun and \
+                              %postun with 1, has to end well whatever version comes: what is for a removal alone belongs into \
+                              pre-remove and post-remove, which a recipe's packages run for nothing else";
 
 pub(crate) async fn test(
     work: &mut Work<'_>,
@@ -52,7 +59,7 @@ pub(crate) async fn test(
     let here = former.as_ref().filter(|_| elsewhere.is_none());
     let scripts = scripts(artifacts);
     let mut container = Trial::open(work, setup, &image, files.clone(), &scripts, attempt).await?;
-    let result = container.whole(work, here).await;
+    let result = container.whole(work, here, former.is_none()).await;
     container.close(work);
     result?;
     let (Some(former), Some(elsewhere)) = (former, elsewhere) else { return Ok(()) };
@@ -168,14 +175,18 @@ impl<'a> Trial<'a> {
         work.shared.remove_later(self.container);
     }
 
-    /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is.
-    async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>) -> Result<(), JobError> {
+    /// Installs the packages, runs the recipe's test and removes them; then the upgrade, from what there is, and back. `again`: no
+    /// upgrade will be tried, after which they would be installed once more.
+    async fn whole(&mut self, work: &mut Work<'_>, former: Option<&Former>, again: bool) -> Result<(), JobError> {
         self.install(work).await?;
         self.phase(work, "check", &self.setup.check.whole()).await?;
         match (&self.setup.test, traced::test_script(&work.job.recipe)) {
             (Some(_), Some(script)) => self.test(work, script).await?,
             (Some(script), None) => self.phase(work, "test", script).await?,
             (None, _) => {}
+        }
+        if again {
+            self.phase(work, "reinstall", &self.setup.reinstall.whole()).await?;
         }
         self.phase(work, "remove", &self.setup.remove.whole()).await?;
         match former {
@@ -218,7 +229,22 @@ impl<'a> Trial<'a> {
             return Ok(());
         }
         self.phase(work, "upgrade", &self.setup.upgrade.upgrade.whole()).await?;
-        self.phase(work, "remove", &self.setup.remove.whole()).await
+        self.phase(work, "reinstall", &self.setup.reinstall.whole()).await?;
+        self.phase(work, "remove", &self.setup.remove.whole()).await?;
+        self.downgrade(work, former).await
+    }
+
+    /// Back to the earlier version, whose own scripts nobody can change any more.
+    async fn downgrade(&mut self, work: &mut Work<'_>, former: &Former) -> Result<(), JobError> {
+        let script = &self.setup.upgrade.downgrade.whole();
+        let code = run_script(work, self.container.as_ref(), self.setup, "downgrade", script).await?;
+        if code != EXIT_OF_FORMER {
+            return self.judge(work, "downgrade", code).await;
+        }
+        let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
+        let message = format!("nobody can go back to {}: {}", former.version, hint::why(&lines).join(" / "));
+        work.warnings.push(outcome::warning("no-downgrade", message));
+        Ok(())
     }
 
     /// The recipe's own test.
@@ -359,13 +385,15 @@ async fn judge(
         stop => return Err(stop),
     }
     let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
-    let of_manager = matches!(phase, "install" | "upgrade" | "remove");
+    let of_manager = matches!(phase, "install" | "reinstall" | "upgrade" | "downgrade" | "remove");
     let quoted = if of_manager { hint::why(&lines) } else { hint::said_last(&lines) }.join(" / ");
     let command = work.failed_command.as_ref().filter(|_| phase == "test");
     let finding = |message: String| outcome::finding("", &format!("{phase}-failed"), message);
     let message = |quoted: &str| match phase {
         "install" => format!("cannot be installed (exit code {code}): {quoted}"),
         "upgrade" => format!("cannot be upgraded to from the earlier version (exit code {code}): {quoted}"),
+        "reinstall" => format!("cannot be installed once more in the same version (exit code {code}): {quoted}"),
+        "downgrade" => format!("cannot make room for the earlier version again (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
         "check" => quoted.to_owned(),
         _ => match command {
@@ -373,13 +401,18 @@ async fn judge(
             None => format!("[test] failed with exit code {code}: {quoted}"),
         },
     };
-    if matches!(phase, "upgrade" | "remove") {
+    if matches!(phase, "reinstall" | "upgrade" | "remove") {
         let found: Vec<_> = hint::found(&lines).take(MOST_FINDINGS).map(|line| finding(message(line))).collect();
         if !found.is_empty() {
             return Err(Outcome::Rejected { step: StepKind::Test, findings: found }.into());
         }
     }
     let mut message = message(&quoted);
+    message.push_str(match phase {
+        "reinstall" => MEND_REINSTALL,
+        "downgrade" => MEND_DOWNGRADE,
+        _ => "",
+    });
     if !setup.network && outcome::wants_network(&lines).is_some() {
         message.push_str("; there is no network in the test unless [test] has `network = true`");
     }

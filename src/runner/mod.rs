@@ -86,6 +86,7 @@ mod placement;
 mod pool;
 mod prepare;
 mod rebuilt;
+mod released;
 mod required;
 mod results;
 mod set;

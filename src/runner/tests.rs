@@ -119,7 +119,9 @@ fn engine(distro: &Distro, identity: &str) -> FakeEngine {
     let base_labels = base_labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
     engine.add_image("farm/base:debian-12-amd64", base_labels.into());
     engine.on_exec(|guest| (guest.exec.argv[2] == "install requirements").then(|| Reply::exit(0)));
-    engine.on_exec(|guest| guest.exec.argv[2].ends_with("check packages").then(|| Reply::exit(0)));
+    for good in ["check packages", "install again"] {
+        engine.on_exec(move |guest| guest.exec.argv[2].ends_with(good).then(|| Reply::exit(0)));
+    }
     engine
 }
 
@@ -443,9 +445,15 @@ fn test_setup() -> TestSetup {
         install: "install packages".into(),
         check: "check packages".into(),
         test: Some("run test".into()),
+        reinstall: "install again".into(),
         remove: "remove packages".into(),
         env: BTreeMap::new(),
-        upgrade: UpgradeSetup { tester: None, former: "install former".into(), upgrade: "upgrade packages".into() },
+        upgrade: UpgradeSetup {
+            tester: None,
+            former: "install former".into(),
+            upgrade: "upgrade packages".into(),
+            downgrade: "go back".into(),
+        },
         network: false,
         source_tests: None,
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::container::Content;
 use super::inspect;
 use super::outcome::{self, JobError};
+use super::released;
 use super::work::{Work, blocking, reading};
 use crate::artifact::{self, Artifact, ArtifactKind, Finding, PackageHead, describe};
 use crate::event::Outcome;
@@ -134,6 +135,9 @@ const OF_RECIPE: &str = "which [test] upgrade-from of the recipe names";
 pub(crate) fn recipes_own(work: &Work<'_>) -> Result<Option<Vec<PathBuf>>, Outcome> {
     let recipe = &work.job.recipe;
     let Some(named) = recipe.test.as_ref().and_then(|test| test.upgrade_from.as_ref()) else { return Ok(None) };
+    if released::is_version(&recipe.root, named) {
+        return Ok(work.released.clone());
+    }
     packages_at(&recipe.root, named, work.job.target.format).map_err(|wrong| {
         let message = format!("[test] upgrade-from = \"{}\": {wrong}", printable(named));
         Outcome::Rejected { step: StepKind::Test, findings: vec![outcome::finding("", "upgrade-from", message)] }

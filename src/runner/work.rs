@@ -1,6 +1,7 @@
 //! A job at work: what all its parts hold in their hands, and what all jobs of a run share.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -100,6 +101,8 @@ pub(crate) struct Work<'a> {
     pub(crate) memory_peak_bytes: Option<u64>,
     /// What is to be said of a job even when it succeeds.
     pub(crate) warnings: Vec<Finding>,
+    /// The packages of the version that the recipe names to upgrade from.
+    pub(crate) released: Option<Vec<PathBuf>>,
     /// What the packages replace beyond what the recipe says.
     pub(crate) former_links: FormerLinks,
     pub(crate) caches: JobCaches,

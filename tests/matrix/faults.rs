@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::{Test, native_engine};
+use crate::support::{Test, have, native_engine};
 
 const MATRIX: &str = "[matrix]\ndistros = [\"debian-12\", \"rpm-generic\"]\n";
 const BOTH: [&str; 2] = ["lively@debian-12/amd64", "lively@rpm-generic/x86_64"];
@@ -186,4 +186,145 @@ fn packages_that_farm_did_not_build_are_tested_alike() {
     run(&["nothing-here"]).exits(2).says("nothing-here cannot be read");
     run(&[&folders[0], &next]).exits(2).says("are both packages of the name lively");
     run(&[&folders[0], "-t", "rpm-generic"]).exits(2).says("rpm-generic installs .rpm packages, and none is named");
+}
+
+/// What only a second installation of one version shows: a script that takes what it finds for a reason to fail, and one that changes
+/// what was right.
+#[test]
+fn faults_of_a_second_installation_are_found_in_both_formats() {
+    let test = Test::on("faults-again", &native_engine());
+    let all = "architecture = \"all\"\nconfig-files = [\"/etc/lively.conf\"]\n";
+    let tell = "[ \"$1\" != upgrade ] || [ -n \"${FARM_OLD_VERSION:-}\" ] || echo \"life: again $FARM_VERSION\"\n";
+    let good = scripts(&[("post-install", tell), ("post-remove", "echo life: gone\n")]);
+    let first = project(&test, "1.0", all, &good, "", "");
+    test.run_in(&first, &["build", "--matrix"]).exits(0).says("2 succeeded");
+    for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
+        let log = log(&test, target);
+        assert!(log.contains("life: again 1.0"), "{target}: post-install is not called once more:\n{log}");
+        assert_eq!(log.matches("life: gone").count(), 1, "a reinstallation is no removal: {log}");
+    }
+
+    let done = "m=/var/lib/lively-$FARM_VERSION\nif [ -e $m ]; then echo migrated before; exit 4; fi\ntouch $m\n";
+    let bad = scripts(&[("post-install", done), ("post-remove", "rm -f /var/lib/lively-*\n")]);
+    let second = project(&test, "1.1", all, &bad, "", "");
+    let run = test.run_in(&second, &["build", "--matrix"]).exits(11).says("2 rejected");
+    run.says_all(&[
+        "cannot be installed once more in the same version",
+        "the post-install script of lively",
+        "ended with exit code 4 / migrated before; post-install and post-upgrade are called then, too",
+        "let them take what is right already for done (mkdir -p, ln -sfn)",
+    ]);
+
+    // A change that an upgrade does not make.
+    let once = "[ ! -e /var/lib/lively-seen ] || {\nchmod 600 /usr/share/lively/settings; rm /usr/share/lively/moves\n\
+                echo mine >/etc/lively.conf; }\n: >/var/lib/lively-seen\n";
+    let bad = scripts(&[("post-upgrade", once), ("post-remove", "rm -f /var/lib/lively-seen\n")]);
+    let third = project(&test, "1.2", all, &bad, "", "");
+    let run = test.run_in(&third, &["build", "--matrix"]).exits(11).says("2 rejected");
+    run.says_all(&[
+        "/usr/share/lively/moves is gone after a reinstallation of the same version: post-install and post-upgrade",
+    ]);
+    for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
+        let log = log(&test, target);
+        for words in [
+            "/usr/share/lively/settings was a regular file with mode and owner 644 root:root and is a regular file with mode and owner 600",
+            "/usr/share/lively/moves is gone after a reinstallation",
+            "/etc/lively.conf: what an administrator had changed in it is lost by a reinstallation of the same version",
+        ] {
+            assert!(log.contains(words), "{target}: {words:?} is missing in:\n{log}");
+        }
+    }
+}
+
+/// Packages of somebody else, made by dpkg-deb and rpmbuild: the script for removals of the second version fails where an earlier
+/// version comes. Without that fault going back is no matter, and where the package manager refuses it none either.
+#[test]
+fn a_script_that_breaks_on_the_way_back_is_found_in_both_formats() {
+    if !have(&["rpmbuild", "dpkg-deb"]) {
+        return;
+    }
+    let test = Test::on("faults-back", &native_engine());
+    let one = [deb(&test, "1.0", "", ""), rpm(&test, "1.0", "", "")];
+    let run = |packages: &[String; 2]| {
+        test.run(&["test", &packages[0], &packages[1], "--upgrade-from", test.folder().join("1.0").to_str().unwrap()])
+    };
+    fs::create_dir_all(test.folder().join("1.0")).unwrap();
+    for file in &one {
+        let name = file.rsplit('/').next().unwrap();
+        fs::copy(file, test.folder().join("1.0").join(name)).unwrap();
+    }
+    let of_deb = "[ \"$1\" != upgrade ] || dpkg --compare-versions \"$2\" ge 1.1 || { echo no way back; exit 5; }";
+    // rpm does not say which version comes; its files are there by then.
+    let of_rpm = "[ \"$1\" -ne 1 ] || [ ! -e /usr/share/lively/1.0 ] || { echo no way back; exit 5; }";
+    let broken = [deb(&test, "1.1", "", of_deb), rpm(&test, "1.1", "", of_rpm)];
+    run(&broken).exits(11).says("2 rejected").says_all(&[
+        "cannot make room for the earlier version again",
+        "the pre-remove script of lively",
+        "ended with exit code 5",
+        "what dpkg calls as `prerm upgrade` and `postrm upgrade` with an earlier version, and rpm as %preun and %postun with 1",
+        "what is for a removal alone belongs into pre-remove and post-remove",
+    ]);
+    let good = [deb(&test, "1.2", "", ""), rpm(&test, "1.2", "", "")];
+    run(&good).exits(0).says("2 succeeded");
+    for target in ["debian-12-amd64", "rpm-generic-x86_64"] {
+        let log = fs::read_to_string(test.dist().join("lively").join(target).join("build.log")).unwrap();
+        assert!(!log.contains("refuses to go back") && !log.contains("no-downgrade"), "{log}");
+    }
+    // What is broken by the earlier version's own scripts is told: it is out, and cannot be mended.
+    let late = "[ \"$1\" != configure ] || [ -z \"$2\" ] || dpkg --compare-versions \"$2\" le 1.0 || { echo from the future; exit 6; }";
+    let late_rpm = "[ \"$1\" -lt 2 ] || [ ! -e /usr/share/lively/1.3 ] || { echo from the future; exit 6; }";
+    let old = [deb(&test, "1.0", late, ""), rpm(&test, "1.0", late_rpm, "")];
+    for file in &old {
+        let name = file.rsplit('/').next().unwrap();
+        fs::copy(file, test.folder().join("1.0").join(name)).unwrap();
+    }
+    let good = [deb(&test, "1.3", "", ""), rpm(&test, "1.3", "", "")];
+    let run = run(&good).exits(0).says("2 succeeded");
+    run.says_all(&[
+        "nobody can go back to 1.0",
+        "the post-install script of lively",
+        "ended with exit code 6 / from the future",
+    ]);
+}
+
+/// A package `lively` with a file of its version's name, and these as its postinst and prerm.
+fn deb(test: &Test, version: &str, postinst: &str, prerm: &str) -> String {
+    let tree = test.folder().join("tree");
+    let _ = fs::remove_dir_all(&tree);
+    fs::create_dir_all(tree.join("DEBIAN")).unwrap();
+    fs::create_dir_all(tree.join("usr/share/lively")).unwrap();
+    fs::write(tree.join("usr/share/lively").join(version), "x").unwrap();
+    let control = format!(
+        "Package: lively\nVersion: {version}\nArchitecture: all\nMaintainer: A <a@example.org>\nDescription: x\n y\n"
+    );
+    fs::write(tree.join("DEBIAN/control"), control).unwrap();
+    for (name, script) in [("postinst", postinst), ("prerm", prerm)] {
+        let path = tree.join("DEBIAN").join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let file = test.folder().join(format!("lively_{version}_all.deb")).display().to_string();
+    ran(Command::new("dpkg-deb").args(["--root-owner-group", "--build"]).arg(&tree).arg(&file));
+    file
+}
+
+/// As [`deb`], with %post and %preun.
+fn rpm(test: &Test, version: &str, post: &str, preun: &str) -> String {
+    let top = test.folder().join("rpmbuild");
+    fs::create_dir_all(&top).unwrap();
+    let spec = top.join("lively.spec");
+    let text = format!(
+        "Name: lively\nVersion: {version}\nRelease: 1\nSummary: x\nLicense: MIT\nBuildArch: noarch\n%description\nx\n\
+         %install\nmkdir -p %{{buildroot}}/usr/share/lively\necho x >%{{buildroot}}/usr/share/lively/{version}\n\
+         %post\n{post}\n:\n%preun\n{preun}\n:\n%files\n/usr/share/lively\n"
+    );
+    fs::write(&spec, text).unwrap();
+    let define = format!("_topdir {}", top.display());
+    ran(Command::new("rpmbuild").args(["-bb", "--quiet", "--define", &define]).arg(&spec));
+    top.join(format!("RPMS/noarch/lively-{version}-1.noarch.rpm")).display().to_string()
+}
+
+fn ran(command: &mut Command) {
+    let made = command.output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
 }

@@ -198,6 +198,30 @@ fn what_only_an_upgrade_breaks_is_named() {
         .says("`former-links` names /usr/share/lively/skins, which is no folder in");
 }
 
+/// Who packages anew what the distribution has.
+#[test]
+fn an_upgrade_begins_with_the_distributions_own_package() {
+    let test = Test::on("life-released", &native_engine());
+    let recipe = |from: &str| {
+        format!(
+            "{}[build]\ninstall = 'install -D /bin/true \"$DESTDIR/usr/bin/hello\"'\n[test]\nupgrade-from = \"{from}\"\n\
+             [matrix]\ndistros = [\"debian-12\"]\n",
+            head("hello", "9.0").replace("architecture = \"all\"\n", "")
+        )
+    };
+    test.write("farm.toml", &recipe("2.0-1"));
+    let has = "dist/ has no packages of this target; the archive of Debian 12 (bookworm) has hello 2.10-3";
+    test.run(&["build"]).exits(11).says_all(&[has]);
+    test.write("farm.toml", &recipe("2.10-3"));
+    test.run(&["build"]).exits(0);
+    let log = fs::read_to_string(test.dist().join("hello/debian-12-amd64/build.log")).unwrap();
+    for words in
+        ["2.10-3 from the archive of Debian 12", "upgrade from 2.10-3, which [test] upgrade-from of the recipe names"]
+    {
+        assert!(log.contains(words), "{words:?} is missing in:\n{log}");
+    }
+}
+
 /// What users have, where `dist/` knows nothing of it.
 #[test]
 fn an_upgrade_begins_with_what_the_recipe_names() {
@@ -226,4 +250,15 @@ fn an_upgrade_begins_with_what_the_recipe_names() {
     test.run(&["build"]).exits(0);
     let log = fs::read_to_string(test.dist().join("gate/debian-12-amd64/build.log")).unwrap();
     assert!(log.contains("upgrade from 1.0-1~deb12, which [test] upgrade-from of the recipe names"), "{log}");
+
+    // A version: of dist/, or of nobody.
+    test.write("farm.toml", &recipe("3.0", "[test]\nupgrade-from = \"1.0-1\"\n"));
+    test.run(&["build"]).exits(11).says_all(&[
+        "[test] upgrade-from = \"1.0-1\": nobody has this version: dist/ has 2.0-1~deb12",
+        "the archive of Debian 12 (bookworm) has no package of these names",
+    ]);
+    test.write("farm.toml", &recipe("3.0", "[test]\nupgrade-from = \"2.0-1\"\n"));
+    test.run(&["build"]).exits(0);
+    let log = fs::read_to_string(test.dist().join("gate/debian-12-amd64/build.log")).unwrap();
+    assert!(log.contains("upgrade from 2.0-1~deb12, which [test] upgrade-from of the recipe names"), "{log}");
 }

@@ -6,6 +6,7 @@
 
 // The first by name, which are the first that are run: while there is the most room on the disk.
 mod amounts;
+mod attest;
 mod build_caches;
 #[cfg(target_os = "linux")]
 mod buildinfo;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256, Sha512};
 
+use crate::attest::{documents, validated};
 use crate::support::{Test, cache, native_engine};
 
 const RECIPE: &str = r#"
@@ -124,6 +125,9 @@ fn four_languages_are_built_offline_from_what_their_lock_files_pin() {
 
     // What went in is in the bill of materials, and a package with one bit flipped is another one.
     test.run(&["attest", "attested"]).exits(0).says("3 documents of 1 target");
+    if let Some(ran) = validated(&documents(&test.folder().join("attested"))) {
+        ran.exits(0).says("3 documents, 0 problems");
+    }
     let bill = test.folder().join("attested/pond/debian-12-amd64/pond_1.0-1~deb12_amd64.deb.cdx.json");
     let bill: serde_json::Value = serde_json::from_slice(&fs::read(bill).unwrap()).unwrap();
     let parts = bill["components"].as_array().unwrap();

@@ -16,7 +16,7 @@ fn recipe() -> PathBuf {
 }
 
 /// The daemon, built once for all tests that look at it. None where farm has no engine of its own.
-fn greetd() -> Option<&'static Test> {
+pub(crate) fn greetd() -> Option<&'static Test> {
     static LAB: OnceLock<Option<Test>> = OnceLock::new();
     LAB.get_or_init(|| {
         let test = cfg!(target_os = "linux").then(|| Test::on("greetd", &native_engine()))?;

@@ -14,6 +14,7 @@ mod podman;
 mod registry;
 mod service;
 mod test;
+mod validators;
 
 use std::process::ExitCode;
 

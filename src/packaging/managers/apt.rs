@@ -162,11 +162,13 @@ fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
     TestScripts {
         tester: None,
         install: begin.clone().with(requires).with(include_str!("../scripts/apt-test.sh")),
+        reinstall: SharedText::from(remove.clone()).with(LIFE).with(include_str!("../scripts/apt-reinstall.sh")),
         remove: SharedText::from(remove).with(LIFE).with(include_str!("../scripts/apt-remove.sh")),
         upgrade: UpgradeSetup {
             tester: None,
             former: begin.clone().with(include_str!("../scripts/apt-former.sh")),
             upgrade: begin.clone().with(include_str!("../scripts/apt-upgrade.sh")),
+            downgrade: begin.clone().with(include_str!("../scripts/apt-downgrade.sh")),
         },
         source_tests: recipe.packaging.debian.as_ref().map(|_| {
             let tests = format!("farm_tests={TESTS_ROOT}\n");

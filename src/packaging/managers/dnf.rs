@@ -35,4 +35,5 @@ static WORDS: Words = Words {
              --setopt=farm-new.metadata_expire=0 upgrade\n}}\n"
         )
     },
+    back: "dnf_begin\nfarm_back() {\n    dnf_run --disablerepo='*' --setopt=localpkg_gpgcheck=False downgrade \"$@\"\n}\n",
 };

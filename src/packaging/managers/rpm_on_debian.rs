@@ -58,19 +58,21 @@ pub(super) fn test(recipe: &Recipe, tester: BuilderSetup, upgrader: BuilderSetup
     );
     let install = apt.with(variables).with(LIFE).with(lists).with(packages).with(PROVIDE).with(LIBRARIES);
     let install = install.with("rpm --force-debian -Uv --nosignature \"$@\"\n");
-    let resolve = format!(
-        "farm_resolve() {{\n    dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 \
-         --nogpgcheck --setopt=install_weak_deps=False --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n"
-    );
+    let dnf = "dnf -y --disableplugin=local --disablerepo='*' --setopt=reposdir=/none --releasever=1 --nogpgcheck \
+               --setopt=install_weak_deps=False";
+    let resolve = format!("farm_resolve() {{\n    {dnf} --repofrompath=farm-new,file://{TEST_PACKAGES} upgrade\n}}\n");
+    let back = format!("farm_back() {{\n    {dnf} downgrade \"$@\"\n}}\n");
     TestScripts {
         tester: Some(tester),
         install: install.with(include_str!("../scripts/rpm-fresh.sh")),
+        reinstall: begin.clone().with(include_str!("../scripts/rpm-reinstall.sh")),
         remove: super::super::rpm::removal_preamble()
             .with("rpm --force-debian -ev $names\n")
             .with(include_str!("../scripts/rpm-remove.sh")),
         upgrade: UpgradeSetup {
             tester: Some(upgrader),
             former: begin.clone().with(include_str!("../scripts/rpm-former.sh")),
+            downgrade: begin.clone().with(back).with(include_str!("../scripts/rpm-downgrade.sh")),
             upgrade: begin.with(resolve).with(include_str!("../scripts/rpm-upgrade.sh")),
         },
         source_tests: None,

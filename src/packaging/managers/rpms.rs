@@ -20,6 +20,8 @@ pub(super) struct Words {
     pub(super) remove: &'static str,
     /// Defines `farm_resolve`, which upgrades to the packages in a folder.
     pub(super) resolve: fn(&str) -> String,
+    /// Defines `farm_back`, which puts earlier versions in the place of what is installed.
+    pub(super) back: &'static str,
 }
 
 impl Words {
@@ -55,18 +57,22 @@ impl Words {
     /// Without network if what is in the base is enough: rpm itself can tell.
     pub(super) fn test(&self, recipe: &Recipe, distro: &Distro) -> TestScripts {
         let variables = format!("farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\nfarm_rpm=rpm\n");
-        let begin = self.preamble(recipe, distro, RepositoryUse::Test).with(variables).with(LIFE);
+        let begin = self.preamble(recipe, distro, RepositoryUse::Test).with(variables.clone()).with(LIFE);
         let requires = format!("set -- {}\n", rpm::arguments(&rpm::test_requires(recipe)));
+        let reinstall = format!("set -eu\nexport LC_ALL=C\n{variables}");
+        let back = format!("farm_keep=yes\n{}", self.back);
         let resolve = format!("farm_keep=yes\n{}", (self.resolve)(TEST_PACKAGES));
         TestScripts {
             tester: None,
             install: begin.clone().with(requires).with(self.install).with(include_str!("../scripts/rpm-fresh.sh")),
+            reinstall: SharedText::from(reinstall).with(LIFE).with(include_str!("../scripts/rpm-reinstall.sh")),
             remove: rpm::removal_preamble()
                 .with(format!("{}\n", self.remove))
                 .with(include_str!("../scripts/rpm-remove.sh")),
             upgrade: UpgradeSetup {
                 tester: None,
                 former: begin.clone().with(include_str!("../scripts/rpm-former.sh")),
+                downgrade: begin.clone().with(back).with(include_str!("../scripts/rpm-downgrade.sh")),
                 upgrade: begin.with(resolve).with(include_str!("../scripts/rpm-upgrade.sh")),
             },
             source_tests: None,

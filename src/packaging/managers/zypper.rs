@@ -36,4 +36,6 @@ static WORDS: Words = Words {
              farm_resolve() {{\n    zypper_run refresh\n    zypper_run update --no-recommends\n}}\n"
         )
     },
+    back: "zypper_begin\nzypper_repositories=$zypper_home/none\nfarm_back() {\n    zypper_run --no-refresh install --no-recommends \
+           --allow-unsigned-rpm --oldpackage \"$@\"\n}\n",
 };

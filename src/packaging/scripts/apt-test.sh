@@ -42,7 +42,5 @@ for package in "$farm_packages"/*.deb; do
         dpkg --triggers-only --pending
     done
 done
-if [ -d "$farm_former" ]; then
-    for package in "$farm_packages"/*.deb; do dpkg-query -L "$(dpkg-deb -f "$package" Package)"; done \
-        | farm_state >"$farm_life/fresh"
-fi
+for package in "$farm_packages"/*.deb; do dpkg-query -L "$(dpkg-deb -f "$package" Package)"; done \
+    | farm_state >"$farm_life/fresh"

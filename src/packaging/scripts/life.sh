@@ -37,12 +37,12 @@ farm_edit() {
     done
 }
 
-# farm_kept LIST: what was edited and is a configuration file in LIST still has the administrator's text.
+# farm_kept LIST [WHEN]: what was edited and is a configuration file in LIST still has the administrator's text.
 farm_kept() {
     while read -r sum path; do
         grep -qxF -e "$path" "$1" || continue
         [ "$(sha256sum "$path" 2>/dev/null | cut -d ' ' -f 1)" != "$sum" ] || continue
-        echo "farm: $path: what an administrator had changed in it is lost by the upgrade: no script of the package may write to it, and a .spec says %config(noreplace) of it, as config-files does"
+        echo "farm: $path: what an administrator had changed in it is lost ${2:-by the upgrade}: no script of the package may write to it, and a .spec says %config(noreplace) of it, as config-files does"
         left=1
     done <"$farm_life/edited"
 }
@@ -76,6 +76,67 @@ farm_changes() {
             found = 1
         }
         END { exit found }' "$1" "$farm_life/edited" "$farm_life/was" "$farm_life/now" "$farm_life/fresh" || left=1
+}
+
+# farm_logged COMMAND...: runs it; $farm_life/log has what it prints, too, and $status how it ended. Not by a pipe, which a
+# service that a script has started would hold open.
+farm_logged() {
+    status=0
+    "$@" >"$farm_life/log" 2>&1 || status=$?
+    cat "$farm_life/log"
+}
+
+# Whether dpkg has passed over a script of the installed version that failed, and tried the other version's in its place.
+farm_dpkg_went_on() {
+    grep -q '^dpkg: warning: old .* script subprocess returned error' "$farm_life/log" || return 1
+    [ "$status" -ne 0 ] || status=1
+}
+
+# farm_before_again NAME...: notes how the paths of $farm_life/list are, before the same version is installed once more. An administrator
+# changes the configuration files of $farm_life/conffiles, and users write.
+farm_before_again() {
+    farm_state <"$farm_life/list" >"$farm_life/was"
+    farm_number=0
+    while IFS= read -r path; do
+        farm_number=$((farm_number + 1))
+        cp -p "$path" "$farm_life/original.$farm_number" 2>/dev/null || true
+    done <"$farm_life/conffiles"
+    # After an upgrade there is one already, which is asked for once more.
+    [ ! -e "$farm_life/edited" ] || mv "$farm_life/edited" "$farm_life/edited-before"
+    farm_edit <"$farm_life/conffiles" >"$farm_life/edited"
+    farm_write "$@"
+}
+
+# What the reinstallation has changed: of what users and an administrator wrote, and of the paths that are neither as they were
+# nor as in a new installation. The configuration files are as before then.
+farm_after_again() {
+    farm_again="by a reinstallation of the same version"
+    farm_lost_data "$farm_again" "take that out of post-install and post-upgrade, and out of what an upgrade runs of the earlier version"
+    farm_lost_homes "$farm_again"
+    farm_clean
+    farm_kept "$farm_life/conffiles" "$farm_again"
+    farm_state <"$farm_life/list" >"$farm_life/now"
+    awk -F '\t' -v was_file="$farm_life/was" -v fresh_file="$farm_life/fresh" '
+        function name(n) { sub(/ -> .*/, "", n); return n }
+        function what(n) { n = $3; return $1 (sub(/^.* -> /, "", n) ? " to " n : "") " with mode and owner " $2 }
+        FILENAME == was_file { was[name($3)] = $0; is[name($3)] = what(); next }
+        FILENAME == fresh_file { fresh[$0] = 1; next }
+        { path = name($3); now[path] = 1; if (path in was && was[path] != $0 && !($0 in fresh)) other[path] = what() }
+        END {
+            mend = "post-install and post-upgrade are called then, too: let them leave as it is what is right already"
+            for (path in other) print "farm: " path " was a " is[path] " and is a " other[path] " after a reinstallation: " mend
+            for (path in was) if (!(path in now)) print "farm: " path " is gone after a reinstallation of the same version: " mend
+        }' "$farm_life/was" "$farm_life/fresh" "$farm_life/now" >"$farm_life/told"
+    [ ! -s "$farm_life/told" ] || left=1
+    cat "$farm_life/told"
+    farm_number=0
+    while IFS= read -r path; do
+        farm_number=$((farm_number + 1))
+        cp -p "$farm_life/original.$farm_number" "$path" 2>/dev/null || true
+        rm -f "$farm_life/original.$farm_number"
+    done <"$farm_life/conffiles"
+    rm -f "$farm_life/edited"
+    [ ! -e "$farm_life/edited-before" ] || mv "$farm_life/edited-before" "$farm_life/edited"
 }
 
 # What was a link and is a folder, or the reverse: said where an upgrade has failed.

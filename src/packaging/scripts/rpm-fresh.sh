@@ -1,5 +1,3 @@
-# How the packages are in a new installation, for whoever compares with an upgrade.
-if [ -d "$farm_former" ]; then
-    # shellcheck disable=SC2046 # names
-    rpm -ql $(rpm -qp --nosignature --qf '%{NAME}\n' "$farm_packages"/*.rpm) | farm_state >"$farm_life/fresh"
-fi
+# How the packages are in a new installation, for whoever compares with an upgrade, or with a reinstallation.
+# shellcheck disable=SC2046 # names
+rpm -ql $(rpm -qp --nosignature --qf '%{NAME}\n' "$farm_packages"/*.rpm) | farm_state >"$farm_life/fresh"

@@ -439,6 +439,7 @@ fn simulated(count: usize, slots: &[usize], numbers: &mut Numbers) -> (u64, u64)
 }
 
 #[test]
+#[allow(clippy::print_stdout)]
 fn a_thousand_jobs_on_twenty_engines_take_little_more_than_they_must() {
     let mut numbers = Numbers(7);
     let slots: Vec<usize> = (0..20).map(|number| 1 + number % 6).collect();

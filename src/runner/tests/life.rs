@@ -1,7 +1,7 @@
 //! What the packages go through in their test, and where they have a network: nowhere, unless the recipe says so.
 
 use super::*;
-use crate::packaging::{EXIT_INCOMPLETE, FETCH_ONLY};
+use crate::packaging::{EXIT_INCOMPLETE, EXIT_OF_FORMER, FETCH_ONLY};
 
 fn tested(bench: &Bench, change: impl Fn(&mut TestSetup)) -> Job {
     let mut job = bench.job("hello", &["make"]);
@@ -150,7 +150,7 @@ fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job 
         is_empty: false,
     }];
     job.packaging = Arc::new(packaging);
-    job.test = Some(Arc::new(test_setup()));
+    job.test = Some(Arc::new(TestSetup { reinstall: "install once more".into(), ..test_setup() }));
     job.key.inputs.insert("recipe.version".to_owned(), version.to_owned());
     job
 }
@@ -159,7 +159,15 @@ fn versioned(bench: &Bench, script: &'static str, version: &'static str) -> Job 
 async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrade: i32) -> (Vec<String>, Ran, String) {
     let bench = Bench::new();
     let ran: Arc<Mutex<Vec<String>>> = Arc::default();
-    for script in ["install packages", "run test", "remove packages", "install former", "upgrade packages"] {
+    for script in [
+        "install packages",
+        "run test",
+        "install once more",
+        "remove packages",
+        "install former",
+        "upgrade packages",
+        "go back",
+    ] {
         let ran = ran.clone();
         bench.on(script, move |guest| {
             let has = |path: &str| guest.files.keys().any(|file| file.starts_with(path));
@@ -187,14 +195,16 @@ async fn upgraded(first: &'static str, second: &'static str, former: i32, upgrad
     (ran, report, log)
 }
 
-const FRESH: [&str; 3] = ["install packages", "run test", "remove packages"];
+/// Where an upgrade follows.
+const BEFORE: [&str; 3] = ["install packages", "run test", "remove packages"];
+const FRESH: [&str; 4] = ["install packages", "run test", "install once more", "remove packages"];
 
 #[tokio::test]
 async fn an_upgrade_from_the_last_good_version_is_tried_and_what_it_left_removed() {
     let (ran, report, log) = upgraded("1.0-1~deb12", "1.1-1~deb12", 0, 0).await;
     assert_eq!(*report.outcome(), Outcome::Succeeded, "{log}");
-    assert_eq!(ran[..3], FRESH);
-    assert_eq!(ran[3..], ["install former", "upgrade packages", "remove packages"]);
+    assert_eq!(ran[..3], BEFORE);
+    assert_eq!(ran[3..], ["install former", "upgrade packages", "install once more", "remove packages", "go back"]);
 
     let (ran, report, _) = upgraded("1.0-1~deb12", "1.0-2~deb12", 0, 1).await;
     let Outcome::Rejected { step: StepKind::Test, findings } = report.outcome() else {
@@ -242,5 +252,63 @@ async fn what_is_missing_where_it_is_installed_rejects_before_the_test_runs() {
         let ran = bench.run(vec![tested(&bench, |setup| setup.check = "look".into())]).await;
         let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
         assert_eq!((findings[0].rule.as_str(), findings[0].message.as_str()), ("check-failed", said));
+    }
+}
+
+#[tokio::test]
+async fn a_second_installation_of_one_version_that_breaks_rejects() {
+    let bench = Bench::new();
+    bench.on_good_build("make", "hello");
+    for good in ["install packages", "run test"] {
+        bench.on(good, |_| Reply::exit(0));
+    }
+    let said = " installed hello package post-installation script subprocess returned error exit status 3\n";
+    bench.on("install once more", move |_| Reply::exit(1).stdout(said));
+    let ran = bench.run(vec![tested(&bench, |setup| setup.reinstall = "install once more".into())]).await;
+    let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    let finding = &findings[0];
+    assert_eq!(finding.rule, "reinstall-failed");
+    for words in
+        ["the post-install script of hello ended with exit code 3", "post-install and post-upgrade are called then"]
+    {
+        assert!(finding.message.contains(words), "{}", finding.message);
+    }
+}
+
+#[tokio::test]
+async fn going_back_rejects_for_scripts_of_the_packages_under_test_alone() {
+    for (code, package) in [(1, "old"), (EXIT_OF_FORMER, "installed")] {
+        let bench = Bench::new();
+        for good in [
+            "install packages",
+            "run test",
+            "install once more",
+            "remove packages",
+            "install former",
+            "upgrade packages",
+        ] {
+            bench.on(good, |_| Reply::exit(0));
+        }
+        let said = format!(
+            "dpkg: warning: {package} hello package pre-removal script subprocess returned error exit status 5\n"
+        );
+        bench.on("go back", move |_| Reply::exit(code).stdout(said.clone()));
+        let one = versioned(&bench, "make one", "1.0-1~deb12");
+        assert_eq!(*bench.run(vec![one]).await.outcome(), Outcome::Succeeded);
+        let ran = bench.run(vec![versioned(&bench, "make two", "1.1-1~deb12")]).await;
+        match ran.outcome() {
+            Outcome::Succeeded => {
+                let warning = &ran.reports[0].warnings[0];
+                assert_eq!((code, warning.rule.as_str()), (EXIT_OF_FORMER, "no-downgrade"));
+                assert!(
+                    warning.message.starts_with("nobody can go back to 1.0-1~deb12: the pre-remove script of hello")
+                );
+            }
+            Outcome::Rejected { findings, .. } => {
+                assert_eq!((code, findings[0].rule.as_str()), (1, "downgrade-failed"));
+                assert!(findings[0].message.contains("whatever version comes"), "{}", findings[0].message);
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

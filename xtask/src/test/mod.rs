@@ -11,7 +11,7 @@ use phases::Phases;
 use tally::Tally;
 
 use crate::command::{self, Failure, cargo};
-use crate::{apt, docker, macos, podman, registry};
+use crate::{apt, docker, macos, podman, registry, validators};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
 const TOOLS: [&str; 20] = [
@@ -186,8 +186,13 @@ fn threads() -> usize {
 fn others() -> Result<Vec<(&'static str, String)>, Failure> {
     let registry = unless_skipped("tests with a registry", registry::start())?;
     let podman = unless_skipped("tests with Podman", podman::start(registry))?;
-    let registry = registry.map(|address| ("FARM_TEST_REGISTRY", registry::url(address)));
-    Ok(registry.into_iter().chain(podman.map(|endpoint| ("FARM_TEST_PODMAN", endpoint))).collect())
+    let validators = unless_skipped("tests with validators of bills of materials", validators::ensure())?;
+    let found = [
+        ("FARM_TEST_REGISTRY", registry.map(registry::url)),
+        ("FARM_TEST_PODMAN", podman),
+        ("FARM_TEST_VALIDATORS", validators.map(|python| python.display().to_string())),
+    ];
+    Ok(found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
 /// What could not be started is said; in CI it is a failure.
