@@ -22,10 +22,14 @@ mod images;
 mod init;
 mod keyboard;
 mod list;
+#[cfg(test)]
+#[cfg(unix)]
+mod live;
 mod lock;
 mod logs;
 mod memory;
 mod merge;
+mod moving;
 mod output;
 mod plan;
 mod publish;
@@ -37,7 +41,6 @@ mod report;
 mod report_file;
 mod requires;
 mod schema;
-mod screen;
 mod shell;
 mod sign;
 mod sign_config;

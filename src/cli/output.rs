@@ -4,14 +4,13 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
-use indicatif::ProgressBar;
-
 use super::args::{ColorChoice, ProgressChoice};
+use super::moving::MovingLines;
 use crate::report::Style;
 use crate::types::{Progress, printable};
 
 /// The moving lines that are on the screen now, if any: who writes to stderr from elsewhere writes above them.
-static MOVING_LINES: Mutex<Option<ProgressBar>> = Mutex::new(None);
+static MOVING_LINES: Mutex<Option<MovingLines>> = Mutex::new(None);
 
 /// Writes to stdout: results.
 pub(crate) fn out(text: &str) {
@@ -40,7 +39,7 @@ pub(crate) fn err(text: &str) {
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
-pub(crate) fn set_moving_lines(lines: Option<ProgressBar>) {
+pub(crate) fn set_moving_lines(lines: Option<MovingLines>) {
     *MOVING_LINES.lock().unwrap_or_else(PoisonError::into_inner) = lines;
 }
 
@@ -48,7 +47,7 @@ pub(crate) fn set_moving_lines(lines: Option<ProgressBar>) {
 pub(crate) fn err_above(text: &str) {
     let moving = MOVING_LINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match moving {
-        Some(lines) => lines.suspend(|| err(text)),
+        Some(lines) => lines.above(text),
         None => err(text),
     }
 }
@@ -60,12 +59,23 @@ pub(crate) struct Surroundings {
     pub stderr_terminal: bool,
     /// Columns of the terminal, when one could be asked.
     pub columns: Option<usize>,
-    /// `COLUMNS`, `TERM`, `CI`, `NO_COLOR`, `CLICOLOR_FORCE`, `LC_ALL`, `LC_CTYPE`, `LANG` as far as they are set to
-    /// something.
+    /// Those of [`VARIABLES`] that are set to something.
     pub variables: std::collections::BTreeMap<&'static str, String>,
 }
 
-const VARIABLES: [&str; 8] = ["COLUMNS", "TERM", "CI", "NO_COLOR", "CLICOLOR_FORCE", "LC_ALL", "LC_CTYPE", "LANG"];
+const VARIABLES: [&str; 11] = [
+    "COLUMNS",
+    "TERM",
+    "CI",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+    "TMUX",
+    "STY",
+    "XTERM_VERSION",
+];
 
 impl Surroundings {
     pub(crate) fn of_this_process() -> Surroundings {
@@ -106,8 +116,14 @@ impl Surroundings {
             locale.contains("utf-8") || locale.contains("utf8")
         });
         let set = self.variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
-        let width = set.or(self.columns.filter(|_| terminal)).unwrap_or(80).clamp(20, 200);
+        let width = set.or(self.columns.filter(|_| terminal)).unwrap_or(80).clamp(16, 300);
         Style { unicode, color, width, cuts: terminal || set.is_some() }
+    }
+
+    /// Whether the terminal breaks lines that are there anew when it gets narrower, as most do by now.
+    pub(crate) fn reflows(&self) -> bool {
+        let cuts = self.is("TERM", "linux") || self.has("STY") || self.has("XTERM_VERSION");
+        self.has("TMUX") || !cuts
     }
 
     /// Moving lines only where somebody looks at them.
@@ -173,10 +189,21 @@ mod tests {
     }
 
     #[test]
+    fn old_terminals_cut_lines_that_are_there() {
+        assert!(terminal(&[("TERM", "xterm-256color")]).reflows());
+        for one in [("TERM", "linux"), ("STY", "1.pts-0"), ("XTERM_VERSION", "XTerm(379)")] {
+            assert!(!terminal(&[one]).reflows());
+            assert!(terminal(&[one, ("TMUX", "/tmp/tmux-0/default,1,0")]).reflows());
+        }
+    }
+
+    #[test]
     fn width_and_marks_follow_the_terminal() {
         let style = |surroundings: Surroundings| surroundings.style(ColorChoice::Auto, false);
         assert_eq!(style(terminal(&[])).width, 120);
         assert_eq!(style(terminal(&[("COLUMNS", "60")])).width, 60);
+        assert_eq!(style(terminal(&[("COLUMNS", "4")])).width, 16);
+        assert_eq!(style(terminal(&[("COLUMNS", "1000")])).width, 300);
         assert_eq!(style(Surroundings { stdout_terminal: false, ..terminal(&[]) }).width, 80);
         assert!(!style(Surroundings { stdout_terminal: false, ..terminal(&[]) }).cuts);
         assert!(style(terminal(&[("LANG", "en_US.UTF-8")])).unicode);

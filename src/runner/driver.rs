@@ -28,6 +28,12 @@ const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How long the last clean-up may take: an engine that no longer answers must not keep a run from ending.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(180);
 
+/// How long the last good build of a job's target took. Nobody checks what a record says, and only people read it.
+fn expected(shared: &Shared, job: &Job) -> Option<Duration> {
+    let record = shared.store.record(&job.target)?;
+    Duration::try_from_secs_f64(record.elapsed_seconds).ok()
+}
+
 /// Runs all jobs of the plan. Ends after [`Event::RunFinished`] was sent; the reports are in plan order.
 ///
 /// A job that panics ends as [`Outcome::Infrastructure`] with the words `internal error`, and the run goes on.
@@ -71,6 +77,7 @@ pub(super) async fn run_at_pace(
         engine: format!("{} {}", info.name, info.version),
         slots: capacity.slots.max(1),
         targets: plan.jobs.iter().map(|job| job.target.clone()).collect(),
+        expected: plan.jobs.iter().map(|job| expected(&shared, job)).collect(),
     });
     for warning in plan.warnings {
         outlet.send(Event::Warning { target: warning.target, message: warning.message });
