@@ -20,6 +20,8 @@ struct State {
     reflows: bool,
     /// What is on the screen.
     lines: Vec<String>,
+    /// How wide that was when they were drawn.
+    columns: usize,
     /// Nothing is drawn any more.
     over: bool,
 }
@@ -27,7 +29,13 @@ struct State {
 impl MovingLines {
     /// `reflows`: whether the terminal breaks lines that are there anew when it gets narrower.
     pub(crate) fn new(reflows: bool) -> MovingLines {
-        MovingLines(Arc::new(Mutex::new(State { terminal: Term::stderr(), reflows, lines: Vec::new(), over: false })))
+        MovingLines(Arc::new(Mutex::new(State {
+            terminal: Term::stderr(),
+            reflows,
+            lines: Vec::new(),
+            columns: 0,
+            over: false,
+        })))
     }
 
     /// Columns and rows, as they are now: windows change.
@@ -74,7 +82,12 @@ impl State {
     fn write(&mut self, above: &str, lines: Vec<String>) {
         let lines = if self.over { Vec::new() } else { lines };
         let columns = usize::from(self.terminal.size().1);
-        let text = redrawn(&self.lines, above, &lines, if self.reflows { columns } else { usize::MAX });
+        let is_resized = columns != std::mem::replace(&mut self.columns, columns);
+        if !is_resized && above.is_empty() && lines == self.lines {
+            return;
+        }
+        let seen = Seen { lines: &self.lines, columns: if self.reflows { columns } else { usize::MAX }, is_resized };
+        let text = redrawn(&seen, above, &lines);
         self.lines = lines;
         // All at once, so that nobody sees half of it. A terminal that is gone is no reason to stop.
         let mut stderr = std::io::stderr().lock();
@@ -82,22 +95,31 @@ impl State {
     }
 }
 
-/// What brings a terminal from `before` to `above` and `after`. The lines before were drawn in a window that may have been wider:
-/// in one of `columns` each takes as many rows as it needs.
-fn redrawn(before: &[String], above: &str, after: &[String], columns: usize) -> String {
-    let rows = |line: &String| console::measure_text_width(line).div_ceil(columns.max(1)).max(1);
-    let up: usize = before.iter().rev().skip(1).map(rows).sum();
+/// What is on a screen.
+struct Seen<'a> {
+    /// Drawn in a window that may have been wider.
+    lines: &'a [String],
+    /// In one of so many columns each of them takes as many rows as it needs.
+    columns: usize,
+    /// Which it may not have had when they were drawn.
+    is_resized: bool,
+}
+
+/// What brings a terminal from what is there to `above` and `after`.
+fn redrawn(seen: &Seen<'_>, above: &str, after: &[String]) -> String {
+    let rows = |line: &String| console::measure_text_width(line).div_ceil(seen.columns.max(1)).max(1);
+    let up: usize = seen.lines.iter().rev().skip(1).map(rows).sum();
     let mut text = String::from("\r");
     if up > 0 {
         text.push_str(&format!("\x1b[{up}A"));
     }
-    if !above.is_empty() {
-        text.push_str("\x1b[J");
-        above.lines().for_each(|line| text.push_str(&format!("{line}\r\n")));
-    }
+    // Rows that were broken once are joined again in a wider window, whatever is written over them, unless they are erased
+    // as a whole. All of them at once would go to tmux's history where they begin at its first row.
+    let erase = if above.is_empty() && !seen.is_resized { "" } else { "\x1b[2K" };
+    above.lines().for_each(|line| text.push_str(&format!("{erase}{line}\r\n")));
     for (index, line) in after.iter().enumerate() {
         text.push_str(if index > 0 { "\r\n" } else { "" });
-        text.push_str(&format!("{line}\x1b[K"));
+        text.push_str(&format!("{erase}{line}\x1b[K"));
     }
     // Below the last of them, or all of what was there.
     text.push_str(if after.is_empty() { "\x1b[J" } else { "\x1b[J\r" });
@@ -112,21 +134,28 @@ mod tests {
         lines.iter().map(|line| (*line).to_owned()).collect()
     }
 
+    fn seen(lines: &[String], columns: usize, is_resized: bool) -> Seen<'_> {
+        Seen { lines, columns, is_resized }
+    }
+
     #[test]
     fn frames_take_the_place_of_each_other() {
         let first = lines(&["one", "two", "three"]);
-        assert_eq!(redrawn(&[], "", &first, 80), "\rone\x1b[K\r\ntwo\x1b[K\r\nthree\x1b[K\x1b[J\r");
-        assert_eq!(redrawn(&first, "", &lines(&["two"]), 80), "\r\x1b[2Atwo\x1b[K\x1b[J\r");
-        assert_eq!(redrawn(&first, "", &[], 80), "\r\x1b[2A\x1b[J");
-        assert_eq!(redrawn(&first, "done\n", &lines(&["two"]), 80), "\r\x1b[2A\x1b[Jdone\r\ntwo\x1b[K\x1b[J\r");
+        let redrawn =
+            |before: &[String], above: &str, after: &[String]| redrawn(&seen(before, 80, false), above, after);
+        assert_eq!(redrawn(&[], "", &first), "\rone\x1b[K\r\ntwo\x1b[K\r\nthree\x1b[K\x1b[J\r");
+        assert_eq!(redrawn(&first, "", &lines(&["two"])), "\r\x1b[2Atwo\x1b[K\x1b[J\r");
+        assert_eq!(redrawn(&first, "", &[]), "\r\x1b[2A\x1b[J");
+        assert_eq!(redrawn(&first, "done\n", &lines(&["two"])), "\r\x1b[2A\x1b[2Kdone\r\n\x1b[2Ktwo\x1b[K\x1b[J\r");
     }
 
     #[test]
     fn in_a_narrower_window_lines_take_more_rows() {
         let before = lines(&["0123456789", "\x1b[2m0123456789\x1b[0m", "0123456789"]);
-        assert!(redrawn(&before, "", &[], 80).starts_with("\r\x1b[2A"));
-        assert!(redrawn(&before, "", &[], 9).starts_with("\r\x1b[4A"));
-        assert!(redrawn(&before, "", &[], 5).starts_with("\r\x1b[4A"));
-        assert!(redrawn(&before, "", &[], 3).starts_with("\r\x1b[8A"));
+        let redrawn = |columns: usize| redrawn(&seen(&before, columns, true), "", &lines(&["one"]));
+        assert!(redrawn(80).starts_with("\r\x1b[2A\x1b[2Kone"));
+        assert!(redrawn(9).starts_with("\r\x1b[4A\x1b[2Kone"));
+        assert!(redrawn(5).starts_with("\r\x1b[4A\x1b[2Kone"));
+        assert!(redrawn(3).starts_with("\r\x1b[8A\x1b[2Kone"));
     }
 }

@@ -92,8 +92,12 @@ pub(super) fn finished_rows(report: &JobReport, target_width: usize, style: &Sty
         Some(gist) if fits(&headline) => vec![ended(report, &headline, target_width, style), below(&gist)],
         _ => vec![ended(report, "", target_width, style), below(&outcome::detail(report))],
     };
-    // Not cut: somebody copies it.
-    rows.extend(outcome::log_place(report).map(|log| format!("{BELOW}{} {log}", style.paint(Tone::Quiet, "log:"))));
+    if let Some(log) = outcome::log_place(report) {
+        // Not cut: somebody copies it. Only the line that it is about gives way.
+        let path = report.log.iter().map(|path| outcome::safe(&path.display().to_string()));
+        let log = if width(BELOW) + 5 + width(&log) <= room { log } else { path.collect() };
+        rows.push(format!("{BELOW}{} {log}", style.paint(Tone::Quiet, "log:")));
+    }
     rows
 }
 

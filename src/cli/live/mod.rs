@@ -163,23 +163,29 @@ fn a_window_that_changes_its_size() {
     script.tell(START);
     script.tell(MIDDLE);
     window.wait_for(" 41s ");
-    for (second, shown, columns, rows) in [(150, "1m 59s", 50, 20), (270, "3m 59s", 120, 30), (390, "5m 59s", 300, 50)]
-    {
+    let sizes = [
+        (50, 20, 150, "prometh\u{2026}@debian-12/amd64  2m 30s  build\n"),
+        (120, 30, 270, "3m 59s of 45s"),
+        (300, 50, 390, "exporter-toolkit/web"),
+    ];
+    for (columns, rows, second, shown) in sizes {
         window.resize(columns, rows);
         script.tell(&format!("at {second}"));
         window.wait_for(shown);
         look(&format!("resized-to-{columns}x{rows}"), &window.screen());
         let all = window.all();
-        assert_eq!(all.matches("xxhash@debian-12").count(), 1, "a row is left over:\n{all}");
+        for row in
+            ["\u{280b} prometh", "\u{280b} jq@debian-12", "\u{280b} jq@debian-13", "\u{280b} xxhash@", " waiting"]
+        {
+            assert_eq!(all.matches(row).count(), 1, "{row}: left over:\n{all}");
+        }
+        assert_eq!(all.matches("\u{2713} hello@").count(), 3, "what stays is gone:\n{all}");
+        assert_eq!(all.matches("5 targets up to date").count(), 1, "what stays is gone:\n{all}");
     }
-    // Rows that are broken into more than the window has leave it at the top, where nobody can draw over them.
-    window.resize(60, 20);
-    script.tell("at 510");
-    window.wait_for("7m 59s");
+    // Rows that are broken into more than there is room for leave the window at the top, where nobody can draw over them.
     window.resize(16, 24);
-    let is_drawn = || window.screen().lines().any(|line| line == "8 of 30 done");
-    wait(|| is_drawn().then_some(()), || window.screen());
-    look("resized-to-16x24", &window.all());
+    let rows = ["12", "12", "13", "12"].map(|number| format!("  \u{280b} \u{2026}@debian-{number}\n")).concat();
+    window.wait_for(&format!("{rows}8 of 30 done\n"));
 }
 
 #[test]

@@ -119,8 +119,16 @@ impl Window {
         self.tmux(&["send-keys", key]);
     }
 
+    /// Returns when programs in it can know: tmux tells them a while after it has changed what it shows.
     pub(super) fn resize(&self, columns: usize, rows: usize) {
         self.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &rows.to_string()]);
+        let terminal = self.tmux(&["display-message", "-p", "#{pane_tty}"]);
+        let size = || {
+            let terminal = File::open(terminal.trim()).unwrap();
+            let output = Command::new("stty").arg("size").stdin(terminal).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        wait(|| (size().trim() == format!("{rows} {columns}")).then_some(()), size);
     }
 
     /// What is in the window now.
