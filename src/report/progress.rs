@@ -528,11 +528,11 @@ mod tests {
         insta::assert_snapshot!([40, 80, 200].map(rows).join("\n\n"), @r"
         ✗ prometh…@debian-12/amd64   31.0s
             failed in build: src/jv_unicode.…
-            log: dist/prometheus-postgres-exporter/debian-12-amd64/build.log, line 813
+            log: dist/prometheus-postgres-exporter/debian-12-amd64/build.log
 
         ✗ prometheus-post…@debian-12/amd64   31.0s  failed in build
             src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or direct…
-            log: dist/prometheus-postgres-exporter/debian-12-amd64/build.log, line 813
+            log: dist/prometheus-postgres-exporter/debian-12-amd64/build.log
 
         ✗ prometheus-postgres-exporter@debian-12/amd64   31.0s  failed in build: src/jv_unicode.c:12:10: fatal error: oniguruma.h: No such file or directory
             log: dist/prometheus-postgres-exporter/debian-12-amd64/build.log, line 813
