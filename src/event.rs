@@ -29,6 +29,9 @@ pub enum Event {
         slots: usize,
         /// All jobs of the run, in order, up-to-date ones included.
         targets: Vec<Target>,
+        /// How long the last good build of each of these took, in the same order; none where there is none.
+        #[serde(rename = "expected_seconds", serialize_with = "each_in_seconds")]
+        expected: Vec<Option<Duration>>,
     },
     /// Something a person should know that is no failure: an end-of-life distribution, an expired InRelease.
     Warning {
@@ -407,6 +410,10 @@ pub enum Outcome {
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn each_in_seconds<S: Serializer>(durations: &[Option<Duration>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(durations.iter().map(|duration| duration.map(|duration| duration.as_secs_f64())))
 }
 
 fn steps_in_seconds<S: Serializer>(steps: &[(StepKind, Duration)], serializer: S) -> Result<S::Ok, S::Error> {

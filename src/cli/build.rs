@@ -14,6 +14,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Surroundings;
 use super::report_file::ReportFile;
+use super::signals::{Pause, Pauses};
 use super::terminal::{FRAME, Terminal};
 use super::unused::Unused;
 use super::{images, output, shell, signals};
@@ -182,10 +183,18 @@ async fn follow(
     let mut ticks = tokio::time::interval(FRAME);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut asked = 0;
+    let mut pauses = terminal.moves().then(Pauses::listen).flatten();
     loop {
         tokio::select! {
             end = run.end() => return end,
             _ = ticks.tick() => terminal.tick(),
+            pause = next(&mut pauses) => match (pause, &mut pauses) {
+                (Pause::Asked, Some(pauses)) => {
+                    terminal.clear();
+                    pauses.stop().await;
+                }
+                _ => terminal.forget(),
+            },
             Some(()) = signals.recv() => {
                 asked += 1;
                 match asked {
@@ -204,6 +213,13 @@ async fn follow(
                 }
             }
         }
+    }
+}
+
+async fn next(pauses: &mut Option<Pauses>) -> Pause {
+    match pauses {
+        Some(pauses) => pauses.next().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -6,8 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::engines::{self, EngineChoice};
+use super::engine_choice::{self, EngineChoice};
 use super::sign_config::SignConfig;
+use super::values;
 use crate::network::{self, HostNetwork, NetworkConfig};
 use crate::publish::S3Settings;
 use crate::recipe::{self, Problem, Problems, Schema, Section, Value};
@@ -81,7 +82,7 @@ impl Config {
         let problems = Problems::new(&text);
         let file = Section::open(&FILE, FILE.title, 0..0, &table, &problems);
         let folder = path.parent().unwrap_or(Path::new("."));
-        let (engines, mirrors, network) = (engines::read(&file), mirrors(&file), network_of(&file, folder));
+        let (engines, mirrors, network) = (engine_choice::read(&file), mirrors(&file), network_of(&file, folder));
         let (sign, s3) = (SignConfig::read(&file, folder), s3_of(&file));
         let config = Config { engines, mirrors, network, sign, s3, path: Some(path.to_owned()), ..Config::default() };
         match problems.into_sorted() {
@@ -112,7 +113,7 @@ fn mirrors(file: &Section<'_>) -> BTreeMap<String, String> {
     let Some(table) = file.plain_table("mirrors") else { return mirrors };
     for (archive, entry) in &table.entries {
         let name = printable(archive);
-        if !is_archive(archive) {
+        if !values::is_archive(archive) {
             let help = Some("an archive's name has letters, digits and `-`: debian, debian-security".to_owned());
             file.problems.add(
                 format!("`{name}` in [mirrors] is not the name of an archive"),
@@ -123,7 +124,7 @@ fn mirrors(file: &Section<'_>) -> BTreeMap<String, String> {
             continue;
         }
         match &entry.node.value {
-            Value::String(url) if is_mirror(url) => {
+            Value::String(url) if values::is_mirror(url) => {
                 mirrors.insert(archive.to_string(), url.trim_end_matches('/').to_owned());
             }
             other => {
@@ -189,17 +190,6 @@ fn s3_of(file: &Section<'_>) -> S3Settings {
     let Some(section) = file.sub("s3", &S3, S3.title) else { return S3Settings::default() };
     let text = |key: &str| section.text(key).map(|text| text.value.to_owned());
     S3Settings { endpoint: text("endpoint"), region: text("region"), profile: text("profile") }
-}
-
-/// Whether mirrors are chosen for archives of such a name.
-pub(crate) fn is_archive(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-}
-
-/// Whether a mirror can be there.
-pub(crate) fn is_mirror(url: &str) -> bool {
-    let plain = !url.chars().any(|c| c.is_whitespace() || c.is_control());
-    plain && ["http://", "https://", "file:///"].iter().any(|scheme| url.starts_with(scheme))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::output::Steps;
+use super::output::Bar;
 use super::signals;
 use crate::types::human_bytes;
 
@@ -19,7 +19,9 @@ pub(crate) async fn run(args: &FetchArgs) -> Result<Exit, Failure> {
     let access = context::access(&args.mirrors, true, &config)?;
     let resolved = selected.resolve(&access, args.snapshot).await?;
     context::tell(resolved.notes());
-    let fetched = resolved.fetch(&project, &access, &Steps::default(), &signals::cancel_on_signal()?).await?;
+    let bar = Bar::here();
+    let fetched = resolved.fetch(&project, &access, &bar, &signals::cancel_on_signal()?).await?;
+    drop(bar);
     for one in &fetched {
         let sources = if one.sources == 1 { "1 source".to_owned() } else { format!("{} sources", one.sources) };
         let modules = one.module_bytes.map(|bytes| format!(", modules {}", human_bytes(bytes))).unwrap_or_default();

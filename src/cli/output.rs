@@ -4,14 +4,15 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{ColorChoice, ProgressChoice};
+use super::moving::MovingLines;
 use crate::report::Style;
 use crate::types::{Progress, printable};
 
 /// The moving lines that are on the screen now, if any: who writes to stderr from elsewhere writes above them.
-static MOVING_LINES: Mutex<Option<ProgressBar>> = Mutex::new(None);
+static MOVING_LINES: Mutex<Option<MovingLines>> = Mutex::new(None);
 
 /// Writes to stdout: results.
 pub(crate) fn out(text: &str) {
@@ -40,7 +41,7 @@ pub(crate) fn err(text: &str) {
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
-pub(crate) fn set_moving_lines(lines: Option<ProgressBar>) {
+pub(crate) fn set_moving_lines(lines: Option<MovingLines>) {
     *MOVING_LINES.lock().unwrap_or_else(PoisonError::into_inner) = lines;
 }
 
@@ -48,7 +49,7 @@ pub(crate) fn set_moving_lines(lines: Option<ProgressBar>) {
 pub(crate) fn err_above(text: &str) {
     let moving = MOVING_LINES.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match moving {
-        Some(lines) => lines.suspend(|| err(text)),
+        Some(lines) => lines.above(text),
         None => err(text),
     }
 }
@@ -60,12 +61,23 @@ pub(crate) struct Surroundings {
     pub stderr_terminal: bool,
     /// Columns of the terminal, when one could be asked.
     pub columns: Option<usize>,
-    /// `COLUMNS`, `TERM`, `CI`, `NO_COLOR`, `CLICOLOR_FORCE`, `LC_ALL`, `LC_CTYPE`, `LANG` as far as they are set to
-    /// something.
+    /// Those of [`VARIABLES`] that are set to something.
     pub variables: std::collections::BTreeMap<&'static str, String>,
 }
 
-const VARIABLES: [&str; 8] = ["COLUMNS", "TERM", "CI", "NO_COLOR", "CLICOLOR_FORCE", "LC_ALL", "LC_CTYPE", "LANG"];
+const VARIABLES: [&str; 11] = [
+    "COLUMNS",
+    "TERM",
+    "CI",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+    "TMUX",
+    "STY",
+    "XTERM_VERSION",
+];
 
 impl Surroundings {
     pub(crate) fn of_this_process() -> Surroundings {
@@ -106,8 +118,14 @@ impl Surroundings {
             locale.contains("utf-8") || locale.contains("utf8")
         });
         let set = self.variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
-        let width = set.or(self.columns.filter(|_| terminal)).unwrap_or(80).clamp(20, 200);
+        let width = set.or(self.columns.filter(|_| terminal)).unwrap_or(80).clamp(16, 300);
         Style { unicode, color, width, cuts: terminal || set.is_some() }
+    }
+
+    /// Whether the terminal breaks lines that are there anew when it gets narrower, as most do by now.
+    pub(crate) fn reflows(&self) -> bool {
+        let cuts = self.is("TERM", "linux") || self.has("STY") || self.has("XTERM_VERSION");
+        self.has("TMUX") || !cuts
     }
 
     /// Moving lines only where somebody looks at them.
@@ -136,9 +154,70 @@ impl Progress for Steps {
     }
 }
 
+/// Shows how far the work is: on a terminal a bar for the part that goes on, elsewhere a line for each. For commands that print
+/// nothing else meanwhile.
+pub(crate) struct Bar {
+    steps: Steps,
+    bar: Option<ProgressBar>,
+}
+
+impl Bar {
+    /// At this process's stderr.
+    pub(crate) fn here() -> Bar {
+        let surroundings = Surroundings::of_this_process();
+        let style = surroundings.style(ColorChoice::Auto, true);
+        let is_moving = surroundings.progress(ProgressChoice::Auto) == ProgressChoice::Bar;
+        let bar = is_moving.then(|| {
+            let bar = ProgressBar::new(0);
+            // A letter at a time where a terminal has no other signs.
+            let ticks = if style.unicode { "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ " } else { "|/-\\ " };
+            // The template is a constant that the tests parse.
+            if let Ok(style) = ProgressStyle::with_template(BAR) {
+                bar.set_style(style.tick_chars(ticks));
+            }
+            bar
+        });
+        Bar { steps: Steps::default(), bar }
+    }
+}
+
+/// The part that goes on, and its bytes.
+const BAR: &str = "{spinner} {wide_msg} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec:>12}";
+
+impl Progress for Bar {
+    fn progress(&self, what: &str, done: u64, total: u64) {
+        let Some(bar) = &self.bar else { return self.steps.progress(what, done, total) };
+        bar.set_message(printable(what));
+        bar.set_length(total.max(done));
+        bar.set_position(done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bar_says_what_and_how_much() {
+        let bar = ProgressBar::hidden().with_style(ProgressStyle::with_template(BAR).unwrap());
+        let shown = Bar { steps: Steps::default(), bar: Some(bar.clone()) };
+        shown.progress("jq-1.7.tar.gz\u{1b}[2J", 1_500_000, 3_000_000);
+        assert_eq!((bar.position(), bar.length()), (1_500_000, Some(3_000_000)));
+        assert!(bar.message().starts_with("jq-1.7.tar.gz") && !bar.message().contains('\u{1b}'));
+        // What is not known to end has done all there is so far.
+        shown.progress("a page", 7, 0);
+        assert_eq!((bar.position(), bar.length()), (7, Some(7)));
+        drop(shown);
+        assert!(bar.is_finished());
+    }
 
     fn terminal(variables: &[(&'static str, &str)]) -> Surroundings {
         Surroundings {
@@ -173,10 +252,21 @@ mod tests {
     }
 
     #[test]
+    fn old_terminals_cut_lines_that_are_there() {
+        assert!(terminal(&[("TERM", "xterm-256color")]).reflows());
+        for one in [("TERM", "linux"), ("STY", "1.pts-0"), ("XTERM_VERSION", "XTerm(379)")] {
+            assert!(!terminal(&[one]).reflows());
+            assert!(terminal(&[one, ("TMUX", "/tmp/tmux-0/default,1,0")]).reflows());
+        }
+    }
+
+    #[test]
     fn width_and_marks_follow_the_terminal() {
         let style = |surroundings: Surroundings| surroundings.style(ColorChoice::Auto, false);
         assert_eq!(style(terminal(&[])).width, 120);
         assert_eq!(style(terminal(&[("COLUMNS", "60")])).width, 60);
+        assert_eq!(style(terminal(&[("COLUMNS", "4")])).width, 16);
+        assert_eq!(style(terminal(&[("COLUMNS", "1000")])).width, 300);
         assert_eq!(style(Surroundings { stdout_terminal: false, ..terminal(&[]) }).width, 80);
         assert!(!style(Surroundings { stdout_terminal: false, ..terminal(&[]) }).cuts);
         assert!(style(terminal(&[("LANG", "en_US.UTF-8")])).unicode);

@@ -107,7 +107,8 @@ fn json(plan: &Plan, decided: &[Decided<'_>]) -> String {
 }
 
 /// Keys of a job that hold a script or the content of a file: the same text for many targets.
-const TEXTS: [&str; 8] = ["script", "content", "install", "check", "test", "remove", "former", "upgrade"];
+const TEXTS: [&str; 10] =
+    ["script", "content", "install", "reinstall", "check", "test", "remove", "former", "upgrade", "downgrade"];
 
 /// Puts digests in the place of scripts and files, and these, once each, into `texts`.
 fn share_texts(value: &mut Value, texts: &mut BTreeMap<String, String>) {

@@ -6,7 +6,7 @@ use super::args::PublishArgs;
 use super::config::{Config, variables};
 use super::exit::Exit;
 use super::failure::Failure;
-use super::output::{self, Steps};
+use super::output::{self, Bar};
 use super::signals;
 use crate::publish::{self, Environment, Publisher, Request, S3Settings};
 use crate::report::count;
@@ -29,7 +29,9 @@ pub(crate) async fn run(args: &PublishArgs) -> Result<Exit, Failure> {
         is_dry: args.dry_run,
     };
     let cancel = signals::cancel_on_signal()?;
-    let published = publish::publish(request, &Steps::default(), &cancel).await?;
+    let bar = Bar::here();
+    let published = publish::publish(request, &bar, &cancel).await?;
+    drop(bar);
     for note in &published.notes {
         output::err(&format!("warning: {note}\n"));
     }

@@ -2,7 +2,6 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::config;
 use crate::recipe::SIZES;
 use crate::types::Format;
 
@@ -44,13 +43,24 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 pub(super) fn mirror(text: &str) -> Result<(String, String), String> {
     let (name, url) = text.split_once('=').ok_or("expected NAME=URL, as debian=http://mirror.example.org/debian")?;
-    if !config::is_archive(name) {
+    if !is_archive(name) {
         return Err(format!("`{name}` is not the name of an archive: letters, digits and `-`"));
     }
-    if !config::is_mirror(url) {
+    if !is_mirror(url) {
         return Err(format!("`{url}` is not an http, https or file URL"));
     }
     Ok((name.to_owned(), url.trim_end_matches('/').to_owned()))
+}
+
+/// Whether mirrors are chosen for archives of such a name.
+pub(crate) fn is_archive(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+/// Whether a mirror can be there.
+pub(crate) fn is_mirror(url: &str) -> bool {
+    let plain = !url.chars().any(|c| c.is_whitespace() || c.is_control());
+    plain && ["http://", "https://", "file:///"].iter().any(|scheme| url.starts_with(scheme))
 }
 
 #[cfg(test)]

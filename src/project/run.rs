@@ -127,19 +127,7 @@ impl Planned {
                 verify: choices.verify,
             },
         };
-        let (sender, events) = mpsc::unbounded_channel();
-        let (requests, asked) = mpsc::unbounded_channel();
-        // A task of its own: who is slow to write holds up no job.
-        let written = tokio::spawn(write(events, sinks));
-        let end = async move {
-            let (run, jobs) = runner::run(context, plan, sender, asked).await;
-            let unwritten = written.await.unwrap_or_else(|error| match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Vec::new(),
-            });
-            RunEnd { run, jobs, unwritten }
-        };
-        Run { requests, end: tokio::spawn(end) }
+        Run::begin(sinks, |events, asked| runner::run(context, plan, events, asked))
     }
 }
 
@@ -159,6 +147,30 @@ async fn write(mut events: mpsc::UnboundedReceiver<Event>, mut sinks: Vec<Box<dy
 }
 
 impl Run {
+    /// Begins what tells of itself by events and is asked to end by requests.
+    pub(crate) fn begin<F>(
+        sinks: Vec<Box<dyn Sink>>,
+        work: impl FnOnce(mpsc::UnboundedSender<Event>, mpsc::UnboundedReceiver<Request>) -> F,
+    ) -> Run
+    where
+        F: Future<Output = (RunReport, Vec<JobReport>)> + Send + 'static,
+    {
+        let (sender, events) = mpsc::unbounded_channel();
+        let (requests, asked) = mpsc::unbounded_channel();
+        // A task of its own: who is slow to write holds up no job.
+        let written = tokio::spawn(write(events, sinks));
+        let work = work(sender, asked);
+        let end = async move {
+            let (run, jobs) = work.await;
+            let unwritten = written.await.unwrap_or_else(|error| match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Vec::new(),
+            });
+            RunEnd { run, jobs, unwritten }
+        };
+        Run { requests, end: tokio::spawn(end) }
+    }
+
     /// Asks the run to end early. One that has ended has nothing left to cancel.
     pub fn request(&self, request: Request) {
         let _ = self.requests.send(request);

@@ -6,16 +6,19 @@
 
 mod caches;
 mod changes;
+mod counted;
 mod github;
 mod html;
 mod json;
 mod junit;
 mod markdown;
 pub(crate) mod outcome;
+mod percent;
 mod plain;
 pub(crate) mod progress;
 mod prometheus;
 mod reproduced;
+mod row;
 mod sarif;
 mod sink;
 pub(crate) mod style;

@@ -287,6 +287,23 @@ pub(super) fn step_to_go_on(step: StepKind) -> StepKind {
     }
 }
 
+/// Where the log of a failure is, and the line of it that tells most: `dist/jq/debian-12-amd64/build.log, line 813`.
+pub(super) fn log_place(report: &JobReport) -> Option<String> {
+    let log = safe(&report.log.as_ref()?.display().to_string());
+    let of_tail = || {
+        // What was printed before sources were missing says nothing about them.
+        let tail = report.tail.as_ref().filter(|_| !matches!(report.outcome, Outcome::SourceUnavailable { .. }))?;
+        Some(tail.first_line + telling_index(tail)? as u64)
+    };
+    let line = report.hints.first().map(|hint| hint.missing.line).or_else(of_tail);
+    Some(line.map_or_else(|| log.clone(), |line| format!("{log}, line {line}")))
+}
+
+/// Whether a job failed, and not because it never ran.
+pub(super) fn is_failure(outcome: &Outcome) -> bool {
+    !outcome.is_good() && !matches!(outcome, Outcome::Cancelled | Outcome::Skipped { .. })
+}
+
 /// What a person may try first, and the line of the recipe that it is about.
 pub(crate) fn help(report: &JobReport) -> Vec<(String, Option<String>)> {
     let hinted = report.hints.iter().map(|hint| (advice(report, hint), hint.place.as_ref().map(place)));

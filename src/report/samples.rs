@@ -182,6 +182,7 @@ pub(crate) fn run_with_every_outcome() -> Vec<Event> {
         engine: "docker 20.10.24".into(),
         slots: 2,
         targets: (0..outcomes.len()).map(|index| target(&id(index))).collect(),
+        expected: vec![None; outcomes.len()],
     }];
     events.push(Event::Warning {
         target: Some(target(&id(0))),

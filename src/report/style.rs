@@ -63,18 +63,42 @@ impl Style {
         console::truncate_str(text, columns, self.ellipsis())
     }
 
+    /// The id of a target in at most `columns` columns. What goes is the middle: the distribution, at the end, is what tells
+    /// the rows of one recipe apart.
+    pub(crate) fn shorten(&self, target: &str, columns: usize) -> String {
+        if !self.cuts || width(target) <= columns {
+            return target.to_owned();
+        }
+        let mark = self.ellipsis();
+        let (recipe, distro) = target.split_at(target.rfind('@').unwrap_or(target.len()));
+        let system = distro.split('/').next().unwrap_or(distro);
+        let head = |room: usize| recipe.chars().take(room).collect::<String>();
+        let tail = |room: usize| target.chars().skip(target.chars().count().saturating_sub(room)).collect::<String>();
+        let room = |taken: &str| columns.saturating_sub(width(mark) + width(taken));
+        if room(distro) > 0 {
+            return format!("{}{mark}{distro}", head(room(distro)));
+        }
+        if !system.is_empty() && width(mark) + width(system) <= columns {
+            return format!("{}{mark}{system}", head(room(system)));
+        }
+        if columns <= width(mark) {
+            return tail(columns);
+        }
+        format!("{mark}{}", tail(room("")))
+    }
+
     /// `left`, and `right` at the right edge; below it when both do not fit in one line.
     pub(crate) fn edges(&self, left: &str, right: &str) -> String {
         let taken = width(left) + width(right);
         if taken + 2 > self.width {
-            return format!("{left}\n{}", self.cut(right, self.width));
+            return format!("{}\n{}", self.cut(left, self.width), self.cut(right, self.width));
         }
         format!("{left}{}{right}", " ".repeat(self.width - taken))
     }
 
     /// Words in lines of at most `columns`, each after `indent`; a word that is longer stands alone.
     pub(crate) fn wrap(&self, text: &str, indent: &str) -> String {
-        let columns = self.width.max(20);
+        let columns = self.width.max(16);
         let mut wrapped = String::new();
         let mut line = indent.to_owned();
         let mut empty = true;
@@ -125,6 +149,24 @@ mod tests {
         assert_eq!(Style::PLAIN.cut("gr\u{fc}\u{df}e, world", 6), "gr\u{fc}\u{df}e\u{2026}");
         assert_eq!(Style { unicode: false, ..Style::PLAIN }.cut("0123456789", 6), "012...");
         assert_eq!(Style::PLAIN.cut("0123456789", 1), "0");
+    }
+
+    #[test]
+    fn of_a_target_the_middle_goes_first_and_the_distribution_last() {
+        let shorten = |columns| Style::PLAIN.shorten("prometheus-postgres-exporter@debian-12/amd64", columns);
+        assert_eq!(shorten(44), "prometheus-postgres-exporter@debian-12/amd64");
+        assert_eq!(shorten(30), "prometheus-po\u{2026}@debian-12/amd64");
+        assert_eq!(shorten(18), "p\u{2026}@debian-12/amd64");
+        assert_eq!(shorten(17), "promet\u{2026}@debian-12");
+        assert_eq!(shorten(11), "\u{2026}@debian-12");
+        assert_eq!(shorten(10), "\u{2026}-12/amd64");
+        assert_eq!(shorten(1), "4");
+        for columns in 1..50 {
+            assert!(width(&shorten(columns)) <= columns);
+        }
+        let ascii = Style { unicode: false, ..Style::PLAIN };
+        assert_eq!(ascii.shorten("prometheus-postgres-exporter@debian-12/amd64", 24), "prome...@debian-12/amd64");
+        assert_eq!(Style { cuts: false, ..Style::PLAIN }.shorten("jq@debian-12/amd64", 4), "jq@debian-12/amd64");
     }
 
     #[test]

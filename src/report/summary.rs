@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::caches;
 use super::changes;
+use super::counted::Counted;
 use super::outcome;
-use super::progress::finished_line;
+use super::row::finished_row;
 use super::sink::Sink;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::{ArtifactKind, Finding};
@@ -42,7 +43,8 @@ pub(crate) struct Commands {
 /// Keeps how jobs ended, and writes the summary when the run has.
 pub(crate) struct Summary<W> {
     out: W,
-    style: Style,
+    /// What can be shown at the end: a window may have another size by then.
+    style: Box<dyn Fn() -> Style + Send>,
     options: SummaryOptions,
     slots: usize,
     /// In the order of the plan.
@@ -51,8 +53,8 @@ pub(crate) struct Summary<W> {
 }
 
 impl<W: Write + Send> Summary<W> {
-    pub(crate) fn new(out: W, style: Style, options: SummaryOptions) -> Summary<W> {
-        Summary { out, style, options, slots: 0, targets: Vec::new(), reports: Vec::new() }
+    pub(crate) fn new(out: W, style: impl Fn() -> Style + Send + 'static, options: SummaryOptions) -> Summary<W> {
+        Summary { out, style: Box::new(style), options, slots: 0, targets: Vec::new(), reports: Vec::new() }
     }
 }
 
@@ -68,7 +70,7 @@ impl<W: Write + Send> Sink for Summary<W> {
                 let place = |report: &JobReport| self.targets.iter().position(|target| *target == report.target);
                 self.reports.sort_by_cached_key(place);
                 let run = Run { report: run, slots: self.slots, options: &self.options };
-                self.out.write_all(summary(&self.reports, &run, &self.style).as_bytes())?;
+                self.out.write_all(summary(&self.reports, &run, &(self.style)()).as_bytes())?;
                 self.out.flush()?;
             }
             _ => {}
@@ -90,10 +92,16 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     match reports {
         [report] if report.outcome.is_good() => text.push_str(&files(report, style)),
         _ if run.options.table => {
-            let target_width = reports.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
-            for report in reports {
-                text.push_str(&finished_line(report, target_width, style));
+            let mut counted = Counted::default();
+            let alone = reports.len() == 1;
+            let rows: Vec<_> = reports.iter().filter(|report| alone || !counted.take(report)).collect();
+            let target_width = rows.iter().map(|report| width(&report.target.to_string())).max().unwrap_or(0);
+            for report in rows {
+                text.push_str(&finished_row(report, target_width, style));
                 text.push('\n');
+            }
+            for line in counted.told(style) {
+                text.push_str(&format!("  {line}\n"));
             }
         }
         _ => {}
@@ -123,7 +131,7 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
 /// Of a run with several jobs, below everything else: which failed, the first log, and the command to go on with. Pages of
 /// failures are far above by then.
 fn what_next(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
-    let failed: Vec<&JobReport> = reports.iter().filter(|report| needs_page(report)).collect();
+    let failed: Vec<&JobReport> = reports.iter().filter(|report| outcome::is_failure(&report.outcome)).collect();
     let ([first, others @ ..], true) = (failed.as_slice(), reports.len() > 1) else { return String::new() };
     let names: Vec<String> = failed.iter().map(|report| report.target.to_string()).collect();
     let mut text = hanging("failed:", &names.join(", "), style);
@@ -138,11 +146,6 @@ fn what_next(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
     };
     text.push_str(&format!("  {} {again}\n", style.paint(Tone::Quiet, "try: ")));
     text
-}
-
-/// Whether a job failed, and not because it never ran.
-fn needs_page(report: &JobReport) -> bool {
-    !report.outcome.is_good() && !matches!(report.outcome, Outcome::Cancelled | Outcome::Skipped { .. })
 }
 
 /// What a run of one target made, file by file.
@@ -170,7 +173,7 @@ fn files(report: &JobReport, style: &Style) -> String {
 fn failures(reports: &[JobReport]) -> Vec<Vec<&JobReport>> {
     let mut groups: Vec<(_, Vec<&JobReport>)> = Vec::new();
     for report in reports {
-        if !needs_page(report) {
+        if !outcome::is_failure(&report.outcome) {
             continue;
         }
         // A mirror that is not there is the same failure for all recipes.
@@ -274,12 +277,9 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     text.push('\n');
     // What was printed before sources were missing says nothing about them.
     let tail = report.tail.as_ref().filter(|_| !matches!(report.outcome, Outcome::SourceUnavailable { .. }));
-    let mut log_line = None;
     if let Some(tail) = tail {
-        let (first, lines) = excerpt(tail, report.hints.first().map(|hint| &hint.missing));
-        log_line = Some(first);
         text.push('\n');
-        for line in lines {
+        for line in excerpt(tail, report.hints.first().map(|hint| &hint.missing)) {
             text.push_str(&format!("    {}\n", style.cut(&line, style.width.saturating_sub(5))));
         }
     }
@@ -302,13 +302,8 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
         let names: Vec<String> = others.iter().map(|report| report.target.to_string()).collect();
         text.push_str(&hanging("also:", &names.join(", "), style));
     }
-    if let Some(log) = &report.log {
-        let line = log_line.map(|line| format!(", line {line}")).unwrap_or_default();
-        text.push_str(&format!(
-            "  {} {}{line}\n",
-            style.paint(Tone::Quiet, "log: "),
-            printable(&log.display().to_string())
-        ));
+    if let Some(log) = outcome::log_place(report) {
+        text.push_str(&format!("  {} {log}\n", style.paint(Tone::Quiet, "log: ")));
     }
     let Commands { again, into } = (run.options.commands)(&report.target);
     text.push_str(&format!("  {} {again}\n", style.paint(Tone::Quiet, "try: ")));
@@ -322,8 +317,8 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
 }
 
 /// The last lines of a step, or the line that tells most and what follows it, when that stands further up: where
-/// something is missing, the line that says so. With the number in the log of the first.
-fn excerpt(tail: &Tail, missing: Option<&Missing>) -> (u64, Vec<String>) {
+/// something is missing, the line that says so.
+fn excerpt(tail: &Tail, missing: Option<&Missing>) -> Vec<String> {
     let mut lines: Vec<String> = tail.lines.iter().map(|line| printable(line)).collect();
     // What only says again that something failed hides what did.
     let told = lines.iter().rposition(|line| !line.trim().is_empty() && !repeats(line));
@@ -331,19 +326,19 @@ fn excerpt(tail: &Tail, missing: Option<&Missing>) -> (u64, Vec<String>) {
     if let Some(missing) = missing.filter(|missing| missing.line < tail.first_line) {
         let rest = lines.len().saturating_sub(TAIL_LINES - 2);
         let shown = [printable(&missing.text), "[...]".to_owned()].into_iter().chain(lines[rest..].iter().cloned());
-        return (missing.line, shown.collect());
+        return shown.collect();
     }
     let skipped = lines.len().saturating_sub(TAIL_LINES);
     let of_missing = missing.and_then(|missing| usize::try_from(missing.line - tail.first_line).ok());
     let telling = of_missing.or_else(|| outcome::telling_index(tail)).filter(|index| *index < skipped);
-    let Some(telling) = telling else { return (tail.first_line + skipped as u64, lines[skipped..].to_vec()) };
+    let Some(telling) = telling else { return lines[skipped..].to_vec() };
     let rest = lines.len() - (TAIL_LINES - TELLING_LINES - 1);
     let mut shown = lines[telling..(telling + TELLING_LINES).min(rest)].to_vec();
     if telling + TELLING_LINES < rest {
         shown.push("[...]".to_owned());
     }
     shown.extend_from_slice(&lines[rest..]);
-    (tail.first_line + telling as u64, shown)
+    shown
 }
 
 fn hanging(label: &str, sentence: &str, style: &Style) -> String {

@@ -24,6 +24,7 @@ use super::set::SetInputs;
 use super::work::{EngineHandle, Shared, empty_report};
 use super::{alike, executor, outcome, pool};
 use crate::event::{Event, JobReport, Outcome, RunReport};
+use crate::matrix::Target;
 use crate::plan::{Job, Plan};
 
 /// How long killed jobs may take to notice; then their tasks are dropped.
@@ -61,11 +62,14 @@ pub(super) async fn run_at_pace(
     // What all engines of the run have in common.
     let shared = &engines[0];
     let slots = engines.iter().map(|engine| engine.slots.max(1)).sum();
+    let store = shared.store.clone();
+    let took = Took(tokio::task::spawn_blocking(move || store.durations()).await.unwrap_or_default());
     outlet.send(Event::RunStarted {
         run: shared.run.clone(),
         engine: names(&engines),
         slots,
         targets: jobs.iter().map(|job| job.target.clone()).collect(),
+        expected: jobs.iter().map(|job| took.of(&job.target)).collect(),
     });
     for warning in plan.warnings {
         outlet.send(Event::Warning { target: warning.target, message: warning.message });
@@ -87,7 +91,7 @@ pub(super) async fn run_at_pace(
         Ok(placed) => placed,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
-    let expected = expected(shared, &jobs).await;
+    let expected = took.expected(&jobs);
     let waiting = |(index, wanted): (usize, Wanted)| {
         let needs = shared.set_inputs.needs(index).iter().copied().collect();
         (index, Waiting { wanted, needs, expected: expected[index] })
@@ -252,30 +256,30 @@ pub(super) async fn run_at_pace(
     (report, told.reports.into_iter().flatten().collect())
 }
 
-/// How long each job takes, by how long its target took last; else by the other targets of its recipe, else by all.
-async fn expected(shared: &Arc<Shared>, jobs: &Arc<[Job]>) -> Vec<Duration> {
-    let (shared, all) = (shared.clone(), jobs.clone());
-    let look = move || {
-        let known: HashMap<String, f64> = shared.store.durations();
-        let mean = |seconds: &[f64]| match seconds.len() {
-            0 => None,
-            count => Some(seconds.iter().sum::<f64>() / count as f64),
-        };
-        let mut of_recipes: HashMap<&str, Vec<f64>> = HashMap::new();
-        for job in all.iter() {
-            let seconds = known.get(&job.target.to_string());
-            of_recipes.entry(&job.target.recipe).or_default().extend(seconds);
+/// How long the last good builds of targets took.
+#[derive(Default)]
+struct Took(HashMap<String, Duration>);
+
+impl Took {
+    fn of(&self, target: &Target) -> Option<Duration> {
+        self.0.get(&target.to_string()).copied()
+    }
+
+    /// For each job: what its target took; else what the others of its recipe did, else all, on average.
+    fn expected(&self, jobs: &[Job]) -> Vec<Duration> {
+        let mut of_recipes: HashMap<&str, Vec<Duration>> = HashMap::new();
+        for job in jobs {
+            of_recipes.entry(&job.target.recipe).or_default().extend(self.of(&job.target));
         }
-        let of_all = mean(&known.values().copied().collect::<Vec<f64>>()).unwrap_or(1.0);
-        let of_job = |job: &Job| {
-            let own = known.get(&job.target.to_string()).copied();
-            let seconds = own.or_else(|| mean(&of_recipes[job.target.recipe.as_str()])).unwrap_or(of_all);
-            // A record may say anything.
-            Duration::try_from_secs_f64(seconds).unwrap_or_default().min(Duration::from_secs(24 * 60 * 60))
+        let mean = |took: &[Duration]| {
+            let count = u32::try_from(took.len()).ok().filter(|count| *count > 0)?;
+            Some(took.iter().sum::<Duration>() / count)
         };
-        all.iter().map(of_job).collect()
-    };
-    tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![Duration::ZERO; jobs.len()])
+        let all: Vec<Duration> = self.0.values().copied().collect();
+        let of_all = mean(&all).unwrap_or(Duration::from_secs(1));
+        let of_job = |job: &Job| self.of(&job.target).or_else(|| mean(&of_recipes[job.target.recipe.as_str()]));
+        jobs.iter().map(|job| of_job(job).unwrap_or(of_all)).collect()
+    }
 }
 
 /// What jobs hold in their hands on each engine.

@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -255,9 +256,11 @@ impl Store {
         Staging::new(&self.root, &target.folder())
     }
 
-    /// How many seconds the last good build of each target took, by its id.
-    pub(crate) fn durations(&self) -> HashMap<String, f64> {
-        let took = |target: IndexedTarget| Some((target.target, target.packages?.elapsed_seconds));
+    /// How long the last good build of each target took, by its id.
+    pub(crate) fn durations(&self) -> HashMap<String, Duration> {
+        // A record may say anything.
+        let duration = |seconds: f64| Duration::try_from_secs_f64(seconds).ok().map(|took| took.min(LONGEST_BUILD));
+        let took = |target: IndexedTarget| Some((target.target, duration(target.packages?.elapsed_seconds)?));
         Index::read(&self.root).targets.into_iter().filter_map(took).collect()
     }
 
@@ -266,6 +269,9 @@ impl Store {
         self.root.join(target.folder())
     }
 }
+
+/// What is said to have taken longer is not believed.
+const LONGEST_BUILD: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// An artifact in the store that is not what was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]

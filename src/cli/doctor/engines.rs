@@ -3,7 +3,7 @@
 use futures_util::future;
 
 use super::check::{A_WHILE, Check, Severity};
-use crate::cli::engines::EngineChoice;
+use crate::cli::engine_choice::EngineChoice;
 use crate::engine::{self, Reachable, Survey};
 use crate::types::{printable, redacted_text};
 

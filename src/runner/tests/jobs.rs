@@ -50,6 +50,7 @@ async fn a_job_that_succeeds_leaves_its_packages_its_log_and_no_container() {
     let before = bench.engine.calls().len();
     let ran = bench.run(vec![job]).await;
     assert_eq!(*ran.outcome(), Outcome::UpToDate);
+    assert!(matches!(&ran.events[0], Event::RunStarted { expected, .. } if expected[0] > Some(Duration::ZERO)));
     assert_eq!(ran.reports[0].artifacts.len(), 1);
     assert_eq!(bench.engine.calls()[before..], ["ping".to_owned(), "reap test".to_owned()]);
 }

@@ -14,7 +14,7 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry, validators};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 20] = [
+const TOOLS: [&str; 21] = [
     "lintian",
     "rpm",
     "rpmlint",
@@ -35,6 +35,7 @@ const TOOLS: [&str; 20] = [
     "openssh-client",
     "openssh-server",
     "chromium",
+    "tmux",
 ];
 
 /// What programs of i386 are made with, which try to leave containers of farm's own engine, too.
