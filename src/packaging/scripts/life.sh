@@ -113,7 +113,7 @@ farm_after_again() {
     farm_again="by a reinstallation of the same version"
     farm_lost_data "$farm_again" "take that out of post-install and post-upgrade, and out of what an upgrade runs of the earlier version"
     farm_lost_homes "$farm_again"
-    farm_clean
+    farm_clean installed
     farm_kept "$farm_life/conffiles" "$farm_again"
     farm_state <"$farm_life/list" >"$farm_life/now"
     awk -F '\t' -v was_file="$farm_life/was" -v fresh_file="$farm_life/fresh" '
@@ -184,11 +184,14 @@ farm_lost_data() {
     farm_lost "$farm_life/data" "$1" "${2:-take that out of pre-remove and post-remove; a .deb may do it in purge}"
 }
 
-# Takes away what farm_write wrote.
+# farm_clean [installed]: takes away what farm_write wrote, and the folders that are there for that alone: of installed packages,
+# that of a service may be empty by right.
 farm_clean() {
     cat "$farm_life/homes" "$farm_life/data" | while IFS= read -r farm_place; do
         rm -f "$farm_place"
-        case $farm_place in /root/*/* | /var/* | /srv/*/*) rmdir "${farm_place%/*}" 2>/dev/null || true ;; esac
+        case ${1:-}$farm_place in
+        /root/*/* | installed/root/*/* | /var/* | /srv/*/*) rmdir "${farm_place%/*}" 2>/dev/null || true ;;
+        esac
     done
     rm -rf /home/farm-user
 }

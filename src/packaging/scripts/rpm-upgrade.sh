@@ -30,7 +30,7 @@ if [ "$status" -ne 0 ]; then
 fi
 farm_lost_data "by the upgrade" "take that out of post-install and post-upgrade, and of what an upgrade runs of the earlier version"
 farm_lost_homes "by the upgrade"
-farm_clean
+farm_clean installed
 farm_left_by_upgrade
 farm_kept "$farm_life/config"
 farm_changes "$farm_life/list" "$from"
