@@ -107,6 +107,9 @@ pub struct JobReport {
     pub artifacts: Vec<Artifact>,
     /// Findings that did not reject the job.
     pub warnings: Vec<Finding>,
+    /// How many findings of linters are those of the last good build, and so were not told.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub known_findings: usize,
     /// Where its folder is.
     pub folder: PathBuf,
     /// The complete output of its steps, on this host; none when nothing ran.
@@ -137,6 +140,10 @@ pub struct JobReport {
     /// The command of the recipe's script that the failing step ended with, by what that script left: for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_command: Option<FailedCommand>,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A requirement of a build of which no file was opened, nor of what it alone brings.

@@ -3,6 +3,7 @@
 mod documents;
 mod images;
 mod lint;
+mod plan;
 mod publish;
 mod run;
 mod shell;
@@ -19,13 +20,14 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::lint::LintArgs;
+pub(crate) use self::plan::{CiChoice, GraphChoice, PlanArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
 pub(crate) use self::run::{ArchiveArgs, EngineArgs, NetworkArg, OriginArgs, ProgressChoice, RunArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
-    AttestArgs, AttestCommand, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs, NamingChoice, ReleaseArgs,
-    ReportArgs, StoreArgs,
+    AttestArgs, AttestCommand, CacheArgs, CleanArgs, ConfigArgs, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs,
+    NamingChoice, ReleaseArgs, ReportArgs, StoreArgs,
 };
 pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
@@ -46,13 +48,13 @@ pub(crate) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
     /// Colour in what farm prints; auto follows the terminal, NO_COLOR and CLICOLOR_FORCE
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t, help_heading = "Everywhere")]
     pub color: ColorChoice,
     /// Run as if farm had been started in this folder: paths, farm.toml and dist/ are there
-    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    #[arg(short = 'C', long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub directory: Option<PathBuf>,
     /// Say on stderr what farm does: requests, images, indexes; -vv for more. FARM_LOG chooses by module
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Everywhere")]
     pub verbose: u8,
 }
 
@@ -119,6 +121,19 @@ pub(crate) enum Command {
     Gc(GcArgs),
     /// List what dist/ holds, and how the last build of each target ended
     List(ListArgs),
+    /// Remove packages, logs and records from dist/
+    ///
+    /// All targets, or those that -t names. What was built from them and lies elsewhere stays; they are built again when they are
+    /// asked for.
+    Clean(CleanArgs),
+    /// List what farm keeps in its cache folder: sources, modules, packages and indexes of archives, caches of builds
+    ///
+    /// All of it can be fetched or made again. `farm gc --keep SIZE` removes what was not used for long.
+    Cache(CacheArgs),
+    /// Show the settings that are in force, and where each comes from
+    ///
+    /// Options of a command line go before all of them. Passwords are not shown, and keys are never read.
+    Config(ConfigArgs),
     /// Write down what the last good builds were made of, so that `farm build --locked` builds from nothing else
     ///
     /// farm.lock lies beside the recipe, and is committed with it: the states of archives, the images, and each package of each
@@ -226,7 +241,7 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "default")]
     pub matrix: Option<String>,
     /// Build for these distributions, whatever the matrix says: `debian-13,fedora-44`, `'*'`; -t chooses among them
-    #[arg(long = "distro", value_name = "DISTRO", value_delimiter = ',')]
+    #[arg(long = "distro", value_name = "DISTRO", value_delimiter = ',', help_heading = "Which targets")]
     pub distros: Vec<String>,
     /// Only targets that match: `debian-12`, `fedora-*/arm64`, `jq@*`, `*+minimal`; can be repeated
     #[arg(short, long = "target", value_name = "PATTERN")]
@@ -235,15 +250,15 @@ pub(crate) struct SelectionArgs {
     #[arg(long = "exclude", value_name = "PATTERN")]
     pub excluded: Vec<String>,
     /// Only targets of this package format; can be repeated
-    #[arg(long = "format", value_name = "FORMAT", value_parser = format_parser())]
+    #[arg(long = "format", value_name = "FORMAT", value_parser = format_parser(), help_heading = "Which targets")]
     pub formats: Vec<Format>,
     /// Only targets of this architecture, by its Debian, RPM or OCI name; can be repeated
-    #[arg(long = "arch", value_name = "ARCH")]
+    #[arg(long = "arch", value_name = "ARCH", help_heading = "Which targets")]
     pub arches: Vec<Arch>,
     /// Value of a parameter of the recipe; can be repeated
     ///
     /// It goes to all recipes that declare it in [parameters]. Parameters are not for secrets: their values are shown.
-    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter, help_heading = "Which targets")]
     pub parameters: Vec<(String, String)>,
 }
 
@@ -266,6 +281,9 @@ impl SelectionArgs {
 pub(crate) struct BuildArgs {
     #[command(flatten)]
     pub selection: SelectionArgs,
+    /// Show what would be built, and why, and build nothing: `farm plan` shows more of it
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "failed", "locked", "from"])]
+    pub dry_run: bool,
     /// Build again what is up to date
     #[arg(long)]
     pub force: bool,
@@ -273,45 +291,45 @@ pub(crate) struct BuildArgs {
     #[arg(long)]
     pub failed: bool,
     /// Read all packages of earlier builds again before one is taken for up to date
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks and tests")]
     pub verify: bool,
     /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
     ///
     /// The version sorts after the last release, which is the last tag that has a number in it, and before the next.
     /// The recipe is not changed.
-    #[arg(long)]
+    #[arg(long, help_heading = "What packages are made from")]
     pub snapshot: bool,
     /// Build only from what farm.lock says: refuse what is not in it, and what it is not
     ///
     /// Archives are read in the state of the lock, where their mirrors, or the `snapshot` of the distribution, still have it.
     /// Before anything of a recipe runs, all that is installed in its container is compared: exit code 13 when it differs.
-    #[arg(long)]
+    #[arg(long, help_heading = "What packages are made from")]
     pub locked: bool,
     /// Start no new job once one has failed
-    #[arg(long, overrides_with = "keep_going")]
+    #[arg(long, overrides_with = "keep_going", help_heading = "When a build fails")]
     pub fail_fast: bool,
     /// Build all that can be built, whatever fails; the default
-    #[arg(long, overrides_with = "fail_fast", action = ArgAction::SetTrue)]
+    #[arg(long, overrides_with = "fail_fast", action = ArgAction::SetTrue, help_heading = "When a build fails")]
     pub keep_going: bool,
     /// Keep the containers of builds that fail: `farm shell` opens them, `--from` goes on in them
-    #[arg(long)]
+    #[arg(long, help_heading = "When a build fails")]
     pub keep_failed: bool,
     /// Go on in the container that was kept of one target, with this step: build, check or package
     ///
     /// The scripts of the steps before it are not run again, the others as the recipe has them now, on the files that are in the
     /// container. The packages are checked and tested, and lie in broken/: they are not accepted, as what was changed by hand
     /// is in no recipe. When all went well, the container goes; otherwise it is kept as it is then.
-    #[arg(long, value_name = "STEP", value_parser = store::step_to_go_on, requires = "targets")]
+    #[arg(long, value_name = "STEP", value_parser = store::step_to_go_on, requires = "targets", help_heading = "When a build fails")]
     pub from: Option<StepKind>,
     /// Do not install and try the packages in a fresh container
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks and tests")]
     pub no_test: bool,
     #[command(flatten)]
     pub lint: LintArgs,
     /// Compile everything, as if no build had been before, and leave the caches that recipes name as they are
     ///
     /// The packages are the same with them, byte by byte: with --force this compares.
-    #[arg(long)]
+    #[arg(long, help_heading = "What packages are made from")]
     pub no_build_cache: bool,
     #[command(flatten)]
     pub run: RunArgs,
@@ -327,10 +345,28 @@ pub(crate) struct BuildArgs {
 }
 
 impl BuildArgs {
+    /// The plan of the same.
+    pub(crate) fn plan(&self) -> PlanArgs {
+        PlanArgs {
+            selection: self.selection.clone(),
+            json: false,
+            explain: false,
+            graph: None,
+            ci: None,
+            snapshot: self.snapshot,
+            no_test: self.no_test,
+            no_lint: !self.lint.is_wanted(),
+            origin: self.run.origin.clone(),
+            engine: self.run.engine.clone(),
+            output: self.run.output.clone(),
+        }
+    }
+
     /// A build without any of its own options.
     pub(crate) fn plain(selection: SelectionArgs, run: RunArgs) -> BuildArgs {
         BuildArgs {
             selection,
+            dry_run: false,
             force: false,
             failed: false,
             verify: false,
@@ -349,42 +385,6 @@ impl BuildArgs {
             vary: None,
         }
     }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PlanArgs {
-    #[command(flatten)]
-    pub selection: SelectionArgs,
-    /// The whole plan as JSON: exactly what `farm build` would run
-    ///
-    /// Scripts and files stand in `texts`, each once, by the digest that jobs have in their place.
-    #[arg(long)]
-    pub json: bool,
-    /// For each target that changed, the inputs with their digests before and after
-    #[arg(long, conflicts_with = "json")]
-    pub explain: bool,
-    /// The order of building: what needs what, as text or for Graphviz
-    #[arg(long, value_name = "FORM", value_enum, num_args = 0..=1, default_missing_value = "text", require_equals = true, conflicts_with_all = ["json", "explain"])]
-    pub graph: Option<GraphChoice>,
-    /// What has to be built as the jobs of a CI, for `farm merge`: docs/ci.md has the whole of it
-    #[arg(long, value_name = "CI", value_enum, conflicts_with_all = ["json", "explain", "graph"])]
-    pub ci: Option<CiChoice>,
-    /// Version what is in the work tree now, changed files included: 1.4.2+git12.abc1234.dirty
-    #[arg(long)]
-    pub snapshot: bool,
-    /// Plan without the tests of the packages
-    #[arg(long)]
-    pub no_test: bool,
-    /// Plan without lintian and rpmlint
-    #[arg(long, env = "FARM_NO_LINT", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_lint: bool,
-    #[command(flatten)]
-    pub origin: OriginArgs,
-    #[command(flatten)]
-    pub engine: EngineArgs,
-    /// Folder with the packages and records of the last builds
-    #[arg(short, long, value_name = "DIR", default_value = "dist")]
-    pub output: PathBuf,
 }
 
 /// How unused requirements are listed.
@@ -475,6 +475,9 @@ pub(crate) struct RenderArgs {
 pub(crate) struct DistrosArgs {
     #[command(subcommand)]
     pub command: Option<DistrosCommand>,
+    /// The table as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -509,24 +512,6 @@ pub(crate) enum ColorChoice {
     Auto,
     Always,
     Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GraphChoice {
-    /// A table
-    Text,
-    /// A graph for Graphviz
-    Dot,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CiChoice {
-    /// A matrix of GitHub and Forgejo Actions, in one line
-    Github,
-    /// A child pipeline
-    Gitlab,
-    /// A list, for `readJSON`
-    Jenkins,
 }
 
 #[cfg(test)]

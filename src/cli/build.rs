@@ -17,7 +17,7 @@ use super::report_file::ReportFile;
 use super::signals::{Pause, Pauses};
 use super::terminal::{FRAME, Terminal};
 use super::unused::Unused;
-use super::{images, output, shell, signals};
+use super::{images, output, plan, shell, signals};
 use crate::image::BaseChoice;
 use crate::lock::Locked;
 use crate::matrix::Target;
@@ -32,6 +32,9 @@ use crate::types::{printable, redacted_text};
 
 /// `directory`: where farm was sent to by `-C`.
 pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: ColorChoice) -> Result<Exit, Failure> {
+    if args.dry_run {
+        return plan::run(&args.plan(), color).await;
+    }
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let places: Vec<Place> = project.recipes().iter().map(Place::of).collect();
@@ -126,7 +129,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let page = ReportFile::page(store.page());
     let files = args.run.reports.iter().chain([&page]).map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
-    let terminal = Terminal::new(args.run.progress, color, &as_typed());
+    let terminal = Terminal::new(args.run.progress(), color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
     let commands = Box::new(move |target: &Target| Commands {
         again: command(&same, directory.as_deref(), &places, Act::Build, target),

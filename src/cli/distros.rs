@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::args::{ColorChoice, DistrosCommand};
+use super::args::{ColorChoice, DistrosArgs, DistrosCommand};
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
@@ -13,11 +13,12 @@ use crate::report::table::Table;
 use crate::report::{Style, Tone};
 use crate::types::{Format, nearest};
 
-pub(crate) fn run(command: Option<&DistrosCommand>, color: ColorChoice) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &DistrosArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let here = Path::new(".");
     let catalogue = Catalogue::around([here])?;
     let style = Surroundings::of_this_process().style(color, false);
-    let text = match command {
+    let text = match &args.command {
+        None | Some(DistrosCommand::List) if args.json => json(&catalogue, &plan::today()),
         None | Some(DistrosCommand::List) => list(&catalogue, &plan::today(), &style),
         Some(DistrosCommand::Show { id }) => show(find(&catalogue, id)?, &plan::today(), &style),
     };
@@ -51,6 +52,32 @@ fn list(catalogue: &Catalogue, today: &str, style: &Style) -> String {
         ]);
     }
     table.render(style)
+}
+
+/// One object each, for scripts.
+fn json(catalogue: &Catalogue, today: &str) -> String {
+    let one = |distro: &std::sync::Arc<Distro>| {
+        serde_json::json!({
+            "id": distro.id,
+            "name": distro.name,
+            "family": distro.family,
+            "version": distro.version,
+            "format": distro.format.as_str(),
+            "manager": distro.manager.as_str(),
+            "architectures": distro.arches.iter().map(|arch| arch.for_format(distro.format)).collect::<Vec<_>>(),
+            "end_of_life": distro.end_of_life,
+            "ended": distro.end_of_life.as_deref().is_some_and(|end| end <= today),
+            "stage": match distro.stage {
+                Stage::Rolling => "rolling",
+                Stage::Development => "development",
+                Stage::Released => "released",
+            },
+            "image": distro.image,
+            "bootstrap": distro.bootstrap.is_some(),
+        })
+    };
+    let all: Vec<serde_json::Value> = catalogue.iter().map(one).collect();
+    format!("{:#}\n", serde_json::Value::from(all))
 }
 
 /// `2028-06-30`, `2026-08-31 ended`, `rolling`. ISO dates sort as text.

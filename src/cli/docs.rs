@@ -13,9 +13,7 @@ pub(crate) fn exit_codes() -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
-    use crate::cli::args::Arguments;
+    use crate::cli::examples::command;
 
     const ENVIRONMENT: [(&str, &str); 14] = [
         (
@@ -59,7 +57,7 @@ mod tests {
         let mut text = String::from(
             "# The command line\n\nMade from the program's own help by `FARM_UPDATE_DOCS=1 cargo test --lib cli::docs`; a test compares.\n",
         );
-        let mut root = Arguments::command().term_width(100);
+        let mut root = command().term_width(100);
         root.build();
         section(&mut root, "farm", &mut text);
         text.push_str("\n## Environment\n\n| variable | effect |\n|---|---|\n");

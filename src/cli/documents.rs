@@ -3,6 +3,7 @@
 use clap::CommandFactory as _;
 
 use super::args::{Arguments, CompletionsArgs, ManArgs};
+use super::examples;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
@@ -17,6 +18,6 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Exit {
 pub(crate) fn man(args: &ManArgs) -> Result<Exit, Failure> {
     let write = |source| Failure::Write { path: args.folder.clone(), source };
     std::fs::create_dir_all(&args.folder).map_err(write)?;
-    clap_mangen::generate_to(Arguments::command(), &args.folder).map_err(write)?;
+    clap_mangen::generate_to(examples::command(), &args.folder).map_err(write)?;
     Ok(Exit::Success)
 }

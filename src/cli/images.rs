@@ -43,7 +43,10 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
     match &args.command {
         None | Some(ImagesCommand::List) => {
             let images = images_of(connected.engine)?.list().await?;
-            output::out(&list(&images, &surroundings.style(color, false)));
+            output::out(&match args.json {
+                true => json(&images),
+                false => list(&images, &surroundings.style(color, false)),
+            });
             Ok(Exit::Success)
         }
         Some(ImagesCommand::Prune { older_than, all }) => {
@@ -83,6 +86,24 @@ pub(super) fn images_of(engine: Arc<dyn Engine>) -> Result<Images, Failure> {
 
 fn label(image: &ImageInfo, name: &str) -> String {
     image.labels.get(name).map(|value| printable(value)).unwrap_or_default()
+}
+
+/// One object each, for scripts.
+fn json(images: &[ImageInfo]) -> String {
+    let one = |image: &ImageInfo| {
+        serde_json::json!({
+            "id": image.id,
+            "tags": image.tags,
+            "kind": label(image, labels::KIND),
+            "distro": label(image, labels::DISTRO),
+            "requires": label(image, labels::REQUIRES),
+            "target": label(image, labels::TARGET),
+            "size_bytes": image.size_bytes,
+            "made": chrono::DateTime::from_timestamp(image.created, 0).map(|made| made.to_rfc3339()),
+        })
+    };
+    let all: Vec<serde_json::Value> = images.iter().map(one).collect();
+    format!("{:#}\n", serde_json::Value::from(all))
 }
 
 fn list(images: &[ImageInfo], style: &Style) -> String {

@@ -4,7 +4,9 @@
 mod args;
 mod attest;
 mod build;
+mod cached;
 mod ci;
+mod clean;
 mod config;
 mod context;
 mod diagnostics;
@@ -15,6 +17,7 @@ mod doctor;
 mod documents;
 mod engine_choice;
 mod engines;
+mod examples;
 mod exit;
 mod failure;
 mod fetch;
@@ -43,6 +46,7 @@ mod report;
 mod report_file;
 mod requires;
 mod schema;
+mod settings;
 mod shell;
 mod sign;
 mod sign_config;
@@ -59,7 +63,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 
 use self::args::{Arguments, Command};
 use self::exit::Exit;
@@ -83,7 +87,10 @@ fn run() -> Exit {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         output::err("warning: another TLS provider was installed before farm's\n");
     }
-    let arguments = match Arguments::try_parse() {
+    let mut command = examples::command();
+    let parsed = command.try_get_matches_from_mut(std::env::args_os());
+    let parsed = parsed.and_then(|mut matches| Arguments::from_arg_matches_mut(&mut matches));
+    let arguments = match parsed.map_err(|error| error.format(&mut command)) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are "errors" to clap, and no failure. A closed pipe is none either.
@@ -153,11 +160,14 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Schema => Ok(schema::run()),
         Command::Completions(args) => Ok(documents::completions(args)),
         Command::Man(args) => documents::man(args),
-        Command::Distros(args) => distros::run(args.command.as_ref(), color),
+        Command::Distros(args) => distros::run(args, color),
         Command::Images(args) => images::run(args, color).await,
         Command::Reap(args) => images::reap(args).await,
         Command::Gc(args) => gc::run(args, color).await,
         Command::List(args) => list::run(args.clone(), color).await,
+        Command::Clean(args) => clean::run(args.clone()).await,
+        Command::Cache(args) => cached::run(*args, color).await,
+        Command::Config(args) => settings::run(*args, color),
         Command::Lock(args) => lock::run(args, color).await,
         Command::Logs(args) => logs::run(args.clone()).await,
         Command::Report(args) => report::run(args.clone()).await,

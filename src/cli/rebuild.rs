@@ -120,7 +120,7 @@ pub(crate) async fn run(
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
     let files = args.run.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
-    let terminal = Terminal::new(args.run.progress, color, &as_typed());
+    let terminal = Terminal::new(args.run.progress(), color, &as_typed());
     let (same, same_path) = (args.clone(), path.to_owned());
     let commands = Box::new(move |target: &Target| Commands { again: command(&same, &same_path, target), into: None });
     let mut sinks = terminal.sinks(output_of(args), commands);

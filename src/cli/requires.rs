@@ -68,6 +68,7 @@ async fn unused(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure
         network: Default::default(),
         output: store.path().to_owned(),
         progress: ProgressChoice::Auto,
+        quiet: false,
         reports: Vec::new(),
     };
     let form = if args.json { UnusedForm::Json } else { UnusedForm::Text };

@@ -11,6 +11,7 @@ mod github;
 mod html;
 mod json;
 mod junit;
+mod known;
 mod markdown;
 pub(crate) mod outcome;
 mod percent;

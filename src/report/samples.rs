@@ -156,6 +156,7 @@ pub(crate) fn report(id: &str, outcome: Outcome) -> JobReport {
         steps: if ran { vec![(StepKind::Build, Duration::from_secs(20))] } else { Vec::new() },
         artifacts,
         warnings: Vec::new(),
+        known_findings: 0,
         folder,
         tail,
         hints: hints.into_iter().collect(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::caches;
 use super::changes;
 use super::counted::Counted;
+use super::known;
 use super::outcome;
 use super::row::finished_row;
 use super::sink::Sink;
@@ -114,7 +115,7 @@ fn summary(reports: &[JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push('\n');
         text.push_str(&warnings);
     }
-    let noted = changes::lines(reports, style) + &caches::lines(reports, style);
+    let noted = changes::lines(reports, style) + &known::line(reports, style) + &caches::lines(reports, style);
     if !noted.is_empty() {
         text.push('\n');
         text.push_str(&noted);

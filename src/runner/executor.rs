@@ -130,6 +130,7 @@ async fn execute(
         varied: Varied::default(),
         unused: None,
         kept: None,
+        known_findings: 0,
         elsewhere: None,
     };
     // Caught here so that a bug in farm still leaves the log of what led to it. The container that was in use is left to
@@ -153,7 +154,7 @@ async fn execute(
     if went_on.is_some() && outcome.is_good() {
         kept::forget(&mut work).await;
     }
-    let Work { journal, memory_peak_bytes, failed_command, kept, unused, .. } = work;
+    let Work { journal, memory_peak_bytes, failed_command, kept, unused, known_findings, .. } = work;
     // What was printed before a recipe was found to ask for the impossible is of farm's own images.
     let speaks = !matches!(outcome, Outcome::DepWait { by: RequiredBy::Package | RequiredBy::Test, .. });
     let tail = (!outcome.is_good() && speaks).then(|| journal.tail()).flatten();
@@ -178,6 +179,7 @@ async fn execute(
     report.failed_command = failed_command.filter(|_| by_script);
     report.kept = kept;
     report.unused = unused;
+    report.known_findings = known_findings;
     match (went_on, built) {
         // What dist/ has stays as it is: the same bytes.
         _ if matches!(report.outcome, Outcome::Reproduced { .. }) => {

@@ -273,6 +273,7 @@ pub(super) async fn told(
             return Ok(None);
         }
     };
+    work.known_findings = judged.known;
     let mut text = summary(&judged, more);
     let mut errors = Vec::new();
     for news in &judged.news {

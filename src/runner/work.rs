@@ -114,6 +114,8 @@ pub(crate) struct Work<'a> {
     pub(crate) unused: Option<Vec<UnusedRequirement>>,
     /// The step that failed in the container that was kept.
     pub(crate) kept: Option<StepKind>,
+    /// Findings of linters that the last good build had, too.
+    pub(crate) known_findings: usize,
     /// Why the job is for another engine.
     pub(crate) elsewhere: Option<(Returned, String)>,
 }
@@ -201,6 +203,7 @@ pub(crate) fn empty_report(store: &Store, job: &Job, outcome: Outcome, elapsed: 
         steps: Vec::new(),
         artifacts: Vec::new(),
         warnings: Vec::new(),
+        known_findings: 0,
         folder: store.folder(&job.target),
         log: None,
         tail: None,

@@ -264,6 +264,21 @@ impl Store {
         Index::read(&self.root).targets.into_iter().filter_map(took).collect()
     }
 
+    /// Removes the folders of targets, as [`IndexedTarget::folder`] has them, and brings the lists up to date. The caller holds
+    /// the lock, and took them from [`Index::of`]: what a file says may name any folder.
+    pub(crate) fn remove(&self, folders: &[String]) -> Result<(), StoreError> {
+        for folder in folders {
+            let path = self.root.join(folder);
+            match fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(at(&path)(error)),
+                _ => {}
+            }
+            // That of the recipe goes with the last of its targets.
+            let _ = path.parent().map(fs::remove_dir);
+        }
+        write_lists(&self.root)
+    }
+
     /// The target's folder in `dist/`.
     pub(crate) fn folder(&self, target: &Target) -> PathBuf {
         self.root.join(target.folder())

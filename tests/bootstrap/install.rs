@@ -30,17 +30,21 @@ const DIFFERENT: Allowed = &[
 const REQUIRES: &str = "cmake, ca-certificates, dbus, dh-python, emacsen-common, fontconfig, libglib2.0-dev, \
                         openssh-client, python3-all-dev, systemd, texinfo, tzdata, ucf, xml-core, zlib1g-dev";
 
+/// Some of each kind: what all releases have in common is seen on one.
+const REQUIRES_LESS: &str =
+    "ca-certificates, dbus, fontconfig, openssh-client, python3-dev, systemd, tzdata, ucf, xml-core, zlib1g-dev";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn on_debian_12_farm_unpacks_what_apt_would() {
-    compare("debian-12").await;
+    compare("debian-12", REQUIRES).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_debian_13_farm_unpacks_what_apt_would() {
-    compare("debian-13").await;
+    compare("debian-13", REQUIRES_LESS).await;
 }
 
-async fn compare(id: &str) {
+async fn compare(id: &str, requires: &str) {
     let Some(engine) = engine().await else { return };
     let catalogue = Catalogue::load(&[]).unwrap();
     let mut distro = Distro::clone(catalogue.get(id).unwrap());
@@ -49,7 +53,7 @@ async fn compare(id: &str) {
     let distro = Arc::new(distro);
     let mirrors = mirror::choose(&[&distro], &BTreeMap::new());
     let folder = tempfile::tempdir().unwrap();
-    let requires: Vec<String> = REQUIRES.split(", ").map(|name| format!("\"{name}\"")).collect();
+    let requires: Vec<String> = requires.split(", ").map(|name| format!("\"{name}\"")).collect();
     let text = format!(
         "[package]\nname = \"a-test\"\nversion = \"1\"\nsummary = \"A\"\nlicense = \"MIT\"\n\
          maintainer = \"T <t@example.org>\"\ndate = 2026-01-02\n\n[matrix]\ndistros = [\"debian-12\"]\n\n\

@@ -49,6 +49,34 @@ fn the_engine_of_the_file_is_used_where_nothing_else_names_one() {
 }
 
 #[test]
+fn settings_are_shown_with_who_says_so_and_without_passwords() {
+    let file = "engine = [\"native\", \"ssh://me@big\"]\n[mirrors]\ndebian = \"http://m.example.org/debian\"\n\
+                ubuntu = \"http://m.example.org/ubuntu\"\n[network]\nproxy = \"http://ada:geheim@p.example:3128\"\n";
+    let test = Test::new().file(PLACE, file).env("FARM_MIRROR_UBUNTU", "http://ada:geheim@u.example.org/ubuntu");
+    let ran = test.run(&["config"]).exits(0);
+    let from = |setting: &str, value: &str| {
+        let of = |line: &&str| line.starts_with(setting) && line.contains(value);
+        ran.stdout
+            .lines()
+            .find(of)
+            .and_then(|line| line.split_whitespace().last())
+            .unwrap_or_else(|| panic!("{setting}: {ran}"))
+    };
+    assert_eq!(from("engine", "native"), "configuration");
+    assert_eq!(from("engine", "ssh://big"), "configuration");
+    assert_eq!(from("mirror of debian", "http://m.example.org/debian"), "configuration");
+    assert_eq!(from("mirror of ubuntu", "u.example.org/ubuntu"), "FARM_MIRROR_UBUNTU");
+    assert_eq!(from("proxy", "p.example:3128"), "configuration");
+    assert_eq!(from("network of containers", "default"), "default");
+    assert!(!ran.text().contains("geheim") && !ran.text().contains("m.example.org/ubuntu"), "{ran}");
+    let ran = test.env("FARM_ENGINE", "podman").run(&["config", "show", "--json"]);
+    let ran = if ran.code == Some(0) { ran } else { panic!("{ran}") };
+    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let engine = told.as_array().unwrap().iter().find(|one| one["setting"] == "engine").unwrap();
+    assert_eq!((engine["value"].as_str(), engine["from"].as_str()), (Some("podman"), Some("FARM_ENGINE")));
+}
+
+#[test]
 fn an_engine_that_is_none_is_refused_with_those_there_are() {
     let ran = Test::new().run(&["images", "--engine", "natve"]).exits(5);
     assert!(ran.stderr.contains("did you mean `native`?"), "{ran}");

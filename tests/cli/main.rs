@@ -215,6 +215,23 @@ fn patterns_choose_out_of_all_matrices() {
 }
 
 #[test]
+fn a_dry_run_is_the_plan_and_leaves_nothing() {
+    let test = Test::new().file("farm.toml", RECIPE);
+    let ran = test.run(&["build", "--matrix", "-n"]).exits(0);
+    assert_eq!(ran.stdout, test.run(&["plan", "--matrix"]).exits(0).stdout);
+    assert!(ran.stdout.contains("never built") && !test.folder().join("dist").exists(), "{ran}");
+    test.run(&["build", "-n", "--force"]).exits(2).says("--dry-run");
+}
+
+#[test]
+fn distributions_are_listed_for_scripts() {
+    let ran = Test::new().run(&["distros", "--json"]).exits(0);
+    let all: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let debian = all.as_array().unwrap().iter().find(|distro| distro["id"] == "debian-12").unwrap();
+    assert_eq!((debian["format"].as_str(), debian["bootstrap"].as_bool()), (Some("deb"), Some(true)));
+}
+
+#[test]
 fn a_plan_as_json_holds_what_would_run() {
     let ran = Test::new().file("farm.toml", RECIPE).run(&["plan", "--matrix", "--json"]).exits(0);
     let plan: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();

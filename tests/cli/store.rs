@@ -47,6 +47,28 @@ fn a_store_is_listed_for_people_and_for_scripts() {
 }
 
 #[test]
+fn targets_are_removed_from_a_store() {
+    let test = test();
+    let there = |folder: &str| test.folder().join("dist").join(folder).exists();
+    let ran = test.run(&["clean", "-t", "debian-12", "--dry-run"]).exits(0);
+    assert!(ran.stdout.starts_with("greet@debian-12/amd64\nwould remove 1 target with 1 package, "), "{ran}");
+    assert!(there("greet/debian-12-amd64"));
+    test.run(&["clean", "-t", "debian-12"]).exits(0).says("removed 1 target with 1 package");
+    assert!(!there("greet/debian-12-amd64") && there("greet/debian-13-amd64"));
+    let ran = test.run(&["list", "--json"]).exits(0);
+    assert!(ran.stdout.contains("greet@debian-13/amd64") && !ran.stdout.contains("debian-12"), "{ran}");
+    let sums = std::fs::read_to_string(test.folder().join("dist/SHA256SUMS")).unwrap();
+    assert_eq!((sums.lines().count(), sums.contains("debian-13")), (1, true), "{sums}");
+    // What an index says of other folders is nobody's to remove.
+    test.write("elsewhere/greet/file", "mine");
+    let index = std::fs::read_to_string(test.folder().join("dist/index.json")).unwrap();
+    test.write("dist/index.json", &index.replace("greet/debian-13-amd64", "../elsewhere/greet"));
+    test.run(&["clean"]).exits(0).says("removed 1 target");
+    assert!(!there("greet") && test.folder().join("elsewhere/greet/file").exists());
+    test.run(&["clean", "-t", "debian-12"]).exits(4).says("-t debian-12 matches nothing in dist");
+}
+
+#[test]
 fn a_log_is_shown_whole_or_by_step() {
     let test = test();
     let ran = test.run(&["logs", "debian-12"]).exits(0);

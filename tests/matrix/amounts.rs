@@ -1,5 +1,5 @@
-//! farm's memory does not grow with what it moves: a source and a package of 1 GiB each, through the whole of a build, and a
-//! package of 512 MiB that farm makes itself.
+//! farm's memory does not grow with what it moves: a source and a package of 512 MiB each, through the whole of a build, and a
+//! package of 256 MiB that farm makes itself.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Test, engine, native_engine};
 
 const BLOCK: usize = 1 << 20;
-const BLOCKS: usize = 1024;
+const BLOCKS: usize = 512;
 const PEAK_LIMIT_KIB: u64 = 64 << 10;
 
 /// The project's own packaging, so that the package is as large as what it holds: nothing is compressed.
@@ -19,7 +19,7 @@ const RULES: &str = "#!/usr/bin/make -f\n%:\n\tdh $@\n\
                      \tmv data debian/moved/usr/share/moved/data\n";
 
 #[test]
-fn a_gibibyte_through_a_build_stays_under_64_mib() {
+fn half_a_gibibyte_through_a_build_stays_under_64_mib() {
     let Some(engine) = engine("DOCKER_HOST") else { return };
     let test = Test::on("amounts", &engine);
     let _gone = Gone(test.folder());
@@ -80,14 +80,14 @@ tools = "farm"
 install = """
 mkdir -p "$DESTDIR/usr/share/large"
 head -c $((NOISE << 20)) /dev/urandom >"$DESTDIR/usr/share/large/noise"
-head -c $(((512 - NOISE) << 20)) /dev/zero >"$DESTDIR/usr/share/large/hole"
+head -c $(((256 - NOISE) << 20)) /dev/zero >"$DESTDIR/usr/share/large/hole"
 """
 
 [matrix]
 distros = ["debian-12", "rpm-generic"]
 
 [override.rpm.build]
-env = { NOISE = "256" }
+env = { NOISE = "160" }
 
 # xz takes its time over noise.
 [override.deb.build]
@@ -104,10 +104,10 @@ fn packages_that_farm_makes_itself_are_streams_too() {
     let project = test.folder().join("project");
     fs::create_dir_all(&project).unwrap();
     // The base is made by a first build.
-    fs::write(project.join("farm.toml"), ASSEMBLED.replace("512 - NOISE", "0").replace("NOISE <<", "1 <<")).unwrap();
+    fs::write(project.join("farm.toml"), ASSEMBLED.replace("256 - NOISE", "0").replace("NOISE <<", "1 <<")).unwrap();
     test.run_in(&project, &["build", "--matrix", "--no-test"]).exits(0);
     fs::write(project.join("farm.toml"), ASSEMBLED).unwrap();
-    for (target, ending, least) in [("debian-12", ".deb", 16), ("rpm-generic", ".rpm", 256)] {
+    for (target, ending, least) in [("debian-12", ".deb", 16), ("rpm-generic", ".rpm", 160)] {
         let mut command = test.command(&["build", "-t", target, "--no-test"]);
         let peak = peak_of(command.current_dir(&project));
         let arch = if ending == ".deb" { "amd64" } else { "x86_64" };

@@ -111,7 +111,7 @@ fn an_upgrade_keeps_what_an_administrator_wrote_and_leaves_nothing() {
             "config-files = [\"/etc/lively.conf\"]\n{former}\
              [package.scripts]\n{scripts}{found}\
              [package.alternatives.pond]\nlink = \"/usr/bin/pond\"\npath = \"/usr/bin/lively\"\npriority = 10\n\
-             [build]\ninstall = '''\ninstall -d \"$DESTDIR/etc\" \"$DESTDIR/usr/bin\"\necho {word} >\"$DESTDIR/etc/lively.conf\"\n{more}\
+             [build]\ninstall = '''\ninstall -d \"$DESTDIR/etc\" \"$DESTDIR/usr/bin\" \"$DESTDIR/var/lib/lively\"\necho {word} >\"$DESTDIR/etc/lively.conf\"\n{more}\
              printf '#!/bin/sh\\necho {word}\\n' >\"$DESTDIR/usr/bin/lively\"\nchmod 755 \"$DESTDIR/usr/bin/lively\"\n'''\n\
              [test]\nscript = 'test \"$(pond)\" = {word}'\n{apart}"
         )

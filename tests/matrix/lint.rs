@@ -59,6 +59,7 @@ fn findings_count_once_and_as_the_recipe_says() {
     project(&test, "3", script, levels);
     let run = build(&test, &[]).exits(0);
     assert!(!run.text().contains("lint:") && !run.text().contains("lintian:"), "{}", run.text());
+    run.says_all(&["of linters in 2 targets, as in the last good build; --all-findings tells them"]);
     assert!(counts(&test, "rpm-generic-x86_64").contains(" 0 new, "), "{}", counts(&test, "rpm-generic-x86_64"));
 
     // All findings, where somebody wants to see them; a remark that the recipe requires not to be there.

@@ -13,6 +13,9 @@ use crate::types::Arch;
 pub(crate) struct ImagesArgs {
     #[command(subcommand)]
     pub command: Option<ImagesCommand>,
+    /// The list as JSON
+    #[arg(long)]
+    pub json: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
 }

@@ -5,10 +5,10 @@ use clap::Args;
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct LintArgs {
     /// Do not look through the packages with lintian or rpmlint
-    #[arg(long, env = "FARM_NO_LINT", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "FARM_NO_LINT", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), help_heading = "Checks and tests")]
     pub no_lint: bool,
     /// Count the findings of linters that the last good build had, too; goes before FARM_NO_LINT
-    #[arg(long)]
+    #[arg(long, help_heading = "Checks and tests")]
     pub all_findings: bool,
 }
 

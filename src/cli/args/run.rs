@@ -13,7 +13,7 @@ use crate::image::BaseChoice;
 pub(crate) struct EngineArgs {
     /// Container engine: auto, docker, podman, native (farm's own, on Linux), or the URL of its API; builds use all that are
     /// given [default: auto]
-    #[arg(long = "engine", value_name = "ENGINE", global = true)]
+    #[arg(long = "engine", value_name = "ENGINE", global = true, help_heading = "Container engine")]
     pub engines: Vec<String>,
 }
 
@@ -29,7 +29,7 @@ impl EngineArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct OriginArgs {
     /// Where base images may come from; auto: the engine's store, the registry, then the distribution's own archive
-    #[arg(long, value_name = "PLACE", value_enum, default_value_t)]
+    #[arg(long, value_name = "PLACE", value_enum, default_value_t, help_heading = "What packages are made from")]
     pub base: BaseArg,
     #[command(flatten)]
     pub archive: ArchiveArgs,
@@ -39,19 +39,19 @@ pub(crate) struct OriginArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ArchiveArgs {
     /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated
-    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror)]
+    #[arg(long = "mirror", value_name = "NAME=URL", value_parser = mirror, help_heading = "What packages are made from")]
     pub mirrors: Vec<(String, String)>,
     /// Look capabilities up in indexes that are older than the archive's signed Release file, where a mirror has only such
     ///
     /// They are not verified then. The packages that they name are, as ever.
-    #[arg(long, env = "FARM_STALE_CONTENTS", hide_env = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "FARM_STALE_CONTENTS", hide_env = true, value_parser = clap::builder::FalseyValueParser::new(), help_heading = "What packages are made from")]
     pub stale_contents: bool,
 }
 
 /// How jobs are run, and what is told of them: what all commands share that build.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RunArgs {
-    /// Jobs to run at a time [default: by the engine's CPUs]
+    /// Jobs to run at a time on each engine [default: by its CPUs]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     pub jobs: Option<u16>,
     #[command(flatten)]
@@ -59,16 +59,33 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Network of containers that may have one
-    #[arg(long, value_name = "NETWORK", value_enum, default_value_t, env = "FARM_NETWORK", hide_env = true)]
+    #[arg(
+        long,
+        value_name = "NETWORK",
+        value_enum,
+        default_value_t,
+        env = "FARM_NETWORK",
+        hide_env = true,
+        help_heading = "Container engine"
+    )]
     pub network: NetworkArg,
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
     /// What to show meanwhile; auto: moving lines on a terminal, else plain ones
-    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
+    #[arg(long, value_name = "KIND", value_enum, default_value_t, help_heading = "What is shown")]
     pub progress: ProgressChoice,
-    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
+    /// Show nothing meanwhile, as --progress none
+    #[arg(short, long, conflicts_with = "progress")]
+    pub quiet: bool,
+    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help(), help_heading = "What is shown")]
     pub reports: Vec<ReportFile>,
+}
+
+impl RunArgs {
+    pub(crate) fn progress(&self) -> ProgressChoice {
+        if self.quiet { ProgressChoice::None } else { self.progress }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

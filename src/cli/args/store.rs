@@ -37,6 +37,37 @@ pub(crate) struct ListArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct CleanArgs {
+    #[command(flatten)]
+    pub store: StoreArgs,
+    /// Remove nothing; say what would go
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct CacheArgs {
+    /// Every entry as JSON, with its path, size and last use
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct ConfigArgs {
+    /// The settings as JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Option<ConfigCommand>,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// All settings; the default
+    Show,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct LockArgs {
     /// Recipes whose locks are written: farm.toml, its folder, or a name under recipes/ [default: those of this folder]
     #[arg(value_name = "RECIPE")]

@@ -180,6 +180,10 @@ fn target(index: usize, job: &JobReport, page: &mut String) {
         }
         page.push_str("</ul>\n");
     }
+    if job.known_findings > 0 {
+        let known = count(job.known_findings, "finding", "findings");
+        page.push_str(&format!("<p class=\"quiet\">{known} of linters, as in the last good build: the log of a build with --all-findings has them</p>\n"));
+    }
     artifacts(job, page);
     changes(job, page);
     steps(job, page);
