@@ -22,7 +22,8 @@ pub(crate) async fn run(args: CacheArgs, color: ColorChoice) -> Result<Exit, Fai
     Ok(Exit::Success)
 }
 
-fn time(used: SystemTime, format: &str) -> String {
+/// In UTC.
+pub(super) fn time(used: SystemTime, format: &str) -> String {
     chrono::DateTime::<chrono::Utc>::from(used).format(format).to_string()
 }
 
@@ -56,6 +57,5 @@ fn json(entries: &[Entry]) -> String {
         let used = time(entry.used, "%Y-%m-%dT%H:%M:%SZ");
         serde_json::json!({ "kind": entry.kind, "name": entry.name, "path": path, "bytes": entry.bytes, "used": used })
     };
-    let all: Vec<serde_json::Value> = entries.iter().map(one).collect();
-    format!("{:#}\n", serde_json::Value::from(all))
+    output::json_list(entries.iter().map(one))
 }

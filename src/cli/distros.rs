@@ -76,8 +76,7 @@ fn json(catalogue: &Catalogue, today: &str) -> String {
             "bootstrap": distro.bootstrap.is_some(),
         })
     };
-    let all: Vec<serde_json::Value> = catalogue.iter().map(one).collect();
-    format!("{:#}\n", serde_json::Value::from(all))
+    output::json_list(catalogue.iter().map(one))
 }
 
 /// `2028-06-30`, `2026-08-31 ended`, `rolling`. ISO dates sort as text.

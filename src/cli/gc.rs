@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::args::{ColorChoice, GcArgs};
+use super::cached;
 use super::config::Config;
 use super::context;
 use super::engines::{self, Connected};
@@ -99,7 +100,7 @@ fn plan(go: &[Entry], stays: u64, limit: u64, style: &Style) -> String {
     if !go.is_empty() {
         let mut table = Table::new(&["LAST USED", "SIZE", "KIND", "NAME"]);
         for entry in go {
-            let used = chrono::DateTime::<chrono::Utc>::from(entry.used).format("%Y-%m-%d %H:%M").to_string();
+            let used = cached::time(entry.used, "%Y-%m-%d %H:%M");
             table.row(vec![used, human_bytes(entry.bytes), printable(&entry.kind), printable(&entry.name)]);
         }
         text = format!("{}times are UTC; an image counts with all its layers\n", table.render(style));

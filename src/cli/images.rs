@@ -30,19 +30,10 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
         let catalogue = Catalogue::around([Path::new(".")])?;
         ids.iter().try_for_each(|id| distros::find(&catalogue, id).map(drop))?;
     }
-    if let Some(ImagesCommand::Update { distros, arch, mirrors }) = &args.command {
-        let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
-        let mut exit = Exit::Success;
-        for connected in engines::connect_all(&args.engine, &config).await? {
-            let updated = update(connected, &wanted, &surroundings.style(color, true)).await?;
-            exit = if exit == Exit::Success { updated } else { exit };
-        }
-        return Ok(exit);
-    }
-    let connected = engines::connect(&args.engine, &config).await?;
+    let one = || engines::connect(&args.engine, &config);
     match &args.command {
         None | Some(ImagesCommand::List) => {
-            let images = images_of(connected.engine)?.list().await?;
+            let images = images_of(one().await?.engine)?.list().await?;
             output::out(&match args.json {
                 true => json(&images),
                 false => list(&images, &surroundings.style(color, false)),
@@ -51,15 +42,22 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
         }
         Some(ImagesCommand::Prune { older_than, all }) => {
             let days = if *all { 0 } else { u64::from(*older_than) };
-            prune(connected.engine, Duration::from_secs(days * 24 * 60 * 60), *all).await
+            prune(one().await?.engine, Duration::from_secs(days * 24 * 60 * 60), *all).await
         }
         Some(ImagesCommand::Bootstrap { distros, arch, mirrors }) => {
             let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
-            bootstrap(connected, &wanted, &surroundings.style(color, true)).await
+            bootstrap(one().await?, &wanted, &surroundings.style(color, true)).await
         }
-        Some(ImagesCommand::Import { reference, file, arch }) => import(connected, reference, file, *arch).await,
-        Some(ImagesCommand::Pull { names, arch }) => pull(connected, names, *arch).await,
-        Some(ImagesCommand::Update { .. }) => Ok(Exit::Success),
+        Some(ImagesCommand::Import { reference, file, arch }) => import(one().await?, reference, file, *arch).await,
+        Some(ImagesCommand::Pull { names, arch }) => pull(one().await?, names, *arch).await,
+        Some(ImagesCommand::Update { distros, arch, mirrors }) => {
+            let wanted = Wanted { distros, arch: *arch, mirrors, config: &config };
+            let mut exit = Exit::Success;
+            for connected in engines::connect_all(&args.engine, &config).await? {
+                exit = exit.worst(update(connected, &wanted, &surroundings.style(color, true)).await?);
+            }
+            Ok(exit)
+        }
     }
 }
 
@@ -102,8 +100,7 @@ fn json(images: &[ImageInfo]) -> String {
             "made": chrono::DateTime::from_timestamp(image.created, 0).map(|made| made.to_rfc3339()),
         })
     };
-    let all: Vec<serde_json::Value> = images.iter().map(one).collect();
-    format!("{:#}\n", serde_json::Value::from(all))
+    output::json_list(images.iter().map(one))
 }
 
 fn list(images: &[ImageInfo], style: &Style) -> String {

@@ -42,14 +42,11 @@ async fn kept_containers(args: &ListArgs, color: ColorChoice) -> Result<Exit, Fa
     let Connected { engine, .. } = engines::connect(&args.engine, &Config::load()?).await?;
     let all = kept::all(&engine).await?;
     if args.json {
-        let all: Vec<serde_json::Value> = all
-            .iter()
-            .map(|kept| {
-                let (made, bytes) = (made(kept, "%Y-%m-%dT%H:%M:%SZ"), kept.image.size_bytes);
-                serde_json::json!({ "target": kept.target(), "step": kept.step, "made": made, "size_bytes": bytes })
-            })
-            .collect();
-        output::out(&format!("{:#}\n", serde_json::Value::from(all)));
+        let one = |kept: &Kept| {
+            let (made, bytes) = (made(kept, "%Y-%m-%dT%H:%M:%SZ"), kept.image.size_bytes);
+            serde_json::json!({ "target": kept.target(), "step": kept.step, "made": made, "size_bytes": bytes })
+        };
+        output::out(&output::json_list(all.iter().map(one)));
         return Ok(Exit::Success);
     }
     if all.is_empty() {

@@ -19,6 +19,11 @@ pub(crate) fn out(text: &str) {
     let _ = Stdout.write_all(text.as_bytes());
 }
 
+/// A list for scripts, as JSON.
+pub(crate) fn json_list(all: impl Iterator<Item = serde_json::Value>) -> String {
+    format!("{:#}\n", serde_json::Value::Array(all.collect()))
+}
+
 /// The process's stdout as a place for reports.
 #[derive(Debug)]
 pub(crate) struct Stdout;

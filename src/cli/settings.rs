@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::{self, Surroundings};
 use super::{context, engines};
+use crate::engine;
 use crate::report::Style;
 use crate::report::table::Table;
 use crate::sign::KeySource;
@@ -57,7 +58,7 @@ fn settings(config: &Config, variables: &BTreeMap<String, String>) -> Result<Vec
         _ => "FARM_ENGINE",
     };
     for choice in engines::choices(&[], variable, config) {
-        add("engine", engine(&choice), from);
+        add("engine", used(&choice), from);
     }
     let by_variable = context::mirrors_of(variables)?;
     for (archive, url) in &by_variable {
@@ -97,14 +98,8 @@ fn settings(config: &Config, variables: &BTreeMap<String, String>) -> Result<Vec
         [named, xdg].into_iter().find(|name| set(name).is_some()).unwrap_or(DEFAULT)
     };
     add("cache", shown(&context::cache_folder()?), folder("FARM_CACHE", "XDG_CACHE_HOME"));
-    let from = folder("FARM_DATA", "XDG_DATA_HOME");
-    let data = match from {
-        "FARM_DATA" => set("FARM_DATA").cloned(),
-        "XDG_DATA_HOME" => set("XDG_DATA_HOME").map(|folder| format!("{folder}/farm")),
-        _ => set("HOME").map(|home| format!("{home}/.local/share/farm")),
-    };
-    if let Some(data) = data {
-        add("images of farm's own engine", data, from);
+    for store in engine::stores("auto") {
+        add("images of farm's own engine", shown(&store), folder("FARM_DATA", "XDG_DATA_HOME"));
     }
     for source in config.sign.sources(&[]).unwrap_or_default() {
         let what = match source {
@@ -136,7 +131,7 @@ fn settings(config: &Config, variables: &BTreeMap<String, String>) -> Result<Vec
 }
 
 /// With how much of it is used.
-fn engine(choice: &EngineChoice) -> String {
+fn used(choice: &EngineChoice) -> String {
     let EngineChoice { url, slots, memory_bytes, arches } = choice;
     let slots = slots.map(|slots| format!("{slots} slots"));
     let memory = memory_bytes.map(|bytes| format!("{} of memory", human_bytes(bytes)));
@@ -154,6 +149,5 @@ fn table(settings: &[Setting], style: &Style) -> String {
 
 fn json(settings: &[Setting]) -> String {
     let one = |setting: &Setting| serde_json::json!({ "setting": setting.name, "value": setting.value, "from": setting.from });
-    let all: Vec<serde_json::Value> = settings.iter().map(one).collect();
-    format!("{:#}\n", serde_json::Value::from(all))
+    output::json_list(settings.iter().map(one))
 }

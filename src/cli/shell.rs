@@ -129,18 +129,18 @@ async fn found(args: &InsideArgs) -> Result<(Arc<dyn Engine>, Vec<(String, KeptI
         (target.to_string(), id, target.arch)
     });
     let targets: Vec<_> = targets.collect();
-    let mut engines = engines.into_iter().map(|of| of.engine);
-    let Some(mut engine) = engines.next() else { return Err(Failure::usage("no engine is named")) };
+    let mut engines: Vec<Arc<dyn Engine>> = engines.into_iter().map(|of| of.engine).collect();
     // Of several, the one that keeps it.
-    if !has_kept(&engine, &targets).await? {
-        for other in engines {
-            if has_kept(&other, &targets).await? {
-                engine = other;
+    let mut number = 0;
+    if engines.len() > 1 {
+        for (other, engine) in engines.iter().enumerate() {
+            if has_kept(engine, &targets).await? {
+                number = other;
                 break;
             }
         }
     }
-    Ok((engine, targets))
+    Ok((engines.swap_remove(number), targets))
 }
 
 async fn has_kept(engine: &Arc<dyn Engine>, targets: &[(String, KeptId, Arch)]) -> Result<bool, Failure> {

@@ -94,6 +94,30 @@ fn has_tmux() -> bool {
     have_with(&["tmux"], "-V")
 }
 
+/// A run that has just begun, in a window.
+fn begun(columns: usize, rows: usize) -> (Script, Window) {
+    let mut script = Script::new();
+    let window = Window::new(&script, columns, rows);
+    window.types("farm build --matrix");
+    script.tell(START);
+    (script, window)
+}
+
+/// The same, as far as [`MIDDLE`] goes.
+fn going_on(columns: usize, rows: usize) -> (Script, Window) {
+    let (mut script, window) = begun(columns, rows);
+    script.tell(MIDDLE);
+    window.wait_for(" 41s ");
+    (script, window)
+}
+
+/// That the shell has its terminal back, and what the run ended with.
+fn ended(window: &Window, code: &str) {
+    window.types("echo $?");
+    window.wait_for(&format!("\n{code}\n"));
+    assert_eq!(window.cursor(), "1 2", "the cursor is behind the prompt, and is seen");
+}
+
 /// Also the test that the player is.
 #[test]
 fn a_run_in_a_window() {
@@ -103,10 +127,7 @@ fn a_run_in_a_window() {
     }
     for (columns, rows) in [(80, 24), (200, 50)] {
         let look = |name: &str, screen: &str| look(&format!("{columns}x{rows}-{name}"), screen);
-        let mut script = Script::new();
-        let window = Window::new(&script, columns, rows);
-        window.types("farm build --matrix");
-        script.tell(START);
+        let (mut script, window) = begun(columns, rows);
         window.wait_for(" 7s ");
         look("start", &window.screen());
         script.tell(MIDDLE);
@@ -118,9 +139,7 @@ fn a_run_in_a_window() {
         script.tell(&rest());
         window.wait_for_shell();
         look("end", &window.all());
-        window.types("echo $?");
-        window.wait_for("\n10\n");
-        assert_eq!(window.cursor(), "1 2", "the cursor is behind the prompt, and is seen");
+        ended(&window, "10");
     }
 }
 
@@ -131,12 +150,7 @@ fn ctrl_c_in_a_window() {
     }
     for (columns, rows) in [(80, 24), (200, 50)] {
         let look = |name: &str, screen: &str| look(&format!("{columns}x{rows}-{name}"), screen);
-        let mut script = Script::new();
-        let window = Window::new(&script, columns, rows);
-        window.types("farm build --matrix");
-        script.tell(START);
-        script.tell(MIDDLE);
-        window.wait_for(" 41s ");
+        let (mut script, window) = going_on(columns, rows);
         window.key("C-c");
         window.wait_for("cancelling");
         wait(|| (!window.screen().contains("^C")).then_some(()), || window.screen());
@@ -146,9 +160,7 @@ fn ctrl_c_in_a_window() {
         script.tell("over");
         window.wait_for_shell();
         look("cancelled", &window.all());
-        window.types("echo $?");
-        window.wait_for("\n130\n");
-        assert_eq!(window.cursor(), "1 2", "the cursor is behind the prompt, and is seen");
+        ended(&window, "130");
     }
 }
 
@@ -157,23 +169,17 @@ fn a_window_that_changes_its_size() {
     if !has_tmux() {
         return;
     }
-    let mut script = Script::new();
-    let window = Window::new(&script, 80, 24);
-    window.types("farm build --matrix");
-    script.tell(START);
-    script.tell(MIDDLE);
-    window.wait_for(" 41s ");
-    let sizes = [
-        (50, 20, 150, "prometh\u{2026}@debian-12/amd64  2m 30s  build\n"),
-        (120, 30, 270, "3m 59s of 45s"),
-        (300, 50, 390, "5m 59s of 45s"),
+    let (mut script, window) = going_on(80, 24);
+    // What is seen once both the size and the clock are new.
+    let sizes: [(_, _, _, &[&str]); 3] = [
+        (50, 20, 150, &["prometh\u{2026}@debian-12/amd64  2m 30s  build\n"]),
+        (120, 30, 270, &["3m 59s of 45s"]),
+        (300, 50, 390, &["5m 59s of 45s", "exporter-toolkit/web"]),
     ];
     for (columns, rows, second, shown) in sizes {
         window.resize(columns, rows);
         script.tell(&format!("at {second}"));
-        window.wait_for(shown);
-        // The clock may have been drawn in the old size.
-        window.wait_for(if columns == 300 { "exporter-toolkit/web" } else { shown });
+        shown.iter().for_each(|text| window.wait_for(text));
         look(&format!("resized-to-{columns}x{rows}"), &window.screen());
         let all = window.all();
         for row in
@@ -195,10 +201,7 @@ fn ctrl_z_in_a_window() {
     if !has_tmux() {
         return;
     }
-    let mut script = Script::new();
-    let window = Window::new(&script, 80, 24);
-    window.types("farm build --matrix");
-    script.tell(START);
+    let (mut script, window) = begun(80, 24);
     window.wait_for(" 7s ");
     window.key("C-z");
     window.wait_for("Stopped");

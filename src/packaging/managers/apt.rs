@@ -157,6 +157,7 @@ fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
     let names: Vec<String> = requires.iter().flat_map(|r| relation::names(r).into_iter().take(1)).collect();
     let packages = format!("farm_packages={TEST_PACKAGES}\nfarm_former={FORMER_PACKAGES}\n");
     let begin = preamble(distro).with(packages).with(LIFE);
+    let fetched = begin.clone().with(include_str!("../scripts/apt-fetched.sh"));
     let requires = format!("set -- {}\n", quote_all(names.iter().map(String::as_str)));
     let remove = format!("set -eu\nexport LC_ALL=C DEBIAN_FRONTEND=noninteractive\nfarm_packages={TEST_PACKAGES}\n");
     TestScripts {
@@ -166,9 +167,9 @@ fn test_deb(recipe: &Recipe, distro: &Distro) -> TestScripts {
         remove: SharedText::from(remove).with(LIFE).with(include_str!("../scripts/apt-remove.sh")),
         upgrade: UpgradeSetup {
             tester: None,
-            former: begin.clone().with(include_str!("../scripts/apt-former.sh")),
+            former: fetched.clone().with(include_str!("../scripts/apt-former.sh")),
             upgrade: begin.clone().with(include_str!("../scripts/apt-upgrade.sh")),
-            downgrade: begin.clone().with(include_str!("../scripts/apt-downgrade.sh")),
+            downgrade: fetched.with(include_str!("../scripts/apt-downgrade.sh")),
         },
         source_tests: recipe.packaging.debian.as_ref().map(|_| {
             let tests = format!("farm_tests={TESTS_ROOT}\n");

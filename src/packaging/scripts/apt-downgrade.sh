@@ -1,13 +1,5 @@
 # Installs the packages in farm_packages anew and goes back to those in farm_former, as who regrets an upgrade. Whether that is
 # possible is apt's to say; where it is, no script may break. Exits 14 where one of farm_former's own does.
-farm_keep=yes
-apt_begin
-printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
-if [ -e "$farm_fetched/Packages" ]; then
-    apt_update
-elif apt_has_local; then
-    apt_local_update
-fi
 apt-get -q install "$farm_packages"/*.deb
 if ! apt-get -q -s --allow-downgrades install "$farm_former"/*.deb >"$farm_life/log" 2>&1; then
     cat "$farm_life/log"

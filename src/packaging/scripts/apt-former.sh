@@ -1,13 +1,5 @@
 # Installs the packages of the last good version, in farm_former, as a user has them who is about to upgrade; an
 # administrator then changes their configuration files.
-farm_keep=yes
-apt_begin
-printf 'Dpkg::Options { "--path-include=/*"; };\n' >>"$APT_CONFIG"
-if [ -e "$farm_fetched/Packages" ]; then
-    apt_update
-elif apt_has_local; then
-    apt_local_update
-fi
 names=$(for package in "$farm_former"/*.deb; do dpkg-deb -f "$package" Package; done)
 apt-get -q install "$farm_former"/*.deb
 # shellcheck disable=SC2086 # names
