@@ -49,6 +49,18 @@ pub(crate) struct Test {
     environment: BTreeMap<String, String>,
     engine: Option<String>,
     _temporary: Option<tempfile::TempDir>,
+    _kept: Option<Kept>,
+}
+
+/// A folder that stays for whoever wants to look. In CI nobody looks at those of tests that passed, and there are many.
+struct Kept(PathBuf);
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if env::var_os("CI").is_some() && !std::thread::panicking() {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
 }
 
 impl Test {
@@ -67,7 +79,7 @@ impl Test {
         let folder = temporary().join("matrix").join(name);
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
-        Test::there(folder, engine)
+        Test { _kept: Some(Kept(folder.clone())), ..Test::there(folder, engine) }
     }
 
     fn there(folder: PathBuf, engine: &str) -> Test {
@@ -84,12 +96,13 @@ impl Test {
     /// The same, for commands that know no `-o`.
     pub(crate) fn without_output(&self) -> Test {
         let (folder, environment) = (self.folder.clone(), self.environment.clone());
-        Test { folder, environment, engine: None, _temporary: None }
+        Test { folder, environment, engine: None, _temporary: None, _kept: None }
     }
 
     /// Somebody else's folder, with packages in its `dist`.
     pub(crate) fn at(folder: PathBuf) -> Test {
-        Test { folder, environment: BTreeMap::new(), engine: None, _temporary: None }.env("LC_ALL", "C.UTF-8")
+        Test { folder, environment: BTreeMap::new(), engine: None, _temporary: None, _kept: None }
+            .env("LC_ALL", "C.UTF-8")
     }
 
     pub(crate) fn file(self, path: &str, content: &str) -> Test {

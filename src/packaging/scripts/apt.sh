@@ -109,9 +109,25 @@ apt_no_man_index() {
     echo 'man-db man-db/auto-update boolean false' | debconf-set-selections
 }
 
+# Tells debconf what unpacked packages could ask, as apt does before it unpacks them (dpkg-preconfigure(8)) where it has
+# apt-extracttemplates. The scripts of most packages tell it, too, when they run; those of the others here do not.
+apt_templates() {
+    [ -x /usr/lib/apt/apt-extracttemplates ] || command -v apt-extracttemplates >/dev/null || return 0
+    command -v debconf-communicate >/dev/null || return 0
+    for apt_templates in /var/lib/dpkg/info/*.templates; do
+        apt_scripts=${apt_templates%.templates}
+        ! cat "$apt_scripts.config" "$apt_scripts.postinst" 2>/dev/null | grep -qi confmodule || continue
+        apt_package=${apt_scripts##*/}
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$apt_package" 2>/dev/null)" = unpacked ] || continue
+        apt_package=${apt_package%:*}
+        echo "X_LOADTEMPLATEFILE $apt_templates $apt_package" | debconf-communicate "$apt_package" >/dev/null
+    done
+}
+
 # Sees to it that relations in Debian's syntax hold, one per argument, and what is wanted of the set. farm may have
 # unpacked packages for them, which are then configured. The network is asked only when apt would have more.
 apt_require() {
+    apt_templates
     dpkg --force-unsafe-io --force-confdef --force-confold --configure -a
     if [ $# -gt 0 ] && ! apt_has_local; then
         apt_join "$@"

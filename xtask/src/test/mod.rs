@@ -164,7 +164,7 @@ impl Session {
         for line in self.tally.slowest(SLOWEST) {
             println!("{line}");
         }
-        println!("\n=== phases, and how busy the processors were");
+        println!("\n=== phases, how busy the processors were, and what the disk had left");
         for line in self.phases.lines() {
             println!("{line}");
         }

@@ -1,6 +1,9 @@
-//! How long each part of a run took, and how much of that time the processors were at work.
+//! How long each part of a run took, how much of that time the processors were at work, and how much room there was.
 
+use std::process::Command;
 use std::time::Instant;
+
+use crate::command;
 
 /// The parts of a run that are done, and the one that goes on.
 #[derive(Debug)]
@@ -29,7 +32,8 @@ impl Phases {
         self.current = Some(Phase { name: name.to_owned(), begin: Instant::now(), processors: Processors::now() });
     }
 
-    /// A line each: seconds, percent of the processors' time that was used (by anybody on this machine), name.
+    /// A line each: seconds, percent of the processors' time that was used (by anybody on this machine), what the disk
+    /// had left at the end, name.
     pub(super) fn lines(&mut self) -> &[String] {
         self.end();
         &self.lines
@@ -43,8 +47,16 @@ impl Phases {
         let Some(phase) = self.current.take() else { return };
         let busy = phase.processors.busy_until(Processors::now());
         let busy = busy.map_or_else(|| "   ?".to_owned(), |percent| format!("{percent:3}%"));
-        self.lines.push(format!("{:5} s  {busy}  {}", phase.begin.elapsed().as_secs(), phase.name));
+        let free = free().map_or_else(|| "  ? GB".to_owned(), |bytes| format!("{:3} GB", bytes / 1_000_000_000));
+        self.lines.push(format!("{:5} s  {busy}  {free}  {}", phase.begin.elapsed().as_secs(), phase.name));
     }
+}
+
+/// Bytes that the disk of the target folder has left, where `df` says it.
+fn free() -> Option<u64> {
+    let df = Command::new("df").arg("-Pk").arg(command::target()).output().ok()?;
+    let kib: u64 = String::from_utf8_lossy(&df.stdout).lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// The time of all processors since the machine started, in ticks, by what they did.
