@@ -113,10 +113,18 @@ pub(crate) fn default_arch(engines: &[Connected]) -> Arch {
 /// When the environment names neither a cache folder nor a home.
 pub(crate) fn cache_folder() -> Result<PathBuf, Failure> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("FARM_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("farm")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/farm")))
-        .ok_or_else(|| Failure::usage("no folder for the cache: set FARM_CACHE or HOME"))
+    if let Some(named) = set("FARM_CACHE").or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("farm"))) {
+        return Ok(named);
+    }
+    match set("HOME") {
+        Some(home) if home.is_dir() => Ok(home.join(".cache/farm")),
+        // Nobody asked for a home to be made.
+        Some(home) => Err(Failure::usage(format!(
+            "no folder for the cache: HOME is {}, which is not there: make it, or set FARM_CACHE",
+            printable(&home.display().to_string())
+        ))),
+        None => Err(Failure::usage("no folder for the cache: set FARM_CACHE or HOME")),
+    }
 }
 
 /// [`cache_folder`], made if need be: what is in it is trusted, so nobody else may have put it there.
@@ -137,8 +145,13 @@ pub(crate) fn own_cache() -> Result<PathBuf, Failure> {
     let mut maker = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut maker, 0o700);
-    // Who needs it says better why it cannot be made.
-    let _ = maker.recursive(true).create(&folder);
+    let made = maker.recursive(true).create(&folder);
+    #[cfg(unix)]
+    let made = made.and_then(|()| Ok(nix::unistd::access(&folder, nix::unistd::AccessFlags::W_OK)?));
+    made.map_err(|error| {
+        let folder = printable(&folder.display().to_string());
+        Failure::usage(format!("the cache {folder} cannot be written: {error}; FARM_CACHE names another folder"))
+    })?;
     Ok(folder)
 }
 

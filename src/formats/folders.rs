@@ -223,7 +223,11 @@ pub(crate) fn is_searched_by_loader(folder: &str) -> bool {
 /// Why a package may not put anything at this path (FHS 3.0; Debian Policy 9.1.1 and 9.1.2); `None` when it may.
 pub(crate) fn why_outside(path: &str) -> Option<&'static str> {
     const FORBIDDEN: &[(&str, &str)] = &[
-        ("/usr/local", "which is for the machine's administrator"),
+        (
+            "/usr/local",
+            "which is for the machine's administrator: install below /usr, which $PREFIX says (`make install PREFIX=\"$PREFIX\"`, \
+             `./configure --prefix=\"$PREFIX\"`, `cmake -DCMAKE_INSTALL_PREFIX=\"$PREFIX\"`)",
+        ),
         ("/usr/tmp", "which is for temporary files"),
         ("/var/lock", "which is empty after each boot"),
         ("/var/run", "which is empty after each boot"),

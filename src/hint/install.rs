@@ -62,6 +62,23 @@ pub(crate) fn why(lines: &[String]) -> Vec<String> {
     said_last(lines)
 }
 
+/// The script of a package that failed, as a recipe calls it, and the package as the manager does: `hello` of dpkg,
+/// `hello-1.0-1.x86_64` of rpm.
+pub(crate) fn failed_script(lines: &[String]) -> Option<(String, String)> {
+    lines.iter().find_map(|line| parts(line)).map(|(name, package, _)| (name.to_owned(), package.to_owned()))
+}
+
+/// What a package requires and nobody has, by the words of rpm, dnf or zypper.
+pub(crate) fn unmet(lines: &[String]) -> Option<&str> {
+    lines.iter().find_map(|line| {
+        // rpm: `\tlibfoo >= 2 is needed by hello-1.0-1.x86_64`
+        let of_rpm = line.split_once(" is needed by ").map(|(before, _)| before);
+        // dnf: `  - nothing provides libfoo >= 2 needed by hello-1.0-1.x86_64`; zypper quotes it
+        let of_dnf = || line.split_once("nothing provides ")?.1.split_once(" needed by ").map(|(name, _)| name);
+        of_rpm.or_else(of_dnf).map(|name| name.trim().trim_matches('\''))
+    })
+}
+
 /// What farm's own scripts have found out about packages, one line each; nothing where the script of a package has failed, which
 /// comes before all that.
 pub(crate) fn found(lines: &[String]) -> impl Iterator<Item = &str> {
@@ -127,20 +144,25 @@ fn is_progress(line: &str) -> bool {
 
 /// `the post-install script of hello ended with exit code 3`, of the line that says so.
 fn script(line: &str) -> Option<String> {
+    parts(line).map(|(name, package, code)| told(name, package, code))
+}
+
+/// Its name as a recipe has it, the package, the exit code.
+fn parts(line: &str) -> Option<(&str, &str, &str)> {
+    let known = |name| SCRIPTS.iter().find(|(known, _)| *known == name).map_or(name, |(_, of_recipe)| *of_recipe);
     // dpkg: ` installed hello package post-installation script subprocess returned error exit status 3`
     if let Some((before, code)) = line.split_once(" script subprocess returned error exit status ") {
         let (package, name) = before.trim().rsplit_once(" package ")?;
-        let package = package.rsplit(' ').next()?;
-        return Some(told(name, package, code));
+        return Some((known(name), package.rsplit(' ').next()?, code));
     }
     // rpm: `error: %prein(hello-1.0-1.x86_64) scriptlet failed, exit status 3`, with `warning:` where it goes on
     let (before, code) = line.split_once(" scriptlet failed, exit status ")?;
-    let (name, package) = before.split_once('%')?.1.split_once('(')?;
-    Some(told(&format!("%{name}"), package.trim_end_matches(')'), code))
+    let name = &before[before.find('%')?..];
+    let (name, package) = name.split_once('(')?;
+    Some((known(name), package.trim_end_matches(')'), code))
 }
 
 fn told(name: &str, package: &str, code: &str) -> String {
-    let name = SCRIPTS.iter().find(|(known, _)| *known == name).map_or(name, |(_, of_recipe)| *of_recipe);
     let mend = match name {
         "pre-remove" | "post-remove" => {
             ", and a package whose script fails there can never be removed: let the script end well whatever it finds \
@@ -212,6 +234,21 @@ mod tests {
         ] {
             assert_eq!(why_of(text), said);
         }
+    }
+
+    #[test]
+    fn what_nobody_has_is_named_in_the_words_of_each_manager() {
+        for (line, name) in [
+            ("\tnosuch-library >= 2 is needed by tiny-1.0-1.x86_64", "nosuch-library >= 2"),
+            ("  - nothing provides nosuch-library >= 2 needed by tiny-1.0-1.fc43.x86_64", "nosuch-library >= 2"),
+            (
+                "Problem: 1: nothing provides 'nosuch-library' needed by the to be installed tiny-1.0-1.noarch",
+                "nosuch-library",
+            ),
+        ] {
+            assert_eq!(unmet(&[line.to_owned()]), Some(name));
+        }
+        assert_eq!(unmet(&["error: Failed dependencies:".to_owned()]), None);
     }
 
     #[test]

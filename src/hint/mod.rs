@@ -22,7 +22,7 @@ use crate::types::printable;
 use context::Context;
 use missing::{Named, Strength};
 
-pub(crate) use install::{found, said_last, why};
+pub(crate) use install::{failed_script, found, said_last, unmet, why};
 pub(crate) use missing::{Missing, MissingKind};
 pub(crate) use mistakes::{becomes_root, file_not_found, mistake};
 pub(crate) use noise::repeats;

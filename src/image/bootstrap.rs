@@ -87,6 +87,7 @@ fn digest(distro: &Distro, arch: Arch, packages: &[Package]) -> String {
 }
 
 pub(super) fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
+    let archive = distro.bootstrap.as_ref().map_or("NAME", |bootstrap| bootstrap.archive.as_str()).to_owned();
     let distro = distro.id.clone();
     let reason = error.to_string();
     match error {
@@ -94,7 +95,10 @@ pub(super) fn from_archive(distro: &Distro, error: ArchiveError) -> ImageError {
         ArchiveError::Io { path, source } | ArchiveError::Fetch(FetchError::Io { path, source }) => {
             ImageError::Io { path, source }
         }
-        ArchiveError::Fetch(FetchError::Unreachable { .. }) => ImageError::Unavailable { distro, reason },
+        ArchiveError::Fetch(FetchError::Unreachable { .. }) => {
+            let reason = format!("{reason}; --mirror {archive}=URL names another mirror, `farm doctor` tries them");
+            ImageError::Unavailable { distro, reason }
+        }
         ArchiveError::Untrusted { .. }
         | ArchiveError::Fetch(FetchError::Mismatch { .. } | FetchError::TooLarge { .. }) => {
             ImageError::Untrusted { distro, reason }

@@ -22,6 +22,7 @@ mod moments;
 #[cfg(unix)]
 mod own;
 mod releases;
+mod scripts;
 mod source;
 mod tools;
 
@@ -130,7 +131,7 @@ fn recipe() -> Recipe {
             place: Default::default(),
             into: "sub dir".to_owned(),
             unpack: true,
-            patches: vec![Patch { path: "patches/fix it.diff".to_owned(), strip: 1 }],
+            patches: vec![Patch { path: "patches/fix it.diff".to_owned(), strip: 1, place: None }],
             fuzz: 0,
         }],
         modules: BTreeMap::new(),

@@ -8,7 +8,11 @@
 //! is what is run last, so the last mark is the command that failed. A script that this file cannot read for certain, or that
 //! looks at what a mark would change, has no marks.
 
+use super::contract;
+use super::members::members;
+use crate::distro::Distro;
 use crate::recipe::Recipe;
+use crate::types::Format;
 
 /// The environment variable that names the folder of these files.
 pub(crate) const TRACED: &str = "FARM_TRACED";
@@ -25,7 +29,7 @@ pub(crate) struct TracedScript {
     /// `build`, `check`, `install`, `test`.
     pub(crate) name: &'static str,
     /// The key of the recipe: `build.install`.
-    pub(crate) key: &'static str,
+    pub(crate) key: String,
     /// As the recipe has it.
     pub(crate) text: String,
 }
@@ -46,13 +50,52 @@ pub(crate) fn build_scripts(recipe: &Recipe) -> Vec<TracedScript> {
         ("check", "build.check", &build.check),
         ("install", "build.install", &build.install),
     ];
-    let script = |(name, key, text): (_, _, &Option<String>)| Some(TracedScript { name, key, text: text.clone()? });
+    let script = |(name, key, text): (_, &str, &Option<String>)| {
+        Some(TracedScript { name, key: key.to_owned(), text: text.clone()? })
+    };
     scripts.into_iter().filter_map(script).collect()
 }
 
 pub(crate) fn test_script(recipe: &Recipe) -> Option<TracedScript> {
     let text = recipe.test.as_ref()?.script.clone()?;
-    Some(TracedScript { name: "test", key: "test.script", text })
+    Some(TracedScript { name: "test", key: "test.script".to_owned(), text })
+}
+
+/// The recipe's scripts that a package manager has run as `script` (`post-install`) of `package` at this moment (`install`, `upgrade`,
+/// `remove`), in their order. rpm names a package with its version and architecture.
+pub(crate) fn maintainer_scripts(
+    recipe: &Recipe,
+    format: Format,
+    script: &str,
+    package: &str,
+    moment: &str,
+) -> Vec<TracedScript> {
+    if super::is_own(recipe, format) {
+        return Vec::new();
+    }
+    // rpm: NAME-VERSION-RELEASE.ARCH
+    let name = if format == Format::Rpm { package.rsplitn(3, '-').last().unwrap_or(package) } else { package };
+    let members = members(recipe, format);
+    let keys = std::iter::once("package".to_owned()).chain(recipe.packages.keys().map(|key| format!("packages.{key}")));
+    let Some((member, table)) = members.iter().zip(keys).find(|(member, _)| member.name == name) else {
+        return Vec::new();
+    };
+    let scripts = member.scripts;
+    let all = [
+        ("pre-install", "pre-install", &scripts.pre_install),
+        ("pre-install", "pre-upgrade", &scripts.pre_upgrade),
+        ("post-install", "post-install", &scripts.post_install),
+        ("post-install", "post-upgrade", &scripts.post_upgrade),
+        ("pre-remove", "pre-remove", &scripts.pre_remove),
+        ("post-remove", "post-remove", &scripts.post_remove),
+        ("post-transaction", "post-transaction", &scripts.post_transaction),
+    ];
+    let ran =
+        all.into_iter().filter(|(of, name, _)| *of == script && (moment == "upgrade" || !name.ends_with("-upgrade")));
+    let traced = |(_, name, text): (_, &'static str, &Option<String>)| {
+        Some(TracedScript { name, key: format!("{table}.scripts.{name}"), text: text.clone()? })
+    };
+    ran.filter_map(traced).collect()
 }
 
 impl TracedScript {
@@ -69,6 +112,13 @@ impl TracedScript {
     /// The whole script of a test, and the command that says afterwards where it failed.
     pub(crate) fn of_test(&self) -> (String, String) {
         (format!("set -eu\n{}", self.marked(TEST_FAILED)), format!("cat {TEST_FAILED}"))
+    }
+
+    /// The same of a package's script, as that runs it.
+    pub(crate) fn of_package(&self, recipe: &Recipe, distro: &Distro, moment: &str) -> (String, String) {
+        let environment = contract::environment(recipe, distro);
+        let script = format!("rm -f {TEST_FAILED}\nset -e\nset -- {moment}\n{environment}export FARM_OLD_VERSION=\n");
+        (format!("exec </dev/null\n{script}{}", self.marked(TEST_FAILED)), format!("cat {TEST_FAILED}"))
     }
 
     /// rpm runs its sections with `set -x`, which would show the marks.

@@ -7,6 +7,7 @@ use super::load::find;
 use super::{Project, ProjectError};
 use crate::distro::{Catalogue, Distro};
 use crate::matrix::{self, DEFAULT_MATRIX, Filter, MatrixError, Target};
+use crate::plan;
 use crate::types::{Arch, Format, nearest, printable};
 
 /// Targets that are named when none matched.
@@ -61,7 +62,7 @@ impl Selected<'_> {
 
 impl Project {
     /// The targets that are meant, recipe by recipe, in the order of their matrices. `arch` is that of matrices that name
-    /// none: the engine's, or this host's.
+    /// none: the engine's, or this host's. Where nothing says which are meant, releases that have ended are passed over.
     ///
     /// # Errors
     /// Patterns that are none, matrices that do not exist or are not valid, and when nothing matches.
@@ -137,6 +138,9 @@ impl Project {
             let first_only = !are_named && selection.matrix.is_none() && !selection.source;
             let taken = if first_only { matching.len().min(1) } else { matching.len() };
             left_out += matching.len() - taken;
+            if first_only && let Some(first) = matching.iter().position(|target| self.is_supported(target)) {
+                matching.swap(0, first);
+            }
             chosen.extend(matching.into_iter().take(taken));
             all.append(&mut targets);
         }
@@ -154,6 +158,14 @@ impl Project {
             false => Ok(Selected { project: self, arch, distros, targets: chosen, left_out }),
             true => Err(nothing_matched(selection, &all)),
         }
+    }
+}
+
+impl Project {
+    /// Whether the target's release still gets security fixes today.
+    fn is_supported(&self, target: &Target) -> bool {
+        let end = self.catalogue().get(&target.distro).and_then(|distro| distro.end_of_life.as_deref());
+        end.is_none_or(|end| end > plan::today().as_str())
     }
 }
 

@@ -233,6 +233,9 @@ pub(crate) struct Patch {
     pub(crate) path: String,
     /// Leading folders to drop from the names in it: `patch -pN`.
     pub(crate) strip: u32,
+    /// Where the recipe names it, where it does itself.
+    #[serde(skip)]
+    pub(crate) place: Option<SourcePlace>,
 }
 
 impl Patch {

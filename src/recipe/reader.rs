@@ -14,6 +14,10 @@ use crate::types::nearest;
 /// Of a table with more keys than these, an error lists them only when it cannot say which one is meant.
 const MANY_KEYS: usize = 20;
 
+/// How to get at the sum of a file.
+const SUM_HELP: &str = "fetch the file, make sure by upstream's announcement or signature that it is the right one, and write what \
+                        `sha256sum FILE` prints";
+
 /// Problems found so far; shared by all sections of one file.
 #[derive(Debug)]
 pub(crate) struct Problems<'a> {
@@ -241,7 +245,10 @@ impl<'a> Section<'a> {
             format!("missing {word} {names} in {}", self.title),
             &self.span,
             format!("{names} {verb} required here"),
-            (self.schema.keys.len() <= MANY_KEYS).then(|| self.schema.key_list(&self.title)),
+            match keys {
+                ["sha256"] => Some(SUM_HELP.to_owned()),
+                _ => (self.schema.keys.len() <= MANY_KEYS).then(|| self.schema.key_list(&self.title)),
+            },
         );
     }
 

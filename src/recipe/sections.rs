@@ -395,7 +395,15 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
     let span = said.map_or_else(|| section.span.clone(), |entry| entry.node.span.clone());
     let place = section.problems.place(span);
     let default_strip = u32::from(unpack && matches!(origin, Origin::Urls { .. }));
-    let patches = section.strings("patches", values::relative_path);
+    let patches: Vec<Patch> = section
+        .lines("patches", values::relative_path)
+        .into_iter()
+        .map(|text| Patch {
+            path: text.value.to_owned(),
+            strip: 1,
+            place: Some(section.problems.place(text.span.clone())),
+        })
+        .collect();
     let series = section
         .checked_line("series", values::relative_path)
         .map(|text| Series { path: text.value.to_owned(), span: text.span.clone() });
@@ -417,7 +425,7 @@ fn read_source(section: &Section<'_>) -> Option<(Source, Option<Series>)> {
         strip_said: section.table.get("strip").is_some(),
         unpack,
         gitignore: section.boolean("gitignore").unwrap_or(true),
-        patches: patches.into_iter().map(|path| Patch { path, strip: 1 }).collect(),
+        patches,
         fuzz: section.integer("fuzz", 0..=MOST_FUZZ).unwrap_or(0),
         place,
     };

@@ -312,10 +312,8 @@ log = 1048576
     assert_eq!(recipe.build.private_libraries.named(), ["/usr/lib/libown.so"]);
     let [urls, path, git] = &recipe.sources[..] else { panic!("three sources") };
     assert!(matches!(&urls.origin, Origin::Urls { urls, sha256 } if urls.len() == 2 && *sha256 == "ab".repeat(32)));
-    assert_eq!(
-        (urls.strip, urls.into.as_str(), urls.patches.as_slice()),
-        (1, ".", &[Patch { path: "fix.patch".to_owned(), strip: 1 }][..])
-    );
+    let [patch] = &urls.patches[..] else { panic!("one patch") };
+    assert_eq!((urls.strip, urls.into.as_str(), patch.path.as_str(), patch.strip), (1, ".", "fix.patch", 1));
     assert_eq!((path.strip, path.into.as_str()), (0, "own"));
     assert_eq!(git.strip, 2);
     assert_eq!(recipe.packages["dev"].files.len(), 2);

@@ -436,7 +436,7 @@ fn usual_help(report: &JobReport) -> Option<String> {
                 .to_owned(),
         ),
         Outcome::SourceUnavailable { help, .. } => help.as_deref().map(safe),
-        Outcome::Infrastructure { reason } if reason.starts_with("base image for ") => Some(
+        Outcome::Infrastructure { reason } if reason.starts_with("base image for ") && reason.contains("registry ") => Some(
             "a machine that reaches the registry can write the image to a file, of which `farm images import` makes the base here; \
              docs/engines.md says how"
                 .to_owned(),
@@ -448,10 +448,20 @@ fn usual_help(report: &JobReport) -> Option<String> {
                 .any(|finding| finding.rule.starts_with("file-") || finding.rule == "pattern-without-files") =>
         {
             let of_config = |finding: &&Finding| finding.message.starts_with("configuration file ");
-            Some(match report.told.iter().find(of_config) {
-                Some(_) => "`config-files` names what `install` puts below $DESTDIR: correct one of the two".to_owned(),
-                None => "`files` of a package says what it holds; what nobody wants, `install` can leave out".to_owned(),
-            })
+            let of_unit = |finding: &&Finding| {
+                finding.message.contains("/systemd/system/") && finding.message.ends_with(" was not installed")
+            };
+            Some(
+                match (report.told.iter().find(of_config), report.told.iter().find(of_unit)) {
+                    (Some(_), _) => "`config-files` names what `install` puts below $DESTDIR: correct one of the two",
+                    (_, Some(_)) => {
+                        "a unit of `services` is a file that `install` puts below $DESTDIR, where systemd looks for units, or a \
+                         [[sources]] with `file` and `text`: install it, or correct the name"
+                    }
+                    _ => "`files` of a package says what it holds; what nobody wants, `install` can leave out",
+                }
+                .to_owned(),
+            )
         }
         Outcome::Rejected { .. } => Some("the refused packages are kept in broken/ beside the log".to_owned()),
         _ => None,

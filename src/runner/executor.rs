@@ -18,6 +18,7 @@ use super::kept_tree::KeptTree;
 use super::outcome::{self, JobError, internal_error, log_failed};
 use super::packed::JobCaches;
 use super::prepare::Ready;
+use super::required;
 use super::set::Available;
 use super::varied::Varied;
 use super::verify;
@@ -201,26 +202,7 @@ fn located(shared: &Shared, job: &Job, outcome: Outcome) -> Outcome {
         let differences = requirements.iter().map(|requirement| format!("{requirement} cannot be installed")).collect();
         return Outcome::NotAsLocked { by_build: false, by_file: Some(rebuild.file.clone()), differences };
     }
-    let of_packages = job
-        .recipe
-        .packages
-        .keys()
-        .flat_map(|key| [format!("packages.{key}.pre-requires"), format!("packages.{key}.requires")]);
-    let arrays: Vec<String> = match by {
-        RequiredBy::Build => vec!["build.requires".to_owned()],
-        RequiredBy::Test => vec!["test.requires".to_owned()],
-        RequiredBy::Package => {
-            ["package.pre-requires", "package.requires"].map(str::to_owned).into_iter().chain(of_packages).collect()
-        }
-    };
-    let place_of = |requirement: &String| {
-        let name = requirement.split([' ', '(']).next().unwrap_or(requirement);
-        let strings = [requirement.as_str(), name];
-        arrays
-            .iter()
-            .find_map(|array| strings.iter().find_map(|string| shared.adviser.place_of(&job.target, array, string)))
-    };
-    let place = requirements.iter().find_map(place_of);
+    let place = requirements.iter().find_map(|requirement| required::place(shared, job, by, requirement));
     Outcome::DepWait { by, requirements, place, near }
 }
 

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::container::{Content, create, evidence, host_network, put, run_watched, small_files};
+use super::container::{Content, create, evidence, host_network, put, run_captured, run_watched, small_files};
 use super::derive::{derive, installs, network_env, shipped};
 use super::extra;
 use super::outcome::{self, JobError};
 use super::prepare::Ready;
+use super::required;
 use super::set::SetFile;
 use super::upgrade::{self, Former};
 use super::work::{Work, reading};
 use crate::artifact::{self, Artifact, ArtifactKind, PackageHead, Wanted};
 use crate::engine::{Container, EngineError, ExecSpec, GuestPath, Network};
-use crate::event::Outcome;
+use crate::event::{FailedCommand, Outcome, RequiredBy};
 use crate::hint;
 use crate::image::Base;
 use crate::packaging::{
@@ -22,6 +23,7 @@ use crate::packaging::{
     StepKind, TestSetup, TracedScript, traced,
 };
 use crate::recipe::RepositoryUse;
+use crate::types::printable;
 
 /// Lines of a script that each become a finding.
 const MOST_FINDINGS: usize = 20;
@@ -359,6 +361,7 @@ async fn run_script(
     script: &str,
 ) -> Result<i32, JobError> {
     work.doing(phase).await?;
+    work.journal.begin_tail();
     let mut env = setup.env.clone();
     // The packages' own scripts find what they find at the user's.
     env.retain(|name, _| phase == "test" || !name.starts_with("FARM_"));
@@ -386,7 +389,14 @@ async fn judge(
     }
     let lines = work.journal.tail().map(|tail| tail.lines).unwrap_or_default();
     let of_manager = matches!(phase, "install" | "reinstall" | "upgrade" | "downgrade" | "remove");
-    let quoted = if of_manager { hint::why(&lines) } else { hint::said_last(&lines) }.join(" / ");
+    let mut quoted = if of_manager { hint::why(&lines) } else { hint::said_last(&lines) };
+    if let Some((script, package)) = hint::failed_script(&lines).filter(|_| of_manager) {
+        let command = failed_command(work, container, phase, &script, &package).await;
+        if let (Some(command), Some(first)) = (command, quoted.first_mut()) {
+            *first = format!("{} of {first}", command.shown());
+        }
+    }
+    let quoted = quoted.join(" / ");
     let command = work.failed_command.as_ref().filter(|_| phase == "test");
     let finding = |message: String| outcome::finding("", &format!("{phase}-failed"), message);
     let message = |quoted: &str| match phase {
@@ -396,10 +406,13 @@ async fn judge(
         "downgrade" => format!("cannot make room for the earlier version again (exit code {code}): {quoted}"),
         "remove" => format!("cannot be removed cleanly (exit code {code}): {quoted}"),
         "check" => quoted.to_owned(),
-        _ => match command {
-            Some(command) => format!("{} of [test] ended with exit code {code}: {quoted}", command.shown()),
-            None => format!("[test] failed with exit code {code}: {quoted}"),
-        },
+        _ => {
+            let said = if quoted.is_empty() { String::new() } else { format!(": {quoted}") };
+            match command {
+                Some(command) => format!("{} of [test] ended with exit code {code}{said}", command.shown()),
+                None => format!("[test] failed with exit code {code}{said}"),
+            }
+        }
     };
     if matches!(phase, "reinstall" | "upgrade" | "remove") {
         let found: Vec<_> = hint::found(&lines).take(MOST_FINDINGS).map(|line| finding(message(line))).collect();
@@ -413,8 +426,49 @@ async fn judge(
         "downgrade" => MEND_DOWNGRADE,
         _ => "",
     });
+    if phase == "install"
+        && let Some(name) = hint::unmet(&lines)
+    {
+        message.push_str(&unmet(work, name));
+    }
     if !setup.network && outcome::wants_network(&lines).is_some() {
         message.push_str("; there is no network in the test unless [test] has `network = true`");
     }
     Err(Outcome::Rejected { step: StepKind::Test, findings: vec![finding(message)] }.into())
+}
+
+/// Which command of a recipe's maintainer script failed, as far as running it once more says so: the script itself is in the
+/// package, and says nothing. The container is given up in any case.
+async fn failed_command(
+    work: &mut Work<'_>,
+    container: &dyn Container,
+    phase: &str,
+    script: &str,
+    package: &str,
+) -> Option<FailedCommand> {
+    let moment = match phase {
+        "install" => "install",
+        "remove" => "remove",
+        _ => "upgrade",
+    };
+    for script in traced::maintainer_scripts(&work.job.recipe, work.job.target.format, script, package, moment) {
+        let (text, ask) = script.of_package(&work.job.recipe, &work.job.distro, moment);
+        if matches!(run_captured(work, container, &text).await, Ok((0, _))) {
+            continue;
+        }
+        super::traced::note_failed(work, container, &[script], &ask).await;
+        return work.failed_command.take();
+    }
+    None
+}
+
+/// What to do where rpm, or what resolves for it, knows nobody who has `name`.
+fn unmet(work: &Work<'_>, name: &str) -> String {
+    let place = required::place(work.shared, work.job, RequiredBy::Package, name);
+    let place = place.map(|at| format!(" ({}:{})", at.path.display(), at.line)).unwrap_or_default();
+    let distro = &work.job.target.distro;
+    printable(&format!(
+        "; nothing that is here has it: correct `requires`{place}, name what {distro} has instead in an override, or, where it is \
+         found in a file, mend that"
+    ))
 }

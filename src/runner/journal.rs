@@ -256,6 +256,11 @@ impl Journal {
         self.log.tail()
     }
 
+    /// For a part of a step whose failure the output before it does not explain.
+    pub(crate) fn begin_tail(&mut self) {
+        self.log.begin_tail();
+    }
+
     /// What the step that the job is in, by its own words, lacks.
     pub(crate) fn missing(&mut self) -> Vec<Missing> {
         self.log.missing()

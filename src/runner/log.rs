@@ -81,13 +81,18 @@ impl JobLog {
         Ok(())
     }
 
+    /// What was printed so far is no part of the tail any more.
+    pub(crate) fn begin_tail(&mut self) {
+        self.tail = TailBuffer::default();
+    }
+
     /// Text of farm's own, on lines of its own.
     pub(crate) async fn own(&mut self, text: String) -> io::Result<()> {
         let text = if self.at_line_start { text } else { format!("\n{text}") };
         self.write(text.into()).await
     }
 
-    /// The last lines of output since the last banner; none when there was no output.
+    /// The last lines of output since the last banner, or [`JobLog::begin_tail`]; none when there was no output.
     pub(crate) fn tail(&self) -> Option<Tail> {
         self.tail.tail()
     }

@@ -179,6 +179,8 @@ pub(crate) fn source(error: SourceError) -> Outcome {
             let (reason, help) = (reason.clone(), help.map(str::to_owned));
             Outcome::SourceUnavailable { reason, of_recipe: false, place: Some(place), help }
         }
+        // It says all itself.
+        SourceError::Cache { .. } => Outcome::Infrastructure { reason: error.to_string() },
         _ => Outcome::SourceUnavailable { reason: chain(&error), of_recipe: false, place: None, help: None },
     }
 }

@@ -81,7 +81,16 @@ async fn make(work: &mut Work<'_>, cancel: &CancellationToken) -> Result<Ready, 
         let alone = set_packages.is_empty() && !extra::is_possible(work, distro, RepositoryUse::Build);
         installs(work, distro, &job.builder, alone)
     });
-    let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, cancel));
+    // Without sources nothing is built: nobody waits for images then.
+    let wanted = cancel.child_token();
+    let fetched = async {
+        let fetched = fetched.await;
+        if fetched.is_err() {
+            wanted.cancel();
+        }
+        fetched
+    };
+    let (sources, images) = tokio::join!(fetched, images(work, install.as_mut(), &warn, &wanted));
     let (sources, modules) = sources.map_err(outcome::source)?;
     let of_modules = modules.iter().flat_map(|modules| &modules.warnings);
     for (rule, message) in sources.warnings.iter().chain(of_modules) {

@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::extra;
 use super::outcome::JobError;
-use super::work::Work;
-use crate::event::{Outcome, RequiredBy};
+use super::work::{Shared, Work};
+use crate::event::{Outcome, RecipePlace, RequiredBy};
 use crate::formats::relation::{self, field};
 use crate::image::Base;
 use crate::packaging;
@@ -46,6 +46,26 @@ pub(crate) async fn check(work: &Work<'_>, base: Option<&Base>, cancel: &Cancell
     };
     let requirements = missing.iter().filter(|required| required.by == by).map(|required| required.written.clone());
     Err(Outcome::DepWait { by, requirements: requirements.collect(), place: None, near: Vec::new() }.into())
+}
+
+/// The line of the recipe that names a requirement.
+pub(super) fn place(shared: &Shared, job: &Job, by: RequiredBy, requirement: &str) -> Option<RecipePlace> {
+    let of_packages = || {
+        let keys = job.recipe.packages.keys();
+        keys.flat_map(|key| [format!("packages.{key}.pre-requires"), format!("packages.{key}.requires")])
+    };
+    let arrays: Vec<String> = match by {
+        RequiredBy::Build => vec!["build.requires".to_owned()],
+        RequiredBy::Test => vec!["test.requires".to_owned()],
+        RequiredBy::Package => {
+            ["package.pre-requires", "package.requires"].map(str::to_owned).into_iter().chain(of_packages()).collect()
+        }
+    };
+    let name = requirement.split([' ', '(']).next().unwrap_or(requirement);
+    let of = |array: &String| {
+        [requirement, name].iter().find_map(|string| shared.adviser.place_of(&job.target, array, string))
+    };
+    arrays.iter().find_map(of)
 }
 
 /// Whether packages come from nowhere else when these are installed, as far as farm knows.

@@ -37,6 +37,6 @@ fn failed_command(work: &Work<'_>, scripts: &[TracedScript], said: &str) -> Opti
     if text.is_empty() && status.is_some() {
         return None;
     }
-    let place = work.shared.adviser.script_place(&work.job.target, script.key, line);
+    let place = work.shared.adviser.script_place(&work.job.target, &script.key, line);
     Some(FailedCommand { script: script.name, line, text, exit_code: status, place })
 }

@@ -4,12 +4,16 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::fetch::FetchError;
-use crate::recipe::{Problem, Source, SourcePlace};
+use crate::recipe::{Patch, Problem, Source, SourcePlace};
 use crate::types::printable;
 
 /// What is wrong with a source, at its place in the recipe.
 pub(super) fn problem_at(source: &Source, message: &str, label: String, help: Option<&str>) -> SourceError {
-    let SourcePlace { span, path, line } = source.place.clone();
+    problem(&source.place, message, label, help)
+}
+
+fn problem(place: &SourcePlace, message: &str, label: String, help: Option<&str>) -> SourceError {
+    let SourcePlace { span, path, line } = place.clone();
     let problem = Problem { message: message.to_owned(), span, label, help: help.map(str::to_owned) };
     SourceError::Recipe { path, line, problem: Box::new(problem) }
 }
@@ -17,24 +21,34 @@ pub(super) fn problem_at(source: &Source, message: &str, label: String, help: Op
 impl SourceError {
     /// The same, as something that is wrong with this source of the recipe.
     pub(super) fn at(self, source: &Source) -> SourceError {
-        let SourcePlace { path, line, .. } = source.place.clone();
+        self.at_place(&source.place)
+    }
+
+    /// The same of one of its patches.
+    pub(super) fn at_patch(self, source: &Source, patch: &Patch) -> SourceError {
+        self.at_place(patch.place.as_ref().unwrap_or(&source.place))
+    }
+
+    fn at_place(self, place: &SourcePlace) -> SourceError {
+        let SourcePlace { path, line, .. } = place.clone();
         match self {
-            error if source.place.line == 0 => error,
+            error if place.line == 0 => error,
             SourceError::Archive { name, reason } => {
-                problem_at(source, "a source cannot be used", format!("{name} {reason}"), None)
+                problem(place, "a source cannot be used", format!("{name} {reason}"), None)
             }
             SourceError::Io { path, source: reason } if reason.kind() == ErrorKind::NotFound => {
                 let help = "paths of a recipe start in the folder of its farm.toml";
-                problem_at(source, "a source is not there", format!("there is no {}", shown(&path)), Some(help))
+                problem(place, "a source is not there", format!("there is no {}", shown(&path)), Some(help))
             }
             SourceError::Io { path, source: reason } if reason.kind() == ErrorKind::PermissionDenied => {
-                problem_at(source, "a source cannot be read", format!("{}: {reason}", shown(&path)), None)
+                problem(place, "a source cannot be read", format!("{}: {reason}", shown(&path)), None)
             }
             SourceError::Git(reason) => {
-                SourceError::Unavailable { path, line, reason: format!("git: {reason}"), help: None }
+                let help = help_for_git(&reason);
+                SourceError::Unavailable { path, line, reason: format!("git: {reason}"), help }
             }
             error @ SourceError::UnknownMirror { .. } => {
-                problem_at(source, "a source names a mirror that nobody knows", error.to_string(), None)
+                problem(place, "a source names a mirror that nobody knows", error.to_string(), None)
             }
             SourceError::Fetch(error) => match help_for(&error) {
                 Some(help) => SourceError::Unavailable { path, line, reason: error.to_string(), help: Some(help) },
@@ -64,6 +78,26 @@ fn help_for(error: &FetchError) -> Option<&'static str> {
     }
 }
 
+/// The same, by the words of git and of what it fetches with.
+fn help_for_git(reason: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
+    let unreachable = ["Could not resolve", "Failed to connect", "Couldn't connect", "timed out", "unable to connect"];
+    let refused = ["Authentication failed", "could not read Username", "Permission denied", "error: 401", "error: 403"];
+    if says(&unreachable) {
+        Some(
+            "try again when the server answers, or name another place in `git`; what was fetched once is kept in the cache",
+        )
+    } else if says(&refused) {
+        Some(
+            "git asks nobody for passwords here: let its own configuration know them (a credential helper, an ssh key)",
+        )
+    } else if says(&["not found", "does not exist", "not appear to be a git repository"]) {
+        Some("look where it is now, and correct `git`")
+    } else {
+        None
+    }
+}
+
 fn shown(path: &Path) -> String {
     printable(&path.display().to_string())
 }
@@ -80,6 +114,9 @@ pub enum SourceError {
     Unavailable { path: PathBuf, line: usize, reason: String, help: Option<&'static str> },
     #[error("cannot read {}", .path.display())]
     Io { path: PathBuf, source: std::io::Error },
+    /// Nothing can be kept.
+    #[error("the cache cannot be written: {}: {source}; FARM_CACHE names another folder", .path.display())]
+    Cache { path: PathBuf, source: std::io::Error },
     #[error("{name}: {reason}")]
     Archive { name: String, reason: String },
     #[error("git: {0}")]

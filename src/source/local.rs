@@ -1,7 +1,7 @@
 //! Work on this host's files that no task may wait for.
 
 use std::fs::{self, File, TryLockError};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,15 +25,18 @@ pub(super) fn content(path: &Path) -> Result<[u8; 32], SourceError> {
 
 /// Waits for a lock that a dead process cannot keep.
 pub(super) async fn lock_file(path: &Path, cancel: &CancellationToken) -> Result<File, SourceError> {
-    let io = |source| SourceError::Io { path: path.to_owned(), source };
+    let cache = |source: io::Error| match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => SourceError::Io { path: path.to_owned(), source },
+        _ => SourceError::Cache { path: path.to_owned(), source },
+    };
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(io)?;
+        fs::create_dir_all(folder).map_err(cache)?;
     }
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(io)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(cache)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(io(error)),
+            Err(TryLockError::Error(error)) => return Err(cache(error)),
             Err(TryLockError::WouldBlock) => {}
         }
         // The system has no way to be told; work that others do takes seconds.

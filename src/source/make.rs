@@ -83,7 +83,7 @@ pub(super) fn build(
             }
         }
         for patch in &source.patches {
-            let from = walk::inside(root, &patch.path).map_err(|error| error.at(source))?;
+            let from = walk::inside(root, &patch.path).map_err(|error| error.at_patch(source, patch))?;
             let name = patch.file_name(patches.len() + 1);
             let to = folder.join("patches").join(&name);
             copy(&from, &to)?;

@@ -121,7 +121,7 @@ pub(crate) fn fingerprint(root: &Path, sources: &[Source]) -> Result<String, Sou
                     patch.path.as_bytes(),
                     &walk::inside(root, &patch.path)
                         .and_then(|path| content(&path))
-                        .map_err(|error| error.at(source))?,
+                        .map_err(|error| error.at_patch(source, patch))?,
                 ],
             );
             // Only what is not as usual, so that digests of older recipes stay what they were.

@@ -34,7 +34,7 @@ pub(super) fn parse(path: &str, content: &str) -> Result<Vec<Patch>, String> {
         if patches.iter().any(|patch| patch.path == path) {
             return wrong("is listed twice");
         }
-        patches.push(Patch { path, strip });
+        patches.push(Patch { path, strip, place: None });
     }
     Ok(patches)
 }

@@ -82,7 +82,7 @@ fn source(origin: Origin, strip: u32) -> Source {
 }
 
 fn patch(path: &str) -> Patch {
-    Patch { path: path.to_owned(), strip: 1 }
+    Patch { path: path.to_owned(), strip: 1, place: None }
 }
 
 fn path(path: &str) -> Source {

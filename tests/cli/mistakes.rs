@@ -12,6 +12,31 @@ fn plan(recipe: &str, arguments: &[&str]) -> String {
     Test::new().file("farm.toml", recipe).run(&[&["plan"], arguments].concat()).redacted()
 }
 
+/// Nobody who says only `farm build` means a release that gets no security fixes any more.
+#[test]
+fn a_release_that_has_ended_is_not_the_first() {
+    let recipe = RECIPE.replace("\"debian-12\", \"debian-13\"", "\"debian-11\", \"debian-13\"");
+    let planned = plan(&recipe, &[]);
+    assert!(planned.contains("greet@debian-13/amd64") && !planned.contains("debian-11"), "{planned}");
+    assert!(planned.contains("note: 1 target of 3"), "{planned}");
+    let only = RECIPE.replace("\"debian-12\", \"debian-13\", \"rpm-generic\"", "\"debian-11\"");
+    let planned = plan(&only, &[]);
+    assert!(planned.contains("greet@debian-11/amd64"), "there is no other: {planned}");
+}
+
+#[test]
+fn folders_of_farms_own_that_cannot_be_are_told_with_what_names_others() {
+    let test = Test::new().file("farm.toml", RECIPE).env("FARM_CACHE", "/proc/farm");
+    let ran = test.run(&["plan"]).exits(2).says("the cache /proc/farm cannot be written: ");
+    ran.says("FARM_CACHE names another folder");
+    let test = Test::new().file("farm.toml", RECIPE);
+    let home = test.folder().join("nobody");
+    let mut command = test.command(&["plan"]);
+    let ran = crate::support::Ran::of(command.env("HOME", &home)).exits(2).says("HOME is ");
+    ran.says("which is not there: make it, or set FARM_CACHE");
+    assert!(!home.exists(), "nobody asked for a home to be made");
+}
+
 #[test]
 fn a_source_that_is_not_there_is_shown_in_the_recipe() {
     insta::assert_snapshot!(plan(&with_source("path = \"nosuch\""), &[]), @r#"
@@ -34,10 +59,10 @@ fn a_source_that_is_not_there_is_shown_in_the_recipe() {
     --- stderr
     note: 1 target of 3: --matrix takes all, -t PATTERN others
     error: a source is not there
-        ╭─[farm.toml:30:8]
-     30 │ path = "."
-        ·        ─┬─
-        ·         ╰── there is no ./nosuch.patch
+        ╭─[farm.toml:31:12]
+     31 │ patches = ["nosuch.patch"]
+        ·            ───────┬──────
+        ·                   ╰── there is no ./nosuch.patch
         ╰────
       help: paths of a recipe start in the folder of its farm.toml
     "#);

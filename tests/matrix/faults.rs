@@ -107,13 +107,18 @@ fn faults_of_upgrades_and_removals_are_found_in_both_formats() {
     let bad = scripts(&[("post-install", ENABLE), ("pre-remove", "echo no way out; exit 7\n")]);
     let fifth = project(&test, "1.4", "epoch = 1\n", &bad, &install_by_then, &parts);
     let run = test.run_in(&fifth, &["build", "--matrix"]).exits(11).says("2 rejected");
-    run.says_all(&["the pre-remove script of lively", "ended with exit code 7", "`|| true` behind what may fail"]);
+    run.says_all(&[
+        "`echo no way out; exit 7` (",
+        "of the pre-remove script of lively",
+        "ended with exit code 7",
+        "`|| true` behind what may fail",
+    ]);
 
     // To rpm a warning, and so no less.
     let bad = scripts(&[("post-install", "echo not so; exit 6\n")]);
     let late = project(&test, "1.4.1", "epoch = 1\n", &bad, &install_by_then, &parts);
     let run = test.run_in(&late, &["build", "--matrix"]).exits(11).says("2 rejected");
-    run.says_all(&["the post-install script of lively", "ended with exit code 6"]);
+    run.says_all(&["`echo not so; exit 6` (", "of the post-install script of lively", "ended with exit code 6"]);
 
     // And an upgrade: the unit is gone, and was enabled by the earlier version.
     let bad = scripts(&[("post-upgrade", "rm -rf /var/lib/lively; echo mine >/etc/lively.conf\n")]);

@@ -69,7 +69,7 @@ fn eight_at_once_make_one_base_and_one_builder() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("matrix").join("eight");
     let store = folder.join("store");
     let engine = format!("native://{}", store.display());
-    let _ = Test::on("eight", &engine);
+    let _whole = Test::on("eight", &engine);
     let children: Vec<_> = (0..8)
         .map(|number| {
             let test = Test::on(&format!("eight/{number}"), &engine);
@@ -84,11 +84,11 @@ fn eight_at_once_make_one_base_and_one_builder() {
             command.current_dir(test.folder());
             let log = test.dist().join(format!("one-of-{number}/debian-12-amd64/build.log"));
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
-            (command.spawn().unwrap(), log)
+            (command.spawn().unwrap(), log, test)
         })
         .collect();
     let mut made = 0;
-    for (child, log) in children {
+    for (child, log, _test) in children {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));

@@ -161,6 +161,7 @@ impl Test {
     /// farm, to be started in some other way. With an engine, `-o` names [`Test::dist`]: the folder that it runs in may
     /// be this repository.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        fs::create_dir_all(self.folder.join("home")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_farm"));
         command
             .args(arguments)
@@ -211,15 +212,19 @@ impl Test {
 
 /// Images of tests stay for others; where the disk gets short, those of farm's own engine go that were not used for long.
 fn make_room(engine: &str) {
-    /// KiB.
-    const ENOUGH: u64 = 20 << 20;
+    /// KiB that are left, and what of images and cache stays then.
+    const SHORT: [(u64, &str); 3] = [(4 << 20, "1G"), (8 << 20, "3G"), (20 << 20, "6G")];
     let free = || {
         let df = Command::new("df").arg("-Pk").arg(temporary()).output().ok()?;
         String::from_utf8_lossy(&df.stdout).lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()
     };
-    if engine.starts_with("native:///") && temporary().is_dir() && free().is_some_and(|free| free < ENOUGH) {
+    if !engine.starts_with("native:///") || !temporary().is_dir() {
+        return;
+    }
+    let free = free();
+    if let Some((_, keep)) = SHORT.iter().find(|(least, _)| free.is_some_and(|free| free < *least)) {
         let mut farm = Command::new(env!("CARGO_BIN_EXE_farm"));
-        let farm = farm.args(["gc", "--keep", "6G"]).env("FARM_ENGINE", engine).env("XDG_CACHE_HOME", cache());
+        let farm = farm.args(["gc", "--keep", keep]).env("FARM_ENGINE", engine).env("XDG_CACHE_HOME", cache());
         let ran = farm.stdin(Stdio::null()).output().unwrap();
         let _ = writeln!(std::io::stderr().lock(), "          {}", String::from_utf8_lossy(&ran.stdout).trim_end());
     }

@@ -52,11 +52,11 @@ while read -r package interpreter path; do
     esac
     case $found in
         /*) ;;
-        '') farm_tell "$path of $package is run by $interpreter, which nothing that is installed has"; continue ;;
+        '') farm_tell "$path of $package is run by $interpreter, which nothing that is installed has: add what has it to requires of the package"; continue ;;
         *) continue ;;
     esac
     if [ ! -e "$found" ]; then
-        farm_tell "$path of $package is run by $interpreter, which nothing that is installed has"
+        farm_tell "$path of $package is run by $interpreter, which nothing that is installed has: add what has it to requires of the package"
         continue
     fi
     owners=$({ rpm -qf --qf '%{NAME}\n' "$found" || rpm -qf --qf '%{NAME}\n' "$(readlink -f "$found")"; } 2>/dev/null) || continue

@@ -43,7 +43,7 @@ fn patches_that_dpkg_source_cannot_apply_by_itself_become_one() {
         recipe.sources.truncate(1);
         recipe.sources[0].fuzz = 0;
         recipe.sources[0].into = ".".to_owned();
-        recipe.sources[0].patches = vec![Patch { path: "fix/water.patch".to_owned(), strip }];
+        recipe.sources[0].patches = vec![Patch { path: "fix/water.patch".to_owned(), strip, place: None }];
         let script = source(&in_words(&recipe), &distro, 0).steps[0].script.clone();
         script.lines().find(|line| line.starts_with("series=")).unwrap().to_owned()
     };

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use super::*;
 
 fn script(text: &str) -> TracedScript {
-    TracedScript { name: "build", key: "build.build", text: text.to_owned() }
+    TracedScript { name: "build", key: "build.build".to_owned(), text: text.to_owned() }
 }
 
 /// The shells of this host that packages are built with somewhere.

@@ -5,6 +5,11 @@ use std::time::Instant;
 
 use crate::command;
 
+/// Bytes.
+const GB: u64 = 1_000_000_000;
+/// What all tests leave on the way: images of two engines, a cache, and what is compiled.
+const SHORT: u64 = 25 * GB;
+
 /// The parts of a run that are done, and the one that goes on.
 #[derive(Debug)]
 pub(super) struct Phases {
@@ -29,6 +34,9 @@ impl Phases {
     pub(super) fn begin(&mut self, name: &str) {
         self.end();
         println!("\n=== {name}");
+        if let Some(free) = free().filter(|bytes| *bytes < SHORT) {
+            println!("xtask: the disk has {} GB left, and the tests may need {}", free / GB, SHORT / GB);
+        }
         self.current = Some(Phase { name: name.to_owned(), begin: Instant::now(), processors: Processors::now() });
     }
 
@@ -47,7 +55,7 @@ impl Phases {
         let Some(phase) = self.current.take() else { return };
         let busy = phase.processors.busy_until(Processors::now());
         let busy = busy.map_or_else(|| "   ?".to_owned(), |percent| format!("{percent:3}%"));
-        let free = free().map_or_else(|| "  ? GB".to_owned(), |bytes| format!("{:3} GB", bytes / 1_000_000_000));
+        let free = free().map_or_else(|| "  ? GB".to_owned(), |bytes| format!("{:3} GB", bytes / GB));
         self.lines.push(format!("{:5} s  {busy}  {free}  {}", phase.begin.elapsed().as_secs(), phase.name));
     }
 }
