@@ -65,21 +65,26 @@ pub(crate) fn rebuild(info: &Buildinfo, dsc: &str) -> Packaging {
     }
 }
 
-/// The builder, with these packages in these versions though the archive has newer ones: a base has the newest.
-pub(crate) fn pinned<'a>(setup: &BuilderSetup, pins: impl Iterator<Item = &'a Installed>) -> BuilderSetup {
+/// The builder, with these very packages installed; `pins` are those of which the archive has newer versions: a base has the newest.
+pub(crate) fn exactly<'a>(
+    setup: &BuilderSetup,
+    all: impl Iterator<Item = &'a Installed>,
+    pins: impl Iterator<Item = &'a Installed>,
+) -> BuilderSetup {
+    let all: Vec<String> = all.map(|package| format!("{}={}", package.name, package.version)).collect();
     let pin = |package: &Installed| {
         format!("Package: {}\nPin: version {}\nPin-Priority: 1001\n\n", package.name, package.version)
     };
     let pins: String = pins.map(pin).collect();
-    if pins.is_empty() {
-        return setup.clone();
+    let mut script = format!("farm_exact={}\n", quote(&all.join(" ")));
+    if !pins.is_empty() {
+        script.push_str(&format!(
+            "mkdir -p /etc/apt/preferences.d /etc/apt/apt.conf.d\n\
+             printf %s {} >/etc/apt/preferences.d/farm-buildinfo\n\
+             echo 'APT::Get::allow-downgrades \"true\";' >/etc/apt/apt.conf.d/farm-buildinfo\n",
+            quote(&pins)
+        ));
     }
-    let script = format!(
-        "mkdir -p /etc/apt/preferences.d /etc/apt/apt.conf.d\n\
-         printf %s {} >/etc/apt/preferences.d/farm-buildinfo\n\
-         echo 'APT::Get::allow-downgrades \"true\";' >/etc/apt/apt.conf.d/farm-buildinfo\n",
-        quote(&pins)
-    );
     BuilderSetup { script: SharedText::from(script).with(setup.script.to_string()), ..setup.clone() }
 }
 

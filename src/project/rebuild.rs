@@ -294,8 +294,10 @@ impl Planned {
             installed: info.installed.clone(),
             nearest,
         });
+        let is_missing = |package: &&Installed| builder.missing.iter().any(|missing| missing.package == **package);
         for job in &mut self.plan.jobs {
-            job.builder = Arc::new(rebuild::pinned(&job.builder, builder.older.iter()));
+            let there = info.installed.iter().filter(|package| !is_missing(package));
+            job.builder = Arc::new(rebuild::exactly(&job.builder, there, builder.older.iter()));
             job.packaging = Arc::new(rebuild::rebuild(info, &source.dsc));
             job.rebuild = Some(Arc::clone(&rebuild));
         }

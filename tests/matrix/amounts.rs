@@ -1,4 +1,4 @@
-//! farm's memory does not grow with what it moves: a source and a package of 512 MiB each, through the whole of a build, and a
+//! farm's memory does not grow with what it moves: a source and a package of 256 MiB each, through the whole of a build, and a
 //! package of 256 MiB that farm makes itself.
 
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use crate::support::{Test, engine, native_engine};
 
 const BLOCK: usize = 1 << 20;
-const BLOCKS: usize = 512;
+const BLOCKS: usize = 256;
 const PEAK_LIMIT_KIB: u64 = 64 << 10;
 
 /// The project's own packaging, so that the package is as large as what it holds: nothing is compressed.
@@ -19,7 +19,7 @@ const RULES: &str = "#!/usr/bin/make -f\n%:\n\tdh $@\n\
                      \tmv data debian/moved/usr/share/moved/data\n";
 
 #[test]
-fn half_a_gibibyte_through_a_build_stays_under_64_mib() {
+fn a_quarter_of_a_gibibyte_through_a_build_stays_under_64_mib() {
     let Some(engine) = engine("DOCKER_HOST") else { return };
     let test = Test::on("amounts", &engine);
     let _gone = Gone(test.folder());

@@ -1,5 +1,5 @@
 //! One project with all that splitting has to deal with, on every package manager that runs here: the same packages
-//! everywhere, the same bytes when they are built again with another parallelism, installed, tried and removed.
+//! everywhere, on three of them the same bytes when they are built again with another parallelism, installed, tried and removed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -21,7 +21,9 @@ fn the_same_packages_come_out_everywhere_and_again() {
     let project = project(&test);
     test.run_in(&project, &["build", "--matrix", "-j", "2"]).exits(0).says("6 succeeded");
     let again = Test::on("greet-again", &engine);
-    again.run_in(&project, &["build", "--matrix", "-j", "1", "--no-test"]).exits(0).says("6 succeeded");
+    let some = ["debian-12", "rpm-generic", "shim-zypper"];
+    let arguments = ["build", "-t", some[0], "-t", some[1], "-t", some[2], "-j", "1", "--no-test"];
+    again.run_in(&project, &arguments).exits(0).says("3 succeeded");
 
     for version in ["11", "12", "13"] {
         let files = [
@@ -58,7 +60,9 @@ fn check(test: &Test, again: &Test, target: &str, ending: &str, expected: &[Stri
     let files = test.files(target, ending);
     let names: Vec<&str> = files.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, expected, "{target}");
-    again.has_the_packages_of(test, target);
+    if again.dist().join(target).is_dir() {
+        again.has_the_packages_of(test, target);
+    }
     let log = fs::read_to_string(test.dist().join(target).join("build.log")).unwrap();
     // Steps, each under its banner, in this order.
     let mut rest = log.as_str();

@@ -14,14 +14,16 @@ fn without_a_daemon_the_packages_are_the_same() {
     }
     let Some(docker) = built_once() else { return };
     let test = Test::on("native", &native_engine());
-    // `hello-debian` is configured as `hello` is, for minutes.
-    let all = ["build", "hello-debian", "pass", "xxhash", "--matrix"];
-    test.run_in(repository(), &all).exits(0).says("9 succeeded");
-    for target in TARGETS.iter().filter(|target| !target.starts_with("hello/")) {
+    // GNU hello is configured for minutes: once is enough.
+    let all = ["build", "pass", "xxhash", "--matrix"];
+    test.run_in(repository(), &all).exits(0).says("6 succeeded");
+    test.run_in(repository(), &["build", "hello-debian", "-t", "debian-13"]).exits(0).says("1 succeeded");
+    let is_built = |target: &&&str| !target.starts_with("hello") || **target == "hello-debian/debian-13-amd64";
+    for target in TARGETS.iter().filter(is_built) {
         test.has_the_packages_of(docker, target);
     }
     // Bases, builders and testers are there, and found again.
-    test.run_in(repository(), &all).exits(0).says("9 up to date");
+    test.run_in(repository(), &all).exits(0).says("6 up to date");
     test.run_in(repository(), &["build", "pass", "-t", "debian-12", "--force"]).exits(0).says("1 succeeded");
     test.run_in(repository(), &["verify", "pass", "-t", "debian-13", "-t", "rpm-generic"])
         .exits(0)

@@ -125,8 +125,15 @@ apt_templates() {
 }
 
 # Sees to it that relations in Debian's syntax hold, one per argument, and what is wanted of the set. farm may have
-# unpacked packages for them, which are then configured. The network is asked only when apt would have more.
+# unpacked packages for them, which are then configured. The network is asked only when apt would have more. Of farm_exact, which
+# lists NAME=VERSION, all are installed.
 apt_require() {
+    apt_relations_hold "$@"
+    # shellcheck disable=SC2086 # names and versions
+    apt_exact ${farm_exact:-}
+}
+
+apt_relations_hold() {
     apt_templates
     dpkg --force-unsafe-io --force-confdef --force-confold --configure -a
     if [ $# -gt 0 ] && ! apt_has_local; then
@@ -173,6 +180,22 @@ apt_install() {
         return 0
     fi
     apt-get -q satisfy "$apt_all" || apt_explain "$@"
+}
+
+# Sees to it that these very packages are installed. A relation holds for whoever provides the name, too.
+apt_exact() {
+    for apt_package; do
+        shift
+        apt_state=$(dpkg-query -W -f '${db:Status-Status} ${Version}\n' "${apt_package%%=*}" 2>/dev/null || true)
+        [ "$apt_state" = "installed ${apt_package#*=}" ] || set -- "$@" "$apt_package"
+    done
+    [ $# -gt 0 ] || return 0
+    apt_update
+    if [ -n "${FARM_FETCH:-}" ]; then
+        apt_fetch install "$@" || { echo "farm: packages cannot be fetched" >&2; exit 12; }
+        return 0
+    fi
+    apt-get -q install "$@" || { echo "farm: these packages cannot be installed together: see above" >&2; exit 1; }
 }
 
 # Says why installing failed: which requirements cannot be had (exit 11), or that fetching failed (exit 12). Asking

@@ -74,11 +74,11 @@ farm_roots() {
     esac
     case $found in
         /*) ;;
-        '') farm_tell "$path of $package is run by $interpreter, which nothing that is installed has"; continue ;;
+        '') farm_tell "$path of $package is run by $interpreter, which nothing that is installed has: add what has it to requires of the package"; continue ;;
         *) continue ;;
     esac
     if [ ! -e "$found" ]; then
-        farm_tell "$path of $package is run by $interpreter, which nothing that is installed has"
+        farm_tell "$path of $package is run by $interpreter, which nothing that is installed has: add what has it to requires of the package"
         continue
     fi
     owners=$(farm_owners "$found" "$(readlink -f "$found")")
