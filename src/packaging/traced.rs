@@ -62,7 +62,7 @@ pub(crate) fn test_script(recipe: &Recipe) -> Option<TracedScript> {
 }
 
 /// The recipe's scripts that a package manager has run as `script` (`post-install`) of `package` at this moment (`install`, `upgrade`,
-/// `remove`), in their order. rpm names a package with its version and architecture.
+/// `remove`), in their order; for packages that farm has the packaging of. rpm names a package with its version and architecture.
 pub(crate) fn maintainer_scripts(
     recipe: &Recipe,
     format: Format,
@@ -70,9 +70,6 @@ pub(crate) fn maintainer_scripts(
     package: &str,
     moment: &str,
 ) -> Vec<TracedScript> {
-    if super::is_own(recipe, format) {
-        return Vec::new();
-    }
     // rpm: NAME-VERSION-RELEASE.ARCH
     let name = if format == Format::Rpm { package.rsplitn(3, '-').last().unwrap_or(package) } else { package };
     let members = members(recipe, format);

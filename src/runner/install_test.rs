@@ -20,7 +20,7 @@ use crate::hint;
 use crate::image::Base;
 use crate::packaging::{
     BuilderSetup, EXIT_INCOMPLETE, EXIT_NETWORK, EXIT_OF_FORMER, EXIT_UNSATISFIABLE, FETCH_ONLY, FETCHED_PACKAGES,
-    StepKind, TestSetup, TracedScript, traced,
+    StepKind, TestSetup, TracedScript, is_own, traced,
 };
 use crate::recipe::RepositoryUse;
 use crate::types::printable;
@@ -451,8 +451,12 @@ async fn failed_command(
         "remove" => "remove",
         _ => "upgrade",
     };
-    for script in traced::maintainer_scripts(&work.job.recipe, work.job.target.format, script, package, moment) {
-        let (text, ask) = script.of_package(&work.job.recipe, &work.job.distro, moment);
+    let (job, format) = (work.job, work.job.target.format);
+    if is_own(&job.recipe, format) {
+        return None;
+    }
+    for script in traced::maintainer_scripts(&job.recipe, format, script, package, moment) {
+        let (text, ask) = script.of_package(&job.recipe, &job.distro, moment);
         if matches!(run_captured(work, container, &text).await, Ok((0, _))) {
             continue;
         }
