@@ -18,10 +18,11 @@ use tokio_util::io::{StreamReader, SyncIoBridge};
 /// Bytes in order; an error ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-const CHUNK: usize = 128 * 1024;
+/// With [`CHUNKS_IN_FLIGHT`], what each of hundreds of uploads holds when its engine is slow to take it.
+const CHUNK: usize = 32 * 1024;
 /// `xz -9` needs 64 MiB to decompress; what asks for more than twice that is no archive of sources.
 const XZ_MEMORY: u64 = 128 << 20;
-const CHUNKS_IN_FLIGHT: usize = 8;
+const CHUNKS_IN_FLIGHT: usize = 2;
 
 /// A stream of what `write` writes on a blocking thread. The thread waits when the reader is slow, and gets
 /// `BrokenPipe` when the reader is gone. An error that `write` returns ends the stream.

@@ -15,7 +15,7 @@ pub(crate) fn program<'a>(name: &'a str, content: &'a [u8]) -> Member<'a> {
 }
 
 /// A tar whose names are written unchecked.
-pub(super) fn tarball(members: &[Member<'_>]) -> Vec<u8> {
+pub(crate) fn tarball(members: &[Member<'_>]) -> Vec<u8> {
     let mut tar = Vec::new();
     for (name, kind, mode, uid, content) in members {
         let is_link = matches!(kind, tar::EntryType::Symlink | tar::EntryType::Link);
@@ -77,7 +77,7 @@ pub(super) fn deb_bytes(control: &str, members: &[Member<'_>], kind: &str) -> Ve
 }
 
 /// The same around a data.tar that is compressed already.
-pub(super) fn deb_of(control: &str, data: Vec<u8>, kind: &str) -> Vec<u8> {
+pub(crate) fn deb_of(control: &str, data: Vec<u8>, kind: &str) -> Vec<u8> {
     let extension = if kind.is_empty() { String::new() } else { format!(".{kind}") };
     ar(&[
         ("debian-binary", b"2.0\n".to_vec()),

@@ -43,7 +43,9 @@ fn starts(arch: Arch) -> Option<bool> {
     use std::os::unix::fs::PermissionsExt as _;
 
     use nix::errno::Errno;
+    use nix::fcntl::OFlag;
     use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, posix_spawn};
+    use nix::sys::stat::Mode;
     use nix::sys::wait::waitpid;
 
     let mut file = tempfile::Builder::new().permissions(std::fs::Permissions::from_mode(0o700)).tempfile().ok()?;
@@ -51,7 +53,11 @@ fn starts(arch: Arch) -> Option<bool> {
     // Closed first: what is open for writing cannot be started.
     let path = file.into_temp_path();
     let name = CString::new(path.as_os_str().as_bytes()).ok()?;
-    let (actions, attributes) = (PosixSpawnFileActions::init().ok()?, PosixSpawnAttr::init().ok()?);
+    let (mut actions, attributes) = (PosixSpawnFileActions::init().ok()?, PosixSpawnAttr::init().ok()?);
+    // An emulator says what it thinks of a program without content.
+    for output in [1, 2] {
+        actions.add_open(output, "/dev/null", OFlag::O_WRONLY, Mode::empty()).ok()?;
+    }
     match posix_spawn(&*name, &actions, &attributes, &[&*name], &[] as &[&std::ffi::CStr]) {
         Ok(child) => {
             // However the emulator finds it, it has been started.

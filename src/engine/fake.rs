@@ -10,8 +10,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::stream::{iter, once};
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
+use tokio::sync::{Barrier, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -128,6 +129,10 @@ impl FakeFile {
 
 type Script = Arc<dyn Fn(&mut Guest<'_>) -> Option<Reply> + Send + Sync>;
 type Failure = Arc<dyn Fn(&str) -> Option<EngineError> + Send + Sync>;
+type Which = dyn Fn(&str) -> bool + Send + Sync;
+
+/// How long calls that gather wait for the others, before they fail.
+const GATHER_WITHIN: Duration = Duration::from_secs(300);
 
 /// See the module. Clones are the same engine.
 #[derive(Clone, Default)]
@@ -138,6 +143,8 @@ struct FakeState {
     calls: Vec<String>,
     scripts: Vec<Script>,
     failures: Vec<Failure>,
+    gatherings: Vec<Arc<(Barrier, Box<Which>)>>,
+    most_kept: Option<u64>,
     images: Vec<(ImageInfo, FileSystem)>,
     registry: BTreeMap<String, FileSystem>,
     containers: BTreeMap<String, Running>,
@@ -177,6 +184,20 @@ impl FakeEngine {
         self
     }
 
+    /// Lets uploads, execs and downloads whose text, as [`FakeEngine::calls`] has it, is one of `which` wait for each other
+    /// until `count` of them are under way: an upload before it reads, an exec with half of its output printed, a download
+    /// once it has given the beginning. They fail where the others do not come.
+    pub fn gather(&self, count: usize, which: impl Fn(&str) -> bool + Send + Sync + 'static) -> &FakeEngine {
+        self.state().gatherings.push(Arc::new((Barrier::new(count), Box::new(which))));
+        self
+    }
+
+    /// Keeps only so many bytes of each file that is uploaded: for tests of memory, as a container has its files elsewhere.
+    pub fn keep_at_most(&self, bytes: u64) -> &FakeEngine {
+        self.state().most_kept = Some(bytes);
+        self
+    }
+
     /// Puts an image into the store, without a file.
     pub fn add_image(&self, tag: &str, labels: BTreeMap<String, String>) -> ImageInfo {
         self.state().add_image(tag, labels, FileSystem::new())
@@ -208,6 +229,18 @@ impl FakeEngine {
             state.failures.clone()
         };
         failures.iter().find_map(|failure| failure(&call)).map_or(Ok(()), Err)
+    }
+
+    /// Waits for the calls that gather with this one.
+    async fn gathered(&self, call: &str) -> Result<(), EngineError> {
+        let gatherings = self.state().gatherings.clone();
+        for (barrier, _) in gatherings.iter().map(|of| &**of).filter(|(_, which)| which(call)) {
+            if tokio::time::timeout(GATHER_WITHIN, barrier.wait()).await.is_err() {
+                let message = "the calls that it waits for did not come".to_owned();
+                return Err(EngineError::Refused { action: call.to_owned(), message });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -300,7 +333,7 @@ impl Engine for FakeEngine {
 
     async fn import(&self, spec: &ImportSpec, layer: ByteStream) -> Result<ImageInfo, EngineError> {
         self.call(format!("import {}", spec.tag))?;
-        let files = unpack("", layer).await?;
+        let files = unpack("", layer, u64::MAX).await?;
         Ok(self.state().add_image(&spec.tag, spec.labels.clone(), files))
     }
 
@@ -378,8 +411,11 @@ impl FakeContainer {
         Ok(use_it(running))
     }
 
-    fn call(&self, what: &str, rest: &str) -> Result<(), EngineError> {
-        self.engine.call(format!("{what} {}{}{rest}", self.name, if rest.is_empty() { "" } else { " " }))
+    /// Records a call and returns its text.
+    fn call(&self, what: &str, rest: &str) -> Result<String, EngineError> {
+        let call = format!("{what} {}{}{rest}", self.name, if rest.is_empty() { "" } else { " " });
+        self.engine.call(call.clone())?;
+        Ok(call)
     }
 }
 
@@ -395,14 +431,16 @@ impl Container for FakeContainer {
     }
 
     async fn upload(&self, path: &GuestPath, tar: ByteStream) -> Result<(), EngineError> {
-        self.call("upload", path.as_str())?;
+        let call = self.call("upload", path.as_str())?;
         let root = path.as_str().trim_end_matches('/').to_owned();
         let is_folder = self
             .with(|running| root.is_empty() || running.files.keys().any(|file| *file == root || below(&root, file)));
         if !is_folder? {
             return Err(EngineError::NoSuchPath(path.clone()));
         }
-        let files = unpack(&root, tar).await?;
+        self.engine.gathered(&call).await?;
+        let most = self.engine.state().most_kept.unwrap_or(u64::MAX);
+        let files = unpack(&root, tar, most).await?;
         self.with(|running| running.files.extend(files))
     }
 
@@ -412,12 +450,12 @@ impl Container for FakeContainer {
         sink: &mut dyn OutputSink,
         cancel: &CancellationToken,
     ) -> Result<ExitStatus, EngineError> {
-        self.call("exec", &spec.argv.join(" "))?;
+        let call = self.call("exec", &spec.argv.join(" "))?;
         if cancel.is_cancelled() {
             return Err(EngineError::Cancelled);
         }
         let scripts = self.engine.state().scripts.clone();
-        let reply = self.with(|running| {
+        let mut reply = self.with(|running| {
             if !running.started {
                 let reason = "it was not started".to_owned();
                 return Err(EngineError::Ended { id: self.name.clone(), reason });
@@ -433,9 +471,14 @@ impl Container for FakeContainer {
             () = tokio::time::sleep(reply.delay), if !reply.delay.is_zero() => {}
             () = std::future::ready(()), if reply.delay.is_zero() => {}
         }
-        for (stream, chunk) in reply.output {
-            sink.write(stream, chunk).await.map_err(EngineError::Sink)?;
+        let rest = reply.output.split_off(reply.output.len() / 2);
+        print(reply.output, sink).await?;
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => return Err(EngineError::Cancelled),
+            gathered = self.engine.gathered(&call) => gathered?,
         }
+        print(rest, sink).await?;
         match reply.end {
             End::Exit(code) => Ok(ExitStatus { code }),
             End::Never => {
@@ -457,7 +500,7 @@ impl Container for FakeContainer {
     }
 
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {
-        self.call("download", path.as_str())?;
+        let call = self.call("download", path.as_str())?;
         let root = path.as_str().trim_end_matches('/').to_owned();
         let parent = root.rfind('/').map_or(0, |slash| slash + 1);
         let found: Vec<(String, FakeFile)> = self.with(|running| {
@@ -467,7 +510,10 @@ impl Container for FakeContainer {
         if found.is_empty() {
             return Err(EngineError::NoSuchPath(path.clone()));
         }
-        Ok(stream::from_tar(move |tar| found.iter().try_for_each(|(name, file)| append(tar, name, file))))
+        let mut tar = stream::from_tar(move |tar| found.iter().try_for_each(|(name, file)| append(tar, name, file)));
+        let (begin, engine) = (tar.next().await, self.engine.clone());
+        let gathered = async move { engine.gathered(&call).await.map(|()| Bytes::new()).map_err(io::Error::other) };
+        Ok(Box::pin(iter(begin).chain(once(gathered)).chain(tar)))
     }
 
     async fn stats(&self) -> Result<Stats, EngineError> {
@@ -493,18 +539,27 @@ fn below(folder: &str, path: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
-async fn unpack(root: &str, tar: ByteStream) -> Result<FileSystem, EngineError> {
+/// Each chunk in memory of its own, as one that is read from a connection.
+async fn print(output: Vec<(OutputStream, Bytes)>, sink: &mut dyn OutputSink) -> Result<(), EngineError> {
+    for (stream, chunk) in output {
+        sink.write(stream, Bytes::copy_from_slice(&chunk)).await.map_err(EngineError::Sink)?;
+    }
+    Ok(())
+}
+
+/// `most`: the bytes of each file that are kept.
+async fn unpack(root: &str, tar: ByteStream, most: u64) -> Result<FileSystem, EngineError> {
     let reader = stream::into_reader(tar);
     let root = root.to_owned();
-    let unpacked = tokio::task::spawn_blocking(move || read_tar(&root, reader)).await;
+    let unpacked = tokio::task::spawn_blocking(move || read_tar(&root, reader, most)).await;
     unpacked.map_err(io::Error::other).and_then(|files| files).map_err(EngineError::Source)
 }
 
-fn read_tar(root: &str, reader: impl Read) -> io::Result<FileSystem> {
+fn read_tar(root: &str, reader: impl Read, most: u64) -> io::Result<FileSystem> {
     let mut files = FileSystem::new();
     let mut archive = tar::Archive::new(reader);
     for entry in archive.entries()? {
-        let mut entry = entry?;
+        let entry = entry?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let name = path.trim_start_matches("./").trim_matches('/');
         let path = format!("{root}/{}", if name == "." { "" } else { name });
@@ -520,7 +575,7 @@ fn read_tar(root: &str, reader: impl Read) -> io::Result<FileSystem> {
             mtime: header.mtime().unwrap_or(0),
         };
         let mut data = Vec::new();
-        entry.read_to_end(&mut data)?;
+        entry.take(most).read_to_end(&mut data)?;
         file.data = data.into();
         if path != format!("{root}/") {
             files.insert(path, file);

@@ -20,6 +20,7 @@ use super::executor::Ended;
 use super::job_events::{JobEvent, JobEvents};
 use super::placement::Wanted;
 use super::pool::{Health, Member};
+use super::readers::Readers;
 use super::set::SetInputs;
 use super::work::{EngineHandle, Shared, empty_report};
 use super::{alike, executor, outcome, pool};
@@ -288,6 +289,7 @@ fn shares(context: Context, jobs: &[Job], second: Duration) -> Vec<Arc<Shared>> 
     let (store, set_inputs) = (Arc::new(store), Arc::new(SetInputs::new(jobs)));
     let (agreed, options) = (Arc::new(agreed), Arc::new(options));
     let is_alone = pool.len() == 1;
+    let readers = Readers::start().expect("the system starts a thread");
     let share = |member: Member| {
         Arc::new(Shared {
             run: run.clone(),
@@ -303,6 +305,7 @@ fn shares(context: Context, jobs: &[Job], second: Duration) -> Vec<Arc<Shared>> 
             adviser: adviser.clone(),
             set_inputs: set_inputs.clone(),
             options: options.clone(),
+            readers: readers.clone(),
             removals: TaskTracker::new(),
             second,
         })

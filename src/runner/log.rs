@@ -3,22 +3,27 @@
 
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::tail::TailBuffer;
 use crate::event::Tail;
 use crate::hint::{Missing, Scanner};
 
-/// Chunks between the job and the disk.
-const CHUNKS_IN_FLIGHT: usize = 16;
+/// Memory between the job and the disk, in bytes.
+const IN_FLIGHT: usize = 128 << 10;
+/// Of it, what a chunk takes beside its bytes.
+const OVERHEAD: usize = 128;
 /// Columns of a banner.
 const WIDTH: usize = 80;
 
 #[derive(Debug)]
 pub(crate) struct JobLog {
-    sender: mpsc::Sender<Bytes>,
+    sender: mpsc::UnboundedSender<(Bytes, OwnedSemaphorePermit)>,
+    /// What of [`IN_FLIGHT`] is free.
+    room: Arc<Semaphore>,
     writer: oneshot::Receiver<io::Result<()>>,
     /// 1-based number of the line that the next byte belongs to.
     line: u64,
@@ -31,12 +36,12 @@ impl JobLog {
     /// Begins a new log at `path`.
     pub(crate) fn create(path: &Path) -> io::Result<JobLog> {
         let file = std::fs::File::create(path)?;
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(CHUNKS_IN_FLIGHT);
+        let (sender, mut receiver) = mpsc::unbounded_channel::<(Bytes, OwnedSemaphorePermit)>();
         let (done, writer) = oneshot::channel();
         std::thread::Builder::new().name("job log".to_owned()).spawn(move || {
-            let mut file = BufWriter::with_capacity(64 * 1024, file);
+            let mut file = BufWriter::with_capacity(16 * 1024, file);
             let mut write = || {
-                while let Some(chunk) = receiver.blocking_recv() {
+                while let Some((chunk, _room)) = receiver.blocking_recv() {
                     file.write_all(&chunk)?;
                     // Quiet for now: who reads along should see all there is.
                     if receiver.is_empty() {
@@ -52,6 +57,7 @@ impl JobLog {
         })?;
         Ok(JobLog {
             sender,
+            room: Arc::new(Semaphore::new(IN_FLIGHT)),
             writer,
             line: 1,
             at_line_start: true,
@@ -117,7 +123,10 @@ impl JobLog {
         let Some(last) = bytes.last() else { return Ok(()) };
         self.at_line_start = *last == b'\n';
         self.line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
-        if self.sender.send(bytes).await.is_ok() {
+        let needed = (bytes.len() + OVERHEAD).min(IN_FLIGHT);
+        // Nobody closes it. When the writer has ended, all of it is free.
+        let room = self.room.clone().acquire_many_owned(needed as u32).await.map_err(io::Error::other)?;
+        if self.sender.send((bytes, room)).is_ok() {
             return Ok(());
         }
         match (&mut self.writer).await {

@@ -33,6 +33,7 @@
 //!
 //! ```text
 //! work           what they hold in their hands
+//!   readers      the threads that read what builds made
 //! job_events     what a job says to the driver
 //! journal        what a job says at all: log, events, step
 //!   log, tail, phases, summary
@@ -85,6 +86,7 @@ mod phases;
 mod placement;
 mod pool;
 mod prepare;
+mod readers;
 mod rebuilt;
 mod released;
 mod required;

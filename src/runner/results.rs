@@ -118,7 +118,7 @@ fn copy(from: &mut impl Read, place: &Path) -> Result<(), ReceiveError> {
         _ => ReceiveError::Io(place.to_owned(), error),
     };
     let mut file = Sparse::new(File::create_new(place).map_err(failed)?);
-    let mut buffer = vec![0; 128 * 1024];
+    let mut buffer = vec![0; 32 * 1024];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return file.finish().map(drop).map_err(failed),

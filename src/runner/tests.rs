@@ -34,6 +34,7 @@ use crate::types::{Arch, Format, Progress};
 mod caches;
 mod dockerfile;
 mod ended;
+mod in_flight;
 mod jobs;
 mod life;
 mod lint;

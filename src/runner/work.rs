@@ -16,6 +16,7 @@ use super::journal::Journal;
 use super::outcome::log_failed;
 use super::packed::JobCaches;
 use super::pool::Agreed;
+use super::readers::Readers;
 use super::set::{Available, SetInputs};
 use super::varied::Varied;
 use super::watch::Timeouts;
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) adviser: Arc<dyn Adviser>,
     pub(crate) set_inputs: Arc<SetInputs>,
     pub(crate) options: Arc<RunOptions>,
+    pub(crate) readers: Readers,
     /// Containers on their way out: the run waits for them.
     pub(crate) removals: TaskTracker,
     /// How long a second of limits and waits lasts: less in tests, which must not wait.
@@ -230,16 +232,19 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     }
 }
 
-/// [`blocking`] for what reads something that a build made: within the job's time limit, which counts as one of `step`, and
-/// ended at once when the job is cancelled.
+/// Reads something that a build made, when there is a thread for it: within the job's time limit, which counts as one of
+/// `step`, and ended at once when the job is cancelled. A panic in it goes on here, in the job's own task.
 pub(crate) async fn reading<T: Send + 'static>(
     work: &Work<'_>,
     step: StepKind,
     read: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Outcome> {
-    let guard = work.guard();
-    let inside = guard.clone();
-    let result = blocking(move || inside.during(read)).await?;
+    let (cancel, limit) = (work.cancel.clone(), work.timeouts().step);
+    let read = move || {
+        let guard = Guard::new(&cancel, limit);
+        (guard.during(read), guard)
+    };
+    let (result, guard) = work.shared.readers.run(read).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     work.broken_off(&guard, step)?;
     Ok(result)
 }

