@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 
 /// So many at least, as one may have to read for long.
 const LEAST: usize = 2;
+/// So many at most: each may hold the dictionary of a package, 8 MiB and more.
+const MOST: usize = 4;
 
 type Task = Box<dyn FnOnce() + Send>;
 
@@ -19,14 +21,14 @@ type Task = Box<dyn FnOnce() + Send>;
 pub(crate) struct Readers(mpsc::Sender<Task>);
 
 impl Readers {
-    /// As many as there are processors.
+    /// As many as there are processors, within these bounds.
     ///
     /// # Errors
     /// When the system starts no thread.
     pub(crate) fn start() -> io::Result<Readers> {
         let (sender, tasks) = mpsc::channel::<Task>();
         let tasks = Arc::new(Mutex::new(tasks));
-        let count = thread::available_parallelism().map_or(LEAST, |count| count.get().max(LEAST));
+        let count = thread::available_parallelism().map_or(LEAST, |count| count.get().clamp(LEAST, MOST));
         for _ in 0..count {
             let tasks = tasks.clone();
             let next = move || tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();

@@ -11,7 +11,7 @@ const JOBS: usize = 200;
 const PEAK_LIMIT_KIB: u64 = 128 << 10;
 /// Of what a job prints: as much as farm's own engine reads at a time.
 const CHUNK: usize = 64 << 10;
-const CHUNKS: usize = 16;
+const CHUNKS: usize = 8;
 const SOURCE: u64 = 1 << 20;
 /// Of the package: what cannot be compressed, and all of it.
 const NOISE: usize = 2 << 20;
