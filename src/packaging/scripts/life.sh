@@ -78,11 +78,22 @@ farm_changes() {
         END { exit found }' "$1" "$farm_life/edited" "$farm_life/was" "$farm_life/now" "$farm_life/fresh" || left=1
 }
 
-# farm_logged COMMAND...: runs it; $farm_life/log has what it prints, too, and $status how it ended. Not by a pipe, which a
-# service that a script has started would hold open.
+# farm_logged COMMAND...: runs it; $farm_life/log has what it prints, too, and $status how it ended. Of a script that prints without
+# end, or what it reads there itself, the beginning is kept, and it ends by that.
 farm_logged() {
     status=0
-    "$@" >"$farm_life/log" 2>&1 || status=$?
+    rm -f "$farm_life/pipe"
+    mkfifo "$farm_life/pipe"
+    head -c 16777216 <"$farm_life/pipe" >"$farm_life/log" &
+    farm_reader=$!
+    "$@" >"$farm_life/pipe" 2>&1 || status=$?
+    # A service that a script has started may hold it open: nobody waits for that.
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        kill -0 "$farm_reader" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill "$farm_reader" 2>/dev/null || true
+    wait "$farm_reader" 2>/dev/null || true
     cat "$farm_life/log"
 }
 
