@@ -66,7 +66,7 @@ fn json(catalogue: &Catalogue, today: &str) -> String {
             "manager": distro.manager.as_str(),
             "architectures": distro.arches.iter().map(|arch| arch.for_format(distro.format)).collect::<Vec<_>>(),
             "end_of_life": distro.end_of_life,
-            "ended": distro.end_of_life.as_deref().is_some_and(|end| end <= today),
+            "ended": distro.has_ended(today),
             "stage": match distro.stage {
                 Stage::Rolling => "rolling",
                 Stage::Development => "development",
@@ -79,10 +79,10 @@ fn json(catalogue: &Catalogue, today: &str) -> String {
     output::json_list(catalogue.iter().map(one))
 }
 
-/// `2028-06-30`, `2026-08-31 ended`, `rolling`. ISO dates sort as text.
+/// `2028-06-30`, `2026-08-31 ended`, `rolling`.
 fn support(distro: &Distro, today: &str) -> String {
     match (&distro.end_of_life, distro.stage) {
-        (Some(end), _) if end.as_str() <= today => format!("{end} ended"),
+        (Some(end), _) if distro.has_ended(today) => format!("{end} ended"),
         (Some(end), _) => end.clone(),
         (None, Stage::Rolling) => "rolling".to_owned(),
         (None, Stage::Development) => "in development".to_owned(),

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &InitArgs, color: ColorChoice) -> Result<Exit, Fai
     let catalogue = Catalogue::around([output.parent().unwrap_or(Path::new("."))])?;
     request.distros = init::offered(&catalogue, chrono::Utc::now().date_naive());
     let today = chrono::Utc::now().date_naive().to_string();
-    let lasts = |distro: &&std::sync::Arc<Distro>| distro.end_of_life.as_ref().is_none_or(|end| *end > today);
+    let lasts = |distro: &&std::sync::Arc<Distro>| !distro.has_ended(&today);
     request.known = catalogue.iter().filter(lasts).map(std::sync::Arc::clone).collect();
     let mut written = init::recipe(&tree, &request)?;
     if matches!(&request.source, SourceOf::Path(path) if path == ".") && !tree.ignores("dist") {

@@ -220,6 +220,11 @@ impl Distro {
     pub(crate) fn is_foreign(&self) -> bool {
         self.manager.format() != self.format
     }
+
+    /// Whether it is without any support on a day, `2026-11-29`: ISO dates sort as text.
+    pub(crate) fn has_ended(&self, today: &str) -> bool {
+        self.end_of_life.as_deref().is_some_and(|end| end <= today)
+    }
 }
 
 /// `[lint]`: the linter that knows the packages of a distribution, and where it runs.

@@ -164,8 +164,7 @@ impl Project {
 impl Project {
     /// Whether the target's release still gets security fixes today.
     fn is_supported(&self, target: &Target) -> bool {
-        let end = self.catalogue().get(&target.distro).and_then(|distro| distro.end_of_life.as_deref());
-        end.is_none_or(|end| end > plan::today().as_str())
+        self.catalogue().get(&target.distro).is_none_or(|distro| !distro.has_ended(&plan::today()))
     }
 }
 

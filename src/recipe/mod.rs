@@ -6,7 +6,7 @@
 //! Inside: `document` makes a tree with places from the text and merges tables; `extends` and `text` know the files
 //! that a recipe is made of, and `lists` edits what tables hold; `syntax` says what is wrong with text that is no TOML;
 //! `keys` lists what they may hold; `reader` takes them apart key by key and collects problems; `values` checks single
-//! values; `sections` and `system` know the keys, and `schema` what they hold, for editors; `overrides` the selectors;
+//! values; `sections`, `sources` and `system` know the keys, and `schema` what they hold, for editors; `overrides` the selectors;
 //! `parameters` what is given from outside; `caches` what builds take over from each other; `project` what is left to the project itself; `template` fills in strings
 //! for a target; `file` puts them together; `model` is what comes of it. The reference for people is `docs/recipe.md`.
 
@@ -33,6 +33,7 @@ mod schema;
 mod scripts;
 mod sections;
 mod shared;
+mod sources;
 mod syntax;
 mod system;
 mod template;

@@ -436,7 +436,8 @@ fn usual_help(report: &JobReport) -> Option<String> {
                 .to_owned(),
         ),
         Outcome::SourceUnavailable { help, .. } => help.as_deref().map(safe),
-        Outcome::Infrastructure { reason } if reason.starts_with("base image for ") && reason.contains("registry ") => Some(
+        // An archive that cannot be reached says itself what to do.
+        Outcome::Infrastructure { reason } if reason.starts_with("base image for ") && !reason.contains("; --mirror ") => Some(
             "a machine that reaches the registry can write the image to a file, of which `farm images import` makes the base here; \
              docs/engines.md says how"
                 .to_owned(),

@@ -230,7 +230,7 @@ async fn run_step(
         return Ok(());
     }
     if !scripts.is_empty() {
-        traced::note_failed(work, container, &scripts, &packaging::traced::ask()).await;
+        work.failed_command = traced::failed(work, container, &scripts, &packaging::traced::ask()).await;
     }
     Err(evidence(work, container, code).await)
 }

@@ -254,7 +254,7 @@ impl<'a> Trial<'a> {
         let (text, ask) = script.of_test();
         let code = run_script(work, self.container.as_ref(), self.setup, "test", &text).await?;
         if code != 0 {
-            super::traced::note_failed(work, self.container.as_ref(), &[script], &ask).await;
+            work.failed_command = super::traced::failed(work, self.container.as_ref(), &[script], &ask).await;
         }
         judge(work, self.container.as_ref(), self.setup, "test", code).await
     }
@@ -440,7 +440,7 @@ async fn judge(
 /// Which command of a recipe's maintainer script failed, as far as running it once more says so: the script itself is in the
 /// package, and says nothing. The container is given up in any case.
 async fn failed_command(
-    work: &mut Work<'_>,
+    work: &Work<'_>,
     container: &dyn Container,
     phase: &str,
     script: &str,
@@ -460,8 +460,7 @@ async fn failed_command(
         if matches!(run_captured(work, container, &text).await, Ok((0, _))) {
             continue;
         }
-        super::traced::note_failed(work, container, &[script], &ask).await;
-        return work.failed_command.take();
+        return super::traced::failed(work, container, &[script], &ask).await;
     }
     None
 }

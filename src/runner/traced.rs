@@ -22,14 +22,19 @@ pub(crate) fn env() -> (String, String) {
     (traced::TRACED.to_owned(), TRACED_FOLDER.to_owned())
 }
 
-/// Asks a container, after a process of it has failed, for the command of one of `scripts`; `ask` prints the answer.
-pub(crate) async fn note_failed(work: &mut Work<'_>, container: &dyn Container, scripts: &[TracedScript], ask: &str) {
-    // Without an answer the job fails all the same.
-    let Ok((0, output)) = run_captured(work, container, ask).await else { return };
-    work.failed_command = failed_command(work, scripts, &String::from_utf8_lossy(&output.bytes));
+/// Asks a container, after a process of it has failed, for the command of one of `scripts`; `ask` prints the answer. Without one
+/// the job fails all the same.
+pub(crate) async fn failed(
+    work: &Work<'_>,
+    container: &dyn Container,
+    scripts: &[TracedScript],
+    ask: &str,
+) -> Option<FailedCommand> {
+    let Ok((0, output)) = run_captured(work, container, ask).await else { return None };
+    told(work, scripts, &String::from_utf8_lossy(&output.bytes))
 }
 
-fn failed_command(work: &Work<'_>, scripts: &[TracedScript], said: &str) -> Option<FailedCommand> {
+fn told(work: &Work<'_>, scripts: &[TracedScript], said: &str) -> Option<FailedCommand> {
     let Failed { name, line, status } = traced::answer(said)?;
     let script = scripts.iter().find(|script| script.name == name)?;
     let text = script.line(line).unwrap_or_default().chars().take(TEXT_CHARS).collect::<String>();

@@ -1,5 +1,5 @@
 //! For tests that ask the real tools, or that only root can run: what is missing is said, and in CI it is a failure. And the
-//! memory of a process, for tests that bound it.
+//! memory of a process, for tests that bound it, with what fills some.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -39,6 +39,18 @@ pub(crate) fn is_root() -> bool {
         skip("it needs root");
     }
     is_root
+}
+
+/// Bytes that no compressor makes less of, the same each time: xorshift. `count` is a multiple of 8.
+pub(crate) fn noise(count: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(count / 8).flatten().collect()
 }
 
 /// Runs a program to its good end and returns the most memory that it had, in KiB: without the pages of its program, of which

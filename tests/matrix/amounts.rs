@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use crate::support::{Test, engine, native_engine, peak_of};
+use crate::support::{Test, engine, native_engine, noise, peak_of};
 
 const BLOCK: usize = 1 << 20;
 const BLOCKS: usize = 256;
@@ -137,14 +137,7 @@ fn assert_bounded(peak: Option<u64>, moved: u64) {
 
 /// One block of noise, again and again.
 fn write_large(path: &Path) {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let noise = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    let block: Vec<u8> = noise.take(BLOCK / 8).flatten().collect();
+    let block = noise(BLOCK);
     let mut file = File::create(path).unwrap();
     for _ in 0..BLOCKS {
         file.write_all(&block).unwrap();

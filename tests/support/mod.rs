@@ -16,7 +16,7 @@ use std::process::Command;
 pub(crate) use run::{RECIPE, Ran, Test, built_once};
 #[cfg(target_os = "linux")]
 pub(crate) use skip::is_root;
-pub(crate) use skip::{have, peak_of, skip};
+pub(crate) use skip::{have, noise, peak_of, skip};
 
 /// The endpoint of an engine that the environment names; without one a test is skipped.
 pub(crate) fn engine(variable: &str) -> Option<String> {

@@ -81,7 +81,7 @@ fn places(
     configured.extend(flags.iter().cloned());
     let today = plan::today();
     // The oldest release that has support is in every mirror that is worth its name.
-    let lives = |distro: &&Distro| distro.end_of_life.as_ref().is_some_and(|end| *end > today);
+    let lives = |distro: &&Distro| distro.end_of_life.is_some() && !distro.has_ended(&today);
     let debian = catalogue.iter().map(|distro| &**distro).find(|distro| distro.family == "debian" && lives(distro));
     let using = |archive: &str| {
         catalogue.iter().map(|distro| &**distro).filter(lives).find(|distro| suite(distro, archive).is_some())

@@ -72,9 +72,9 @@ farm_roots() {
         /*) found=$interpreter ;;
         *) found=$(command -v "$interpreter" || true) ;;
     esac
+    # Neither a builtin nor a function of the shell.
     case $found in
-        /*) ;;
-        '') farm_tell "$path of $package is run by $interpreter, which nothing that is installed has: add what has it to requires of the package"; continue ;;
+        '' | /*) ;;
         *) continue ;;
     esac
     if [ ! -e "$found" ]; then

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::*;
 use crate::artifact::fixtures;
-use crate::types::testing::peak_of;
+use crate::types::testing::{noise, peak_of};
 
 const CHILD: &str = "FARM_TEST_RUNNER_CHILD";
 const JOBS: usize = 200;
@@ -84,14 +84,7 @@ fn two_hundred_jobs_in_flight_stay_under_128_mib() {
 
 /// A .deb as dpkg-deb compresses it. Made here, as making it takes more memory than all that is measured.
 fn payload() -> Vec<u8> {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let noise = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    let mut content: Vec<u8> = noise.take(NOISE / 8).flatten().collect();
+    let mut content = noise(NOISE);
     content.resize(CONTENT, 0);
     let folder = |name| (name, tar::EntryType::Directory, 0o755, 0, &b""[..]);
     let data = fixtures::tarball(&[
