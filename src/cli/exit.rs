@@ -1,6 +1,6 @@
 //! Exit codes: a published contract, listed in `docs/cli.md`.
 
-use crate::event::{JobReport, Outcome};
+use crate::event::{JobReport, Outcome, RequiredBy};
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,9 @@ impl Exit {
             Exit::NothingMatched => "no target matched",
             Exit::NoEngine => "no container engine answers",
             Exit::JobFailed => "a job failed or could not run, or a store is damaged",
-            Exit::Rejected => "a package was built, and its check or its test said no",
+            Exit::Rejected => {
+                "a package was built, and its check or its test said no; or it requires what its distribution does not have"
+            }
             Exit::Repository => "a repository could not be written or signed",
             Exit::Different => "packages that were compared are different, or not what a statement or farm.lock says",
             Exit::Interrupted => "interrupted",
@@ -63,7 +65,10 @@ impl Exit {
     pub(crate) fn of_run(reports: &[JobReport], interrupted: bool) -> Exit {
         let of = |report: &JobReport| match report.outcome {
             Outcome::Succeeded | Outcome::UpToDate | Outcome::Reproduced { .. } => Exit::Success,
-            Outcome::Rejected { .. } => Exit::Rejected,
+            // To be installed with it, and nowhere to be had: no build would make such a package a good one.
+            Outcome::Rejected { .. } | Outcome::DepWait { by: RequiredBy::Package | RequiredBy::Test, .. } => {
+                Exit::Rejected
+            }
             Outcome::SourceUnavailable { of_recipe: true, .. } => Exit::Invalid,
             Outcome::NotAsLocked { .. } | Outcome::NotReproduced { .. } => Exit::Different,
             _ => Exit::JobFailed,

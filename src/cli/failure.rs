@@ -9,7 +9,7 @@ use super::exit::Exit;
 use crate::archive::ArchiveError;
 use crate::compare::CompareError;
 use crate::distro::DistroError;
-use crate::engine::EngineError;
+use crate::engine::{self, EngineError};
 use crate::fetch::FetchError;
 use crate::image::ImageError;
 use crate::init::InitError;
@@ -121,6 +121,15 @@ impl Failure {
             }
             Failure::Opener { .. } => {
                 Some("name a browser in the environment variable BROWSER, or open the file yourself".to_owned())
+            }
+            Failure::Engine(EngineError::NoEngine { tried })
+                if tried.iter().any(|(endpoint, _)| engine::needs_no_daemon(endpoint)) =>
+            {
+                Some(
+                    "mend what keeps farm's own engine from working, start Docker or Podman, or name another engine with \
+                     --engine; `farm doctor` says what each lacks, and `farm plan` needs none"
+                        .to_owned(),
+                )
             }
             Failure::Engine(EngineError::NoEngine { .. } | EngineError::Unreachable { .. }) => Some(
                 "start Docker or Podman, or name another engine with --engine, --engine native for farm's own; \

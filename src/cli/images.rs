@@ -32,9 +32,10 @@ pub(crate) async fn run(args: &ImagesArgs, color: ColorChoice) -> Result<Exit, F
     }
     let one = || engines::connect(&args.engine, &config);
     match &args.command {
-        None | Some(ImagesCommand::List) => {
+        None | Some(ImagesCommand::List { .. }) => {
             let images = images_of(one().await?.engine)?.list().await?;
-            output::out(&match args.json {
+            let as_json = args.json || matches!(args.command, Some(ImagesCommand::List { json: true }));
+            output::out(&match as_json {
                 true => json(&images),
                 false => list(&images, &surroundings.style(color, false)),
             });

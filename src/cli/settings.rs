@@ -97,7 +97,8 @@ fn settings(config: &Config, variables: &BTreeMap<String, String>) -> Result<Vec
     let folder = |named: &'static str, xdg: &'static str| {
         [named, xdg].into_iter().find(|name| set(name).is_some()).unwrap_or(DEFAULT)
     };
-    add("cache", shown(&context::cache_folder()?), folder("FARM_CACHE", "XDG_CACHE_HOME"));
+    let cache = context::cache_folder().map_or_else(|error| format!("none: {error}"), |folder| shown(&folder));
+    add("cache", cache, folder("FARM_CACHE", "XDG_CACHE_HOME"));
     for store in engine::stores("auto") {
         add("images of farm's own engine", shown(&store), folder("FARM_DATA", "XDG_DATA_HOME"));
     }

@@ -23,7 +23,7 @@ mod traits;
 #[cfg(test)]
 pub(crate) use discovery::DriverSurvey;
 pub(crate) use discovery::driver::Reachable;
-pub(crate) use discovery::{Survey, stores, survey};
+pub(crate) use discovery::{Survey, needs_no_daemon, stores, survey};
 pub use discovery::{choices, connect};
 pub use error::EngineError;
 #[cfg(target_os = "linux")]

@@ -5,6 +5,7 @@
 //! where. What a finding is to a job is a [`LintLevel`]: the recipe's for the rule, else the linter's own, errors being
 //! `require` and warnings `warn`. Findings that the last good build had, too, are known, and nobody is told again.
 
+mod custom;
 mod explain;
 mod lines;
 mod model;
@@ -160,6 +161,7 @@ fn level(linter: Linter, is_unset: bool, found: &Found, levels: &BTreeMap<String
         return LintLevel::Off;
     }
     match found.grade {
+        Grade::Error if custom::is_custom(linter, &found.rule) => LintLevel::Warn,
         Grade::Error => LintLevel::Require,
         Grade::Warning => LintLevel::Warn,
         Grade::Remark => LintLevel::Off,

@@ -43,6 +43,31 @@ fn an_rpmlint_with_settings_is_believed_where_one_without_is_not() {
     assert_eq!((rules(true), rules(false)), (Vec::new(), vec!["invalid-license".to_owned()]));
 }
 
+#[test]
+fn what_only_a_distribution_wants_of_its_own_packages_is_told() {
+    let level = |linter, rule: &str, levels: &[(&str, LintLevel)]| {
+        let text = format!("2.4.0\nE: x: {rule} [opt/x]\nx.noarch: E: {rule} /opt/x\nfarm-lint-end 0\n");
+        judged(linter, &text, levels, None).news[0].level
+    };
+    for (linter, rule) in [
+        (Linter::Lintian, "dir-or-file-in-opt"),
+        (Linter::Lintian, "unstripped-binary-or-object"),
+        (Linter::Lintian, "license-problem-json-evil"),
+        (Linter::Rpmlint, "setuid-binary"),
+        (Linter::Rpmlint, "description-line-too-long"),
+    ] {
+        assert_eq!((level(linter, rule, &[]), level(linter, rule, &[(rule, Require)])), (Warn, Require), "{rule}");
+    }
+    for (linter, rule) in [
+        (Linter::Lintian, "missing-dep-for-interpreter"),
+        (Linter::Lintian, "license-problem"),
+        (Linter::Rpmlint, "dir-or-file-in-tmp"),
+        (Linter::Rpmlint, "dir-or-file-in-opt-"),
+    ] {
+        assert_eq!(level(linter, rule, &[]), Require, "{rule}");
+    }
+}
+
 fn told(judged: &Judged) -> Vec<String> {
     judged
         .news

@@ -457,7 +457,9 @@ async fn failed_command(
     }
     for script in traced::maintainer_scripts(&job.recipe, format, script, package, moment) {
         let (text, ask) = script.of_package(&job.recipe, &job.distro, moment);
-        if matches!(run_captured(work, container, &text).await, Ok((0, _))) {
+        // It may wait for ever this time.
+        let ended = tokio::time::timeout(work.seconds(60), run_captured(work, container, &text)).await;
+        if matches!(ended, Ok(Ok((0, _)))) {
             continue;
         }
         return super::traced::failed(work, container, &[script], &ask).await;

@@ -23,7 +23,11 @@ pub(crate) struct ImagesArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImagesCommand {
     /// All images of farm in a table; the default
-    List,
+    List {
+        /// The list as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Remove old images; what a build needs again is made again
     ///
     /// An image that a container or a younger image needs stays.

@@ -55,7 +55,7 @@ pub(crate) struct CacheArgs {
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct ConfigArgs {
     /// The settings as JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
     #[command(subcommand)]
     pub command: Option<ConfigCommand>,

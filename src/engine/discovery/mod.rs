@@ -49,6 +49,15 @@ pub(crate) fn stores(choice: &str) -> Vec<PathBuf> {
     candidates.iter().flat_map(|of| of.endpoints.iter().filter_map(|endpoint| (of.driver.store)(endpoint))).collect()
 }
 
+/// Whether an endpoint that [`EngineError::NoEngine`] names is that of an engine which farm brings along.
+pub(crate) fn needs_no_daemon(tried: &str) -> bool {
+    let url = tried.split(" (").next().unwrap_or(tried);
+    let scheme = url.split("://").next().unwrap_or(url);
+    let is_own =
+        |driver: &&Driver| driver.schemes.contains(&scheme) && (driver.store)(&Endpoint::asked_for(url)).is_some();
+    DRIVERS.iter().any(is_own)
+}
+
 /// What engines there are, whatever [`connect`] would take, for people who want to know why one is used, or none.
 #[derive(Debug)]
 pub(crate) struct Survey {

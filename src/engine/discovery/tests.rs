@@ -153,3 +153,16 @@ fn folders_of_images_are_those_of_what_is_meant_and_of_the_others() {
     assert_eq!(stores("toy://mine"), [PathBuf::from("mine")]);
     assert_eq!(stores("nothing"), [PathBuf::from("broken"), PathBuf::from("box")]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_engine_that_farm_brings_along_is_known_by_what_was_tried() {
+    for (tried, is_own) in [
+        ("native (the engine asked for)", true),
+        ("native:///store (FARM_ENGINE)", true),
+        ("unix:///var/run/docker.sock (usual place)", false),
+        ("nativ", false),
+    ] {
+        assert_eq!(super::needs_no_daemon(tried), is_own, "{tried}");
+    }
+}

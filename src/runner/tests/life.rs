@@ -276,6 +276,28 @@ async fn a_second_installation_of_one_version_that_breaks_rejects() {
 }
 
 #[tokio::test]
+async fn a_maintainer_script_that_hangs_when_it_is_run_again_keeps_nobody_waiting() {
+    let bench = Bench::fast();
+    bench.on_good_build("make", "hello");
+    let said = " installed hello package post-installation script subprocess returned error exit status 3\n";
+    bench.on("install packages", move |_| Reply::exit(1).stdout(said));
+    bench.engine.on_exec(|guest| guest.exec.argv[2].contains("wait for what never comes").then(Reply::hang));
+    let mut job = tested(&bench, |_| ());
+    let recipe = bench.folder.path().join("recipes/hello/farm.toml");
+    let text = std::fs::read_to_string(&recipe).unwrap();
+    let text = format!("{text}\n[package.scripts]\npost-install = \"wait for what never comes\"\n");
+    std::fs::write(&recipe, text).unwrap();
+    job.recipe = TargetRecipe::unchanged(super::recipe(&recipe));
+    job.limits.timeout_seconds = 1_000_000;
+    job.limits.stall_seconds = 1_000_000;
+    let ran = bench.run(vec![job]).await;
+    let Outcome::Rejected { step: StepKind::Test, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
+    assert!(findings[0].message.contains("the post-install script of hello ended with exit code 3"), "{findings:?}");
+    assert!(ran.reports[0].failed_command.is_none(), "{:?}", ran.reports[0].failed_command);
+    assert!(bench.engine.calls().iter().any(|call| call.contains("wait for what never comes")));
+}
+
+#[tokio::test]
 async fn going_back_rejects_for_scripts_of_the_packages_under_test_alone() {
     for (code, package) in [(1, "old"), (EXIT_OF_FORMER, "installed")] {
         let bench = Bench::new();

@@ -65,13 +65,13 @@ fn dependencies_that_nothing_meets_are_named() {
         ("[\"no-such-a | no-such-b\"]", &["no-such-a | no-such-b"]),
     ] {
         job.recipe(&format!("requires = {requires}\n\n{install}"));
-        let run = job.build(&[]).exits(10).says("1 dep-wait").says("what the packages require to be installed");
+        let run = job.build(&[]).exits(11).says("1 dep-wait").says("what the packages require to be installed");
         said.iter().fold(run, |run, said| run.says(said));
         assert!(!job.log().contains("Unpacking"), "{}", job.log());
         job.kept();
     }
     job.recipe(&format!("{install}\n[test]\nrequires = [\"mkhs\"]\nscript = \"true\"\n"));
-    job.build(&[]).exits(10).says("what the test requires").says("mkhs: did you mean mksh?").says("[test] requires");
+    job.build(&[]).exits(11).says("what the test requires").says("mkhs: did you mean mksh?").says("[test] requires");
     job.kept();
     // What the package has itself, and where nothing is installed nothing has to be there.
     job.recipe(&format!("provides = [\"no-such-b\"]\nrequires = [\"no-such-b\"]\n\n{install}"));
