@@ -90,7 +90,8 @@ pub(super) fn start() -> Result<Cluster, Failure> {
     }
     let started = start_all(&programs);
     if started.is_err() {
-        let _ = stop();
+        // Its folder stays until the next start: the logs are there.
+        let _ = end();
     }
     started
 }
@@ -170,12 +171,20 @@ fn free_ports() -> std::io::Result<Ports> {
     })
 }
 
-/// Ends the node and takes away what it leaves behind: its network, its control groups, its folder. Images stay in the
-/// registry.
+/// Ends the node and removes what it was; images stay in the registry.
 pub(super) fn stop() -> Result<(), Failure> {
-    let there = folder().exists();
+    end()?;
+    match fs::remove_dir_all(folder()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", &folder(), &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Ends the node and takes away its network and its control groups.
+fn end() -> Result<(), Failure> {
     ours().stop()?;
-    if !there {
+    // Another checkout's, if we have none.
+    if !folder().exists() {
         return Ok(());
     }
     network::down();
@@ -183,10 +192,7 @@ pub(super) fn stop() -> Result<(), Failure> {
     for group in parents.map(|parent| parent.path()).chain([PathBuf::from("/sys/fs/cgroup")]) {
         remove_group(&group.join(CGROUP));
     }
-    match fs::remove_dir_all(folder()) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", &folder(), &error)),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Innermost first; the files of a group go with it.

@@ -2,6 +2,8 @@
 # Process 1 of the node, in a process and a mount namespace of its own: whatever a daemon starts or mounts ends with it.
 # /run and /var are the node's, as kubelet and containerd have paths there that no option changes.
 set -eu
+# Before all else: a process 1 ignores signals that it has no handler for.
+trap 'exit 0' TERM
 export PATH="$PROGRAMS:$PATH"
 
 mount --make-rprivate /
@@ -28,7 +30,6 @@ daemon() {
     names[$!]=$1
 }
 # The first daemon that ends takes the node with it, and says why.
-trap 'exit 0' TERM
 watch() {
     while :; do
         local status=0 ended=
@@ -47,7 +48,7 @@ daemon etcd --name node --data-dir "$NODE/etcd" --listen-client-urls "https://12
     --client-cert-auth --trusted-ca-file "$PKI/ca.crt" --cert-file "$PKI/server.crt" --key-file "$PKI/server.key"
 daemon docker-registry serve "$NODE/registry.yml"
 daemon containerd --config "$NODE/containerd.toml"
-daemon kube-apiserver --bind-address 127.0.0.1 --secure-port "$API_PORT" --insecure-port 0 \
+daemon kube-apiserver --bind-address 127.0.0.1 --secure-port "$API_PORT" \
     --advertise-address "$GATEWAY" --endpoint-reconciler-type none --service-cluster-ip-range "$SERVICES" \
     --etcd-servers "https://127.0.0.1:$ETCD_PORT" --etcd-cafile "$PKI/ca.crt" \
     --etcd-certfile "$PKI/apiserver.crt" --etcd-keyfile "$PKI/apiserver.key" \
@@ -56,7 +57,7 @@ daemon kube-apiserver --bind-address 127.0.0.1 --secure-port "$API_PORT" --insec
     --kubelet-client-certificate "$PKI/apiserver.crt" --kubelet-client-key "$PKI/apiserver.key" \
     --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction --anonymous-auth=false \
     --service-account-issuer https://kubernetes.default.svc \
-    --service-account-signing-key-file "$PKI/accounts.key" --service-account-key-file "$PKI/accounts.key"
+    --service-account-signing-key-file "$PKI/accounts.key" --service-account-key-file "$PKI/accounts.pub"
 
 # Meanwhile: no registry has the image of pods' first process, so it is made here.
 mkdir -p "$NODE/pause"

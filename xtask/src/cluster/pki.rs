@@ -33,12 +33,11 @@ impl Pki {
         pki.sign("scheduler", "/CN=system:kube-scheduler", "DNS:client")?;
         let kubelet = format!("/O=system:nodes/CN=system:node:{node}");
         pki.sign("kubelet", &kubelet, &format!("IP:{address},DNS:{node}"))?;
-        let accounts = pki.folder.join("accounts.key");
-        command::output(
-            Command::new("openssl")
-                .args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"])
-                .arg(accounts),
-        )?;
+        let openssl = |arguments: &[&str]| {
+            command::output(Command::new("openssl").current_dir(&pki.folder).args(arguments)).map(drop)
+        };
+        openssl(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "accounts.key"])?;
+        openssl(&["pkey", "-in", "accounts.key", "-pubout", "-out", "accounts.pub"])?;
         Ok(pki)
     }
 
