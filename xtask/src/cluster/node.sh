@@ -53,7 +53,7 @@ daemon kube-apiserver --bind-address 127.0.0.1 --secure-port "$API_PORT" \
     --etcd-servers "https://127.0.0.1:$ETCD_PORT" --etcd-cafile "$PKI/ca.crt" \
     --etcd-certfile "$PKI/apiserver.crt" --etcd-keyfile "$PKI/apiserver.key" \
     --tls-cert-file "$PKI/server.crt" --tls-private-key-file "$PKI/server.key" --client-ca-file "$PKI/ca.crt" \
-    --kubelet-certificate-authority "$PKI/ca.crt" \
+    --kubelet-certificate-authority "$PKI/ca.crt" --kubelet-preferred-address-types InternalIP \
     --kubelet-client-certificate "$PKI/apiserver.crt" --kubelet-client-key "$PKI/apiserver.key" \
     --authorization-mode Node,RBAC --enable-admission-plugins NodeRestriction --anonymous-auth=false \
     --service-account-issuer https://kubernetes.default.svc \
