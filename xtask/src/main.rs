@@ -6,6 +6,7 @@
 
 mod apt;
 mod bench;
+mod cluster;
 mod command;
 mod corpus;
 mod docker;
@@ -28,6 +29,11 @@ cargo xtask COMMAND
                         in target/engine (on Debian, as root)
   engine stop           stops what `engine start` started; images stay for the next time
   engine clean          stops it and what the tests started, and removes all images
+  cluster [status]      says whether our cluster runs, and where
+  cluster start         a Kubernetes cluster of one node, with a registry that it pulls from (on Debian, as root);
+                        Kubernetes itself is built with farm before the first start, from Debian's source
+  cluster stop          stops it, and keeps its registry's images and the programs
+  cluster clean         stops it and removes both
   farm ARGS...          builds farm (release) and runs it with an engine
   test                  all tests: format, lints, types for macOS, unit, engine conformance, end to end; in CI nothing is
                         skipped; ends with the slowest tests, all of whose times are in target/test-timings.tsv
@@ -48,6 +54,7 @@ fn main() -> ExitCode {
     command::catch_signals();
     let done = match name {
         "engine" => engine(rest),
+        "cluster" => cluster::run(rest, HELP),
         "farm" => farm(rest),
         "test" => test::run(rest),
         "macos" => macos::check().and_then(|mut check| command::run(&mut check)).map(|()| ExitCode::SUCCESS),

@@ -24,16 +24,18 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(name: &'static str) -> Service {
-        let home = command::target().join("engine");
+        Service::within("engine", name)
+    }
+
+    /// As [`Service::new`], with its data and log in another folder of `target`.
+    pub(crate) fn within(folder: &str, name: &'static str) -> Service {
+        let home = command::target().join(folder);
         // Short, wherever the checkout is: a socket's path ends after 107 bytes, Podman's run root after 50. The name is
         // stable, so that the next command finds the daemon again.
-        let hash = home
-            .to_string_lossy()
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        let hash = hash(home.to_string_lossy().as_bytes());
         let of_root = Path::new("/run");
         let parent = if apt::is_root() { of_root.to_owned() } else { std::env::temp_dir() };
-        let run = parent.join(format!("farm-{name}-{hash:016x}"));
+        let run = parent.join(format!("farm-{name}-{hash}"));
         Service { name, data: home.join(format!("{name}-data")), run }
     }
 
@@ -154,6 +156,11 @@ impl Service {
         String::from_utf8_lossy(&command).contains(ours.as_ref()).then_some(pid)
     }
 
+    /// Whether the daemon that we started is there.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running_pid().is_some_and(is_alive)
+    }
+
     /// Overlay and shm mounts of containers that ended with the daemon; innermost first.
     fn unmount(&self) {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
@@ -168,6 +175,14 @@ impl Service {
             let _ = command::run(Command::new("umount").arg("--lazy").arg(path));
         }
     }
+}
+
+/// Names what `bytes` say, stably: FNV-1a of 64 bits, in hexadecimal digits.
+pub(crate) fn hash(bytes: &[u8]) -> String {
+    let hash = bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{hash:016x}")
 }
 
 fn signal(pid: u32, name: &str) {
