@@ -191,7 +191,7 @@ impl Failure {
             }
             source = error.source();
         }
-        text.push('\n');
+        let mut text: String = text.lines().map(|line| style.fit(line) + "\n").collect();
         if let Some(help) = self.help() {
             text.push_str(&style.wrap(&format!("help: {help}"), "  "));
             text.push('\n');

@@ -23,7 +23,11 @@ const SCRIPTS: [(&str, &str); 10] = [
 /// The lines that say why; those that tell least are left out.
 pub(crate) fn why(lines: &[String]) -> Vec<String> {
     if let Some((index, script)) = lines.iter().enumerate().find_map(|(index, line)| Some((index, script(line)?))) {
-        let said: Vec<&str> = lines[..index].iter().map(|line| line.trim()).filter(|line| tells(line)).collect();
+        // rpm shows which package it is at by its name alone.
+        let name = failed_script(lines).map(|(_, package)| package).unwrap_or_default();
+        let is_name = |line: &str| line == name;
+        let said = lines[..index].iter().map(|line| line.trim()).filter(|line| tells(line) && !is_name(line));
+        let said: Vec<&str> = said.collect();
         let last = said.last().map(|line| (*line).to_owned());
         return [script].into_iter().chain(last).collect();
     }

@@ -90,7 +90,9 @@ fn usr_local(line: &str) -> Option<Mistake> {
 
 /// `install: cannot create regular file '/usr/bin/hello': Permission denied`, and whoever says it in these words.
 fn outside(line: &str) -> Option<Mistake> {
-    if !line.contains("ermission denied") && !line.contains("Read-only file system") {
+    // What `install -d` of an ordinary user makes of it.
+    let of_install = line.starts_with("install: cannot change ") && line.contains("No such file or directory");
+    if !of_install && !line.contains("ermission denied") && !line.contains("Read-only file system") {
         return None;
     }
     let begins = |at: usize| at == 0 || line[..at].ends_with([' ', '\'', '"', '`', '\u{2018}', ':', '(']);
@@ -169,6 +171,11 @@ mod tests {
                 "install: cannot create regular file '/usr/bin/tiny': Permission denied",
                 "outside-destdir",
                 "/usr/bin/tiny is",
+            ),
+            (
+                "install: cannot change permissions of \u{2018}/usr/share/tiny\u{2019}: No such file or directory",
+                "outside-destdir",
+                "/usr/share/tiny is",
             ),
             (
                 "cp: cannot create regular file '/etc/tiny.conf': Permission denied",

@@ -25,7 +25,7 @@ use missing::{Named, Strength};
 pub(crate) use install::{failed_script, found, said_last, unmet, why};
 pub(crate) use missing::{Missing, MissingKind};
 pub(crate) use mistakes::{becomes_root, file_not_found, mistake};
-pub(crate) use noise::repeats;
+pub(crate) use noise::{begins, repeats};
 
 /// Things of one strength that are remembered; of more, the latest.
 const KEPT: usize = 8;

@@ -1,6 +1,11 @@
 //! Lines by which drivers of builds and package managers close: they only say again that something has failed, or where
 //! they were then.
 
+/// Whether a line is the one by which make says that a script of the recipe begins.
+pub(crate) fn begins(line: &str) -> bool {
+    line.strip_prefix("debian/farm_scripts/").is_some_and(|name| !name.contains([' ', ':']))
+}
+
 /// Whether a line is one of these.
 pub(crate) fn repeats(line: &str) -> bool {
     const BEGINNINGS: [&str; 22] = [

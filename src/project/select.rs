@@ -149,14 +149,19 @@ impl Project {
         if let Some(pattern) = selection.targets.iter().find(idle) {
             let alone = Selection { targets: vec![pattern.clone()], ..Selection::default() };
             let asked = if selection.targets.len() > 1 { &alone } else { selection };
-            return Err(with_known_distro(nothing_matched(asked, &all), pattern, self.catalogue()));
+            let error = nothing_matched(asked, &all);
+            return Err(with_known_names(error, pattern.split(['@', '/', '+']), &all, self.catalogue()));
         }
         if let Some(pattern) = selection.excluded.iter().find(idle) {
             return Err(nothing_matched(&Selection { excluded: vec![pattern.clone()], ..Selection::default() }, &all));
         }
         match chosen.is_empty() {
             false => Ok(Selected { project: self, arch, distros, targets: chosen, left_out }),
-            true => Err(nothing_matched(selection, &all)),
+            true => {
+                let arches: Vec<String> = selection.arches.iter().map(Arch::to_string).collect();
+                let named = selection.distros.iter().chain(&arches).map(String::as_str);
+                Err(with_known_names(nothing_matched(selection, &all), named, &all, self.catalogue()))
+            }
         }
     }
 }
@@ -222,18 +227,30 @@ fn nothing_matched(asked: &Selection, all: &[Target]) -> ProjectError {
     ProjectError::NothingMatched { message, help }
 }
 
-/// A distribution that farm knows is not misspelt: the recipe's matrices do not have it.
-fn with_known_distro(error: ProjectError, pattern: &str, catalogue: &Catalogue) -> ProjectError {
-    let named = pattern.split(['@', '/', '+']).find(|part| catalogue.get(part).is_some());
-    match (error, named) {
-        (ProjectError::NothingMatched { message, .. }, Some(distro)) => {
-            let help = format!(
-                "no matrix of the recipe has {distro}: add it to distros in [matrix], or build for it once with --distro {distro}"
-            );
-            ProjectError::NothingMatched { message, help: Some(help) }
-        }
-        (error, _) => error,
-    }
+/// A distribution or an architecture that farm knows is not misspelt: the recipe's matrices do not have it.
+fn with_known_names<'a>(
+    error: ProjectError,
+    named: impl Iterator<Item = &'a str>,
+    all: &[Target],
+    catalogue: &Catalogue,
+) -> ProjectError {
+    let ProjectError::NothingMatched { message, help } = error else { return error };
+    let named: Vec<&str> = named.collect();
+    let distro = named.iter().find(|part| catalogue.get(part).is_some());
+    let of_distro = |target: &&Target| distro.is_none_or(|distro| target.distro == **distro);
+    let arch = named.iter().find_map(|part| part.parse::<Arch>().ok());
+    let lacks_arch = |arch: &Arch| !all.iter().filter(of_distro).any(|target| target.arch == *arch);
+    let help = match (distro, arch.filter(lacks_arch)) {
+        (Some(distro), _) if !all.iter().any(|target| target.distro == **distro) => Some(format!(
+            "no matrix of the recipe has {distro}: add it to distros in [matrix], or build for it once with --distro {distro}"
+        )),
+        (_, Some(arch)) => Some(format!(
+            "no matrix of the recipe has {arch}{}: add it to arches in [matrix]",
+            distro.map(|distro| format!(" for {distro}")).unwrap_or_default()
+        )),
+        _ => help,
+    };
+    ProjectError::NothingMatched { message, help }
 }
 
 /// The targets nearest to patterns that matched nothing, by whatever part of their id is near.

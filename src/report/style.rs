@@ -96,6 +96,17 @@ impl Style {
         format!("{left}{}{right}", " ".repeat(self.width - taken))
     }
 
+    /// A line as it is, where it has room or nobody looks at columns; else its words in several, the further ones indented by two
+    /// more.
+    pub(crate) fn fit(&self, line: &str) -> String {
+        if !self.cuts || width(line) <= self.width {
+            return line.to_owned();
+        }
+        let own = " ".repeat(line.len() - line.trim_start().len());
+        let narrow = Style { width: self.width.saturating_sub(own.len() + 2), ..*self };
+        format!("{own}{}", narrow.wrap(line, "").replace('\n', &format!("\n{own}  ")))
+    }
+
     /// Words in lines of at most `columns`, each after `indent`; a word that is longer stands alone.
     pub(crate) fn wrap(&self, text: &str, indent: &str) -> String {
         let columns = self.width.max(16);
@@ -142,6 +153,16 @@ pub(crate) fn count(number: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_has_no_room_goes_on_below_itself() {
+        let style = Style { width: 20, ..Style::PLAIN };
+        assert_eq!(style.fit("error: short"), "error: short");
+        assert_eq!(style.fit("  one two three four five"), "  one two three\n    four five");
+        assert_eq!(style.fit("error: one two three four"), "error: one two\n  three four");
+        let pipe = Style { cuts: false, ..style };
+        assert_eq!(pipe.fit("  one two three four five"), "  one two three four five");
+    }
 
     #[test]
     fn text_is_cut_to_columns_not_bytes() {

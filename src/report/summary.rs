@@ -14,7 +14,7 @@ use super::sink::Sink;
 use super::style::{Style, Tone, count, width};
 use crate::artifact::{ArtifactKind, Finding};
 use crate::event::{Event, JobReport, Outcome, RunReport, Tail};
-use crate::hint::{Missing, repeats};
+use crate::hint::{Missing, begins, repeats};
 use crate::matrix::Target;
 use crate::types::{human_bytes, human_duration, printable};
 
@@ -280,7 +280,8 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
     let tail = report.tail.as_ref().filter(|_| !matches!(report.outcome, Outcome::SourceUnavailable { .. }));
     if let Some(tail) = tail {
         text.push('\n');
-        for line in excerpt(tail, report.hints.first().map(|hint| &hint.missing)) {
+        let tail = if report.failed_command.is_some() { of_script(tail) } else { tail.clone() };
+        for line in excerpt(&tail, report.hints.first().map(|hint| &hint.missing)) {
             text.push_str(&format!("    {}\n", style.cut(&line, style.width.saturating_sub(5))));
         }
     }
@@ -315,6 +316,15 @@ fn page(alike: &[&JobReport], run: &Run<'_>, style: &Style) -> String {
         text.push_str(&format!("  {} {again} --from {step}\n", style.paint(Tone::Quiet, "on:  ")));
     }
     text
+}
+
+/// What the script printed whose command failed, without what came before it.
+fn of_script(tail: &Tail) -> Tail {
+    let begin = tail.lines.iter().rposition(|line| begins(line)).map_or(0, |last| last + 1);
+    if tail.lines[begin..].iter().all(|line| line.trim().is_empty() || repeats(line)) {
+        return tail.clone();
+    }
+    Tail { first_line: tail.first_line + begin as u64, lines: tail.lines[begin..].to_vec() }
 }
 
 /// The last lines of a step, or the line that tells most and what follows it, when that stands further up: where

@@ -98,6 +98,16 @@ fn targets_are_no_recipes() {
 }
 
 #[test]
+fn an_architecture_that_the_matrix_lacks_is_not_misspelt() {
+    for arguments in [&["-t", "debian-12/arm64"][..], &["--distro", "debian-12", "--arch", "arm64"]] {
+        let ran = plan(RECIPE, arguments);
+        assert!(ran.contains("no matrix of the recipe has arm64 for debian-12: add it to arches in\n"), "{ran}");
+    }
+    let ran = plan(RECIPE, &["--arch", "arm64"]);
+    assert!(ran.contains("no matrix of the recipe has arm64: add it to arches in [matrix]"), "{ran}");
+}
+
+#[test]
 fn a_distribution_that_the_matrix_lacks_is_not_misspelt() {
     insta::assert_snapshot!(plan(RECIPE, &["-t", "fedora-44"]), @"
     exit 4

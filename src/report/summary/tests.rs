@@ -230,6 +230,17 @@ fn the_page_begins_with_what_tells_most_when_it_stands_further_up() {
 }
 
 #[test]
+fn what_came_before_the_script_that_failed_is_not_shown() {
+    let of = |lines: &[&str]| of_script(&tail_of(7, lines.iter().map(|line| (*line).to_owned())));
+    let tail = of(&["debian/farm_scripts/prepare", "x", "make[1]: Entering", "debian/farm_scripts/build", "two"]);
+    assert_eq!((tail.first_line, tail.lines), (11, vec!["two".to_owned()]));
+    for said in ["", "make[1]: *** [debian/rules:9: build] Error 1"] {
+        assert_eq!(of(&["dh binary", "debian/farm_scripts/build", said]).first_line, 7, "it printed nothing");
+    }
+    assert_eq!(of(&["dh binary", "debian/farm_scripts/build: 1: x: not found"]).lines.len(), 2);
+}
+
+#[test]
 fn a_line_that_says_what_is_missing_is_shown_from_however_far_above() {
     let mut report = samples::report("jq@debian-12", samples::failed_in_build());
     report.tail = Some(tail_of(900, (0..20).map(|n| format!("line {n}"))));
