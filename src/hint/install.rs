@@ -119,7 +119,7 @@ fn tells(line: &str) -> bool {
 
 /// Whether a package manager says by it how far it is.
 fn is_progress(line: &str) -> bool {
-    const PROGRESS: [&str; 22] = [
+    const PROGRESS: [&str; 24] = [
         "0 upgraded, ",
         "After this operation, ",
         "Need to get ",
@@ -138,6 +138,8 @@ fn is_progress(line: &str) -> bool {
         "Get:",
         "Fetched ",
         "Preparing...",
+        "Preparing packages...",
+        "Verifying packages...",
         "Updating / installing",
         "Verifying...",
         "Reading package lists",
