@@ -22,14 +22,13 @@ const SCRIPTS: [(&str, &str); 10] = [
 
 /// The lines that say why; those that tell least are left out.
 pub(crate) fn why(lines: &[String]) -> Vec<String> {
-    if let Some((index, script)) = lines.iter().enumerate().find_map(|(index, line)| Some((index, script(line)?))) {
+    if let Some((index, (name, package, code))) =
+        lines.iter().enumerate().find_map(|(index, line)| Some((index, parts(line)?)))
+    {
         // rpm shows which package it is at by its name alone.
-        let name = failed_script(lines).map(|(_, package)| package).unwrap_or_default();
-        let is_name = |line: &str| line == name;
-        let said = lines[..index].iter().map(|line| line.trim()).filter(|line| tells(line) && !is_name(line));
-        let said: Vec<&str> = said.collect();
-        let last = said.last().map(|line| (*line).to_owned());
-        return [script].into_iter().chain(last).collect();
+        let said = |line: &&str| tells(line) && *line != package;
+        let last = lines[..index].iter().map(|line| line.trim()).rfind(said).map(str::to_owned);
+        return [told(name, package, code)].into_iter().chain(last).collect();
     }
     // dpkg: ` chain of packages whose triggers are or may be responsible:`, `  a -> b`
     if lines.iter().any(|line| line.trim() == "triggers looping, abandoned") {
@@ -93,7 +92,7 @@ pub(crate) fn found(lines: &[String]) -> impl Iterator<Item = &str> {
         "is needed by the base and stays",
         "cannot be fetched",
     ];
-    let is_of_script = lines.iter().any(|line| script(line).is_some());
+    let is_of_script = lines.iter().any(|line| parts(line).is_some());
     let own = lines.iter().filter_map(|line| line.strip_prefix("farm: "));
     own.filter(move |line| !is_of_script && !NOTES.iter().any(|note| line.ends_with(note)))
 }
@@ -148,11 +147,6 @@ fn is_progress(line: &str) -> bool {
     PROGRESS.iter().any(|words| line.starts_with(words))
 }
 
-/// `the post-install script of hello ended with exit code 3`, of the line that says so.
-fn script(line: &str) -> Option<String> {
-    parts(line).map(|(name, package, code)| told(name, package, code))
-}
-
 /// Its name as a recipe has it, the package, the exit code.
 fn parts(line: &str) -> Option<(&str, &str, &str)> {
     let known = |name| SCRIPTS.iter().find(|(known, _)| *known == name).map_or(name, |(_, of_recipe)| *of_recipe);
@@ -185,6 +179,15 @@ mod tests {
 
     fn why_of(text: &str) -> String {
         why(&text.lines().map(str::to_owned).collect::<Vec<_>>()).join(" / ")
+    }
+
+    #[test]
+    fn the_name_of_the_package_is_no_reason() {
+        for before in ["Preparing packages...\ntiny-1.0-1.noarch", "  tiny-1.0-1.noarch"] {
+            let text = format!("{before}\nwarning: %post(tiny-1.0-1.noarch) scriptlet failed, exit status 1");
+            let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            assert_eq!(why(&lines), ["the post-install script of tiny-1.0-1.noarch ended with exit code 1"]);
+        }
     }
 
     /// The output of apt, dpkg, rpm and dnf as they print it.
