@@ -5,8 +5,8 @@
 //! No tracing of the shell's is used: dash writes a trace to where a script's errors go, which scripts may read, and a
 //! trace holds what variables hold. In place of that, `farm_at LINE` stands before commands at the beginning of a line. It keeps
 //! `$?`, prints nothing and is no reason for `set -e`. Functions, subshells and `case` are one command: what is marked
-//! is what is run last, so the last mark is the command that failed. A script that this file cannot read for certain, or that
-//! looks at what a mark would change, has no marks.
+//! is what is run last, so the last mark is the command that failed. A script that sets traps keeps them: it runs in a
+//! subshell. One that this file cannot read for certain, or that looks at what a mark would change, has no marks.
 
 use super::contract;
 use super::members::members;
@@ -135,11 +135,8 @@ impl TracedScript {
     /// The script, line by line as it is, with the marks before its commands.
     fn marked(&self, failed: &str) -> String {
         let Some(marks) = marks(&self.text) else { return format!("{}\n", self.text) };
-        let mut text = format!(
-            "farm_at() {{ farm_line=$1; return \"$2\"; }}; farm_line=0; trap 'farm_status=$?; [ \"$farm_status\" -eq 0 ] || \
-             {{ echo {} \"$farm_line\" \"$farm_status\" >{failed}; }} 2>/dev/null || :' EXIT; ",
-            self.name
-        );
+        let own_trap = self.text.contains("trap");
+        let mut text = if own_trap { beside_own_trap(self.name, failed) } else { before_all(self.name, failed) };
         let mut done = 0;
         let mut line = 1;
         for mark in marks {
@@ -149,7 +146,7 @@ impl TracedScript {
             done = mark;
         }
         text.push_str(&self.text[done..]);
-        text.push('\n');
+        text.push_str(if own_trap { "\n)\n" } else { "\n" });
         text
     }
 
@@ -161,6 +158,23 @@ impl TracedScript {
             None => line.to_owned(),
         })
     }
+}
+
+/// What a mark does, and what says at the end which was the last.
+fn before_all(name: &str, failed: &str) -> String {
+    format!(
+        "farm_at() {{ farm_line=$1; return \"$2\"; }}; farm_line=0; trap 'farm_status=$?; [ \"$farm_status\" -eq 0 ] || \
+         {{ echo {name} \"$farm_line\" \"$farm_status\" >{failed}; }} 2>/dev/null || :' EXIT; "
+    )
+}
+
+/// The same for a script with traps of its own: it is a subshell, which notes its marks in a file.
+fn beside_own_trap(name: &str, failed: &str) -> String {
+    format!(
+        "farm_at() {{ {{ echo \"$1\" >{failed}.line; }} 2>/dev/null; return \"$2\"; }}; trap 'farm_status=$?; \
+         {{ [ \"$farm_status\" -eq 0 ] || echo {name} \"$(cat {failed}.line)\" \"$farm_status\" >{failed}; rm -f {failed}.line; }} \
+         2>/dev/null || :' EXIT; ( "
+    )
 }
 
 /// Shell: reads all scripts before the first of them runs. A mistake in one ends the build; one with marks that cannot be

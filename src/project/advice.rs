@@ -69,6 +69,13 @@ impl runner::Adviser for Adviser {
         Some(RecipePlace { quote, ..RecipePlace::new(path, line) })
     }
 
+    fn place_of_file(&self, target: &Target, file: &str) -> Option<RecipePlace> {
+        let recipe = self.project.recipe(&target.recipe)?;
+        let span = recipe.place_of_file(&matrix::selection(target, self.project.catalogue()), file)?;
+        let (path, line) = recipe.line_at(&span);
+        Some(RecipePlace::new(path, line))
+    }
+
     fn script_place(&self, target: &Target, key: &str, line: usize) -> Option<RecipePlace> {
         let recipe = self.project.recipe(&target.recipe)?;
         let (path, line) = recipe.line_of_script(&matrix::selection(target, self.project.catalogue()), key, line)?;

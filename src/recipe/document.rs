@@ -30,6 +30,17 @@ pub(crate) enum Value {
     Table(Arc<Table>),
 }
 
+impl Node {
+    fn mentions(&self, text: &str) -> Option<Range<usize>> {
+        match &self.value {
+            Value::String(string) => (**string == *text).then(|| self.span.clone()),
+            Value::Array(items) => items.iter().find_map(|item| item.mentions(text)),
+            Value::Table(table) => table.mentions(text),
+            Value::Integer(_) | Value::Time(_) | Value::Boolean(_) | Value::Float => None,
+        }
+    }
+}
+
 impl Value {
     pub(crate) fn as_table(&self) -> Option<&Table> {
         match self {
@@ -67,6 +78,15 @@ pub(crate) struct KeyValue {
 impl Table {
     pub(crate) fn get(&self, key: &str) -> Option<&KeyValue> {
         self.entries.get(key)
+    }
+
+    /// The first place in it where a string or a key is this.
+    pub(super) fn mentions(&self, text: &str) -> Option<Range<usize>> {
+        let of_entry = |(key, entry): (&Arc<str>, &KeyValue)| match &**key == text {
+            true => Some(entry.key_span.clone()),
+            false => entry.node.mentions(text),
+        };
+        self.entries.iter().filter_map(of_entry).min_by_key(|span| span.start)
     }
 
     /// With all places so many bytes further on.

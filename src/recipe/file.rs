@@ -18,6 +18,7 @@ use super::parameters;
 use super::reader::{Problems, Section};
 use super::scripts;
 use super::sections;
+use super::system::full_unit_name;
 use super::template::{self, Variables};
 use super::text::{self, RecipeText};
 use super::values::NameRule;
@@ -321,6 +322,25 @@ impl RecipeFile {
             }
         }
         None
+    }
+
+    /// Where a target's recipe says something of an installed file, by its path or pattern, or by the name of a unit.
+    pub(crate) fn place_of_file(&self, selection: &Selection, path: &str) -> Option<Range<usize>> {
+        let table = |of: &KeyValue| of.node.value.as_table().cloned();
+        let unit = path.rsplit_once("/systemd/system/").map(|(_, unit)| unit.to_owned());
+        let of_unit = |package: &Table| {
+            let services = table(package.get("services")?)?;
+            let mut names = services.entries.iter();
+            names.find(|(name, _)| unit == Some(full_unit_name(name))).map(|(_, entry)| entry.key_span.clone())
+        };
+        let of_packages = |whole: &Table| {
+            let main = whole.get("package").and_then(table);
+            let further = whole.get("packages").and_then(table).unwrap_or_default();
+            let mut packages = main.into_iter().chain(further.entries.values().filter_map(table));
+            packages.find_map(|package| package.mentions(path).or_else(|| of_unit(&package)))
+        };
+        let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
+        overrides.chain([&self.parsed.base]).find_map(of_packages)
     }
 
     /// The file and the line (1-based) of a place in this recipe.

@@ -210,7 +210,7 @@ fn read_link(section: &Section<'_>) -> AlternativeLink {
 const UNIT_KINDS: [&str; 6] = ["service", "socket", "timer", "path", "target", "mount"];
 
 /// `greetd` is short for `greetd.service`.
-fn full_unit_name(name: &str) -> String {
+pub(super) fn full_unit_name(name: &str) -> String {
     if is_kind_of_unit(name) { name.to_owned() } else { format!("{name}.service") }
 }
 

@@ -450,7 +450,7 @@ fn usual_help(report: &JobReport) -> Option<String> {
         {
             let of_config = |finding: &&Finding| finding.message.starts_with("configuration file ");
             let of_unit = |finding: &&Finding| {
-                finding.message.contains("/systemd/system/") && finding.message.ends_with(" was not installed")
+                finding.message.contains("/systemd/system/") && finding.message.contains(" was not installed")
             };
             Some(
                 match (report.told.iter().find(of_config), report.told.iter().find(of_unit)) {

@@ -41,6 +41,9 @@ pub(crate) trait Adviser: fmt::Debug + Send + Sync {
     /// Where the recipe of a target has `string` in the array `key`, in the words of the recipe.
     fn place_of(&self, target: &Target, key: &str, string: &str) -> Option<RecipePlace>;
 
+    /// Where the recipe of a target says something of an installed file, by its path or pattern.
+    fn place_of_file(&self, target: &Target, path: &str) -> Option<RecipePlace>;
+
     /// Where the script that is the value of `key` (`build.install`) has its line `line`, from 1 on.
     fn script_place(&self, target: &Target, key: &str, line: usize) -> Option<RecipePlace>;
 }

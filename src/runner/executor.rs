@@ -36,7 +36,7 @@ use crate::packaging::{FormerLinks, StepKind};
 use crate::plan::{Job, Key};
 use crate::recipe::Repository;
 use crate::store::{BROKEN_FOLDER, LastResult, RECORD_SCHEMA, Record, Staging};
-use crate::types::CacheUse;
+use crate::types::{CacheUse, printable};
 
 /// Repetitions of what failed by no fault of the package.
 const RETRIES: u32 = 2;
@@ -162,6 +162,7 @@ async fn execute(
     if matches!(outcome, Outcome::Failed { .. }) && told.is_empty() {
         told.extend(tail.as_ref().and_then(|tail| outcome::mistake(job, &tail.lines)));
     }
+    told.iter_mut().for_each(|finding| place_file(shared, job, finding));
     let artifacts = built.as_ref().map(|built| built.artifacts.clone()).unwrap_or_default();
     let space = artifacts.iter().map(|artifact| artifact.size_bytes).sum();
     let text = summary::end(&job.target, &outcome, &steps, started.elapsed(), space, memory_peak_bytes);
@@ -193,6 +194,19 @@ async fn execute(
     }
     report.elapsed = started.elapsed();
     report.into()
+}
+
+/// With the line of the recipe that asks for a file that is not where it says.
+fn place_file(shared: &Shared, job: &Job, finding: &mut Finding) {
+    if !(finding.rule.starts_with("file-") || finding.rule.ends_with("-without-files")) {
+        return;
+    }
+    let mut paths =
+        finding.message.split_whitespace().map(|word| word.trim_end_matches(':')).filter(|word| word.contains('/'));
+    let place = paths.find_map(|path| shared.adviser.place_of_file(&job.target, path));
+    if let Some(place) = place {
+        finding.message = printable(&format!("{} ({}:{})", finding.message, place.path.display(), place.line));
+    }
 }
 
 /// With the line of the recipe that names what cannot be had. Packaging of the project's own names its requirements itself.

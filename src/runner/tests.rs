@@ -76,6 +76,10 @@ impl Adviser for Knowing {
         None
     }
 
+    fn place_of_file(&self, _: &Target, _: &str) -> Option<RecipePlace> {
+        None
+    }
+
     fn script_place(&self, _: &Target, _: &str, line: usize) -> Option<RecipePlace> {
         Some(RecipePlace::new("farm.toml", 20 + line))
     }

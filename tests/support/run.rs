@@ -306,10 +306,11 @@ impl Ran {
         self
     }
 
-    /// On either stream.
+    /// On either stream, wherever a screen broke its lines.
     #[track_caller]
     pub(crate) fn says(self, words: &str) -> Ran {
-        assert!(self.stdout.contains(words) || self.stderr.contains(words), "{words:?} is missing in:\n{self}");
+        let said = self.stdout.contains(words) || self.stderr.contains(words) || self.words().contains(words);
+        assert!(said, "{words:?} is missing in:\n{self}");
         self
     }
 
