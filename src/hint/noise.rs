@@ -1,9 +1,13 @@
 //! Lines by which drivers of builds and package managers close: they only say again that something has failed, or where
 //! they were then.
 
-/// Whether a line is the one by which make says that a script of the recipe begins.
+/// Whether a line is the one by which make, or the shell of a section of rpm's, says that a script of the recipe begins.
 pub(crate) fn begins(line: &str) -> bool {
-    line.strip_prefix("debian/farm_scripts/").is_some_and(|name| !name.contains([' ', ':']))
+    // bash shows how deep it is.
+    let shown = line.trim_start_matches('+');
+    let script = line.strip_prefix("debian/farm_scripts/").or_else(|| shown.strip_prefix(" . /build/traced/"));
+    script.is_some_and(|name| !name.contains([' ', ':']))
+        || (shown.starts_with(" trap ") && line.ends_with("/build/traced/failed' ERR"))
 }
 
 /// Whether a line is one of these.

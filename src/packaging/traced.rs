@@ -118,18 +118,19 @@ impl TracedScript {
         (format!("exec </dev/null\n{script}{}", self.marked(TEST_FAILED)), format!("cat {TEST_FAILED}"))
     }
 
-    /// rpm runs its sections with `set -x`, which would show the marks.
+    /// rpm runs its sections with `set -x`, which would show the marks: bash goes on to show the commands, and other shells
+    /// do not.
     fn if_shown(&self) -> String {
-        format!("case $- in *x*) . {TRACED_FOLDER}/shown/{}; exit ;; esac; ", self.name)
+        let name = self.name;
+        format!(
+            "case \"$- ${{BASH_VERSION:+bash}}\" in *x*bash) . {TRACED_FOLDER}/shown/{name}; exit ;; \
+             *x*) {{ set +x; }} 2>/dev/null ;; esac; "
+        )
     }
 
-    /// The script for a shell that shows its commands: bash says itself in which line one failed, and where the shell is
-    /// another, what it shows is in the log.
+    /// The script for a bash that shows its commands: that says itself in which line one failed.
     fn shown(&self, failed: &str) -> String {
-        format!(
-            "[ -z \"${{BASH_VERSION:-}}\" ] || trap 'echo {} \"$LINENO\" \"$?\" >{failed}' ERR; {}\n",
-            self.name, self.text
-        )
+        format!("trap 'echo {} \"$LINENO\" \"$?\" >{failed}' ERR; {}\n", self.name, self.text)
     }
 
     /// The script, line by line as it is, with the marks before its commands.

@@ -189,9 +189,9 @@ proptest::proptest! {
     }
 }
 
-/// rpm's sections: the shell shows what it runs, and nothing but that is shown of the recipe's commands.
+/// rpm's sections: bash shows what it runs, and nothing but that is shown of the recipe's commands.
 #[test]
-fn where_the_shell_shows_commands_bash_says_the_line() {
+fn where_the_shell_shows_commands_the_line_is_known_too() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().display().to_string();
     std::fs::create_dir(folder.path().join("shown")).unwrap();
@@ -205,9 +205,12 @@ fn where_the_shell_shows_commands_bash_says_the_line() {
             let trace = String::from_utf8_lossy(&output.stderr).into_owned();
             assert!(!output.status.success() && !trace.contains("farm_at"), "{shell:?} {trace}");
             let said = std::fs::read_to_string(folder.path().join("failed")).unwrap_or_default();
-            if shell[0] == "bash" {
-                assert_eq!(answer(&said).map(|failed| failed.line), Some(line), "{text} {trace}");
-            }
+            assert_eq!(answer(&said).map(|failed| failed.line), Some(line), "{shell:?} {text} {trace}");
+            assert_eq!(
+                trace.lines().any(|shown| shown.trim_start_matches('+') == " echo one"),
+                shell[0] == "bash" && text.contains("one"),
+                "{trace}"
+            );
         }
     }
 }

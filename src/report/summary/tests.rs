@@ -234,6 +234,14 @@ fn what_came_before_the_script_that_failed_is_not_shown() {
     let of = |lines: &[&str]| of_script(&tail_of(7, lines.iter().map(|line| (*line).to_owned())));
     let tail = of(&["debian/farm_scripts/prepare", "x", "make[1]: Entering", "debian/farm_scripts/build", "two"]);
     assert_eq!((tail.first_line, tail.lines), (11, vec!["two".to_owned()]));
+    let tail = of(&["+ set -eu", "+ . /build/traced/build", "two"]);
+    assert_eq!(tail.lines, ["two"], "a section of rpm's");
+    let tail = of(&[
+        "+ . /build/traced/shown/build",
+        "+ trap 'echo build \"$LINENO\" \"$?\" >/build/traced/failed' ERR",
+        "+ two",
+    ]);
+    assert_eq!(tail.lines, ["+ two"], "bash in a section of rpm's");
     for said in ["", "make[1]: *** [debian/rules:9: build] Error 1"] {
         assert_eq!(of(&["dh binary", "debian/farm_scripts/build", said]).first_line, 7, "it printed nothing");
     }
