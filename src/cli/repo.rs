@@ -243,7 +243,11 @@ fn tell_setup(folder: &Path, changes: &[Change]) {
             Format::Deb => ("sources", "/etc/apt/sources.list.d/"),
             Format::Rpm => ("repo", "/etc/yum.repos.d/, or /etc/zypp/repos.d/"),
         };
-        output::err(&format!("users put {folder}/setup/{name}.{ending} into {to}\n"));
+        let key = match change.place.has_key_beside() {
+            true => ", and key.asc where it says",
+            false => "",
+        };
+        output::err(&format!("users put {folder}/setup/{name}.{ending} into {to}{key}\n"));
     }
 }
 

@@ -14,6 +14,8 @@ mod caches;
 mod capabilities;
 #[cfg(target_os = "linux")]
 mod ci;
+#[cfg(target_os = "linux")]
+mod clients;
 mod described;
 mod docker;
 #[cfg(target_os = "linux")]

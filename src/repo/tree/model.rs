@@ -25,6 +25,13 @@ impl Place {
         }
     }
 
+    /// Whether its apt is older than 2.3.10, which reads keys from files only (sources.list(5), Signed-By).
+    pub(crate) fn has_key_beside(&self) -> bool {
+        const OLD: [&str; 6] = ["jessie", "stretch", "buster", "bullseye", "bionic", "focal"];
+        let suite = self.name.split(['-', '/']).next().unwrap_or_default();
+        self.format == Format::Deb && OLD.contains(&suite)
+    }
+
     /// The file of that folder that names all others by their sums.
     pub(super) fn anchor(&self) -> &'static str {
         match self.format {

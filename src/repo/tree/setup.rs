@@ -71,10 +71,18 @@ fn keys(tree: &Tree, signer: &Signer) -> Result<String, RepoError> {
     openpgp::armoured_keys(&all).map_err(refused)
 }
 
-/// deb822(5) sources with the key inside, so that there is one file to install (sources.list(5), Signed-By).
+/// deb822(5) sources with the key inside, so that there is one file to install (sources.list(5), Signed-By); where apt does
+/// not read that, with the file that the key is to be put into.
 pub(super) fn sources(place: &Place, url: &str, signer: Option<&Signer>) -> String {
     let mut text = format!("Types: deb\nURIs: {url}\nSuites: {}\nComponents: main\n", place.name);
     match signer {
+        Some(_) if place.has_key_beside() => {
+            let (_, name) = url.split_once("://").unwrap_or(("", url));
+            let name = name.replace(|c: char| !c.is_ascii_alphanumeric() && c != '.', "-");
+            let file = format!("/etc/apt/keyrings/{}.asc", name.trim_matches(['-', '.']));
+            let fetch = format!("# curl --create-dirs -o {file} {url}/{KEY}\n");
+            text = format!("# This release's apt reads keys from files only:\n{fetch}{text}Signed-By: {file}\n");
+        }
         Some(signer) => {
             text.push_str("Signed-By:\n");
             for line in signer.certificate().lines() {
