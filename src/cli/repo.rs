@@ -14,7 +14,7 @@ use super::{output, publish};
 use crate::artifact::ArtifactKind;
 use crate::distro::Catalogue;
 use crate::matrix::SOURCE;
-use crate::repo::tree::{self, Change, Incoming, Keep, Place, Wishes};
+use crate::repo::tree::{self, Change, Incoming, Keep, Others, Place, Wishes};
 use crate::report::count;
 use crate::sign::Signer;
 use crate::store::Store;
@@ -112,17 +112,20 @@ fn add(args: &RepoArgs) -> Result<Exit, Failure> {
         paths => paths,
     };
     let catalogue = Catalogue::around([Path::new(".")])?;
-    let mut incoming = Vec::new();
+    let mut given = Others::default();
     for path in paths {
-        collect(path, args, &catalogue, &mut incoming)?;
+        collect(path, args, &catalogue, &mut given)?;
     }
+    let Others { incoming, origin, label } = given;
     if incoming.is_empty() && !is_known {
         let message = "there are no packages to put into repositories".to_owned();
         return Err(Failure::NothingMatched { message, help: Some("farm build makes some in dist/".to_owned()) });
     }
+    // What is taken over goes on under its name.
+    let or_as_it_was = |said: Option<String>, was: Option<String>| said.or(was.filter(|_| !is_known));
     let wishes = Wishes {
-        origin: line("--origin", args.origin.as_ref())?,
-        label: line("--label", args.label.as_ref())?,
+        origin: or_as_it_was(line("--origin", args.origin.as_ref())?, origin),
+        label: or_as_it_was(line("--label", args.label.as_ref())?, label),
         valid_days: args.valid_days,
         url: line("--url", args.url.as_ref())?,
         zstd: args.compression.as_ref().map(|kind| kind == "zstd"),
@@ -158,12 +161,20 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
 }
 
-/// The packages at a path: of a folder that farm built into by its records, else by their names.
-fn collect(path: &Path, args: &RepoArgs, catalogue: &Catalogue, found: &mut Vec<Incoming>) -> Result<(), Failure> {
+/// The packages at a path: of a folder that farm built into by its records, of repositories by their indexes, else by their
+/// names.
+fn collect(path: &Path, args: &RepoArgs, catalogue: &Catalogue, given: &mut Others) -> Result<(), Failure> {
     if path.join(".farm/stage").is_dir() {
-        return of_store(path, args, catalogue, found);
+        return of_store(path, args, catalogue, &mut given.incoming);
     }
     let is_folder = std::fs::metadata(path).map_err(|source| Failure::Read { path: path.to_owned(), source })?.is_dir();
+    if let Some(others) = is_folder.then(|| tree::others(path, args.suite.as_deref())).transpose()?.flatten() {
+        given.incoming.extend(others.incoming.into_iter().filter(|one| args.takes(one.place.format)));
+        given.origin = given.origin.take().or(others.origin);
+        given.label = given.label.take().or(others.label);
+        return Ok(());
+    }
+    let found = &mut given.incoming;
     let files = if is_folder { walk(path) } else { vec![path.to_owned()] };
     for file in files {
         let Some(format) = format_of(&file) else {

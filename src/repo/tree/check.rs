@@ -328,15 +328,15 @@ fn revision(repomd: &[u8]) -> Option<i64> {
     rest.split_once("</revision>")?.0.trim().parse().ok()
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, (PathBuf, String)> {
+pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, (PathBuf, String)> {
     fs::read(path).map_err(|error| (path.to_owned(), format!("it cannot be read: {error}")))
 }
 
-fn text(path: &Path) -> Result<String, (PathBuf, String)> {
+pub(super) fn text(path: &Path) -> Result<String, (PathBuf, String)> {
     String::from_utf8(bytes(path)?).map_err(|_| (path.to_owned(), "it is no text".to_owned()))
 }
 
-fn unpacked(path: &Path, content: &[u8]) -> Result<Vec<u8>, String> {
+pub(super) fn unpacked(path: &Path, content: &[u8]) -> Result<Vec<u8>, String> {
     let kind = path.extension().and_then(|kind| kind.to_str()).filter(|kind| *kind != "xml").unwrap_or_default();
     let mut reader = BufReader::new(content);
     let mut unpacked = Vec::new();
@@ -349,7 +349,7 @@ fn unpacked(path: &Path, content: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Whether a path stays below its folder.
-fn is_inner(path: &str) -> bool {
+pub(super) fn is_inner(path: &str) -> bool {
     !path.is_empty() && !path.starts_with('/') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 

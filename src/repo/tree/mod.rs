@@ -10,6 +10,7 @@ mod check;
 mod contents;
 mod edits;
 mod model;
+mod others;
 mod packed;
 mod pool;
 mod repository;
@@ -35,6 +36,7 @@ use state::Tree;
 pub(crate) use check::check;
 pub(crate) use edits::{promote, remove};
 pub(crate) use model::{Change, Incoming, Place, RepoError, Wishes};
+pub(crate) use others::{Others, others};
 pub(crate) use retention::{Keep, keep};
 pub(crate) use snapshots::{forget, list, make, rollback};
 

@@ -83,7 +83,8 @@ pub(super) fn take(
     let (source, _) = stream::copy_summed(&mut given, copy.as_file_mut()).map_err(reading(&one.path))?;
     if one.sha256.as_ref().is_some_and(|sha256| *sha256 != source) {
         return Err(refused(
-            "it is not what was accepted into dist/: `farm verify --stored` names all that is damaged".to_owned(),
+            "it is not what its folder's index or record says: of dist/, `farm verify --stored` names all that is damaged"
+                .to_owned(),
         ));
     }
     if let Some(entry) = known.get(source.as_str()) {

@@ -40,7 +40,8 @@ impl<'a> Repository<'a> {
                 Some(state) => Some((name, state)),
                 None => {
                     let reason = "its .farm/states does not know what is published there: another program has written \
-                                  it, or .farm is of another copy; name an empty folder, or restore that one";
+                                  it, or .farm is of another copy; name an empty folder, and this one after it to take over what it has, or \
+                                  restore that .farm";
                     return Err(RepoError::Foreign { path: tree.root.join(place.folder()), reason: reason.to_owned() });
                 }
             },

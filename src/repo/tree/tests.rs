@@ -16,6 +16,7 @@ use crate::types::testing::have;
 
 mod clients;
 mod killed;
+mod others;
 mod rotation;
 
 /// A .deb with one file.
