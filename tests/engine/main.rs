@@ -1,7 +1,8 @@
 //! One conformance suite for every engine: Docker, Podman, farm's own, and the fake in memory. A driver is what passes it.
 //!
 //! Docker is found as farm finds it (`DOCKER_HOST`, contexts, the usual sockets). Podman is tested where
-//! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`). What is not there is skipped with a loud
+//! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`), a cluster where `FARM_TEST_CLUSTER` has its URL
+//! and farm is built with the feature `kubernetes`. What is not there is skipped with a loud
 //! line, or fails where `CI` is set. The image is made from this host's own programs, see `guest`.
 
 // Helpers of tests are no tests to clippy; a skip has to be said.
@@ -56,6 +57,10 @@ macro_rules! conformance {
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Native, $every).await; })+
             $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Native, $isolating).await; })+
             $(#[cfg(target_os = "linux")] #[tokio::test(flavor = "multi_thread")] async fn $own_name() { on(Kind::Native, $own).await; })+
+        }
+        mod kubernetes {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Kubernetes, $every).await; })+
         }
         mod podman {
             use super::*;
