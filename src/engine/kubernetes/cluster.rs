@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config};
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use super::address::{Address, IN_CLUSTER, Isolation};
@@ -26,8 +27,10 @@ const START_POLL: Duration = Duration::from_millis(250);
 /// How long a cluster may take to note that a pod ended.
 const END_PATIENCE: Duration = Duration::from_secs(6);
 const END_POLL: Duration = Duration::from_millis(500);
-/// A pod that waits for longer than any run of farm does for it was left.
+/// A pod that waits for longer than any run of farm does for it was left. In seconds.
 const STALE: i64 = 3600;
+/// A farm that is there has long seen why a pod ended. In seconds.
+const FORGOTTEN: i64 = 300;
 
 /// A cluster, as farm uses it.
 pub(super) struct Cluster {
@@ -40,6 +43,8 @@ pub(super) struct Cluster {
     pub(super) repository: Option<Repository>,
     /// Images of others that were asked for, by what they were asked as, and by their ids.
     pub(super) pulled: Mutex<BTreeMap<String, Found>>,
+    /// Before its first pod, a farm removes those that an earlier one could not.
+    swept: OnceCell<()>,
 }
 
 /// An image, and what a pod needs of it.
@@ -63,7 +68,7 @@ impl Cluster {
         if rustls::crypto::CryptoProvider::get_default().is_none() {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
-        let mut config = config(&address).await.map_err(unreachable)?;
+        let mut config = config(&address).await.map_err(EngineError::Config)?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         let namespace = address.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| unreachable(errors::reason(&error)))?;
@@ -78,7 +83,16 @@ impl Cluster {
         let info = info(&address, &namespace, version);
         let pods = Api::namespaced(client.clone(), &namespace);
         let policies = Api::namespaced(client, &namespace);
-        Ok(Cluster { endpoint, address, pods, policies, info, repository, pulled: Mutex::default() })
+        Ok(Cluster {
+            endpoint,
+            address,
+            pods,
+            policies,
+            info,
+            repository,
+            pulled: Mutex::default(),
+            swept: OnceCell::new(),
+        })
     }
 
     /// # Errors
@@ -96,6 +110,7 @@ impl Cluster {
         if spec.network == Network::None && self.address.isolation == Isolation::Enforced {
             self.forbid_network().await?;
         }
+        self.swept.get_or_init(|| self.sweep()).await;
         let name = wanted.metadata.name.clone().unwrap_or_default();
         // The request may be made although nobody waits for its answer any more.
         let guard = Guard { pods: Some(self.pods.clone()), name: name.clone() };
@@ -179,16 +194,29 @@ impl Cluster {
 
     /// All pods of a run; without one, those that ended or were left waiting: another farm may be at work in others.
     pub(super) async fn reap(&self, run: Option<&str>) -> Result<usize, EngineError> {
-        let list = ListParams::default().labels(&pod::selector(run));
-        let found = self.pods.list(&list).await.map_err(|error| errors::map("list pods", &error))?;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = now();
         let is_left = |pod: &Pod| {
             let made = pod.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
             let waits = pod.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Pending");
-            evidence::is_over(pod) || (waits && i64::try_from(now).unwrap_or(0) - made > STALE)
+            evidence::is_over(pod) || (waits && now - made > STALE)
         };
+        self.remove_all(run, |pod| run.is_some() || is_left(pod)).await
+    }
+
+    /// What was left by a farm that was killed. It can be done without: whoever waits for a pod hears nothing of it.
+    async fn sweep(&self) {
+        let now = now();
+        let is_forgotten = |pod: &Pod| evidence::ended_at(pod).is_some_and(|ended| now - ended > FORGOTTEN);
+        if let Err(error) = self.remove_all(None, is_forgotten).await {
+            tracing::debug!(%error, "pods of an earlier run may be left");
+        }
+    }
+
+    async fn remove_all(&self, run: Option<&str>, which: impl Fn(&Pod) -> bool) -> Result<usize, EngineError> {
+        let list = ListParams::default().labels(&pod::selector(run));
+        let found = self.pods.list(&list).await.map_err(|error| errors::map("list pods", &error))?;
         let mut removed = 0;
-        for pod in found.items.iter().filter(|pod| run.is_some() || is_left(pod)) {
+        for pod in found.items.iter().filter(|pod| which(pod)) {
             self.remove(pod.metadata.name.as_deref().unwrap_or_default()).await?;
             removed += 1;
         }
@@ -217,16 +245,22 @@ impl Drop for Guard {
     }
 }
 
+/// In seconds since 1970.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
 fn at_once() -> DeleteParams {
     DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() }
 }
 
 async fn config(address: &Address) -> Result<Config, String> {
     if address.context.as_deref() == Some(IN_CLUSTER) {
-        return Config::incluster().map_err(|error| error.to_string());
+        return Config::incluster().map_err(|error| format!("`{IN_CLUSTER}` is for a farm in a pod: {error}"));
     }
     let options = KubeConfigOptions { context: address.context.clone(), ..KubeConfigOptions::default() };
-    Config::from_kubeconfig(&options).await.map_err(|error| format!("the kubeconfig: {error}"))
+    Config::from_kubeconfig(&options).await.map_err(|error| errors::of_kubeconfig(&error, address.context.as_deref()))
 }
 
 fn info(address: &Address, namespace: &str, version: String) -> EngineInfo {

@@ -107,6 +107,12 @@ pub(super) fn is_over(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
+/// When its container ended, in seconds since 1970.
+pub(super) fn ended_at(pod: &Pod) -> Option<i64> {
+    let time = state(pod)?.terminated.as_ref()?.finished_at.as_ref()?;
+    Some(time.0.as_second())
+}
+
 fn state(pod: &Pod) -> Option<&ContainerState> {
     pod.status.as_ref()?.container_statuses.as_ref()?.first()?.state.as_ref()
 }

@@ -14,10 +14,17 @@ use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream,
 
 /// How long killing may take before the whole pod is removed instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
+/// With no output for so long, the pod is asked whether the process still runs: a daemon that inherited its output keeps the
+/// connection open after its end.
+const QUIET: Duration = Duration::from_secs(3);
+/// What a process printed last may still be on its way when its end is known.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The digits of any process id, with room.
 const PID_DIGITS: usize = 12;
 /// More output than this from a script of farm's own means that something else answered.
 const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
+/// Before the process id of a wrapper: the file that it notes the end of its process in. None of a user's who is not root.
+const END_NOTE: &str = "/dev/farm-end-";
 /// The exit code of what SIGKILL ended.
 pub(super) const KILLED: i32 = 137;
 /// What kubelet puts into every container, whatever its pod says.
@@ -37,6 +44,7 @@ pub(super) async fn exec(
     }
     let mut process = start(cluster, pod, &wrapped(spec)).await?;
     let mut pid = Pid::Awaited(Vec::new());
+    let mut ended = None;
     loop {
         let next = tokio::select! {
             biased;
@@ -45,6 +53,13 @@ pub(super) async fn exec(
                 return Err(EngineError::Cancelled);
             }
             next = process.output.next() => next,
+            () = tokio::time::sleep(if ended.is_some() { LAST_WORDS } else { QUIET }) => {
+                if let Some(code) = ended {
+                    return Ok(ExitStatus { code });
+                }
+                ended = noted_end(cluster, pod, &pid).await;
+                continue;
+            }
         };
         let Some((stream, chunk)) = next else { break };
         let chunk = match stream {
@@ -104,12 +119,24 @@ pub(super) async fn script(cluster: &Cluster, pod: &str, script: &str) -> Result
     Ok((code(cluster, pod, "run a script of farm's own in a pod", end).await?, printed))
 }
 
-/// As the wrapper of the Docker driver, with what kubelet's exec does not do: the folder, the user and the environment. A
-/// program that is not there ends with 127, one that cannot be run with 126, as shells say it.
+/// The exit code that the wrapper noted, if its process has ended.
+async fn noted_end(cluster: &Cluster, pod: &str, pid: &Pid) -> Option<i32> {
+    let Pid::Known(pid) = pid else { return None };
+    let (_, printed) = script(cluster, pod, &format!("cat {END_NOTE}{pid} 2>/dev/null")).await.ok()?;
+    std::str::from_utf8(&printed).ok()?.trim().parse().ok()
+}
+
+/// As the wrapper of the Docker driver, with what kubelet's exec does not do: the folder, the user and the environment; and
+/// it stays, to note how its process ended. A program that is not there ends with 127, one that cannot be run with 126, as
+/// shells say it.
 fn wrapped(spec: &ExecSpec) -> String {
     // Its last line becomes what it is given.
     let limits = scripts::WRAP.trim_end().trim_end_matches("exec \"$@\"");
-    let mut script = format!("{limits}unset {OF_KUBERNETES}\ncd {} || exit 126\nexec ", quoted(spec.workdir.as_str()));
+    // Shells say which command was killed, with all of its environment: nobody hears that.
+    let mut script = format!(
+        "{limits}unset {OF_KUBERNETES}\nrm -f {END_NOTE}$$\ncd {} || exit 126\nexec 3>&2 2>/dev/null\n",
+        quoted(spec.workdir.as_str())
+    );
     if spec.user != "0:0" {
         script.push_str(&format!("chroot --userspec={} --groups= --skip-chdir / ", quoted(&spec.user)));
     }
@@ -122,7 +149,7 @@ fn wrapped(spec: &ExecSpec) -> String {
         script.push(' ');
         script.push_str(&quoted(argument));
     }
-    script.push_str(" </dev/null");
+    script.push_str(&format!(" </dev/null 2>&3 3>&-\ncode=$?\necho $code >{END_NOTE}$$\nexit $code"));
     script
 }
 
@@ -196,12 +223,13 @@ mod tests {
         };
         let script = wrapped(&spec);
         assert!(script.starts_with("echo $$\nfor limit in "), "{script}");
-        let end = "cd '/build' || exit 126\nexec chroot --userspec='1000:1000' --groups= --skip-chdir / env -u OLDPWD \
-                   'A=two\nlines' 'echo' 'it'\\''s $HOME' </dev/null";
-        assert!(script.ends_with(end), "{script}");
+        let run = "cd '/build' || exit 126\nexec 3>&2 2>/dev/null\nchroot --userspec='1000:1000' --groups= --skip-chdir / env \
+                   -u OLDPWD 'A=two\nlines' 'echo' 'it'\\''s $HOME' </dev/null 2>&3 3>&-\ncode=$?\n";
+        assert!(script.contains(run), "{script}");
+        assert!(script.ends_with("\nexit $code"), "{script}");
         assert!(!script.contains("\"$@\""));
         let root = wrapped(&ExecSpec { user: "0:0".to_owned(), ..spec });
-        assert!(root.contains("|| exit 126\nexec env -u OLDPWD "), "{root}");
+        assert!(root.contains("2>/dev/null\nenv -u OLDPWD "), "{root}");
     }
 
     #[test]
