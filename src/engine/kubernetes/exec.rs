@@ -15,8 +15,9 @@ use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream,
 /// How long killing may take before the whole pod is removed instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 /// With no output for so long, the pod is asked whether the process still runs: a daemon that inherited its output keeps the
-/// connection open after its end.
-const QUIET: Duration = Duration::from_secs(3);
+/// connection open after its end. While it is quiet, it is asked ever more seldom.
+const QUIET: Duration = Duration::from_secs(2);
+const VERY_QUIET: Duration = Duration::from_secs(30);
 /// What a process printed last may still be on its way when its end is known.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The digits of any process id, with room.
@@ -44,7 +45,7 @@ pub(super) async fn exec(
     }
     let mut process = start(cluster, pod, &wrapped(spec)).await?;
     let mut pid = Pid::Awaited(Vec::new());
-    let mut ended = None;
+    let (mut ended, mut quiet) = (None, QUIET);
     loop {
         let next = tokio::select! {
             biased;
@@ -53,14 +54,16 @@ pub(super) async fn exec(
                 return Err(EngineError::Cancelled);
             }
             next = process.output.next() => next,
-            () = tokio::time::sleep(if ended.is_some() { LAST_WORDS } else { QUIET }) => {
+            () = tokio::time::sleep(if ended.is_some() { LAST_WORDS } else { quiet }) => {
                 if let Some(code) = ended {
                     return Ok(ExitStatus { code });
                 }
-                ended = noted_end(cluster, pod, &pid).await;
+                ended = noted_end(cluster, pod, &pid).await?;
+                quiet = (quiet * 2).min(VERY_QUIET);
                 continue;
             }
         };
+        quiet = QUIET;
         let Some((stream, chunk)) = next else { break };
         let chunk = match stream {
             OutputStream::Stdout => pid.take(chunk),
@@ -120,10 +123,20 @@ pub(super) async fn script(cluster: &Cluster, pod: &str, script: &str) -> Result
 }
 
 /// The exit code that the wrapper noted, if its process has ended.
-async fn noted_end(cluster: &Cluster, pod: &str, pid: &Pid) -> Option<i32> {
-    let Pid::Known(pid) = pid else { return None };
-    let (_, printed) = script(cluster, pod, &format!("cat {END_NOTE}{pid} 2>/dev/null")).await.ok()?;
-    std::str::from_utf8(&printed).ok()?.trim().parse().ok()
+async fn noted_end(cluster: &Cluster, pod: &str, of: &Pid) -> Result<Option<i32>, EngineError> {
+    let Pid::Known(process) = of else { return Ok(None) };
+    let ask = format!("[ -e /proc/{process} ] || cat {END_NOTE}{process} 2>/dev/null || echo {KILLED}");
+    match script(cluster, pod, &ask).await {
+        Ok((_, printed)) => Ok(String::from_utf8_lossy(&printed).trim().parse().ok()),
+        Err(error @ EngineError::Ended { .. }) => Err(error),
+        // The process may run all the same.
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether a process runs, as far as anybody can say.
+pub(super) async fn is_there(cluster: &Cluster, pod: &str, pid: u32) -> bool {
+    !matches!(script(cluster, pod, &format!("[ -e /proc/{pid} ]")).await, Ok((1, _)) | Err(EngineError::Ended { .. }))
 }
 
 /// As the wrapper of the Docker driver, with what kubelet's exec does not do: the folder, the user and the environment; and

@@ -1,13 +1,15 @@
 //! Files into a pod and out of it, as tar streams through an exec of its own `tar`. What goes in is cut into frames that say
 //! how long they are, the last one 0: then the end of a stream is no matter of the connection.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use super::cluster::Cluster;
 use super::exec;
-use super::process::{End, Process, quoted};
+use super::process::{End, Output, Process, quoted};
 use crate::engine::{EngineError, GuestPath, OutputStream};
 use crate::stream::ByteStream;
 
@@ -17,28 +19,53 @@ const FRAME: usize = 256 << 10;
 const NO_PATH: i32 = 44;
 const NO_TAR: i32 = 45;
 const WORDS: usize = 4096;
+/// How often an upload is looked after.
+const LOOK: Duration = Duration::from_secs(15);
+/// The end of a process that is gone may still be on its way.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 pub(super) async fn upload(cluster: &Cluster, pod: &str, path: &GuestPath, tar: ByteStream) -> Result<(), EngineError> {
     let action = "take an upload";
+    // It reads to the end, whatever `tar` does: the client hears nothing as long as nobody takes what it sends.
     let script = format!(
-        "cd {} 2>/dev/null || exit {NO_PATH}\ncommand -v tar >/dev/null || exit {NO_TAR}\n\
+        "cd {} 2>/dev/null || exit {NO_PATH}\ncommand -v tar >/dev/null || exit {NO_TAR}\necho $$\n\
          {{ while read -r size && [ \"$size\" -gt 0 ]; do head -c \"$size\"; done; }} | \
-         tar -xpf - --numeric-owner --same-owner",
+         {{ tar -xpf - --numeric-owner --same-owner; code=$?; cat >/dev/null; exit \"$code\"; }}",
         quoted(path.as_str())
     );
     let Process { mut input, mut output, _attached } = exec::start(cluster, pod, &script).await?;
-    let ended = {
-        let rest = output.rest(WORDS);
-        tokio::pin!(rest);
-        tokio::select! {
-            ended = &mut rest => ended,
-            sent = send(&mut input, tar) => {
-                sent?;
-                rest.await
+    let ended = match process_id(&mut output).await {
+        Some(process) => {
+            let (rest, sending) = (output.rest(WORDS), send(&mut input, tar));
+            tokio::pin!(rest, sending);
+            let mut is_sent = false;
+            loop {
+                tokio::select! {
+                    ended = &mut rest => break ended,
+                    sent = &mut sending, if !is_sent => {
+                        sent?;
+                        is_sent = true;
+                    }
+                    () = tokio::time::sleep(LOOK) => if !exec::is_there(cluster, pod, process).await {
+                        let ended = tokio::time::timeout(LAST_WORDS, &mut rest).await;
+                        break ended.unwrap_or_else(|_| (Vec::new(), String::new(), End::Lost));
+                    }
+                }
             }
         }
+        None => output.rest(WORDS).await,
     };
     finished(cluster, pod, action, path, ended.1, ended.2).await
+}
+
+/// What a script says first when it is ready.
+async fn process_id(output: &mut Output) -> Option<u32> {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        let (OutputStream::Stdout, chunk) = output.next().await? else { continue };
+        line.extend_from_slice(&chunk);
+    }
+    std::str::from_utf8(&line).ok()?.trim().parse().ok()
 }
 
 /// All of a stream, in frames. What the other end does not take is its status to say.
@@ -53,8 +80,13 @@ async fn send(input: &mut (impl AsyncWrite + Unpin), mut tar: ByteStream) -> Res
             frame.extend_from_slice(&chunk.split_to(room));
             if frame.len() == FRAME || is_last {
                 let full = std::mem::take(&mut frame);
-                let _ = input.write_all(format!("{}\n", full.len()).as_bytes()).await;
-                let _ = input.write_all(&full).await;
+                let sent = async {
+                    input.write_all(format!("{}\n", full.len()).as_bytes()).await?;
+                    input.write_all(&full).await
+                };
+                if sent.await.is_err() {
+                    return Ok(());
+                }
             }
         }
         if is_last {

@@ -12,6 +12,8 @@ use super::process::Process;
 
 /// How often the file is made.
 const RENEWAL: Duration = Duration::from_secs(4);
+/// A cluster that does not answer for so long is asked anew.
+const START_TIMEOUT: Duration = Duration::from_secs(8);
 /// Before the connection that the file is made by is opened anew.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -36,7 +38,8 @@ const RENEW: &str = "while read -r _; do : >/dev/farm-lease; done";
 pub(super) fn keep(pods: Api<Pod>, name: String) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
-            if let Ok(process) = Process::start(&pods, &name, RENEW).await {
+            let started = tokio::time::timeout(START_TIMEOUT, Process::start(&pods, &name, RENEW)).await;
+            if let Ok(Ok(process)) = started {
                 renew(process).await;
             }
             tokio::time::sleep(PAUSE).await;
