@@ -71,6 +71,8 @@ impl Cluster {
         let mut config = config(&address).await.map_err(EngineError::Config)?;
         config.connect_timeout = Some(CONNECT_TIMEOUT);
         let namespace = address.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let server = config.cluster_url.to_string();
+        let unreachable = |why: String| unreachable(format!("its server {}: {why}", server.trim_end_matches('/')));
         let client = Client::try_from(config).map_err(|error| unreachable(errors::reason(&error)))?;
         let version = match tokio::time::timeout(limit, client.apiserver_version()).await {
             Ok(version) => version.map_err(|error| unreachable(errors::reason(&error)))?.git_version,

@@ -2,6 +2,10 @@
 
 use k8s_openapi::api::core::v1::{ContainerState, Pod, PodCondition};
 
+/// What a node needs to pull.
+const OF_REGISTRIES: &str = "nodes reach the registry by the name that farm has for it, by TLS that they trust, and with the \
+    secret that `pull-secret=` in the engine's URL names where it wants a password";
+
 /// What a pod that was made is at.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -33,7 +37,7 @@ pub(super) fn stage(pod: &Pod) -> Stage {
                 | "ErrImageNeverPull"
                 | "RegistryUnavailable"
                 | "ImageInspectError" => {
-                    return Stage::NoImage(format!("the node cannot pull it ({reason}): {message}"));
+                    return Stage::NoImage(format!("the node cannot pull it ({reason}): {message}; {OF_REGISTRIES}"));
                 }
                 "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" | "CrashLoopBackOff" => {
                     return Stage::Failed(format!("the node cannot start its container ({reason}): {message}"));
@@ -182,7 +186,7 @@ mod tests {
         };
         for reason in ["ErrImagePull", "ImagePullBackOff"] {
             let Stage::NoImage(words) = stage(&no_image(reason)) else { panic!("{reason}") };
-            assert!(words.contains(reason) && words.ends_with("r.example/farm: not found"), "{words}");
+            assert!(words.contains(reason) && words.contains("r.example/farm: not found; nodes reach"), "{words}");
         }
         let unschedulable = pod(json!({ "phase": "Pending", "conditions": [{
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
