@@ -20,6 +20,8 @@ mod native;
 #[path = "native/elsewhere.rs"]
 mod native;
 #[cfg(any(target_os = "linux", feature = "kubernetes"))]
+// Layers are read by farm's own engine alone, which is Linux's.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]
 mod registry;
 mod scripts;
 mod spec;
