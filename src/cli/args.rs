@@ -496,6 +496,9 @@ pub(crate) struct DoctorArgs {
     /// The checks as JSON
     #[arg(long)]
     pub json: bool,
+    /// Print the least rights that farm needs of the engine, a Kubernetes cluster, as a manifest, and check nothing
+    #[arg(long, conflicts_with = "json")]
+    pub rbac: bool,
     #[command(flatten)]
     pub engine: EngineArgs,
     /// Mirror to use for an archive, as `debian=http://mirror.example.org/debian`; can be repeated

@@ -22,6 +22,8 @@ use crate::support::{skip, temporary};
 
 /// Names a store and a copy of farm to a child of the tests.
 pub(crate) const NATIVE: &str = "FARM_TEST_NATIVE";
+/// Names a cluster by the URL of its engine, registry and `network=` included; farm has to be built with it.
+const CLUSTER: &str = "FARM_TEST_CLUSTER";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -29,6 +31,7 @@ pub(crate) enum Kind {
     Docker,
     Podman,
     Native,
+    Kubernetes,
 }
 
 pub(crate) struct Bench {
@@ -43,12 +46,18 @@ pub(crate) struct Bench {
 impl Bench {
     /// `None` where there is no such engine here and that is allowed; it is said aloud.
     pub(crate) async fn new(kind: Kind) -> Option<Bench> {
+        if kind == Kind::Kubernetes && std::env::var_os(CLUSTER).is_none() {
+            // In CI, too, which has no cluster: who wants it asks for it.
+            eprintln!("SKIPPED: pods of a cluster: {CLUSTER}=kubernetes://… and --features kubernetes run it");
+            return None;
+        }
         let engine = match engine_of(kind).await {
             Ok(engine) => engine,
             Err(why) => {
                 let named = match kind {
                     Kind::Podman => "FARM_TEST_PODMAN",
                     Kind::Native => NATIVE,
+                    Kind::Kubernetes => CLUSTER,
                     _ => "DOCKER_HOST",
                 };
                 assert!(std::env::var_os(named).is_none(), "{named} names an engine that cannot be tested: {why}");
@@ -114,6 +123,10 @@ async fn engine_of(kind: Kind) -> Result<Arc<dyn Engine>, String> {
             Err(_) => Err("FARM_TEST_PODMAN names no socket".to_owned()),
         },
         Kind::Native => native().await,
+        Kind::Kubernetes => {
+            let url = std::env::var(CLUSTER).map_err(|error| error.to_string())?;
+            engine::connect(&url).await.map_err(|error| error.to_string())
+        }
     }
 }
 

@@ -21,9 +21,12 @@ pub(crate) async fn ping_says_who_it_is(bench: Bench) {
         Kind::Docker => "docker",
         Kind::Podman => "podman",
         Kind::Native => "native",
+        Kind::Kubernetes => "kubernetes",
     };
     assert_eq!(info.name, name);
-    assert!(info.cpus > 0 && info.memory_bytes > 1 << 20 && !info.version.is_empty(), "{info:?}");
+    assert!(info.cpus > 0 && !info.version.is_empty(), "{info:?}");
+    // Nobody may ask a cluster for its nodes.
+    assert!(info.memory_bytes > 1 << 20 || bench.kind == Kind::Kubernetes, "{info:?}");
     assert!(bench.engine.endpoint().contains("://"));
 }
 

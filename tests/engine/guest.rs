@@ -8,11 +8,12 @@ use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-const PROGRAMS: [&str; 27] = [
+const PROGRAMS: [&str; 29] = [
     "sh",
     "cat",
     "chmod",
     "chown",
+    "chroot",
     "cp",
     "dd",
     "env",
@@ -31,6 +32,7 @@ const PROGRAMS: [&str; 27] = [
     "stat",
     "stty",
     "tail",
+    "tar",
     "timeout",
     "touch",
     "tr",
@@ -50,8 +52,10 @@ impl RootFileSystem {
     pub(crate) fn of_this_host() -> RootFileSystem {
         let mut files = BTreeMap::new();
         for program in PROGRAMS {
-            let host =
-                ["/usr/bin", "/bin"].iter().map(|folder| Path::new(folder).join(program)).find(|path| path.exists());
+            let host = ["/usr/bin", "/bin", "/usr/sbin"]
+                .iter()
+                .map(|folder| Path::new(folder).join(program))
+                .find(|path| path.exists());
             let host = host.unwrap_or_else(|| panic!("{program} is not on this host"));
             for library in libraries(&host) {
                 files.insert(library.clone(), library);

@@ -11,8 +11,13 @@ use crate::bench::{Bench, Kept, Kind, sh, until};
 /// Names the engine and the run to a child of this test.
 const CHILD: &str = "FARM_TEST_CHILD";
 
-/// How long an engine may take to notice.
+/// How long an engine may take to notice. A pod hears of farm every few seconds, and misses it for twenty.
 const SOON: Duration = Duration::from_secs(20);
+const SOON_IN_A_CLUSTER: Duration = Duration::from_secs(45);
+
+fn soon(bench: &Bench) -> Duration {
+    if bench.kind == Kind::Kubernetes { SOON_IN_A_CLUSTER } else { SOON }
+}
 
 /// This same program, told to run one helper test and nothing else.
 pub(crate) fn child(helper: &str, kind: Kind, run: &str) -> Command {
@@ -28,6 +33,7 @@ pub(crate) async fn parents_bench() -> Option<Bench> {
     let kind = match kind {
         "Podman" => Kind::Podman,
         "Native" => Kind::Native,
+        "Kubernetes" => Kind::Kubernetes,
         _ => Kind::Docker,
     };
     let mut bench = Bench::new(kind).await.unwrap();
@@ -61,14 +67,14 @@ pub(crate) async fn a_killed_client_leaves_no_container(bench: Bench) {
     // SIGKILL: the child has no chance to clean up.
     child.0.kill().unwrap();
     child.0.wait().unwrap();
-    until("the container ends and is removed", SOON, async || listed().await == 0).await;
+    until("the container ends and is removed", soon(&bench), async || listed().await == 0).await;
 }
 
 pub(crate) async fn a_dropped_container_ends(bench: Bench) {
     let container = bench.started().await;
     assert_eq!(containers(&bench).await, 1);
     drop(container);
-    until("the container ends and is removed", SOON, async || containers(&bench).await == 0).await;
+    until("the container ends and is removed", soon(&bench), async || containers(&bench).await == 0).await;
 }
 
 /// The containers of the run that were started and are not gone, asked of the engine past the driver, which can only
@@ -78,6 +84,10 @@ async fn containers(bench: &Bench) -> usize {
     let endpoint = bench.engine.endpoint().to_owned();
     if let Some(store) = endpoint.strip_prefix("native://") {
         return folders(std::path::Path::new(store), &bench.run);
+    }
+    #[cfg(feature = "kubernetes")]
+    if bench.kind == Kind::Kubernetes {
+        return pods(&endpoint, &bench.run).await;
     }
     let filters = format!("%7B%22label%22%3A%5B%22io.farm.run%3D{}%22%5D%7D", bench.run);
     let request = format!("GET /containers/json?all=1&filters={filters} HTTP/1.0\r\nHost: engine\r\n\r\n");
@@ -104,6 +114,17 @@ async fn containers(bench: &Bench) -> usize {
     assert!(head.contains(" 200 "), "{head}");
     let found: Vec<serde_json::Value> = serde_json::from_str(body.trim()).unwrap();
     found.iter().filter(|container| container["State"] != "created").count()
+}
+
+/// The pods of a run in which something runs. What has ended stays in a cluster's books.
+#[cfg(feature = "kubernetes")]
+async fn pods(endpoint: &str, run: &str) -> usize {
+    let client = kube::Client::try_default().await.unwrap();
+    let namespace = endpoint.split(['/', '?']).nth(3).unwrap();
+    let pods = kube::Api::<k8s_openapi::api::core::v1::Pod>::namespaced(client, namespace);
+    let of_run = kube::api::ListParams::default().labels(&format!("io.farm.run={run}"));
+    let phases = pods.list(&of_run).await.unwrap().items.into_iter().map(|pod| pod.status.unwrap().phase.unwrap());
+    phases.filter(|phase| phase == "Running").count()
 }
 
 /// The folders of farm's own containers of a run: they go when nothing of the container is left.

@@ -1,7 +1,8 @@
 //! One conformance suite for every engine: Docker, Podman, farm's own, and the fake in memory. A driver is what passes it.
 //!
 //! Docker is found as farm finds it (`DOCKER_HOST`, contexts, the usual sockets). Podman is tested where
-//! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`). What is not there is skipped with a loud
+//! `FARM_TEST_PODMAN` names its socket (`unix:///run/podman/podman.sock`), a cluster where `FARM_TEST_CLUSTER` has its URL
+//! and farm is built with the feature `kubernetes`. What is not there is skipped with a loud
 //! line, or fails where `CI` is set. The image is made from this host's own programs, see `guest`.
 
 // Helpers of tests are no tests to clippy; a skip has to be said.
@@ -34,13 +35,14 @@ mod user;
 
 use bench::{Bench, Kind};
 
-/// Each case is a test for each engine, `docker::exit_codes` and so on; the last ones are for farm's own alone.
+/// Each case is a test for each engine, `docker::exit_codes` and so on; those of `machine` for engines that are on a machine and
+/// no cluster, the last ones for farm's own alone.
 macro_rules! conformance {
     (every: $($every:path as $name:ident),+; isolating: $($isolating:path as $isolating_name:ident),+;
-     own: $($own:path as $own_name:ident),+;) => {
+     machine: $($machine:path as $machine_name:ident),+; own: $($own:path as $own_name:ident),+;) => {
         /// How many tests every engine that isolates passes.
         #[cfg(target_os = "linux")]
-        const CASES: usize = [$(stringify!($name),)+ $(stringify!($isolating_name),)+].len();
+        const CASES: usize = [$(stringify!($name),)+ $(stringify!($isolating_name),)+ $(stringify!($machine_name),)+].len();
 
         mod fake {
             use super::*;
@@ -50,17 +52,25 @@ macro_rules! conformance {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Docker, $every).await; })+
             $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Docker, $isolating).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $machine_name() { on(Kind::Docker, $machine).await; })+
         }
         mod native {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Native, $every).await; })+
             $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Native, $isolating).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $machine_name() { on(Kind::Native, $machine).await; })+
             $(#[cfg(target_os = "linux")] #[tokio::test(flavor = "multi_thread")] async fn $own_name() { on(Kind::Native, $own).await; })+
+        }
+        mod kubernetes {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Kubernetes, $every).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Kubernetes, $isolating).await; })+
         }
         mod podman {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { on(Kind::Podman, $every).await; })+
             $(#[tokio::test(flavor = "multi_thread")] async fn $isolating_name() { on(Kind::Podman, $isolating).await; })+
+            $(#[tokio::test(flavor = "multi_thread")] async fn $machine_name() { on(Kind::Podman, $machine).await; })+
         }
     };
 }
@@ -88,28 +98,31 @@ conformance! {
     isolating:
         alike::what_a_test_suite_finds as what_a_test_suite_finds,
         isolation::signals_are_exit_codes as signals_are_exit_codes,
-        isolation::no_network_means_none as no_network_means_none,
-        isolation::the_cpu_set_is_what_nproc_says as the_cpu_set_is_what_nproc_says,
-        isolation::too_many_processes_fail as too_many_processes_fail,
         isolation::running_out_of_memory_is_counted as running_out_of_memory_is_counted,
         isolation::memory_of_every_kind_is_limited as memory_of_every_kind_is_limited,
         isolation::no_program_gains_privileges as no_program_gains_privileges,
-        isolation::a_killed_session_leaves_nothing as a_killed_session_leaves_nothing,
-        isolation::orphans_are_collected as orphans_are_collected,
         isolation::a_daemon_does_not_hold_up_its_starter as a_daemon_does_not_hold_up_its_starter,
         isolation::a_slow_sink_slows_the_process as a_slow_sink_slows_the_process,
+        isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
+        lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
+        lease::a_dropped_container_ends as a_dropped_container_ends,
+        memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process,
+        import::a_root_file_system_is_an_image as a_root_file_system_is_an_image,
+        import::a_saved_image_is_an_image as a_saved_image_is_an_image;
+    machine:
+        isolation::no_network_means_none as no_network_means_none,
+        isolation::the_cpu_set_is_what_nproc_says as the_cpu_set_is_what_nproc_says,
+        isolation::too_many_processes_fail as too_many_processes_fail,
+        isolation::a_killed_session_leaves_nothing as a_killed_session_leaves_nothing,
+        isolation::orphans_are_collected as orphans_are_collected,
         pull::a_pull_that_fails_says_why as a_pull_that_fails_says_why,
         pull::pulls_use_the_credentials_of_the_docker_configuration as pulls_use_the_credentials_of_the_docker_configuration,
         registry::images_of_a_real_registry_are_pulled as images_of_a_real_registry_are_pulled,
         isolation::containers_share_no_folder as containers_share_no_folder,
         isolation::caches_of_an_earlier_farm_go as caches_of_an_earlier_farm_go,
-        isolation::a_container_that_ends_is_told_apart as a_container_that_ends_is_told_apart,
         terminal::a_shell_has_a_terminal as a_shell_has_a_terminal,
         terminal::a_terminal_that_is_left_ends_its_processes as a_terminal_that_is_left_ends_its_processes,
         terminal::what_does_not_run_at_a_terminal_says_so as what_does_not_run_at_a_terminal_says_so,
-        lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
-        lease::a_dropped_container_ends as a_dropped_container_ends,
-        memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process,
         build::a_dockerfile_is_an_image as a_dockerfile_is_an_image,
         build::a_stage_is_built_alone as a_stage_is_built_alone,
         build::what_is_wrong_with_a_dockerfile_is_its_own_error as what_is_wrong_with_a_dockerfile_is_its_own_error,
@@ -118,8 +131,6 @@ conformance! {
         build::an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile as an_image_that_is_not_to_be_had_is_no_fault_of_the_dockerfile,
         build::a_cancelled_build_leaves_nothing as a_cancelled_build_leaves_nothing,
         build::a_context_that_breaks_off_is_its_own_error as a_context_that_breaks_off_is_its_own_error,
-        import::a_root_file_system_is_an_image as a_root_file_system_is_an_image,
-        import::a_saved_image_is_an_image as a_saved_image_is_an_image,
         import::a_root_file_system_is_added_to_nothing as a_root_file_system_is_added_to_nothing;
     own:
         isolation::a_full_disk_is_told_apart as a_full_disk_is_told_apart,

@@ -18,7 +18,7 @@ use super::output::{self, Surroundings};
 use crate::engine;
 use crate::report::style::{pad, width};
 use crate::report::{Style, Tone};
-use crate::types::printable;
+use crate::types::{printable, redacted_text};
 use check::{A_MOMENT, A_WHILE, Check, Severity, mark, tone, within};
 
 /// What the program says at the end.
@@ -39,6 +39,13 @@ pub(crate) async fn run(args: &DoctorArgs, color: ColorChoice) -> Result<Exit, F
     let mut choices = engines_of::chosen(&args.engine, &config);
     let others = choices.split_off(1);
     let choice = choices[0].url.as_str();
+    if args.rbac {
+        let help = "name the cluster with --engine, as `kubernetes://CONTEXT/NAMESPACE`: docs/scale.md".to_owned();
+        let message = format!("`{}` is no engine that has rights to give", redacted_text(choice));
+        let rights = engine::rights(choice)?.ok_or(Failure::Usage { message, help: Some(help) })?;
+        output::out(&rights);
+        return Ok(Exit::Success);
+    }
     let cache = context::cache_folder().ok();
 
     let (survey, pool, places, (mirrors, clock), foreign, git) = tokio::join!(

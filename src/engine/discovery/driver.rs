@@ -32,6 +32,8 @@ pub(in crate::engine) struct Driver {
     pub(in crate::engine) examine: fn(Vec<Endpoint>) -> BoxFuture<'static, Examination>,
     /// The folder of this host where the engine keeps its images, if farm looks after it.
     pub(in crate::engine) store: fn(&Endpoint) -> Option<PathBuf>,
+    /// What an engine has to let farm do, as a document for whoever keeps it; `None` where there is no such thing.
+    pub(in crate::engine) rights: fn(&Endpoint) -> Result<Option<String>, EngineError>,
 }
 
 pub(in crate::engine) type Connected = Result<Arc<dyn Engine>, EngineError>;

@@ -58,6 +58,15 @@ pub(crate) fn needs_no_daemon(tried: &str) -> bool {
     DRIVERS.iter().any(is_own)
 }
 
+/// What the engine that `choice` means has to let farm do, as a document for whoever keeps it; `None` where there is no such
+/// thing. Nobody is asked.
+pub(crate) fn rights(choice: &str) -> Result<Option<String>, EngineError> {
+    let candidates = candidates(DRIVERS, choice, &Surroundings::of_this_process())?;
+    let meant = candidates.iter().filter(|of| of.is_meant);
+    let mut rights = meant.flat_map(|of| of.endpoints.iter().map(|endpoint| (of.driver.rights)(endpoint)));
+    rights.find_map(Result::transpose).transpose()
+}
+
 /// What engines there are, whatever [`connect`] would take, for people who want to know why one is used, or none.
 #[derive(Debug)]
 pub(crate) struct Survey {

@@ -42,6 +42,7 @@ const TOY: Driver = Driver {
         })
     },
     store: |endpoint| endpoint.url.strip_prefix("toy://").map(PathBuf::from),
+    rights: |_| Ok(None),
 };
 
 const WITH_TOY: &[&Driver] = &[&TOY, &docker::DRIVER, &native::DRIVER];

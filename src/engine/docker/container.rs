@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::Docker;
 use super::labels::{OURS, encoded};
-use super::{errors, exec, image, pid1};
+use super::{errors, exec, image};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, Network, OutputSink,
-    Stats, TerminalInput, TerminalSize, common, labels,
+    Stats, TerminalInput, TerminalSize, common, labels, scripts,
 };
 use crate::stream::ByteStream;
 
@@ -100,7 +100,7 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         working_dir: Some("/".to_owned()),
         // The empty one means none, whatever the image says; a commit then leaves none behind, either.
         entrypoint: Some(vec![String::new()]),
-        cmd: Some(["/bin/sh", "-c", pid1::IDLE].map(str::to_owned).to_vec()),
+        cmd: Some(["/bin/sh", "-c", scripts::IDLE].map(str::to_owned).to_vec()),
         open_stdin: Some(true),
         stdin_once: Some(true),
         attach_stdin: Some(true),
@@ -286,10 +286,10 @@ impl Container for DockerContainer {
     }
 
     async fn stats(&self) -> Result<Stats, EngineError> {
-        match exec::try_script(self, pid1::MEMORY, &[]).await? {
+        match exec::try_script(self, scripts::MEMORY, &[]).await? {
             // Where files without a disk have taken all memory, they stay, and the kernel ends whatever else starts.
             (KILLED, _) => Ok(Stats { oom_kills: Some(1), ..Stats::default() }),
-            (_, output) => Ok(parse_stats(&String::from_utf8_lossy(&output))),
+            (_, output) => Ok(scripts::memory(&String::from_utf8_lossy(&output))),
         }
     }
 
@@ -341,27 +341,3 @@ async fn commit(container: &DockerContainer, spec: &CommitSpec) -> Result<ImageI
 
 /// The exit code of a shell, or of an exec, that SIGKILL ended.
 const KILLED: i32 = 137;
-
-fn parse_stats(output: &str) -> Stats {
-    let mut stats = Stats::default();
-    for line in output.lines() {
-        match line.split_once(' ') {
-            Some(("oom_kill", count)) => stats.oom_kills = count.trim().parse().ok(),
-            Some(("peak", bytes)) => stats.memory_peak_bytes = bytes.trim().parse().ok(),
-            _ => {}
-        }
-    }
-    stats
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn memory_counters_are_optional() {
-        let stats = parse_stats("oom_kill 2\npeak 4096\n");
-        assert_eq!(stats, Stats { oom_kills: Some(2), memory_peak_bytes: Some(4096) });
-        assert_eq!(parse_stats(""), Stats::default());
-    }
-}

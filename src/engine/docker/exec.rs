@@ -16,8 +16,9 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::container::DockerContainer;
-use super::pid1;
-use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, TerminalInput, TerminalSize};
+use crate::engine::{
+    EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, TerminalInput, TerminalSize, scripts,
+};
 
 /// With no output for so long, the engine is asked whether the process still runs: a daemon that inherited its
 /// output keeps the stream open after its end.
@@ -223,12 +224,12 @@ enum Pid {
 
 impl<'a> Process<'a> {
     async fn start(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
-        Process::start_as_is(container, config(spec, pid1::WRAP), Pid::Awaited(Vec::new())).await
+        Process::start_as_is(container, config(spec, scripts::WRAP), Pid::Awaited(Vec::new())).await
     }
 
     /// A terminal writes a newline in a way of its own: the wrapper says its process id with another mark behind it.
     async fn start_at_terminal(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
-        let wrap = pid1::WRAP.replacen("echo $$\n", "printf '%s;' $$\n", 1);
+        let wrap = scripts::WRAP.replacen("echo $$\n", "printf '%s;' $$\n", 1);
         let config = ExecConfig { tty: Some(true), attach_stdin: Some(true), ..config(spec, &wrap) };
         let process = Process::start_as_is(container, config, Pid::Awaited(Vec::new())).await?;
         Ok(Process { mark: b';', ..process })
@@ -376,7 +377,7 @@ impl<'a> Process<'a> {
             }
         }
         if let Pid::Known(pid) = self.pid {
-            run_script(self.container, pid1::KILL_SESSION, &[&pid.to_string()]).await?;
+            run_script(self.container, scripts::KILL_SESSION, &[&pid.to_string()]).await?;
         }
         // What was printed meanwhile is nobody's; the end of the stream is the end of the process.
         while self.next().await?.is_some() {}

@@ -16,7 +16,6 @@ mod errors;
 mod exec;
 mod image;
 mod labels;
-mod pid1;
 mod probe;
 #[cfg(unix)]
 mod tunnel;
@@ -50,6 +49,7 @@ pub(super) const DRIVER: Driver = Driver {
     connect: |endpoint, limit| Box::pin(connect(endpoint, limit)),
     examine: |endpoints| Box::pin(check::examine(endpoints)),
     store: |_| None,
+    rights: |_| Ok(None),
 };
 
 async fn connect(endpoint: &Endpoint, limit: Duration) -> Result<Arc<dyn Engine>, EngineError> {

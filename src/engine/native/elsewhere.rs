@@ -26,4 +26,5 @@ pub(super) const DRIVER: Driver = Driver {
         })
     },
     store: |_| None,
+    rights: |_| Ok(None),
 };

@@ -21,7 +21,6 @@ mod options;
 mod protocol;
 mod pull;
 mod reads;
-mod registry;
 mod sandbox;
 mod shared;
 mod shim;
@@ -62,6 +61,7 @@ pub(super) const DRIVER: Driver = Driver {
     connect: |endpoint, _| Box::pin(async { connect_native(NativeOptions::of_url(&endpoint.url)?).await }),
     examine: |endpoints| Box::pin(health::examine(endpoints)),
     store: |endpoint| NativeOptions::of_url(&endpoint.url).ok().map(|options| options.store),
+    rights: |_| Ok(None),
 };
 
 /// farm's own engine.

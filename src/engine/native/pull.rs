@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::engine::Native;
-use super::registry::{self, Compression, Remote, RemoteLayer};
 use super::shared::blocking;
 use super::store::Staging;
+use crate::engine::registry::{self, Compression, Remote, RemoteLayer};
 use crate::engine::{EngineError, ImageInfo};
 use crate::stream::{self, ByteStream};
 use crate::types::{Arch, Progress};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use docker_credential::DockerCredential;
 use reqwest::header::ACCEPT;
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use tokio::sync::Mutex;
 
 use super::auth::{self, Access};
@@ -30,47 +30,58 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(reference: &Reference, credential: Option<DockerCredential>) -> Result<Session, String> {
+        Session::open(reference, credential, reference.is_local())
+    }
+
+    /// `in_the_clear`: the registry is spoken to without TLS.
+    pub(super) fn open(
+        reference: &Reference,
+        credential: Option<DockerCredential>,
+        in_the_clear: bool,
+    ) -> Result<Session, String> {
         let local = reference.is_local();
         let client = fetch::client(|builder| {
             let builder = builder.connect_timeout(CONNECT_PATIENCE).read_timeout(READ_PATIENCE);
             // A registry behind TLS must not lead out of it. Nobody has a proxy to his own machine.
-            if local { builder.no_proxy() } else { builder.https_only(true) }
+            let builder = if local { builder.no_proxy() } else { builder };
+            if local || in_the_clear { builder } else { builder.https_only(true) }
         });
         let client = client.map_err(|error| error.to_string())?;
-        let base = Url::parse(&reference.url()).map_err(|error| error.to_string())?;
+        let base = Url::parse(&reference.url(in_the_clear)).map_err(|error| error.to_string())?;
         Ok(Session { client, reference: reference.clone(), base, credential, access: Mutex::default() })
     }
 
     /// A successful answer to a request below the repository. `what` names it in errors.
     pub(super) async fn get(&self, path: &str, what: &str) -> Result<Response, String> {
+        let accept = if path.starts_with("manifests/") { MEDIA_TYPES } else { "*/*" };
+        let url = format!("{}/{path}", self.base);
+        let response = self.request(&|client| client.get(&url).header(ACCEPT, accept)).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            _ => Err(self.refusal(response, what).await),
+        }
+    }
+
+    /// Whatever is answered to a request, which is made a second time when the registry wants to know who asks.
+    pub(super) async fn request(&self, make: &(dyn Fn(&Client) -> RequestBuilder + Sync)) -> Result<Response, String> {
         let tried = self.access.lock().await.clone();
-        let response = self.send(path, tried.as_deref()).await?;
-        let response = match response.status() {
+        let response = send(make(&self.client), tried.as_deref()).await?;
+        match response.status() {
             // Only the registry itself is told who asks: it may have redirected us to anybody.
             StatusCode::UNAUTHORIZED if response.url().origin() == self.base.origin() => {
                 match self.authorize(tried.as_ref(), &response).await? {
-                    Some(access) => self.send(path, Some(&access)).await?,
-                    None => response,
+                    Some(access) => send(make(&self.client), Some(&access)).await,
+                    None => Ok(response),
                 }
             }
-            _ => response,
-        };
-        if response.status() == StatusCode::OK {
-            return Ok(response);
+            _ => Ok(response),
         }
-        let with_credentials = self.credential.is_some();
-        Err(failure::of_status(response, Question { registry: &self.reference.registry, what, with_credentials }).await)
     }
 
-    async fn send(&self, path: &str, access: Option<&Access>) -> Result<Response, String> {
-        let accept = if path.starts_with("manifests/") { MEDIA_TYPES } else { "*/*" };
-        let request = self.client.get(format!("{}/{path}", self.base)).header(ACCEPT, accept);
-        // On its way to another host, or port, or scheme, a redirected request loses this header.
-        let request = match access {
-            Some(access) => access.apply(request),
-            None => request,
-        };
-        request.send().await.map_err(|error| failure::of_transport(&error))
+    /// Why an answer is not the one that was hoped for.
+    pub(super) async fn refusal(&self, response: Response, what: &str) -> String {
+        let with_credentials = self.credential.is_some();
+        failure::of_status(response, Question { registry: &self.reference.registry, what, with_credentials }).await
     }
 
     /// What to come back with after a refusal; `None` if there is nothing better than what was tried.
@@ -97,6 +108,12 @@ impl Session {
         &self.client
     }
 
+    /// Where the registry's API has the repository.
+    #[cfg(feature = "kubernetes")]
+    pub(super) fn base(&self) -> &Url {
+        &self.base
+    }
+
     pub(super) fn reference(&self) -> &Reference {
         &self.reference
     }
@@ -112,4 +129,13 @@ impl Session {
         }
         Ok(bytes)
     }
+}
+
+async fn send(request: RequestBuilder, access: Option<&Access>) -> Result<Response, String> {
+    // On its way to another host, or port, or scheme, a redirected request loses this header.
+    let request = match access {
+        Some(access) => access.apply(request),
+        None => request,
+    };
+    request.send().await.map_err(|error| failure::of_transport(&error))
 }

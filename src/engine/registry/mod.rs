@@ -1,7 +1,7 @@
 //! What a registry has under a reference: asked for, checked, and its layers streamed. It speaks the OCI distribution
 //! protocol (Docker's registry API v2), takes images of Docker and of OCI, and trusts nothing that it is told: sizes
 //! and digests are checked of every byte that it hands on. It unpacks nothing, writes nothing to disk, and tries
-//! nothing twice.
+//! nothing twice. `repository` is one that farm keeps images of its own in: it writes there, too.
 
 mod auth;
 mod blob;
@@ -9,6 +9,8 @@ mod digest;
 mod document;
 mod failure;
 mod reference;
+#[cfg(feature = "kubernetes")]
+mod repository;
 mod session;
 #[cfg(test)]
 mod testing;
@@ -20,16 +22,15 @@ use tokio_util::sync::CancellationToken;
 
 pub(in crate::engine) use document::{Compression, RemoteLayer};
 pub(in crate::engine) use reference::Reference;
+#[cfg(feature = "kubernetes")]
+pub(in crate::engine) use repository::{Blob, MANIFEST, Repository};
 
 use crate::engine::{EngineError, credentials};
 use crate::stream::ByteStream;
 use crate::types::Arch;
 use digest::{digest_of, same};
-use document::Document;
+use document::{Document, LARGEST_DOCUMENT};
 use session::Session;
-
-/// Of a manifest or a configuration: what registries agree to take.
-const LARGEST_DOCUMENT: u64 = 4 << 20;
 
 /// What a registry has under a reference, for one architecture.
 pub(in crate::engine) struct Remote {

@@ -1,6 +1,8 @@
-//! The scripts that farm runs in a container beside what it is asked to: the idle init process, the wrapper of each
+//! The scripts that drivers run in a container beside what they are asked to: the idle init process, the wrapper of each
 //! exec, the killer of a session, and the reader of the memory counters. POSIX sh with built-ins only: all that a base
 //! image must have for farm is `/bin/sh`.
+
+use crate::engine::Stats;
 
 /// PID 1. It holds the lease: its stdin is attached to farm's connection, and when that closes, however farm ended, the
 /// read fails, the script ends, and the container is removed with all that runs in it. `wait` collects every orphan
@@ -71,8 +73,22 @@ done
 exit 0
 "#;
 
+/// What [`MEMORY`] printed.
+pub(super) fn memory(output: &str) -> Stats {
+    let mut stats = Stats::default();
+    for line in output.lines() {
+        match line.split_once(' ') {
+            Some(("oom_kill", count)) => stats.oom_kills = count.trim().parse().ok(),
+            Some(("peak", bytes)) => stats.memory_peak_bytes = bytes.trim().parse().ok(),
+            _ => {}
+        }
+    }
+    stats
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::engine::spec::common;
 
     #[test]
@@ -87,6 +103,13 @@ mod tests {
             format!("'-u {}'", common::PROCESSES),
             format!("'-p {}'", common::PROCESSES),
         ];
-        assert!(super::WRAP.contains(&format!("for limit in {}; do", expected.join(" "))));
+        assert!(WRAP.contains(&format!("for limit in {}; do", expected.join(" "))));
+    }
+
+    #[test]
+    fn memory_counters_are_optional() {
+        let stats = memory("oom_kill 2\npeak 4096\n");
+        assert_eq!(stats, Stats { oom_kills: Some(2), memory_peak_bytes: Some(4096) });
+        assert_eq!(memory(""), Stats::default());
     }
 }

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use super::reference::check_digest;
 use crate::types::{Arch, printable};
 
+/// Of a manifest or a configuration: what registries agree to take.
+pub(super) const LARGEST_DOCUMENT: u64 = 4 << 20;
 /// What Docker stops at, too.
 const MOST_LAYERS: usize = 127;
 /// No registry may fill the disk: far more than any image to build in has, packed.

@@ -59,9 +59,9 @@ impl Reference {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// Where the registry's API has this repository.
-    pub(super) fn url(&self) -> String {
-        let scheme = if self.is_local() { "http" } else { "https" };
+    /// Where the registry's API has this repository; `in_the_clear`: without TLS.
+    pub(super) fn url(&self, in_the_clear: bool) -> String {
+        let scheme = if in_the_clear { "http" } else { "https" };
         let host = match self.registry.as_str() {
             credentials::DOCKER_HUB => "registry-1.docker.io",
             other => other,
@@ -184,7 +184,10 @@ mod tests {
 
     #[test]
     fn only_this_machine_is_spoken_to_in_the_clear() {
-        let url = |text: &str| Reference::parse(text).unwrap().url();
+        let url = |text: &str| {
+            let reference = Reference::parse(text).unwrap();
+            reference.url(reference.is_local())
+        };
         assert_eq!(url("debian"), "https://registry-1.docker.io/v2/library/debian");
         assert_eq!(url("quay.io/a/b"), "https://quay.io/v2/a/b");
         for local in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.9.0.1", "[::1]:5000", "[::1]"] {
