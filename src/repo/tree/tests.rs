@@ -302,7 +302,7 @@ fn a_version_has_one_content() {
 
     let given = Incoming { sha256: Some("00".to_owned()), ..incoming(&world.deb("new", "1.0")) };
     let refused = add(&world.root(), &[given], &Wishes::default(), Some(&world.signer), now());
-    assert!(refused.unwrap_err().to_string().contains("is not what was accepted"));
+    assert!(refused.unwrap_err().to_string().contains("is not what its folder"));
 }
 
 /// The bytes of a .deb whose members have another time.
