@@ -20,6 +20,8 @@ mod described;
 mod docker;
 #[cfg(target_os = "linux")]
 mod dockerfile;
+#[cfg(target_os = "linux")]
+mod documented;
 mod edges;
 #[cfg(target_os = "linux")]
 mod emulated;

@@ -55,8 +55,8 @@ fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A command of the page, by a shell that finds the farm of this test.
-fn shell(test: &Test, project: &Path, line: &str) -> Ran {
+/// A command of a page, by a shell that finds the farm of this test.
+pub(crate) fn shell(test: &Test, project: &Path, line: &str) -> Ran {
     let farm = test.command(&[]);
     let program = PathBuf::from(farm.get_program());
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -67,8 +67,10 @@ pub(crate) fn add(
     let mut is_seen_changed = false;
     for (place, wanted) in places {
         let mut repository = Repository::open(&tree, place)?;
+        // As it was given, and as it lies here, signed on the way: that may come back from another tree.
+        let packages = repository.packages.iter();
         let known: HashMap<&str, &Entry> =
-            repository.packages.iter().map(|entry| (entry.source.as_str(), entry)).collect();
+            packages.flat_map(|entry| [(entry.source.as_str(), entry), (entry.sha256.as_str(), entry)]).collect();
         let new: Vec<&&Incoming> =
             wanted.iter().filter(|one| seen.sum(&one.path).is_none_or(|sum| !known.contains_key(sum))).collect();
         let taken: Vec<Taken> =

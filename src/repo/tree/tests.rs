@@ -375,6 +375,17 @@ fn one_writes_at_a_time_and_what_others_wrote_is_left() {
 }
 
 #[test]
+fn a_package_that_was_signed_here_is_known_when_it_comes_back() {
+    let world = World::new();
+    let there = world.at("rpm/fedora-44/Packages/h/hello-1.0-1.noarch.rpm");
+    let back = world.temp.path().join("back.rpm");
+    fs::copy(&there, &back).unwrap();
+    assert_ne!(fs::read(&there).unwrap(), fs::read(world.temp.path().join("hello-1.0-1.noarch.rpm")).unwrap());
+    let changes = world.add(&[back]);
+    assert!(changes.iter().all(|change| change.added == 0 && !change.is_written), "{changes:?}");
+}
+
+#[test]
 fn what_is_kept_of_packages_may_be_lost() {
     let world = World::new();
     fs::remove_dir_all(world.at(".farm/packages")).unwrap();
