@@ -2,7 +2,14 @@
 //! exec, the killer of a session, and the reader of the memory counters. POSIX sh with built-ins only: all that a base
 //! image must have for farm is `/bin/sh`.
 
+use bytes::Bytes;
+
 use crate::engine::Stats;
+
+/// More output than this from a script of farm's own means that something else answered.
+pub(super) const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
+/// The digits of any process id, with room.
+const PID_DIGITS: usize = 12;
 
 /// PID 1. It holds the lease: its stdin is attached to farm's connection, and when that closes, however farm ended, the
 /// read fails, the script ends, and the container is removed with all that runs in it. `wait` collects every orphan
@@ -32,6 +39,42 @@ for limit in '-c 0' '-S -n 1024' '-H -n 16384' '-S -s 8192' '-l 8192' '-u 32768'
     ulimit $limit
 done 2>/dev/null
 exec "$@""#;
+
+/// What the wrapper said of its process id so far.
+pub(super) enum Pid {
+    /// Nobody will say it.
+    Unwrapped,
+    Awaited(Vec<u8>),
+    Known(u32),
+    /// The first line was something else: the wrapper never ran.
+    Absent,
+}
+
+impl Pid {
+    /// Takes the wrapper's first line, which `mark` ends, out of stdout; what is left is the program's. None while it is not
+    /// all there.
+    pub(super) fn take(&mut self, chunk: Bytes, mark: u8) -> Option<Bytes> {
+        let Pid::Awaited(line) = self else { return Some(chunk) };
+        let end = chunk.iter().position(|byte| !byte.is_ascii_digit());
+        line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
+        if end.is_none() && line.len() <= PID_DIGITS {
+            return None;
+        }
+        let number = std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok());
+        match (end, number) {
+            (Some(end), Some(number)) if chunk[end] == mark => {
+                *self = Pid::Known(number);
+                Some(chunk.slice(end + 1..))
+            }
+            _ => {
+                let mut held_back = std::mem::take(line);
+                held_back.extend_from_slice(&chunk[end.unwrap_or(chunk.len())..]);
+                *self = Pid::Absent;
+                Some(held_back.into())
+            }
+        }
+    }
+}
 
 /// Kills every process of session `$1` until none is left. A session holds more than a process group: `timeout` and
 /// interactive shells make groups of their own.
@@ -111,5 +154,17 @@ mod tests {
         let stats = memory("oom_kill 2\npeak 4096\n");
         assert_eq!(stats, Stats { oom_kills: Some(2), memory_peak_bytes: Some(4096) });
         assert_eq!(memory(""), Stats::default());
+    }
+
+    #[test]
+    fn the_first_line_is_the_process_id() {
+        let mut pid = Pid::Awaited(Vec::new());
+        assert_eq!(pid.take(Bytes::from_static(b"12"), b'\n'), None);
+        assert_eq!(pid.take(Bytes::from_static(b"3\nhello"), b'\n').unwrap(), "hello");
+        assert!(matches!(pid, Pid::Known(123)));
+        assert_eq!(pid.take(Bytes::from_static(b"4\n"), b'\n').unwrap(), "4\n");
+        let mut pid = Pid::Awaited(Vec::new());
+        assert_eq!(pid.take(Bytes::from_static(b"1sh: no"), b'\n').unwrap(), "1sh: no");
+        assert!(matches!(pid, Pid::Absent));
     }
 }

@@ -80,6 +80,11 @@ impl Table {
         self.entries.get(key)
     }
 
+    /// The table that is the value of a key.
+    pub(super) fn table(&self, key: &str) -> Option<&Table> {
+        self.get(key)?.node.value.as_table()
+    }
+
     /// The first place in it where a string or a key is this.
     pub(super) fn mentions(&self, text: &str) -> Option<Range<usize>> {
         let of_entry = |(key, entry): (&Arc<str>, &KeyValue)| match &**key == text {

@@ -326,18 +326,17 @@ impl RecipeFile {
 
     /// Where a target's recipe says something of an installed file, by its path or pattern, or by the name of a unit.
     pub(crate) fn place_of_file(&self, selection: &Selection, path: &str) -> Option<Range<usize>> {
-        let table = |of: &KeyValue| of.node.value.as_table().cloned();
-        let unit = path.rsplit_once("/systemd/system/").map(|(_, unit)| unit.to_owned());
+        let unit = path.rsplit_once("/systemd/system/").map(|(_, unit)| unit);
         let of_unit = |package: &Table| {
-            let services = table(package.get("services")?)?;
-            let mut names = services.entries.iter();
-            names.find(|(name, _)| unit == Some(full_unit_name(name))).map(|(_, entry)| entry.key_span.clone())
+            let mut services = package.table("services")?.entries.iter();
+            let entry = services.find(|(name, _)| unit == Some(full_unit_name(name).as_str()));
+            entry.map(|(_, entry)| entry.key_span.clone())
         };
         let of_packages = |whole: &Table| {
-            let main = whole.get("package").and_then(table);
-            let further = whole.get("packages").and_then(table).unwrap_or_default();
-            let mut packages = main.into_iter().chain(further.entries.values().filter_map(table));
-            packages.find_map(|package| package.mentions(path).or_else(|| of_unit(&package)))
+            let further = whole.table("packages").into_iter().flat_map(|packages| packages.entries.values());
+            let further = further.filter_map(|entry| entry.node.value.as_table());
+            let mut packages = whole.table("package").into_iter().chain(further);
+            packages.find_map(|package| package.mentions(path).or_else(|| of_unit(package)))
         };
         let overrides = self.matching(selection).into_iter().rev().map(|index| &*self.parsed.overrides[index].body);
         overrides.chain([&self.parsed.base]).find_map(of_packages)

@@ -16,9 +16,8 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::container::DockerContainer;
-use crate::engine::{
-    EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, TerminalInput, TerminalSize, scripts,
-};
+use crate::engine::scripts::{self, Pid, SCRIPT_OUTPUT_LIMIT};
+use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, TerminalInput, TerminalSize};
 
 /// With no output for so long, the engine is asked whether the process still runs: a daemon that inherited its
 /// output keeps the stream open after its end.
@@ -41,12 +40,6 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 /// An engine that was asked to start a process may say for a moment that there is none.
 const RESIZE_ATTEMPTS: u32 = 20;
 const RESIZE_POLL: Duration = Duration::from_millis(50);
-
-/// More output than this from a script of farm's own means that something else answered.
-const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
-
-/// The digits of any process id, with room.
-const PID_DIGITS: usize = 12;
 
 pub(super) async fn exec(
     container: &DockerContainer,
@@ -212,16 +205,6 @@ struct Process<'a> {
     pending: Option<Bytes>,
 }
 
-/// What the wrapper said of its process id so far.
-enum Pid {
-    /// Nobody will say it.
-    Unwrapped,
-    Awaited(Vec<u8>),
-    Known(u32),
-    /// The first line was something else: the wrapper never ran.
-    Absent,
-}
-
 impl<'a> Process<'a> {
     async fn start(container: &'a DockerContainer, spec: &ExecSpec) -> Result<Process<'a>, EngineError> {
         Process::start_as_is(container, config(spec, scripts::WRAP), Pid::Awaited(Vec::new())).await
@@ -277,7 +260,7 @@ impl<'a> Process<'a> {
             let (stream, chunk) = match item {
                 Some(Ok(LogOutput::StdErr { message })) => (OutputStream::Stderr, message),
                 Some(Ok(LogOutput::StdOut { message } | LogOutput::Console { message })) => {
-                    match self.take_pid(message) {
+                    match self.pid.take(message, self.mark) {
                         Some(rest) => (OutputStream::Stdout, rest),
                         None => continue,
                     }
@@ -297,29 +280,6 @@ impl<'a> Process<'a> {
             };
             if !chunk.is_empty() {
                 return Ok(Some((stream, chunk)));
-            }
-        }
-    }
-
-    /// Takes the wrapper's first line out of stdout; what is left is the program's.
-    fn take_pid(&mut self, chunk: Bytes) -> Option<Bytes> {
-        let Pid::Awaited(line) = &mut self.pid else { return Some(chunk) };
-        let end = chunk.iter().position(|byte| !byte.is_ascii_digit());
-        line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
-        if end.is_none() && line.len() <= PID_DIGITS {
-            return None;
-        }
-        let number = std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok());
-        match (end, number) {
-            (Some(end), Some(number)) if chunk[end] == self.mark => {
-                self.pid = Pid::Known(number);
-                Some(chunk.slice(end + 1..))
-            }
-            _ => {
-                let mut held_back = std::mem::take(line);
-                held_back.extend_from_slice(&chunk[end.unwrap_or(chunk.len())..]);
-                self.pid = Pid::Absent;
-                Some(held_back.into())
             }
         }
     }

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::Cluster;
 use super::errors;
 use super::process::{End, Process, quoted};
-use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream, scripts};
+use crate::engine::scripts::{self, Pid, SCRIPT_OUTPUT_LIMIT};
+use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream};
 
 /// How long killing may take before the whole pod is removed instead.
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
@@ -20,10 +20,6 @@ const QUIET: Duration = Duration::from_secs(2);
 const VERY_QUIET: Duration = Duration::from_secs(30);
 /// What a process printed last may still be on its way when its end is known.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// The digits of any process id, with room.
-const PID_DIGITS: usize = 12;
-/// More output than this from a script of farm's own means that something else answered.
-const SCRIPT_OUTPUT_LIMIT: usize = 64 * 1024;
 /// Before the process id of a wrapper: the file that it notes the end of its process in. None of a user's who is not root.
 const END_NOTE: &str = "/dev/farm-end-";
 /// The exit code of what SIGKILL ended.
@@ -66,7 +62,7 @@ pub(super) async fn exec(
         quiet = QUIET;
         let Some((stream, chunk)) = next else { break };
         let chunk = match stream {
-            OutputStream::Stdout => pid.take(chunk),
+            OutputStream::Stdout => pid.take(chunk, b'\n').unwrap_or_default(),
             OutputStream::Stderr => chunk,
         };
         if chunk.is_empty() {
@@ -166,39 +162,6 @@ fn wrapped(spec: &ExecSpec) -> String {
     script
 }
 
-/// What the wrapper said of its process id so far.
-enum Pid {
-    Awaited(Vec<u8>),
-    Known(u32),
-    /// The first line was something else: the wrapper never ran.
-    Absent,
-}
-
-impl Pid {
-    /// Takes the wrapper's first line out of the output; what is left is the program's.
-    fn take(&mut self, chunk: Bytes) -> Bytes {
-        let Pid::Awaited(line) = self else { return chunk };
-        let end = chunk.iter().position(|byte| !byte.is_ascii_digit());
-        line.extend_from_slice(&chunk[..end.unwrap_or(chunk.len())]);
-        if end.is_none() && line.len() <= PID_DIGITS {
-            return Bytes::new();
-        }
-        let number = std::str::from_utf8(line).ok().and_then(|digits| digits.parse().ok());
-        match (end, number) {
-            (Some(end), Some(number)) if chunk[end] == b'\n' => {
-                *self = Pid::Known(number);
-                chunk.slice(end + 1..)
-            }
-            _ => {
-                let mut held_back = std::mem::take(line);
-                held_back.extend_from_slice(&chunk[end.unwrap_or(chunk.len())..]);
-                *self = Pid::Absent;
-                held_back.into()
-            }
-        }
-    }
-}
-
 /// Kills a process with all of its session, and where that cannot be made sure of, the pod: nothing that was cancelled goes
 /// on running.
 async fn kill(cluster: &Cluster, pod: &str, mut process: Process, mut pid: Pid) {
@@ -206,7 +169,7 @@ async fn kill(cluster: &Cluster, pod: &str, mut process: Process, mut pid: Pid) 
         // Cancelled before the wrapper said who it is: that is its very first act.
         while matches!(pid, Pid::Awaited(_)) {
             match process.output.next().await {
-                Some((OutputStream::Stdout, chunk)) => drop(pid.take(chunk)),
+                Some((OutputStream::Stdout, chunk)) => drop(pid.take(chunk, b'\n')),
                 Some(_) => {}
                 None => break,
             }
@@ -243,17 +206,5 @@ mod tests {
         assert!(!script.contains("\"$@\""));
         let root = wrapped(&ExecSpec { user: "0:0".to_owned(), ..spec });
         assert!(root.contains("2>/dev/null\nenv -u OLDPWD "), "{root}");
-    }
-
-    #[test]
-    fn the_first_line_is_the_process_id() {
-        let mut pid = Pid::Awaited(Vec::new());
-        assert_eq!(pid.take(Bytes::from_static(b"12")), "");
-        assert_eq!(pid.take(Bytes::from_static(b"3\nhello")), "hello");
-        assert!(matches!(pid, Pid::Known(123)));
-        assert_eq!(pid.take(Bytes::from_static(b"4\n")), "4\n");
-        let mut pid = Pid::Awaited(Vec::new());
-        assert_eq!(pid.take(Bytes::from_static(b"1sh: no")), "1sh: no");
-        assert!(matches!(pid, Pid::Absent));
     }
 }
