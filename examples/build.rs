@@ -51,6 +51,7 @@ async fn run(target: String, folder: &Path) -> Result<(), Box<dyn Error>> {
         locked: Locked::default(),
         watch_reads: false,
         all_findings: false,
+        every_line: false,
         verify: None,
     };
     let images = resolved.images(engine.clone(), BaseChoice::Auto, &choices.id, choices.network);

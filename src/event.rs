@@ -3,10 +3,12 @@
 //! comes. Every job that started finishes with exactly one [`Event::JobFinished`]. `Output` and `Progress` may be
 //! dropped by a slow reporter; all others may not.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::artifact::{Artifact, Finding};
 use crate::compare::{ByteDifference, PackageChanges};
@@ -22,6 +24,7 @@ pub enum Event {
     /// The first event of every run.
     RunStarted {
         /// The run's id, which labels its containers.
+        #[serde(skip)]
         run: String,
         /// `docker 20.10.24`
         engine: String,
@@ -52,12 +55,16 @@ pub enum Event {
         /// The step that begins.
         step: StepKind,
     },
-    /// A line of output, made printable and cut to what a terminal may show. Droppable.
+    /// A line of output, made printable. The newest of them from time to time, cut to what a terminal may show, and
+    /// droppable; or each of them, where that was asked for.
     Output {
         /// The job's target.
         target: Target,
         /// The line without its end.
         line: String,
+        /// What it takes of the room between the build and its reports, where none may be dropped.
+        #[serde(skip)]
+        room: Room,
     },
     /// Bytes of a download, pull or bootstrap. Droppable.
     Progress {
@@ -76,10 +83,24 @@ pub enum Event {
     RunFinished(RunReport),
 }
 
+/// Holds up who prints faster than reports are written: it takes room as long as its event is there. None where lines may be
+/// dropped.
+#[derive(Debug, Clone, Default)]
+pub struct Room {
+    _permit: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl From<OwnedSemaphorePermit> for Room {
+    fn from(permit: OwnedSemaphorePermit) -> Room {
+        Room { _permit: Some(Arc::new(permit)) }
+    }
+}
+
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct RunReport {
     /// The run's id.
+    #[serde(skip)]
     pub run: String,
     /// The wall-clock time of the whole run.
     #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
@@ -111,8 +132,10 @@ pub struct JobReport {
     #[serde(skip_serializing_if = "is_zero")]
     pub known_findings: usize,
     /// Where its folder is.
+    #[serde(serialize_with = "path")]
     pub folder: PathBuf,
     /// The complete output of its steps, on this host; none when nothing ran.
+    #[serde(serialize_with = "path_if_any")]
     pub log: Option<PathBuf>,
     /// 1-based line in the log at which the failing step's last lines begin, and those lines, printable.
     pub tail: Option<Tail>,
@@ -219,6 +242,7 @@ pub struct HintPackage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RecipePlace {
     /// The recipe's file, on this host.
+    #[serde(serialize_with = "path")]
     pub path: PathBuf,
     /// 1-based.
     pub line: usize,
@@ -417,6 +441,15 @@ pub enum Outcome {
 
 fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// One that is not UTF-8 as far as it is.
+fn path<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&path.to_string_lossy())
+}
+
+fn path_if_any<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.to_string_lossy()).serialize(serializer)
 }
 
 fn each_in_seconds<S: Serializer>(durations: &[Option<Duration>], serializer: S) -> Result<S::Ok, S::Error> {

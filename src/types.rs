@@ -2,6 +2,7 @@
 //! It imports nothing of farm and decides nothing.
 
 mod address;
+pub(crate) mod banner;
 mod cache_use;
 mod check;
 mod comparison;

@@ -22,7 +22,7 @@ pub(crate) use self::images::{GcArgs, ImagesArgs, ImagesCommand, ReapArgs};
 pub(crate) use self::lint::LintArgs;
 pub(crate) use self::plan::{CiChoice, GraphChoice, PlanArgs};
 pub(crate) use self::publish::{PublishArgs, RepoArgs, RepoCommand, SignArgs, VerifySignatureArgs};
-pub(crate) use self::run::{ArchiveArgs, EngineArgs, NetworkArg, OriginArgs, ProgressChoice, RunArgs};
+pub(crate) use self::run::{ArchiveArgs, EngineArgs, NetworkArg, OriginArgs, ProgressChoice, RunArgs, ShownArgs};
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{

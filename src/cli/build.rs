@@ -14,6 +14,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::Surroundings;
 use super::report_file::ReportFile;
+use super::reports::Reports;
 use super::signals::{Pause, Pauses};
 use super::terminal::{FRAME, Terminal};
 use super::unused::Unused;
@@ -24,8 +25,8 @@ use crate::matrix::Target;
 use crate::packaging::quote;
 use crate::project::{self, Attested, Limits, Locks, ProjectError, Run, RunChoices, RunEnd};
 use crate::recipe::RecipeFile;
-use crate::report::count;
 use crate::report::summary::Commands;
+use crate::report::{End, count};
 use crate::runner::Request;
 use crate::store::{Attestable, Index, Store};
 use crate::types::{printable, redacted_text};
@@ -35,6 +36,16 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     if args.dry_run {
         return plan::run(&args.plan(), color).await;
     }
+    let reports = Reports::new(&args.run.shown)?;
+    reports.ended(build(args, &reports, directory, color).await)
+}
+
+async fn build(
+    args: &BuildArgs,
+    reports: &Reports<'_>,
+    directory: Option<&Path>,
+    color: ColorChoice,
+) -> Result<Exit, Failure> {
     let config = Config::load()?;
     let project = context::project(&args.selection.recipes, &args.selection.parameters)?;
     let places: Vec<Place> = project.recipes().iter().map(Place::of).collect();
@@ -88,7 +99,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     context::tell_unread(resolved.unread(), &Surroundings::of_this_process().style(color, true));
 
     let mut choices = RunChoices {
-        id: context::new_run(),
+        id: reports.run.clone(),
         fail_fast: args.fail_fast,
         force: args.force || args.from.is_some(),
         keep_failed: args.keep_failed,
@@ -102,6 +113,7 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
         },
         watch_reads: args.unused.is_some(),
         all_findings: args.lint.all_findings,
+        every_line: args.run.shown.every_line,
         verify: args.vary.clone(),
     };
     let base = args.run.origin.base.into();
@@ -127,9 +139,8 @@ pub(crate) async fn run(args: &BuildArgs, directory: Option<&Path>, color: Color
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let page = ReportFile::page(store.page());
-    let files = args.run.reports.iter().chain([&page]).map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
-    let terminal = Terminal::new(args.run.progress(), color, &as_typed());
+    let files = reports.begin(Some(ReportFile::page(store.page())))?;
+    let terminal = Terminal::new(args.run.shown.progress(), color, &as_typed());
     let (same, directory) = (args.clone(), directory.map(Path::to_owned));
     let commands = Box::new(move |target: &Target| Commands {
         again: command(&same, directory.as_deref(), &places, Act::Build, target),
@@ -154,7 +165,7 @@ pub(crate) async fn to_its_end(
     mut signals: mpsc::UnboundedReceiver<()>,
     terminal: &Terminal,
 ) -> Result<Exit, Failure> {
-    let RunEnd { run, jobs, unwritten } = match follow(&mut run, &mut signals, terminal).await {
+    let mut end = match follow(&mut run, &mut signals, terminal).await {
         Ok(end) => end,
         // The panic hook has told about it already: the process ends as a bug.
         Err(error) => match error.try_into_panic() {
@@ -162,10 +173,13 @@ pub(crate) async fn to_its_end(
             Err(_) => return Ok(Exit::Bug),
         },
     };
-    for error in unwritten {
+    let exit = Exit::of_run(&end.jobs, end.run.interrupted).after_panics();
+    let run = end.run.run.clone();
+    end.tell(&End { run: &run, exit_code: exit.code(), error: None });
+    for error in end.unwritten {
         output::err(&format!("warning: {}\n", printable(&error.to_string())));
     }
-    Ok(Exit::of_run(&jobs, run.interrupted))
+    Ok(exit)
 }
 
 /// What the last good builds in a store were made of, as they noted it.

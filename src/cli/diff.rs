@@ -15,7 +15,12 @@ const SCHEMA: u32 = 1;
 
 pub(crate) async fn run(args: DiffArgs, color: ColorChoice) -> Result<Exit, Failure> {
     let work = move || {
-        let targets = compare::of_paths(&args.before, &args.after)?;
+        let mut targets = compare::of_paths(&args.before, &args.after)?;
+        if !args.no_abi {
+            for untold in compare::add_abi(&mut targets, &args.before, &args.after) {
+                output::err(&format!("note: {}\n", compare::visible(&untold)));
+            }
+        }
         let is_same = targets.iter().all(TargetChanges::is_same);
         if args.json {
             let json = serde_json::json!({

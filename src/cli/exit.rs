@@ -1,6 +1,16 @@
 //! Exit codes: a published contract, listed in `docs/cli.md`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::event::{JobReport, Outcome, RequiredBy};
+
+/// A panic on any thread is a bug, even when the work went on without it.
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// For the panic hook.
+pub(crate) fn note_panic() {
+    PANICKED.store(true, Ordering::Relaxed);
+}
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +70,11 @@ impl Exit {
 
     pub(crate) fn worst(self, other: Exit) -> Exit {
         Exit::WORST_FIRST.into_iter().find(|exit| *exit == self || *exit == other).unwrap_or(Exit::Bug)
+    }
+
+    /// How the process ends, where this is what its work says.
+    pub(crate) fn after_panics(self) -> Exit {
+        if PANICKED.load(Ordering::Relaxed) { self.worst(Exit::Bug) } else { self }
     }
 
     pub(crate) fn of_run(reports: &[JobReport], interrupted: bool) -> Exit {

@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::list;
 use super::output;
 use crate::packaging::StepKind;
+use crate::types::banner::{is_rule, title};
 use crate::types::printable;
 
 /// How long between two looks at a log that grows.
@@ -163,25 +164,10 @@ impl<W: Write> Lines<W> {
     }
 }
 
-fn is_rule(line: &[u8]) -> bool {
-    let inner = line.strip_prefix(b"+").and_then(|line| line.strip_suffix(b"+\n"));
-    inner.is_some_and(|inner| inner.len() == 78 && inner.iter().all(|byte| *byte == b'-'))
-}
-
-/// What the middle line of a banner says, in small letters.
-fn title(line: &[u8]) -> Option<String> {
-    let inner = line.strip_prefix(b"| ")?.strip_suffix(b" |\n")?;
-    Some(String::from_utf8_lossy(inner).trim().to_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn banner(title: &str) -> String {
-        let rule = format!("+{}+", "-".repeat(78));
-        format!("\n{rule}\n| {title:<76} |\n{rule}\n\n")
-    }
+    use crate::types::banner::banner;
 
     fn shown(log: &str, is_terminal: bool, step: Option<StepKind>, size: usize) -> String {
         let mut out = Vec::new();

@@ -44,6 +44,7 @@ mod render;
 mod repo;
 mod report;
 mod report_file;
+mod reports;
 mod requires;
 mod schema;
 mod settings;
@@ -51,6 +52,7 @@ mod shell;
 mod sign;
 mod sign_config;
 mod signals;
+mod stdout;
 mod terminal;
 mod test;
 mod trace;
@@ -61,7 +63,6 @@ mod verify;
 use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::FromArgMatches as _;
 
@@ -71,15 +72,12 @@ use self::failure::Failure;
 use self::output::Surroundings;
 use crate::types::{printable, redacted_text};
 
-/// Set by the panic hook: a panic on any thread is a bug, even when the work went on without it.
-static PANICKED: AtomicBool = AtomicBool::new(false);
-
 /// Runs farm with the process's arguments. The exit codes are documented in `docs/cli.md`.
 pub fn main() -> ExitCode {
     memory::keep_little();
     std::panic::set_hook(Box::new(on_panic));
     let exit = std::panic::catch_unwind(run).unwrap_or(Exit::Bug);
-    if PANICKED.load(Ordering::Relaxed) { exit.worst(Exit::Bug).into() } else { exit.into() }
+    exit.after_panics().into()
 }
 
 fn run() -> Exit {
@@ -187,7 +185,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// What a person can send us, in place of a backtrace that says nothing to them.
 fn on_panic(info: &PanicHookInfo<'_>) {
-    PANICKED.store(true, Ordering::Relaxed);
+    exit::note_panic();
     let place = info.location().map(|at| format!(" ({}:{})", at.file(), at.line())).unwrap_or_default();
     output::err(&format!(
         "\nThis is a bug in farm: {}{place}\n\

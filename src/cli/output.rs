@@ -1,13 +1,14 @@
 //! What farm's own outputs can show, and writing to them. Nobody at the other end (a closed pipe, a terminal that is
 //! gone) is never a reason to stop a build: what cannot be written is dropped.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::args::{ColorChoice, ProgressChoice};
 use super::moving::MovingLines;
+use super::stdout::Stdout;
 use crate::report::Style;
 use crate::types::{Progress, printable};
 
@@ -22,22 +23,6 @@ pub(crate) fn out(text: &str) {
 /// A list for scripts, as JSON.
 pub(crate) fn json_list(all: impl Iterator<Item = serde_json::Value>) -> String {
     format!("{:#}\n", serde_json::Value::Array(all.collect()))
-}
-
-/// The process's stdout as a place for reports.
-#[derive(Debug)]
-pub(crate) struct Stdout;
-
-impl Write for Stdout {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Writes to stderr: messages for people.

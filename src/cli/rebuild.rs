@@ -12,7 +12,7 @@ use super::context;
 use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::report_file::ReportFile;
+use super::reports::Reports;
 use super::terminal::Terminal;
 use super::{build, output, signals};
 use crate::distro::{Catalogue, Distro, Stage};
@@ -58,6 +58,11 @@ pub(crate) async fn run(
     if let Some(build) = in_store(args, path) {
         return build::run(&build, directory, color).await;
     }
+    let reports = Reports::new(&args.run.shown)?;
+    reports.ended(rebuild(args, path, &reports, color).await)
+}
+
+async fn rebuild(args: &VerifyArgs, path: &Path, reports: &Reports<'_>, color: ColorChoice) -> Result<Exit, Failure> {
     for (given, flag) in [
         (!args.vary.is_empty(), "--vary"),
         (args.locked, "--locked"),
@@ -108,7 +113,10 @@ pub(crate) async fn run(
     }
     let resolved = selected.resolve(&access, false).await?;
     let connected = connected?;
-    let choices = RunChoices::afresh(context::new_run(), args.run.network.into());
+    let choices = RunChoices {
+        every_line: args.run.shown.every_line,
+        ..RunChoices::afresh(reports.run.clone(), args.run.network.into())
+    };
     let pool = context::pool(&connected, &resolved, args.run.origin.base.into(), &choices);
     let limits = Limits { jobs: args.run.jobs.map(usize::from), test: false, lint: false };
     let mut planned = resolved.complete()?.plan(pool, limits).await?;
@@ -119,8 +127,8 @@ pub(crate) async fn run(
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let files = args.run.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
-    let terminal = Terminal::new(args.run.progress(), color, &as_typed());
+    let files = reports.begin(None)?;
+    let terminal = Terminal::new(args.run.shown.progress(), color, &as_typed());
     let (same, same_path) = (args.clone(), path.to_owned());
     let commands = Box::new(move |target: &Target| Commands { again: command(&same, &same_path, target), into: None });
     let mut sinks = terminal.sinks(output_of(args), commands);

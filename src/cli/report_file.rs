@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::failure::Failure;
-use crate::report::{FORMATS, PAGE, ReportFormat, Sink};
+use super::stdout::Stdout;
+use crate::report::{FORMATS, LINES, PAGE, ReportFormat, Sink};
 
 /// What `--report` names.
 #[derive(Debug, Clone)]
@@ -34,6 +35,11 @@ impl ReportFile {
         Ok(ReportFile { format: *format, path: path.into() })
     }
 
+    /// Whether it shows lines that builds print.
+    pub(crate) fn has_lines(&self) -> bool {
+        self.format.name == LINES
+    }
+
     /// The page of a run that the store itself keeps.
     pub(crate) fn page(path: PathBuf) -> ReportFile {
         ReportFile { format: PAGE, path }
@@ -41,6 +47,10 @@ impl ReportFile {
 
     /// Begins the file anew; one that is written at the end of the run takes the place of what is there now only then.
     pub(crate) fn sink(&self) -> Result<Box<dyn Sink>, Failure> {
+        // As the lines beside it go: opened anew it would have an end of its own where it is a file.
+        if self.path == Path::new("/dev/stdout") {
+            return Ok((self.format.sink)(Box::new(Stdout)));
+        }
         // Not with the name of the file beside it.
         let plain = |error: io::Error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error);
         let failed = |source| Failure::Report { path: self.path.clone(), source: plain(source) };
@@ -118,7 +128,7 @@ mod tests {
         assert_eq!(ReportFile::of("toy=a=b", &formats).unwrap().path, PathBuf::from("a=b"));
         assert_eq!(
             error("toys=x"),
-            "`toys` is no report (known: json, plain, html, junit, sarif, markdown, github, prometheus, toy)"
+            "`toys` is no report (known: json, plain, html, junit, sarif, markdown, github, gitlab, prometheus, toy)"
         );
         assert_eq!(error("toy"), "expected FORMAT=FILE, as json=report.json");
         assert_eq!(error("toy="), error("toy"));

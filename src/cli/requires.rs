@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::args::{BuildArgs, ColorChoice, LintArgs, OriginArgs, ProgressChoice, RequiresArgs, RunArgs, UnusedForm};
+use super::args::{BuildArgs, ColorChoice, LintArgs, OriginArgs, RequiresArgs, RunArgs, UnusedForm};
 use super::build;
 use super::config::Config;
 use super::context;
@@ -67,9 +67,7 @@ async fn unused(args: &RequiresArgs, color: ColorChoice) -> Result<Exit, Failure
         engine: args.engine,
         network: Default::default(),
         output: store.path().to_owned(),
-        progress: ProgressChoice::Auto,
-        quiet: false,
-        reports: Vec::new(),
+        shown: Default::default(),
     };
     let form = if args.json { UnusedForm::Json } else { UnusedForm::Text };
     let build = BuildArgs {

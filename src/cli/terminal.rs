@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::args::{ColorChoice, ProgressChoice};
 use super::moving::MovingLines;
-use super::output::{self, Stdout, Surroundings};
+use super::output::{self, Surroundings};
+use super::stdout::Stdout;
 use crate::event::Event;
 use crate::matrix::Target;
 use crate::report::progress::Progress;

@@ -12,7 +12,7 @@ use super::context;
 use super::engines;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::report_file::ReportFile;
+use super::reports::Reports;
 use super::signals;
 use super::terminal::Terminal;
 use crate::artifact::describe::{self, Identity};
@@ -36,6 +36,11 @@ struct Package {
 }
 
 pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Failure> {
+    let reports = Reports::new(&args.shown)?;
+    reports.ended(test(args, &reports, color).await)
+}
+
+async fn test(args: &TestArgs, reports: &Reports<'_>, color: ColorChoice) -> Result<Exit, Failure> {
     let config = Config::load()?;
     let paths = (args.packages.clone(), args.upgrade_from.clone());
     let (packages, former) =
@@ -58,7 +63,8 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
     let connected = connected?;
     let choices = RunChoices {
         all_findings: args.lint.all_findings,
-        ..RunChoices::afresh(context::new_run(), args.network.into())
+        every_line: args.shown.every_line,
+        ..RunChoices::afresh(reports.run.clone(), args.network.into())
     };
     let pool = context::pool(&connected, &resolved, args.origin.base.into(), &choices);
     let limits = Limits { jobs: args.jobs.map(usize::from), test: true, lint: args.lint.is_wanted() };
@@ -74,8 +80,8 @@ pub(crate) async fn run(args: &TestArgs, color: ColorChoice) -> Result<Exit, Fai
     let _lock = store.lock()?;
     store.check_folders(planned.plan.jobs.iter().map(|job| &job.target))?;
     let signals = signals::listen().map_err(|source| Failure::System { action: "listen for Ctrl-C", source })?;
-    let files = args.reports.iter().map(ReportFile::sink).collect::<Result<Vec<_>, Failure>>()?;
-    let terminal = Terminal::new(args.progress, color, &as_typed());
+    let files = reports.begin(None)?;
+    let terminal = Terminal::new(args.shown.progress(), color, &as_typed());
     let same = args.clone();
     let commands = Box::new(move |target: &Target| Commands { again: command(&same, target), into: None });
     let mut sinks = terminal.sinks(args.output.clone(), commands);

@@ -34,6 +34,8 @@ pub enum Aspect {
     Soname,
     /// A symbol that a library offers.
     Symbol,
+    /// The types of a function or variable that a library offers.
+    Abi,
     /// What a package wants of others, or is for them.
     Relation(RelationKind),
     /// What the package manager runs.
@@ -59,6 +61,7 @@ impl Aspect {
             Aspect::Content => "content",
             Aspect::Soname => "soname",
             Aspect::Symbol => "symbol",
+            Aspect::Abi => "abi",
             Aspect::Relation(kind) => kind.as_str(),
             Aspect::Script => "script",
             Aspect::Trigger => "trigger",
@@ -82,7 +85,7 @@ impl Aspect {
             | Aspect::Config
             | Aspect::Capabilities
             | Aspect::Content => "files",
-            Aspect::Soname | Aspect::Symbol => "libraries",
+            Aspect::Soname | Aspect::Symbol | Aspect::Abi => "libraries",
             Aspect::Relation(_) => "relations",
             Aspect::Script | Aspect::Trigger => "scripts",
         }

@@ -1,6 +1,7 @@
 //! Packages with planted differences, made by farm's own writer, the rpm crate, dpkg-deb and rpmbuild; and what dpkg and rpm say of
 //! them as the oracle.
 
+mod abi;
 mod formats;
 
 use std::fs::{self, File};

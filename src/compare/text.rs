@@ -132,6 +132,7 @@ fn line(change: &Change) -> String {
             }
             _ => format!("~ {subject}: {what}{} -> {}", value(before), value(after)),
         },
+        (None, Some(how)) if change.aspect == Aspect::Abi => format!("~ {subject}: {}", value(how)),
         (before, after) => {
             let mark = if before.is_some() { '-' } else { '+' };
             let text = before.as_ref().or(after.as_ref()).map(|text| value(text)).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::distro::{Catalogue, Distro};
 use crate::recipe::{MatrixSpec, Problem, RecipeFile, RecipeText, Selection, glob_matches};
@@ -19,7 +19,7 @@ pub(crate) use pattern::Pattern;
 pub const DEFAULT_MATRIX: &str = "default";
 
 /// One cell of the matrix. Its id is stable and used everywhere: `hello@debian-12/amd64`, `jq+minimal@fedora-43/x86_64`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Target {
     /// `[package] name` of the recipe, before overrides.
     pub recipe: String,
@@ -32,8 +32,14 @@ pub struct Target {
     /// The name of the variant in the recipe's matrix; none when that has no variants.
     pub variant: Option<String>,
     /// Whether its source package is made, once for all architectures: `hello@debian-12/source`.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub source: bool,
+}
+
+/// As its id, for programs, too.
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// What stands in ids of source packages where others have the architecture.

@@ -13,7 +13,7 @@ use crate::engine::Network;
 use crate::event::{Event, JobReport, RunReport};
 use crate::lock::Locked;
 use crate::packaging::{self, Factor};
-use crate::report::Sink;
+use crate::report::{End, Sink};
 use crate::runner::{self, GoOn, Request, RunOptions};
 use crate::store::Store;
 
@@ -40,6 +40,9 @@ pub struct RunChoices {
     pub watch_reads: bool,
     /// Whether findings of linters count that the last good build had, too.
     pub all_findings: bool,
+    /// Whether sinks hear of every line that builds print, and not only of the newest from time to time. A build then waits
+    /// for the slowest of them.
+    pub every_line: bool,
     /// Build what is up to date once more, with so much of its environment another one, and compare the packages with those of
     /// the store, which stay.
     pub verify: Option<BTreeSet<Factor>>,
@@ -59,6 +62,7 @@ impl RunChoices {
             locked: Locked::default(),
             watch_reads: false,
             all_findings: false,
+            every_line: false,
             verify: None,
         }
     }
@@ -80,6 +84,15 @@ pub struct RunEnd {
     pub jobs: Vec<JobReport>,
     /// Why sinks did not take all events.
     pub unwritten: Vec<io::Error>,
+    /// Those that did: they have yet to hear how the command ends.
+    sinks: Vec<Box<dyn Sink>>,
+}
+
+impl RunEnd {
+    /// Tells the sinks how the command ends that the run was for.
+    pub fn tell(&mut self, end: &End<'_>) {
+        self.unwritten.extend(self.sinks.iter_mut().filter_map(|sink| sink.end(end).err()));
+    }
 }
 
 impl Planned {
@@ -124,6 +137,7 @@ impl Planned {
                 locked: choices.locked,
                 watch_reads: choices.watch_reads,
                 all_findings: choices.all_findings,
+                every_line: choices.every_line,
                 verify: choices.verify,
             },
         };
@@ -131,8 +145,11 @@ impl Planned {
     }
 }
 
-/// Hands each event to each sink until there are none. Returns the errors of those that were left out from then on.
-async fn write(mut events: mpsc::UnboundedReceiver<Event>, mut sinks: Vec<Box<dyn Sink>>) -> Vec<io::Error> {
+/// Hands each event to each sink until there are none. Returns the sinks, and the errors of those that were left out.
+async fn write(
+    mut events: mpsc::UnboundedReceiver<Event>,
+    mut sinks: Vec<Box<dyn Sink>>,
+) -> (Vec<Box<dyn Sink>>, Vec<io::Error>) {
     let mut unwritten = Vec::new();
     while let Some(event) = events.recv().await {
         sinks.retain_mut(|sink| match sink.event(&event) {
@@ -143,7 +160,7 @@ async fn write(mut events: mpsc::UnboundedReceiver<Event>, mut sinks: Vec<Box<dy
             }
         });
     }
-    unwritten
+    (sinks, unwritten)
 }
 
 impl Run {
@@ -162,11 +179,11 @@ impl Run {
         let work = work(sender, asked);
         let end = async move {
             let (run, jobs) = work.await;
-            let unwritten = written.await.unwrap_or_else(|error| match error.try_into_panic() {
+            let (sinks, unwritten) = written.await.unwrap_or_else(|error| match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Vec::new(),
+                Err(_) => Default::default(),
             });
-            RunEnd { run, jobs, unwritten }
+            RunEnd { run, jobs, unwritten, sinks }
         };
         Run { requests, end: tokio::spawn(end) }
     }

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use super::outcome;
-use super::sink::{ReportFormat, Sink};
+use super::sink::{End, ReportFormat, Sink};
 use crate::event::{Event, JobReport, Outcome, RecipePlace};
 use crate::types::printable;
 
@@ -22,6 +22,12 @@ struct Annotations<W> {
 impl<W: Write + Send> Sink for Annotations<W> {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.out.write_all(lines(event).as_bytes())?;
+        self.out.flush()
+    }
+
+    fn end(&mut self, end: &End<'_>) -> io::Result<()> {
+        let Some(error) = end.error else { return Ok(()) };
+        self.out.write_all(command("error", "farm did not begin", None, error).as_bytes())?;
         self.out.flush()
     }
 }
@@ -97,5 +103,17 @@ mod tests {
         let every: String = samples::run_with_every_outcome().iter().map(lines).collect();
         assert!(every.lines().all(|line| line.starts_with("::error ") || line.starts_with("::warning ")), "{every}");
         assert_eq!(every.lines().count(), 14, "one for each failure, and the warning");
+    }
+
+    #[test]
+    fn a_run_that_did_not_begin_is_annotated_and_one_that_did_is_not_again() {
+        let told = |error| {
+            let mut out = Vec::new();
+            Annotations { out: &mut out }.end(&End { run: "r", exit_code: 3, error }).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(told(None), "");
+        let expected = "::error title=farm did not begin::error: no recipe%0Ahelp: `farm init`\n";
+        assert_eq!(told(Some("error: no recipe\nhelp: `farm init`")), expected);
     }
 }

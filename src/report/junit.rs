@@ -10,7 +10,7 @@ pub(super) const FORMAT: ReportFormat = ReportFormat {
     name: "junit",
     holds: "JUnit XML, a test case for each target",
     is_whole: true,
-    sink: |out| Box::new(Whole::new(out, text)),
+    sink: |out| Box::new(Whole::new(out, text).or(not_begun)),
 };
 
 /// What a test case can be.
@@ -64,6 +64,22 @@ fn text(run: &EndedRun) -> String {
     text
 }
 
+/// The run itself as a case, so that who reads results sees that there are none.
+fn not_begun(error: &str) -> String {
+    let (message, error) = (escape(error.lines().next().unwrap_or_default()), escape(error));
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+<testsuites name=\"farm\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0.000\">
+  <testsuite name=\"farm\" tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0.000\">
+    <testcase classname=\"farm\" name=\"the run\" time=\"0.000\">
+      <error message=\"{message}\" type=\"not-begun\">{error}</error>
+    </testcase>
+  </testsuite>
+</testsuites>
+"
+    )
+}
+
 fn counts(jobs: &[&JobReport]) -> String {
     let of = |verdict_of: Verdict| jobs.iter().filter(|job| verdict(&job.outcome) == verdict_of).count();
     format!(
@@ -115,19 +131,26 @@ mod tests {
 root = tree.parse(sys.stdin.buffer).getroot()
 print(*(len(root.findall('.//' + name)) for name in ('testcase', 'failure', 'error', 'skipped')))
 print(*(root.get(name) for name in ('tests', 'failures', 'errors', 'skipped')))
-print(root.find('.//failure').text)";
+print(*(found.text for found in (root.find('.//failure'), root.find('.//error')) if found is not None))";
 
     #[test]
     fn another_reader_of_xml_counts_the_same() {
         let mut run = whole::sample();
         run.jobs[2].tail.as_mut().unwrap().lines = vec!["a <b> & \"c\" ]]> \u{1b}[31m\u{ffff}".to_owned()];
-        let python = Command::new("python3").args(["-c", COUNT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let Ok(mut python) = python else { return skip("python3 is not there") };
-        std::io::Write::write_all(&mut python.stdin.take().unwrap(), text(&run).as_bytes()).unwrap();
-        let output = python.wait_with_output().unwrap();
-        let told = String::from_utf8(output.stdout).unwrap();
+        let Some(told) = counted(&text(&run)) else { return skip("python3 is not there") };
         assert!(told.starts_with("18 10 3 2\n18 10 3 2\n"), "{told}");
         assert!(told.contains("a <b> & \"c\" ]]> ") && told.contains("dist/"), "{told}");
+        let told = counted(&not_begun("error: <no> \"recipe\"\nhelp: & so on")).unwrap();
+        assert_eq!(told, "1 0 1 0\n1 0 1 0\nerror: <no> \"recipe\"\nhelp: & so on\n");
+    }
+
+    /// What Python's reader says of a report.
+    fn counted(report: &str) -> Option<String> {
+        let python = Command::new("python3").args(["-c", COUNT]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut python = python.ok()?;
+        std::io::Write::write_all(&mut python.stdin.take().unwrap(), report.as_bytes()).unwrap();
+        let output = python.wait_with_output().unwrap();
+        Some(String::from_utf8(output.stdout).unwrap())
     }
 
     #[test]

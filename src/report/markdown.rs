@@ -11,7 +11,7 @@ pub(super) const FORMAT: ReportFormat = ReportFormat {
     name: "markdown",
     holds: "a table of targets, and why some failed",
     is_whole: true,
-    sink: |out| Box::new(Whole::new(out, text)),
+    sink: |out| Box::new(Whole::new(out, text).or(not_begun)),
 };
 
 fn text(run: &EndedRun) -> String {
@@ -56,16 +56,26 @@ fn text(run: &EndedRun) -> String {
     text
 }
 
+fn not_begun(error: &str) -> String {
+    let lines: Vec<String> = error.lines().map(str::to_owned).collect();
+    format!("## farm did not begin\n\n{}\n", fenced(&lines))
+}
+
 fn details(job: &JobReport) -> String {
     let page = outcome::page(job);
     if page.is_empty() {
         return String::new();
     }
     let title = format!("{} {}", escape(&job.target.to_string()), escape(&outcome::headline(job)));
-    // No line of the text ends the block before its time.
-    let longest = page.iter().map(|line| line.chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
+    format!("\n<details><summary>{title}</summary>\n\n{}\n\n</details>\n", fenced(&page))
+}
+
+/// Lines as they are. None of them ends the block before its time.
+fn fenced(lines: &[String]) -> String {
+    let longest =
+        lines.iter().map(|line| line.trim_start().chars().take_while(|c| *c == '`').count()).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
-    format!("\n<details><summary>{title}</summary>\n\n{fence}\n{}\n{fence}\n\n</details>\n", page.join("\n"))
+    format!("{fence}\n{}\n{fence}", lines.join("\n"))
 }
 
 /// Text that is nothing else in Markdown, on one line of a table.

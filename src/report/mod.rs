@@ -1,6 +1,6 @@
 //! Reports: folds over the event stream. `progress` keeps what a terminal shows while a run goes on, `plain` writes one line
-//! per event that matters, `json` the events themselves; `html` is a page for people, and `junit`, `sarif`, `markdown`, `github`
-//! and `prometheus` are for other programs; `summary` says at the end what was made, what is wrong and what to do next. They
+//! per event that matters, `json` the events themselves; `html` is a page for people, and `junit`, `sarif`, `markdown`, `github`,
+//! `gitlab` and `prometheus` are for other programs; `summary` says at the end what was made, what is wrong and what to do next. They
 //! write to what they are given: where it goes, and what the exit code is, `cli` decides. None of them knows the runner. Those
 //! that a file can hold stand in [`FORMATS`].
 
@@ -8,6 +8,7 @@ mod caches;
 mod changes;
 mod counted;
 mod github;
+mod gitlab;
 mod html;
 mod json;
 mod junit;
@@ -35,7 +36,7 @@ mod tests;
 pub(crate) mod toy;
 
 pub use json::Json;
-pub use sink::{ReportFormat, Sink};
+pub use sink::{End, ReportFormat, Sink};
 
 pub(crate) use plain::Plain;
 pub(crate) use style::{Style, Tone, count};
@@ -43,8 +44,11 @@ pub(crate) use style::{Style, Tone, count};
 /// The one that people read in a browser.
 pub(crate) const PAGE: ReportFormat = html::FORMAT;
 
+/// The name of the one that has lines of output.
+pub(crate) const LINES: &str = json::FORMAT.name;
+
 /// The reports that can be written into files.
-pub const FORMATS: [ReportFormat; 8] = [
+pub const FORMATS: [ReportFormat; 9] = [
     json::FORMAT,
     plain::FORMAT,
     html::FORMAT,
@@ -52,5 +56,6 @@ pub const FORMATS: [ReportFormat; 8] = [
     sarif::FORMAT,
     markdown::FORMAT,
     github::FORMAT,
+    gitlab::FORMAT,
     prometheus::FORMAT,
 ];

@@ -119,7 +119,7 @@ impl Progress {
                     job.line.clear();
                 }
             }
-            Event::Output { target, line } => {
+            Event::Output { target, line, .. } => {
                 let line = printable(line.trim());
                 if let Some(job) = self.job(&target.to_string())
                     && !line.is_empty()
@@ -287,6 +287,7 @@ fn about(left: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Room;
     use crate::report::samples::{self, target};
 
     fn at(seconds: u64) -> Duration {
@@ -317,7 +318,8 @@ mod tests {
         apply(&mut progress, step("jq@debian-12", StepKind::Build), 33);
         apply(&mut progress, Event::JobStarted { target: target("hello@debian-13") }, 34);
         apply(&mut progress, step("hello@debian-13", StepKind::Prepare), 34);
-        let output = |id: &str, line: &str| Event::Output { target: target(id), line: line.into() };
+        let output =
+            |id: &str, line: &str| Event::Output { target: target(id), line: line.into(), room: Room::default() };
         apply(
             &mut progress,
             output("jq@debian-12", "[ 63%] Linking C shared library libjq.so.1.0.4 with all its objects"),
@@ -393,7 +395,8 @@ mod tests {
     fn output_cannot_steer_the_terminal() {
         let mut progress = Progress::new("farm build");
         progress.apply(&Event::JobStarted { target: target("a@debian-12") }, at(0), &Style::PLAIN);
-        let output = Event::Output { target: target("a@debian-12"), line: "\u{1b}[2Jgone\u{7}".into() };
+        let output =
+            Event::Output { target: target("a@debian-12"), line: "\u{1b}[2Jgone\u{7}".into(), room: Room::default() };
         progress.apply(&output, at(0), &Style::PLAIN);
         assert!(!progress.lines(at(0), &Style::PLAIN, 24).join("").contains(|c: char| c.is_control()));
     }
@@ -547,7 +550,7 @@ mod tests {
             (progress.running[0].percent, progress.running[0].line.clone())
         };
         let jq = || target("jq@debian-12");
-        let output = |line: &str| Event::Output { target: jq(), line: line.into() };
+        let output = |line: &str| Event::Output { target: jq(), line: line.into(), room: Room::default() };
         percent_after(Event::JobStarted { target: jq() });
         let pulled = |done| Event::Progress { target: jq(), what: "debian".into(), done, total: 400 };
         assert_eq!(percent_after(pulled(100)).0, Some(25));

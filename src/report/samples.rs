@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::artifact::{Artifact, ArtifactKind, Finding, Severity};
 use crate::compare::{ByteDifference, Cause};
 use crate::event::{
-    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, RunReport, Tail,
+    Event, Hint, HintPackage, JobReport, NearNames, Outcome, Quote, RecipePlace, RequiredBy, Room, RunReport, Tail,
 };
 use crate::hint::{self, Missing};
 use crate::matrix::Target;
@@ -194,7 +194,7 @@ pub(crate) fn run_with_every_outcome() -> Vec<Event> {
         if !matches!(outcome, Outcome::UpToDate | Outcome::Skipped { .. }) {
             events.push(Event::JobStarted { target: target.clone() });
             events.push(Event::StepStarted { target: target.clone(), step: StepKind::Build });
-            events.push(Event::Output { target: target.clone(), line: "CC src/main.o".into() });
+            events.push(Event::Output { target: target.clone(), line: "CC src/main.o".into(), room: Room::default() });
         }
         events.push(finished(&id(index), outcome));
     }

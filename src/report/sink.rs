@@ -1,5 +1,6 @@
 //! What a run reports to.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use crate::event::Event;
@@ -14,6 +15,31 @@ pub trait Sink: Send {
     /// # Errors
     /// When it cannot be written. The sink is then left out of the rest of the run, which goes on.
     fn event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Takes how the command ends that the run was for: once, after the last event, or without any when no run began.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn end(&mut self, _end: &End<'_>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for dyn Sink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sink")
+    }
+}
+
+/// How a command ends that was to build.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// The run's id; that which it would have had where none began.
+    pub run: &'a str,
+    /// That of the process.
+    pub exit_code: u8,
+    /// Why no run began, as people are told: several lines, printable. None when one did, or nothing was to be done.
+    pub error: Option<&'a str>,
 }
 
 /// A report that can be written into a file beside what a terminal shows: `farm build --report NAME=FILE`.

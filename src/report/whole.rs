@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::sink::Sink;
+use super::sink::{End, Sink};
 use crate::event::{Event, JobReport, RunReport};
 use crate::matrix::Target;
 
@@ -27,6 +27,8 @@ pub(super) struct EndedRun {
 pub(super) struct Whole<W> {
     out: W,
     text: fn(&EndedRun) -> String,
+    not_begun: Option<fn(&str) -> String>,
+    is_written: bool,
     engine: String,
     targets: Vec<Target>,
     jobs: Vec<JobReport>,
@@ -40,6 +42,8 @@ impl<W: Write + Send> Whole<W> {
         Whole {
             out,
             text,
+            not_begun: None,
+            is_written: false,
             engine: String::new(),
             targets: Vec::new(),
             jobs: Vec::new(),
@@ -47,6 +51,17 @@ impl<W: Write + Send> Whole<W> {
             beginning: Instant::now(),
             began: HashMap::new(),
         }
+    }
+
+    /// Writes this where no run began, of the reason. Without it, what is there of an earlier run stays then.
+    pub(super) fn or(self, not_begun: fn(&str) -> String) -> Whole<W> {
+        Whole { not_begun: Some(not_begun), ..self }
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
+        self.is_written = true;
+        self.out.write_all(text.as_bytes())?;
+        self.out.flush()
     }
 
     fn ended(&mut self, run: &RunReport, ended: SystemTime) -> EndedRun {
@@ -71,12 +86,18 @@ impl<W: Write + Send> Sink for Whole<W> {
             Event::JobFinished(report) => self.jobs.push((**report).clone()),
             Event::RunFinished(run) => {
                 let run = self.ended(run, SystemTime::now());
-                self.out.write_all((self.text)(&run).as_bytes())?;
-                self.out.flush()?;
+                self.write(&(self.text)(&run))?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    fn end(&mut self, end: &End<'_>) -> io::Result<()> {
+        match (end.error, self.not_begun) {
+            (Some(error), Some(not_begun)) if !self.is_written => self.write(&not_begun(error)),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -64,6 +64,8 @@ pub(crate) struct RunOptions {
     pub watch_reads: bool,
     /// Whether findings of linters count that the last good build had, too.
     pub all_findings: bool,
+    /// Whether reports hear of every line that is printed, and whoever prints waits for them.
+    pub every_line: bool,
     /// Build what is up to date once more, with another environment in this, and compare; nothing is accepted.
     pub verify: Option<BTreeSet<Factor>>,
 }

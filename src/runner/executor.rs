@@ -326,9 +326,13 @@ fn now() -> String {
 async fn open(shared: &Shared, job: &Job, events: JobEvents) -> Result<(Staging, Journal), Outcome> {
     let (store, target) = (shared.store.clone(), job.target.clone());
     let (limit, hidden) = (job.limits.log_bytes, shared.images.container_network().hidden().clone());
+    let every_line = shared.options.every_line;
     blocking(move || {
         let staging = store.stage(&target).map_err(outcome::store)?;
         let mut journal = Journal::create(&staging.log_path(), limit, events).map_err(|error| log_failed(&error))?;
+        if every_line {
+            journal.tell_every_line();
+        }
         journal.hide(&hidden);
         Ok((staging, journal))
     })

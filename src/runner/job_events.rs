@@ -3,17 +3,19 @@
 
 use tokio::sync::mpsc;
 
-use crate::event::Event;
+use crate::event::{Event, Room};
 use crate::matrix::Target;
 use crate::packaging::StepKind;
 
 /// What happens to a job between its start and its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum JobEvent {
     Started,
     StepStarted(StepKind),
     /// A line to show; droppable.
     Output(String),
+    /// One that is not, and what it takes of the room for such lines.
+    Line(String, Room),
     /// Bytes of a download; droppable.
     Progress {
         what: String,
@@ -54,7 +56,8 @@ impl JobEvent {
         match self {
             JobEvent::Started => Event::JobStarted { target },
             JobEvent::StepStarted(step) => Event::StepStarted { target, step },
-            JobEvent::Output(line) => Event::Output { target, line },
+            JobEvent::Output(line) => Event::Output { target, line, room: Room::default() },
+            JobEvent::Line(line, room) => Event::Output { target, line, room },
             JobEvent::Progress { what, done, total } => Event::Progress { target, what, done, total },
             JobEvent::Warning(message) => Event::Warning { target: Some(target), message },
         }

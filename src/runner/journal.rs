@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::job_events::{JobEvent, JobEvents};
+use super::lines::Lines;
 use super::log::JobLog;
 use super::outcome::{self, Refusal};
 use super::phases::{PhaseScanner, Piece};
@@ -23,6 +25,10 @@ use crate::network::Hidden;
 use crate::packaging::StepKind;
 use crate::types::{Progress, printable};
 
+/// Memory between a job and its reports, in bytes, where every line of output is told.
+const IN_FLIGHT: usize = 128 << 10;
+/// Of it, what a line takes beside its bytes.
+const OVERHEAD: usize = 128;
 /// Warnings of one job that its report holds.
 const MOST_WARNINGS: usize = 100;
 /// Droppable events are sent at most this often per job.
@@ -89,6 +95,15 @@ pub(crate) struct Journal {
     findings: Vec<Finding>,
     warnings: Vec<Finding>,
     hidden: Hidden,
+    every_line: Option<EveryLine>,
+}
+
+/// Each line of output on its way to whoever asked for all.
+#[derive(Debug)]
+struct EveryLine {
+    lines: Lines,
+    /// What of [`IN_FLIGHT`] is free.
+    room: Arc<Semaphore>,
 }
 
 impl Journal {
@@ -109,7 +124,13 @@ impl Journal {
             findings: Vec::new(),
             warnings: Vec::new(),
             hidden: Hidden::default(),
+            every_line: None,
         })
+    }
+
+    /// From now on every line of output is told, and whoever prints waits until it was.
+    pub(crate) fn tell_every_line(&mut self) {
+        self.every_line = Some(EveryLine { lines: Lines::default(), room: Arc::new(Semaphore::new(IN_FLIGHT)) });
     }
 
     /// What of the output of processes nobody is to read.
@@ -135,6 +156,7 @@ impl Journal {
         if self.entered.is_some_and(|(current, _)| current == step) {
             return Ok(());
         }
+        self.tell_rest().await;
         self.leave();
         let now = Instant::now();
         self.entered = Some((step, now));
@@ -171,14 +193,19 @@ impl Journal {
             bytes.truncate(usize::try_from(self.room).unwrap_or(usize::MAX));
         }
         self.room -= bytes.len() as u64;
-        {
-            let mut state = self.heartbeat.state();
-            state.line.feed(&bytes);
+        if self.every_line.is_none() {
+            self.heartbeat.state().line.feed(&bytes);
         }
         self.heartbeat.touch();
-        let result = self.log.output(bytes).await;
+        let result = self.log.output(bytes.clone()).await;
         self.checked(result)?;
-        self.show_line();
+        match &mut self.every_line {
+            Some(EveryLine { lines, .. }) => {
+                let lines = lines.feed(&bytes);
+                self.tell(lines).await;
+            }
+            None => self.show_line(),
+        }
         if over {
             self.refusal = Some(Refusal::LogLimit);
             return Err(Refusal::LogLimit.into());
@@ -295,11 +322,31 @@ impl Journal {
 
     /// Writes `summary` as the last section and closes the log.
     pub(crate) async fn finish(mut self, summary: String) -> io::Result<()> {
+        self.tell_rest().await;
         let mut written = self.log.banner("Summary").await;
         if written.is_ok() {
             written = self.log.own(summary).await;
         }
         self.log.finish().await.and(written)
+    }
+
+    /// Tells what was printed of a line that has no end yet.
+    async fn tell_rest(&mut self) {
+        let rest = self.every_line.as_mut().and_then(|EveryLine { lines, .. }| lines.rest());
+        self.tell(rest).await;
+    }
+
+    async fn tell(&self, lines: impl IntoIterator<Item = String>) {
+        let Some(EveryLine { room, .. }) = &self.every_line else { return };
+        for line in lines {
+            let needed = (line.len() + OVERHEAD).min(IN_FLIGHT);
+            // Nobody closes it.
+            if let Ok(room) = room.clone().acquire_many_owned(needed as u32).await {
+                self.events.send(JobEvent::Line(line, room.into()));
+            }
+        }
+        // The wait was not the build's.
+        self.heartbeat.touch();
     }
 
     fn show_line(&self) {

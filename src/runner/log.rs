@@ -11,13 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::tail::TailBuffer;
 use crate::event::Tail;
 use crate::hint::{Missing, Scanner};
+use crate::types::banner::banner;
 
 /// Memory between the job and the disk, in bytes.
 const IN_FLIGHT: usize = 128 << 10;
 /// Of it, what a chunk takes beside its bytes.
 const OVERHEAD: usize = 128;
-/// Columns of a banner.
-const WIDTH: usize = 80;
 
 #[derive(Debug)]
 pub(crate) struct JobLog {
@@ -80,8 +79,7 @@ impl JobLog {
 
     /// Begins a section; the tail, and the looking for what is missing, start over.
     pub(crate) async fn banner(&mut self, title: &str) -> io::Result<()> {
-        let rule = format!("+{}+", "-".repeat(WIDTH - 2));
-        self.own(format!("\n{rule}\n| {title:<width$} |\n{rule}\n\n", width = WIDTH - 4)).await?;
+        self.own(banner(title)).await?;
         self.tail = TailBuffer::default();
         self.scanner = Scanner::default();
         Ok(())

@@ -76,6 +76,7 @@ mod job_events;
 mod journal;
 mod kept;
 mod kept_tree;
+mod lines;
 mod lint;
 mod locked;
 mod log;

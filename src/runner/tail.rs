@@ -76,7 +76,7 @@ impl TailBuffer {
 }
 
 /// What a terminal may show of a line. A tool that redraws its line with carriage returns shows what it drew last.
-fn shown(line: &[u8]) -> String {
+pub(super) fn shown(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let last = line.rsplit(|byte| *byte == b'\r').find(|part| !part.is_empty()).unwrap_or_default();
     printable(&String::from_utf8_lossy(last))

@@ -13,6 +13,7 @@ mod mistakes;
 mod recipes;
 mod repo;
 mod store;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod trace;

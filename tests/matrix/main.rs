@@ -61,6 +61,8 @@ mod sources;
 mod split;
 #[cfg(target_os = "linux")]
 mod staged;
+#[cfg(target_os = "linux")]
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod tutorial;

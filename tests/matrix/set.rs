@@ -26,7 +26,8 @@ fn events(run: &Ran) -> Vec<serde_json::Value> {
 }
 
 fn recipe_of(event: &serde_json::Value) -> String {
-    event["target"]["recipe"].as_str().unwrap_or_default().to_owned()
+    let id = event["target"].as_str().unwrap_or_default();
+    id.split_once('@').map_or(id, |(recipe, _)| recipe).to_owned()
 }
 
 /// Where in the events a recipe's job begins or ends.

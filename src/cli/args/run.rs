@@ -72,6 +72,13 @@ pub(crate) struct RunArgs {
     /// Folder for packages, logs and records
     #[arg(short, long, value_name = "DIR", default_value = "dist")]
     pub output: PathBuf,
+    #[command(flatten)]
+    pub shown: ShownArgs,
+}
+
+/// What is told of a run, and to whom.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct ShownArgs {
     /// What to show meanwhile; auto: moving lines on a terminal, else plain ones
     #[arg(long, value_name = "KIND", value_enum, default_value_t, help_heading = "What is shown")]
     pub progress: ProgressChoice,
@@ -80,9 +87,14 @@ pub(crate) struct RunArgs {
     pub quiet: bool,
     #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help(), help_heading = "What is shown")]
     pub reports: Vec<ReportFile>,
+    /// Put every line that a build prints into `--progress json` and `--report json=FILE`, not only the newest ten times a second
+    ///
+    /// A build that prints faster than its lines are read waits for who reads them.
+    #[arg(long, help_heading = "What is shown")]
+    pub every_line: bool,
 }
 
-impl RunArgs {
+impl ShownArgs {
     pub(crate) fn progress(&self) -> ProgressChoice {
         if self.quiet { ProgressChoice::None } else { self.progress }
     }

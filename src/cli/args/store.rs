@@ -219,6 +219,9 @@ pub(crate) struct DiffArgs {
     /// All lines, however many there are
     #[arg(long)]
     pub all: bool,
+    /// Do not compare the types of libraries, which takes a while for large ones
+    #[arg(long)]
+    pub no_abi: bool,
     /// As JSON: docs/diff.md describes it
     #[arg(long)]
     pub json: bool,

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::super::values::jobs;
-use super::{EngineArgs, LintArgs, NetworkArg, OriginArgs, ProgressChoice};
-use crate::cli::report_file::{self, ReportFile};
+use super::{EngineArgs, LintArgs, NetworkArg, OriginArgs, ShownArgs};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TestArgs {
@@ -35,9 +34,6 @@ pub(crate) struct TestArgs {
     /// Folder for logs, and for the packages that were good
     #[arg(short, long, value_name = "DIR", default_value = "tested")]
     pub output: PathBuf,
-    /// What to show meanwhile; auto: moving lines on a terminal, else plain ones
-    #[arg(long, value_name = "KIND", value_enum, default_value_t)]
-    pub progress: ProgressChoice,
-    #[arg(long = "report", value_name = "FORMAT=FILE", value_parser = ReportFile::parse, help = report_file::help())]
-    pub reports: Vec<ReportFile>,
+    #[command(flatten)]
+    pub shown: ShownArgs,
 }

@@ -14,7 +14,7 @@ use crate::cli::args::{ColorChoice, ProgressChoice};
 use crate::cli::build::to_its_end;
 use crate::cli::terminal::Terminal;
 use crate::cli::{output, signals};
-use crate::event::{Event, JobReport, Outcome, RunReport};
+use crate::event::{Event, JobReport, Outcome, Room, RunReport};
 use crate::matrix::Target;
 use crate::project::Run;
 use crate::report::summary::Commands;
@@ -148,7 +148,7 @@ impl Player {
                 let step = crate::packaging::StepKind::ALL.into_iter().find(|step| step.as_str() == rest).unwrap();
                 self.tell(Event::StepStarted { target, step }).await;
             }
-            "line" => self.tell(Event::Output { target, line: rest.to_owned() }).await,
+            "line" => self.tell(Event::Output { target, line: rest.to_owned(), room: Room::default() }).await,
             "bytes" => {
                 let mut words = rest.splitn(3, ' ');
                 let mut number = || words.next().unwrap().parse().unwrap();

@@ -14,7 +14,8 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry, validators};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 21] = [
+const TOOLS: [&str; 22] = [
+    "abigail-tools",
     "lintian",
     "rpm",
     "rpmlint",
