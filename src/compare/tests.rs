@@ -139,7 +139,10 @@ impl Maker {
 
     pub(super) fn rpm(&self, folder: &Path) -> PathBuf {
         let mut builder = PackageBuilder::new("greet", self.version, "MIT", "x86_64", "says hello");
-        builder.release("1").description("to all").using_config(BuildConfig::v4().compression(CompressionType::Gzip));
+        builder
+            .release("1")
+            .description("to all")
+            .using_config(BuildConfig::v4().compression(CompressionType::Gzip).source_date(1_800_000_000u32));
         for name in &self.requires {
             builder.requires(Dependency::any(*name));
         }

@@ -122,7 +122,10 @@ fn every_line_comes_once_in_order_and_the_last_one_counts() {
     assert!(whole.contains("section_start:") && whole.contains("1 succeeded") && !whole.contains('\0'), "{whole}");
 
     let read = fs::read_to_string(test.folder().join("events.json")).unwrap();
-    if let Some(told) = against(&(text + &read)) {
+    // Of the many lines that are alike, some.
+    let some = text.lines().enumerate().filter(|(number, line)| number % 100 == 0 || !line.contains(" of many"));
+    let some: String = some.map(|(_, line)| format!("{line}\n")).collect();
+    if let Some(told) = against(&(some + &read)) {
         assert_eq!(told, "");
     }
 }
