@@ -17,6 +17,7 @@ use crate::plan::Job;
 use crate::recipe::{Origin, Recipe};
 use crate::source::SourceError;
 use crate::store::StoreError;
+use crate::types;
 
 /// Why a part of a job did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,7 +223,13 @@ pub(crate) fn refusal(refusal: Refusal, step: StepKind, log_bytes: u64) -> Outco
 
 /// A finding of the runner's own.
 pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
+    debug_assert!(types::rule(rule).is_some(), "{rule} is not in types::RULES");
     Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message, waived: None }
+}
+
+/// A finding of which a script has told, or somebody who has its words.
+pub(crate) fn told(severity: Severity, rule: &str, message: String) -> Finding {
+    Finding { severity, artifact: String::new(), rule: rule.to_owned(), message, waived: None }
 }
 
 /// The last of these lines that says that a name or an address cannot be reached, in the words of tools.
