@@ -85,10 +85,10 @@ fn without_links(text: &str) -> String {
             rest = link;
             continue;
         };
-        plain.push_str(words);
-        let page = target.split('#').next().unwrap_or_default();
-        if !page.is_empty() && words != page {
-            plain.push_str(&format!(" (docs/{page})"));
+        match target.split('#').next().unwrap_or_default() {
+            "" => plain.push_str(words),
+            page if page == words => plain.push_str(&format!("docs/{page}")),
+            page => plain.push_str(&format!("{words} (docs/{page})")),
         }
         rest = after;
     }
@@ -203,10 +203,36 @@ mod tests {
 
     #[test]
     fn a_section_is_text_for_a_terminal() {
-        insta::assert_snapshot!(explain("log-limit", &Style::PLAIN).unwrap(), @"");
-        insta::assert_snapshot!(explain("5", &Style::PLAIN).unwrap(), @"");
-        insta::assert_snapshot!(explain("[no-network]", &Style::PLAIN).unwrap(), @"");
-        insta::assert_snapshot!(explain("lintian:no-manual-page", &Style::PLAIN).unwrap(), @"");
+        insta::assert_snapshot!(explain("log-limit", &Style::PLAIN).unwrap(), @r"
+        log-limit
+
+          A step printed more than the limit for logs.
+
+          Something prints in a circle, or a tool is set to be very verbose. limits
+          (docs/recipe.md) has the limit.
+        ");
+        insta::assert_snapshot!(explain("5", &Style::PLAIN).unwrap(), @r"
+        Exit code 5
+
+          No container engine answers.
+
+          `farm doctor` says what is missing: docs/engines.md.
+        ");
+        insta::assert_snapshot!(explain("[no-network]", &Style::PLAIN).unwrap(), @r"
+        no-network
+
+          A step looked for a network, which a build does not have.
+
+          What lock files pin is fetched before by `[modules]` (docs/recipe.md), any
+          other file by `[[sources]]` with its hash. Only what can be had in no other
+          way wants `network = true` in `[build]`.
+        ");
+        insta::assert_snapshot!(explain("lintian:no-manual-page", &Style::PLAIN).unwrap(), @r"
+        lintian:no-manual-page
+
+          A rule of lintian, which `lintian-explain-tags no-manual-page` explains, and
+          the log of the job. `[lint]` in the recipe sets its level: docs/recipe.md
+        ");
         // The last of a group.
         assert!(!explain("130", &Style::PLAIN).unwrap().contains("##"));
     }

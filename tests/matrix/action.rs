@@ -336,7 +336,13 @@ fn a_failure_is_annotated_and_kept_and_inputs_are_only_text() {
     assert!(!is_good);
     let output = |name: &str| outputs[name].as_str();
     assert_eq!((output("exit-code"), output("good"), output("bad"), output("matrix")), ("10", "1", "1", ""));
-    assert!(runner.said.contains("::error title=two@rpm-generic/x86_64"), "{}", runner.said);
+    assert!(
+        runner
+            .said
+            .contains("::error title=two@rpm-generic/x86_64 failed in install,file=recipes/two/farm.toml,line=10::"),
+        "{}",
+        runner.said
+    );
     assert!(runner.summary.contains("1 of 2 targets not built"), "{}", runner.summary);
     let store = runner.workspace.join("out");
     assert_eq!(Path::new(output("store")), store);
