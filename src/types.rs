@@ -27,7 +27,9 @@ pub(crate) use check::{Check, Severity};
 pub(crate) use comparison::Comparison;
 pub(crate) use folder::{FolderError, at_home, own_folder};
 pub use lint::{LintLevel, Linter};
-pub(crate) use rules::WAIVABLE;
+#[cfg(test)]
+pub(crate) use rules::RULES;
+pub(crate) use rules::{rule, waivable};
 pub use shared_text::SharedText;
 pub(crate) use stamp::Stamp;
 

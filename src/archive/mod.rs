@@ -31,6 +31,7 @@ pub(crate) use choice::Choice;
 pub use error::ArchiveError;
 pub use index::Archives;
 pub(crate) use index::{ArchiveIndex, Candidate, Components};
+pub(crate) use near::nearest;
 pub(crate) use packages::{Index, Package, installed};
 pub(crate) use partial::Looked;
 pub(crate) use resolve::{additions, minimal_system, unknown};

@@ -52,6 +52,31 @@ impl Index {
     }
 }
 
+/// As [`Index::near`], among names and versions that somebody else has looked up, those of one name from the oldest on; also of
+/// capabilities, as `pkgconfig(zlib)`.
+pub(crate) fn nearest(written: &str, offered: &[(String, String)], most: usize) -> Vec<(String, String)> {
+    if let Some(known) = offered.iter().rfind(|(name, version)| name == written && !version.is_empty()) {
+        return vec![known.clone()];
+    }
+    let near = |one: &(String, String)| {
+        let distance = match (capability(written), capability(&one.0)) {
+            (Some((kind, wanted)), Some((other, found))) if kind == other => distance(wanted, found),
+            (None, None) => distance(written, &one.0),
+            _ => None,
+        };
+        Some((distance?, one.0.len(), one.clone()))
+    };
+    let mut found: Vec<_> = offered.iter().rev().filter_map(near).collect();
+    found.sort_by(|(a, long, one), (b, longer, other)| (a, long, &one.0).cmp(&(b, longer, &other.0)));
+    found.dedup_by(|(_, _, one), (_, _, other)| one.0 == other.0);
+    found.into_iter().take(most).map(|(_, _, one)| one).collect()
+}
+
+/// `pkgconfig(zlib)` as its kind and its name.
+fn capability(name: &str) -> Option<(&str, &str)> {
+    name.strip_suffix(')')?.split_once('(')
+}
+
 /// How far a name is from what was written: 0 where only what distributions add to names differs (`ssl`, `libssl-devel` and
 /// `libssl-dev`; `libssl` and `libssl3`), else slips of fingers. None: too far to be meant.
 fn distance(written: &str, candidate: &str) -> Option<usize> {
@@ -88,6 +113,7 @@ fn bare(stem: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use super::nearest;
     use crate::archive::packages::tests::{index, stanza};
 
     #[test]
@@ -138,5 +164,30 @@ mod tests {
         ] {
             assert_eq!(near(written), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn of_what_somebody_has_looked_up_the_nearest_are_told() {
+        let offered = [
+            ("libssl-devel", "3"),
+            ("libss-devel", "1"),
+            ("openssl-devel", "3"),
+            ("pkgconfig(zlib)", "1.2"),
+            ("pkgconfig(zlib-ng)", ""),
+            ("cmake(zlib)", "1"),
+            ("make", "9"),
+            ("make", "10"),
+        ];
+        let offered = offered.map(|(name, version)| (name.to_owned(), version.to_owned()));
+        let near = |name: &str| {
+            let found = nearest(name, &offered, 3).into_iter().map(|(name, version)| format!("{name} {version}"));
+            found.collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(near("libssl-dev"), "libssl-devel 3");
+        assert_eq!(near("libsll-devel"), "libssl-devel 3");
+        assert_eq!(near("pkgconfig(zlibb)"), "pkgconfig(zlib) 1.2");
+        assert_eq!(near("make"), "make 10");
+        assert_eq!(near("maek"), "make 10");
+        assert_eq!(near("pkgconfig(frog)"), "");
     }
 }

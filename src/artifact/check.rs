@@ -27,7 +27,7 @@
 //! | `unexpected-file` | error | neither a package nor anything that belongs to one |
 //! | `waiver-unused` | warning | the recipe accepts what nothing does |
 //!
-//! Those that `types::WAIVABLE` names may be waived by a recipe.
+//! Those that `types::RULES` says it of may be waived by a recipe.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ use super::{Expectation, Finding, Severity};
 use crate::formats::elf::{Elf, Looked};
 use crate::formats::folders::{is_shared, why_outside};
 use crate::formats::version::without_epoch;
-use crate::types::{Format, printable};
+use crate::types::{self, Format, printable};
 
 /// More of one rule in one package are only counted.
 const MOST_FINDINGS: usize = 20;
@@ -117,6 +117,7 @@ impl Findings {
 }
 
 pub(super) fn finding(severity: Severity, artifact: &str, rule: &str, message: String) -> Finding {
+    debug_assert!(types::rule(rule).is_some(), "{rule} is not in types::RULES");
     let (artifact, rule, message) = (artifact.to_owned(), rule.to_owned(), printable(&message));
     Finding { severity, artifact, rule, message, waived: None }
 }

@@ -26,8 +26,8 @@ pub(crate) use self::run::{ArchiveArgs, EngineArgs, NetworkArg, OriginArgs, Prog
 pub(crate) use self::shell::{ExecArgs, InsideArgs, ShellArgs};
 pub(crate) use self::source::SourceArgs;
 pub(crate) use self::store::{
-    AttestArgs, AttestCommand, CacheArgs, CleanArgs, ConfigArgs, DiffArgs, ListArgs, LockArgs, LogsArgs, MergeArgs,
-    NamingChoice, ReleaseArgs, ReportArgs, StoreArgs,
+    AttestArgs, AttestCommand, CacheArgs, CleanArgs, ConfigArgs, DiffArgs, ExplainArgs, ListArgs, LockArgs, LogsArgs,
+    MergeArgs, NamingChoice, ReleaseArgs, ReportArgs, StoreArgs,
 };
 pub(crate) use self::test::TestArgs;
 pub(crate) use self::verify::VerifyArgs;
@@ -141,6 +141,10 @@ pub(crate) enum Command {
     Lock(LockArgs),
     /// Show the log of a target's last build, or of the one that is under way
     Logs(LogsArgs),
+    /// Say what an outcome, a rule or an exit code means, and what to do
+    ///
+    /// Names are those that a summary or a report has: `dep-wait`, `outside-destdir`, 11. docs/troubleshooting.md has all of them.
+    Explain(ExplainArgs),
     /// Print where the page of the last run is: matrix, causes, logs and files for a browser
     ///
     /// Every run leaves it in dist/, one file that needs nothing but itself. `farm build --report html=FILE` writes it

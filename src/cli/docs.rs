@@ -8,6 +8,7 @@ pub(crate) fn exit_codes() -> String {
     for exit in Exit::WORST_FIRST {
         text.push_str(&format!("  {:>3}  {}\n", exit.code(), exit.meaning()));
     }
+    text.push_str("`farm explain CODE` says what to do.\n");
     text
 }
 

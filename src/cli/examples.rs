@@ -59,6 +59,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ("config", &[("farm config", "where each setting comes from")]),
     ("lock", &[("farm lock", "after a good build"), ("farm lock --check", "in CI")]),
     ("logs", &[("farm logs hello@debian-12 --step build", "one step"), ("farm logs debian-12 --follow", "as it goes")]),
+    ("explain", &[("farm explain dep-wait", "an outcome"), ("farm explain 11", "an exit code")]),
     ("report", &[("farm report --open", "the last run in a browser")]),
     ("merge", &[("farm merge job-1/dist job-2/dist", "into one dist/")]),
     ("shell", &[("farm shell hello@debian-12", "in the container of the build that failed")]),

@@ -19,6 +19,7 @@ mod engine_choice;
 mod engines;
 mod examples;
 mod exit;
+mod explain;
 mod failure;
 mod fetch;
 mod gc;
@@ -168,6 +169,7 @@ async fn dispatch(arguments: &Arguments) -> Result<Exit, Failure> {
         Command::Config(args) => settings::run(*args, color),
         Command::Lock(args) => lock::run(args, color).await,
         Command::Logs(args) => logs::run(args.clone()).await,
+        Command::Explain(args) => explain::run(args, color),
         Command::Report(args) => report::run(args.clone()).await,
         Command::Merge(args) => merge::run(args.clone()).await,
         Command::Shell(args) => shell::run(args, arguments.directory.as_deref(), color).await,

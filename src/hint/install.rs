@@ -100,7 +100,9 @@ pub(crate) fn found(lines: &[String]) -> impl Iterator<Item = &str> {
 /// The last lines that tell something; those of farm's own scripts before all others. What a package manager printed before
 /// is passed over where something came after it.
 pub(crate) fn said_last(lines: &[String]) -> Vec<String> {
-    let own: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).collect();
+    // What is near to a name is for who puts it in order.
+    let own = lines.iter().filter_map(|line| line.strip_prefix("farm: ")).filter(|line| !line.starts_with("near: "));
+    let own: Vec<&str> = own.collect();
     let after = lines.iter().rposition(|line| is_progress(line.trim())).map_or(lines, |last| &lines[last + 1..]);
     let lines = if after.iter().any(|line| tells(line.trim())) { after } else { lines };
     let any: Vec<&str> = match own.is_empty() {
@@ -267,5 +269,6 @@ mod tests {
         assert_eq!(said(&format!("{installed}tiny\n")), "tiny");
         assert_eq!(said(installed), "tiny", "nothing came after it");
         assert_eq!(said("farm: no\nSetting up tiny (1.0) ...\n"), "no");
+        assert_eq!(said("farm: unsatisfiable: tyni\nfarm: near: tiny 1.0\n"), "unsatisfiable: tyni");
     }
 }

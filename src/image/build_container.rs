@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use super::conceal::Concealing;
 use super::guest::{PATH, add_files, say};
 use super::install::{Install, PreinstallError};
-use super::{FetchFirst, FileContent, ImageError, Images};
+use super::{FetchFirst, FileContent, ImageError, Images, Unsatisfiable};
+use crate::archive::nearest;
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, GuestPath, HOST_NAME, ImageInfo, Network, OutputSink,
     OutputStream, labels,
@@ -22,6 +23,11 @@ use crate::types::{Arch, Progress, printable};
 /// Longer lines are no messages of a script of ours.
 const LONGEST_MESSAGE: usize = 4096;
 const UNSATISFIABLE: &[u8] = b"farm: unsatisfiable: ";
+/// What begins the lines after that, each with a name and a version of what there is in its place.
+const OFFERED: &[u8] = b"farm: near: ";
+const MOST_OFFERED: usize = 100;
+/// Of names that are near to one, how many are told.
+const NEAR: usize = 3;
 
 pub(super) struct Work<'a> {
     /// What the container is named after: `base-debian-12`.
@@ -46,7 +52,7 @@ pub(super) enum BuildResult {
     Image(ImageInfo),
     Failed {
         exit_code: i32,
-        unsatisfiable: Vec<String>,
+        unsatisfiable: Vec<Unsatisfiable>,
         oom: bool,
     },
     /// Pre-installing packages failed half-way, so this container cannot be used again. Holds the reason.
@@ -210,7 +216,11 @@ async fn run(
         // A process killed for memory in the middle of a pipe leaves an exit code of 0.
         let oom = container.stats().await?.oom_kills.is_some_and(|kills| kills > 0);
         if !status.success() || oom {
-            let unsatisfiable = std::mem::take(&mut watcher.unsatisfiable);
+            let mut unsatisfiable = std::mem::take(&mut watcher.unsatisfiable);
+            for one in &mut unsatisfiable {
+                let name = one.requirement.split(' ').next().unwrap_or_default();
+                one.near = nearest(name, &one.near, NEAR);
+            }
             return Ok(Some(BuildResult::Failed { exit_code: status.code, unsatisfiable, oom }));
         }
     }
@@ -229,7 +239,7 @@ struct Watcher<'a> {
     sink: Concealing<'a>,
     /// The line so far, on either stream: scripts write such a line at once.
     line: Vec<u8>,
-    unsatisfiable: Vec<String>,
+    unsatisfiable: Vec<Unsatisfiable>,
 }
 
 #[async_trait]
@@ -241,7 +251,15 @@ impl OutputSink for Watcher<'_> {
             self.line.extend_from_slice(&piece[..piece.len().min(room)]);
             if pieces.peek().is_some() {
                 if let Some(what) = self.line.strip_prefix(UNSATISFIABLE) {
-                    self.unsatisfiable.push(printable(String::from_utf8_lossy(what).trim()));
+                    let requirement = printable(String::from_utf8_lossy(what).trim());
+                    self.unsatisfiable.push(Unsatisfiable { requirement, near: Vec::new() });
+                }
+                if let (Some(near), Some(last)) = (self.line.strip_prefix(OFFERED), self.unsatisfiable.last_mut())
+                    && last.near.len() < MOST_OFFERED
+                {
+                    let near = printable(&String::from_utf8_lossy(near));
+                    let (name, version) = near.split_once(' ').unwrap_or((&near, ""));
+                    last.near.push((name.to_owned(), version.trim().to_owned()));
                 }
                 self.line.clear();
             }
@@ -266,7 +284,7 @@ mod tests {
 
     #[tokio::test]
     async fn unsatisfiable_requirements_are_heard_however_the_output_is_cut() {
-        let output = b"Reading\nfarm: unsatisfiable: libfoo-dev (>= 2)\r\nnot farm: unsatisfiable: x\nfarm: unsatisfiable: a\xff\n";
+        let output = b"farm: near: x 1\nfarm: unsatisfiable: libfoo-dev (>= 2)\r\nfarm: near: libfoo2-dev 1-1\nfarm: near: pkgconfig(x) \nnot farm: unsatisfiable: x\nfarm: unsatisfiable: a\xff\n";
         for size in [1, 7, 1000] {
             let mut nowhere = Nowhere;
             let sink = Concealing::new(&mut nowhere, &Hidden::default());
@@ -274,7 +292,13 @@ mod tests {
             for chunk in output.chunks(size) {
                 watcher.write(OutputStream::Stdout, Bytes::copy_from_slice(chunk)).await.unwrap();
             }
-            assert_eq!(watcher.unsatisfiable, ["libfoo-dev (>= 2)", "a\u{fffd}"]);
+            let near = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+            let expected = [
+                ("libfoo-dev (>= 2)", vec![near("libfoo2-dev", "1-1"), near("pkgconfig(x)", "")]),
+                ("a\u{fffd}", Vec::new()),
+            ];
+            let expected = expected.map(|(name, near)| Unsatisfiable { requirement: name.to_owned(), near });
+            assert_eq!(watcher.unsatisfiable, expected);
         }
     }
 }

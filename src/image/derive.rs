@@ -7,7 +7,7 @@ use super::build_container::{self, BuildResult, Work};
 use super::guest::say;
 use super::images::keyed_tag;
 use super::install::Install;
-use super::{Base, Derivation, FileContent, ImageError, Images, once};
+use super::{Base, Derivation, FileContent, ImageError, Images, Unsatisfiable, once};
 use crate::engine::{CommitSpec, OutputSink, labels};
 use crate::types::Progress;
 
@@ -74,6 +74,8 @@ pub(super) async fn find_or_make(
         let unsatisfiable = wanted.unknown(images, progress, cancel).await;
         if !unsatisfiable.is_empty() {
             say(sink, &format!("farm: the archive has none of these: {}", unsatisfiable.join(", "))).await?;
+            let one = |requirement| Unsatisfiable { requirement, near: Vec::new() };
+            let unsatisfiable = unsatisfiable.into_iter().map(one).collect();
             return Err(ImageError::Script { kind, exit_code: EXIT_UNSATISFIABLE, unsatisfiable, oom: false });
         }
     }

@@ -52,7 +52,7 @@ pub enum ImageError {
         /// The script's exit code: see `packaging::EXIT_UNSATISFIABLE`.
         exit_code: i32,
         /// The requirements that the distribution cannot meet, as the script named them.
-        unsatisfiable: Vec<String>,
+        unsatisfiable: Vec<Unsatisfiable>,
         /// Whether the kernel killed a process of it for want of memory.
         oom: bool,
     },
@@ -100,4 +100,13 @@ impl From<EngineError> for ImageError {
             error => ImageError::Engine(error),
         }
     }
+}
+
+/// A requirement that a distribution cannot meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsatisfiable {
+    /// As the script that asked for it named it: `pkgconfig(zlibb) >= 1`.
+    pub requirement: String,
+    /// Names that there are in its place, each with its version or nothing: the nearest first, where the package manager was asked.
+    pub near: Vec<(String, String)>,
 }

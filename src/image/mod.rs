@@ -39,7 +39,7 @@ use crate::stream::ByteStream;
 use crate::types::{Arch, Progress};
 
 pub(crate) use built::DockerfileImage;
-pub use error::ImageError;
+pub use error::{ImageError, Unsatisfiable};
 pub use images::{ImageOptions, Images};
 pub use import::Imported;
 pub(crate) use import::LeftOut;

@@ -19,6 +19,7 @@ mod caches;
 mod going_on;
 mod guidelines;
 mod moments;
+mod near;
 #[cfg(unix)]
 mod own;
 mod releases;

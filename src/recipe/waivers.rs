@@ -7,7 +7,7 @@ use super::keys;
 use super::reader::Section;
 use super::system::named;
 use super::values::{self, Check, Complaint};
-use crate::types::{WAIVABLE, nearest, printable};
+use crate::types::{nearest, printable, waivable};
 
 pub(super) fn read(file: &Section<'_>) -> BTreeMap<String, Waiver> {
     let read = |(rule, section): (&str, Section<'_>)| {
@@ -27,13 +27,19 @@ pub(super) fn read(file: &Section<'_>) -> BTreeMap<String, Waiver> {
 }
 
 fn rule(name: &str) -> Check {
-    if WAIVABLE.contains(&name) {
+    if waivable().any(|known| known == name) {
         return Ok(());
     }
-    let help = match nearest(name, WAIVABLE.iter().copied()) {
+    let help = match nearest(name, waivable()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("those that can be waived are {}", WAIVABLE.join(", ")),
+        None => format!("those that can be waived are {}", sorted().join(", ")),
     };
     let name = printable(name);
     Err(Complaint::new("is no rule that a recipe can waive", format!("`{name}` is none of them")).help(help))
+}
+
+fn sorted() -> Vec<&'static str> {
+    let mut names: Vec<&str> = waivable().collect();
+    names.sort_unstable();
+    names
 }

@@ -51,7 +51,10 @@ fn of_job(report: &JobReport) -> String {
             Outcome::SourceUnavailable { place: Some(place), .. } | Outcome::DepWait { place: Some(place), .. } => {
                 Some(place)
             }
-            _ => report.hints.iter().find_map(|hint| hint.place.as_ref()),
+            _ => {
+                let of_command = || report.failed_command.as_ref().and_then(|command| command.place.as_ref());
+                report.hints.iter().find_map(|hint| hint.place.as_ref()).or_else(of_command)
+            }
         };
         let title = format!("{target} {}", outcome::headline(report));
         text.push_str(&command("error", &title, place, &outcome::page(report).join("\n")));

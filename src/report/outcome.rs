@@ -375,9 +375,13 @@ pub(super) fn advice(report: &JobReport, hint: &Hint) -> String {
 /// What the distribution has in place of a requirement.
 fn instead(near: &NearNames) -> String {
     let asked = field::names(&near.requirement).next().unwrap_or_default();
+    // `pkgconfig(zlib) >= 9`
+    let word = near.requirement.split(' ').next();
     let names: Vec<String> = near.packages.iter().map(|package| safe(&package.name)).collect();
     match (near.packages.as_slice(), names.split_last()) {
-        ([package], _) if package.name == asked => format!(": it has version {}", safe(&package.version)),
+        ([package], _) if package.name == asked || Some(package.name.as_str()) == word => {
+            format!(": it has version {}", safe(&package.version))
+        }
         (_, Some((last, []))) => format!(": did you mean {last}?"),
         (_, Some((last, others))) => format!(": did you mean {} or {last}?", others.join(", ")),
         (_, None) => String::new(),

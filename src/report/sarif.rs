@@ -9,7 +9,7 @@ use super::sink::ReportFormat;
 use super::whole::{EndedRun, Whole};
 use crate::artifact::{Finding, Severity};
 use crate::event::{Hint, JobReport, Outcome};
-use crate::types::printable;
+use crate::types::{printable, rule};
 
 pub(super) const FORMAT: ReportFormat = ReportFormat {
     name: "sarif",
@@ -26,7 +26,7 @@ fn text(run: &EndedRun) -> String {
     let mut rules: Vec<&str> = results.iter().filter_map(|result| result["ruleId"].as_str()).collect();
     rules.sort_unstable();
     rules.dedup();
-    let rules: Vec<Value> = rules.into_iter().map(|rule| json!({"id": rule})).collect();
+    let rules: Vec<Value> = rules.into_iter().map(described).collect();
     let is_good = run.jobs.iter().all(|job| job.outcome.is_good()) && !run.run.interrupted;
     let sarif = json!({
         "$schema": "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json",
@@ -38,6 +38,14 @@ fn text(run: &EndedRun) -> String {
         }],
     });
     format!("{sarif:#}\n")
+}
+
+/// A rule; what those of linters mean stands with each result.
+fn described(name: &str) -> Value {
+    match rule(name) {
+        Some(rule) => json!({"id": name, "shortDescription": {"text": rule.meaning}}),
+        None => json!({"id": name}),
+    }
 }
 
 fn results(job: &JobReport) -> Vec<Value> {

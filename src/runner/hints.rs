@@ -62,7 +62,7 @@ pub(crate) async fn hints(work: &mut Work<'_>, outcome: &Outcome) -> Vec<Hint> {
 
 /// With what the distribution has in place of what it does not have.
 pub(crate) async fn near(work: &Work<'_>, outcome: Outcome) -> Outcome {
-    let Outcome::DepWait { by, requirements, place, .. } = outcome else { return outcome };
+    let Outcome::DepWait { by, requirements, place, near: offered } = outcome else { return outcome };
     let job = work.job;
     let of_environment = job.environment.as_ref().and_then(|environment| environment.distro.as_ref());
     let distro = of_environment.filter(|_| by == RequiredBy::Build).unwrap_or(&job.distro);
@@ -73,7 +73,9 @@ pub(crate) async fn near(work: &Work<'_>, outcome: Outcome) -> Outcome {
     let asking = work.shared.adviser.near(distro, job.target.arch, names, &progress, work.cancel);
     let known = timeout(PATIENCE, asking).await.ok().flatten().unwrap_or_default();
     let near = requirements.iter().cloned().zip(known).filter(|(_, packages)| !packages.is_empty());
-    let near = near.map(|(requirement, packages)| NearNames { requirement, packages }).collect();
+    let near: Vec<NearNames> = near.map(|(requirement, packages)| NearNames { requirement, packages }).collect();
+    // Where farm has no index, the package manager may have been asked.
+    let near = if near.is_empty() { offered } else { near };
     Outcome::DepWait { by, requirements, place, near }
 }
 

@@ -218,7 +218,7 @@ impl Journal {
         let (rule, message) = (printable(rule), printable(message));
         self.output(format!("farm: {message}\n").into()).await?;
         if self.findings.len() < MOST_FINDINGS {
-            self.findings.push(outcome::finding("", &rule, message));
+            self.findings.push(outcome::told(Severity::Error, &rule, message));
         }
         Ok(())
     }
@@ -262,7 +262,7 @@ impl Journal {
     /// A warning that stands in the job's report when it has succeeded, and in the log now. Each is told once, however
     /// often an attempt is repeated, and not more than a person can read.
     pub(crate) async fn warning(&mut self, rule: &str, message: String) -> io::Result<()> {
-        let finding = outcome::warning(rule, message.clone());
+        let finding = outcome::told(Severity::Warning, rule, message.clone());
         if self.warnings.len() >= MOST_WARNINGS || self.warnings.contains(&finding) {
             return Ok(());
         }

@@ -8,7 +8,7 @@ use std::io;
 
 use crate::artifact::{Finding, Severity};
 use crate::engine::{EngineError, emulation};
-use crate::event::{Outcome, RecipePlace, RequiredBy};
+use crate::event::{HintPackage, NearNames, Outcome, RecipePlace, RequiredBy};
 use crate::fetch::FetchError;
 use crate::hint;
 use crate::image::ImageError;
@@ -17,6 +17,7 @@ use crate::plan::Job;
 use crate::recipe::{Origin, Recipe};
 use crate::source::SourceError;
 use crate::store::StoreError;
+use crate::types;
 
 /// Why a part of a job did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +135,14 @@ pub(crate) fn image(error: ImageError, memory_bytes: Option<u64>, tail: TailOfSc
         }
         ImageError::Script { oom: true, .. } => Outcome::OutOfMemory { step, limit_bytes: memory_bytes }.into(),
         ImageError::Script { exit_code: EXIT_UNSATISFIABLE, unsatisfiable, .. } if !unsatisfiable.is_empty() => {
-            dep_wait(unsatisfiable).into()
+            let offered = unsatisfiable.iter().filter(|one| !one.near.is_empty()).map(|one| {
+                let packages = one.near.iter().cloned();
+                let packages = packages.map(|(name, version)| HintPackage { name, version }).collect();
+                NearNames { requirement: one.requirement.clone(), packages }
+            });
+            let near = offered.collect();
+            let requirements = unsatisfiable.into_iter().map(|one| one.requirement).collect();
+            Outcome::DepWait { by: RequiredBy::Build, requirements, place: None, near }.into()
         }
         ImageError::Script { kind, exit_code: EXIT_NETWORK, .. } => {
             JobError::Transient(format!("{kind} image: the package mirror or the network failed"))
@@ -222,7 +230,13 @@ pub(crate) fn refusal(refusal: Refusal, step: StepKind, log_bytes: u64) -> Outco
 
 /// A finding of the runner's own.
 pub(crate) fn finding(artifact: &str, rule: &str, message: String) -> Finding {
+    debug_assert!(types::rule(rule).is_some(), "{rule} is not in types::RULES");
     Finding { severity: Severity::Error, artifact: artifact.to_owned(), rule: rule.to_owned(), message, waived: None }
+}
+
+/// A finding of which a script has told, or somebody who has its words.
+pub(crate) fn told(severity: Severity, rule: &str, message: String) -> Finding {
+    Finding { severity, artifact: String::new(), rule: rule.to_owned(), message, waived: None }
 }
 
 /// The last of these lines that says that a name or an address cannot be reached, in the words of tools.
@@ -355,9 +369,11 @@ pub(crate) fn backoff_seconds(attempt: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Unsatisfiable;
 
     fn script(exit_code: i32, unsatisfiable: &[&str], oom: bool) -> ImageError {
-        let unsatisfiable = unsatisfiable.iter().map(|name| (*name).to_owned()).collect();
+        let one = |name: &&str| Unsatisfiable { requirement: (*name).to_owned(), near: Vec::new() };
+        let unsatisfiable = unsatisfiable.iter().map(one).collect();
         ImageError::Script { kind: "builder", exit_code, unsatisfiable, oom }
     }
 

@@ -29,7 +29,7 @@ use crate::plan::Job;
 use crate::source::Sources;
 use crate::store::Store;
 use crate::stream::guard::{BrokenOff, Guard};
-use crate::types::redacted_text;
+use crate::types::{self, redacted_text};
 
 /// What all jobs of a run share that run on one engine; most of it is that of all engines.
 #[derive(Debug)]
@@ -163,6 +163,7 @@ impl Work<'_> {
     }
 
     pub(crate) async fn warning(&mut self, rule: &str, message: &str) -> Result<(), Outcome> {
+        debug_assert!(types::rule(rule).is_some(), "{rule} is not in types::RULES");
         self.journal.warning(rule, message.to_owned()).await.map_err(|error| log_failed(&error))
     }
 

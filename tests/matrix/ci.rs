@@ -11,10 +11,10 @@ const RECIPE: &str = "[package]\nname = \"NAME\"\nversion = \"1\"\nsummary = \"O
                       [build]\ninstall = 'mkdir -p $DESTDIR/usr/share/two; echo NAME >$DESTDIR/usr/share/two/NAME'\n\
                       [matrix]\ndistros = [\"debian-12\", \"rpm-generic\"]\n";
 
-/// The `run: |` scripts of the first yaml block of docs/ci.md, by the job and name that stand before them.
+/// The `run: |` scripts of the workflow of docs/ci.md without the action, by the job and name that stand before them.
 fn printed_steps() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md")).unwrap();
-    let block = text.split("```yaml\n").nth(1).unwrap().split("\n```").next().unwrap();
+    let block = text.split("```yaml\n").nth(2).unwrap().split("\n```").next().unwrap();
     let (mut steps, mut name) = (BTreeMap::<String, String>::new(), None);
     let mut script: Option<usize> = None;
     for line in block.lines() {
@@ -40,7 +40,7 @@ fn printed_steps() -> BTreeMap<String, String> {
 }
 
 /// A secret key without a passphrase, as a CI keeps it.
-fn secret_key() -> String {
+pub(crate) fn secret_key() -> String {
     // The path of its socket has to be short.
     let home = tempfile::tempdir().unwrap();
     let gpg = |args: &[&str]| {

@@ -51,7 +51,7 @@ const fn command(begins: &'static str, before: &'static str, exits: i32, says: &
     Command { begins, before, exits, says }
 }
 
-const PAGES: [Page; 12] = [
+const PAGES: [Page; 13] = [
     Page {
         name: "attest.md",
         before: "farm build --matrix",
@@ -156,6 +156,14 @@ const PAGES: [Page; 12] = [
                  dpkg-deb -R old/hello_*.deb of && sed -i 's/^Version:.*/Version: 2.10-3/; s/^Architecture:.*/Architecture: amd64/' of/DEBIAN/control\n\
                  dpkg-deb --root-owner-group -b of hello_2.10-3_amd64.deb",
         commands: &[command("farm test hello", "", 0, "1 succeeded"), command("farm test new/", "", 0, "1 succeeded")],
+    },
+    Page {
+        name: "troubleshooting.md",
+        before: "",
+        commands: &[
+            command("farm explain dep-wait", "", 0, "The distribution does not have"),
+            command("farm explain 11", "", 0, "its test said no"),
+        ],
     },
     Page {
         name: "verify.md",

@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 // The first by name, which are the first that are run: while there is the most room on the disk.
+#[cfg(target_os = "linux")]
+mod action;
 mod amounts;
 mod attest;
 mod build_caches;

@@ -101,6 +101,13 @@ pub(crate) struct LogsArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct ExplainArgs {
+    /// An outcome, a rule or an exit code: `dep-wait`, `outside-destdir`, `11`
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ReportArgs {
     /// Show it, too: by the programs that BROWSER names, else by the system's own way (xdg-open, on macOS open)
     #[arg(long)]

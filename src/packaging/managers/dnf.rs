@@ -25,7 +25,7 @@ pub(super) static MANAGER: Manager = Manager {
 
 static WORDS: Words = Words {
     name: "dnf",
-    library: include_str!("../scripts/dnf.sh"),
+    library: concat!(include_str!("../scripts/rpm-near.sh"), include_str!("../scripts/dnf.sh")),
     install: include_str!("../scripts/dnf-test.sh"),
     remove: "dnf -y --disablerepo='*' --setopt=clean_requirements_on_remove=False remove $names",
     resolve: |folder| {

@@ -25,7 +25,7 @@ pub(super) static MANAGER: Manager = Manager {
 
 static WORDS: Words = Words {
     name: "zypper",
-    library: include_str!("../scripts/zypper.sh"),
+    library: concat!(include_str!("../scripts/rpm-near.sh"), include_str!("../scripts/zypper.sh")),
     install: include_str!("../scripts/zypper-test.sh"),
     remove: "zypper --non-interactive --no-refresh --disable-repositories remove $names",
     resolve: |folder| {

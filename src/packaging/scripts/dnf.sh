@@ -115,6 +115,7 @@ dnf_explain() {
         [ -z "$(dnf_run -q repoquery --whatprovides "$requirement" 2>/dev/null)" ] || continue
         [ -z "$(dnf_run -q repoquery "$requirement" 2>/dev/null)" ] || continue
         echo "farm: unsatisfiable: $requirement"
+        dnf_offers "$requirement" | near_tell "$requirement"
         missing=1
     done
     [ "$missing" -eq 0 ] || exit 11
@@ -131,6 +132,15 @@ dnf_explain() {
     fi
     echo "farm: dnf could not install what is required: see above" >&2
     exit 1
+}
+
+# What repositories have of the kind of "$1", names of packages or capabilities, each with its version.
+dnf_offers() {
+    case ${1%% *} in
+    /*) ;;
+    *"("*")") dnf_run -q repoquery --provides --whatprovides "${1%%"("*}(*)" 2>/dev/null | sed 's/ = / /; s/^[^ ]*$/& /' ;;
+    *) dnf_run -q repoquery --latest-limit=1 --qf '%{name} %{version}-%{release}\n' 2>/dev/null ;;
+    esac
 }
 
 dnf_end() {

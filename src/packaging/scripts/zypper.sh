@@ -125,6 +125,7 @@ zypper_explain() {
     for requirement; do
         if ! zypper_run --no-refresh install --dry-run --no-recommends --capability -- "$requirement" >/dev/null 2>&1; then
             echo "farm: unsatisfiable: $requirement"
+            zypper_offers "$requirement" | near_tell "$requirement"
             missing=1
         fi
     done
@@ -140,6 +141,15 @@ zypper_explain() {
     fi
     echo "farm: zypper could not install what is required: see above" >&2
     exit 1
+}
+
+# What repositories have of the kind of "$1", names of packages or capabilities, each with its version.
+zypper_offers() {
+    case ${1%% *} in
+    /*) ;;
+    *"("*")") zypper_run -q --no-refresh search -v --provides "${1%%"("*}(*" 2>/dev/null | sed -n 's/^ *provides: //p' | sed 's/ = / /; s/^[^ ]*$/& /' ;;
+    *) zypper_run -q --no-refresh search -s -t package 2>/dev/null | sed -n 's/^[^|]*| *\([^ |]*\) *| *package *| *\([^ |]*\) *|.*$/\1 \2/p' ;;
+    esac
 }
 
 zypper_end() {

@@ -14,7 +14,7 @@ use crate::command::{self, Failure, cargo};
 use crate::{apt, docker, macos, podman, registry, validators};
 
 /// Debian packages of what farm's results are read and compared with, and of what containers without a daemon need.
-const TOOLS: [&str; 22] = [
+const TOOLS: [&str; 23] = [
     "abigail-tools",
     "lintian",
     "rpm",
@@ -37,6 +37,7 @@ const TOOLS: [&str; 22] = [
     "openssh-server",
     "chromium",
     "tmux",
+    "python3-yaml",
 ];
 
 /// What programs of i386 are made with, which try to leave containers of farm's own engine, too.
