@@ -23,10 +23,13 @@ pub(super) struct EndedRun {
     pub(super) began: HashMap<Target, Duration>,
 }
 
+/// Writes a run that has ended.
+type Writer = Box<dyn Fn(&EndedRun, &mut dyn Write) -> io::Result<()> + Send>;
+
 /// Keeps what a run tells, and writes it at its end.
 pub(super) struct Whole<W> {
     out: W,
-    text: fn(&EndedRun) -> String,
+    write: Writer,
     engine: String,
     targets: Vec<Target>,
     jobs: Vec<JobReport>,
@@ -37,9 +40,17 @@ pub(super) struct Whole<W> {
 
 impl<W: Write + Send> Whole<W> {
     pub(super) fn new(out: W, text: fn(&EndedRun) -> String) -> Whole<W> {
+        Whole::streaming(out, move |run, out| out.write_all(text(run).as_bytes()))
+    }
+
+    /// For what may be larger than this process's memory should be.
+    pub(super) fn streaming(
+        out: W,
+        write: impl Fn(&EndedRun, &mut dyn Write) -> io::Result<()> + Send + 'static,
+    ) -> Whole<W> {
         Whole {
             out,
-            text,
+            write: Box::new(write),
             engine: String::new(),
             targets: Vec::new(),
             jobs: Vec::new(),
@@ -71,7 +82,7 @@ impl<W: Write + Send> Sink for Whole<W> {
             Event::JobFinished(report) => self.jobs.push((**report).clone()),
             Event::RunFinished(run) => {
                 let run = self.ended(run, SystemTime::now());
-                self.out.write_all((self.text)(&run).as_bytes())?;
+                (self.write)(&run, &mut self.out)?;
                 self.out.flush()?;
             }
             _ => {}

@@ -2,6 +2,7 @@
 //! is for others to say. One pass over the package; of contents only digests stay.
 
 mod deb;
+mod listing;
 mod model;
 mod rpm;
 
@@ -15,6 +16,9 @@ use crate::formats::elf::{Depth, Looked};
 use crate::types::Format;
 use model::{Texts, capabilities};
 
+pub(crate) use listing::LISTING_FILE;
+pub(super) use listing::Lister;
+pub use listing::{ListedFile, ListedRelation, PackageListing};
 pub use model::RelationKind;
 pub(crate) use model::{DescribedFile, Description, FileKind, OWN_VERSION, Related};
 
