@@ -9,18 +9,19 @@ use std::path::{Path, PathBuf};
 
 use super::words::{cut, fair, shown};
 use crate::event::{JobReport, Outcome, Tail};
+use crate::report::outcome;
 use crate::report::style::count;
 use crate::types::human_bytes;
 
 /// Of one log that tells why a target failed.
 const LARGEST: u64 = 1 << 20;
 /// Of all of these together.
-const ALL: u64 = 4 << 20;
+const ALL: u64 = 2 << 20;
 /// Of one log of a target that was built, and of all of these together.
 const LARGEST_GOOD: u64 = 64 << 10;
 const ALL_GOOD: u64 = 1 << 20;
 /// Less of a log says nothing, but how a failure ended.
-const LEAST: u64 = 4 << 10;
+const LEAST: u64 = 2 << 10;
 /// As many bytes have one line on average, or more, where bytes alone are counted.
 const USUAL_LINE: u64 = 40;
 /// A longer line is cut.
@@ -87,6 +88,9 @@ impl<'a> Excerpt<'a> {
         let is_good = job.outcome.is_good();
         let title = if is_whole { "Log" } else { "Parts of its log" };
         let target = shown(&job.target.to_string());
+        // Where a script begins to show it.
+        let telling = outcome::log_line(job).filter(|line| self.has(*line));
+        let telling = telling.map(|line| format!(" data-line=\"t{index}-{line}\"")).unwrap_or_default();
         match is_good {
             true => write!(out, "<details class=\"part\">\n<summary>{title}</summary>\n")?,
             false => writeln!(out, "<h3>{title}</h3>")?,
@@ -94,7 +98,7 @@ impl<'a> Excerpt<'a> {
         write!(
             out,
             "<p class=\"search controls\" hidden><label>Search <input type=\"search\" autocomplete=\"off\"></label> \
-             <output></output></p>\n<pre class=\"log\" tabindex=\"0\" role=\"group\" aria-label=\"{title} of {target}\">"
+             <output></output></p>\n<pre class=\"log\"{telling} tabindex=\"0\" role=\"group\" aria-label=\"{title} of {target}\">"
         )?;
         match self {
             Excerpt::Tail(tail) => {
@@ -128,9 +132,10 @@ fn length(part: &Part) -> u64 {
     part.bytes.end - part.bytes.start
 }
 
+/// One element a line: a page may have a hundred thousand.
 fn line(index: usize, number: u64, text: &str, out: &mut dyn Write) -> io::Result<()> {
     let text = shown(&cut(text, LONGEST_LINE));
-    write!(out, "<span id=\"t{index}-{number}\"><a href=\"#t{index}-{number}\">{number}</a>{text}</span>")
+    writeln!(out, "<a id=\"t{index}-{number}\" href=\"#t{index}-{number}\">{number:>6}</a> {text}")
 }
 
 /// Lost bytes of a file that somebody shortens meanwhile are no lines.

@@ -11,7 +11,7 @@ use crate::report::style::count;
 use crate::types::{Arch, Format, human_bytes};
 
 /// Bytes of all that is noted of packages, together.
-const ALL: u64 = 8 << 20;
+const ALL: u64 = 4 << 20;
 /// About as much of that is one file.
 const FILE_BYTES: u64 = 110;
 /// Files of one package.
@@ -121,13 +121,17 @@ impl OfTarget {
 
     /// A sentence about a package, in which the first path that is in it is a link to that.
     pub(super) fn linked(&mut self, file_name: &str, sentence: &str) -> String {
-        let ends = |c: char| c.is_whitespace() || ",;:()`\"'".contains(c);
+        let ends = |c: char| c.is_whitespace() || ",;:()[]`\"'".contains(c);
         for (at, package) in self.all.iter_mut().enumerate().filter(|(_, package)| package.file_name == file_name) {
             let files = package.listing.as_ref().map(|listing| &listing.files[..package.files]).unwrap_or_default();
-            for path in sentence.split(ends).filter(|word| word.len() > 1 && word.starts_with('/')) {
-                let Some(file) = files.iter().position(|file| file.path == path) else { continue };
-                package.named.insert(file);
+            // lintian leaves the first slash out, and ends folders with one.
+            for path in sentence.split(ends).filter(|word| word.len() > 1 && word.contains('/')) {
+                let bare = path.trim_matches('/');
+                let Some(file) = files.iter().position(|file| file.path.strip_prefix('/') == Some(bare)) else {
+                    continue;
+                };
                 let Some((before, after)) = sentence.split_once(path) else { continue };
+                package.named.insert(file);
                 let place = format!("t{}-p{at}-f{file}", self.index);
                 return format!("{}<a href=\"#{place}\">{}</a>{}", shown(before), named(path), shown(after));
             }
@@ -154,7 +158,7 @@ impl OfTarget {
             let files = listing.files.len() + usize::try_from(listing.files_left_out).unwrap_or(usize::MAX);
             page.push_str(&format!(
                 "<details class=\"part\" id=\"{place}\">\n<summary>{name} <span class=\"quiet\">{}, {} installed</span></summary>\n",
-                count(files, "file", "files"),
+                count(files, "path", "paths"),
                 human_bytes(listing.installed_bytes)
             ));
             self.relations(job, listing, packages, page);
@@ -164,10 +168,12 @@ impl OfTarget {
     }
 
     fn relations(&self, job: &JobReport, listing: &PackageListing, packages: &Packages<'_>, page: &mut String) {
-        let texts = |relations: &[&ListedRelation]| {
+        let texts = |kind: RelationKind, relations: &[&ListedRelation]| {
             let one = |relation: &&ListedRelation| {
                 let text = named(&relation.text);
-                match self.place_of(job, &relation.name, packages) {
+                // What it provides itself is here.
+                let others = (kind != RelationKind::Provides).then_some(&relation.name);
+                match others.and_then(|name| self.place_of(job, name, packages)) {
                     Some(place) => format!("<li><a href=\"#{place}\">{text}</a></li>"),
                     None => format!("<li>{text}</li>"),
                 }
@@ -184,13 +190,13 @@ impl OfTarget {
             let (found, written): (Vec<_>, Vec<_>) = all.iter().partition(|relation| relation.is_generated);
             page.push_str(&format!("<dt>{}</dt><dd>", field(kind, listing.format)));
             if !written.is_empty() {
-                page.push_str(&texts(&written));
+                page.push_str(&texts(kind, &written));
             }
             if !found.is_empty() {
                 page.push_str(&format!(
-                    "<details class=\"part\"><summary>{} of its files and of rpm itself</summary>{}</details>",
+                    "<details class=\"part\"><summary>{} that rpm and its tools have added</summary>{}</details>",
                     found.len(),
-                    texts(&found)
+                    texts(kind, &found)
                 ));
             }
             page.push_str("</dd>\n");
@@ -207,8 +213,10 @@ impl OfTarget {
     /// Where the first package of these alternatives is that this page has: one of the same target before others.
     fn place_of(&self, job: &JobReport, alternatives: &str, packages: &Packages<'_>) -> Option<String> {
         alternatives.split(" | ").find_map(|name| {
-            // `libx:any` is libx.
+            // `libx:any` and `libx(x86-64)` are libx.
             let name = name.split(':').next().unwrap_or(name);
+            let is_of_arch = ["-64)", "-32)"].iter().any(|end| name.ends_with(end));
+            let name = name.rsplit_once('(').filter(|_| is_of_arch).map_or(name, |(name, _)| name);
             let places = packages.places.get(&(&*job.target.distro, job.target.arch, name))?;
             let (index, at) = places.iter().find(|(index, _)| *index == self.index).or(places.first())?;
             Some(format!("t{index}-p{at}"))
@@ -238,7 +246,7 @@ fn field(kind: RelationKind, format: Format) -> &'static str {
 /// As `ls -l` has them: one text, so that thousands of them are quick.
 fn contents(place: &str, package: &Package, listing: &PackageListing, files: usize, page: &mut String) {
     if files == 0 {
-        page.push_str("<p class=\"quiet\">It holds no files.</p>\n");
+        page.push_str("<p class=\"quiet\">It holds nothing.</p>\n");
         return;
     }
     let listed = &listing.files[..package.files];
@@ -261,7 +269,7 @@ fn contents(place: &str, package: &Package, listing: &PackageListing, files: usi
             Format::Deb => "dpkg-deb -c",
             Format::Rpm => "rpm -qlvp",
         };
-        let more = count(more, "more file", "more files");
+        let more = count(more, "more path", "more paths");
         page.push_str(&format!(
             "<p class=\"quiet\">{more}, left out of this page: <code>{command} {}</code> lists all of them.</p>\n",
             named(&package.file_name)
@@ -310,7 +318,7 @@ pub(super) fn files(artifacts: &[Artifact], of_target: &OfTarget, page: &mut Str
     let all = human_bytes(artifacts.iter().map(|artifact| artifact.size_bytes).sum());
     page.push_str(&format!(
         "<h3>Files</h3>\n<p class=\"quiet\">{}, {all}</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" \
-         aria-label=\"Files\">\n<table>\n<thead><tr>",
+         aria-label=\"Files\">\n<table class=\"files\">\n<thead><tr>",
         count(artifacts.len(), "file", "files")
     ));
     for name in ["file", "kind", "version", "architecture", "size", "SHA-256"] {

@@ -47,12 +47,13 @@
     const show = () => {
       const of = hits.length > 1 ? `${at + 1} of ` : "";
       count.textContent = input.value === "" ? "" : `${of}${hits.length} ${hits.length === 1 ? "line" : "lines"}`;
-      if (hits[at]) hits[at].scrollIntoView({ block: "nearest" });
+      hits.forEach((line, index) => line.classList.toggle("now", index === at));
+      if (hits[at]) hits[at].scrollIntoView({ block: "nearest", inline: "nearest" });
     };
     input.addEventListener("input", () => {
       const word = input.value.toLowerCase();
-      for (const line of hits) line.classList.remove("found");
-      hits = word === "" ? [] : all("span", log).filter((line) => line.lastChild.textContent.toLowerCase().includes(word));
+      for (const line of hits) line.classList.remove("found", "now");
+      hits = word === "" ? [] : all("a", log).filter((line) => line.nextSibling.data.toLowerCase().includes(word));
       for (const line of hits) line.classList.add("found");
       at = 0;
       show();
@@ -64,6 +65,15 @@
       show();
     });
   }
+  // A log that comes into sight shows the line that tells most.
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target: log } of entries.filter((entry) => entry.isIntersecting)) {
+      seen.unobserve(log);
+      const line = document.getElementById(log.dataset.line);
+      if (line && !log.scrollTop) log.scrollTop = line.offsetTop - log.clientHeight / 2;
+    }
+  });
+  for (const log of all("pre.log[data-line]")) seen.observe(log);
   filter();
   reveal();
 })();

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::log::{self, Excerpt};
 use super::marks::{kind, mark, tone};
 use super::packages::{self, OfTarget, Packages};
-use super::words::shown;
+use super::words::{cut, shown};
 use crate::artifact::{Finding, Severity};
 use crate::compare;
 use crate::event::{JobReport, Outcome};
@@ -17,6 +17,8 @@ use crate::types::{human_bytes, human_duration};
 const ALL_LINES: usize = 20_000;
 const MOST_LINES: usize = 500;
 const LEAST_LINES: usize = 10;
+/// Characters of a line of a log in a sentence.
+const MOST_QUOTED: usize = 300;
 /// Changes that need not be folded.
 const FEW_CHANGES: usize = 30;
 
@@ -57,7 +59,13 @@ pub(super) fn write(index: usize, job: &JobReport, shares: &Shares<'_>, out: &mu
     if let Some(path) = &job.log {
         let path = shown(&path.display().to_string());
         let line = outcome::log_line(job).filter(|line| excerpt.as_ref().is_some_and(|excerpt| excerpt.has(*line)));
-        let line = line.map(|line| format!("; <a href=\"#t{index}-{line}\">line {line}</a> of it tells most"));
+        let line = line.map(|line| {
+            let text = job.tail.as_ref().and_then(|tail| {
+                let at = usize::try_from(line.checked_sub(tail.first_line)?).ok()?;
+                Some(format!(": <code>{}</code>", shown(&cut(tail.lines.get(at)?, MOST_QUOTED))))
+            });
+            format!("; <a href=\"#t{index}-{line}\">line {line}</a> of it tells most{}", text.unwrap_or_default())
+        });
         writeln!(out, "<p class=\"quiet\">The whole log is {path}{}</p>", line.unwrap_or_default())?;
     }
     if let Some(excerpt) = excerpt {

@@ -245,7 +245,7 @@ fn with_files(folder: &Path) -> EndedRun {
     let path = "/usr/share/jq/a-file-with-a-name-of-usual-length-1";
     run.jobs[0].warnings = vec![
         finding("jq_1.7-1_amd64.deb", Severity::Warning, &format!("{path}: is a program of set-user-id"), None),
-        finding("jq_1.7-1_amd64.deb", Severity::Waived, "it is odd", Some("it always was")),
+        finding("jq_1.7-1_amd64.deb", Severity::Waived, &format!("[{}]: it is odd", &path[1..]), Some("it always was")),
     ];
     run.jobs[0].known_findings = 7;
     run.jobs[0].changes = vec![changed("jq")];
@@ -270,7 +270,7 @@ fn packages_are_there_with_what_they_want_and_hold() {
     assert!(page.contains("<li>libc6 (&gt;= 2.36)</li>"));
     let line = "-rwsr-xr-x root:root      52300 /usr/share/jq/a-file-with-a-name-of-usual-length-0\n";
     assert!(page.contains(line), "as ls writes it");
-    assert!(page.contains("100 more files, left out of this page: <code>dpkg-deb -c jq_1.7-1_amd64.deb</code>"));
+    assert!(page.contains("100 more paths, left out of this page: <code>dpkg-deb -c jq_1.7-1_amd64.deb</code>"));
     assert!(page.contains("<em>waived: it always was</em>") && page.contains("7 findings of linters, as in the last"));
     assert!(
         page.contains("<summary>Since the last good build: 1.6-1 -&gt; 1.7-1; files: 100 changed; relations: 1 new")
@@ -298,11 +298,12 @@ fn of_large_logs_there_is_the_beginning_and_the_end() {
     run.jobs[failed].hints[0].missing.line = 99_999;
     let page = text(&run);
     assert!(page.len() < 8 << 20, "{}", page.len());
-    for line in [1, 5000, 80_000, 99_999, 100_000] {
-        assert!(page.contains(&format!(">{line}</a>{line} xxx")), "{line}");
+    for line in [1, 5000, 85_000, 99_999, 100_000] {
+        assert!(page.contains(&format!(">{line:>6}</a> {line} xxx")), "{line}");
     }
-    assert!(!page.contains(">50000</a>") && page.contains(" left out of this page …</em>"));
+    assert!(!page.contains("> 50000</a>") && page.contains(" left out of this page …</em>"));
     assert!(page.contains(&format!("<a href=\"#t{failed}-99999\">line 99999</a> of it tells most")));
+    assert!(page.contains(&format!("<pre class=\"log\" data-line=\"t{failed}-99999\"")));
     // A small one is there whole.
     std::fs::write(&log, &lines[..1000]).unwrap();
     let page = text(&run);
@@ -331,6 +332,7 @@ fn a_run_with_every_outcome_is_clicked_through() {
     let long = (0..400).map(|number| format!("CC src/{number}.o {}", "x".repeat(number)));
     let last = ["src/a.c:1:2: error: no Oniguruma".to_owned(), "make: *** [all] Error 1".to_owned()];
     run.jobs[failed].tail = Some(Tail { first_line: 10, lines: long.chain(last).collect() });
+    run.jobs[failed].hints[0].missing.line = 410;
     let targets = run.jobs.len();
     let page = write(folder.path(), &text(&run));
     browser.screen(1280, 900);
@@ -367,6 +369,13 @@ fn a_run_with_every_outcome_is_clicked_through() {
     };
     assert_eq!(browser.run(&in_view("#t0")), true);
 
+    // What comes into sight of a log is what tells most.
+    browser.run(&format!("document.querySelector('#t{failed} pre.log').scrollIntoView()"));
+    browser.settle();
+    browser.settle();
+    let scrolled = browser.run(&format!("document.querySelector('#t{failed} pre.log').scrollTop"));
+    assert!(scrolled.as_f64().unwrap() > 0.0, "{scrolled}");
+
     // The log is searched, and comes to what was found.
     let log = format!("#t{failed} pre.log");
     browser.enter(&format!("#t{failed} .search input"), "oniguruma");
@@ -376,7 +385,7 @@ fn a_run_with_every_outcome_is_clicked_through() {
     browser.enter(&format!("#t{failed} .search input"), "cc src/");
     assert_eq!(browser.run(&format!("document.querySelector('#t{failed} output').textContent")), "1 of 400 lines");
     // A line's number is a link to it.
-    browser.click(&format!("#t{failed}-410 a"));
+    browser.click(&format!("#t{failed}-410"));
     assert_eq!(browser.run("location.hash"), format!("#t{failed}-410"));
     assert_eq!(browser.run(&format!("document.querySelector('#t{failed}-410').matches(':target')")), true);
 
@@ -472,17 +481,20 @@ fn a_thousand_targets_are_a_page_that_opens_at_once() {
     }
     let page = text(&run);
     // 250 MB of logs, and what 700 packages hold.
-    assert!(page.len() < 26 << 20, "{} bytes", page.len());
+    assert!(page.len() < 16 << 20, "{} bytes", page.len());
     let Some(mut browser) = Browser::start() else { return };
     let page = write(folder.path(), &page);
     // A measurement, not a limit: what else runs on this machine is not known.
-    let times = [(); 3].map(|()| browser.open(&page));
+    let times = [(); 3].map(|()| browser.measure(&page));
     let begin = std::time::Instant::now();
     browser.enter("#filter", "jq7@debian-1");
     assert_eq!(browser.run(SHOWN), 11);
     // Past the capture of the test harness.
     let size = std::fs::metadata(&page).unwrap().len() >> 10;
-    let told = format!("1,000 targets, {size} KiB: opened in {times:.2?}, filtered in {:.2?}", begin.elapsed());
+    let told = format!(
+        "1,000 targets, {size} KiB: opened in (and of that its thread worked) {times:.2?}, filtered in {:.2?}",
+        begin.elapsed()
+    );
     let _ = writeln!(std::io::stderr(), "{told}");
     assert_eq!(browser.noise(), Vec::<String>::new());
 }
