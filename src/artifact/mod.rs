@@ -212,7 +212,7 @@ fn read_package(
     let installed = comparison.map(|comparison| {
         comparison.finish(&mut |severity, rule, message| collector.tell(severity, rule, None, message))
     });
-    let listing = lister.finish(path, &facts);
+    let listing = describe::listed(lister, path, &facts);
     let mut package = collector.finish(file_name.to_owned(), facts);
     package.installed = installed;
     Ok((package, listing))

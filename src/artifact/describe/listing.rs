@@ -9,9 +9,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::{OWN_VERSION, RelationKind, Texts, capabilities};
+use super::model::{OWN_VERSION, Related, RelationKind, Texts, capabilities};
 use crate::artifact::contents::{EntryKind, Facts, PackagedFile};
-use crate::artifact::{deb as debs, rpm as rpms};
 use crate::types::Format;
 
 /// Its name in the folder of a target, and in that of packages that were refused.
@@ -137,14 +136,9 @@ impl Lister {
         });
     }
 
-    /// `path` is the package. What its head says that cannot be read is left out: whether it is a good package is for others
-    /// to say.
-    pub(in crate::artifact) fn finish(self, path: &Path, facts: &Facts) -> PackageListing {
-        let texts = match facts.format {
-            Format::Deb => debs::control_archive(path).and_then(|control| super::deb::texts(&control)),
-            Format::Rpm => rpms::header(path).and_then(|header| super::rpm::texts(&header.metadata)),
-        };
-        let Texts { relations, attributes, .. } = texts.unwrap_or_default();
+    /// `path` is the package, `texts` are what its head says.
+    pub(super) fn finish(self, path: &Path, facts: &Facts, texts: Texts) -> PackageListing {
+        let Texts { relations, attributes, .. } = texts;
         let Lister { mut files, left_out, bytes } = self;
         for (path, owner, said) in attributes {
             let path = String::from_utf8_lossy(&path);
@@ -156,7 +150,7 @@ impl Lister {
         let (mut listed, mut relations_left_out) = (BTreeMap::new(), 0);
         for (kind, all) in relations {
             relations_left_out += all.len().saturating_sub(MOST_RELATIONS) as u64;
-            let one = |one: super::Related| ListedRelation {
+            let one = |one: Related| ListedRelation {
                 name: short(&one.name),
                 text: short(&one.text.replace(OWN_VERSION, &facts.version)),
                 is_generated: one.is_generated,

@@ -60,6 +60,16 @@ pub(crate) fn is_package(file_name: &str) -> bool {
     package_format(file_name).is_some()
 }
 
+/// What there is to know of a package whose files a lister has taken down. What its head says that cannot be read is left out:
+/// whether it is a good package is for others to say.
+pub(super) fn listed(lister: Lister, path: &Path, facts: &Facts) -> PackageListing {
+    let texts = match facts.format {
+        Format::Deb => debs::control_archive(path).and_then(|control| deb::texts(&control)),
+        Format::Rpm => rpms::header(path).and_then(|header| rpm::texts(&header.metadata)),
+    };
+    lister.finish(path, facts, texts.unwrap_or_default())
+}
+
 /// Reads all of one package, libraries with their symbols. CPU work: call it from a blocking thread.
 pub(crate) fn describe(path: &Path) -> Result<Description, ArtifactError> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
