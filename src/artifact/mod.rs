@@ -42,7 +42,8 @@ pub use model::{
     Severity, Waiver,
 };
 
-pub use describe::RelationKind;
+pub(crate) use describe::LISTING_FILE;
+pub use describe::{ListedFile, ListedRelation, PackageListing, RelationKind};
 pub use interpreters::Wanted;
 pub(crate) use rpm::is_primary_file;
 
@@ -54,14 +55,20 @@ pub(crate) use rpm::is_primary_file;
 pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspection, ArtifactError> {
     let guard = Guard::in_force();
     let waivers = Arc::new(Waivers::new(&expectation.waivers));
-    let mut read: Vec<(Artifact, Sums, Option<Package>)> = files
+    let mut read: Vec<Examined> = files
         .par_iter()
         .map(|path| guard::during(guard.clone(), || examine(path, expectation, &waivers)))
         .collect::<Result<_, _>>()?;
     read.sort_by(|(a, _, _), (b, _, _)| a.file_name.cmp(&b.file_name));
-    let (artifacts, packages): (Vec<(Artifact, Sums)>, Vec<Option<Package>>) =
-        read.into_iter().map(|(artifact, sums, package)| ((artifact, sums), package)).unzip();
-    let (mut findings, wanted) = check::check(packages.into_iter().flatten().collect(), expectation, &waivers);
+    let (mut artifacts, mut packages, mut listings) = (Vec::new(), Vec::new(), Vec::new());
+    for (artifact, sums, package) in read {
+        artifacts.push((artifact, sums));
+        if let Some((package, listing)) = package {
+            packages.push(package);
+            listings.push(listing);
+        }
+    }
+    let (mut findings, wanted) = check::check(packages, expectation, &waivers);
     let is_told = artifacts.iter().any(|(artifact, _)| artifact.file_name.ends_with(".changes"));
     for (artifact, _) in &artifacts {
         if let Some(message) = why_unexpected(&artifact.file_name, expectation.format, is_told) {
@@ -79,7 +86,8 @@ pub fn inspect(files: &[PathBuf], expectation: &Expectation) -> Result<Inspectio
     }
     // Stable: findings of one severity stay in the order of files and rules.
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    Ok(Inspection { artifacts: artifacts.into_iter().map(|(artifact, _)| artifact).collect(), findings, wanted })
+    let artifacts = artifacts.into_iter().map(|(artifact, _)| artifact).collect();
+    Ok(Inspection { artifacts, findings, wanted, listings })
 }
 
 /// Why no build of this format leaves such a file. Packages of the other format are told by the rules for packages.
@@ -142,12 +150,11 @@ pub(crate) fn rpm_header(path: &Path) -> Result<RpmHeader, ArtifactError> {
     rpm::header(path).map_err(|reason| malformed(path, reason))
 }
 
+/// A file with its sums, and what there is to say of it as a package.
+type Examined = (Artifact, Sums, Option<(Package, PackageListing)>);
+
 /// Reads one file of a job.
-fn examine(
-    path: &Path,
-    expectation: &Expectation,
-    waivers: &Arc<Waivers>,
-) -> Result<(Artifact, Sums, Option<Package>), ArtifactError> {
+fn examine(path: &Path, expectation: &Expectation, waivers: &Arc<Waivers>) -> Result<Examined, ArtifactError> {
     let io = |source| ArtifactError::Io { path: path.to_owned(), source };
     let file_name = match path.file_name().and_then(|name| name.to_str()) {
         Some(name) if printable(name) == name => name.to_owned(),
@@ -162,8 +169,8 @@ fn examine(
         Some(format) => Some(read_package(path, &file_name, format, expectation, waivers)?),
         None => None,
     };
-    let kind = kind_of(&file_name, package.as_ref().map(|package| &package.facts));
-    let id = package.as_ref().map(|package| PackageId {
+    let kind = kind_of(&file_name, package.as_ref().map(|(package, _)| &package.facts));
+    let id = package.as_ref().map(|(package, _)| PackageId {
         name: package.facts.name.clone(),
         version: package.facts.version.clone(),
         architecture: package.facts.architecture.clone(),
@@ -177,7 +184,7 @@ fn read_package(
     format: Format,
     expectation: &Expectation,
     waivers: &Arc<Waivers>,
-) -> Result<Package, ArtifactError> {
+) -> Result<(Package, PackageListing), ArtifactError> {
     // The rules for contents depend on what the package says of itself, which is little and comes first.
     let described = match format {
         Format::Deb => deb::describe(path),
@@ -188,7 +195,9 @@ fn read_package(
     let is_of_recipe = !described.is_source && !described.is_debug();
     let manifest = expectation.manifest.as_deref().filter(|_| is_of_recipe);
     let mut comparison = manifest.map(|manifest| Comparison::new(manifest, &described.name));
+    let mut lister = describe::Lister::default();
     let mut visit = |entry: contents::PackagedFile| {
+        lister.visit(&entry);
         if let Some(comparison) = &mut comparison {
             let path = std::str::from_utf8(&entry.path).ok();
             comparison.visit(&entry, &mut |severity, rule, message| collector.tell(severity, rule, path, message));
@@ -203,9 +212,10 @@ fn read_package(
     let installed = comparison.map(|comparison| {
         comparison.finish(&mut |severity, rule, message| collector.tell(severity, rule, None, message))
     });
+    let listing = describe::listed(lister, path, &facts);
     let mut package = collector.finish(file_name.to_owned(), facts);
     package.installed = installed;
-    Ok(package)
+    Ok((package, listing))
 }
 
 fn kind_of(file_name: &str, facts: Option<&Facts>) -> ArtifactKind {

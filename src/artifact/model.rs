@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::describe::PackageListing;
 use super::interpreters::Wanted;
 use super::manifest::Manifest;
 use crate::types::{Arch, Format, printable};
@@ -104,6 +105,8 @@ pub struct Inspection {
     pub findings: Vec<Finding>,
     /// What has to run the scripts of the packages, once for each package and interpreter.
     pub wanted: Vec<Wanted>,
+    /// What each package wants and holds, in the order of the files.
+    pub listings: Vec<PackageListing>,
 }
 
 /// Something wrong with an artifact.

@@ -1,3 +1,4 @@
+mod listing;
 mod metadata;
 mod readings;
 mod rules;

@@ -46,7 +46,7 @@ fn text(targets: &[TargetChanges], most: usize, style: &Style) -> String {
         if let Some(name) = &target.target {
             out.push_str(&format!("{}\n", style.paint(Tone::Strong, &compare::visible(name))));
         }
-        for line in target.packages.iter().flat_map(|package| compare::lines(package, most)) {
+        for line in target.packages.iter().flat_map(|package| compare::lines(package, most, ": --all shows them")) {
             let tone = match line.trim_start().chars().next() {
                 Some('+') => Some(Tone::Good),
                 Some('-') => Some(Tone::Bad),

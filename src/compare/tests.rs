@@ -190,7 +190,7 @@ fn path_of(entry: &Entry) -> &'static str {
 /// What is different in two packages, as people see it, without the headings.
 fn shown(before: &Path, after: &Path) -> Vec<String> {
     let targets = of_paths(before, after).unwrap();
-    let lines = targets.iter().flat_map(|target| &target.packages).flat_map(|package| lines(package, 100));
+    let lines = targets.iter().flat_map(|target| &target.packages).flat_map(|package| lines(package, 100, ""));
     lines.map(|line| line.trim().to_owned()).filter(|line| line.starts_with(['+', '-', '~'])).skip(1).collect()
 }
 
@@ -259,7 +259,7 @@ fn a_new_version_alone_is_no_difference_but_its_own() {
     let temp = tempfile::tempdir().unwrap();
     let targets = of_paths(&greet().deb(temp.path()), &newer.deb(temp.path())).unwrap();
     assert!(!targets[0].is_same());
-    assert_eq!(lines(&targets[0].packages[0], 9), ["~ greet 1.0-1 -> 1.1-1"]);
+    assert_eq!(lines(&targets[0].packages[0], 9, ""), ["~ greet 1.0-1 -> 1.1-1"]);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn folders_and_stores_are_compared_by_the_names_of_packages() {
     assert!(targets[0].packages[0].identical && !targets[1].packages[0].identical);
     fs::remove_file(new.join("greet/rpm-generic-x86_64/greet-1.0-1.x86_64.rpm")).unwrap();
     let targets = of_paths(&old, &new).unwrap();
-    assert_eq!(lines(&targets[1].packages[0], 9), ["- greet 1.0-1 (greet-1.0-1.x86_64.rpm)"]);
+    assert_eq!(lines(&targets[1].packages[0], 9, ""), ["- greet 1.0-1 (greet-1.0-1.x86_64.rpm)"]);
 
     let refused = |one: &Path, other: &Path| of_paths(one, other).unwrap_err().to_string();
     assert!(refused(&old.join("greet/debian-12-amd64"), &new).contains("a store of several targets"));
@@ -318,7 +318,7 @@ fn nothing_in_a_package_steers_the_terminal() {
         identical: false,
         changes: vec![change("GPL\u{1b}[2J"), change("x"), change("y")],
     };
-    let shown = lines(&package, 2);
+    let shown = lines(&package, 2, ": --all shows them");
     assert!(shown.iter().all(|line| !line.contains(char::is_control)), "{shown:?}");
     assert_eq!(shown[2], "        ~ License\\u{7}: GPL\\u{1b}[2J -> MIT");
     assert_eq!(shown[4], "        and 1 more: --all shows them");

@@ -29,8 +29,8 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// The lines about one package; none of one without differences. At most `most` for each group, and a line that says how many
-/// more there are.
-pub(crate) fn lines(package: &PackageChanges, most: usize) -> Vec<String> {
+/// more there are, with `rest`: what becomes of them.
+pub(crate) fn lines(package: &PackageChanges, most: usize, rest: &str) -> Vec<String> {
     let name = visible(&package.name);
     let (before, after) = match (&package.before, &package.after) {
         (Some(before), Some(after)) => (before, after),
@@ -62,7 +62,7 @@ pub(crate) fn lines(package: &PackageChanges, most: usize) -> Vec<String> {
         let advice: BTreeSet<&str> = changes.iter().filter_map(|change| formats::advice(change.aspect)).collect();
         lines.extend(advice.iter().filter(|_| is_mixed).map(|advice| format!("        help: {advice}")));
         if let Some(more) = changes.len().checked_sub(most).filter(|more| *more > 0) {
-            lines.push(format!("        and {more} more: --all shows them"));
+            lines.push(format!("        and {more} more{rest}"));
         }
     }
     lines

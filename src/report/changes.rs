@@ -1,29 +1,38 @@
 //! What is different in packages since the last good build, in the summary of a run.
 
+use std::collections::HashMap;
+
 use super::style::{Style, Tone, count};
 use crate::compare;
 use crate::event::JobReport;
 
-/// A line for each recipe and each difference: targets that differ alike share one.
-pub(super) fn lines(reports: &[JobReport], style: &Style) -> String {
-    let mut found: Vec<(&JobReport, String, usize)> = Vec::new();
-    for report in reports.iter().filter(|report| !report.changes.is_empty()) {
+/// For each recipe and each difference the reports with it, in their order, by their numbers.
+pub(super) fn alike(reports: &[JobReport]) -> Vec<(String, Vec<usize>)> {
+    let mut places: HashMap<(&str, String), usize> = HashMap::new();
+    let mut found: Vec<(String, Vec<usize>)> = Vec::new();
+    for (index, report) in reports.iter().enumerate().filter(|(_, report)| !report.changes.is_empty()) {
         let gist = compare::gist(&report.changes);
-        match found.iter_mut().find(|(first, known, _)| first.target.recipe == report.target.recipe && *known == gist) {
-            Some((_, _, others)) => *others += 1,
-            None => found.push((report, gist, 0)),
+        let place = *places.entry((&report.target.recipe, gist.clone())).or_insert(found.len());
+        match found.get_mut(place) {
+            Some((_, all)) => all.push(index),
+            None => found.push((gist, vec![index])),
         }
     }
+    found
+}
+
+/// A line for each recipe and each difference: targets that differ alike share one.
+pub(super) fn lines(reports: &[JobReport], style: &Style) -> String {
     let label = style.paint(Tone::Quiet, "changed:");
-    let line = |(report, gist, others): (&JobReport, String, usize)| {
-        let others = match others {
-            0 => String::new(),
-            n => format!(" and {}", count(n, "other target", "other targets")),
+    let line = |(gist, alike): (String, Vec<usize>)| {
+        let others = match alike.len() {
+            1 => String::new(),
+            n => format!(" and {}", count(n - 1, "other target", "other targets")),
         };
-        let sentence = format!("{}{others}: {gist}", report.target);
+        let sentence = format!("{}{others}: {gist}", reports[alike[0]].target);
         format!("{label} {}\n", style.wrap(&sentence, "         ").trim_start())
     };
-    found.into_iter().map(line).collect()
+    alike(reports).into_iter().map(line).collect()
 }
 
 #[cfg(test)]

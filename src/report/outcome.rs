@@ -290,13 +290,17 @@ pub(super) fn step_to_go_on(step: StepKind) -> StepKind {
 /// Where the log of a failure is, and the line of it that tells most: `dist/jq/debian-12-amd64/build.log, line 813`.
 pub(super) fn log_place(report: &JobReport) -> Option<String> {
     let log = safe(&report.log.as_ref()?.display().to_string());
+    Some(log_line(report).map_or_else(|| log.clone(), |line| format!("{log}, line {line}")))
+}
+
+/// The number of the line of its log that tells most, from 1 on.
+pub(super) fn log_line(report: &JobReport) -> Option<u64> {
     let of_tail = || {
         // What was printed before sources were missing says nothing about them.
         let tail = report.tail.as_ref().filter(|_| !matches!(report.outcome, Outcome::SourceUnavailable { .. }))?;
         Some(tail.first_line + telling_index(tail)? as u64)
     };
-    let line = report.hints.first().map(|hint| hint.missing.line).or_else(of_tail);
-    Some(line.map_or_else(|| log.clone(), |line| format!("{log}, line {line}")))
+    report.hints.first().map(|hint| hint.missing.line).or_else(of_tail)
 }
 
 /// Whether a job failed, and not because it never ran.

@@ -23,10 +23,13 @@ pub(super) struct EndedRun {
     pub(super) began: HashMap<Target, Duration>,
 }
 
+/// Writes a run that has ended.
+type Writer = Box<dyn Fn(&EndedRun, &mut dyn Write) -> io::Result<()> + Send>;
+
 /// Keeps what a run tells, and writes it at its end.
 pub(super) struct Whole<W> {
     out: W,
-    text: fn(&EndedRun) -> String,
+    write: Writer,
     not_begun: Option<fn(&str) -> String>,
     is_written: bool,
     engine: String,
@@ -39,9 +42,17 @@ pub(super) struct Whole<W> {
 
 impl<W: Write + Send> Whole<W> {
     pub(super) fn new(out: W, text: fn(&EndedRun) -> String) -> Whole<W> {
+        Whole::streaming(out, move |run, out| out.write_all(text(run).as_bytes()))
+    }
+
+    /// For what may be larger than this process's memory should be.
+    pub(super) fn streaming(
+        out: W,
+        write: impl Fn(&EndedRun, &mut dyn Write) -> io::Result<()> + Send + 'static,
+    ) -> Whole<W> {
         Whole {
             out,
-            text,
+            write: Box::new(write),
             not_begun: None,
             is_written: false,
             engine: String::new(),
@@ -56,12 +67,6 @@ impl<W: Write + Send> Whole<W> {
     /// Writes this where no run began, of the reason. Without it, what is there of an earlier run stays then.
     pub(super) fn or(self, not_begun: fn(&str) -> String) -> Whole<W> {
         Whole { not_begun: Some(not_begun), ..self }
-    }
-
-    fn write(&mut self, text: &str) -> io::Result<()> {
-        self.is_written = true;
-        self.out.write_all(text.as_bytes())?;
-        self.out.flush()
     }
 
     fn ended(&mut self, run: &RunReport, ended: SystemTime) -> EndedRun {
@@ -86,7 +91,9 @@ impl<W: Write + Send> Sink for Whole<W> {
             Event::JobFinished(report) => self.jobs.push((**report).clone()),
             Event::RunFinished(run) => {
                 let run = self.ended(run, SystemTime::now());
-                self.write(&(self.text)(&run))?;
+                self.is_written = true;
+                (self.write)(&run, &mut self.out)?;
+                self.out.flush()?;
             }
             _ => {}
         }
@@ -95,7 +102,10 @@ impl<W: Write + Send> Sink for Whole<W> {
 
     fn end(&mut self, end: &End<'_>) -> io::Result<()> {
         match (end.error, self.not_begun) {
-            (Some(error), Some(not_begun)) if !self.is_written => self.write(&not_begun(error)),
+            (Some(error), Some(not_begun)) if !self.is_written => {
+                self.out.write_all(not_begun(error).as_bytes())?;
+                self.out.flush()
+            }
             _ => Ok(()),
         }
     }

@@ -39,7 +39,8 @@ pub(super) async fn since_last_good(
     };
     changes.retain(|package| !package.is_same());
     if !changes.is_empty() {
-        let lines: Vec<String> = changes.iter().flat_map(|package| compare::lines(package, MOST_LINES)).collect();
+        let rest = ": the report of the run has them, as HTML and as JSON";
+        let lines: Vec<String> = changes.iter().flat_map(|package| compare::lines(package, MOST_LINES, rest)).collect();
         let text = format!("since the last good build:\n{}\n", lines.join("\n"));
         work.journal.text(text).await.map_err(|error| log_failed(&error))?;
     }

@@ -383,7 +383,7 @@ impl Work<'_> {
         if let Some(record) = verified {
             return Err(verify::compare(self, record, &results.files, &folder).await?);
         }
-        let Inspection { mut artifacts, findings, wanted } = inspect::inspect(self, results).await?;
+        let Inspection { mut artifacts, findings, wanted, .. } = inspect::inspect(self, results, &folder).await?;
         artifacts.extend(modules::listed(&ready, &folder).await?);
         artifacts.extend(buildinfo::of_rpm(self, &ready, installed.as_ref(), &artifacts, &folder).await?);
         let mut warnings = self.journal.take_warnings();

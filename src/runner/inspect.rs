@@ -5,17 +5,21 @@ use std::sync::Arc;
 
 use super::alike;
 use super::build::Results;
-use super::outcome::{self, log_failed};
-use super::work::{Work, reading};
-use crate::artifact::{self, ArtifactError, Expectation, Expected, Finding, Inspection, Severity, Waiver, upgrade};
+use super::outcome::{self, is_disk_full, log_failed};
+use super::work::{Work, blocking, reading};
+use crate::artifact::{
+    self, ArtifactError, Expectation, Expected, Finding, Inspection, LISTING_FILE, PackageListing, Severity, Waiver,
+    upgrade,
+};
 use crate::event::Outcome;
 use crate::packaging::{self, StepKind};
 use crate::plan::Job;
 use crate::recipe;
 use crate::types::Format;
 
-/// Checks the results; what is wrong with them rejects the job, what is only noticed comes back as warnings.
-pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Inspection, Outcome> {
+/// Checks the results, which lie in `folder`; what is wrong with them rejects the job, what is only noticed comes back as
+/// warnings. What the packages want and hold is noted beside them, for who reads of them later.
+pub(crate) async fn inspect(work: &mut Work<'_>, results: Results, folder: &Path) -> Result<Inspection, Outcome> {
     work.enter(StepKind::Inspect).await?;
     let step = StepKind::Inspect;
     let mut expectation = Expectation { manifest: results.manifest.map(Arc::new), ..expectation(work.job) };
@@ -24,7 +28,7 @@ pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Ins
         expectation = Expectation { packages: Vec::new(), closed: false, upstream_version: None, ..expectation };
     }
     let inspected = reading(work, step, move || artifact::inspect(&results.files, &expectation)).await?;
-    let Inspection { artifacts, findings, wanted } = match inspected {
+    let Inspection { artifacts, findings, wanted, listings } = match inspected {
         Ok(inspected) => inspected,
         Err(error @ ArtifactError::Malformed { .. }) => {
             let ArtifactError::Malformed { ref path, .. } = error else { unreachable!() };
@@ -37,8 +41,18 @@ pub(crate) async fn inspect(work: &mut Work<'_>, results: Results) -> Result<Ins
     let text: String =
         artifacts.iter().map(|file| format!("{}  {}  {}\n", file.sha256, file.file_name, file.size_bytes)).collect();
     work.journal.text(text).await.map_err(|error| log_failed(&error))?;
+    note_listings(listings, folder).await?;
     let findings = told(work, findings).await?;
-    Ok(Inspection { artifacts, findings, wanted })
+    Ok(Inspection { artifacts, findings, wanted, listings: Vec::new() })
+}
+
+async fn note_listings(listings: Vec<PackageListing>, folder: &Path) -> Result<(), Outcome> {
+    let (folder, place) = (folder.to_owned(), folder.join(LISTING_FILE).display().to_string());
+    let written = blocking(move || PackageListing::write(listings, &folder)).await?;
+    written.map_err(|error| match is_disk_full(error.kind()) {
+        true => Outcome::DiskFull { step: StepKind::Inspect, place },
+        false => Outcome::Infrastructure { reason: format!("cannot write {place}: {error}") },
+    })
 }
 
 /// Writes what was found to the log; errors reject the job, the rest comes back.

@@ -6,7 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::outcome::{finding, is_disk_full};
-use crate::artifact::Finding;
+use crate::artifact::{self, Finding};
 use crate::attest;
 use crate::source;
 use crate::stream::holes::Sparse;
@@ -17,8 +17,15 @@ const MOST_FILES: usize = 2000;
 const MOST_BYTES: u64 = 64 << 30;
 
 /// Names that a target's folder uses for itself.
-const RESERVED: [&str; 6] =
-    ["build.log", "job.json", "SHA256SUMS", "broken", source::MODULES_LIST, attest::INPUTS_FILE];
+const RESERVED: [&str; 7] = [
+    "build.log",
+    "job.json",
+    "SHA256SUMS",
+    "broken",
+    source::MODULES_LIST,
+    attest::INPUTS_FILE,
+    artifact::LISTING_FILE,
+];
 
 #[derive(Debug)]
 pub(crate) enum ReceiveError {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::container::ONE_STREAM;
 use super::*;
 use crate::archive::{Archives, Reader};
-use crate::artifact::ArtifactKind;
+use crate::artifact::{ArtifactKind, PackageListing};
 use crate::distro::{Catalogue, Distro};
 use crate::engine::fake::{FakeEngine, FakeFile, Guest, Reply};
 use crate::engine::{Engine, EngineError, Limits, Network, labels};

@@ -13,6 +13,7 @@ use super::index::TargetParts;
 use super::{
     Damaged, LARGEST_RECORD, LOG_FILE, LastResult, Record, Staging, Store, StoreError, at, read_record, sorted_folders,
 };
+use crate::artifact::LISTING_FILE;
 use crate::attest::INPUTS_FILE;
 use crate::stream::copy_summed;
 
@@ -133,6 +134,7 @@ impl Store {
                     return Err(damaged("is not what its record says".to_owned()));
                 }
             }
+            copy_note(&found.folder.join(LISTING_FILE), &staging.artifacts().join(LISTING_FILE))?;
             copy_log(found, &staging)?;
             staging.accept(record)?;
         }
@@ -180,12 +182,16 @@ fn is_same_folder(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The log of what was built last; a store of a CI may be without.
+/// The log of what was built last.
 fn copy_log(found: &Found, staging: &Staging) -> Result<(), StoreError> {
-    let (from, to) = (found.folder.join(LOG_FILE), staging.log_path());
-    match copy(&from, &to, u64::MAX) {
+    copy_note(&found.folder.join(LOG_FILE), &staging.log_path())
+}
+
+/// What people read and nothing is decided by; a store of a CI may be without.
+fn copy_note(from: &Path, to: &Path) -> Result<(), StoreError> {
+    match copy(from, to, u64::MAX) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(at(&from)(error)),
+        Err(error) => Err(at(from)(error)),
         Ok(_) => Ok(()),
     }
 }

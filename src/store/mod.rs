@@ -4,8 +4,8 @@
 //! ```text
 //! dist/SHA256SUMS                      every accepted artifact, for `sha256sum -c`
 //! dist/index.json                      every target, for scripts
-//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, inputs.json, SHA256SUMS; broken/ after a refusal;
-//!                                      last-result.json while the last build was not good
+//! dist/hello/debian-12-amd64/          artifacts, build.log, job.json, inputs.json, packages.json, SHA256SUMS;
+//!                                      broken/ after a refusal; last-result.json while the last build was not good
 //! dist/.farm/report.html               the page of the last run
 //! dist/.farm/lock                      held by the run that writes here
 //! dist/.farm/stage/<n>/                folders of running jobs; <n>.lock is held while the job's process lives

@@ -11,9 +11,14 @@ use super::{
     BROKEN_FOLDER, LAST_RESULT_FILE, LOG_FILE, LastResult, RECORD_FILE, RECORD_SCHEMA, Record, SUMS_FILE, StoreError,
     WORK_FOLDER, at, is_complete, is_plain_name, open_lock, sums, write_lists,
 };
+use crate::artifact::LISTING_FILE;
 use crate::attest::{BuildInputs, INPUTS_FILE};
 use crate::stream::sum_of;
 use crate::swap::{replace_folder, sync_folder, sync_tree, write_synced};
+
+/// What a target's folder has beside artifacts.
+const OWN_NAMES: [&str; 7] =
+    [LOG_FILE, RECORD_FILE, SUMS_FILE, BROKEN_FOLDER, LAST_RESULT_FILE, INPUTS_FILE, LISTING_FILE];
 
 /// A job's folder while it runs, on the same file system as `dist/`. Dropped without [`Staging::accept`] or
 /// [`Staging::reject`], it goes without a trace; so it does, at the next [`super::Store::stage`], when its process dies.
@@ -179,9 +184,7 @@ fn check(files: &Path, record: &Record) -> Result<(), StoreError> {
     }
     for artifact in &record.artifacts {
         let name = &artifact.file_name;
-        if !is_plain_name(name)
-            || [LOG_FILE, RECORD_FILE, SUMS_FILE, BROKEN_FOLDER, LAST_RESULT_FILE, INPUTS_FILE].contains(&name.as_str())
-        {
+        if !is_plain_name(name) || OWN_NAMES.contains(&name.as_str()) {
             return invalid(format!("`{}` is not a name for an artifact", crate::types::printable(name)));
         }
         if artifact.sha256.len() != 64 || !artifact.sha256.bytes().all(|b| b.is_ascii_hexdigit()) {

@@ -2,6 +2,7 @@
 //! is for others to say. One pass over the package; of contents only digests stay.
 
 mod deb;
+mod listing;
 mod model;
 mod rpm;
 
@@ -15,6 +16,9 @@ use crate::formats::elf::{Depth, Looked};
 use crate::types::Format;
 use model::{Texts, capabilities};
 
+pub(crate) use listing::LISTING_FILE;
+pub(super) use listing::Lister;
+pub use listing::{ListedFile, ListedRelation, PackageListing};
 pub use model::RelationKind;
 pub(crate) use model::{DescribedFile, Description, FileKind, OWN_VERSION, Related};
 
@@ -54,6 +58,16 @@ pub(crate) fn is_of_users(path: &Path) -> Result<bool, ArtifactError> {
 /// Whether a file is a package by its name.
 pub(crate) fn is_package(file_name: &str) -> bool {
     package_format(file_name).is_some()
+}
+
+/// What there is to know of a package whose files a lister has taken down. What its head says that cannot be read is left out:
+/// whether it is a good package is for others to say.
+pub(super) fn listed(lister: Lister, path: &Path, facts: &Facts) -> PackageListing {
+    let texts = match facts.format {
+        Format::Deb => debs::control_archive(path).and_then(|control| deb::texts(&control)),
+        Format::Rpm => rpms::header(path).and_then(|header| rpm::texts(&header.metadata)),
+    };
+    lister.finish(path, facts, texts.unwrap_or_default())
 }
 
 /// Reads all of one package, libraries with their symbols. CPU work: call it from a blocking thread.

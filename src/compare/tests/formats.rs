@@ -116,7 +116,7 @@ fn diff_of_two_formats_shows_what_does_not_mean_the_same_and_what_to_write() {
         "        - requires tar",
         "        help: name it for both formats, in [override.deb] and [override.rpm] where names differ",
     ];
-    assert_eq!(lines(&targets[0].packages[0], 9), expected);
+    assert_eq!(lines(&targets[0].packages[0], 9, ""), expected);
 }
 
 #[test]

@@ -208,6 +208,18 @@ impl Browser {
         self.events.iter().filter_map(of).collect()
     }
 
+    /// Opens a file as those do who use no assistive program: how long that took, and how long the page's own thread worked for
+    /// it, whatever else runs on this machine.
+    pub(super) fn measure(&mut self, page: &Path) -> (Duration, Duration) {
+        self.call("Accessibility.disable", json!({}));
+        self.call("Performance.enable", json!({ "timeDomain": "threadTicks" }));
+        let time = self.open(page);
+        let metrics = self.call("Performance.getMetrics", json!({}));
+        let mut metrics = metrics["metrics"].as_array().unwrap().iter();
+        let work = metrics.find(|metric| metric["name"] == "TaskDuration").unwrap();
+        (time, Duration::from_secs_f64(work["value"].as_f64().unwrap()))
+    }
+
     /// Every element that an assistive program can act on, by its role and its name.
     #[track_caller]
     pub(super) fn controls(&mut self) -> Vec<(String, String)> {

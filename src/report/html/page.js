@@ -32,7 +32,7 @@
     const target = place && place.closest("details.target");
     if (target) {
       target.hidden = false;
-      target.open = true;
+      for (let at = place; at; at = at.parentElement) if (at.matches("details")) at.open = true;
       place.scrollIntoView({ block: "center" });
     }
   };
@@ -42,20 +42,38 @@
     const input = box.querySelector("input");
     const count = box.querySelector("output");
     const log = box.nextElementSibling;
+    let hits = [];
+    let at = 0;
+    const show = () => {
+      const of = hits.length > 1 ? `${at + 1} of ` : "";
+      count.textContent = input.value === "" ? "" : `${of}${hits.length} ${hits.length === 1 ? "line" : "lines"}`;
+      hits.forEach((line, index) => line.classList.toggle("now", index === at));
+      if (hits[at]) hits[at].scrollIntoView({ block: "nearest", inline: "nearest" });
+    };
     input.addEventListener("input", () => {
       const word = input.value.toLowerCase();
-      let first = null;
-      let found = 0;
-      for (const line of log.children) {
-        const hit = word !== "" && line.lastChild.textContent.toLowerCase().includes(word);
-        line.classList.toggle("found", hit);
-        found += hit ? 1 : 0;
-        first = first || (hit ? line : null);
-      }
-      count.textContent = word === "" ? "" : `${found} ${found === 1 ? "line" : "lines"}`;
-      if (first) first.scrollIntoView({ block: "nearest" });
+      for (const line of hits) line.classList.remove("found", "now");
+      hits = word === "" ? [] : all("a", log).filter((line) => line.nextSibling.data.toLowerCase().includes(word));
+      for (const line of hits) line.classList.add("found");
+      at = 0;
+      show();
+    });
+    // Enter goes to the next one, with Shift to the one before.
+    input.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || !hits.length) return;
+      at = (at + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
+      show();
     });
   }
+  // A log that comes into sight shows the line that tells most.
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target: log } of entries.filter((entry) => entry.isIntersecting)) {
+      seen.unobserve(log);
+      const line = document.getElementById(log.dataset.line);
+      if (line && !log.scrollTop) log.scrollTop = line.offsetTop - log.clientHeight / 2;
+    }
+  });
+  for (const log of all("pre.log[data-line]")) seen.observe(log);
   filter();
   reveal();
 })();

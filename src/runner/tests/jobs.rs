@@ -128,6 +128,8 @@ async fn a_package_that_cannot_be_accepted_is_kept_aside() {
     let Outcome::Rejected { step: StepKind::Inspect, findings } = ran.outcome() else { panic!("{:?}", ran.outcome()) };
     assert!(!findings.is_empty());
     assert!(ran.reports[0].folder.join("broken/other_9_all.deb").exists());
+    let noted = PackageListing::read(&ran.reports[0].folder.join("broken"));
+    assert_eq!(noted.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["other"]);
     assert!(!ran.reports[0].folder.join("job.json").exists());
 }
 

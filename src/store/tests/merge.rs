@@ -53,6 +53,16 @@ fn jobs_of_their_own_machines_come_to_what_one_run_makes() {
 }
 
 #[test]
+fn what_is_noted_of_packages_comes_with_them() {
+    let world = World::new();
+    let path = world.store("first", "debian-12", "one");
+    let folder = |root: &Path| root.join(target("debian-12").folder());
+    fs::write(folder(&path).join("packages.json"), "{}").unwrap();
+    world.merge(&[&path]).unwrap();
+    assert_eq!(fs::read_to_string(folder(&world.whole.root).join("packages.json")).unwrap(), "{}");
+}
+
+#[test]
 fn a_failure_is_taken_with_its_log_and_leaves_the_last_packages() {
     let world = World::new();
     let path = world.temp.path().join("failed");
