@@ -45,7 +45,7 @@ fn a_type_that_changed_is_told_with_how_and_what_cannot_be_told_is_said() {
     assert_eq!(abi.subject, "libb.so.1: function int area(point*)");
     let how = abi.after.as_deref().unwrap();
     assert!(how.contains("type of 'int x' changed: type name changed from 'int' to 'long int'; type size"), "{how}");
-    let lines = lines(package, 20).join("\n");
+    let lines = lines(package, 20, "--all shows them").join("\n");
     assert!(lines.contains("        ~ libb.so.1: function int area(point*): "), "{lines}");
 
     // Another body, the same types.
