@@ -1,33 +1,10 @@
-//! The rules. Each has a stable name, which stands in reports:
+//! The rules about packages. Each has a stable name, which stands in reports; `types::RULES` says what it means and whether a recipe may
+//! waive it, docs/troubleshooting.md what to do.
 //!
-//! | rule | severity | what is wrong |
-//! |---|---|---|
-//! | `missing-package`, `unexpected-package` | error | the set is not the planned one |
-//! | `wrong-version`, `wrong-architecture`, `wrong-name` | error | a package is not the planned one |
-//! | `owns-shared-directory` | error | rpm: removing the package would remove or change a directory of the system |
-//! | `shared-directory-changed` | error | deb: such a directory with another mode or owner, or as something else |
-//! | `file-outside-standard` | error | a path where no package may put files |
-//! | `path-not-safe`, `link-not-safe` | error | `..`, control characters, no UTF-8 |
-//! | `duplicate-path`, `path-under-two-names` | error | a file twice, or as `/sbin/x` and `/usr/sbin/x`: which one is installed is not clear |
-//! | `path-through-link` | error | something in a folder that is a link in the same package |
-//! | `link-to-itself`, `link-into-build-tree` | error | a link that leads nowhere |
-//! | `device-node`, `world-writable` | error | |
-//! | `setuid-file`, `world-writable-directory` | warning | setuid or setgid; writable for all, but sticky |
-//! | `elf-wrong-architecture`, `elf-in-noarch` | error | |
-//! | `elf-without-dependency` | error | a library that is needed and that no dependency brings |
-//! | `elf-dependency-unclear` | warning | deb: no dependency has a name like that of the library |
-//! | `build-path-in-rpath` | error | libraries searched in the build folder, or relative to the working directory |
-//! | `elf-damaged`, `unstripped-elf` | warning | |
-//! | `empty-package` | error; warning with a project's own packaging, and of a main package whose files others took | nothing but its own documentation, and the recipe does not say so |
-//! | `not-an-empty-package` | error | files in a package of which the recipe says `files = []` |
-//! | `program-without-interpreter`, `interpreter-not-found`, `interpreter-outside-standard` | error for commands, else warning | a script that nothing runs |
-//! | `script-with-carriage-return`, `build-path-in-script` | error | likewise, and nowhere |
-//! | `debug-package-content` | error | -dbgsym and its like with anything but debug symbols |
-//! | `changes-mismatch`, `buildinfo-mismatch` | error | .changes or .buildinfo does not list exactly what is beside it |
-//! | `unexpected-file` | error | neither a package nor anything that belongs to one |
-//! | `waiver-unused` | warning | the recipe accepts what nothing does |
-//!
-//! Those that `types::RULES` says it of may be waived by a recipe.
+//! Whatever breaks one is an error, but for `setuid-file`, `world-writable-directory`, `elf-dependency-unclear`, `elf-damaged`,
+//! `unstripped-elf` and `waiver-unused`, which are warnings; so are `empty-package` with a project's own packaging and of a main package
+//! whose files others took, and `program-without-interpreter`, `interpreter-not-found` and `interpreter-outside-standard` of what is
+//! no command.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

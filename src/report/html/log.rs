@@ -15,11 +15,12 @@ use crate::types::human_bytes;
 
 /// Of one log that tells why a target failed.
 const LARGEST: u64 = 1 << 20;
-/// Of all of these together.
+/// Of all of these together, less what each target of the run takes of the page anyway.
 const ALL: u64 = 2 << 20;
+const OF_A_TARGET: u64 = 1 << 10;
 /// Of one log of a target that was built, and of all of these together.
 const LARGEST_GOOD: u64 = 64 << 10;
-const ALL_GOOD: u64 = 1 << 20;
+const ALL_GOOD: u64 = 512 << 10;
 /// Less of a log says nothing, but how a failure ended.
 const LEAST: u64 = 2 << 10;
 /// As many bytes have one line on average, or more, where bytes alone are counted.
@@ -41,7 +42,8 @@ impl Share {
             let sizes = alike.filter_map(|job| Some(std::fs::metadata(job.log.as_ref()?).ok()?.len().min(largest)));
             fair(sizes, all).min(largest)
         };
-        Share { failed: share(false, LARGEST, ALL), good: share(true, LARGEST_GOOD, ALL_GOOD) }
+        let all = ALL.saturating_sub(OF_A_TARGET * jobs.len() as u64);
+        Share { failed: share(false, LARGEST, all), good: share(true, LARGEST_GOOD, ALL_GOOD) }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::report::style::count;
 use crate::types::{Arch, Format, human_bytes};
 
 /// Bytes of all that is noted of packages, together.
-const ALL: u64 = 4 << 20;
+const ALL: u64 = 2 << 20;
 /// About as much of that is one file.
 const FILE_BYTES: u64 = 110;
 /// Files of one package.

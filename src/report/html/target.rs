@@ -14,7 +14,7 @@ use crate::report::style::count;
 use crate::types::{human_bytes, human_duration};
 
 /// Lines about findings, and about changes, of all targets together; of one no more than the second.
-const ALL_LINES: usize = 20_000;
+const ALL_LINES: usize = 8_000;
 const MOST_LINES: usize = 500;
 const LEAST_LINES: usize = 10;
 /// Characters of a line of a log in a sentence.
