@@ -107,6 +107,9 @@ conformance! {
         lease::a_killed_client_leaves_no_container as a_killed_client_leaves_no_container,
         lease::a_dropped_container_ends as a_dropped_container_ends,
         memory::streams_do_not_grow_the_process as streams_do_not_grow_the_process,
+        terminal::a_shell_has_a_terminal as a_shell_has_a_terminal,
+        terminal::a_terminal_that_is_left_ends_its_processes as a_terminal_that_is_left_ends_its_processes,
+        terminal::what_does_not_run_at_a_terminal_says_so as what_does_not_run_at_a_terminal_says_so,
         import::a_root_file_system_is_an_image as a_root_file_system_is_an_image,
         import::a_saved_image_is_an_image as a_saved_image_is_an_image;
     machine:
@@ -120,9 +123,6 @@ conformance! {
         registry::images_of_a_real_registry_are_pulled as images_of_a_real_registry_are_pulled,
         isolation::containers_share_no_folder as containers_share_no_folder,
         isolation::caches_of_an_earlier_farm_go as caches_of_an_earlier_farm_go,
-        terminal::a_shell_has_a_terminal as a_shell_has_a_terminal,
-        terminal::a_terminal_that_is_left_ends_its_processes as a_terminal_that_is_left_ends_its_processes,
-        terminal::what_does_not_run_at_a_terminal_says_so as what_does_not_run_at_a_terminal_says_so,
         build::a_dockerfile_is_an_image as a_dockerfile_is_an_image,
         build::a_stage_is_built_alone as a_stage_is_built_alone,
         build::what_is_wrong_with_a_dockerfile_is_its_own_error as what_is_wrong_with_a_dockerfile_is_its_own_error,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Cluster, Found};
 use super::images::{self, New};
-use super::{exec, files, lease};
+use super::{exec, files, lease, terminal};
 use crate::engine::{
     CommitSpec, Container, ContainerSpec, EngineError, ExecSpec, ExitStatus, GuestPath, ImageInfo, OutputSink, Stats,
     TerminalInput, TerminalSize, scripts,
@@ -65,17 +65,13 @@ impl Container for Leased {
 
     async fn exec_at_terminal(
         &self,
-        _spec: &ExecSpec,
-        _size: TerminalSize,
-        _input: &mut mpsc::Receiver<TerminalInput>,
-        _sink: &mut dyn OutputSink,
-        _cancel: &CancellationToken,
+        spec: &ExecSpec,
+        size: TerminalSize,
+        input: &mut mpsc::Receiver<TerminalInput>,
+        sink: &mut dyn OutputSink,
+        cancel: &CancellationToken,
     ) -> Result<ExitStatus, EngineError> {
-        Err(EngineError::Refused {
-            action: "open a terminal in a pod".to_owned(),
-            message: "farm does not do that in a cluster: build on another engine, `--engine native` for example"
-                .to_owned(),
-        })
+        terminal::exec(&self.cluster, &self.name, spec, size, input, sink, cancel).await
     }
 
     async fn download(&self, path: &GuestPath) -> Result<ByteStream, EngineError> {

@@ -16,8 +16,8 @@ use crate::engine::{EngineError, ExecSpec, ExitStatus, OutputSink, OutputStream}
 const KILL_TIMEOUT: Duration = Duration::from_secs(20);
 /// With no output for so long, the pod is asked whether the process still runs: a daemon that inherited its output keeps the
 /// connection open after its end. While it is quiet, it is asked ever more seldom.
-const QUIET: Duration = Duration::from_secs(2);
-const VERY_QUIET: Duration = Duration::from_secs(30);
+pub(super) const QUIET: Duration = Duration::from_secs(2);
+pub(super) const VERY_QUIET: Duration = Duration::from_secs(30);
 /// What a process printed last may still be on its way when its end is known.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Before the process id of a wrapper: the file that it notes the end of its process in. None of a user's who is not root.
@@ -25,7 +25,7 @@ const END_NOTE: &str = "/dev/farm-end-";
 /// The exit code of what SIGKILL ended.
 pub(super) const KILLED: i32 = 137;
 /// What kubelet puts into every container, whatever its pod says.
-const OF_KUBERNETES: &str = "KUBERNETES_PORT KUBERNETES_PORT_443_TCP KUBERNETES_PORT_443_TCP_ADDR \
+pub(super) const OF_KUBERNETES: &str = "KUBERNETES_PORT KUBERNETES_PORT_443_TCP KUBERNETES_PORT_443_TCP_ADDR \
     KUBERNETES_PORT_443_TCP_PORT KUBERNETES_PORT_443_TCP_PROTO KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT \
     KUBERNETES_SERVICE_PORT_HTTPS";
 
@@ -46,7 +46,7 @@ pub(super) async fn exec(
         let next = tokio::select! {
             biased;
             () = cancel.cancelled() => {
-                kill(cluster, pod, process, pid).await;
+                kill(cluster, pod, &mut process, &mut pid).await;
                 return Err(EngineError::Cancelled);
             }
             next = process.output.next() => next,
@@ -62,14 +62,14 @@ pub(super) async fn exec(
         quiet = QUIET;
         let Some((stream, chunk)) = next else { break };
         let chunk = match stream {
-            OutputStream::Stdout => pid.take(chunk, b'\n').unwrap_or_default(),
+            OutputStream::Stdout => pid.take(chunk, process.mark).unwrap_or_default(),
             OutputStream::Stderr => chunk,
         };
         if chunk.is_empty() {
             continue;
         }
         if let Err(error) = sink.write(stream, chunk).await {
-            kill(cluster, pod, process, pid).await;
+            kill(cluster, pod, &mut process, &mut pid).await;
             return Err(EngineError::Sink(error));
         }
     }
@@ -87,10 +87,14 @@ pub(super) async fn exec(
 pub(super) async fn start(cluster: &Cluster, pod: &str, script: &str) -> Result<Process, EngineError> {
     match Process::start(&cluster.pods, pod, script).await {
         Ok(process) => Ok(process),
-        Err(error) => Err(match cluster.why_ended(pod).await {
-            Some(reason) => EngineError::Ended { id: pod.to_owned(), reason },
-            None => errors::map("start a process in a pod", &error),
-        }),
+        Err(error) => Err(not_started(cluster, pod, &error).await),
+    }
+}
+
+pub(super) async fn not_started(cluster: &Cluster, pod: &str, error: &kube::Error) -> EngineError {
+    match cluster.why_ended(pod).await {
+        Some(reason) => EngineError::Ended { id: pod.to_owned(), reason },
+        None => errors::map("start a process in a pod", error),
     }
 }
 
@@ -142,39 +146,45 @@ fn wrapped(spec: &ExecSpec) -> String {
     // Its last line becomes what it is given.
     let limits = scripts::WRAP.trim_end().trim_end_matches("exec \"$@\"");
     // Shells say which command was killed, with all of its environment: nobody hears that.
-    let mut script = format!(
-        "{limits}unset {OF_KUBERNETES}\nrm -f {END_NOTE}$$\ncd {} || exit 126\nexec 3>&2 2>/dev/null\n",
-        quoted(spec.workdir.as_str())
-    );
+    format!(
+        "{limits}unset {OF_KUBERNETES}\nrm -f {END_NOTE}$$\ncd {} || exit 126\nexec 3>&2 2>/dev/null\n{} </dev/null 2>&3 3>&-\n\
+         code=$?\necho $code >{END_NOTE}$$\nexit $code",
+        quoted(spec.workdir.as_str()),
+        command(spec)
+    )
+}
+
+/// What is asked for, as a command of the shell: as its user, in its environment.
+pub(super) fn command(spec: &ExecSpec) -> String {
+    let mut command = String::new();
     if spec.user != "0:0" {
-        script.push_str(&format!("chroot --userspec={} --groups= --skip-chdir / ", quoted(&spec.user)));
+        command.push_str(&format!("chroot --userspec={} --groups= --skip-chdir / ", quoted(&spec.user)));
     }
-    script.push_str("env -u OLDPWD");
+    command.push_str("env -u OLDPWD");
     for (name, value) in &spec.env {
-        script.push(' ');
-        script.push_str(&quoted(&format!("{name}={value}")));
+        command.push(' ');
+        command.push_str(&quoted(&format!("{name}={value}")));
     }
     for argument in &spec.argv {
-        script.push(' ');
-        script.push_str(&quoted(argument));
+        command.push(' ');
+        command.push_str(&quoted(argument));
     }
-    script.push_str(&format!(" </dev/null 2>&3 3>&-\ncode=$?\necho $code >{END_NOTE}$$\nexit $code"));
-    script
+    command
 }
 
 /// Kills a process with all of its session, and where that cannot be made sure of, the pod: nothing that was cancelled goes
 /// on running.
-async fn kill(cluster: &Cluster, pod: &str, mut process: Process, mut pid: Pid) {
+pub(super) async fn kill(cluster: &Cluster, pod: &str, process: &mut Process, pid: &mut Pid) {
     let killing = async {
         // Cancelled before the wrapper said who it is: that is its very first act.
         while matches!(pid, Pid::Awaited(_)) {
             match process.output.next().await {
-                Some((OutputStream::Stdout, chunk)) => drop(pid.take(chunk, b'\n')),
+                Some((OutputStream::Stdout, chunk)) => drop(pid.take(chunk, process.mark)),
                 Some(_) => {}
                 None => break,
             }
         }
-        let Pid::Known(pid) = pid else { return false };
+        let Pid::Known(pid) = *pid else { return false };
         let killer = format!("set -- {pid}\n{}", scripts::KILL_SESSION);
         matches!(script(cluster, pod, &killer).await, Ok((0, _)))
     };

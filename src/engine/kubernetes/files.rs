@@ -33,7 +33,7 @@ pub(super) async fn upload(cluster: &Cluster, pod: &str, path: &GuestPath, tar: 
          {{ tar -xpf - --numeric-owner --same-owner; code=$?; cat >/dev/null; exit \"$code\"; }}",
         quoted(path.as_str())
     );
-    let Process { mut input, mut output, _attached } = exec::start(cluster, pod, &script).await?;
+    let Process { mut input, mut output, _attached, .. } = exec::start(cluster, pod, &script).await?;
     let ended = match process_id(&mut output).await {
         Some(process) => {
             let (rest, sending) = (output.rest(WORDS), send(&mut input, tar));

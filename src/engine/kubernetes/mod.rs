@@ -2,7 +2,7 @@
 //! registry that farm writes to and the nodes pull from. It needs rights in one namespace alone, and shares no file system
 //! with a node. A part of farm with the feature `kubernetes` only.
 //!
-//! What it does not do, it refuses: terminals, Dockerfiles, and images without a registry.
+//! What it does not do, it refuses: Dockerfiles, and images without a registry.
 
 #[cfg(feature = "kubernetes")]
 mod address;
@@ -33,6 +33,8 @@ mod pod;
 mod process;
 #[cfg(feature = "kubernetes")]
 mod rights;
+#[cfg(feature = "kubernetes")]
+mod terminal;
 
 use super::discovery::driver::{Driver, EACH_TIMEOUT, Endpoint, Endpoints, Examination, Reachable, Wanted};
 use super::discovery::surroundings::Surroundings;

@@ -16,7 +16,7 @@ use kube::api::{AttachParams, AttachedProcess};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_util::io::ReaderStream;
 
-use crate::engine::OutputStream;
+use crate::engine::{OutputStream, TerminalSize};
 
 /// Between the connection and farm.
 const BUFFER: usize = 64 << 10;
@@ -30,6 +30,8 @@ pub(super) struct Process {
     pub(super) _attached: AttachedProcess,
     pub(super) input: Pin<Box<dyn AsyncWrite + Send>>,
     pub(super) output: Output,
+    /// What the wrapper says behind its process id.
+    pub(super) mark: u8,
 }
 
 pub(super) struct Output {
@@ -94,7 +96,46 @@ impl Process {
             let _ = input.flush().await;
         };
         let _ = tokio::time::timeout(STATUS_TIMEOUT, written).await;
-        Ok(Process { _attached: attached, input, output })
+        Ok(Process { _attached: attached, input, output, mark: b'\n' })
+    }
+
+    /// At a terminal: what its command reads is what is typed, once it is written to the input. And what tells the terminal its
+    /// size, where the cluster takes that.
+    pub(super) async fn start_at_terminal(
+        pods: &Api<Pod>,
+        name: &str,
+        command: [&str; 2],
+    ) -> Result<(Process, Option<Sizes>), kube::Error> {
+        let parameters = AttachParams::interactive_tty().max_stdin_buf_size(BUFFER).max_stdout_buf_size(BUFFER);
+        let mut attached = pods.exec(name, command, &parameters).await?;
+        let (status, sizes) = (attached.take_status(), attached.terminal_size());
+        let input: Pin<Box<dyn AsyncWrite + Send>> = match attached.stdin() {
+            Some(input) => Box::pin(input),
+            None => Box::pin(tokio::io::sink()),
+        };
+        let output = Output {
+            chunks: chunks(attached.stdout(), OutputStream::Stdout),
+            status: status.map_or(Told::Nothing, |status| Told::Awaited(status.boxed())),
+        };
+        // A terminal writes a newline in a way of its own.
+        let process = Process { _attached: attached, input, output, mark: b';' };
+        let sizes = sizes.map(|mut sizes| {
+            let tell = move |TerminalSize { rows, columns }| {
+                drop(sizes.try_send(kube::api::TerminalSize { width: columns, height: rows }));
+            };
+            Sizes(Box::new(tell))
+        });
+        Ok((process, sizes))
+    }
+}
+
+/// Tells a terminal its size.
+pub(super) struct Sizes(Box<dyn FnMut(TerminalSize) + Send>);
+
+impl Sizes {
+    /// One that cannot be told is a terminal that looks odd, and no more.
+    pub(super) fn tell(&mut self, size: TerminalSize) {
+        (self.0)(size);
     }
 }
 
