@@ -166,7 +166,8 @@ impl Sink for Terminal {
                     moving.above(&above.join("\n"));
                 }
             }
-            None => drop(self.progress().apply(event, now, &self.style())),
+            // What stays on a screen with moving lines is not shown: how it would look need not be asked for.
+            None => drop(self.progress().apply(event, now, &Style::PLAIN)),
         }
         if let Event::RunFinished(_) = event {
             self.finish();
